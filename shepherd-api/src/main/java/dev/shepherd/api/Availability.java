@@ -1,0 +1,20 @@
+package dev.shepherd.api;
+
+/** What a provider knows of whether a machine is in use by this fleet. */
+public enum Availability {
+
+    /** The provider did not say. Never acted on: a machine listed with it is an error. */
+    UNDEFINED,
+
+    /**
+     * The provider keeps no state and cannot tell. The manager resolves it against the database: used if
+     * it is recorded there, unused if not. Needs a valid id and an address.
+     */
+    POSSIBLY_USED,
+
+    /** Free to be taken, such as an unused hardware reservation. May lack an id and an address. */
+    KNOWN_UNUSED,
+
+    /** Deployed for this fleet. Needs a valid id and an address. */
+    KNOWN_USED
+}

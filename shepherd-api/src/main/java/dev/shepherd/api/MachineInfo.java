@@ -1,0 +1,210 @@
+package dev.shepherd.api;
+
+import java.net.InetAddress;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A plain {@link Machine}, made with {@link #builder(ProviderID, Availability)}.
+ *
+ * <p>The constructor holds a machine to the rules of its availability, so a provider that uses this
+ * record cannot hand out one that breaks them. Immutable.
+ *
+ * @param id the provider's id; must be valid for {@link Availability#POSSIBLY_USED} and
+ *     {@link Availability#KNOWN_USED}
+ * @param address where the machine is reached; must be present for the same two
+ * @param availability whether the machine is in use
+ * @param failed whether the machine is in a failed state
+ * @param status the state of the machine at the provider
+ * @param location where the machine stands, at most {@value #MAX_TEXT_LENGTH} characters
+ * @param reservationId the reservation behind the machine, at most {@value #MAX_TEXT_LENGTH} characters
+ * @param sshPort the port of the machine's SSH server, 1 to 65535
+ * @param intentId the intent that the machine was created for
+ */
+public record MachineInfo(
+        ProviderID id,
+        Optional<InetAddress> address,
+        Availability availability,
+        boolean failed,
+        Optional<ProviderStatus> status,
+        Optional<String> location,
+        Optional<String> reservationId,
+        OptionalInt sshPort,
+        Optional<UUID> intentId)
+        implements Machine {
+
+    /** The longest location and reservation id, in characters. */
+    public static final int MAX_TEXT_LENGTH = 128;
+
+    /**
+     * Checks the machine.
+     *
+     * @throws IllegalArgumentException if the availability is {@link Availability#UNDEFINED}, if a used or
+     *     possibly used machine lacks a valid id or an address, if a text is blank or too long, or if the
+     *     port is out of range
+     */
+    public MachineInfo {
+        Objects.requireNonNull(id, "id");
+        Objects.requireNonNull(address, "address");
+        Objects.requireNonNull(availability, "availability");
+        Objects.requireNonNull(status, "status");
+        Objects.requireNonNull(location, "location");
+        Objects.requireNonNull(reservationId, "reservationId");
+        Objects.requireNonNull(sshPort, "sshPort");
+        Objects.requireNonNull(intentId, "intentId");
+        switch (availability) {
+            case UNDEFINED -> throw new IllegalArgumentException("machine " + id + " has an undefined availability");
+            case POSSIBLY_USED, KNOWN_USED -> {
+                if (!id.isValid()) {
+                    throw new IllegalArgumentException("a machine that is " + availability + " needs a valid id");
+                }
+                if (address.isEmpty()) {
+                    throw new IllegalArgumentException(
+                            "machine " + id + " is " + availability + " and so needs an address");
+                }
+            }
+            case KNOWN_UNUSED -> {}
+        }
+        location.ifPresent(text -> checkText(id, "location", text));
+        reservationId.ifPresent(text -> checkText(id, "reservation id", text));
+        if (sshPort.isPresent() && (sshPort.getAsInt() < 1 || sshPort.getAsInt() > 65535)) {
+            throw new IllegalArgumentException(
+                    "machine " + id + " has SSH port " + sshPort.getAsInt() + ", which is not from 1 to 65535");
+        }
+    }
+
+    private static void checkText(ProviderID id, String what, String text) {
+        if (text.isBlank() || text.length() > MAX_TEXT_LENGTH) {
+            throw new IllegalArgumentException("machine " + id + " has a " + what + " of " + text.length()
+                    + " characters; it must not be blank and has at most " + MAX_TEXT_LENGTH);
+        }
+    }
+
+    /** Copies any machine into a record, and so checks it. */
+    public static MachineInfo copyOf(Machine machine) {
+        if (machine instanceof MachineInfo info) {
+            return info;
+        }
+        return new MachineInfo(
+                machine.id(),
+                machine.address(),
+                machine.availability(),
+                machine.failed(),
+                machine.status(),
+                machine.location(),
+                machine.reservationId(),
+                machine.sshPort(),
+                machine.intentId());
+    }
+
+    /** Starts a machine with the two things that every machine has. */
+    public static Builder builder(ProviderID id, Availability availability) {
+        return new Builder(id, availability);
+    }
+
+    /** Starts a builder from this machine's values. */
+    public Builder toBuilder() {
+        Builder builder = new Builder(id, availability);
+        builder.address = address.orElse(null);
+        builder.failed = failed;
+        builder.status = status.orElse(null);
+        builder.location = location.orElse(null);
+        builder.reservationId = reservationId.orElse(null);
+        builder.sshPort = sshPort;
+        builder.intentId = intentId.orElse(null);
+        return builder;
+    }
+
+    /** Collects the values of a {@link MachineInfo}. A null clears a value. Not safe for several threads. */
+    public static final class Builder {
+        private ProviderID id;
+        private Availability availability;
+        private @Nullable InetAddress address;
+        private boolean failed;
+        private @Nullable ProviderStatus status;
+        private @Nullable String location;
+        private @Nullable String reservationId;
+        private OptionalInt sshPort = OptionalInt.empty();
+        private @Nullable UUID intentId;
+
+        private Builder(ProviderID id, Availability availability) {
+            this.id = id;
+            this.availability = availability;
+        }
+
+        /** Sets {@link MachineInfo#id()}. */
+        public Builder id(ProviderID id) {
+            this.id = id;
+            return this;
+        }
+
+        /** Sets {@link MachineInfo#availability()}. */
+        public Builder availability(Availability availability) {
+            this.availability = availability;
+            return this;
+        }
+
+        /** Sets {@link MachineInfo#address()}; none by default. */
+        public Builder address(@Nullable InetAddress address) {
+            this.address = address;
+            return this;
+        }
+
+        /** Sets {@link MachineInfo#failed()}; false by default. */
+        public Builder failed(boolean failed) {
+            this.failed = failed;
+            return this;
+        }
+
+        /** Sets {@link MachineInfo#status()}; none by default. */
+        public Builder status(@Nullable ProviderStatus status) {
+            this.status = status;
+            return this;
+        }
+
+        /** Sets {@link MachineInfo#location()}; none by default. */
+        public Builder location(@Nullable String location) {
+            this.location = location;
+            return this;
+        }
+
+        /** Sets {@link MachineInfo#reservationId()}; none by default. */
+        public Builder reservationId(@Nullable String reservationId) {
+            this.reservationId = reservationId;
+            return this;
+        }
+
+        /** Sets {@link MachineInfo#sshPort()}; none by default. */
+        public Builder sshPort(int sshPort) {
+            this.sshPort = OptionalInt.of(sshPort);
+            return this;
+        }
+
+        /** Sets {@link MachineInfo#intentId()}; none by default. */
+        public Builder intentId(@Nullable UUID intentId) {
+            this.intentId = intentId;
+            return this;
+        }
+
+        /**
+         * Makes the machine.
+         *
+         * @throws IllegalArgumentException as the record's constructor does
+         */
+        public MachineInfo build() {
+            return new MachineInfo(
+                    id,
+                    Optional.ofNullable(address),
+                    availability,
+                    failed,
+                    Optional.ofNullable(status),
+                    Optional.ofNullable(location),
+                    Optional.ofNullable(reservationId),
+                    sshPort,
+                    Optional.ofNullable(intentId));
+        }
+    }
+}

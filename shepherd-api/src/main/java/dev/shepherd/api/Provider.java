@@ -1,0 +1,82 @@
+package dev.shepherd.api;
+
+import java.util.List;
+
+/**
+ * A source of bare-metal machines: a cloud's API, a list of racks, a BMC controller.
+ *
+ * <p><strong>Threads.</strong> The manager never calls a provider from two threads at once, unless
+ * {@link #maxConcurrentCalls()} says how many calls it takes. Calls come from different threads one
+ * after the other, with a happens-before between them.
+ *
+ * <p><strong>Waiting.</strong> A call may block, but must end by itself: give each request to the outside
+ * a timeout. Interruption ends a call early with {@link InterruptedException}.
+ *
+ * <p><strong>Errors.</strong> Throw {@link ProviderException} with the {@link ProviderException.Reason}
+ * that fits; the manager decides on it and on nothing else. Any other unchecked exception counts as
+ * {@link ProviderException.Reason#TRANSIENT}, of unknown outcome.
+ */
+public interface Provider extends AutoCloseable {
+
+    /** Returns the key of this instance in the database; always the same one. Neither blocks nor fails. */
+    ProviderType type();
+
+    /**
+     * Lists every machine that the provider has for this fleet, used and free.
+     *
+     * <p>Ids are unique within one listing and mean the same machine in every later one. Machines that are
+     * still being created are not listed. A listing is whole or it fails: never return a part of it.
+     *
+     * @return the machines, in any order; the list is the caller's
+     * @throws ProviderException if the machines cannot be listed
+     * @throws InterruptedException if the thread is interrupted
+     */
+    List<? extends Machine> listMachines() throws InterruptedException;
+
+    /**
+     * Describes one machine as it is now.
+     *
+     * @param id the id of the machine
+     * @return the machine, with that id
+     * @throws ProviderException with {@link ProviderException.Reason#NOT_FOUND} if there is no such machine,
+     *     also for {@link ProviderID#INVALID} and for ids that this provider could never have given
+     * @throws InterruptedException if the thread is interrupted
+     */
+    Machine getMachine(ProviderID id) throws InterruptedException;
+
+    /**
+     * Takes a free machine into use and records it, through {@link Transaction#recordMachine}, in the
+     * session it is given.
+     *
+     * <p>The call is repeated with the same {@linkplain CreateMachineRequest#intentId() intent} when its
+     * outcome was lost, so it must first look for what an earlier call made.
+     *
+     * @param session the session to record the machine through
+     * @param request the machine to take and the intent to mark it with
+     * @return the machine as it was recorded, {@link Availability#KNOWN_USED}
+     * @throws NoCapacityException if there is no machine left to take, or the one asked for is gone, and
+     *     nothing was made
+     * @throws ProviderException if the machine cannot be created; see {@link ProviderException.Reason} for
+     *     what each reason says of the outcome
+     * @throws SessionExpiredException if the session was lost; what was made is adopted under its intent later
+     * @throws InterruptedException if the thread is interrupted
+     */
+    Machine createMachine(Session session, CreateMachineRequest request) throws InterruptedException;
+
+    /**
+     * Returns how many of this provider's methods may run at the same time, at least 1.
+     *
+     * <p>The default is 1: the provider needs no synchronization of its own.
+     */
+    default int maxConcurrentCalls() {
+        return 1;
+    }
+
+    /**
+     * Releases what the provider holds: connections, threads, files. No method is called afterwards.
+     *
+     * <p>The default does nothing. Closing twice is allowed.
+     */
+    @Override
+    default void close() {}
+}

@@ -1,0 +1,39 @@
+package dev.shepherd.api;
+
+/**
+ * A {@link Provider} that can bring a machine back.
+ *
+ * <p>Both calls act on a customer's machine. Neither may be repeated by the provider itself when its
+ * outcome is unknown: the manager decides whether to try again.
+ */
+public interface Recoverer extends Provider {
+
+    /**
+     * Reboots a machine, by force where that is needed.
+     *
+     * <p>Returns when the provider has accepted the reboot, not when the machine is back: time that a
+     * machine needs to settle is waited for by the manager, without holding other calls up.
+     *
+     * @param id the machine
+     * @throws ProviderException with {@link ProviderException.Reason#NOT_FOUND} if there is no such machine,
+     *     or with another reason if it cannot be rebooted
+     * @throws InterruptedException if the thread is interrupted; the reboot may have been accepted
+     */
+    void rebootMachine(ProviderID id) throws InterruptedException;
+
+    /**
+     * Reinstalls a machine with the operating system from which it can be taken over again.
+     *
+     * <p>Everything on its disks may be lost. The provider does not touch the database: after a successful
+     * return the manager clears the tags that restart the takeover.
+     *
+     * @param id the machine
+     * @throws NotSupportedException if this provider cannot reinstall; the default does just this
+     * @throws ProviderException with {@link ProviderException.Reason#NOT_FOUND} if there is no such machine,
+     *     or with another reason if it cannot be reinstalled
+     * @throws InterruptedException if the thread is interrupted; the reinstallation may have been accepted
+     */
+    default void reinstallMachine(ProviderID id) throws InterruptedException {
+        throw new NotSupportedException("provider " + type() + " cannot reinstall machines");
+    }
+}
