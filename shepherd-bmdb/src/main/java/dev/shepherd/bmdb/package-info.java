@@ -1,0 +1,5 @@
+/** The bare metal database. */
+@NullMarked
+package dev.shepherd.bmdb;
+
+import org.jspecify.annotations.NullMarked;
