@@ -1,14 +1,12 @@
 package dev.shepherd.manager.takeover;
 
-import java.util.Locale;
-
 /** A step of a takeover, in the order in which they happen. */
 public enum TakeoverStep {
 
     /** Opens a TCP connection. */
     CONNECT,
 
-    /** Exchanges identifications and keys, and checks the host key. Nothing secret has been sent before its end. */
+    /** Exchanges identifications and keys, and checks the host key. Nothing secret is sent before its end. */
     KEY_EXCHANGE,
 
     /** Logs in. */
@@ -21,11 +19,5 @@ public enum TakeoverStep {
     EXECUTE,
 
     /** Checks what the agent answered. */
-    ANSWER;
-
-    /** Returns the name for people, such as {@code key exchange}. */
-    @Override
-    public String toString() {
-        return name().toLowerCase(Locale.ROOT).replace('_', ' ');
-    }
+    ANSWER
 }
