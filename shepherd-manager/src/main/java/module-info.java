@@ -7,5 +7,6 @@ module dev.shepherd.manager {
     requires com.hierynomus.sshj;
     requires org.slf4j;
 
+    exports dev.shepherd.manager;
     exports dev.shepherd.manager.takeover;
 }

@@ -60,12 +60,12 @@ final class DemoFleet implements AutoCloseable {
             Files.writeString(list, list(started));
             Path agent = TestAgent.write(folder.resolve("agent"));
 
-            AgentTakeover takeover = own(AgentTakeover.builder()
+            AgentTakeover takeover = AgentTakeover.builder()
                     .executable(agent)
                     .credentials(credentials)
                     .endpoint("demo.invalid:7834")
                     .totalTimeout(Duration.ofMinutes(2))
-                    .build());
+                    .build();
             ProviderFactory factory = ProviderFactories.find("static");
             Provider provider = own(factory.create(ProviderConfig.of(
                     factory, new ProviderType("static"), Map.of("list", list.toUri().toString()))));

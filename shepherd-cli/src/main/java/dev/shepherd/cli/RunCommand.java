@@ -113,8 +113,8 @@ final class RunCommand implements Callable<Integer> {
                 maxCount, chunkSize, Duration.ofSeconds(reconcileInterval), Duration.ofSeconds(creationInterval));
         InitializerSettings initializer =
                 InitializerSettings.DEFAULT.withParallelism(parallelism).withSshPort(sshPort);
+        AgentTakeover takeover = agent.takeover();
         try (Shutdown shutdown = new Shutdown();
-                AgentTakeover takeover = agent.takeover();
                 Provider provider = factory.create(config);
                 DatabaseOptions.Opened opened = database.open(parallelism + 4);
                 Shepherd shepherd = Shepherd.builder()

@@ -1,5 +1,6 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.MachineRecord;
@@ -40,7 +41,7 @@ public final class Initializer {
 
     Initializer(
             Bmdb bmdb,
-            dev.shepherd.api.ProviderType provider,
+            ProviderType provider,
             InitializerSettings settings,
             MachineTakeover takeover,
             SessionSource sessions,
@@ -124,7 +125,10 @@ public final class Initializer {
             return true;
         });
         monitor.machineSucceeded();
-        log.info("{}: agent started in {} ms", describe(machine), result.elapsed().toMillis());
+        log.info(
+                "{}: agent started in {} ms",
+                describe(machine),
+                result.elapsed().toMillis());
         result.warnings().forEach(warning -> log.warn("{}: the agent warns: {}", describe(machine), warning));
     }
 

@@ -33,7 +33,9 @@ final class ProviderListing {
                 info = MachineInfo.copyOf(machine);
             } catch (IllegalArgumentException e) {
                 throw new ProviderException(
-                        Reason.PERMANENT, "provider " + provider + " lists a machine that it must not: " + e.getMessage(), e);
+                        Reason.PERMANENT,
+                        "provider " + provider + " lists a machine that it must not: " + e.getMessage(),
+                        e);
             }
             if (!info.id().isValid()) {
                 withoutId.add(info);

@@ -90,7 +90,8 @@ public final class Provisioner {
 
     ControlLoop.Next run() throws InterruptedException {
         step();
-        return new ControlLoop.Next(settings.interval(), "the next reconciliation, " + settings.interval() + " after the last");
+        return new ControlLoop.Next(
+                settings.interval(), "the next reconciliation, " + settings.interval() + " after the last");
     }
 
     /**
@@ -349,6 +350,8 @@ public final class Provisioner {
     }
 
     private static String at(MachineInfo machine) {
-        return machine.address().map(address -> " at " + address.getHostAddress()).orElse("");
+        return machine.address()
+                .map(address -> " at " + address.getHostAddress())
+                .orElse("");
     }
 }

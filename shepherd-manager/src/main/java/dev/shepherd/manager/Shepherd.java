@@ -99,17 +99,10 @@ public final class Shepherd implements AutoCloseable {
         ControlLoop[] initializerLoop = new ControlLoop[1];
         Runnable wakeInitializer = () -> initializerLoop[0].wake();
         Initializer initializer = new Initializer(
-                bmdb,
-                type,
-                builder.initializer,
-                takeover,
-                initializerSession,
-                initializing,
-                executor,
-                wakeInitializer);
+                bmdb, type, builder.initializer, takeover, initializerSession, initializing, executor, wakeInitializer);
         initializerLoop[0] = new ControlLoop("shepherd-initializer-" + type, initializing, initializer::run);
-        Provisioner provisioner = new Provisioner(
-                bmdb, calls, builder.provisioner, provisionerSession, provisioning, wakeInitializer);
+        Provisioner provisioner =
+                new Provisioner(bmdb, calls, builder.provisioner, provisionerSession, provisioning, wakeInitializer);
         return new Flock(
                 type,
                 provisioner,
@@ -129,8 +122,8 @@ public final class Shepherd implements AutoCloseable {
     public void start() {
         synchronized (lock) {
             if (state != State.NEW) {
-                throw new IllegalStateException("this shepherd has been " + (state == State.STARTED ? "started" : "closed")
-                        + " already; build another one");
+                throw new IllegalStateException("this shepherd has been "
+                        + (state == State.STARTED ? "started" : "closed") + " already; build another one");
             }
             state = State.STARTED;
             for (Flock flock : flocks.values()) {

@@ -91,7 +91,8 @@ public final class BmdbExtension
 
     private void open() {
         synchronized (lock) {
-            url = TestPostgres.shared().freshDatabase(TEMPLATE, template -> Bmdb.open(template).close());
+            url = TestPostgres.shared()
+                    .freshDatabase(TEMPLATE, template -> Bmdb.open(template).close());
             bmdb = openAnother();
         }
     }

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.MessageDigest;
 import java.security.PublicKey;
@@ -526,6 +527,20 @@ public final class SshHost implements AutoCloseable {
             }
             authorizedKeys.add(encoded);
             return this;
+        }
+
+        /**
+         * Lets in whoever has the private key to this one, given as a line of an authorized_keys file: type and
+         * base64. May be called several times.
+         *
+         * @throws IllegalArgumentException if it cannot be read
+         */
+        public Builder authorizedKey(String line) {
+            try {
+                return authorizedKey(PublicKeyEntry.parsePublicKeyEntry(line).resolvePublicKey(null, null, null));
+            } catch (IOException | GeneralSecurityException e) {
+                throw new IllegalArgumentException("not a public key: \"" + line + "\"", e);
+            }
         }
 
         /** Lets in whoever knows the password of the user. May be called several times. By default nobody is let in. */
