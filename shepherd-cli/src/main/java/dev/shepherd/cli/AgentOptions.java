@@ -49,9 +49,9 @@ final class AgentOptions {
 
     @Option(
             names = "--endpoint",
+            required = true,
             paramLabel = "TEXT",
-            defaultValue = "",
-            description = "where agents report to; handed to them as it is")
+            description = "where agents report to, such as HOST:PORT; handed to them as it is")
     private String endpoint = "";
 
     @Option(
@@ -116,7 +116,8 @@ final class AgentOptions {
         try {
             return Files.readAllBytes(file);
         } catch (IOException e) {
-            throw new ConfigurationException("--ca-certificate", "--ca-certificate: " + file + " cannot be read: " + e, e);
+            throw new ConfigurationException(
+                    "--ca-certificate", "--ca-certificate: " + file + " cannot be read: " + e, e);
         }
     }
 }

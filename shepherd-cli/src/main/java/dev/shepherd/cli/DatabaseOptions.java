@@ -32,7 +32,10 @@ final class DatabaseOptions {
         private @Nullable Path folder;
     }
 
-    @Option(names = "--database-user", paramLabel = "USER", description = "user of the database, where the URL names none")
+    @Option(
+            names = "--database-user",
+            paramLabel = "USER",
+            description = "user of the database, where the URL names none")
     private @Nullable String user;
 
     @Option(

@@ -42,8 +42,10 @@ final class DemoFleet implements AutoCloseable {
         this.machines = machines;
         try {
             int parallelism = Math.max(4, 2 * Runtime.getRuntime().availableProcessors());
-            bmdb = own(Bmdb.open(
-                    BmdbConfig.builder().jdbcUrl(databaseUrl).poolSize(parallelism + 4).build()));
+            bmdb = own(Bmdb.open(BmdbConfig.builder()
+                    .jdbcUrl(databaseUrl)
+                    .poolSize(parallelism + 4)
+                    .build()));
 
             progress.stage("starting " + machines + " machines: SSH servers on loopback, one port each");
             Path key = folder.resolve("id_ed25519");
@@ -68,7 +70,9 @@ final class DemoFleet implements AutoCloseable {
                     .build();
             ProviderFactory factory = ProviderFactories.find("static");
             Provider provider = own(factory.create(ProviderConfig.of(
-                    factory, new ProviderType("static"), Map.of("list", list.toUri().toString()))));
+                    factory,
+                    new ProviderType("static"),
+                    Map.of("list", list.toUri().toString()))));
             shepherd = own(Shepherd.builder()
                     .bmdb(bmdb)
                     .provider(provider)
@@ -172,8 +176,8 @@ final class DemoFleet implements AutoCloseable {
 
     private List<String> errors() {
         return shepherd.status().loops().stream()
-                .flatMap(loop -> loop.lastError().stream()
-                        .map(error -> loop.name() + ", last error: " + error.message()))
+                .flatMap(loop ->
+                        loop.lastError().stream().map(error -> loop.name() + ", last error: " + error.message()))
                 .toList();
     }
 

@@ -51,7 +51,10 @@ record DemoSummary(
                 secondsToStarted,
                 failedTakeovers,
                 seconds);
-        return text + errors.stream().map(error -> System.lineSeparator() + "  " + error).collect(Collectors.joining());
+        return text
+                + errors.stream()
+                        .map(error -> System.lineSeparator() + "  " + error)
+                        .collect(Collectors.joining());
     }
 
     String json() {

@@ -50,7 +50,9 @@ final class MachinesCommand implements Callable<Integer> {
                         machine.machineId(),
                         machine.providerId(),
                         address(machine),
-                        bmdb.machine(machine.machineId()).map(MachinesCommand::state).orElse("gone"));
+                        bmdb.machine(machine.machineId())
+                                .map(MachinesCommand::state)
+                                .orElse("gone"));
             }
             Statistics statistics = bmdb.statistics();
             out.printf(
@@ -74,7 +76,9 @@ final class MachinesCommand implements Callable<Integer> {
         String agent = machine.agentStarted()
                 .map(started -> "agent started " + started.startedAt())
                 .orElse("no agent");
-        String work = machine.work().stream().map(w -> ", " + w.process() + " in progress").collect(Collectors.joining());
+        String work = machine.work().stream()
+                .map(w -> ", " + w.process() + " in progress")
+                .collect(Collectors.joining());
         String backoff = machine.backoffs().stream()
                 .map(b -> ", " + b.process() + " backed off until " + b.until() + ": " + b.cause())
                 .collect(Collectors.joining());

@@ -50,10 +50,7 @@ final class RunCommand implements Callable<Integer> {
             description = "the name of this instance of the provider in the database (default: its kind)")
     private @Nullable String type;
 
-    @Option(
-            names = "--property",
-            paramLabel = "NAME=VALUE",
-            description = "a property of the provider; repeatable")
+    @Option(names = "--property", paramLabel = "NAME=VALUE", description = "a property of the provider; repeatable")
     private Map<String, String> properties = new LinkedHashMap<>();
 
     @Mixin
@@ -107,8 +104,8 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws InterruptedException {
         ProviderFactory factory = ProviderFactories.find(kind);
-        ProviderConfig config = ProviderConfig.of(
-                factory, new ProviderType(type == null ? factory.kind() : type), properties);
+        ProviderConfig config =
+                ProviderConfig.of(factory, new ProviderType(type == null ? factory.kind() : type), properties);
         ProvisionerSettings provisioner = new ProvisionerSettings(
                 maxCount, chunkSize, Duration.ofSeconds(reconcileInterval), Duration.ofSeconds(creationInterval));
         InitializerSettings initializer =
