@@ -13,6 +13,7 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.Collection;
@@ -253,11 +254,10 @@ final class Attempt {
             socket.connect(
                     new InetSocketAddress(target.address(), target.port()),
                     Math.toIntExact(settings.connectTimeout.toMillis()));
+        } catch (SocketTimeoutException e) {
+            throw new StepFailure(Kind.UNREACHABLE, "no answer within " + seconds(settings.connectTimeout), e);
         } catch (IOException e) {
-            throw new StepFailure(
-                    Kind.UNREACHABLE,
-                    "no connection within %s: %s".formatted(seconds(settings.connectTimeout), e.getMessage()),
-                    e);
+            throw new StepFailure(Kind.UNREACHABLE, "no connection: " + e.getMessage(), e);
         }
     }
 

@@ -2,6 +2,7 @@ package dev.shepherd.manager.takeover;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import net.schmizz.sshj.common.SSHException;
 import net.schmizz.sshj.common.SSHPacket;
 import net.schmizz.sshj.connection.Connection;
@@ -86,6 +87,7 @@ final class CommandChannel extends SessionChannel {
         for (int i = 0; i < length; i++) {
             ordered[i] = tail[(int) ((written - length + i) % KEPT)];
         }
-        return (written > KEPT ? "…" : "") + Escaped.bytes(ordered, KEPT).strip();
+        String text = Escaped.text(new String(ordered, StandardCharsets.UTF_8).strip(), KEPT);
+        return written > KEPT ? "…" + text : text;
     }
 }

@@ -8,7 +8,9 @@ import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 import net.schmizz.sshj.SSHClient;
@@ -40,6 +42,9 @@ final class Upload {
     private static final int MAX_UNCONFIRMED = 64;
 
     private static final int MAX_CHUNK = 32 * 1024;
+
+    /** A takeover lasts at most a day ({@link AgentTakeover.Builder#totalTimeout}), and by default a minute. */
+    private static final long LEFTOVER_SECONDS = TimeUnit.HOURS.toSeconds(1);
 
     /** How much of what a command says is shown. */
     private static final int MAX_MESSAGE = 1024;
@@ -85,7 +90,6 @@ final class Upload {
     }
 
     private void sftp(Sftp sftp) throws IOException, StepFailure {
-        removeLeftovers(sftp);
         boolean renamed = false;
         try {
             write(sftp);
@@ -103,6 +107,7 @@ final class Upload {
                 new FileAttributes.Builder().withPermissions(MODE).build();
         try (RemoteFile file =
                 sftp.open(temporary, EnumSet.of(OpenMode.WRITE, OpenMode.CREAT, OpenMode.EXCL), attributes)) {
+            removeLeftovers(sftp);
             try (OutputStream out = file.new RemoteFileOutputStream(0, MAX_UNCONFIRMED)) {
                 int chunk = sftp.getSubsystem().getRemoteMaxPacketSize() - file.getOutgoingPacketOverhead();
                 copy(out, Math.max(1, Math.min(chunk, MAX_CHUNK)));
@@ -165,13 +170,24 @@ final class Upload {
         sftp.rename(temporary, target, EnumSet.noneOf(RenameFlags.class));
     }
 
-    /** A takeover that lost its connection could not tidy up; a few of those would fill the machine's disk. */
+    /**
+     * Removes what takeovers that lost their connection could not remove: a few of those would fill the machine's disk.
+     * By the machine's own clock they were last written to so long ago that whoever did must have given up.
+     */
     private void removeLeftovers(Sftp sftp) throws IOException {
-        Pattern leftover = Pattern.compile(Pattern.quote(prefix) + "[0-9a-f-]{36}\\.upload");
+        Pattern name = Pattern.compile(Pattern.quote(prefix) + "[0-9a-f-]{36}\\.upload");
         try (RemoteDirectory directory = sftp.openDir(folder)) {
-            for (RemoteResourceInfo found : directory.scan((RemoteResourceInfo file) ->
-                    leftover.matcher(file.getName()).matches())) {
-                remove(sftp, found.getPath());
+            List<RemoteResourceInfo> found = directory.scan(
+                    (RemoteResourceInfo file) -> name.matcher(file.getName()).matches());
+            long now = found.stream()
+                    .filter(file -> file.getPath().equals(temporary))
+                    .mapToLong(file -> file.getAttributes().getMtime())
+                    .findAny()
+                    .orElse(0);
+            for (RemoteResourceInfo file : found) {
+                if (file.getAttributes().getMtime() < now - LEFTOVER_SECONDS) {
+                    remove(sftp, file.getPath());
+                }
             }
         } catch (SFTPException e) {
             log.debug("cannot list {} at {}", folder, client.getRemoteSocketAddress(), e);
@@ -203,26 +219,18 @@ final class Upload {
             awaitAcknowledgement(scp, answers, noSftp);
             out.close();
             scp.join();
-            run("chmod %1$s %2$s && mv -f %2$s %3$s && rm -f %4$s"
-                    .formatted(
-                            Integer.toOctalString(MODE),
-                            ShellWord.quote(temporary),
-                            ShellWord.quote(target),
-                            leftovers()));
+            run("chmod %1$s %2$s && mv -f %2$s %3$s"
+                    .formatted(Integer.toOctalString(MODE), ShellWord.quote(temporary), ShellWord.quote(target)));
             done = true;
         } finally {
             if (!done && connected.getAsBoolean()) {
                 try {
-                    run("rm -f " + leftovers());
+                    run("rm -f " + ShellWord.quote(temporary));
                 } catch (IOException | StepFailure e) {
                     log.debug("cannot tidy up at {}", client.getRemoteSocketAddress(), e);
                 }
             }
         }
-    }
-
-    private String leftovers() {
-        return ShellWord.quote(target.substring(0, target.lastIndexOf('/') + 1) + prefix) + "*.upload";
     }
 
     private static void awaitAcknowledgement(CommandChannel scp, InputStream answers, SSHException noSftp)
