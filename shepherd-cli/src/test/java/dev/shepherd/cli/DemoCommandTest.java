@@ -28,8 +28,8 @@ class DemoCommandTest {
         left.removeAll(before);
         assertThat(left).as("threads left behind").noneMatch(name -> name.startsWith("shepherd"));
 
-        CommandLineRun machines =
-                CommandLineRun.of("machines", "--data", folder.resolve("database").toString());
+        CommandLineRun machines = CommandLineRun.of(
+                "machines", "--data", folder.resolve("database").toString());
         assertThat(machines.exitCode()).isZero();
         assertThat(machines.out())
                 .contains("machine-0001", "machine-0003", "agent started")

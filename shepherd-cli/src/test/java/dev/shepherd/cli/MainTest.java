@@ -33,7 +33,8 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"demo --machines 0, --machines is from 1 to 1000", "demo --machnes 3, Unknown option", "dmeo, Unmatched"})
+    @CsvSource({"demo --machines 0, --machines is from 1 to 1000", "demo --machnes 3, Unknown option", "dmeo, Unmatched"
+    })
     void aWrongCommandLineIsExplainedAndExitsWith2(String line, String explanation) {
         CommandLineRun run = CommandLineRun.of(line.split(" "));
 

@@ -72,7 +72,9 @@ class RunCommandTest {
                 await().atMost(LIMIT).until(() -> isAgentStarted("good"));
                 await().atMost(LIMIT).until(() -> isWorkedOn("hanging"));
                 process.destroy();
-                assertThat(process.waitFor(30, TimeUnit.SECONDS)).as("ended after SIGTERM").isTrue();
+                assertThat(process.waitFor(30, TimeUnit.SECONDS))
+                        .as("ended after SIGTERM")
+                        .isTrue();
             } finally {
                 process.destroyForcibly();
             }
@@ -120,7 +122,9 @@ class RunCommandTest {
         var found = database.bmdb().providedMachines(new dev.shepherd.api.ProviderType("lab")).stream()
                 .filter(machine -> machine.providerId().equals(new ProviderID(id)))
                 .findFirst();
-        return found.isEmpty() ? java.util.Optional.empty() : database.bmdb().machine(found.get().machineId());
+        return found.isEmpty()
+                ? java.util.Optional.empty()
+                : database.bmdb().machine(found.get().machineId());
     }
 
     /** The private key's own text, and the password of the database. */

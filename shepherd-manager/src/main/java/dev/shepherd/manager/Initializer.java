@@ -58,6 +58,7 @@ public final class Initializer {
                 Eligibility.agentStart(provider),
                 settings.parallelism(),
                 settings.pollInterval(),
+                settings.backoff(),
                 sessions,
                 monitor,
                 executor,

@@ -1,6 +1,7 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.Work;
@@ -39,6 +40,7 @@ final class WorkLoop {
     private final Eligibility eligibility;
     private final int parallelism;
     private final Duration pollInterval;
+    private final Backoff backoff;
     private final SessionSource sessions;
     private final LoopMonitor monitor;
     private final Executor executor;
@@ -57,6 +59,7 @@ final class WorkLoop {
             Eligibility eligibility,
             int parallelism,
             Duration pollInterval,
+            Backoff backoff,
             SessionSource sessions,
             LoopMonitor monitor,
             Executor executor,
@@ -67,6 +70,7 @@ final class WorkLoop {
         this.eligibility = eligibility;
         this.parallelism = parallelism;
         this.pollInterval = pollInterval;
+        this.backoff = backoff;
         this.sessions = sessions;
         this.monitor = monitor;
         this.executor = executor;
@@ -169,7 +173,19 @@ final class WorkLoop {
             log.warn("{}: given up: {}", work, e.getMessage());
         } catch (RuntimeException e) {
             monitor.machineFailed(String.valueOf(e.getMessage()));
-            log.error("{}: failed unexpectedly and is released: {}", work, e.getMessage(), e);
+            log.error("{}: failed unexpectedly", work, e);
+            backOff(work, "failed unexpectedly: " + e);
+        }
+    }
+
+    /** Without a backoff, a machine that fails in a way that nobody foresaw would be claimed again at once. */
+    private void backOff(Work work, String cause) {
+        try {
+            work.fail(backoff, cause);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (RuntimeException e) {
+            log.warn("{}: could not be backed off and is released instead: {}", work, e.getMessage());
         }
     }
 

@@ -38,7 +38,9 @@ public final class TakeoverResult {
         this.agentKey = agentKey.clone();
         this.hostKey = Objects.requireNonNull(hostKey, "hostKey");
         this.warnings = List.copyOf(warnings);
-        this.durations = Collections.unmodifiableMap(new EnumMap<>(durations));
+        Map<TakeoverStep, Duration> ordered = new EnumMap<>(TakeoverStep.class);
+        ordered.putAll(durations);
+        this.durations = Collections.unmodifiableMap(ordered);
     }
 
     /** Returns the machine's id in the bare metal database. */

@@ -97,7 +97,11 @@ class SshHostMoodTest {
     }
 
     private SshHost host(Mood mood) {
-        return SshHost.builder().authorizedKey(fixture.publicKey).hosts(hosts).mood(mood).start();
+        return SshHost.builder()
+                .authorizedKey(fixture.publicKey)
+                .hosts(hosts)
+                .mood(mood)
+                .start();
     }
 
     @TestFactory
@@ -131,19 +135,17 @@ class SshHostMoodTest {
 
     @TestFactory
     Stream<DynamicTest> anInterruptEndsATakeoverAtWhateverStepItHangs() {
-        return Stream.of(
-                        Mood.HANG_BEFORE_BANNER, Mood.HANG_AFTER_BANNER, Mood.HANG_IN_UPLOAD, Mood.HANG_IN_AGENT)
+        return Stream.of(Mood.HANG_BEFORE_BANNER, Mood.HANG_AFTER_BANNER, Mood.HANG_IN_UPLOAD, Mood.HANG_IN_AGENT)
                 .map(mood -> dynamicTest(mood.name(), () -> endsByInterrupt(mood)));
     }
 
     private void endsByInterrupt(Mood mood) throws Exception {
         try (SshHost host = host(mood)) {
-            BooleanSupplier soFar =
-                    switch (mood) {
-                        case HANG_IN_UPLOAD -> () -> !remoteFiles(host).isEmpty();
-                        case HANG_IN_AGENT -> () -> !host.executions().isEmpty();
-                        default -> () -> host.openConnections() > 0;
-                    };
+            BooleanSupplier soFar = switch (mood) {
+                case HANG_IN_UPLOAD -> () -> !remoteFiles(host).isEmpty();
+                case HANG_IN_AGENT -> () -> !host.executions().isEmpty();
+                default -> () -> host.openConnections() > 0;
+            };
 
             Duration took = TakeoverFixture.interrupt(patient, target(host), soFar);
 
