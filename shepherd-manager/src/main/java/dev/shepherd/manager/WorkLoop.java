@@ -171,7 +171,7 @@ final class WorkLoop {
         } catch (SessionExpiredException | WorkLostException e) {
             monitor.machineGivenUp();
             log.warn("{}: given up: {}", work, e.getMessage());
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             monitor.machineFailed(String.valueOf(e.getMessage()));
             log.error("{}: failed unexpectedly", work, e);
             backOff(work, "failed unexpectedly: " + e);
