@@ -7,4 +7,7 @@ module dev.shepherd.provider.staticlist {
     requires static transitive org.jspecify;
 
     exports dev.shepherd.provider.staticlist;
+
+    provides dev.shepherd.api.ProviderFactory with
+            dev.shepherd.provider.staticlist.StaticProviderFactory;
 }
