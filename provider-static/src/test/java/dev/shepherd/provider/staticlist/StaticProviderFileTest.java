@@ -6,7 +6,8 @@ import static dev.shepherd.provider.staticlist.Lists.ids;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
-import static org.assertj.core.api.Assumptions.assumeThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
@@ -156,9 +157,9 @@ class StaticProviderFileTest {
     void anotherFileInItsPlaceIsReadWhateverItsTimeAndSize() throws Exception {
         write(Lists.of("a"));
         assertThat(ids(provider)).containsExactly("a");
-        assumeThat(Files.readAttributes(file, BasicFileAttributes.class).fileKey())
-                .as("a file system that tells files apart")
-                .isNotNull();
+        assumeTrue(
+                Files.readAttributes(file, BasicFileAttributes.class).fileKey() != null,
+                "the file system does not tell files apart");
 
         Path next = folder.resolve("next.json");
         Files.writeString(next, Lists.of("b"));
@@ -304,7 +305,7 @@ class StaticProviderFileTest {
     @Test
     void aFileThatIsLongerThanItsSizeSaysIsBoundedToo() throws Exception {
         Path endless = Path.of("/proc/self/maps");
-        assumeThat(endless).exists();
+        assumeTrue(Files.exists(endless), "there is no " + endless);
         try (StaticProvider bounded =
                 StaticProvider.builder(RACKS, endless.toUri()).maxSize(100).build()) {
             assertThatExceptionOfType(ProviderException.class)
@@ -325,9 +326,7 @@ class StaticProviderFileTest {
     @Test
     void aNamedPipeIsNotWaitedFor() throws Exception {
         Path pipe = folder.resolve("pipe");
-        assumeThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor())
-                .as("mkfifo")
-                .isZero();
+        assumeTrue(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor() == 0, "mkfifo failed");
         try (StaticProvider ofPipe = StaticProvider.of(RACKS, pipe.toUri())) {
             assertThatExceptionOfType(ProviderException.class)
                     .isThrownBy(ofPipe::listMachines)
@@ -338,9 +337,9 @@ class StaticProviderFileTest {
     @Test
     void aFileThatMayNotBeReadSaysSo() throws Exception {
         write(Lists.of("a"));
-        assumeThat(Files.getFileStore(file).supportsFileAttributeView("posix")).isTrue();
+        assumeTrue(Files.getFileStore(file).supportsFileAttributeView("posix"), "files have no permissions here");
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("---------"));
-        assumeThat(Files.isReadable(file)).as("read by root").isFalse();
+        assumeFalse(Files.isReadable(file), "root may read every file");
 
         assertThatExceptionOfType(ProviderException.class)
                 .isThrownBy(provider::listMachines)
