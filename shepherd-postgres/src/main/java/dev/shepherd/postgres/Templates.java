@@ -102,7 +102,7 @@ final class Templates {
         }
     }
 
-    private static String nameOf(String key) {
+    static String nameOf(String key) {
         try {
             byte[] digest = MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8));
             return PREFIX + HexFormat.of().formatHex(digest, 0, 12);

@@ -88,7 +88,13 @@ final class Children {
     /** Starts a server in a folder, commits a row and keeps the server running. */
     static final class Holder {
         public static void main(String[] arguments) throws Exception {
-            PostgresServer server = PostgresServer.startIn(Path.of(arguments[0]));
+            PostgresServer server;
+            try {
+                server = PostgresServer.startIn(Path.of(arguments[0]));
+            } catch (PostgresException e) {
+                sayAndWait(e.reason().name());
+                return;
+            }
             execute(server.jdbcUrl(), "create table if not exists notes (text text)");
             execute(server.jdbcUrl(), "insert into notes values ('committed')");
             sayAndWait("holding " + server.process().pid());
