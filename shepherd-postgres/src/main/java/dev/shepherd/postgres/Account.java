@@ -23,9 +23,8 @@ final class Account {
     private static final Logger LOG = LoggerFactory.getLogger(Account.class);
     private static final long PROBE_SECONDS = 10;
 
-    private static final class Current {
-        static final Account INSTANCE = find();
-    }
+    /** Found out once, since that runs a program or two. */
+    private static @Nullable Account current;
 
     private final List<String> prefix;
     private final @Nullable UserPrincipal owner;
@@ -35,8 +34,13 @@ final class Account {
         this.owner = owner;
     }
 
-    static Account current() {
-        return Current.INSTANCE;
+    static synchronized Account current() {
+        Account account = current;
+        if (account == null) {
+            account = find();
+            current = account;
+        }
+        return account;
     }
 
     private static Account find() {

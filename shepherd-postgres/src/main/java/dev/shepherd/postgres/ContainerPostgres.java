@@ -27,7 +27,10 @@ final class ContainerPostgres {
         GenericContainer<?> container = new GenericContainer<>(DockerImageName.parse(IMAGE))
                 .withExposedPorts(PORT)
                 .withEnv("POSTGRES_PASSWORD", password)
-                .withEnv("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C --set scram_iterations=1")
+                .withEnv(
+                        "POSTGRES_INITDB_ARGS",
+                        "--encoding=UTF8 --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8"
+                                + " --set scram_iterations=1")
                 .withCommand(
                         "postgres",
                         "-c",

@@ -1,7 +1,9 @@
 package dev.shepherd.postgres;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -21,6 +23,9 @@ final class Folders {
 
     static final boolean POSIX =
             FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
+
+    private static final int DELETE_ATTEMPTS = 50;
+    private static final long DELETE_PAUSE_MILLIS = 100;
 
     private Folders() {}
 
@@ -58,6 +63,26 @@ final class Folders {
     static List<Path> list(Path folder) throws IOException {
         try (Stream<Path> entries = Files.list(folder)) {
             return entries.sorted().toList();
+        }
+    }
+
+    /** Deletes a folder that processes may still write to as they end. */
+    static void deleteWhileInUse(Path folder) throws IOException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                delete(folder);
+                return;
+            } catch (FileSystemException e) {
+                if (attempt == DELETE_ATTEMPTS) {
+                    throw e;
+                }
+            }
+            try {
+                Thread.sleep(DELETE_PAUSE_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new InterruptedIOException("interrupted while deleting " + folder);
+            }
         }
     }
 

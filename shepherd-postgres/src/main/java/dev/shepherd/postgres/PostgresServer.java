@@ -50,7 +50,7 @@ import org.slf4j.LoggerFactory;
  * <p>Temporary servers keep all that below {@code java.io.tmpdir} in {@code shepherd-postgres-<user>}, share one copy
  * of the binaries there, and clear away what killed processes left. The system property
  * {@code shepherd.postgres.tmpdir} names another folder than {@code java.io.tmpdir}, such as when that forbids
- * programs.
+ * programs, or one in memory, where databases are made several times faster.
  *
  * <p>Instances are safe for use by many threads.
  */
@@ -63,6 +63,10 @@ public final class PostgresServer implements AutoCloseable {
     private static final String USER = "postgres";
     private static final String DATABASE = "postgres";
     private static final String ADDRESS = "127.0.0.1";
+
+    private static final String PASSWORD = "password";
+    private static final String CONNECTION = "connection";
+    private static final String POSTMASTER = "postmaster.pid";
 
     private static final Duration INIT_TIMEOUT = Duration.ofSeconds(120);
     private static final Duration TEMPORARY_START_TIMEOUT = Duration.ofSeconds(60);
@@ -204,8 +208,10 @@ public final class PostgresServer implements AutoCloseable {
                     "The folder " + home + " is the data folder of another PostgreSQL; it was not touched: choose an"
                             + " empty folder");
         }
+        // Data alone is not enough: /var/lib/pgsql looks like that too.
         boolean ours = Files.isRegularFile(home.resolve(FolderLock.FILE))
-                || Files.isRegularFile(home.resolve("data").resolve("PG_VERSION"));
+                || Files.isRegularFile(home.resolve(PASSWORD))
+                        && Files.isRegularFile(home.resolve("data").resolve("PG_VERSION"));
         if (!ours && !Folders.list(home).isEmpty()) {
             throw new PostgresException(
                     Reason.FOLDER_NOT_OURS,
@@ -310,7 +316,7 @@ public final class PostgresServer implements AutoCloseable {
             if (lock != null) {
                 try (lock) {
                     new PostgresServer(home, true, lock, binaries, account, PostgresServer::freePort).stopOrphan();
-                    Folders.delete(home);
+                    Folders.deleteWhileInUse(home);
                     LOG.debug("Cleared away {}, which a killed process left", home);
                 }
             }
@@ -343,7 +349,7 @@ public final class PostgresServer implements AutoCloseable {
         if (!Files.exists(data())) {
             initialize();
         }
-        Path passwordFile = home.resolve("password");
+        Path passwordFile = home.resolve(PASSWORD);
         if (!Files.exists(passwordFile)) {
             throw new PostgresException(
                     Reason.NOT_STARTED, "The file " + passwordFile + ", with the password of the data, is missing");
@@ -356,7 +362,7 @@ public final class PostgresServer implements AutoCloseable {
         Databases connected = new Databases("jdbc:" + path);
         connected.version();
         databases = connected;
-        Folders.writePrivately(home.resolve("connection"), path + "\n");
+        Folders.writePrivately(home.resolve(CONNECTION), path + "\n");
         if (temporary) {
             Thread hook = new Thread(this::close, "shepherd-postgres-closer");
             try {
@@ -387,7 +393,7 @@ public final class PostgresServer implements AutoCloseable {
     private void initialize() throws IOException {
         Path next = home.resolve("data.new");
         Folders.delete(next);
-        Path passwordFile = home.resolve("password");
+        Path passwordFile = home.resolve(PASSWORD);
         Folders.writePrivately(passwordFile, Passwords.random() + "\n");
         account.own(passwordFile);
         List<String> command = new ArrayList<>(List.of(
@@ -460,18 +466,17 @@ public final class PostgresServer implements AutoCloseable {
                             "-w",
                             "-t",
                             Long.toString(Math.max(1, left))));
-            postmaster = runningPostmaster().orElse(null);
+            postmaster = postmaster().filter(PostgresServer::isRunning).orElse(null);
             if (result.succeeded() && postmaster != null) {
                 return;
             }
             stopPostmaster();
             String said = Commands.tail(log(), logged);
-            // Another process may have taken the port in the meantime, and the children of a server that was killed
-            // may take a moment to see it.
-            boolean passing = said.contains("could not bind")
-                    || said.contains("could not create any TCP/IP sockets")
-                    || said.contains("shared memory block");
-            if (!passing || attempt == START_ATTEMPTS || left <= 0) {
+            // Another process may have taken the port in the meantime.
+            boolean portTaken = said.contains("could not bind") || said.contains("could not create any TCP/IP sockets");
+            // The children of a server that was killed may take a moment to see it.
+            boolean childrenLeft = said.contains("shared memory block");
+            if (left <= 0 || !childrenLeft && (!portTaken || attempt == START_ATTEMPTS)) {
                 throw new PostgresException(
                         Reason.NOT_STARTED,
                         "PostgreSQL did not start in " + home
@@ -512,15 +517,15 @@ public final class PostgresServer implements AutoCloseable {
         return home.resolve("server.log");
     }
 
-    /** Returns the process that the data names as its server's, whatever that process is now. */
-    private Optional<ProcessHandle> runningPostmaster() throws IOException {
-        Path file = data().resolve("postmaster.pid");
+    /** Returns the process that the data names as its server, whatever that process is now. */
+    private Optional<ProcessHandle> postmaster() throws IOException {
+        Path file = data().resolve(POSTMASTER);
         if (!Files.exists(file)) {
             return Optional.empty();
         }
-        List<String> lines = Files.readAllLines(file);
         try {
-            return ProcessHandle.of(Long.parseLong(lines.get(0).strip())).filter(PostgresServer::isRunning);
+            return ProcessHandle.of(
+                    Long.parseLong(Files.readAllLines(file).get(0).strip()));
         } catch (IndexOutOfBoundsException | NumberFormatException e) {
             return Optional.empty();
         }
@@ -542,14 +547,14 @@ public final class PostgresServer implements AutoCloseable {
 
     /** Stops the server that a process left running on this folder when it was killed. */
     private void stopOrphan() throws IOException {
-        Path file = data().resolve("postmaster.pid");
-        if (!Files.exists(file)) {
+        ProcessHandle process = postmaster().orElse(null);
+        if (process == null) {
+            // If there was one that is gone, PostgreSQL sees that itself, and whether all its children are.
             return;
         }
-        ProcessHandle process = runningPostmaster().orElse(null);
-        if (process == null || !isOurs(process)) {
-            // Its server is gone, and the number may be another process's by now, which PostgreSQL would wait for.
-            Files.deleteIfExists(file);
+        if (!isRunning(process) || !isOurs(process)) {
+            // It is gone, but its number is not, which PostgreSQL would take for a server that runs.
+            Files.deleteIfExists(data().resolve(POSTMASTER));
             return;
         }
         LOG.info("Stopping the PostgreSQL {} that a process left running in {}", process.pid(), home);
@@ -578,7 +583,7 @@ public final class PostgresServer implements AutoCloseable {
         throw new PostgresException(
                 Reason.FOLDER_IN_USE,
                 "The folder " + home + " is in use by the process " + process.pid()
-                        + ", which may be its PostgreSQL: stop it, or remove " + data().resolve("postmaster.pid")
+                        + ", which may be its PostgreSQL: stop it, or remove " + data().resolve(POSTMASTER)
                         + " if it is something else");
     }
 
@@ -736,10 +741,10 @@ public final class PostgresServer implements AutoCloseable {
     private void stopAndCleanUp() {
         try {
             stopPostmaster();
-            Files.deleteIfExists(home.resolve("connection"));
+            Files.deleteIfExists(home.resolve(CONNECTION));
             Files.deleteIfExists(home.resolve("command.log"));
             if (temporary) {
-                Folders.delete(home);
+                Folders.deleteWhileInUse(home);
             }
         } catch (IOException e) {
             LOG.warn("Not all that PostgreSQL left in {} could be deleted", home, e);

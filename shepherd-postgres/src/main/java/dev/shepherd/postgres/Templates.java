@@ -24,6 +24,7 @@ final class Templates {
 
     private static final String PREFIX = "shepherd_template_";
     private static final Duration FILL_TIMEOUT = Duration.ofMinutes(10);
+    private static final int LOCK_CHECK_SECONDS = 20;
 
     private final Databases databases;
     private final Map<String, ReentrantLock> locks = new ConcurrentHashMap<>();
@@ -89,16 +90,33 @@ final class Templates {
             String url = databases.create(unfinished, Databases.PRISTINE);
             try {
                 fill.accept(url);
-                // A lock that was lost meanwhile, with its connection, must not let two complete it.
-                lock.createStatement().execute("select 1");
+                requireHeld(lock, template);
                 databases.seal(unfinished, template);
-            } catch (RuntimeException | SQLException e) {
-                databases.drop(unfinished);
+            } catch (RuntimeException e) {
+                giveUp(lock, unfinished, e);
                 throw e;
             }
         } catch (SQLException e) {
             throw new PostgresException(
                     Reason.REFUSED, "The lock on the template " + template + " was lost: " + e.getMessage(), e);
+        }
+    }
+
+    /** A lock goes with its connection; another process may then be at work on what was being filled. */
+    private static void requireHeld(Connection lock, String template) throws SQLException {
+        if (!lock.isValid(LOCK_CHECK_SECONDS)) {
+            throw new PostgresException(
+                    Reason.REFUSED, "The lock on the template " + template + " was lost while it was being filled");
+        }
+    }
+
+    private void giveUp(Connection lock, String unfinished, RuntimeException failure) throws SQLException {
+        if (lock.isValid(LOCK_CHECK_SECONDS)) {
+            try {
+                databases.drop(unfinished);
+            } catch (PostgresException e) {
+                failure.addSuppressed(e);
+            }
         }
     }
 

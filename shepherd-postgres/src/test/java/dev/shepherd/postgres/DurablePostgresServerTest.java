@@ -215,6 +215,8 @@ class DurablePostgresServerTest {
         Files.writeString(Files.createDirectory(foreign.resolve("data")).resolve("precious"), "precious");
         Path plain = Files.createDirectory(tmp.resolve("plain"));
         Files.writeString(plain.resolve("PG_VERSION"), "17\n");
+        Path parent = Files.createDirectory(tmp.resolve("pgsql"));
+        Files.writeString(Files.createDirectory(parent.resolve("data")).resolve("PG_VERSION"), "17\n");
         Path file = Files.writeString(tmp.resolve("file"), "text");
         Map<String, String> before = contents(tmp);
 
@@ -222,6 +224,7 @@ class DurablePostgresServerTest {
                 Reason.FOLDER_NOT_OURS, () -> PostgresServer.startIn(foreign), foreign.toString(), "empty folder");
         assertRefused(
                 Reason.FOLDER_NOT_OURS, () -> PostgresServer.startIn(plain), plain.toString(), "another PostgreSQL");
+        assertRefused(Reason.FOLDER_NOT_OURS, () -> PostgresServer.startIn(parent), parent.toString(), "empty folder");
         assertRefused(Reason.FOLDER_NOT_OURS, () -> PostgresServer.startIn(file), file.toString(), "not a folder");
 
         assertThat(contents(tmp)).isEqualTo(before);
