@@ -1,6 +1,7 @@
 package dev.shepherd.postgres;
 
 import dev.shepherd.postgres.PostgresException.Reason;
+import java.io.File;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
@@ -65,7 +66,7 @@ final class Commands {
 
     private static ProcessBuilder.Redirect nothing() {
         return ProcessBuilder.Redirect.from(
-                new java.io.File(System.getProperty("os.name", "").startsWith("Windows") ? "NUL" : "/dev/null"));
+                new File(System.getProperty("os.name", "").startsWith("Windows") ? "NUL" : "/dev/null"));
     }
 
     /** Returns the end of a file, from a position on; empty if there is none. */

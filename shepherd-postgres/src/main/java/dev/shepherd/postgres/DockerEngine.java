@@ -1,6 +1,7 @@
 package dev.shepherd.postgres;
 
 import java.io.IOException;
+import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
@@ -80,7 +81,7 @@ final class DockerEngine {
             return false;
         }
         CompletableFuture<Boolean> answer = new CompletableFuture<>();
-        try (SocketChannel channel = SocketChannel.open(java.net.StandardProtocolFamily.UNIX)) {
+        try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
             Thread asking = new Thread(() -> answer.complete(ask(channel, socket)), "shepherd-postgres-docker");
             asking.setDaemon(true);
             asking.start();

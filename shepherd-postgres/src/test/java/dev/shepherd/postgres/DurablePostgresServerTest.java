@@ -117,7 +117,7 @@ class DurablePostgresServerTest {
                     "process " + holder.process().pid() + " since ",
                     "choose another folder");
 
-            assertThat(PostgresServer.isRunning(postmaster)).isTrue();
+            assertThat(Postmaster.isRunning(postmaster)).isTrue();
             holder.kill();
             PostgresServer.startIn(folder).close();
         }
@@ -154,10 +154,10 @@ class DurablePostgresServerTest {
         try (Child holder = Children.start(Children.Holder.class, List.of(), folder.toString())) {
             ProcessHandle orphan = postmaster(holder);
             holder.kill();
-            assertThat(PostgresServer.isRunning(orphan)).isTrue();
+            assertThat(Postmaster.isRunning(orphan)).isTrue();
 
             try (PostgresServer server = PostgresServer.startIn(folder)) {
-                assertThat(PostgresServer.isRunning(orphan)).isFalse();
+                assertThat(Postmaster.isRunning(orphan)).isFalse();
                 assertThat(server.process()).isNotEqualTo(orphan);
                 assertThat(read(server)).isEqualTo("committed");
             }
@@ -173,7 +173,7 @@ class DurablePostgresServerTest {
             Path moved = Files.move(folder, tmp.resolve("after"));
 
             try (PostgresServer server = PostgresServer.startIn(moved)) {
-                assertThat(PostgresServer.isRunning(orphan)).isFalse();
+                assertThat(Postmaster.isRunning(orphan)).isFalse();
                 assertThat(read(server)).isEqualTo("committed");
             }
         }
@@ -294,6 +294,18 @@ class DurablePostgresServerTest {
         assertThat(folder.resolve("data/postmaster.pid")).doesNotExist();
         Files.writeString(configuration, whole);
         PostgresServer.startIn(folder).close();
+    }
+
+    @Test
+    void aServerWhoseFolderIsGoneIsStoppedAllTheSame() throws Exception {
+        Path folder = begunFolder("deleted");
+        PostgresServer server = PostgresServer.startIn(folder);
+        ProcessHandle postmaster = server.process();
+        Folders.deleteWhileInUse(folder);
+
+        server.close();
+
+        assertThat(Postmaster.isRunning(postmaster)).isFalse();
     }
 
     @Test

@@ -145,8 +145,8 @@ class PostgresServerTest {
         closing.close();
 
         assertThat(closing.home()).doesNotExist();
-        assertThat(PostgresServer.isRunning(postmaster)).isFalse();
-        assertThat(children).noneMatch(PostgresServer::isRunning);
+        assertThat(Postmaster.isRunning(postmaster)).isFalse();
+        assertThat(children).noneMatch(Postmaster::isRunning);
     }
 
     @Test
@@ -233,7 +233,7 @@ class PostgresServerTest {
 
             assertThat(child.output().readLine()).isNull();
             assertThat(home).doesNotExist();
-            assertThat(ProcessHandle.of(Long.parseLong(words[0])).filter(PostgresServer::isRunning))
+            assertThat(ProcessHandle.of(Long.parseLong(words[0])).filter(Postmaster::isRunning))
                     .isEmpty();
         }
     }
@@ -250,7 +250,7 @@ class PostgresServerTest {
             try (PostgresServer next = PostgresServer.startTemporary()) {
                 assertThat(next.databaseExists("postgres")).isTrue();
                 assertThat(home).doesNotExist();
-                assertThat(PostgresServer.isRunning(orphan)).isFalse();
+                assertThat(Postmaster.isRunning(orphan)).isFalse();
                 assertThat(server.databaseExists("postgres")).isTrue();
             }
         }
@@ -299,20 +299,13 @@ class PostgresServerTest {
         }
         Account account = Account.unprivileged();
         withTmpdir(tmp, () -> {
-            try (PostgresServer other = PostgresServer.startTemporary(account, PostgresServerTest::freePort)) {
+            try (PostgresServer other = PostgresServer.startTemporary(account, Postmaster::freePort)) {
                 assertThat(other.process().info().user()).isPresent().get().isNotEqualTo("root");
                 assertThat(other.databaseExists("postgres")).isTrue();
             }
         });
-        try (PostgresServer other =
-                PostgresServer.startIn(tmp.resolve("durable"), account, PostgresServerTest::freePort)) {
+        try (PostgresServer other = PostgresServer.startIn(tmp.resolve("durable"), account, Postmaster::freePort)) {
             assertThat(other.databaseExists("postgres")).isTrue();
-        }
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
         }
     }
 
@@ -321,11 +314,11 @@ class PostgresServerTest {
     }
 
     private static void withTmpdir(Path tmp, Action action) throws IOException {
-        System.setProperty(PostgresServer.TMPDIR_PROPERTY, tmp.toString());
+        System.setProperty(TemporaryFolders.TMPDIR_PROPERTY, tmp.toString());
         try {
             action.run();
         } finally {
-            System.clearProperty(PostgresServer.TMPDIR_PROPERTY);
+            System.clearProperty(TemporaryFolders.TMPDIR_PROPERTY);
         }
     }
 }
