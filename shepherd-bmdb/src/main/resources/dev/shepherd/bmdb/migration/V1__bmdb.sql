@@ -70,6 +70,9 @@ create table machine_provided (
     constraint machine_provided_provider_id_key unique (provider, provider_id)
 );
 
+create index machine_provided_by_reservation on machine_provided (provider, provider_reservation_id)
+    where provider_reservation_id is not null;
+
 create table machine_agent_started (
     machine_id       uuid        not null primary key references machines (machine_id) on delete restrict,
     agent_started_at timestamptz not null,
@@ -113,11 +116,12 @@ create table providers (
 );
 
 -- A machine that is about to be created at a provider, recorded before the provider is asked. Its id becomes
--- the machine's id. A row ends when the machine is recorded, or the provider is sure that nothing was made.
+-- the machine's id. The candidate is the provider's id of the machine to create, or its reservation's where it
+-- has none yet. A row ends when the machine is recorded, or the provider is sure that nothing was made.
 create table machine_intent (
     intent_id        uuid         not null primary key,
     provider         text         not null references providers (provider) on delete restrict,
-    candidate        varchar(300),
+    candidate        varchar(128) not null check (candidate <> ''),
     session_id       uuid         references sessions (session_id) on delete set null,
     intent_made_at   timestamptz  not null,
     attempts         integer      not null default 0 check (attempts >= 0),

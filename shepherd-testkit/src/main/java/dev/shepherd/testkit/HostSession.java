@@ -1,0 +1,33 @@
+package dev.shepherd.testkit;
+
+import java.security.KeyPair;
+import org.apache.sshd.common.io.IoSession;
+import org.apache.sshd.common.session.SessionContext;
+import org.apache.sshd.server.ServerFactoryManager;
+import org.apache.sshd.server.session.ServerSessionImpl;
+
+/** A session of Apache MINA that knows which host it is on. */
+final class HostSession extends ServerSessionImpl {
+
+    private final SshHost host;
+    private final KeyPair hostKey;
+
+    HostSession(ServerFactoryManager server, IoSession connection, SshHost host) throws Exception {
+        super(server, connection);
+        this.host = host;
+        this.hostKey = host.hostKeyPair();
+    }
+
+    static HostSession of(SessionContext session) {
+        return (HostSession) session;
+    }
+
+    SshHost host() {
+        return host;
+    }
+
+    /** Returns the host key as it was when this session began, which later key exchanges must not contradict. */
+    KeyPair hostKey() {
+        return hostKey;
+    }
+}
