@@ -92,7 +92,7 @@ class MainTest {
         CommandLineRun run = CommandLineRun.of("providers");
 
         assertThat(run.exitCode()).isZero();
-        assertThat(run.out()).contains("static: ", "list (uri, required)", "timeout (duration, default 10s)");
+        assertThat(run.out()).contains("static: ", "list (uri, required, secret)", "timeout (duration, default 10s)");
     }
 
     private CommandLineRun run(String... args) throws Exception {

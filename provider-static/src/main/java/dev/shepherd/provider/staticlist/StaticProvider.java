@@ -91,7 +91,8 @@ public final class StaticProvider implements Provider {
      * Starts a provider with what every one needs.
      *
      * @param type the key of this instance in the database; two lists need two types
-     * @param list where the list is: an absolute {@code file:}, {@code http:} or {@code https:} URI, without
+     * @param list where the list is: a {@code file:}, {@code http:} or {@code https:} URI (a relative
+         *     {@code file:} path starts at the process's working directory), without
      *     user information. Its query may be a secret, and is never shown
      */
     public static Builder builder(ProviderType type, URI list) {
@@ -410,16 +411,13 @@ public final class StaticProvider implements Provider {
 
         private Path path() {
             try {
-                if (list.isOpaque()) {
-                    throw refused("must name the file by its absolute path, such as "
-                            + Path.of(list.getSchemeSpecificPart())
-                                    .toAbsolutePath()
-                                    .toUri());
-                }
-                return Path.of(list);
+                // A relative path makes the URI an opaque one; it means what it means to every other program.
+                return list.isOpaque()
+                        ? Path.of(list.getSchemeSpecificPart()).toAbsolutePath()
+                        : Path.of(list);
             } catch (IllegalArgumentException e) {
                 // Without a host, a query and a fragment, that is; the message does not repeat the URI.
-                throw refused("must name a file of this machine: file: and an absolute path, nothing else");
+                throw refused("must name a file of this machine: file: and a path, nothing else");
             }
         }
 

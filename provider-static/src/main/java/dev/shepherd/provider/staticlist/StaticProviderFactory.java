@@ -39,7 +39,7 @@ public final class StaticProviderFactory implements ProviderFactory {
                 ProviderProperty.required(
                                 LIST,
                                 Type.URI,
-                                "where the list of machines is: an absolute file:, http: or https: URI; never"
+                                "where the list of machines is: a file:, http: or https: URI; never"
                                         + " shown, since its query may be a secret")
                         .asSecret(),
                 ProviderProperty.optional(

@@ -97,11 +97,11 @@ class StaticProviderFactoryTest {
                 "ftp://host/a | must begin with file:, http: or https:, not ftp:",
                 "jar:file:/a!/b | must begin with file:, http: or https:, not jar:",
                 "C:/machines.json | must begin with file:, http: or https:, not C:",
-                "file://host/a | must name a file of this machine: file: and an absolute path, nothing else",
-                "file:/a?b | must name a file of this machine: file: and an absolute path, nothing else",
-                "file:/a#b | must name a file of this machine: file: and an absolute path, nothing else",
-                "file:/a%00 | must name a file of this machine: file: and an absolute path, nothing else",
-                "file:%00 | must name a file of this machine: file: and an absolute path, nothing else",
+                "file://host/a | must name a file of this machine: file: and a path, nothing else",
+                "file:/a?b | must name a file of this machine: file: and a path, nothing else",
+                "file:/a#b | must name a file of this machine: file: and a path, nothing else",
+                "file:/a%00 | must name a file of this machine: file: and a path, nothing else",
+                "file:%00 | must name a file of this machine: file: and a path, nothing else",
                 "http:machines | must name a host, such as http://host/machines.json",
                 "https:///machines | must name a host, such as https://host/machines.json",
                 "http://under_score/machines | must name a host, such as http://host/machines.json",
@@ -116,11 +116,14 @@ class StaticProviderFactoryTest {
     }
 
     @Test
-    void aRelativeFileIsRefusedWithTheAbsoluteOne() {
-        assertThatExceptionOfType(ConfigurationException.class)
-                .isThrownBy(() -> create(Map.of("list", "file:lists/my%20machines.json")))
-                .withMessage("the URI in \"list\" must name the file by its absolute path, such as "
-                        + Path.of("lists", "my machines.json").toAbsolutePath().toUri());
+    void aRelativeFileStartsAtTheWorkingDirectory() throws Exception {
+        Path folder = Files.createTempDirectory(Path.of("target"), "lists");
+        Files.writeString(folder.resolve("my machines.json"), "[{\"ID\": \"a\", \"Addr\": \"10.0.0.1\"}]");
+
+        try (Provider provider =
+                create(Map.of("list", "file:target/" + folder.getFileName() + "/my%20machines.json"))) {
+            assertThat(provider.listMachines()).hasSize(1);
+        }
     }
 
     @ParameterizedTest
