@@ -11,9 +11,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,7 +40,8 @@ final class Postmaster {
     private static final Duration DURABLE_START_TIMEOUT = Duration.ofSeconds(180);
     private static final Duration FAST_STOP_TIMEOUT = Duration.ofSeconds(30);
     private static final Duration IMMEDIATE_STOP_TIMEOUT = Duration.ofSeconds(10);
-    private static final Duration KILL_TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration END_TIMEOUT = Duration.ofSeconds(10);
+    private static final long END_POLL_MILLIS = 5;
     private static final Duration GRACE = Duration.ofSeconds(10);
     private static final int START_ATTEMPTS = 10;
     private static final long LARGE_LOG_BYTES = 8L << 20;
@@ -326,9 +324,27 @@ final class Postmaster {
         if (running == null || !isRunning(running)) {
             return;
         }
-        if (!stop("fast", FAST_STOP_TIMEOUT) && !stop("immediate", IMMEDIATE_STOP_TIMEOUT)) {
+        boolean told = stop("fast", FAST_STOP_TIMEOUT) || stop("immediate", IMMEDIATE_STOP_TIMEOUT);
+        // The server says that it has stopped a moment before its process ends.
+        if (!told || !ends(running)) {
             kill(running);
         }
+    }
+
+    private static boolean ends(ProcessHandle running) {
+        long start = System.nanoTime();
+        while (isRunning(running)) {
+            if (System.nanoTime() - start > END_TIMEOUT.toNanos()) {
+                return false;
+            }
+            try {
+                Thread.sleep(END_POLL_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return !isRunning(running);
+            }
+        }
+        return true;
     }
 
     private boolean stop(String mode, Duration timeout) {
@@ -362,17 +378,10 @@ final class Postmaster {
         List<ProcessHandle> children = running.descendants().toList();
         running.destroyForcibly();
         children.forEach(ProcessHandle::destroyForcibly);
-        try {
-            running.onExit().get(KILL_TIMEOUT.toSeconds(), TimeUnit.SECONDS);
-        } catch (TimeoutException | ExecutionException e) {
-            if (isRunning(running)) {
-                throw new PostgresException(
-                        Reason.NOT_STOPPED,
-                        "PostgreSQL " + running.pid() + " in " + home + " does not even stop when killed",
-                        e);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+        if (!ends(running)) {
+            throw new PostgresException(
+                    Reason.NOT_STOPPED,
+                    "PostgreSQL " + running.pid() + " in " + home + " does not even stop when killed");
         }
     }
 
