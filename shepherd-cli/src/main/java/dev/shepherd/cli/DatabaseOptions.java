@@ -82,11 +82,11 @@ final class DatabaseOptions {
     /** Opens the database, with at least this many connections in its pool. */
     Opened open(int poolSize) {
         if (where.url != null) {
-            return new Opened(null, Bmdb.open(config(where.url, poolSize)));
+            return new Opened(null, Bmdb.open(withCredentials(config(where.url, poolSize)).build()));
         }
         PostgresServer server = PostgresServer.startIn(folder());
         try {
-            return new Opened(server, Bmdb.open(config(databaseUrl(server), poolSize)));
+            return new Opened(server, Bmdb.open(config(databaseUrl(server), poolSize).build()));
         } catch (RuntimeException e) {
             server.close();
             throw e;
@@ -98,8 +98,12 @@ final class DatabaseOptions {
         return server.databaseExists("shepherd") ? server.jdbcUrl("shepherd") : server.createDatabase("shepherd");
     }
 
-    private BmdbConfig config(String url, int poolSize) {
-        BmdbConfig.Builder config = BmdbConfig.builder().jdbcUrl(url).poolSize(poolSize);
+    private static BmdbConfig.Builder config(String url, int poolSize) {
+        return BmdbConfig.builder().jdbcUrl(url).poolSize(poolSize);
+    }
+
+    /** Not for an embedded server, whose URL holds its own. */
+    private BmdbConfig.Builder withCredentials(BmdbConfig.Builder config) {
         if (user != null) {
             config.username(user);
         }
@@ -107,7 +111,7 @@ final class DatabaseOptions {
         if (password != null) {
             config.password(password);
         }
-        return config.build();
+        return config;
     }
 
     private @Nullable String password() {
