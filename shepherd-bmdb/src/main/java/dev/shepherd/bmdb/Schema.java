@@ -49,9 +49,12 @@ final class Schema {
             MigrationInfo[] pending = info.pending();
             if (pending.length > 0) {
                 throw new SchemaException(
-                        "the schema is %s, but this version of the library needs %s: migrate it first"
+                        ("the schema is %s, but this version of the library needs version %s: let this version open the"
+                                        + " database once with BmdbConfig.Migration.MIGRATE")
                                 .formatted(
-                                        info.current() == null ? "not there" : "at version " + current(),
+                                        info.current() == null
+                                                ? "not there"
+                                                : "at version " + info.current().getVersion(),
                                         pending[pending.length - 1].getVersion()),
                         null);
             }
