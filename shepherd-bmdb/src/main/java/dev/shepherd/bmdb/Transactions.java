@@ -3,6 +3,7 @@ package dev.shepherd.bmdb;
 import dev.shepherd.api.ShepherdException;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -16,6 +17,8 @@ import org.jooq.conf.Settings;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.core.BaseConnection;
+import org.postgresql.core.TransactionState;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,6 +45,8 @@ final class Transactions {
 
     /** statement_completion_unknown: a database in several parts does not know itself whether it committed. */
     private static final String COMPLETION_UNKNOWN = "40003";
+
+    private static final String IN_FAILED_TRANSACTION = "25P02";
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(5);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(500);
@@ -165,7 +170,7 @@ final class Transactions {
                 }
                 String state = sqlState(e);
                 if (attempt >= limits.maxAttempts() || !isWorthRepeating(state, startedAt)) {
-                    throw failure(what, attempt, state, e);
+                    throw giveUp(beforeEachAttempt, failure(what, attempt, state, e));
                 }
                 log.debug("{}: attempt {} failed with SQLSTATE {}, trying again", what, attempt, state);
                 pause(attempt);
@@ -217,6 +222,7 @@ final class Transactions {
     }
 
     private static void commit(String what, Connection connection) throws SQLException {
+        requireIntact(connection);
         try {
             connection.commit();
         } catch (SQLException e) {
@@ -227,6 +233,25 @@ final class Transactions {
                         e);
             }
             throw e;
+        }
+    }
+
+    /**
+     * Makes sure that the commit commits. PostgreSQL answers the commit of a transaction in which a statement failed
+     * with a rollback, and the driver takes that for success.
+     */
+    private static void requireIntact(Connection connection) throws SQLException {
+        if (connection.isWrapperFor(BaseConnection.class)) {
+            if (connection.unwrap(BaseConnection.class).getTransactionState() == TransactionState.FAILED) {
+                throw new SQLException(
+                        "a statement failed before, and so nothing can be committed: its failure must be passed on",
+                        IN_FAILED_TRANSACTION);
+            }
+        } else {
+            // A source of connections that hides the driver's: any statement tells.
+            try (Statement statement = connection.createStatement()) {
+                statement.execute("select 1");
+            }
         }
     }
 
@@ -288,6 +313,17 @@ final class Transactions {
             }
         }
         return false;
+    }
+
+    /** That there is no sense in it any more says more than what went wrong last. */
+    private static RuntimeException giveUp(Runnable beforeEachAttempt, BmdbException failure) {
+        try {
+            beforeEachAttempt.run();
+            return failure;
+        } catch (RuntimeException senseless) {
+            senseless.addSuppressed(failure);
+            return senseless;
+        }
     }
 
     private static BmdbException failure(String what, int attempt, @Nullable String state, Exception e) {
