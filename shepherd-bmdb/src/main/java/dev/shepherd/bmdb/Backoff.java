@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * The rules are those of the original's {@code bmdb.Backoff}. Immutable.
  *
  * @param initial the first period; at least 1 s
- * @param maximum the longest period; at least {@code initial}
+ * @param maximum the longest period; at least {@code initial}, at most 36,500 days
  * @param exponent the growth; 1 (the constant {@code initial}) or more
  * @param jitter the part of the period, from 0 to 1, of which up to the whole is added by chance to the time
  *     at which the machine is looked at again, so that machines which failed together do not come back
@@ -24,6 +24,9 @@ import org.jspecify.annotations.Nullable;
 public record Backoff(Duration initial, Duration maximum, double exponent, double jitter) {
 
     private static final Duration LONGEST_DEFAULT = Duration.ofDays(1);
+
+    /** A hundred years: more than enough, and little enough to be added to any time. */
+    private static final Duration LONGEST = Duration.ofDays(36_500);
 
     /**
      * Checks the values.
@@ -37,6 +40,10 @@ public record Backoff(Duration initial, Duration maximum, double exponent, doubl
         if (maximum.compareTo(initial) < 0) {
             throw new IllegalArgumentException(
                     "the longest backoff, " + maximum + ", is shorter than the first, " + initial);
+        }
+        if (maximum.compareTo(LONGEST) > 0) {
+            throw new IllegalArgumentException(
+                    "a backoff is at most " + LONGEST.toDays() + " days, not " + maximum.toDays());
         }
         if (!(exponent >= 1) || Double.isInfinite(exponent)) {
             throw new IllegalArgumentException("the exponent of a backoff is at least 1, not " + exponent);

@@ -5,6 +5,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.pool.HikariPool;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Transactions.Body;
+import dev.shepherd.bmdb.Transactions.Limits;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
@@ -16,6 +17,8 @@ import javax.sql.DataSource;
 import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The bare metal database (BMDB): where the machines of a fleet are recorded, and what makes it safe for several
@@ -33,6 +36,10 @@ import org.postgresql.ds.PGSimpleDataSource;
  */
 public final class Bmdb implements AutoCloseable {
 
+    private static final Logger log = LoggerFactory.getLogger(Bmdb.class);
+
+    private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
+
     private final BmdbConfig config;
     private final Transactions transactions;
     private final SessionKeeper keeper;
@@ -43,9 +50,18 @@ public final class Bmdb implements AutoCloseable {
         this.config = config;
         this.pools = pools;
         this.time = new DatabaseTime(config.timeOffset());
-        this.transactions = new Transactions(dataSource, config.maxAttempts());
-        // A heartbeat is sent again by the keeper itself, with the deadline in view.
-        this.keeper = new SessionKeeper(new Transactions(heartbeats, 1), transactions, config.sessionInterval(), time);
+        this.transactions = new Transactions(
+                dataSource,
+                new Limits(config.maxAttempts(), config.connectTimeout(), config.idleInTransactionTimeout(), null));
+        // A heartbeat is sent again by the keeper itself, with the deadline in view. What is not answered within
+        // half an interval is better sent again.
+        Limits once = new Limits(1, Duration.ZERO, config.idleInTransactionTimeout(), half(config.sessionInterval()));
+        this.keeper =
+                new SessionKeeper(new Transactions(heartbeats, once), transactions, config.sessionInterval(), time);
+    }
+
+    private static Duration half(Duration interval) {
+        return interval.dividedBy(2);
     }
 
     /**
@@ -82,16 +98,15 @@ public final class Bmdb implements AutoCloseable {
             prepareSchema(config, given.get());
             return new Bmdb(config, given.get(), given.get(), List.of());
         }
-        prepareSchema(config, unpooled(config));
+        prepareSchema(config, connections(config, config.connectTimeout(), Duration.ZERO));
         List<HikariDataSource> pools = new ArrayList<>();
         try {
             HikariDataSource main =
                     pool(config, "shepherd", config.poolSize(), config.connectTimeout(), config.socketTimeout());
             pools.add(main);
-            // Heartbeats get a connection of their own, so that busy loops cannot cost a session its lease. Its
-            // waits are short: what comes later than half an interval is better sent again.
-            Duration half = config.sessionInterval().dividedBy(2);
-            HikariDataSource heartbeats = pool(config, "shepherd-sessions", 1, half, atLeastASecond(half));
+            // Heartbeats get a connection of their own, so that busy loops cannot cost a session its lease.
+            Duration half = half(config.sessionInterval());
+            HikariDataSource heartbeats = pool(config, "shepherd-sessions", 1, half, half);
             pools.add(heartbeats);
             return new Bmdb(config, main, heartbeats, List.copyOf(pools));
         } catch (HikariPool.PoolInitializationException e) {
@@ -119,65 +134,61 @@ public final class Bmdb implements AutoCloseable {
             root = root.getCause();
         }
         String where = config.jdbcUrl().map(JdbcUrls::withoutSecrets).orElse("the DataSource");
-        String state = e instanceof SQLException sql ? sql.getSQLState() : null;
-        return new BmdbException("the database at " + where + " cannot be reached: " + root.getMessage(), state, e);
-    }
-
-    private static DataSource unpooled(BmdbConfig config) {
-        PGSimpleDataSource source = new PGSimpleDataSource();
-        source.setUrl(config.jdbcUrl().orElseThrow());
-        if (config.username() != null) {
-            source.setUser(config.username());
-        }
-        if (config.password() != null) {
-            source.setPassword(config.password());
-        }
-        if (!hasParameter(config, "loginTimeout")) {
-            source.setLoginTimeout((int) atLeastASecond(config.connectTimeout()).toSeconds());
-        }
-        return source;
+        return new BmdbException(
+                "the database at " + where + " cannot be reached: " + root.getMessage(), Transactions.sqlState(e), e);
     }
 
     private static HikariDataSource pool(
             BmdbConfig config, String name, int size, Duration connectTimeout, Duration socketTimeout) {
         HikariConfig hikari = new HikariConfig();
         hikari.setPoolName(name);
-        hikari.setJdbcUrl(config.jdbcUrl().orElseThrow());
-        hikari.setUsername(config.username());
-        hikari.setPassword(config.password());
+        // Not the URL: with that, the pool would set the login timeout of the whole JVM's DriverManager.
+        hikari.setDataSource(connections(config, connectTimeout, socketTimeout));
         hikari.setMaximumPoolSize(size);
         hikari.setMinimumIdle(Math.min(size, 2));
         hikari.setConnectionTimeout(Math.max(250, connectTimeout.toMillis()));
         hikari.setValidationTimeout(Math.max(250, connectTimeout.toMillis() / 2));
-        parameter(
-                hikari, config, "connectTimeout", atLeastASecond(connectTimeout).toSeconds());
-        parameter(hikari, config, "loginTimeout", atLeastASecond(connectTimeout).toSeconds());
-        parameter(hikari, config, "socketTimeout", socketTimeout.toSeconds());
-        parameter(hikari, config, "tcpKeepAlive", true);
-        parameter(hikari, config, "ApplicationName", "shepherd");
         return new HikariDataSource(hikari);
     }
 
-    /** Sets a parameter of the driver, unless the URL does so itself. */
-    private static void parameter(HikariConfig hikari, BmdbConfig config, String name, Object value) {
-        if (!hasParameter(config, name)) {
-            hikari.addDataSourceProperty(name, String.valueOf(value));
+    /** Makes a source of new connections. A timeout of zero is none. */
+    private static PGSimpleDataSource connections(BmdbConfig config, Duration connectTimeout, Duration socketTimeout) {
+        PGSimpleDataSource source = new PGSimpleDataSource();
+        String url = config.jdbcUrl().orElseThrow();
+        source.setUrl(url);
+        if (config.username() != null) {
+            source.setUser(config.username());
         }
+        if (config.password() != null) {
+            source.setPassword(config.password());
+        }
+        if (!JdbcUrls.hasParameter(url, "connectTimeout")) {
+            source.setConnectTimeout(seconds(connectTimeout));
+        }
+        if (!JdbcUrls.hasParameter(url, "loginTimeout")) {
+            source.setLoginTimeout(seconds(connectTimeout));
+        }
+        if (!JdbcUrls.hasParameter(url, "socketTimeout")) {
+            source.setSocketTimeout(seconds(socketTimeout));
+        }
+        if (!JdbcUrls.hasParameter(url, "tcpKeepAlive")) {
+            source.setTcpKeepAlive(true);
+        }
+        if (!JdbcUrls.hasParameter(url, "ApplicationName")) {
+            source.setApplicationName("shepherd");
+        }
+        return source;
     }
 
-    private static boolean hasParameter(BmdbConfig config, String name) {
-        String url = config.jdbcUrl().orElse("");
-        return url.contains("?" + name + "=") || url.contains("&" + name + "=");
-    }
-
-    private static Duration atLeastASecond(Duration duration) {
-        return duration.compareTo(Duration.ofSeconds(1)) < 0 ? Duration.ofSeconds(1) : duration;
+    /** The driver counts in seconds, and takes 0 for none: what is less than a second is one. */
+    private static int seconds(Duration timeout) {
+        return timeout.isZero() ? 0 : (int) Math.max(1, timeout.toSeconds());
     }
 
     /**
      * Starts a session and keeps it alive until it is closed or lost.
      *
-     * @param component who it is for, such as {@code initializer}; for operators
+     * @param component who it is for, such as {@code initializer}; for operators, not empty
      * @param runtimeInfo where it runs, such as the host's name; for operators
      * @throws BmdbException if the database cannot be reached
      * @throws InterruptedException if the thread is interrupted
@@ -236,7 +247,7 @@ public final class Bmdb implements AutoCloseable {
 
     /**
      * Runs an embedder's own query. It is tried again like every transaction, and must not write: nothing proves
-     * a session here.
+     * a session here. All its statements see the database as it is at one moment.
      *
      * @param query the query, on jOOQ's view of a read-only transaction
      * @param <T> what it returns
@@ -258,16 +269,22 @@ public final class Bmdb implements AutoCloseable {
     }
 
     private <T extends @Nullable Object> T read(String what, Body<T> body) throws InterruptedException {
-        return transactions.run(what, dsl -> {
-            dsl.execute("set transaction read only");
-            return body.run(dsl);
-        });
+        return transactions.read(what, body);
     }
 
-    /** Ends the threads and the pooled connections. Sessions that are still open are lost, and expire. */
+    /**
+     * Ends the threads and the pooled connections. Sessions that are still open are lost, and expire. Closing twice
+     * is allowed.
+     */
     @Override
     public void close() {
-        keeper.close();
-        pools.forEach(HikariDataSource::close);
+        // Also on an interrupted thread, on which the pools would leave connections behind.
+        Uninterruptibly.run(() -> {
+            keeper.close();
+            pools.forEach(HikariDataSource::close);
+            if (!keeper.awaitEnd(LONGEST_STOP)) {
+                log.warn("A thread of the sessions' upkeep has not ended within {} of closing", LONGEST_STOP);
+            }
+        });
     }
 }

@@ -149,7 +149,8 @@ public final class BmdbConfig {
         /**
          * Essential, instead of a URL: sets an embedder's own source of connections. It stays the embedder's to
          * close. It must hand out a connection within the session interval, or sessions are lost: give it a
-         * connection for each loop and one more.
+         * connection for each loop and one more. Its connections must not be enlisted in transactions of the
+         * embedder's own.
          */
         public Builder dataSource(DataSource dataSource) {
             this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
@@ -168,7 +169,10 @@ public final class BmdbConfig {
             return this;
         }
 
-        /** Rare: sets how long to wait for a connection, 250 ms to 10 min; 10 s by default. Only with a URL. */
+        /**
+         * Rare: sets how long to wait for a connection, and for how long a transaction is tried again after its
+         * connection broke, 250 ms to 10 min; 10 s by default. With a DataSource only the second.
+         */
         public Builder connectTimeout(Duration connectTimeout) {
             this.connectTimeout = Objects.requireNonNull(connectTimeout, "connectTimeout");
             return this;
@@ -230,15 +234,25 @@ public final class BmdbConfig {
             if (jdbcUrl != null && !jdbcUrl.startsWith("jdbc:postgresql:")) {
                 throw new ConfigurationException(
                         "jdbcUrl",
-                        "the JDBC URL must start with jdbc:postgresql:, not \"" + JdbcUrls.withoutSecrets(jdbcUrl)
-                                + "\"");
+                        "the JDBC URL must start with jdbc:postgresql:, not with " + JdbcUrls.scheme(jdbcUrl));
+            }
+            if (jdbcUrl != null && !JdbcUrls.isWellFormed(jdbcUrl)) {
+                throw new ConfigurationException(
+                        "jdbcUrl",
+                        "the JDBC URL " + JdbcUrls.withoutSecrets(jdbcUrl) + " (its parameters are not shown) is not"
+                                + " of the form jdbc:postgresql://host[:port][,host[:port]]/database[?name=value&…],"
+                                + " with special characters in a value written as %XX");
             }
             require("poolSize", poolSize >= 1 && poolSize <= 1000, "from 1 to 1000", poolSize);
             require("maxAttempts", maxAttempts >= 1 && maxAttempts <= 100, "from 1 to 100", maxAttempts);
             requireSpan("connectTimeout", connectTimeout, Duration.ofMillis(250), Duration.ofMinutes(10));
             requireSpan("socketTimeout", socketTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
             requireSpan("sessionInterval", sessionInterval, Duration.ofSeconds(1), Duration.ofHours(1));
-            require("sessionInterval", sessionInterval.getNano() == 0, "in whole seconds", sessionInterval);
+            require(
+                    "sessionInterval",
+                    sessionInterval.equals(Duration.ofSeconds(sessionInterval.toSeconds())),
+                    "in whole seconds",
+                    sessionInterval);
             requireSpan(
                     "idleInTransactionTimeout", idleInTransactionTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
             return new BmdbConfig(new Builder(this));

@@ -6,18 +6,20 @@ import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.bmdb.WorkQueries.Claim;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jooq.DSLContext;
-import org.jooq.impl.DSL;
+import org.jooq.Record;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +37,8 @@ public final class BmdbSession implements Session, AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(BmdbSession.class);
 
+    static final String EXPIRED = "the database no longer has it: its deadline had passed";
+
     private enum State {
         ALIVE,
         LOST,
@@ -47,14 +51,12 @@ public final class BmdbSession implements Session, AutoCloseable {
     private final Transactions transactions;
     private final SessionKeeper keeper;
     private final DatabaseTime time;
-    private final Duration idleInTransactionTimeout;
     private final Queue<Work> abandoned = new ConcurrentLinkedQueue<>();
 
     private final Object lock = new Object();
     private final Set<LossGuard> guards = new HashSet<>();
     private State state = State.ALIVE;
     private String lossReason = "";
-    private @Nullable Throwable lossCause;
     private long deadlineNanos;
 
     private BmdbSession(
@@ -64,7 +66,6 @@ public final class BmdbSession implements Session, AutoCloseable {
             Transactions transactions,
             SessionKeeper keeper,
             DatabaseTime time,
-            Duration idleInTransactionTimeout,
             long deadlineNanos) {
         this.id = id;
         this.component = component;
@@ -72,7 +73,6 @@ public final class BmdbSession implements Session, AutoCloseable {
         this.transactions = transactions;
         this.keeper = keeper;
         this.time = time;
-        this.idleInTransactionTimeout = idleInTransactionTimeout;
         this.deadlineNanos = deadlineNanos;
     }
 
@@ -84,29 +84,29 @@ public final class BmdbSession implements Session, AutoCloseable {
             SessionKeeper keeper,
             DatabaseTime time)
             throws InterruptedException {
+        Objects.requireNonNull(component, "component");
+        Objects.requireNonNull(runtimeInfo, "runtimeInfo");
+        if (component.isEmpty()) {
+            throw new IllegalArgumentException("a session needs the name of a component");
+        }
         UUID id = UUID.randomUUID();
         Duration interval = config.sessionInterval();
-        // Taken before the row is written, so that it is never later than the deadline in the row.
-        long sentAt = System.nanoTime();
-        transactions.run(
-                "starting a session of " + component,
-                dsl -> dsl.insertInto(SESSIONS)
-                        .set(SESSIONS.SESSION_ID, id)
-                        .set(SESSIONS.SESSION_COMPONENT_NAME, component)
-                        .set(SESSIONS.SESSION_RUNTIME_INFO, runtimeInfo)
-                        .set(SESSIONS.SESSION_CREATED_AT, DatabaseTime.transactionTime())
-                        .set(SESSIONS.SESSION_INTERVAL_SECONDS, Math.toIntExact(interval.toSeconds()))
-                        .set(SESSIONS.SESSION_DEADLINE, DatabaseTime.shifted(DatabaseTime.transactionTime(), interval))
-                        .execute());
-        BmdbSession session = new BmdbSession(
-                id,
-                component,
-                interval,
-                transactions,
-                keeper,
-                time,
-                config.idleInTransactionTimeout(),
-                sentAt + interval.toNanos());
+        long sentAt = transactions.run("starting a session of " + component, dsl -> {
+            // Taken before the row is written, so that it is never later than the deadline in the row; and in each
+            // attempt anew, since what was spent on waiting for a connection is not the session's.
+            long now = System.nanoTime();
+            dsl.insertInto(SESSIONS)
+                    .set(SESSIONS.SESSION_ID, id)
+                    .set(SESSIONS.SESSION_COMPONENT_NAME, component)
+                    .set(SESSIONS.SESSION_RUNTIME_INFO, runtimeInfo)
+                    .set(SESSIONS.SESSION_CREATED_AT, DatabaseTime.transactionTime())
+                    .set(SESSIONS.SESSION_INTERVAL_SECONDS, Math.toIntExact(interval.toSeconds()))
+                    .set(SESSIONS.SESSION_DEADLINE, DatabaseTime.shifted(DatabaseTime.transactionTime(), interval))
+                    .execute();
+            return now;
+        });
+        BmdbSession session =
+                new BmdbSession(id, component, interval, transactions, keeper, time, sentAt + interval.toNanos());
         keeper.keep(session);
         return session;
     }
@@ -140,6 +140,8 @@ public final class BmdbSession implements Session, AutoCloseable {
     /**
      * Runs a transaction, like {@link #transact}, with everything that this module can do in one.
      *
+     * <p>It is tried again as long as the session is alive and the retries last. Transactions do not nest.
+     *
      * @param body what to do; it may run more than once
      * @param <T> what the body returns
      * @return what the body returned
@@ -147,40 +149,37 @@ public final class BmdbSession implements Session, AutoCloseable {
      * @throws CommitOutcomeUnknownException if the connection broke during the commit
      * @throws BmdbException if the database cannot be reached, refuses, or the retries are used up; nothing was
      *     written
+     * @throws IllegalStateException if this thread is in the middle of another transaction of this database
      * @throws InterruptedException if the thread is interrupted
      */
     public <T extends @Nullable Object> T inTransaction(BmdbTransaction.Body<T> body) throws InterruptedException {
-        requireAlive();
-        return transactions.run("a transaction of " + this, dsl -> {
+        return transactions.run("a transaction of " + this, this::requireAlive, dsl -> {
             prove(dsl);
             BmdbTransaction transaction = new BmdbTransaction(dsl, time, id);
-            T result = body.run(transaction);
-            transaction.end();
-            return result;
+            try {
+                return body.run(transaction);
+            } finally {
+                transaction.end();
+            }
         });
     }
 
     /**
      * Proves that the session is alive, and keeps it provable until the transaction ends: the reaper's delete has
      * to wait for this lock, a heartbeat does not.
-     *
-     * <p>The same statement bounds how long the database lets this transaction sit idle: a process that freezes
-     * here would otherwise hold its lock, and so everything it works on, for as long as it is frozen.
      */
     private void prove(DSLContext dsl) {
-        String timeout = idleInTransactionTimeout.toMillis() + "ms";
-        boolean alive = dsl.select(DSL.field(
-                        "set_config('idle_in_transaction_session_timeout', {0}, true)", String.class, DSL.val(timeout)))
+        Optional<Record> proof = dsl.select(transactions.first())
                 .from(SESSIONS)
                 .where(SESSIONS.SESSION_ID.eq(id))
                 .and(SESSIONS.SESSION_DEADLINE.gt(DatabaseTime.transactionTime()))
                 .forKeyShare()
-                .fetchOptional()
-                .isPresent();
-        if (!alive) {
-            lose("the database no longer has it: its deadline had passed", null);
+                .fetchOptional();
+        if (proof.isEmpty()) {
+            lose(EXPIRED);
             throw expired();
         }
+        transactions.checkFirst(proof.get());
     }
 
     /**
@@ -189,6 +188,9 @@ public final class BmdbSession implements Session, AutoCloseable {
      * <p>A machine is taken if it is eligible, nobody works on it under this process (or, for one of the three
      * shepherd processes, under any of them), and it is not backed off for this process. Each claim and its line
      * of history are one transaction.
+     *
+     * <p>If the connection breaks during the commit, the database is asked what became of it. Only if that cannot
+     * be found out is it a {@link CommitOutcomeUnknownException}; what was taken then is released later.
      *
      * @param process what is going to be done
      * @param eligibility which machines come into question
@@ -203,13 +205,7 @@ public final class BmdbSession implements Session, AutoCloseable {
         if (limit < 1 || limit > 1000) {
             throw new IllegalArgumentException("the limit of a claim is from 1 to 1000, not " + limit);
         }
-        List<WorkQueries.Claim> claims =
-                inTransaction(tx -> WorkQueries.claim(tx.context(), time, id, process, eligibility, limit));
-        List<Work> taken = new ArrayList<>(claims.size());
-        for (WorkQueries.Claim claim : claims) {
-            taken.add(new Work(this, process, claim.machineId(), claim.claimId()));
-        }
-        return taken;
+        return take(process, dsl -> WorkQueries.claim(dsl, time, id, process, eligibility, limit));
     }
 
     /**
@@ -224,8 +220,48 @@ public final class BmdbSession implements Session, AutoCloseable {
      * @throws InterruptedException if the thread is interrupted
      */
     public Optional<Work> claimMachine(WorkProcess process, UUID machineId) throws InterruptedException {
-        return inTransaction(tx -> WorkQueries.claimMachine(tx.context(), time, id, process, machineId))
-                .map(claim -> new Work(this, process, claim.machineId(), claim.claimId()));
+        return take(process, dsl -> WorkQueries.claimMachine(dsl, time, id, process, machineId)).stream()
+                .findFirst();
+    }
+
+    private List<Work> take(WorkProcess process, Transactions.Body<List<Claim>> claiming) throws InterruptedException {
+        List<Claim> attempted = new ArrayList<>();
+        List<Claim> claims;
+        try {
+            claims = inTransaction(tx -> {
+                attempted.clear();
+                attempted.addAll(claiming.run(tx.context()));
+                return attempted;
+            });
+        } catch (CommitOutcomeUnknownException e) {
+            claims = resolve(process, attempted, e);
+        }
+        return work(process, claims);
+    }
+
+    /** Finds out which claims were committed. Those of which that cannot be found out are released later. */
+    private List<Claim> resolve(WorkProcess process, List<Claim> attempted, CommitOutcomeUnknownException unknown)
+            throws InterruptedException {
+        if (attempted.isEmpty()) {
+            return attempted;
+        }
+        log.warn("{}; asking the database what became of {} claim(s)", unknown.getMessage(), attempted.size());
+        try {
+            return inTransaction(tx -> WorkQueries.committed(tx.context(), id, process, attempted));
+        } catch (BmdbException e) {
+            work(process, attempted).forEach(this::abandon);
+            unknown.addSuppressed(e);
+            throw unknown;
+        } catch (InterruptedException e) {
+            work(process, attempted).forEach(this::abandon);
+            throw e;
+        }
+    }
+
+    private List<Work> work(WorkProcess process, List<Claim> claims) {
+        return claims.stream()
+                .map(claim -> new Work(this, process, claim.machineId(), claim.claimId()))
+                .toList();
     }
 
     /**
@@ -234,30 +270,39 @@ public final class BmdbSession implements Session, AutoCloseable {
      *
      * @param provider the provider
      * @param maxCount how many machines and intents the provider may have in all; 0 for no limit
-     * @param candidates the provider's machines to create, each named by a text that is the same at every
-     *     listing. Those that somebody else has an intent for already are passed over
-     * @return the new intents, held by this session
+     * @param candidates the provider's machines to create, each named by a text of 1 to 128 characters that is
+     *     the same at every listing. Those that are recorded or have an intent already are passed over
+     * @return the new intents, held by this session, in the order of the candidates
      */
     public List<MachineIntent> reserveIntents(ProviderType provider, int maxCount, Collection<String> candidates)
             throws InterruptedException {
+        if (maxCount < 0) {
+            throw new IllegalArgumentException("the maximum of machines is 0 (none) or more, not " + maxCount);
+        }
+        candidates.forEach(IntentQueries::checkCandidate);
         return inTransaction(tx -> IntentQueries.reserve(tx.context(), time, id, provider, maxCount, candidates));
     }
 
     /**
      * Takes over intents that nobody holds any more, or that this session holds and may try again now.
      *
-     * @param limit how many at most
-     * @return the intents, now held by this session
+     * @param limit how many at most, 1 to 1000
+     * @return the intents, now held by this session, oldest first
      */
     public List<MachineIntent> takeIntents(ProviderType provider, int limit) throws InterruptedException {
+        if (limit < 1 || limit > 1000) {
+            throw new IllegalArgumentException("the limit of intents is from 1 to 1000, not " + limit);
+        }
         return inTransaction(tx -> IntentQueries.take(tx.context(), time, id, provider, limit));
     }
 
     /**
      * Interrupts the calling thread if the session is lost before the guard is closed.
      *
-     * <p>Use it around anything that must not go on without the session. When the guard is closed, an
-     * interruption that came from it alone is cleared; {@link LossGuard#isLost()} tells that there was one.
+     * <p>Use it around anything that must not go on without the session. When the guard is closed, the
+     * interruption that came from it is cleared; {@link LossGuard#isLost()} tells that there was one. An
+     * interruption by somebody else is kept if it was there first; one that comes after the loss cannot be told
+     * from it.
      *
      * @throws SessionExpiredException if the session is lost already
      */
@@ -277,6 +322,7 @@ public final class BmdbSession implements Session, AutoCloseable {
     public final class LossGuard implements AutoCloseable {
         private final Thread thread;
         private boolean fired;
+        private boolean interruptedBefore;
 
         private LossGuard(Thread thread) {
             this.thread = thread;
@@ -298,8 +344,10 @@ public final class BmdbSession implements Session, AutoCloseable {
         @Override
         public void close() {
             synchronized (lock) {
-                guards.remove(this);
-                if (fired) {
+                boolean wasOpen = guards.remove(this);
+                // What is around an outer guard of this thread has yet to see the interruption.
+                boolean last = guards.stream().noneMatch(other -> other.thread == thread);
+                if (wasOpen && fired && !interruptedBefore && last) {
                     Thread.interrupted();
                 }
             }
@@ -307,7 +355,7 @@ public final class BmdbSession implements Session, AutoCloseable {
     }
 
     <T extends @Nullable Object> T read(Transactions.Body<T> body) throws InterruptedException {
-        return transactions.run("a query of " + this, body);
+        return transactions.read("a query of " + this, body);
     }
 
     private void requireAlive() {
@@ -319,7 +367,7 @@ public final class BmdbSession implements Session, AutoCloseable {
     private SessionExpiredException expired() {
         synchronized (lock) {
             String how = state == State.CLOSED ? "was closed" : "was lost: " + lossReason;
-            return new SessionExpiredException(id, this + " " + how, lossCause);
+            return new SessionExpiredException(id, this + " " + how, null);
         }
     }
 
@@ -337,22 +385,27 @@ public final class BmdbSession implements Session, AutoCloseable {
             late = System.nanoTime() - deadlineNanos;
         }
         if (late >= 0) {
-            lose("no heartbeat arrived within its interval of " + interval, null);
+            lose("no heartbeat arrived within its interval of " + interval);
         }
     }
 
-    void lose(String reason, @Nullable Throwable cause) {
+    void lose(String reason) {
         synchronized (lock) {
             if (state != State.ALIVE) {
                 return;
             }
             state = State.LOST;
             lossReason = reason;
-            lossCause = cause;
-            guards.forEach(LossGuard::fire);
+            fireGuards();
         }
         keeper.forget(this);
         log.warn("Lost {}: {}; the work that runs under it is interrupted", this, reason);
+    }
+
+    private void fireGuards() {
+        // All are asked before any is fired: one thread may have several.
+        guards.forEach(guard -> guard.interruptedBefore = guard.thread.isInterrupted());
+        guards.forEach(LossGuard::fire);
     }
 
     /** Remembers work whose cancellation could not be written, so that a later heartbeat writes it. */
@@ -380,21 +433,33 @@ public final class BmdbSession implements Session, AutoCloseable {
                 return;
             }
             state = State.CLOSED;
-            guards.forEach(LossGuard::fire);
+            fireGuards();
         }
         keeper.forget(this);
         Uninterruptibly.run(() -> {
             try {
-                transactions.run("closing " + this, dsl -> {
-                    WorkQueries.recordCanceled(dsl, time, WORK.SESSION_ID.eq(id), "the session was closed");
-                    return dsl.deleteFrom(SESSIONS)
-                            .where(SESSIONS.SESSION_ID.eq(id))
-                            .execute();
-                });
+                transactions.run("closing " + this, this::delete);
             } catch (BmdbException e) {
                 log.warn("{} could not be closed and is left to expire within {}: {}", this, interval, e.getMessage());
             }
         });
+    }
+
+    private boolean delete(DSLContext dsl) {
+        // The lock comes first: a transaction of this session that is still under way ends before it, and so none
+        // can release work that is recorded as canceled here, or take work that is not.
+        Optional<Record> row = dsl.select(transactions.first())
+                .from(SESSIONS)
+                .where(SESSIONS.SESSION_ID.eq(id))
+                .forUpdate()
+                .fetchOptional();
+        if (row.isEmpty()) {
+            return false;
+        }
+        transactions.checkFirst(row.get());
+        WorkQueries.recordCanceled(dsl, time, WORK.SESSION_ID.eq(id), "the session was closed");
+        dsl.deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(id)).execute();
+        return true;
     }
 
     /** Names the session and its component. */

@@ -19,12 +19,16 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Transaction;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.DSLContext;
+import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Table;
 import org.jooq.TableField;
+import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,7 +42,8 @@ public final class BmdbTransaction implements Transaction {
     private final DSLContext dsl;
     private final DatabaseTime time;
     private final UUID sessionId;
-    private boolean ended;
+    private final Thread thread = Thread.currentThread();
+    private volatile boolean ended;
 
     BmdbTransaction(DSLContext dsl, DatabaseTime time, UUID sessionId) {
         this.dsl = dsl;
@@ -72,7 +77,12 @@ public final class BmdbTransaction implements Transaction {
 
     DSLContext context() {
         if (ended) {
-            throw new IllegalStateException("the transaction has ended");
+            throw new IllegalStateException(
+                    "the transaction has ended: it is valid until the body that it was given to returns");
+        }
+        if (Thread.currentThread() != thread) {
+            throw new IllegalStateException("the transaction belongs to thread " + thread.getName()
+                    + " and cannot be used by " + Thread.currentThread().getName());
         }
         return dsl;
     }
@@ -90,16 +100,25 @@ public final class BmdbTransaction implements Transaction {
         if (!machine.id().isValid()) {
             throw new IllegalArgumentException("a machine without a valid id cannot be recorded");
         }
+        MachineInfo checked = MachineInfo.copyOf(machine);
         UUID machineId = request.intentId();
-        createMachine(machineId);
-        if (!insertProvided(machineId, provider, machine)) {
-            requireSame(machineId, provider, machine.id());
+        boolean created = insertMachine(machineId);
+        if (!insertProvided(machineId, provider, checked)) {
+            try {
+                requireSame(machineId, provider, checked.id());
+            } catch (ConflictException e) {
+                if (created) {
+                    // Also if the caller goes on with the transaction, there must be no trace of the machine.
+                    clear(MACHINES, MACHINES.MACHINE_ID, machineId);
+                }
+                throw e;
+            }
         }
         IntentQueries.delete(context(), machineId);
         return machineId;
     }
 
-    private boolean insertProvided(UUID machineId, ProviderType provider, Machine machine) {
+    private boolean insertProvided(UUID machineId, ProviderType provider, MachineInfo machine) {
         return context()
                         .insertInto(MACHINE_PROVIDED)
                         .set(MACHINE_PROVIDED.MACHINE_ID, machineId)
@@ -133,19 +152,27 @@ public final class BmdbTransaction implements Transaction {
                 .fetchOptional(MACHINE_PROVIDED.MACHINE_ID);
     }
 
-    /** Reads everything about a machine. */
+    /**
+     * Reads everything about a machine. What others commit meanwhile may show in parts of it; hold the machine's work
+     * where that matters.
+     */
     public Optional<MachineRecord> machine(UUID machineId) {
         return MachineQueries.machine(context(), time, machineId);
     }
 
     /** Records a machine without any tag, if there is none with this id. */
     public void createMachine(UUID machineId) {
-        context()
-                .insertInto(MACHINES)
-                .set(MACHINES.MACHINE_ID, machineId)
-                .set(MACHINES.MACHINE_CREATED_AT, time.now())
-                .onConflictDoNothing()
-                .execute();
+        insertMachine(machineId);
+    }
+
+    private boolean insertMachine(UUID machineId) {
+        return context()
+                        .insertInto(MACHINES)
+                        .set(MACHINES.MACHINE_ID, machineId)
+                        .set(MACHINES.MACHINE_CREATED_AT, time.now())
+                        .onConflictDoNothing()
+                        .execute()
+                == 1;
     }
 
     /**
@@ -226,26 +253,34 @@ public final class BmdbTransaction implements Transaction {
 
     /**
      * Asks for an installation: sets the OSInstallationRequest tag with the next generation, which is 1 for the
-     * first.
+     * first. It is always higher than that of the report, so that no older report can fulfill it.
      *
      * @return the generation
      */
     public long requestInstallation(UUID machineId, byte[] raw) {
+        Field<Long> reported = DSL.coalesce(
+                DSL.field(DSL.select(MACHINE_OS_INSTALLATION_REPORT.GENERATION)
+                        .from(MACHINE_OS_INSTALLATION_REPORT)
+                        .where(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(machineId))),
+                DSL.inline(0L));
         return context()
                 .insertInto(MACHINE_OS_INSTALLATION_REQUEST)
                 .set(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, machineId)
-                .set(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, 1L)
+                .set(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, reported.plus(1))
                 .set(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW, raw)
                 .onConflict(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID)
                 .doUpdate()
-                .set(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, MACHINE_OS_INSTALLATION_REQUEST.GENERATION.plus(1))
+                .set(
+                        MACHINE_OS_INSTALLATION_REQUEST.GENERATION,
+                        DSL.greatest(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, reported)
+                                .plus(1))
                 .set(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW, raw)
                 .returningResult(MACHINE_OS_INSTALLATION_REQUEST.GENERATION)
                 .fetchSingle()
                 .value1();
     }
 
-    /** Clears the OSInstallationRequest tag. The next request starts again with generation 1. */
+    /** Clears the OSInstallationRequest tag. */
     public void clearInstallationRequest(UUID machineId) {
         clear(MACHINE_OS_INSTALLATION_REQUEST, MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, machineId);
     }
@@ -322,14 +357,14 @@ public final class BmdbTransaction implements Transaction {
 
         private ProviderColumns() {}
 
-        static java.util.Map<TableField<?, ?>, @Nullable Object> of(Machine machine) {
-            java.util.Map<TableField<?, ?>, @Nullable Object> columns = new java.util.LinkedHashMap<>();
+        static Map<TableField<?, ?>, @Nullable Object> of(MachineInfo machine) {
+            Map<TableField<?, ?>, @Nullable Object> columns = new LinkedHashMap<>();
             columns.put(
                     MACHINE_PROVIDED.PROVIDER_RESERVATION_ID,
                     machine.reservationId().orElse(null));
             columns.put(
                     MACHINE_PROVIDED.PROVIDER_IP_ADDRESS,
-                    machine.address().map(InetAddress::getHostAddress).orElse(null));
+                    machine.address().map(ProviderColumns::literal).orElse(null));
             columns.put(
                     MACHINE_PROVIDED.PROVIDER_SSH_PORT,
                     machine.sshPort().isPresent() ? machine.sshPort().getAsInt() : null);
@@ -338,6 +373,13 @@ public final class BmdbTransaction implements Transaction {
                     MACHINE_PROVIDED.PROVIDER_STATUS,
                     machine.status().map(ProviderStatus::databaseName).orElse(null));
             return columns;
+        }
+
+        /** The address without the name of a network interface, which no other host would understand. */
+        private static String literal(InetAddress address) {
+            String literal = address.getHostAddress();
+            int scope = literal.indexOf('%');
+            return scope < 0 ? literal : literal.substring(0, scope);
         }
     }
 }

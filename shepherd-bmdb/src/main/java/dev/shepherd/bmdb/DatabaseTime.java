@@ -25,6 +25,16 @@ final class DatabaseTime {
         return by.isZero() ? transactionTime() : shifted(transactionTime(), by);
     }
 
+    /**
+     * The moment at which the statement comes to it. For history: a transaction that began earlier may take a machine
+     * later, after having waited, and the lines must tell the order in which it changed hands.
+     */
+    Field<OffsetDateTime> moment() {
+        Field<OffsetDateTime> moment = DSL.field("clock_timestamp()", SQLDataType.TIMESTAMPWITHTIMEZONE);
+        Duration by = offset.get();
+        return by.isZero() ? moment : shifted(moment, by);
+    }
+
     Field<OffsetDateTime> nowPlus(Duration by) {
         return shifted(transactionTime(), offset.get().plus(by));
     }

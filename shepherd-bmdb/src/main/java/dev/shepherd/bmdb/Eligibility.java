@@ -52,11 +52,15 @@ public final class Eligibility {
      * {@code silentAfterStart} or not for longer than {@code silentAfterHeartbeat}, and without a fulfilled
      * installation.
      *
-     * @param silentAfterStart by default {@link #SILENT_AFTER_START}
-     * @param silentAfterHeartbeat by default {@link #SILENT_AFTER_HEARTBEAT}
+     * @param silentAfterStart not negative; by default {@link #SILENT_AFTER_START}
+     * @param silentAfterHeartbeat not negative; by default {@link #SILENT_AFTER_HEARTBEAT}
      */
     public static Eligibility recovery(
             ProviderType provider, Duration silentAfterStart, Duration silentAfterHeartbeat) {
+        if (silentAfterStart.isNegative() || silentAfterHeartbeat.isNegative()) {
+            throw new IllegalArgumentException("an agent cannot be silent for less than no time: " + silentAfterStart
+                    + ", " + silentAfterHeartbeat);
+        }
         return of(provider, recovery(silentAfterStart, silentAfterHeartbeat));
     }
 

@@ -34,15 +34,21 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Table;
 import org.jooq.TableField;
+import org.jspecify.annotations.Nullable;
 
 /** The statements that only read. */
 final class MachineQueries {
+
+    private static final Pattern IPV4 =
+            Pattern.compile("(OCTET\\.){3}OCTET".replace("OCTET", "(25[0-5]|(2[0-4]|1?\\d)?\\d)"));
 
     private MachineQueries() {}
 
@@ -109,34 +115,36 @@ final class MachineQueries {
                 new ProviderType(row.getProvider()),
                 new ProviderID(row.getProviderId()),
                 Optional.ofNullable(row.getProviderReservationId()),
-                Optional.ofNullable(row.getProviderIpAddress()).map(MachineQueries::address),
+                Optional.ofNullable(row.getProviderIpAddress()).map(text -> address(row.getMachineId(), text)),
                 row.getProviderSshPort() == null ? OptionalInt.empty() : OptionalInt.of(row.getProviderSshPort()),
                 Optional.ofNullable(row.getProviderLocation()),
                 Optional.ofNullable(row.getProviderStatus()).map(ProviderStatus::ofDatabaseName));
     }
 
-    private static InetAddress address(String literal) {
-        // Only literals are ever written; a name would be looked up here, which must not happen.
-        if (!literal.matches("[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%.*)?")) {
-            throw new BmdbException(
-                    "machine_provided.provider_ip_address holds \"" + literal + "\", which is not an IP address",
-                    null,
-                    null);
-        }
+    /** Reads an address without ever looking a name up. */
+    private static InetAddress address(UUID machineId, String text) {
         try {
-            return InetAddress.getByName(literal);
+            if (IPV4.matcher(text).matches() || text.indexOf(':') >= 0) {
+                return InetAddress.getByName(text);
+            }
         } catch (UnknownHostException e) {
-            throw new BmdbException(
-                    "machine_provided.provider_ip_address holds \"" + literal + "\", which is not an IP address",
-                    null,
-                    e);
+            throw noAddress(machineId, text, e);
         }
+        throw noAddress(machineId, text, null);
+    }
+
+    private static BmdbException noAddress(UUID machineId, String text, @Nullable Exception cause) {
+        return new BmdbException(
+                "machine_provided.provider_ip_address of machine " + machineId + " holds \"" + text
+                        + "\", which is not an IP address",
+                null,
+                cause);
     }
 
     static List<WorkHistoryEntry> history(DSLContext dsl, UUID machineId, int limit) {
         return dsl.selectFrom(WORK_HISTORY)
                 .where(WORK_HISTORY.MACHINE_ID.eq(machineId))
-                .orderBy(WORK_HISTORY.TIMESTAMP.desc())
+                .orderBy(WORK_HISTORY.TIMESTAMP.desc(), WORK_HISTORY.HISTORY_ID.desc())
                 .limit(limit)
                 .fetch(row -> new WorkHistoryEntry(
                         row.getMachineId(),
@@ -192,7 +200,7 @@ final class MachineQueries {
 
     private static Map<WorkProcess, Long> byProcess(Map<String, Integer> counts) {
         return counts.entrySet().stream()
-                .collect(java.util.stream.Collectors.toMap(
+                .collect(Collectors.toMap(
                         entry -> new WorkProcess(entry.getKey()),
                         entry -> entry.getValue().longValue()));
     }

@@ -7,6 +7,7 @@ import org.flywaydb.core.api.MigrationInfo;
 import org.flywaydb.core.api.MigrationInfoService;
 import org.flywaydb.core.api.MigrationState;
 import org.flywaydb.core.api.configuration.FluentConfiguration;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,13 +35,14 @@ final class Schema {
     void migrate() {
         try {
             int applied = flyway.migrate().migrationsExecuted;
+            MigrationInfoService info = flyway.info();
             if (applied > 0) {
-                log.info("Migrated the database by {} step(s) to version {}", applied, current());
+                log.info("Migrated the database by {} step(s) to version {}", applied, version(info.current()));
             }
+            warnIfNewer(info);
         } catch (FlywayException e) {
             throw new SchemaException("the schema could not be migrated: " + e.getMessage(), e);
         }
-        warnIfNewer();
     }
 
     void check() {
@@ -49,26 +51,26 @@ final class Schema {
             MigrationInfo[] pending = info.pending();
             if (pending.length > 0) {
                 throw new SchemaException(
-                        "the schema is %s, but this version of the library needs %s: migrate it first"
+                        ("the schema is %s, but this version of the library needs version %s: let this version open"
+                                        + " the database once with BmdbConfig.Migration.MIGRATE")
                                 .formatted(
-                                        info.current() == null ? "not there" : "at version " + current(),
-                                        pending[pending.length - 1].getVersion()),
+                                        info.current() == null ? "not there" : "at version " + version(info.current()),
+                                        version(pending[pending.length - 1])),
                         null);
             }
+            warnIfNewer(info);
         } catch (FlywayException e) {
             throw new SchemaException("the schema could not be checked: " + e.getMessage(), e);
         }
-        warnIfNewer();
     }
 
-    private String current() {
-        MigrationInfo current = flyway.info().current();
-        return current == null ? "none" : String.valueOf(current.getVersion());
+    private static String version(@Nullable MigrationInfo migration) {
+        return migration == null ? "none" : String.valueOf(migration.getVersion());
     }
 
     /** Tables and columns stay, so an older library may go on while a fleet is being upgraded. */
-    private void warnIfNewer() {
-        for (MigrationInfo migration : flyway.info().all()) {
+    private static void warnIfNewer(MigrationInfoService info) {
+        for (MigrationInfo migration : info.all()) {
             if (migration.getState() == MigrationState.FUTURE_SUCCESS) {
                 log.warn("The schema is at version {}, newer than this library knows", migration.getVersion());
             }

@@ -66,9 +66,10 @@ public final class Work implements AutoCloseable {
     /**
      * Writes something without ending the work, in a transaction that also proves that the work is still held.
      *
-     * @throws WorkLostException if the work is no longer held
-     * @throws SessionExpiredException if the session is lost
-     * @throws BmdbException if the database cannot be reached, or refuses
+     * @throws WorkLostException if the work is no longer held; nothing was written
+     * @throws SessionExpiredException if the session is lost; nothing was written
+     * @throws CommitOutcomeUnknownException if the connection broke during the commit
+     * @throws BmdbException if the database cannot be reached, or refuses; nothing was written
      * @throws InterruptedException if the thread is interrupted
      */
     public <T extends @Nullable Object> T update(BmdbTransaction.Body<T> body) throws InterruptedException {
@@ -100,6 +101,8 @@ public final class Work implements AutoCloseable {
      * @return what the body returned
      * @throws WorkLostException if the work is no longer held; nothing was written
      * @throws SessionExpiredException if the session is lost; nothing was written
+     * @throws CommitOutcomeUnknownException if the connection broke during the commit, and the database could
+     *     not be asked about it
      * @throws BmdbException if the database cannot be reached, or refuses; nothing was written, and the work
      *     is still held
      * @throws InterruptedException if the thread is interrupted
@@ -126,12 +129,15 @@ public final class Work implements AutoCloseable {
      * @return the period of the backoff, without its jitter
      * @throws WorkLostException if the work is no longer held; nothing was written
      * @throws SessionExpiredException if the session is lost; nothing was written
+     * @throws CommitOutcomeUnknownException if the connection broke during the commit, and the database could
+     *     not be asked about it
      * @throws BmdbException if the database cannot be reached, or refuses; nothing was written, and the work
      *     is still held
      * @throws InterruptedException if the thread is interrupted
      */
     public Duration fail(Backoff backoff, String cause, BmdbTransaction.Body<?> body) throws InterruptedException {
         Objects.requireNonNull(backoff, "backoff");
+        Objects.requireNonNull(cause, "cause");
         String shortened = WorkQueries.shorten(cause);
         return end(WorkEvent.FAILED, shortened, tx -> {
             Object ignored = body.run(tx);
@@ -145,7 +151,7 @@ public final class Work implements AutoCloseable {
             requireHeld();
             Attempt<T> attempt = new Attempt<>();
             try {
-                endInTransaction(event, cause, body, attempt);
+                endInTransaction(event, cause, body, attempt, false);
             } catch (CommitOutcomeUnknownException e) {
                 log.warn("{}: {}; asking the database whether it did", this, e.getMessage());
                 resolve(event, cause, body, attempt, e);
@@ -180,25 +186,46 @@ public final class Work implements AutoCloseable {
             Attempt<T> attempt,
             CommitOutcomeUnknownException unknown)
             throws InterruptedException {
-        if (session.read(dsl -> WorkQueries.isRecorded(dsl, claimId, event))) {
-            return;
-        }
         try {
-            endInTransaction(event, cause, body, attempt);
-        } catch (SessionExpiredException | BmdbException e) {
+            endInTransaction(event, cause, body, attempt, true);
+        } catch (SessionExpiredException e) {
+            // The session cannot be reaped before its transactions have ended. So where it is gone, this claim's
+            // row with it, the history is final.
+            if (readAfter(unknown, dsl -> WorkQueries.exists(dsl, claimId, machineId))) {
+                unknown.addSuppressed(e);
+                throw unknown;
+            }
+            if (!readAfter(unknown, dsl -> WorkQueries.isRecorded(dsl, claimId, event))) {
+                throw e;
+            }
+        } catch (BmdbException e) {
+            unknown.addSuppressed(e);
+            throw unknown;
+        }
+    }
+
+    private boolean readAfter(CommitOutcomeUnknownException unknown, Transactions.Body<Boolean> question)
+            throws InterruptedException {
+        try {
+            return session.read(question);
+        } catch (BmdbException e) {
             unknown.addSuppressed(e);
             throw unknown;
         }
     }
 
     private <T extends @Nullable Object> void endInTransaction(
-            WorkEvent event, @Nullable String cause, BmdbTransaction.Body<T> body, Attempt<T> attempt)
+            WorkEvent event,
+            @Nullable String cause,
+            BmdbTransaction.Body<T> body,
+            Attempt<T> attempt,
+            boolean mayHaveHappened)
             throws InterruptedException {
         session.inTransaction(tx -> {
             if (WorkQueries.release(tx.context(), session.id(), process, machineId, claimId)) {
                 attempt.result = body.run(tx);
                 WorkQueries.record(tx.context(), tx.time(), session.id(), process, machineId, claimId, event, cause);
-            } else if (!WorkQueries.isRecorded(tx.context(), claimId, event)) {
+            } else if (!mayHaveHappened || !WorkQueries.isRecorded(tx.context(), claimId, event)) {
                 throw lost();
             }
             return true;
@@ -233,7 +260,7 @@ public final class Work implements AutoCloseable {
             }
             try {
                 session.inTransaction(tx -> {
-                    if (WorkQueries.release(tx.context(), session.id(), process, machineId, claimId)) {
+                    if (WorkQueries.releaseForGood(tx.context(), session.id(), process, machineId, claimId)) {
                         WorkQueries.record(
                                 tx.context(),
                                 tx.time(),
@@ -251,10 +278,10 @@ public final class Work implements AutoCloseable {
             } catch (SessionExpiredException e) {
                 ended = true; // It went, or will go, with the session.
                 return true;
-            } catch (BmdbException e) {
-                log.warn("{} could not be released and is released with a later heartbeat: {}", this, e.getMessage());
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
+            } catch (RuntimeException e) {
+                log.warn("{} could not be released and is released with a later heartbeat: {}", this, e.getMessage());
             }
             session.abandon(this);
             return false;

@@ -4,7 +4,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
-import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.any;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.select;
@@ -12,12 +12,14 @@ import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.val;
 
 import java.time.Duration;
+import java.time.OffsetDateTime;
 import java.util.List;
-import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /** The statements behind {@link Work} and its claiming. All run in a transaction that has proved its session. */
@@ -37,6 +39,9 @@ final class WorkQueries {
      * time look at different machines. The locks alone are not enough: another claimer may have finished with a
      * machine between this statement's snapshot and its lock. So the condition is asked again by the insert,
      * whose snapshot is taken under the locks, and the unique keys of {@code work} decide what is left.
+     *
+     * <p>The locks are of the kind that foreign keys do not wait for: who only writes a tag of a machine neither
+     * waits for a claim nor hides the machine from it.
      */
     static List<Claim> claim(
             DSLContext dsl,
@@ -51,7 +56,7 @@ final class WorkQueries {
                 .where(claimable)
                 .orderBy(MACHINES.MACHINE_CREATED_AT, MACHINES.MACHINE_ID)
                 .limit(limit)
-                .forUpdate()
+                .forNoKeyUpdate()
                 .of(MACHINES)
                 .skipLocked()
                 .fetch(MACHINES.MACHINE_ID);
@@ -63,58 +68,59 @@ final class WorkQueries {
                 time,
                 sessionId,
                 process,
-                MACHINES.MACHINE_ID.in(candidates).and(claimable));
+                MACHINES.MACHINE_ID.eq(any(candidates.toArray(UUID[]::new))).and(claimable));
     }
 
-    static Optional<Claim> claimMachine(
+    /** Claims one machine. Returns the one claim, or none if the machine is worked on. */
+    static List<Claim> claimMachine(
             DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, UUID machineId) {
-        boolean known = dsl.select(MACHINES.MACHINE_ID)
-                .from(MACHINES)
-                .where(MACHINES.MACHINE_ID.eq(machineId))
-                .forUpdate()
-                .fetchOptional()
-                .isPresent();
-        if (!known) {
+        if (lockMachines(dsl, machineId) == 0) {
             throw new BmdbException("there is no machine " + machineId, null, null);
         }
         return insert(
-                        dsl,
-                        time,
-                        sessionId,
-                        process,
-                        MACHINES.MACHINE_ID.eq(machineId).and(notWorkedOn(process)))
-                .stream()
-                .findFirst();
+                dsl, time, sessionId, process, MACHINES.MACHINE_ID.eq(machineId).and(notWorkedOn(process)));
+    }
+
+    /** Waits for claims of these machines that are under way, and keeps others out. Returns how many there are. */
+    private static int lockMachines(DSLContext dsl, UUID... machineIds) {
+        return dsl.select(MACHINES.MACHINE_ID)
+                .from(MACHINES)
+                .where(MACHINES.MACHINE_ID.eq(any(machineIds)))
+                .orderBy(MACHINES.MACHINE_ID)
+                .forNoKeyUpdate()
+                .fetch()
+                .size();
+    }
+
+    /** Tells which of some claims, whose transaction may or may not have been committed, were. */
+    static List<Claim> committed(DSLContext dsl, UUID sessionId, WorkProcess process, List<Claim> claims) {
+        UUID[] machineIds = claims.stream().map(Claim::machineId).toArray(UUID[]::new);
+        lockMachines(dsl, machineIds);
+        return dsl.select(WORK.MACHINE_ID, WORK.CLAIM_ID)
+                .from(WORK)
+                .where(WORK.MACHINE_ID.eq(any(machineIds)))
+                .and(WORK.PROCESS.eq(process.name()))
+                .and(WORK.SESSION_ID.eq(sessionId))
+                .and(WORK.CLAIM_ID.eq(any(claims.stream().map(Claim::claimId).toArray(UUID[]::new))))
+                .fetch(row -> new Claim(row.value1(), row.value2()));
     }
 
     private static List<Claim> insert(
             DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, Condition which) {
         List<Claim> claims = dsl.insertInto(WORK, WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT)
-                .select(select(MACHINES.MACHINE_ID, val(sessionId), val(process.name()), time.now())
+                .select(select(MACHINES.MACHINE_ID, val(sessionId), val(process.name()), time.moment())
                         .from(MACHINES)
                         .where(which))
                 .onConflictDoNothing()
                 .returningResult(WORK.MACHINE_ID, WORK.CLAIM_ID)
                 .fetch(row -> new Claim(row.value1(), row.value2()));
         if (!claims.isEmpty()) {
-            var history = dsl.insertInto(
-                    WORK_HISTORY,
-                    WORK_HISTORY.MACHINE_ID,
-                    WORK_HISTORY.PROCESS,
-                    WORK_HISTORY.EVENT,
-                    WORK_HISTORY.TIMESTAMP,
-                    WORK_HISTORY.CLAIM_ID,
-                    WORK_HISTORY.SESSION_ID);
-            for (Claim claim : claims) {
-                history = history.values(
-                        val(claim.machineId()),
-                        val(process.name()),
-                        val(WorkEvent.STARTED.databaseName()),
-                        time.now(),
-                        val(claim.claimId()),
-                        val(sessionId));
-            }
-            history.execute();
+            UUID[] machineIds = claims.stream().map(Claim::machineId).toArray(UUID[]::new);
+            Condition claimed = WORK.SESSION_ID
+                    .eq(sessionId)
+                    .and(WORK.PROCESS.eq(process.name()))
+                    .and(WORK.MACHINE_ID.eq(any(machineIds)));
+            record(dsl, WorkEvent.STARTED, WORK.WORK_STARTED_AT, null, claimed);
         }
         return claims;
     }
@@ -124,7 +130,7 @@ final class WorkQueries {
         return eligibility
                 .condition(time)
                 .and(notWorkedOn(process))
-                .and(not(exists(selectOne()
+                .and(not(DSL.exists(selectOne()
                         .from(WORK_BACKOFF)
                         .where(WORK_BACKOFF.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                         .and(WORK_BACKOFF.PROCESS.eq(process.name()))
@@ -138,7 +144,7 @@ final class WorkQueries {
                         inline(WorkProcess.AGENT_START.name()),
                         inline(WorkProcess.RECOVERY.name()))
                 : WORK.PROCESS.eq(process.name());
-        return not(exists(selectOne()
+        return not(DSL.exists(selectOne()
                 .from(WORK)
                 .where(WORK.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .and(excluding)));
@@ -162,6 +168,15 @@ final class WorkQueries {
                 .isPresent();
     }
 
+    /**
+     * Deletes the row of a claim that may still be on its way in: one whose commit broke, and which the server may
+     * not have carried out yet. Returns false if there is none, and will be none.
+     */
+    static boolean releaseForGood(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
+        lockMachines(dsl, machineId);
+        return release(dsl, sessionId, process, machineId, claimId);
+    }
+
     /** Deletes the row of a claim. Returns false if there is none. */
     static boolean release(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
         return dsl.deleteFrom(WORK)
@@ -183,7 +198,7 @@ final class WorkQueries {
                 .set(WORK_HISTORY.MACHINE_ID, machineId)
                 .set(WORK_HISTORY.PROCESS, process.name())
                 .set(WORK_HISTORY.EVENT, event.databaseName())
-                .set(WORK_HISTORY.TIMESTAMP, time.now())
+                .set(WORK_HISTORY.TIMESTAMP, time.moment())
                 .set(WORK_HISTORY.FAILED_CAUSE, cause)
                 .set(WORK_HISTORY.CLAIM_ID, claimId)
                 .set(WORK_HISTORY.SESSION_ID, sessionId)
@@ -192,6 +207,11 @@ final class WorkQueries {
 
     /** Records that work goes away with its session. */
     static void recordCanceled(DSLContext dsl, DatabaseTime time, Condition which, String why) {
+        record(dsl, WorkEvent.CANCELED, time.moment(), why, which);
+    }
+
+    private static void record(
+            DSLContext dsl, WorkEvent event, Field<OffsetDateTime> when, @Nullable String cause, Condition which) {
         dsl.insertInto(
                         WORK_HISTORY,
                         WORK_HISTORY.MACHINE_ID,
@@ -204,14 +224,18 @@ final class WorkQueries {
                 .select(select(
                                 WORK.MACHINE_ID,
                                 WORK.PROCESS,
-                                val(WorkEvent.CANCELED.databaseName()),
-                                time.now(),
-                                val(why),
+                                val(event.databaseName()),
+                                when,
+                                val(cause),
                                 WORK.CLAIM_ID,
                                 WORK.SESSION_ID)
                         .from(WORK)
                         .where(which))
                 .execute();
+    }
+
+    static boolean exists(DSLContext dsl, UUID claimId, UUID machineId) {
+        return dsl.fetchExists(WORK, WORK.MACHINE_ID.eq(machineId).and(WORK.CLAIM_ID.eq(claimId)));
     }
 
     static boolean isRecorded(DSLContext dsl, UUID claimId, WorkEvent event) {
@@ -264,6 +288,11 @@ final class WorkQueries {
         if (clean.isBlank()) {
             return "no cause was given";
         }
-        return clean.length() <= LONGEST_CAUSE ? clean : clean.substring(0, LONGEST_CAUSE - 1) + "…";
+        if (clean.length() <= LONGEST_CAUSE) {
+            return clean;
+        }
+        int end = LONGEST_CAUSE - 1;
+        // Half of a character is no text.
+        return clean.substring(0, Character.isHighSurrogate(clean.charAt(end - 1)) ? end - 1 : end) + "…";
     }
 }
