@@ -61,14 +61,16 @@ final class Connections extends SessionFactory {
             throw new IOException("the host on " + connection.getAcceptanceAddress() + " is closed");
         }
         HostSession session = new HostSession(getServer(), connection, host);
-        session.addSessionListener(new SessionListener() {
-            @Override
-            public void sessionEvent(Session session, Event event) {
-                if (event == Event.KeyEstablished && host.mood() == Mood.RESET) {
-                    reset(connection);
+        if (host.mood() == Mood.RESET) {
+            session.addSessionListener(new SessionListener() {
+                @Override
+                public void sessionEvent(Session session, Event event) {
+                    if (event == Event.KeyEstablished) {
+                        reset(connection);
+                    }
                 }
-            }
-        });
+            });
+        }
         return session;
     }
 

@@ -15,6 +15,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.apache.sshd.server.Environment;
 import org.apache.sshd.server.ExitCallback;
+import org.apache.sshd.server.Signal;
 import org.apache.sshd.server.channel.ChannelSession;
 import org.apache.sshd.server.command.Command;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,8 @@ final class HostCommand implements Command {
 
     /** How long a process gets to end when it is asked to, before it is made to. */
     private static final long GRACE_MILLIS = 500;
+
+    private static final long KILL_SECONDS = 10;
 
     private static final int MAX_ATTEMPTS = 50;
     private static final long RETRY_MILLIS = 20;
@@ -45,6 +48,7 @@ final class HostCommand implements Command {
     private @Nullable Process process;
     private ProcessSlots.@Nullable Slot slot;
     private boolean destroyed;
+    private boolean ended;
 
     HostCommand(SshHosts hosts, SshHost host, String line) {
         this.hosts = hosts;
@@ -80,6 +84,18 @@ final class HostCommand implements Command {
         builder.directory(host.root().toFile());
         fillEnvironment(builder.environment(), channel, client, mood);
         host.started(this);
+        client.addSignalListener(
+                (sender, signal) -> {
+                    if (signal == Signal.KILL) {
+                        kill();
+                    } else {
+                        destroy();
+                    }
+                },
+                Signal.TERM,
+                Signal.INT,
+                Signal.HUP,
+                Signal.KILL);
         try {
             if (mood.endless()) {
                 hosts.workers().execute(() -> launch(builder, 1));
@@ -119,23 +135,23 @@ final class HostCommand implements Command {
                 "SSH_CONNECTION",
                 from.getAddress().getHostAddress() + " " + from.getPort() + " "
                         + host.address().getHostAddress() + " " + host.port());
-        environment.put("SHEPHERD_TEST_HOST", host.cookie());
+        environment.put(SshHost.COOKIE, host.cookie());
         environment.put("SHEPHERD_TEST_AGENT_MOOD", mood.name());
     }
 
     private void launch(ProcessBuilder builder, int attempt) {
         Process started;
-        synchronized (lock) {
-            if (destroyed) {
-                return;
-            }
-            try {
+        try {
+            synchronized (lock) {
+                if (destroyed) {
+                    return;
+                }
                 started = builder.start();
-            } catch (IOException e) {
-                notStarted(builder, attempt, e);
-                return;
+                process = started;
             }
-            process = started;
+        } catch (IOException e) {
+            notStarted(builder, attempt, e);
+            return;
         }
         try {
             hosts.workers().execute(() -> feed(started));
@@ -148,16 +164,13 @@ final class HostCommand implements Command {
             return;
         }
         pump(started.getInputStream(), out);
-        int code;
         try {
             errorsDone.await();
-            code = started.waitFor();
+            ended(started.waitFor(), null);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             destroy();
-            return;
         }
-        ended(code, null);
     }
 
     private void notStarted(ProcessBuilder builder, int attempt, IOException e) {
@@ -225,6 +238,9 @@ final class HostCommand implements Command {
 
     private void ended(int code, @Nullable String message) {
         run.exited(code);
+        synchronized (lock) {
+            ended = true;
+        }
         giveUp();
         if (message != null && err != null) {
             try {
@@ -257,7 +273,7 @@ final class HostCommand implements Command {
     void destroy() {
         Process running;
         synchronized (lock) {
-            if (destroyed) {
+            if (destroyed || ended) {
                 return;
             }
             destroyed = true;
@@ -282,17 +298,24 @@ final class HostCommand implements Command {
         });
     }
 
-    /** Ends the process at once and waits until it is gone. */
+    /** Ends the process and all that came out of it at once, and waits until it is gone. */
     void kill() {
         destroy();
         Process running;
         synchronized (lock) {
             running = process;
         }
-        if (running != null) {
-            running.descendants().forEach(ProcessHandle::destroyForcibly);
-            running.destroyForcibly();
-            running.onExit().join();
+        if (running == null) {
+            return;
+        }
+        running.descendants().forEach(ProcessHandle::destroyForcibly);
+        running.destroyForcibly();
+        try {
+            if (!running.waitFor(KILL_SECONDS, TimeUnit.SECONDS)) {
+                log.warn("process {} of {} is still there {} s after it was killed", running.pid(), host, KILL_SECONDS);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 }

@@ -62,7 +62,9 @@ final class HostFiles extends DefaultScpFileOpener implements FileSystemFactory,
                 && thrown == null
                 && file.getOpenOptions().contains(StandardOpenOption.WRITE)) {
             Path path = file.getFile();
-            HostSession.of(session).host().uploaded(path.toString(), Files.size(path), SshHost.Protocol.SFTP);
+            if (Files.isRegularFile(path)) {
+                HostSession.of(session).host().uploaded(path.toString(), Files.size(path), SshHost.Protocol.SFTP);
+            }
         }
     }
 
@@ -92,8 +94,7 @@ final class HostFiles extends DefaultScpFileOpener implements FileSystemFactory,
         return new FilterOutputStream(out) {
             @Override
             public void write(int b) throws IOException {
-                beforeWrite(session, file);
-                out.write(b);
+                write(new byte[] {(byte) b}, 0, 1);
             }
 
             @Override
@@ -101,13 +102,15 @@ final class HostFiles extends DefaultScpFileOpener implements FileSystemFactory,
                 beforeWrite(session, file);
                 out.write(bytes, offset, length);
             }
-
-            @Override
-            public void close() throws IOException {
-                super.close();
-                HostSession.of(session).host().uploaded(file.toString(), Files.size(file), SshHost.Protocol.SCP);
-            }
         };
+    }
+
+    @Override
+    public void closeWrite(
+            Session session, Path file, long size, Set<PosixFilePermission> permissions, OutputStream out)
+            throws IOException {
+        out.close();
+        HostSession.of(session).host().uploaded(file.toString(), size, SshHost.Protocol.SCP);
     }
 
     /** Does to an upload what the host's mood wants done. Called on the thread that works for this upload only. */

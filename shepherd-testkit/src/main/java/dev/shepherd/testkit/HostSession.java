@@ -1,5 +1,6 @@
 package dev.shepherd.testkit;
 
+import java.security.KeyPair;
 import org.apache.sshd.common.io.IoSession;
 import org.apache.sshd.common.session.SessionContext;
 import org.apache.sshd.server.ServerFactoryManager;
@@ -9,10 +10,12 @@ import org.apache.sshd.server.session.ServerSessionImpl;
 final class HostSession extends ServerSessionImpl {
 
     private final SshHost host;
+    private final KeyPair hostKey;
 
     HostSession(ServerFactoryManager server, IoSession connection, SshHost host) throws Exception {
         super(server, connection);
         this.host = host;
+        this.hostKey = host.hostKeyPair();
     }
 
     static HostSession of(SessionContext session) {
@@ -21,5 +24,10 @@ final class HostSession extends ServerSessionImpl {
 
     SshHost host() {
         return host;
+    }
+
+    /** Returns the host key as it was when this session began, which later key exchanges must not contradict. */
+    KeyPair hostKey() {
+        return hostKey;
     }
 }

@@ -5,7 +5,9 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +16,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.security.KeyPair;
 import java.security.MessageDigest;
 import java.security.PublicKey;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -28,6 +31,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.sshd.common.config.keys.PublicKeyEntry;
+import org.apache.sshd.common.future.CloseFuture;
 import org.apache.sshd.common.io.IoSession;
 import org.jspecify.annotations.Nullable;
 
@@ -64,6 +68,12 @@ public final class SshHost implements AutoCloseable {
     /** How many of the latest executions and uploads are remembered, each. */
     public static final int MAX_REMEMBERED = 1000;
 
+    /** The environment variable by which a host knows its processes. */
+    static final String COOKIE = "SHEPHERD_TEST_HOST";
+
+    private static final int MAX_DELETE_ATTEMPTS = 5;
+    private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(10);
+
     /** How a file was uploaded. */
     public enum Protocol {
         /** The file transfer protocol of SSH. */
@@ -73,7 +83,7 @@ public final class SshHost implements AutoCloseable {
     }
 
     /**
-     * A file that was uploaded whole.
+     * A file whose upload came to its end.
      *
      * @param path the path on the machine, such as {@code /root/agent}; that of the new name if it was renamed by
      *     SFTP since
@@ -113,6 +123,11 @@ public final class SshHost implements AutoCloseable {
     private volatile boolean closed;
     private boolean listening;
 
+    /** Keeps the port ours, without listening, while connections are refused. */
+    private @Nullable Socket placeholder;
+
+    private boolean everRan;
+
     private SshHost(Builder builder, SshHosts hosts, boolean ownsHosts) throws IOException {
         this.hosts = hosts;
         this.ownsHosts = ownsHosts;
@@ -142,7 +157,7 @@ public final class SshHost implements AutoCloseable {
         }
     }
 
-    /** Finds the port out before anybody can connect to it, so that it is known whose connections those are. */
+    /** Finds out the port before anybody can connect to it, so that it is known whose connections those are. */
     private static InetSocketAddress reserve(InetSocketAddress address) throws IOException {
         if (address.getPort() != 0) {
             return address;
@@ -262,7 +277,7 @@ public final class SshHost implements AutoCloseable {
         }
     }
 
-    /** Returns the latest files that were uploaded whole, oldest first. A copy. */
+    /** Returns the latest files whose upload came to its end, oldest first. A copy. */
     public List<Upload> uploads() {
         synchronized (lock) {
             return List.copyOf(uploads);
@@ -281,6 +296,11 @@ public final class SshHost implements AutoCloseable {
             }
             closed = true;
             hosts.stopListening(address);
+            try {
+                leavePort();
+            } catch (IOException e) {
+                throw new UncheckedIOException("cannot leave " + address, e);
+            }
         }
         stopEverything();
         hosts.remove(address);
@@ -298,11 +318,34 @@ public final class SshHost implements AutoCloseable {
     private void listenAsMoodHasIt() throws IOException {
         boolean wanted = mood != Mood.REFUSE;
         if (wanted && !listening) {
+            leavePort();
             hosts.listen(address);
-        } else if (!wanted && listening) {
+        } else if (!wanted && (listening || placeholder == null)) {
             hosts.stopListening(address);
+            keepPort();
         }
         listening = wanted;
+    }
+
+    /** Binds the port without listening on it: to connect to it is refused, and nobody else is given it. */
+    private void keepPort() throws IOException {
+        Socket socket = new Socket();
+        try {
+            socket.setReuseAddress(true);
+            socket.bind(address);
+            placeholder = socket;
+        } catch (IOException e) {
+            socket.close();
+            throw e;
+        }
+    }
+
+    private void leavePort() throws IOException {
+        Socket socket = placeholder;
+        placeholder = null;
+        if (socket != null) {
+            socket.close();
+        }
     }
 
     private void checkOpen() {
@@ -314,15 +357,31 @@ public final class SshHost implements AutoCloseable {
     private void stopEverything() {
         running.forEach(HostCommand::destroy);
         running.forEach(HostCommand::kill);
-        for (IoSession connection : openConnections) {
-            connection.close(true).awaitUninterruptibly();
+        List<CloseFuture> closing = new ArrayList<>();
+        openConnections.forEach(connection -> closing.add(connection.close(true)));
+        closing.forEach(connection -> connection.awaitUninterruptibly(CLOSE_PATIENCE));
+        boolean ran;
+        synchronized (lock) {
+            ran = everRan;
+        }
+        if (ran) {
+            Leftovers.kill(COOKIE, cookie);
         }
     }
 
     private void deleteRoot() {
-        if (ownsRoot) {
+        if (!ownsRoot) {
+            return;
+        }
+        for (int attempt = 1; ; attempt++) {
             try {
                 deleteBelow(root, true);
+                return;
+            } catch (DirectoryNotEmptyException e) {
+                // An upload that was cut short may just have made its file.
+                if (attempt == MAX_DELETE_ATTEMPTS) {
+                    throw new UncheckedIOException("cannot delete " + root, e);
+                }
             } catch (IOException e) {
                 throw new UncheckedIOException("cannot delete " + root, e);
             }
@@ -431,6 +490,9 @@ public final class SshHost implements AutoCloseable {
 
     void started(HostCommand command) {
         running.add(command);
+        synchronized (lock) {
+            everRan = true;
+        }
         if (closed) {
             command.destroy();
         }

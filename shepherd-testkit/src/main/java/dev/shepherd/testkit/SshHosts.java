@@ -55,6 +55,9 @@ public final class SshHosts implements AutoCloseable {
     private final Server server;
     private final Map<SocketAddress, SshHost> hosts = new ConcurrentHashMap<>();
     private final Object lock = new Object();
+    /** Ends child processes and deletes temporary folders where the JVM ends without anybody having closed us. */
+    private final Thread shutdownHook = new Thread(this::closeHosts, "ssh-hosts-shutdown");
+
     private boolean closed;
 
     private SshHosts(Builder builder) {
@@ -70,6 +73,7 @@ public final class SshHosts implements AutoCloseable {
         slots = new ProcessSlots(maxProcesses, workers);
         server = newServer();
         server.start();
+        Runtime.getRuntime().addShutdownHook(shutdownHook);
     }
 
     /** Starts with the default settings. */
@@ -99,7 +103,12 @@ public final class SshHosts implements AutoCloseable {
             }
             closed = true;
         }
-        List.copyOf(hosts.values()).forEach(SshHost::close);
+        try {
+            Runtime.getRuntime().removeShutdownHook(shutdownHook);
+        } catch (IllegalStateException e) {
+            // The JVM is ending, and the hook is running.
+        }
+        closeHosts();
         boolean interrupted = false;
         try {
             server.close(true).await(Duration.ofSeconds(CLOSE_SECONDS));
@@ -119,6 +128,10 @@ public final class SshHosts implements AutoCloseable {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    private void closeHosts() {
+        List.copyOf(hosts.values()).forEach(SshHost::close);
     }
 
     CloseableExecutorService workers() {
@@ -175,8 +188,7 @@ public final class SshHosts implements AutoCloseable {
         made.setIoServiceFactoryFactory(new Nio2ServiceFactoryFactory(() -> ThreadUtils.noClose(io)));
         made.setScheduledExecutorService(timer);
         made.setSessionFactory(new Connections(made, this));
-        made.setKeyPairProvider(
-                session -> List.of(HostSession.of(session).host().hostKeyPair()));
+        made.setKeyPairProvider(session -> List.of(HostSession.of(session).hostKey()));
         made.setUserAuthFactories(List.of(UserAuthPublicKeyFactory.INSTANCE, UserAuthPasswordFactory.INSTANCE));
         made.setPublickeyAuthenticator(
                 (user, key, session) -> HostSession.of(session).host().acceptsKey(key));

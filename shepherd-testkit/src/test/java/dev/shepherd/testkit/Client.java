@@ -76,6 +76,19 @@ final class Client implements AutoCloseable {
         }
     }
 
+    ClientSession connect(int port, KeyPair key) throws IOException {
+        ClientSession session =
+                client.connect("root", "127.0.0.1", port).verify(PATIENCE).getSession();
+        try {
+            session.addPublicKeyIdentity(key);
+            session.auth().verify(PATIENCE);
+            return session;
+        } catch (IOException e) {
+            session.close(true);
+            throw e;
+        }
+    }
+
     private ClientSession open(SshHost host, String user, Duration patience) throws IOException {
         return client.connect(user, host.address().getHostAddress(), host.port())
                 .verify(patience)

@@ -21,6 +21,9 @@ final class Agent {
 
     private static final int KEY_BYTES = 32;
 
+    /** For ever, as far as a takeover goes; but should nobody be left to end this process, it ends. */
+    private static final long LONG_ENOUGH_MILLIS = 3_600_000;
+
     private Agent() {}
 
     /**
@@ -34,7 +37,7 @@ final class Agent {
         String mood = System.getenv("SHEPHERD_TEST_AGENT_MOOD");
         OutputStream out = System.out;
         switch (mood == null ? "NORMAL" : mood) {
-            case "HANG_IN_AGENT" -> Thread.sleep(Long.MAX_VALUE);
+            case "HANG_IN_AGENT" -> Thread.sleep(LONG_ENOUGH_MILLIS);
             case "ENDLESS_OUTPUT" -> writeForever(System.out);
             case "ENDLESS_ERRORS" -> writeForever(System.err);
             case "GARBAGE_ANSWER" -> {
