@@ -326,8 +326,7 @@ final class Attempt {
     }
 
     private byte[] execute(SSHClient client) throws IOException, StepFailure {
-        CommandChannel channel =
-                CommandChannel.start(client, ShellWord.quote(settings.remotePath), settings.maxStderr);
+        CommandChannel channel = CommandChannel.start(client, ShellWord.quote(settings.remotePath), settings.maxStderr);
         agent = channel;
         IOException deaf = null;
         try (OutputStream stdin = channel.getOutputStream()) {

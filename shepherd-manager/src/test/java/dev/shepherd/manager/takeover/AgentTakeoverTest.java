@@ -114,7 +114,9 @@ class AgentTakeoverTest {
             String ofSomebodyAtWork = ".agent." + new UUID(1, 1) + ".upload";
             Files.createFile(root.resolve(ofSomebodyAtWork));
             List<String> old = List.of(
-                    ".agent." + new UUID(1, 2) + ".upload", ".agent.mine.upload", ".other." + new UUID(1, 3) + ".upload");
+                    ".agent." + new UUID(1, 2) + ".upload",
+                    ".agent.mine.upload",
+                    ".other." + new UUID(1, 3) + ".upload");
             for (String name : old) {
                 Files.setLastModifiedTime(
                         Files.createFile(root.resolve(name)),
@@ -123,8 +125,7 @@ class AgentTakeoverTest {
 
             fixture.settings().build().takeover(target(host));
 
-            assertThat(remoteFiles(host))
-                    .containsExactlyInAnyOrder(ofSomebodyAtWork, old.get(1), old.get(2), "agent");
+            assertThat(remoteFiles(host)).containsExactlyInAnyOrder(ofSomebodyAtWork, old.get(1), old.get(2), "agent");
         }
     }
 
@@ -265,9 +266,9 @@ class AgentTakeoverTest {
     @Test
     void anExecutableThatIsNeverReadToItsEndEndsAtTheDeadline() throws Exception {
         CountDownLatch never = new CountDownLatch(1);
-        AgentExecutable stuck = source(1_000_000, () -> new InputStream() {
+        AgentExecutable stuck = source(1_000_000, () -> new FilterInputStream(InputStream.nullInputStream()) {
             @Override
-            public int read() throws IOException {
+            public int read(byte[] bytes, int offset, int length) throws IOException {
                 try {
                     never.await();
                 } catch (InterruptedException e) {
@@ -332,10 +333,15 @@ class AgentTakeoverTest {
             List<TakeoverSuccess> bad = List.of(
                     success.toBuilder().clearInitMessage().build(),
                     success.toBuilder().clearKey().build(),
-                    success.toBuilder().setKey(ByteString.copyFrom(new byte[32])).build(),
-                    success.toBuilder().setKey(ByteString.copyFrom(new byte[33])).build(),
                     success.toBuilder()
-                            .setInitMessage(init.toBuilder().setMachineId(init.getMachineId().toUpperCase(Locale.ROOT)))
+                            .setKey(ByteString.copyFrom(new byte[32]))
+                            .build(),
+                    success.toBuilder()
+                            .setKey(ByteString.copyFrom(new byte[33]))
+                            .build(),
+                    success.toBuilder()
+                            .setInitMessage(init.toBuilder()
+                                    .setMachineId(init.getMachineId().toUpperCase(Locale.ROOT)))
                             .build(),
                     success.toBuilder()
                             .setInitMessage(init.toBuilder().setBmaasEndpoint("https://elsewhere"))
@@ -379,7 +385,8 @@ class AgentTakeoverTest {
                         + "printf 'no such\\tdevice\\n\\033[2J' >&2; exit 7",
                 0);
         try (SshHost host = fixture.host()) {
-            TakeoverException failure = failure(fixture.settings().executable(agent).build(), target(host));
+            TakeoverException failure =
+                    failure(fixture.settings().executable(agent).build(), target(host));
 
             assertThat(failure.kind()).isEqualTo(Kind.AGENT_FAILED);
             assertThat(failure.step()).isEqualTo(TakeoverStep.EXECUTE);
@@ -406,8 +413,8 @@ class AgentTakeoverTest {
     @Test
     void nobodyIsThereToAnswer() throws Exception {
         // A network for documentation: either there is no route to it, or nobody answers.
-        TakeoverTarget target = TakeoverFixture.target(InetAddress.getByName("192.0.2.1"), 22)
-                .build();
+        TakeoverTarget target =
+                TakeoverFixture.target(InetAddress.getByName("192.0.2.1"), 22).build();
         AgentTakeover takeover =
                 fixture.settings().connectTimeout(Duration.ofMillis(300)).build();
 

@@ -101,7 +101,8 @@ class Ed25519PointTest {
         List<BigInteger> ys = new ArrayList<>();
         BigInteger root = squareRoot(BigInteger.ONE.add(D));
         for (BigInteger signed : List.of(root, root.negate())) {
-            BigInteger square = signed.subtract(BigInteger.ONE).multiply(D.modInverse(P)).mod(P);
+            BigInteger square =
+                    signed.subtract(BigInteger.ONE).multiply(D.modInverse(P)).mod(P);
             BigInteger y = squareRoot(square);
             if (y.multiply(y).mod(P).equals(square)) {
                 ys.add(y);
@@ -118,7 +119,8 @@ class Ed25519PointTest {
         if (root.multiply(root).mod(P).equals(value)) {
             return root;
         }
-        BigInteger rootOfMinusOne = BigInteger.TWO.modPow(P.subtract(BigInteger.ONE).shiftRight(2), P);
+        BigInteger rootOfMinusOne =
+                BigInteger.TWO.modPow(P.subtract(BigInteger.ONE).shiftRight(2), P);
         return root.multiply(rootOfMinusOne).mod(P);
     }
 

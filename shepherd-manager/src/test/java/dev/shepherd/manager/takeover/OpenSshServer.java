@@ -47,8 +47,7 @@ final class OpenSshServer implements AutoCloseable {
                 "PermitRootLogin prohibit-password",
                 "PasswordAuthentication no",
                 "KbdInteractiveAuthentication no",
-                "AuthorizedKeysFile "
-                        + Files.write(this.folder.resolve("authorized_keys"), authorizedKeys)));
+                "AuthorizedKeysFile " + Files.write(this.folder.resolve("authorized_keys"), authorizedKeys)));
         config.add("HostKey " + makeKey("ed25519"));
         config.addAll(List.of(lines));
         Path file = Files.write(this.folder.resolve("sshd_config"), config);
@@ -69,7 +68,9 @@ final class OpenSshServer implements AutoCloseable {
 
     private static Optional<Path> find() {
         return Stream.concat(
-                        Stream.of(Optional.ofNullable(System.getenv("PATH")).orElse("").split(File.pathSeparator)),
+                        Stream.of(Optional.ofNullable(System.getenv("PATH"))
+                                .orElse("")
+                                .split(File.pathSeparator)),
                         Stream.of("/usr/sbin", "/usr/local/sbin", "/usr/lib/ssh"))
                 .map(directory -> Path.of(directory, "sshd"))
                 .filter(Files::isExecutable)
@@ -91,7 +92,7 @@ final class OpenSshServer implements AutoCloseable {
 
     /** Returns a public key that {@link #makeKey} made, without its comment. */
     static String publicKey(Path file) throws IOException {
-        String[] words = Files.readString(Path.of(file + ".pub")).split("\\s+");
+        String[] words = Files.readString(Path.of(file + ".pub")).split("\\s+", 3);
         return words[0] + " " + words[1];
     }
 
@@ -120,10 +121,10 @@ final class OpenSshServer implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         List<ProcessHandle> children = process.descendants().toList();
         process.destroy();
-        process.waitFor();
+        process.onExit().join();
         children.forEach(ProcessHandle::destroy);
     }
 }

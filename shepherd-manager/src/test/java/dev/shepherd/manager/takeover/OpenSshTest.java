@@ -4,6 +4,7 @@ import static dev.shepherd.manager.takeover.TakeoverFixture.assertNoThreadIsLeft
 import static dev.shepherd.manager.takeover.TakeoverFixture.failure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.testkit.TestAgent;
@@ -57,8 +58,8 @@ class OpenSshTest {
                     .build();
 
             TakeoverResult first = takeover.takeover(server.target().build());
-            TakeoverResult second =
-                    takeover.takeover(server.target().pinnedHostKey(first.hostKey()).build());
+            TakeoverResult second = takeover.takeover(
+                    server.target().pinnedHostKey(first.hostKey()).build());
 
             assertThat(first.hostKey()).isEqualTo(OpenSshServer.publicKey(server.hostKey("ed25519")));
             assertThat(second.hostKey()).isEqualTo(first.hostKey());
@@ -76,13 +77,16 @@ class OpenSshTest {
         try (OpenSshServer server = server(SFTP)) {
             TakeoverException failure = failure(
                     settings().build(),
-                    server.target().pinnedHostKey(OpenSshServer.publicKey(other)).build());
+                    server.target()
+                            .pinnedHostKey(OpenSshServer.publicKey(other))
+                            .build());
 
             assertThat(failure.kind()).isEqualTo(Kind.HOST_KEY_MISMATCH);
             assertThat(failure.step()).isEqualTo(TakeoverStep.KEY_EXCHANGE);
             for (Path key : List.of(other, server.hostKey("ed25519"))) {
                 assertThat(failure)
-                        .hasMessageContaining(SshPublicKey.parse(OpenSshServer.publicKey(key)).fingerprint());
+                        .hasMessageContaining(
+                                SshPublicKey.parse(OpenSshServer.publicKey(key)).fingerprint());
             }
             assertThat(names()).isEmpty();
         }
@@ -91,12 +95,14 @@ class OpenSshTest {
     @ParameterizedTest
     @ValueSource(strings = {"rsa", "ecdsa"})
     void aPinnedKeyIsAskedForWhereTheServerHasSeveral(String type) throws Exception {
+        assumeTrue(!type.equals("ecdsa") || SshConfig.hasEcdsa(), "ECDSA keys need BouncyCastle");
         Path key = OpenSshServer.makeKey(folder.resolve("second"), type, "");
         try (OpenSshServer server = server(SFTP, "HostKey " + key)) {
             String pin = OpenSshServer.publicKey(key);
 
-            TakeoverResult result =
-                    settings().build().takeover(server.target().pinnedHostKey(pin).build());
+            TakeoverResult result = settings()
+                    .build()
+                    .takeover(server.target().pinnedHostKey(pin).build());
 
             assertThat(result.hostKey()).isEqualTo(pin);
         }
@@ -105,6 +111,7 @@ class OpenSshTest {
     @ParameterizedTest
     @ValueSource(strings = {"ed25519", "rsa", "ecdsa"})
     void encryptedKeysOfAllTypesLetIn(String type) throws Exception {
+        assumeTrue(!type.equals("ecdsa") || SshConfig.hasEcdsa(), "ECDSA keys need BouncyCastle");
         Path key = OpenSshServer.makeKey(folder.resolve("client"), type, "open sesame");
         try (OpenSshServer server = new OpenSshServer(folder, List.of(OpenSshServer.publicKey(key)), SFTP)) {
             TakeoverResult result = settings()
@@ -155,7 +162,9 @@ class OpenSshTest {
     void scpSaysWhatIsWrong() throws Exception {
         try (OpenSshServer server = server()) {
             TakeoverException failure = failure(
-                    settings().remotePath(remote.resolve("absent/agent").toString()).build(),
+                    settings()
+                            .remotePath(remote.resolve("absent/agent").toString())
+                            .build(),
                     server.target().build());
 
             assertThat(failure.kind()).isEqualTo(Kind.UPLOAD_FAILED);
@@ -176,8 +185,8 @@ class OpenSshTest {
         try (OpenSshServer server = server(SFTP)) {
             SshCredentials stranger = SshCredentials.generateIfAbsent(folder.resolve("stranger"));
 
-            TakeoverException failure =
-                    failure(settings().credentials(stranger).build(), server.target().build());
+            TakeoverException failure = failure(
+                    settings().credentials(stranger).build(), server.target().build());
 
             assertThat(failure.kind()).isEqualTo(Kind.AUTHENTICATION_FAILED);
             assertThat(failure.step()).isEqualTo(TakeoverStep.AUTHENTICATE);
@@ -190,8 +199,8 @@ class OpenSshTest {
         try (OpenSshServer server = server(SFTP, "MaxAuthTries 1")) {
             SshCredentials stranger = SshCredentials.generateIfAbsent(folder.resolve("stranger"));
 
-            TakeoverException failure =
-                    failure(settings().credentials(stranger).build(), server.target().build());
+            TakeoverException failure = failure(
+                    settings().credentials(stranger).build(), server.target().build());
 
             assertThat(failure.kind()).isEqualTo(Kind.AUTHENTICATION_FAILED);
         }
@@ -293,7 +302,9 @@ class OpenSshTest {
     }
 
     private static List<String> providers() {
-        return Stream.of(Security.getProviders()).map(provider -> provider.getName()).toList();
+        return Stream.of(Security.getProviders())
+                .map(provider -> provider.getName())
+                .toList();
     }
 
     private List<String> names() throws IOException {

@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -56,8 +57,7 @@ class OtherServersTest {
     void whereThereIsNoSftpTheExecutableGoesByScp() throws Exception {
         Path large = QuickAgent.write(folder.resolve("large"), 3_000_000);
         try (MinaServer server = new MinaServer(fixture.publicKey, OtherServersTest::scpOnly)) {
-            TakeoverResult result =
-                    settings().executable(large).build().takeover(server.target());
+            TakeoverResult result = settings().executable(large).build().takeover(server.target());
 
             assertThat(result.hostKey()).isEqualTo(server.hostKey());
             assertThat(remote.resolve("agent")).hasSameBinaryContentAs(large).isExecutable();
@@ -149,9 +149,8 @@ class OtherServersTest {
 
     @Test
     void aServerThatSharesNoAlgorithmIsNoMatterOfTheNetwork() throws Exception {
-        try (MinaServer server = new MinaServer(
-                fixture.publicKey,
-                made -> made.setCipherFactories(List.of(BuiltinCiphers.aes128cbc)))) {
+        try (MinaServer server =
+                new MinaServer(fixture.publicKey, made -> made.setCipherFactories(List.of(BuiltinCiphers.aes128cbc)))) {
             TakeoverException failure = failure(settings().build(), server.target());
 
             assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL);
@@ -180,7 +179,7 @@ class OtherServersTest {
                     .build();
             Thread reset = new Thread(() -> {
                 await().until(() -> isAnyThreadIn("awaitExpansion"));
-                session.get().close(true);
+                Objects.requireNonNull(session.get()).close(true);
             });
             reset.start();
 
@@ -212,8 +211,8 @@ class OtherServersTest {
 
     @Test
     void aWebServerIsNoSshServer() throws Exception {
-        TakeoverException failure = answered(out -> out.write(
-                "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".getBytes(StandardCharsets.US_ASCII)));
+        TakeoverException failure = answered(out ->
+                out.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".getBytes(StandardCharsets.US_ASCII)));
 
         // From here it looks like a busy SSH server that says why it hangs up; what it said is in the message.
         assertThat(failure.kind()).isEqualTo(Kind.CONNECTION_LOST);

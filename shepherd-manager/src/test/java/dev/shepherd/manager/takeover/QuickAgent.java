@@ -1,5 +1,9 @@
 package dev.shepherd.manager.takeover;
 
+import com.google.protobuf.ByteString;
+import dev.shepherd.manager.takeover.proto.TakeoverInit;
+import dev.shepherd.manager.takeover.proto.TakeoverResponse;
+import dev.shepherd.manager.takeover.proto.TakeoverSuccess;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -9,11 +13,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.UUID;
-
-import com.google.protobuf.ByteString;
-import dev.shepherd.manager.takeover.proto.TakeoverInit;
-import dev.shepherd.manager.takeover.proto.TakeoverResponse;
-import dev.shepherd.manager.takeover.proto.TakeoverSuccess;
 
 /**
  * An agent that is a shell script of a few lines, where a Java one would take its time: it puts what it is told between

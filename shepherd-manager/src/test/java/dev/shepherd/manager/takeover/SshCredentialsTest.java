@@ -44,11 +44,11 @@ class SshCredentialsTest {
         SshCredentials made = SshCredentials.generateIfAbsent(file);
 
         assertThat(mode(file)).isEqualTo("rw-------");
-        assertThat(mode(file.getParent())).isEqualTo("rwx------");
+        assertThat(mode(folder.resolve("new/folder"))).isEqualTo("rwx------");
         assertThat(file.resolveSibling("id_ed25519.pub"))
                 .hasContent(made.publicKey().orElseThrow() + " shepherd\n");
         assertThat(made.publicKey().orElseThrow()).startsWith("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5");
-        assertThat(names(file.getParent())).containsExactly("id_ed25519", "id_ed25519.pub");
+        assertThat(names(folder.resolve("new/folder"))).containsExactly("id_ed25519", "id_ed25519.pub");
         assertThat(SshCredentials.generateIfAbsent(file).publicKey()).isEqualTo(made.publicKey());
         assertThat(SshCredentials.privateKey(file).publicKey()).isEqualTo(made.publicKey());
     }
@@ -97,7 +97,7 @@ class SshCredentialsTest {
                     different.add(key.get());
                 }
                 assertThat(different).hasSize(1);
-                assertThat(names(file.getParent())).containsExactly("key", "key.pub");
+                assertThat(names(folder.resolve("round" + round))).containsExactly("key", "key.pub");
             }
         } finally {
             executor.shutdownNow();
@@ -121,10 +121,15 @@ class SshCredentialsTest {
         Path encrypted = folder.resolve("encrypted");
         List<String> size = bits == null ? List.of() : List.of("-b", bits);
         generate(type, size, plain, "");
+        if (type.equals("ecdsa") && !SshConfig.hasEcdsa()) {
+            assertFails(plain, "needs BouncyCastle");
+            return;
+        }
         generate(type, size, encrypted, PASSPHRASE);
 
         assertThat(SshCredentials.privateKey(plain).publicKey()).contains(publicKey(plain));
-        assertThat(SshCredentials.privateKey(encrypted, PASSPHRASE.toCharArray()).publicKey())
+        assertThat(SshCredentials.privateKey(encrypted, PASSPHRASE.toCharArray())
+                        .publicKey())
                 .contains(publicKey(encrypted));
         AtomicInteger asked = new AtomicInteger();
         assertThat(SshCredentials.privateKey(encrypted, () -> {
@@ -181,15 +186,17 @@ class SshCredentialsTest {
         assertFails(write("empty", ""), "is not a private key");
         assertFails(write("huge", "x".repeat(300_000)), "over 262144 bytes");
         assertFails(write("public", "ssh-ed25519 AAAAC3Nza me"), "is a public key; name the private one");
-        assertFails(write("pem", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "ssh-keygen -p");
+        assertFails(
+                write("pem", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"),
+                "ssh-keygen -p");
         assertFails(
                 write("short", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"),
                 "is not a whole private key");
         String whole = Files.readString(made());
         assertFails(write("cut", whole.substring(0, whole.length() / 2)), "is not a private key");
-        String[] lines = whole.split("\n");
+        String[] lines = whole.split("\n", -1);
         assertFails(
-                write("line", String.join("\n", lines[0], lines[1], lines[2], lines[lines.length - 1])),
+                write("line", String.join("\n", lines[0], lines[1], lines[2], lines[lines.length - 2])),
                 "is not a private key that can be used");
     }
 
@@ -241,7 +248,7 @@ class SshCredentialsTest {
     }
 
     private static String publicKey(Path file) throws IOException {
-        String[] words = Files.readString(Path.of(file + ".pub")).split(" ");
+        String[] words = Files.readString(Path.of(file + ".pub")).split(" ", 3);
         return words[0] + " " + words[1].strip();
     }
 

@@ -26,9 +26,15 @@ import dev.shepherd.testkit.Mood;
 import dev.shepherd.testkit.SshHost;
 import dev.shepherd.testkit.SshHosts;
 import dev.shepherd.testkit.TestAgent;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -97,7 +103,11 @@ class SshHostMoodTest {
     }
 
     private SshHost host(Mood mood) {
-        return SshHost.builder().authorizedKey(fixture.publicKey).hosts(hosts).mood(mood).start();
+        return SshHost.builder()
+                .authorizedKey(fixture.publicKey)
+                .hosts(hosts)
+                .mood(mood)
+                .start();
     }
 
     @TestFactory
@@ -108,8 +118,7 @@ class SshHostMoodTest {
     }
 
     private void failsAsExpected(Mood mood) throws Exception {
-        Expected expected = EXPECTED.get(mood);
-        assertThat(expected).as("what is expected of " + mood).isNotNull();
+        Expected expected = Objects.requireNonNull(EXPECTED.get(mood), () -> "what is expected of " + mood);
         AgentTakeover takeover = expected.kind() == TIMEOUT ? hurried : patient;
         try (SshHost host = host(mood)) {
             TakeoverException failure = failure(takeover, target(host));
@@ -123,27 +132,34 @@ class SshHostMoodTest {
                             || failure.kind() == CONNECTION_LOST);
             assertNoConnectionIsLeft(host);
 
+            growOld(host);
             host.setMood(Mood.NORMAL);
             assertThat(patient.takeover(target(host)).hostKey()).isEqualTo(host.hostKey());
             assertThat(remoteFiles(host)).as("no half upload is left").containsExactly("agent");
         }
     }
 
+    /** What a lost connection left behind is removed an hour later. */
+    private static void growOld(SshHost host) throws IOException {
+        FileTime old = FileTime.from(Instant.now().minus(2, ChronoUnit.HOURS));
+        for (String name : remoteFiles(host)) {
+            Files.setLastModifiedTime(host.root().resolve("root").resolve(name), old);
+        }
+    }
+
     @TestFactory
     Stream<DynamicTest> anInterruptEndsATakeoverAtWhateverStepItHangs() {
-        return Stream.of(
-                        Mood.HANG_BEFORE_BANNER, Mood.HANG_AFTER_BANNER, Mood.HANG_IN_UPLOAD, Mood.HANG_IN_AGENT)
+        return Stream.of(Mood.HANG_BEFORE_BANNER, Mood.HANG_AFTER_BANNER, Mood.HANG_IN_UPLOAD, Mood.HANG_IN_AGENT)
                 .map(mood -> dynamicTest(mood.name(), () -> endsByInterrupt(mood)));
     }
 
     private void endsByInterrupt(Mood mood) throws Exception {
         try (SshHost host = host(mood)) {
-            BooleanSupplier soFar =
-                    switch (mood) {
-                        case HANG_IN_UPLOAD -> () -> !remoteFiles(host).isEmpty();
-                        case HANG_IN_AGENT -> () -> !host.executions().isEmpty();
-                        default -> () -> host.openConnections() > 0;
-                    };
+            BooleanSupplier soFar = switch (mood) {
+                case HANG_IN_UPLOAD -> () -> !remoteFiles(host).isEmpty();
+                case HANG_IN_AGENT -> () -> !host.executions().isEmpty();
+                default -> () -> host.openConnections() > 0;
+            };
 
             Duration took = TakeoverFixture.interrupt(patient, target(host), soFar);
 

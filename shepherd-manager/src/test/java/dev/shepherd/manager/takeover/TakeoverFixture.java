@@ -65,8 +65,7 @@ final class TakeoverFixture {
 
     /** Takes over what cannot be, and checks what every failure must tell. */
     static TakeoverException failure(AgentTakeover takeover, TakeoverTarget target) {
-        TakeoverException failure =
-                catchThrowableOfType(TakeoverException.class, () -> takeover.takeover(target));
+        TakeoverException failure = catchThrowableOfType(TakeoverException.class, () -> takeover.takeover(target));
         assertThat(failure).as("the takeover fails").isNotNull();
         assertThat(failure.machineId()).isEqualTo(target.machineId());
         assertThat(failure.address()).isEqualTo(target.address());
