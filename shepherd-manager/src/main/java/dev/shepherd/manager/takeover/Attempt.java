@@ -52,6 +52,9 @@ final class Attempt {
      */
     private static final long NOTICE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+    /** How long threads may take to end whose socket is closed. They need some milliseconds. */
+    private static final Duration PATIENCE = Duration.ofSeconds(5);
+
     /** What a host may send us on a channel before we have read it. The library's 2 MiB are for downloads. */
     private static final int WINDOW = 256 * 1024;
 
@@ -101,7 +104,7 @@ final class Attempt {
         if (!inTime || interrupted) {
             cut(worker);
         }
-        if (!Threads.awaitEnd(worker)) {
+        if (!Threads.awaitEnd(worker, PATIENCE)) {
             log.warn("the thread {} that was taking over {} does not end", worker.getName(), target);
         }
         synchronized (lock) {
@@ -182,7 +185,7 @@ final class Attempt {
         closeSocket();
         for (Thread reader : socket.readers()) {
             if (reader != Thread.currentThread()) {
-                Threads.awaitEnd(reader);
+                Threads.awaitEnd(reader, PATIENCE);
             }
         }
         synchronized (lock) {
@@ -323,9 +326,8 @@ final class Attempt {
     }
 
     private byte[] execute(SSHClient client) throws IOException, StepFailure {
-        CommandChannel channel = new CommandChannel(client.getConnection(), settings.maxStderr);
+        CommandChannel channel = CommandChannel.start(client, ShellWord.quote(settings.remotePath), settings.maxStderr);
         agent = channel;
-        channel.start(ShellWord.quote(settings.remotePath));
         IOException deaf = null;
         try (OutputStream stdin = channel.getOutputStream()) {
             init.writeTo(stdin);
@@ -335,7 +337,7 @@ final class Attempt {
             deaf = e;
         }
         try {
-            byte[] stdout = readAnswer(channel.getInputStream());
+            byte[] stdout = readAnswer(channel);
             String problem = channel.end();
             if (problem == null) {
                 return stdout;
@@ -351,7 +353,8 @@ final class Attempt {
         }
     }
 
-    private byte[] readAnswer(InputStream stdout) throws IOException, StepFailure {
+    private byte[] readAnswer(CommandChannel channel) throws IOException, StepFailure {
+        InputStream stdout = channel.getInputStream();
         ByteArrayOutputStream answer = new ByteArrayOutputStream();
         byte[] chunk = new byte[8 * 1024];
         for (int count; (count = stdout.read(chunk)) >= 0; ) {

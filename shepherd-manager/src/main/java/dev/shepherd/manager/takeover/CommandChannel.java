@@ -3,10 +3,12 @@ package dev.shepherd.manager.takeover;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import net.schmizz.sshj.SSHClient;
 import net.schmizz.sshj.common.SSHException;
 import net.schmizz.sshj.common.SSHPacket;
 import net.schmizz.sshj.connection.Connection;
 import net.schmizz.sshj.connection.ConnectionException;
+import net.schmizz.sshj.connection.channel.OpenFailException;
 import net.schmizz.sshj.connection.channel.direct.SessionChannel;
 import org.jspecify.annotations.Nullable;
 
@@ -19,20 +21,36 @@ final class CommandChannel extends SessionChannel {
 
     private static final int KEPT = 4 * 1024;
 
+    /**
+     * OpenSSH may count a session for a moment after it has closed it, so that one after another is too many where it
+     * allows just one. Each attempt takes it a turn further.
+     */
+    private static final int OPEN_ATTEMPTS = 10;
+
     private final int maxStderr;
     private final byte[] tail = new byte[KEPT];
     private long written;
     private volatile boolean overflow;
 
-    CommandChannel(Connection connection, int maxStderr) {
+    private CommandChannel(Connection connection, int maxStderr) {
         super(connection);
         this.maxStderr = maxStderr;
     }
 
-    /** Opens the channel and starts a command in it. */
-    void start(String command) throws SSHException {
-        open();
-        exec(command);
+    /** Opens a channel and starts a command in it. */
+    static CommandChannel start(SSHClient client, String command, int maxStderr) throws SSHException {
+        for (int attempt = 1; ; attempt++) {
+            CommandChannel channel = new CommandChannel(client.getConnection(), maxStderr);
+            try {
+                channel.open();
+                channel.exec(command);
+                return channel;
+            } catch (OpenFailException e) {
+                if (attempt == OPEN_ATTEMPTS) {
+                    throw e;
+                }
+            }
+        }
     }
 
     /** Waits until the host has closed the channel, and tells how the command ended; null if well. */

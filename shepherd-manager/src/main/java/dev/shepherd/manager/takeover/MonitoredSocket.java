@@ -58,6 +58,7 @@ final class MonitoredSocket extends Socket {
     }
 
     @Override
+    @SuppressWarnings("UnsynchronizedOverridesSynchronized") // What it closes must not be able to hold it up.
     public void close() throws IOException {
         closing = true;
         super.close();

@@ -22,6 +22,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.security.interfaces.EdECPrivateKey;
 import java.security.interfaces.EdECPublicKey;
@@ -128,8 +129,20 @@ final class PrivateKeyFile {
         } catch (KeyDecryptionFailedException e) {
             throw failure(file, "cannot be decrypted: the passphrase is wrong", e);
         } catch (IOException | RuntimeException e) {
-            throw failure(file, "is not a private key that can be used: " + e.getMessage(), e);
+            String why = isMissingAnAlgorithm(e)
+                    ? "its type needs BouncyCastle (org.bouncycastle:bcprov-jdk18on), which is not on the class path"
+                    : String.valueOf(e.getMessage());
+            throw failure(file, "is not a private key that can be used: " + why, e);
         }
+    }
+
+    private static boolean isMissingAnAlgorithm(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof NoSuchAlgorithmException) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** As OpenSSH does, but without refusing: containers often mount secrets with mode 0644. */

@@ -24,8 +24,8 @@ public final class TakeoverException extends ShepherdException {
         UNREACHABLE(true),
 
         /**
-         * The takeover was not done within its total timeout; the step says what took so long. The agent may be
-         * running if that step is {@link TakeoverStep#EXECUTE}.
+         * The takeover was not done within its total timeout; the step says what took so long. If that was {@link
+         * TakeoverStep#EXECUTE}, the agent may run on: OpenSSH kills nothing when a connection ends.
          */
         TIMEOUT(true),
 

@@ -1,23 +1,21 @@
 package dev.shepherd.manager.takeover;
 
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /** Waits for threads that are about to end. */
 final class Threads {
 
-    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
-
     private Threads() {}
 
     /**
-     * Waits until a thread has ended, for at most 5 seconds: it is one whose socket is closed already. An interrupt
-     * of the waiting thread is kept for later.
+     * Waits until a thread has ended, but not for ever. An interrupt of the waiting thread is kept for later.
      *
      * @return whether the thread has ended
      */
-    static boolean awaitEnd(Thread thread) {
+    static boolean awaitEnd(Thread thread, Duration patience) {
         boolean interrupted = false;
-        long deadline = System.nanoTime() + PATIENCE_NANOS;
+        long deadline = System.nanoTime() + patience.toNanos();
         try {
             while (thread.isAlive()) {
                 long remaining = deadline - System.nanoTime();

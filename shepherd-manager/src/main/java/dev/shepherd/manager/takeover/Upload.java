@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.UUID;
@@ -45,6 +46,9 @@ final class Upload {
 
     /** A takeover lasts at most a day ({@link AgentTakeover.Builder#totalTimeout}), and by default a minute. */
     private static final long LEFTOVER_SECONDS = TimeUnit.HOURS.toSeconds(1);
+
+    /** How much a command may say; beyond that something is wrong. */
+    private static final int MAX_OUTPUT = 64 * 1024;
 
     /** How much of what a command says is shown. */
     private static final int MAX_MESSAGE = 1024;
@@ -205,8 +209,8 @@ final class Upload {
     /** Speaks the source's half of SCP's protocol, where a byte of 0 says that all is well, and 1 or 2 that it is not. */
     private void scp(SSHException noSftp) throws IOException, StepFailure {
         boolean done = false;
-        try (CommandChannel scp = new CommandChannel(client.getConnection(), MAX_MESSAGE)) {
-            scp.start("scp -t " + ShellWord.quote(temporary));
+        String command = "scp -t " + ShellWord.quote(temporary);
+        try (CommandChannel scp = CommandChannel.start(client, command, MAX_OUTPUT)) {
             InputStream answers = scp.getInputStream();
             OutputStream out = scp.getOutputStream();
             awaitAcknowledgement(scp, answers, noSftp);
@@ -261,8 +265,7 @@ final class Upload {
     }
 
     private void run(String command) throws IOException, StepFailure {
-        try (CommandChannel channel = new CommandChannel(client.getConnection(), MAX_MESSAGE)) {
-            channel.start(command);
+        try (CommandChannel channel = CommandChannel.start(client, command, MAX_OUTPUT)) {
             channel.getOutputStream().close();
             String problem = channel.end();
             if (problem != null) {
@@ -274,6 +277,8 @@ final class Upload {
 
     /** The SFTP of the library, which leaves a thread of its own behind when it is closed. */
     private static final class Sftp extends SFTPEngine {
+
+        private static final Duration PATIENCE = Duration.ofSeconds(5);
 
         private Sftp(OneSession session) throws SSHException {
             super(session);
@@ -293,10 +298,17 @@ final class Upload {
             }
         }
 
+        /** The server ends when it has nothing more to read; one that is closed first may stay a little longer. */
         @Override
         public void close() throws IOException {
+            try {
+                out.close();
+                sub.join(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            } catch (IOException e) {
+                log.debug("SFTP does not end by itself", e);
+            }
             super.close();
-            Threads.awaitEnd(reader);
+            Threads.awaitEnd(reader, PATIENCE);
         }
     }
     /** Hands out a session that is open already. */

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.protobuf.ByteString;
@@ -32,6 +33,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -264,9 +266,9 @@ class AgentTakeoverTest {
     @Test
     void anExecutableThatIsNeverReadToItsEndEndsAtTheDeadline() throws Exception {
         CountDownLatch never = new CountDownLatch(1);
-        AgentExecutable stuck = source(1_000_000, () -> new InputStream() {
+        AgentExecutable stuck = source(1_000_000, () -> new FilterInputStream(InputStream.nullInputStream()) {
             @Override
-            public int read() throws IOException {
+            public int read(byte[] bytes, int offset, int length) throws IOException {
                 try {
                     never.await();
                 } catch (InterruptedException e) {
@@ -339,7 +341,7 @@ class AgentTakeoverTest {
                             .build(),
                     success.toBuilder()
                             .setInitMessage(init.toBuilder()
-                                    .setMachineId(init.getMachineId().toUpperCase(java.util.Locale.ROOT)))
+                                    .setMachineId(init.getMachineId().toUpperCase(Locale.ROOT)))
                             .build(),
                     success.toBuilder()
                             .setInitMessage(init.toBuilder().setBmaasEndpoint("https://elsewhere"))
@@ -475,7 +477,7 @@ class AgentTakeoverTest {
             }
             assertNoConnectionIsLeft(host);
             // The server's processes and files are in this process too, and may take a moment.
-            org.awaitility.Awaitility.await().until(() -> count(open) <= before + 5);
+            await().until(() -> count(open) <= before + 5);
         }
     }
 

@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -178,7 +179,7 @@ class OtherServersTest {
                     .build();
             Thread reset = new Thread(() -> {
                 await().until(() -> isAnyThreadIn("awaitExpansion"));
-                session.get().close(true);
+                Objects.requireNonNull(session.get()).close(true);
             });
             reset.start();
 

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.UUID;
 
@@ -62,7 +63,7 @@ final class QuickAgent {
     static ByteString key() {
         // The base point of the curve.
         byte[] key = new byte[32];
-        java.util.Arrays.fill(key, (byte) 0x66);
+        Arrays.fill(key, (byte) 0x66);
         key[0] = 0x58;
         return ByteString.copyFrom(key);
     }
