@@ -82,11 +82,13 @@ final class DatabaseOptions {
     /** Opens the database, with at least this many connections in its pool. */
     Opened open(int poolSize) {
         if (where.url != null) {
-            return new Opened(null, Bmdb.open(withCredentials(config(where.url, poolSize)).build()));
+            return new Opened(
+                    null, Bmdb.open(withCredentials(config(where.url, poolSize)).build()));
         }
         PostgresServer server = PostgresServer.startIn(folder());
         try {
-            return new Opened(server, Bmdb.open(config(databaseUrl(server), poolSize).build()));
+            return new Opened(
+                    server, Bmdb.open(config(databaseUrl(server), poolSize).build()));
         } catch (RuntimeException e) {
             server.close();
             throw e;

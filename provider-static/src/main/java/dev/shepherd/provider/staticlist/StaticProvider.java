@@ -92,7 +92,7 @@ public final class StaticProvider implements Provider {
      *
      * @param type the key of this instance in the database; two lists need two types
      * @param list where the list is: a {@code file:}, {@code http:} or {@code https:} URI (a relative
-         *     {@code file:} path starts at the process's working directory), without
+     *     {@code file:} path starts at the process's working directory), without
      *     user information. Its query may be a secret, and is never shown
      */
     public static Builder builder(ProviderType type, URI list) {
@@ -412,9 +412,7 @@ public final class StaticProvider implements Provider {
         private Path path() {
             try {
                 // A relative path makes the URI an opaque one; it means what it means to every other program.
-                return list.isOpaque()
-                        ? Path.of(list.getSchemeSpecificPart()).toAbsolutePath()
-                        : Path.of(list);
+                return list.isOpaque() ? Path.of(list.getSchemeSpecificPart()).toAbsolutePath() : Path.of(list);
             } catch (IllegalArgumentException e) {
                 // Without a host, a query and a fragment, that is; the message does not repeat the URI.
                 throw refused("must name a file of this machine: file: and a path, nothing else");
