@@ -1,0 +1,48 @@
+package dev.shepherd.manager;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+class ArchitectureTest {
+
+    private static final JavaClasses CLASSES = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .withImportOption(location -> !location.contains("testkit"))
+            .importPackages("dev.shepherd.manager");
+
+    @Test
+    void theModuleIsNotEmpty() {
+        assertThat(CLASSES.size()).isGreaterThanOrEqualTo(40);
+    }
+
+    @Test
+    void theManagerKnowsNothingOfJooqAndOfTheInsideOfOtherModules() {
+        noClasses()
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("org.jooq..", "dev.shepherd.bmdb.internal..", "dev.shepherd.testkit..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void onlyTheTakeoverKnowsOfSsh() {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.shepherd.manager")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("net.schmizz..", "com.hierynomus..", "com.google.protobuf..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void thePackagesHaveNoCycles() {
+        slices().matching("dev.shepherd.(**)").should().beFreeOfCycles().check(CLASSES);
+    }
+}
