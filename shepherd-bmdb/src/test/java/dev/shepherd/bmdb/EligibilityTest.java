@@ -1,0 +1,294 @@
+package dev.shepherd.bmdb;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.shepherd.api.ProviderType;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.Set;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class EligibilityTest {
+
+    @RegisterExtension
+    static final TestDatabase db = new TestDatabase();
+
+    private static final ProviderType PROVIDER = TestDatabase.PROVIDER;
+    private static final Eligibility AGENT_START = Eligibility.agentStart(PROVIDER);
+    private static final Eligibility RECOVERY = Eligibility.recovery(
+            PROVIDER, Eligibility.SILENT_AFTER_START, Eligibility.SILENT_AFTER_HEARTBEAT);
+
+    private enum Due {
+        AGENT_START,
+        RECOVERY
+    }
+
+    /** The life of a machine up to now, and what it is due for. */
+    private enum Scenario {
+        NEVER_STARTED(Set.of(Due.AGENT_START)),
+        NOT_PROVIDED(Set.of()) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                db.execute("delete from machine_provided");
+            }
+        },
+        PROVIDED_BY_ANOTHER(Set.of()) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                db.execute("update machine_provided set provider = 'test-2'");
+            }
+        },
+        STARTED_RECENTLY(Set.of()) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                started("29 minutes");
+            }
+        },
+        STARTED_40_MINUTES_AGO_AND_NEVER_HEARD(Set.of(Due.RECOVERY)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                started("40 minutes");
+            }
+        },
+        HEARD_RECENTLY(Set.of()) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                started("40 minutes");
+                heard("9 minutes");
+            }
+        },
+        SILENT(Set.of(Due.RECOVERY)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                started("40 minutes");
+                heard("11 minutes");
+            }
+        },
+        SILENT_SOON_AFTER_ITS_START(Set.of(Due.RECOVERY)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                started("20 minutes");
+                heard("11 minutes");
+            }
+        },
+        SILENT_AND_OF_ANOTHER_PROVIDER(Set.of()) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                SILENT.arrange(machine);
+                PROVIDED_BY_ANOTHER.arrange(machine);
+            }
+        },
+        HEARD_BUT_NOT_STARTED(Set.of(Due.AGENT_START)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                heard("11 minutes");
+            }
+        },
+        INSTALLATION_REQUESTED(Set.of(Due.AGENT_START)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                requested(1);
+            }
+        },
+        INSTALLATION_REQUESTED_AND_SILENT(Set.of(Due.RECOVERY)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                requested(1);
+                SILENT.arrange(machine);
+            }
+        },
+        OLDER_GENERATION_REPORTED(Set.of(Due.AGENT_START)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                requested(2);
+                reported(1, "Success");
+            }
+        },
+        OLDER_GENERATION_REPORTED_AND_SILENT(Set.of(Due.RECOVERY)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                OLDER_GENERATION_REPORTED.arrange(machine);
+                SILENT.arrange(machine);
+            }
+        },
+        INSTALLED(Set.of()) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                requested(2);
+                reported(2, "Success");
+            }
+        },
+        INSTALLED_AND_SILENT_FOR_MONTHS(Set.of()) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                INSTALLED.arrange(machine);
+                started("91 days");
+                heard("90 days");
+            }
+        },
+        REPORTED_WITHOUT_A_REQUEST(Set.of(Due.AGENT_START)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                reported(1, "Success");
+            }
+        },
+        INSTALLATION_FAILED(Set.of(Due.AGENT_START)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                requested(2);
+                reported(2, "Error");
+            }
+        },
+        INSTALLATION_FAILED_AND_SILENT(Set.of(Due.RECOVERY)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                INSTALLATION_FAILED.arrange(machine);
+                SILENT.arrange(machine);
+            }
+        },
+        REQUESTED_ANEW_AFTER_A_FAILED_INSTALLATION(Set.of(Due.AGENT_START)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                requested(3);
+                reported(2, "Error");
+            }
+        },
+        REQUESTED_ANEW_AFTER_A_SUCCESSFUL_INSTALLATION(Set.of(Due.RECOVERY)) {
+            @Override
+            void arrange(UUID machine) throws SQLException {
+                INSTALLED_AND_SILENT_FOR_MONTHS.arrange(machine);
+                db.execute("update machine_os_installation_request set generation = generation + 1");
+            }
+        };
+
+        private final Set<Due> due;
+
+        Scenario(Set<Due> due) {
+            this.due = due;
+        }
+
+        void arrange(UUID machine) throws SQLException {}
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aMachineIsDueForWhatItsLifeSays(Scenario scenario) throws Exception {
+        UUID machine = db.providedMachine();
+        scenario.arrange(machine);
+
+        assertThat(due()).isEqualTo(scenario.due);
+        Statistics statistics = db.bmdb().statistics();
+        // The statistics count over all providers.
+        boolean elsewhere = scenario == Scenario.PROVIDED_BY_ANOTHER;
+        boolean silentElsewhere = scenario == Scenario.SILENT_AND_OF_ANOTHER_PROVIDER;
+        assertThat(statistics.waitingForAgentStart())
+                .isEqualTo(scenario.due.contains(Due.AGENT_START) || elsewhere ? 1 : 0);
+        assertThat(statistics.waitingForRecovery())
+                .isEqualTo(scenario.due.contains(Due.RECOVERY) || silentElsewhere ? 1 : 0);
+    }
+
+    @Test
+    void thereIsNoLifeInWhichNothingIsEverDueAgain() {
+        // Only those that are installed, well, or somebody else's are due for nothing.
+        assertThat(Arrays.stream(Scenario.values()).filter(scenario -> scenario.due.isEmpty()))
+                .containsExactlyInAnyOrder(
+                        Scenario.NOT_PROVIDED,
+                        Scenario.PROVIDED_BY_ANOTHER,
+                        Scenario.SILENT_AND_OF_ANOTHER_PROVIDER,
+                        Scenario.STARTED_RECENTLY,
+                        Scenario.HEARD_RECENTLY,
+                        Scenario.INSTALLED,
+                        Scenario.INSTALLED_AND_SILENT_FOR_MONTHS);
+    }
+
+    @Test
+    void timeMakesAMachineDue() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        session.inTransaction(tx -> {
+            tx.putAgentStarted(machine, new byte[32]);
+            return true;
+        });
+
+        assertThat(due()).isEmpty();
+        db.advance(Duration.ofMinutes(29));
+        assertThat(due()).isEmpty();
+        db.advance(Duration.ofMinutes(2));
+        assertThat(due()).containsExactly(Due.RECOVERY);
+        session.inTransaction(tx -> {
+            tx.putAgentHeartbeat(machine);
+            return true;
+        });
+        assertThat(due()).isEmpty();
+        db.advance(Duration.ofMinutes(9));
+        assertThat(due()).isEmpty();
+        db.advance(Duration.ofMinutes(2));
+        assertThat(due()).containsExactly(Due.RECOVERY);
+    }
+
+    @Test
+    void theSpansOfSilenceAreSettings() throws Exception {
+        db.providedMachine();
+        started("3 minutes");
+        BmdbSession session = db.session();
+
+        assertThat(session.claim(
+                        WorkProcess.RECOVERY,
+                        Eligibility.recovery(PROVIDER, Duration.ofMinutes(4), Duration.ofMinutes(1)),
+                        1))
+                .isEmpty();
+        assertThat(session.claim(
+                        WorkProcess.RECOVERY,
+                        Eligibility.recovery(PROVIDER, Duration.ofMinutes(2), Duration.ofMinutes(1)),
+                        1))
+                .hasSize(1);
+        assertThatThrownBy(() -> Eligibility.recovery(PROVIDER, Duration.ofMinutes(-1), Duration.ZERO))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Eligibility.recovery(PROVIDER, Duration.ZERO, Duration.ofNanos(-1)))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    /** Claims for both and gives up again. */
+    private static Set<Due> due() throws Exception {
+        Set<Due> due = EnumSet.noneOf(Due.class);
+        try (BmdbSession session = db.bmdb().startSession("test", "host")) {
+            for (Work work : session.claim(WorkProcess.AGENT_START, AGENT_START, 10)) {
+                due.add(Due.AGENT_START);
+                work.close();
+            }
+            for (Work work : session.claim(WorkProcess.RECOVERY, RECOVERY, 10)) {
+                due.add(Due.RECOVERY);
+                work.close();
+            }
+        }
+        return due;
+    }
+
+    private static void started(String ago) throws SQLException {
+        db.execute("insert into machine_agent_started"
+                + " select machine_id, now() - interval '" + ago + "', '\\x00' from machines");
+    }
+
+    private static void heard(String ago) throws SQLException {
+        db.execute("insert into machine_agent_heartbeat"
+                + " select machine_id, now() - interval '" + ago + "' from machines");
+    }
+
+    private static void requested(long generation) throws SQLException {
+        db.execute("insert into machine_os_installation_request select machine_id, ?, '\\x00' from machines", generation);
+    }
+
+    private static void reported(long generation, String result) throws SQLException {
+        db.execute(
+                "insert into machine_os_installation_report select machine_id, ?, ?, '\\x00' from machines",
+                generation,
+                result);
+    }
+}
