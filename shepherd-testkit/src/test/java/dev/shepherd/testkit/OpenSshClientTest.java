@@ -40,8 +40,7 @@ class OpenSshClientTest {
         try (OutputStream out = Files.newOutputStream(keyFile)) {
             OpenSSHKeyPairResourceWriter.INSTANCE.writePrivateKey(key, "", null, out);
         }
-        Files.writeString(
-                folder.resolve("known_hosts"), "[127.0.0.1]:" + host.port() + " " + host.hostKey() + "\n");
+        Files.writeString(folder.resolve("known_hosts"), "[127.0.0.1]:" + host.port() + " " + host.hostKey() + "\n");
     }
 
     @AfterEach
@@ -56,7 +55,8 @@ class OpenSshClientTest {
         Result sftp = client(
                 "sftp",
                 List.of("-b", "-", "127.0.0.1"),
-                ("put " + agent + " /root/.agent\nchmod 755 /root/.agent\nrename /root/.agent /root/agent\nls -l /root\n")
+                ("put " + agent
+                                + " /root/.agent\nchmod 755 /root/.agent\nrename /root/.agent /root/agent\nls -l /root\n")
                         .getBytes(StandardCharsets.UTF_8));
         assertThat(sftp.exitCode()).as(sftp.toString()).isZero();
         assertThat(sftp.text()).contains("-rwxr-xr-x").contains("agent");
@@ -99,9 +99,7 @@ class OpenSshClientTest {
     void anUploadThroughTheStandardInputOfACommandWorksToo() throws Exception {
         Path agent = TestAgent.write(folder.resolve("agent"));
         Result cat = client(
-                "ssh",
-                List.of("127.0.0.1", "cat > /root/agent && chmod 755 /root/agent"),
-                Files.readAllBytes(agent));
+                "ssh", List.of("127.0.0.1", "cat > /root/agent && chmod 755 /root/agent"), Files.readAllBytes(agent));
         assertThat(cat.exitCode()).as(cat.toString()).isZero();
         assertTakeover();
     }

@@ -148,8 +148,7 @@ class SshHostLifecycleTest {
                 ChannelExec channel = session.createExecChannel("sleep " + LONG);
                 channel.open().verify(Client.PATIENCE);
                 await().until(() -> !children(host).isEmpty());
-                var buffer = session.createBuffer(
-                        org.apache.sshd.common.SshConstants.SSH_MSG_CHANNEL_REQUEST);
+                var buffer = session.createBuffer(org.apache.sshd.common.SshConstants.SSH_MSG_CHANNEL_REQUEST);
                 buffer.putUInt(channel.getRecipient());
                 buffer.putString("signal");
                 buffer.putBoolean(false);
@@ -223,7 +222,8 @@ class SshHostLifecycleTest {
             channels.get(2).close(false).await(Client.PATIENCE);
             for (int i : List.of(0, 1, 3)) {
                 channels.get(i).getInvertedIn().close();
-                await().until(() -> children(host).size() <= 2 && channels.get(i).getExitStatus() != null);
+                await().until(() ->
+                        children(host).size() <= 2 && channels.get(i).getExitStatus() != null);
             }
             channels.get(4).getInvertedIn().close();
             await().until(() -> channels.get(4).getExitStatus() != null);
@@ -295,7 +295,8 @@ class SshHostLifecycleTest {
             // Each command has three, of the processes that may run at once; each upload has one.
             assertThat(peakThreads).isLessThan(60);
             assertThat(idleHeap).isLessThan(30_000_000);
-            assertThat(machines.subList(0, takeoverCount)).allMatch(host -> host.uploads().size() == 1);
+            assertThat(machines.subList(0, takeoverCount))
+                    .allMatch(host -> host.uploads().size() == 1);
         } finally {
             executor.shutdownNow();
         }
@@ -325,8 +326,7 @@ class SshHostLifecycleTest {
 
     private static Optional<String> environment(long pid) {
         try {
-            return Optional.of(
-                    Files.readString(Path.of("/proc/" + pid + "/environ"), StandardCharsets.ISO_8859_1));
+            return Optional.of(Files.readString(Path.of("/proc/" + pid + "/environ"), StandardCharsets.ISO_8859_1));
         } catch (IOException e) {
             return Optional.empty();
         }
