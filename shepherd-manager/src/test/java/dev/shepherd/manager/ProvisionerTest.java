@@ -45,7 +45,7 @@ class ProvisionerTest {
     @RegisterExtension
     final BmdbExtension database = BmdbExtension.create();
 
-    private final FakeProvider provider = FakeProvider.create(TYPE);
+    private final FakeProvider provider = FakeProvider.builder().type(TYPE).build();
 
     @Test
     void freeReservationsBecomeMachinesChunkByChunk() throws Exception {
@@ -71,7 +71,7 @@ class ProvisionerTest {
             }
         }
         assertThat(recorded()).hasSize(7);
-        assertThat(provider.machines()).hasSize(7);
+        assertThat(devices()).hasSize(7);
     }
 
     @Test
@@ -105,7 +105,7 @@ class ProvisionerTest {
             executor.shutdownNow();
         }
         assertThat(recorded()).hasSize(33);
-        assertThat(provider.machines()).hasSize(33);
+        assertThat(devices()).hasSize(33);
         assertThat(intents()).isEmpty();
     }
 
@@ -147,7 +147,7 @@ class ProvisionerTest {
             assertThat(shepherd.status().discrepancies().get(TYPE))
                     .extracting(d -> d.providerId().value())
                     .containsExactly("stranger-1", "stranger-2");
-            assertThat(provider.calls(Operation.CREATE)).isZero();
+            assertThat(provider.calls(Operation.CREATE_MACHINE)).isEmpty();
 
             provider.removeMachine(new ProviderID("stranger-1"));
             provider.removeMachine(new ProviderID("stranger-2"));
@@ -171,7 +171,7 @@ class ProvisionerTest {
                             .hasSize(2)
                             .extracting(Discrepancy::kind)
                             .containsOnly(Discrepancy.Kind.DATABASE_ONLY));
-            assertThat(provider.calls(Operation.CREATE)).isZero();
+            assertThat(provider.calls(Operation.CREATE_MACHINE)).isEmpty();
         }
     }
 
@@ -205,7 +205,7 @@ class ProvisionerTest {
     @Test
     void aMachineWhoseAnswerWasLostIsAdoptedAndNotMadeAgain() throws Exception {
         provider.addReservations(1);
-        provider.failNextAfterEffect(Operation.CREATE, new ProviderException(Reason.TRANSIENT, "the answer was lost"));
+        provider.failNextAfterEffect(Operation.CREATE_MACHINE, new ProviderException(Reason.TRANSIENT, "the answer was lost"));
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             assertThat(shepherd.provisioner(TYPE).step().failed()).isEqualTo(1);
             assertThat(recorded()).isEmpty();
@@ -215,8 +215,8 @@ class ProvisionerTest {
 
             assertThat(next.adopted()).containsExactly(new ProviderID("device-1"));
         }
-        assertThat(provider.calls(Operation.CREATE)).isEqualTo(1);
-        assertThat(provider.machines()).hasSize(1);
+        assertThat(provider.calls(Operation.CREATE_MACHINE)).hasSize(1);
+        assertThat(devices()).hasSize(1);
         assertThat(recorded()).hasSize(1);
         assertThat(intents()).isEmpty();
     }
@@ -224,7 +224,7 @@ class ProvisionerTest {
     @Test
     void aCreationOfUnknownOutcomeIsTriedAgainUnderTheSameIntentAfterItsDelay() throws Exception {
         provider.addReservations(1);
-        provider.failNext(Operation.CREATE, new ProviderException(Reason.TRANSIENT, "no answer"));
+        provider.failNext(Operation.CREATE_MACHINE, new ProviderException(Reason.TRANSIENT, "no answer"));
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             shepherd.provisioner(TYPE).step();
             assertThat(shepherd.provisioner(TYPE).step().created())
@@ -269,7 +269,7 @@ class ProvisionerTest {
     void anIntentEndsWhenTheProviderIsSureThatNothingIsMade(Reason reason) throws Exception {
         provider.addReservations(1);
         provider.failNext(
-                Operation.CREATE,
+                Operation.CREATE_MACHINE,
                 reason == Reason.NO_CAPACITY ? new NoCapacityException("full") : new ProviderException(reason, "no"));
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             assertThat(shepherd.provisioner(TYPE).step().failed()).isEqualTo(1);
@@ -283,10 +283,10 @@ class ProvisionerTest {
             names = {"UNAUTHENTICATED", "RATE_LIMITED"})
     void aProviderThatRefusesUsIsNotAskedForTheRestOfTheChunk(Reason reason) throws Exception {
         provider.addReservations(5);
-        provider.failNext(Operation.CREATE, new ProviderException(reason, "go away", Duration.ofMinutes(3), null));
+        provider.failNext(Operation.CREATE_MACHINE, new ProviderException(reason, "go away", Duration.ofMinutes(3), null));
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             shepherd.provisioner(TYPE).step();
-            assertThat(provider.calls(Operation.CREATE)).isEqualTo(1);
+            assertThat(provider.calls(Operation.CREATE_MACHINE)).hasSize(1);
             assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(4);
             database.advance(Duration.ofMinutes(2));
             assertThat(shepherd.provisioner(TYPE).step().created())
@@ -320,7 +320,7 @@ class ProvisionerTest {
     @Test
     void theProviderIsNeverCalledByMoreThreadsThanItTakes() throws Exception {
         provider.addReservations(20);
-        FakeProvider.Blocked blocked = provider.blockNext(Operation.LIST);
+        FakeProvider.Block blocked = provider.blockNext(Operation.LIST_MACHINES);
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             Thread other = new Thread(() -> {
                 try {
@@ -330,21 +330,21 @@ class ProvisionerTest {
                 }
             });
             other.start();
-            blocked.awaitReached();
+            assertThat(blocked.awaitReached(LIMIT)).isTrue();
             blocked.release();
             shepherd.provisioner(TYPE).step();
             other.join(LIMIT.toMillis());
         }
-        assertThat(provider.mostConcurrentCalls()).isEqualTo(1);
+        assertThat(provider.highestConcurrency()).isEqualTo(1);
     }
 
     @Test
     void closingInterruptsACallThatHangs() throws Exception {
         provider.addReservations(1);
-        FakeProvider.Blocked blocked = provider.blockNext(Operation.LIST);
+        FakeProvider.Block blocked = provider.blockNext(Operation.LIST_MACHINES);
         Shepherd shepherd = shepherd(SETTINGS);
         shepherd.start();
-        blocked.awaitReached();
+        assertThat(blocked.awaitReached(LIMIT)).isTrue();
 
         shepherd.close();
 
@@ -353,7 +353,7 @@ class ProvisionerTest {
 
     @Test
     void theStatusTellsTheLastErrorAndThatItIsOver() throws Exception {
-        provider.failNext(Operation.LIST, new ProviderException(Reason.TRANSIENT, "the API is down"));
+        provider.failNext(Operation.LIST_MACHINES, new ProviderException(Reason.TRANSIENT, "the API is down"));
         provider.addReservations(1);
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             assertThat(shepherd.status().loops())
@@ -432,6 +432,13 @@ class ProvisionerTest {
                 })
                 .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofHours(1)))
                 .build();
+    }
+
+    /** The machines that are used, as the provider sees it. */
+    private List<MachineInfo> devices() {
+        return provider.machines().stream()
+                .filter(machine -> machine.availability() == Availability.KNOWN_USED)
+                .toList();
     }
 
     private List<ProvidedMachine> recorded() throws InterruptedException {
