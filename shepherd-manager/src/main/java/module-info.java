@@ -8,4 +8,7 @@ module dev.shepherd.manager {
     requires org.slf4j;
 
     exports dev.shepherd.manager.takeover;
+
+    opens dev.shepherd.manager.takeover.proto to
+            com.google.protobuf;
 }
