@@ -32,7 +32,7 @@ final class HostCommand implements Command {
 
     private static final long KILL_SECONDS = 10;
 
-    private static final int MAX_ATTEMPTS = 50;
+    private static final int MAX_ATTEMPTS = 250;
     private static final long RETRY_MILLIS = 20;
 
     private final SshHosts hosts;

@@ -1,6 +1,7 @@
 /**
- * What tests and demos of a fleet are made of: {@link dev.shepherd.testkit.SshHost} stands for a machine and
- * {@link dev.shepherd.testkit.TestAgent} for the agent that runs on it.
+ * What tests and demos of a fleet are made of: {@link dev.shepherd.testkit.SshHost} stands for a machine,
+ * {@link dev.shepherd.testkit.TestAgent} for the agent that runs on it, and
+ * {@link dev.shepherd.testkit.FakeProvider} for whoever rents it out.
  */
 @NullMarked
 package dev.shepherd.testkit;

@@ -33,6 +33,7 @@ final class Relay implements AutoCloseable {
                 } catch (IOException e) {
                     // The other direction tells.
                 }
+                closeQuietly(toHost);
             });
             upwards.start();
             byte[] buffer = new byte[8192];
@@ -55,6 +56,14 @@ final class Relay implements AutoCloseable {
             upwards.join();
         } catch (IOException | InterruptedException e) {
             end.completeExceptionally(e);
+        }
+    }
+
+    private static void closeQuietly(Socket socket) {
+        try {
+            socket.close();
+        } catch (IOException e) {
+            // Closed is closed.
         }
     }
 
