@@ -9,4 +9,7 @@ module dev.shepherd.manager {
 
     exports dev.shepherd.manager;
     exports dev.shepherd.manager.takeover;
+
+    opens dev.shepherd.manager.takeover.proto to
+            com.google.protobuf;
 }

@@ -183,11 +183,7 @@ final class Attempt {
             failed = e;
         }
         closeSocket();
-        for (Thread reader : socket.readers()) {
-            if (reader != Thread.currentThread()) {
-                Threads.awaitEnd(reader, PATIENCE);
-            }
-        }
+        socket.awaitReader(PATIENCE);
         synchronized (lock) {
             result = done;
             failure = failed;

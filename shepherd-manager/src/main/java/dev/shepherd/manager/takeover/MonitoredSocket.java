@@ -7,8 +7,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.Socket;
+import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +30,8 @@ final class MonitoredSocket extends Socket {
     private static final byte[] IDENTIFICATION = {'S', 'S', 'H', '-'};
 
     private final Set<Thread> readers = ConcurrentHashMap.newKeySet();
+    private final AtomicInteger writes = new AtomicInteger();
+    private volatile @Nullable Thread owner;
     private final Greeting greeting = new Greeting();
     private volatile boolean closing;
     private volatile @Nullable String lost;
@@ -52,9 +58,42 @@ final class MonitoredSocket extends Socket {
         return greeting.endless;
     }
 
-    /** Returns the threads that have read from this socket. */
-    Set<Thread> readers() {
-        return Set.copyOf(readers);
+    /**
+     * Waits for the thread that the library reads with to end, for a while, once this socket is closed. It is started
+     * between the library's first write, which is our identification, and its second; it may not have come to read yet.
+     */
+    void awaitReader(Duration patience) {
+        long deadline = System.nanoTime() + patience.toNanos();
+        boolean interrupted = false;
+        synchronized (readers) {
+            while (writes.get() > 1 && readers.isEmpty() && deadline - System.nanoTime() > 0) {
+                try {
+                    TimeUnit.NANOSECONDS.timedWait(readers, Math.max(1_000_000, deadline - System.nanoTime()));
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        }
+        for (Thread reader : readers) {
+            Threads.awaitEnd(reader, patience);
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void addReader(Thread thread) {
+        if (thread != owner && readers.add(thread)) {
+            synchronized (readers) {
+                readers.notifyAll();
+            }
+        }
+    }
+
+    @Override
+    public void connect(SocketAddress address, int timeoutMillis) throws IOException {
+        owner = Thread.currentThread();
+        super.connect(address, timeoutMillis);
     }
 
     @Override
@@ -100,7 +139,7 @@ final class MonitoredSocket extends Socket {
 
         @Override
         public int read(byte[] bytes, int offset, int length) throws IOException {
-            readers.add(Thread.currentThread());
+            addReader(Thread.currentThread());
             int count;
             try {
                 count = super.read(bytes, offset, length);
@@ -130,6 +169,7 @@ final class MonitoredSocket extends Socket {
 
         @Override
         public void write(byte[] bytes, int offset, int length) throws IOException {
+            writes.incrementAndGet();
             try {
                 out.write(bytes, offset, length);
             } catch (IOException e) {

@@ -300,17 +300,20 @@ final class Upload {
 
         /** The server ends when it has nothing more to read; one that is closed first may stay a little longer. */
         @Override
-        public void close() throws IOException {
+        public void close() {
             try {
                 out.close();
                 sub.join(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+                super.close();
             } catch (IOException e) {
                 log.debug("SFTP does not end by itself", e);
+            } finally {
+                reader.interrupt();
+                Threads.awaitEnd(reader, PATIENCE);
             }
-            super.close();
-            Threads.awaitEnd(reader, PATIENCE);
         }
     }
+
     /** Hands out a session that is open already. */
     private record OneSession(SSHClient client, Session session) implements SessionFactory {
 

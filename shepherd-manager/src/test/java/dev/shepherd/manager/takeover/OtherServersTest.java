@@ -148,6 +148,28 @@ class OtherServersTest {
     }
 
     @Test
+    void aServerThatNeverDecidesWhoMayLogInIsLeftAtTheDeadline() throws Exception {
+        CountDownLatch undecided = new CountDownLatch(1);
+        try (MinaServer server = new MinaServer(
+                fixture.publicKey,
+                made -> made.setPublickeyAuthenticator((user, key, session) -> {
+                    try {
+                        undecided.await();
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                    return false;
+                }))) {
+            TakeoverException failure =
+                    failure(settings().totalTimeout(Duration.ofSeconds(3)).build(), server.target());
+
+            assertThat(failure.kind()).isEqualTo(Kind.TIMEOUT);
+            assertThat(failure.step()).isEqualTo(TakeoverStep.AUTHENTICATE);
+            undecided.countDown();
+        }
+    }
+
+    @Test
     void aServerThatSharesNoAlgorithmIsNoMatterOfTheNetwork() throws Exception {
         try (MinaServer server =
                 new MinaServer(fixture.publicKey, made -> made.setCipherFactories(List.of(BuiltinCiphers.aes128cbc)))) {

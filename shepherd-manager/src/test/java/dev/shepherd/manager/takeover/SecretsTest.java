@@ -44,6 +44,10 @@ class SecretsTest {
                 .contains("AUTHENTICATION_FAILED")
                 .contains("TIMEOUT")
                 .contains("the passphrase is wrong");
+        assertThat(printed)
+                .as("a machine that misbehaves is an exception, and no alarm in the log")
+                .doesNotContain("WARN net.schmizz", "ERROR net.schmizz", "INFO net.schmizz.sshj.transport")
+                .doesNotContain("WARN dev.shepherd.manager", "ERROR dev.shepherd.manager");
         String privateKey = Files.readString(folder.resolve("id_ed25519"));
         List<String> secrets = Stream.concat(
                         Stream.of(PASSWORD, WRONG_PASSWORD, WRONG_PASSPHRASE, CERTIFICATE)
