@@ -89,8 +89,9 @@ final class SessionKeeper implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
         });
-        // Each of the three goes on by itself for as long as there is an executor: none ever throws.
-        schedule(started, this::beat, interval.dividedBy(BEATS_PER_INTERVAL));
+        // Each of the three goes on by itself for as long as there is an executor: none ever throws. The first beat
+        // comes at once: in a JVM that has just started it takes long, since all that it needs is loaded with it.
+        schedule(started, this::beat, Duration.ZERO);
         schedule(started, this::watch, interval.dividedBy(RETRIES_PER_INTERVAL));
         schedule(started, this::reapAndRelease, interval);
         return started;
