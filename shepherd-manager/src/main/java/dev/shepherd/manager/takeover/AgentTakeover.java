@@ -1,0 +1,300 @@
+package dev.shepherd.manager.takeover;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.ThreadFactory;
+import net.schmizz.sshj.Config;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Takes machines over by SSH: uploads the agent executable, runs it, tells it who it is, and checks its answer.
+ *
+ * <p>Each takeover has a connection of its own, and threads of its own that end with it; between takeovers there is
+ * neither, so there is nothing to close. Immutable and thread-safe: one instance serves any number of takeovers at
+ * once.
+ *
+ * <p>Made with {@link #builder()}. Essential settings are the executable, the endpoint and the credentials.
+ */
+public final class AgentTakeover implements MachineTakeover {
+
+    private static final Logger log = LoggerFactory.getLogger(AgentTakeover.class);
+
+    /** Where the executable is put where nothing else is said. */
+    public static final String DEFAULT_REMOTE_PATH = "/root/agent";
+
+    /** Who logs in where nothing else is said. */
+    public static final String DEFAULT_USER = "root";
+
+    /** How long connecting may take where nothing else is said. */
+    public static final Duration DEFAULT_CONNECT_TIMEOUT = Duration.ofSeconds(2);
+
+    /** How long a whole takeover may take where nothing else is said. */
+    public static final Duration DEFAULT_TOTAL_TIMEOUT = Duration.ofSeconds(60);
+
+    /** How many bytes an agent may write to stdout, and to stderr, where nothing else is said: 1 MiB. */
+    public static final int DEFAULT_MAX_OUTPUT = 1 << 20;
+
+    final AgentExecutable executable;
+    final String endpoint;
+    final SshCredentials credentials;
+    final byte[] caCertificate;
+    final String user;
+    final String remotePath;
+    final HostKeyPolicy hostKeyPolicy;
+    final Duration connectTimeout;
+    final Duration totalTimeout;
+    final int maxStdout;
+    final int maxStderr;
+    final @Nullable ThreadFactory threadFactory;
+    final Config sshConfig = SshConfig.create();
+
+    private AgentTakeover(Builder builder) {
+        this.executable = required(builder.executable, "executable");
+        this.endpoint = required(builder.endpoint, "endpoint");
+        this.credentials = required(builder.credentials, "credentials");
+        this.caCertificate = builder.caCertificate;
+        this.user = builder.user;
+        this.remotePath = builder.remotePath;
+        this.hostKeyPolicy = builder.hostKeyPolicy;
+        this.connectTimeout = builder.connectTimeout;
+        this.totalTimeout = builder.totalTimeout;
+        this.maxStdout = builder.maxStdout;
+        this.maxStderr = builder.maxStderr;
+        this.threadFactory = builder.threadFactory;
+        if (hostKeyPolicy == HostKeyPolicy.ACCEPT_ANY) {
+            log.warn("takeovers accept any SSH host key: whoever can intercept a connection can pose as a machine");
+        }
+    }
+
+    private static <T> T required(@Nullable T value, String name) {
+        if (value == null) {
+            throw new IllegalStateException("a takeover needs the setting " + name);
+        }
+        return value;
+    }
+
+    /** Starts the settings of takeovers. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Takes one machine over. Blocks for at most the total timeout, and a moment to clean up. Whatever the outcome,
+     * the connection is closed and its threads have ended then.
+     *
+     * <p>A machine may be taken over again at any time: its executable is replaced, the agent run once more.
+     *
+     * @param target the machine
+     * @return what the agent answered, and the host key to pin
+     * @throws TakeoverException if it failed; {@link TakeoverException#kind()} says how
+     * @throws InterruptedException if the thread is interrupted, at whatever step; the connection is closed first
+     */
+    @Override
+    public TakeoverResult takeover(TakeoverTarget target) throws InterruptedException {
+        return new Attempt(this, Objects.requireNonNull(target, "target")).run();
+    }
+
+    /** Returns the settings that are no secrets. */
+    @Override
+    public String toString() {
+        return "AgentTakeover[%s to %s, as %s with %s, host keys %s, at most %s]"
+                .formatted(executable, remotePath, user, credentials, hostKeyPolicy, totalTimeout);
+    }
+
+    /** Collects the settings of takeovers. Not safe for several threads. */
+    public static final class Builder {
+
+        private static final Duration MIN_TIMEOUT = Duration.ofMillis(1);
+        private static final Duration MAX_TIMEOUT = Duration.ofDays(1);
+        private static final int MIN_OUTPUT = 1 << 10;
+        private static final int MAX_OUTPUT = 1 << 26;
+        private static final int MAX_CA_CERTIFICATE = 1 << 20;
+        private static final int MAX_REMOTE_PATH = 1024;
+
+        private @Nullable AgentExecutable executable;
+        private @Nullable String endpoint;
+        private @Nullable SshCredentials credentials;
+        private byte[] caCertificate = new byte[0];
+        private String user = DEFAULT_USER;
+        private String remotePath = DEFAULT_REMOTE_PATH;
+        private HostKeyPolicy hostKeyPolicy = HostKeyPolicy.PIN;
+        private Duration connectTimeout = DEFAULT_CONNECT_TIMEOUT;
+        private Duration totalTimeout = DEFAULT_TOTAL_TIMEOUT;
+        private int maxStdout = DEFAULT_MAX_OUTPUT;
+        private int maxStderr = DEFAULT_MAX_OUTPUT;
+        private @Nullable ThreadFactory threadFactory;
+
+        private Builder() {}
+
+        /**
+         * Sets the file that is uploaded and run. Essential, as this or {@link #executable(AgentExecutable)}.
+         *
+         * @param path the file; read afresh by each takeover
+         */
+        public Builder executable(Path path) {
+            return executable(AgentExecutable.file(path));
+        }
+
+        /** Sets what is uploaded and run. Essential, as this or {@link #executable(Path)}. */
+        public Builder executable(AgentExecutable executable) {
+            this.executable = Objects.requireNonNull(executable, "executable");
+            return this;
+        }
+
+        /**
+         * Sets where agents report to, as they are told in the init message. Essential.
+         *
+         * @param endpoint any text that the agent understands, not blank
+         */
+        public Builder endpoint(String endpoint) {
+            if (endpoint.isBlank()) {
+                throw new IllegalArgumentException("the endpoint is blank");
+            }
+            this.endpoint = endpoint;
+            return this;
+        }
+
+        /** Sets what to log in with. Essential. */
+        public Builder credentials(SshCredentials credentials) {
+            this.credentials = Objects.requireNonNull(credentials, "credentials");
+            return this;
+        }
+
+        /**
+         * Sets the certificate that agents verify the endpoint with, as they are told in the init message. Common;
+         * empty by default.
+         *
+         * @param caCertificate the bytes in the form that the agent understands, at most 1 MiB; copied
+         */
+        public Builder caCertificate(byte[] caCertificate) {
+            if (caCertificate.length > MAX_CA_CERTIFICATE) {
+                throw new IllegalArgumentException(
+                        "the CA certificate has " + caCertificate.length + " bytes, over " + MAX_CA_CERTIFICATE);
+            }
+            this.caCertificate = caCertificate.clone();
+            return this;
+        }
+
+        /**
+         * Sets who logs in. Common; {@value #DEFAULT_USER} by default.
+         *
+         * @param user the name of an account on the machines that may write the remote path, not blank
+         */
+        public Builder user(String user) {
+            if (user.isBlank()) {
+                throw new IllegalArgumentException("the user is blank");
+            }
+            this.user = user;
+            return this;
+        }
+
+        /**
+         * Sets where on the machines the executable is put, replacing what is there, even if it runs. Common;
+         * {@value #DEFAULT_REMOTE_PATH} by default.
+         *
+         * @param remotePath an absolute path of a file in an existing folder; odd characters are fine but for
+         *     control characters; at most 1024 characters
+         */
+        public Builder remotePath(String remotePath) {
+            if (!remotePath.startsWith("/")
+                    || remotePath.endsWith("/")
+                    || remotePath.endsWith("/.")
+                    || remotePath.endsWith("/..")
+                    || remotePath.length() > MAX_REMOTE_PATH
+                    || remotePath.chars().anyMatch(Character::isISOControl)) {
+                throw new IllegalArgumentException(
+                        "not the absolute path of a file: \"" + Escaped.text(remotePath, MAX_REMOTE_PATH) + "\"");
+            }
+            this.remotePath = remotePath;
+            return this;
+        }
+
+        /** Sets what is done about host keys. Common; {@link HostKeyPolicy#PIN} by default. */
+        public Builder hostKeyPolicy(HostKeyPolicy hostKeyPolicy) {
+            this.hostKeyPolicy = Objects.requireNonNull(hostKeyPolicy, "hostKeyPolicy");
+            return this;
+        }
+
+        /**
+         * Sets how long connecting may take, until TCP is open. Common; 2 seconds by default.
+         *
+         * @param connectTimeout from 1 millisecond to 1 day
+         */
+        public Builder connectTimeout(Duration connectTimeout) {
+            this.connectTimeout = checked(connectTimeout, "connectTimeout");
+            return this;
+        }
+
+        /**
+         * Sets how long a takeover may take from its first step to its last, the agent's run included. Common; 60
+         * seconds by default.
+         *
+         * @param totalTimeout from 1 millisecond to 1 day
+         */
+        public Builder totalTimeout(Duration totalTimeout) {
+            this.totalTimeout = checked(totalTimeout, "totalTimeout");
+            return this;
+        }
+
+        private static Duration checked(Duration timeout, String name) {
+            if (timeout.compareTo(MIN_TIMEOUT) < 0 || timeout.compareTo(MAX_TIMEOUT) > 0) {
+                throw new IllegalArgumentException(
+                        name + " is not within " + MIN_TIMEOUT + " to " + MAX_TIMEOUT + ": " + timeout);
+            }
+            return timeout;
+        }
+
+        /**
+         * Sets how much an agent may write to its standard output; more is a {@link
+         * TakeoverException.Kind#BAD_ANSWER}. Rare; 1 MiB by default.
+         *
+         * @param bytes from 1 KiB to 64 MiB; each takeover may need twice as much memory
+         */
+        public Builder maxStdout(int bytes) {
+            this.maxStdout = checked(bytes, "maxStdout");
+            return this;
+        }
+
+        /**
+         * Sets how much an agent may write to its standard error; more ends the takeover as {@link
+         * TakeoverException.Kind#AGENT_FAILED}. Only the last 4 KiB are kept. Rare; 1 MiB by default.
+         *
+         * @param bytes from 1 KiB to 64 MiB
+         */
+        public Builder maxStderr(int bytes) {
+            this.maxStderr = checked(bytes, "maxStderr");
+            return this;
+        }
+
+        private static int checked(int bytes, String name) {
+            if (bytes < MIN_OUTPUT || bytes > MAX_OUTPUT) {
+                throw new IllegalArgumentException(
+                        name + " is not within " + MIN_OUTPUT + " to " + MAX_OUTPUT + " bytes: " + bytes);
+            }
+            return bytes;
+        }
+
+        /**
+         * Sets what makes the thread that each takeover works on while its caller waits. Rare; daemon threads named
+         * after the machine by default. The SSH library makes one more, or two while it uploads, by itself.
+         *
+         * @param threadFactory makes a thread per call
+         */
+        public Builder threadFactory(ThreadFactory threadFactory) {
+            this.threadFactory = Objects.requireNonNull(threadFactory, "threadFactory");
+            return this;
+        }
+
+        /**
+         * Makes the takeovers.
+         *
+         * @throws IllegalStateException if an essential setting is missing
+         */
+        public AgentTakeover build() {
+            return new AgentTakeover(this);
+        }
+    }
+}

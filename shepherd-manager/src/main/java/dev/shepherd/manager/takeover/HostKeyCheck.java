@@ -1,0 +1,67 @@
+package dev.shepherd.manager.takeover;
+
+import java.security.PublicKey;
+import java.util.List;
+import net.schmizz.sshj.transport.verification.HostKeyVerifier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Checks the host key in one connection, where a new exchange of keys may show it several times. */
+final class HostKeyCheck implements HostKeyVerifier {
+
+    private static final Logger log = LoggerFactory.getLogger(HostKeyCheck.class);
+
+    private final TakeoverTarget target;
+    private final HostKeyPolicy policy;
+    private volatile @Nullable SshPublicKey accepted;
+    private volatile @Nullable String mismatch;
+
+    HostKeyCheck(TakeoverTarget target, HostKeyPolicy policy) {
+        this.target = target;
+        this.policy = policy;
+    }
+
+    @Override
+    public boolean verify(String hostname, int port, PublicKey shown) {
+        SshPublicKey key = SshPublicKey.of(shown);
+        SshPublicKey earlier = accepted;
+        if (earlier != null) {
+            return key.equals(earlier) || refuse("the host key changed from %s to %s".formatted(earlier, key));
+        }
+        SshPublicKey pin = target.pin();
+        if (policy == HostKeyPolicy.ACCEPT_ANY) {
+            if (pin != null && !pin.equals(key)) {
+                log.warn("{} has the host key {} instead of the pinned {}: accepted as any", target, key, pin);
+            }
+        } else if (pin == null) {
+            log.info("trusting the host key {} of {} on first use", key, target);
+        } else if (!pin.equals(key)) {
+            return refuse("the host key is %s, and pinned is %s".formatted(key, pin));
+        }
+        accepted = key;
+        return true;
+    }
+
+    private boolean refuse(String why) {
+        mismatch = why;
+        return false;
+    }
+
+    /** A server with keys of several types shows one of the first type that we ask for: the pinned one's. */
+    @Override
+    public List<String> findExistingAlgorithms(String hostname, int port) {
+        SshPublicKey pin = target.pin();
+        return pin == null ? List.of() : pin.algorithms();
+    }
+
+    @Nullable
+    SshPublicKey accepted() {
+        return accepted;
+    }
+
+    @Nullable
+    String mismatch() {
+        return mismatch;
+    }
+}

@@ -1,0 +1,186 @@
+package dev.shepherd.manager.takeover;
+
+import java.io.ByteArrayOutputStream;
+import java.io.FilterInputStream;
+import java.io.FilterOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.Socket;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The socket of one takeover. It knows at first hand what the SSH library only tells in words: that the host closed
+ * the connection, what it said before it identified itself, and who reads.
+ */
+final class MonitoredSocket extends Socket {
+
+    /** A server may say something before it identifies itself (RFC 4253, 4.2), but not for ever. */
+    private static final int MAX_GREETING = 8 * 1024;
+
+    /** An identification has at most 255 bytes. */
+    private static final int MAX_GREETING_LINE = 1024;
+
+    private static final byte[] IDENTIFICATION = {'S', 'S', 'H', '-'};
+
+    private final Set<Thread> readers = ConcurrentHashMap.newKeySet();
+    private final Greeting greeting = new Greeting();
+    private volatile boolean closing;
+    private volatile @Nullable String lost;
+    private @Nullable InputStream input;
+    private @Nullable OutputStream output;
+
+    /** Tells how the connection was lost; null as long as it was not, or if it was closed from this side first. */
+    @Nullable
+    String lost() {
+        return lost;
+    }
+
+    /** Returns what the host said up to and without its identification; all it said if it never identified itself. */
+    String greeting() {
+        return greeting.text();
+    }
+
+    boolean isIdentified() {
+        return greeting.identified;
+    }
+
+    /** Tells whether the host said too much without identifying itself. */
+    boolean isTalkative() {
+        return greeting.endless;
+    }
+
+    /** Returns the threads that have read from this socket. */
+    Set<Thread> readers() {
+        return Set.copyOf(readers);
+    }
+
+    @Override
+    @SuppressWarnings("UnsynchronizedOverridesSynchronized") // What it closes must not be able to hold it up.
+    public void close() throws IOException {
+        closing = true;
+        super.close();
+    }
+
+    @Override
+    public synchronized InputStream getInputStream() throws IOException {
+        if (input == null) {
+            input = new Input(super.getInputStream());
+        }
+        return input;
+    }
+
+    @Override
+    public synchronized OutputStream getOutputStream() throws IOException {
+        if (output == null) {
+            output = new Output(super.getOutputStream());
+        }
+        return output;
+    }
+
+    private void lose(String how) {
+        if (!closing && lost == null) {
+            lost = how;
+        }
+    }
+
+    private final class Input extends FilterInputStream {
+
+        private Input(InputStream in) {
+            super(in);
+        }
+
+        @Override
+        public int read() throws IOException {
+            byte[] one = new byte[1];
+            return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+        }
+
+        @Override
+        public int read(byte[] bytes, int offset, int length) throws IOException {
+            readers.add(Thread.currentThread());
+            int count;
+            try {
+                count = super.read(bytes, offset, length);
+            } catch (IOException e) {
+                lose(String.valueOf(e.getMessage()));
+                throw e;
+            }
+            if (count < 0) {
+                lose("the host closed it");
+            } else {
+                greeting.add(bytes, offset, count);
+            }
+            return count;
+        }
+
+        @Override
+        public void close() throws IOException {
+            MonitoredSocket.this.close();
+        }
+    }
+
+    private final class Output extends FilterOutputStream {
+
+        private Output(OutputStream out) {
+            super(out);
+        }
+
+        @Override
+        public void write(byte[] bytes, int offset, int length) throws IOException {
+            try {
+                out.write(bytes, offset, length);
+            } catch (IOException e) {
+                lose(String.valueOf(e.getMessage()));
+                throw e;
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            MonitoredSocket.this.close();
+        }
+    }
+
+    /** Follows what is read until the host has identified itself. The library itself would listen without an end. */
+    private static final class Greeting {
+
+        private final ByteArrayOutputStream said = new ByteArrayOutputStream();
+        private final ByteArrayOutputStream line = new ByteArrayOutputStream();
+        private volatile boolean identified;
+        private volatile boolean endless;
+
+        private synchronized void add(byte[] bytes, int offset, int count) throws IOException {
+            for (int i = offset; i < offset + count && !identified; i++) {
+                line.write(bytes[i]);
+                if (bytes[i] == '\n') {
+                    if (startsWithIdentification(line.toByteArray())) {
+                        identified = true;
+                    } else {
+                        said.writeBytes(line.toByteArray());
+                    }
+                    line.reset();
+                } else if (line.size() > MAX_GREETING_LINE || said.size() + line.size() > MAX_GREETING) {
+                    endless = true;
+                    throw new IOException("no SSH identification in " + (said.size() + line.size()) + " bytes");
+                }
+            }
+        }
+
+        private synchronized String text() {
+            byte[] all = said.toByteArray();
+            return Escaped.bytes(all, 80) + (identified ? "" : Escaped.bytes(line.toByteArray(), 80));
+        }
+
+        private static boolean startsWithIdentification(byte[] line) {
+            for (int i = 0; i < IDENTIFICATION.length; i++) {
+                if (i >= line.length || line[i] != IDENTIFICATION[i]) {
+                    return false;
+                }
+            }
+            return true;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+package dev.shepherd.manager.takeover;
+
+import java.io.IOException;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.security.PublicKey;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import net.schmizz.sshj.common.Buffer;
+
+/** The public key of an SSH server (or of a client), in its wire form. Immutable. */
+final class SshPublicKey {
+
+    private final String type;
+    private final byte[] blob;
+
+    private SshPublicKey(String type, byte[] blob) {
+        this.type = type;
+        this.blob = blob;
+    }
+
+    static SshPublicKey of(PublicKey key) {
+        byte[] blob = new Buffer.PlainBuffer().putPublicKey(key).getCompactData();
+        return new SshPublicKey(typeOf(blob), blob);
+    }
+
+    /**
+     * Reads a key from text.
+     *
+     * @throws IllegalArgumentException if it is none
+     */
+    static SshPublicKey parse(String text) {
+        String[] words = text.strip().split("\\s+", 3);
+        if (words.length < 2) {
+            throw new IllegalArgumentException("not a host key (type, base64): \"" + Escaped.text(text, 80) + "\"");
+        }
+        byte[] blob;
+        try {
+            blob = Base64.getDecoder().decode(words[1]);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("not base64 in the host key: \"" + Escaped.text(words[1], 80) + "\"", e);
+        }
+        String type = typeOf(blob);
+        if (!type.equals(words[0])) {
+            throw new IllegalArgumentException("the host key says \"%s\" and is \"%s\""
+                    .formatted(Escaped.text(words[0], 80), Escaped.text(type, 80)));
+        }
+        return new SshPublicKey(type, blob);
+    }
+
+    private static String typeOf(byte[] blob) {
+        try {
+            return new Buffer.PlainBuffer(blob).readString();
+        } catch (Buffer.BufferException e) {
+            throw new IllegalArgumentException("the host key is cut short", e);
+        }
+    }
+
+    /** Returns type and base64, as in OpenSSH's public key files, without a comment. */
+    String text() {
+        return type + " " + Base64.getEncoder().encodeToString(blob);
+    }
+
+    /** Returns what OpenSSH shows: {@code SHA256:} and base64 without padding. */
+    String fingerprint() {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(blob);
+            return "SHA256:" + Base64.getEncoder().withoutPadding().encodeToString(digest);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
+
+    String type() {
+        return type;
+    }
+
+    /** Returns the names of the algorithms that a server proves this key with. */
+    List<String> algorithms() {
+        return type.equals("ssh-rsa") ? List.of("rsa-sha2-512", "rsa-sha2-256") : List.of(type);
+    }
+
+    PublicKey toPublicKey() throws IOException {
+        return new Buffer.PlainBuffer(blob).readPublicKey();
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof SshPublicKey key && Arrays.equals(blob, key.blob);
+    }
+
+    @Override
+    public int hashCode() {
+        return Arrays.hashCode(blob);
+    }
+
+    @Override
+    public String toString() {
+        return type + " " + fingerprint();
+    }
+}

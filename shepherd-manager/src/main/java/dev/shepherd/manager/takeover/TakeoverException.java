@@ -1,0 +1,154 @@
+package dev.shepherd.manager.takeover;
+
+import dev.shepherd.api.ShepherdException;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A machine could not be taken over. The {@link #kind()} is what callers decide on; the message names the machine,
+ * its address, the step and how long it took to get there, and never holds a secret.
+ */
+public final class TakeoverException extends ShepherdException {
+
+    private static final long serialVersionUID = 1L;
+
+    /** Why a takeover failed. */
+    public enum Kind {
+
+        /** No TCP connection: refused, no route, or no answer within the connect timeout. Passes when the host is up. */
+        UNREACHABLE(true),
+
+        /**
+         * The takeover was not done within its total timeout; the step says what took so long. If that was {@link
+         * TakeoverStep#EXECUTE}, the agent may run on: OpenSSH kills nothing when a connection ends.
+         */
+        TIMEOUT(true),
+
+        /**
+         * The host closed or reset the connection. Before authentication this is mostly an SSH server with too
+         * many connections at once (OpenSSH past its {@code MaxStartups}); later, mostly a machine that goes down.
+         */
+        CONNECTION_LOST(true),
+
+        /**
+         * The host key is not the pinned one: the machine was reinstalled, its address belongs to another machine
+         * now, or somebody poses as it. Nothing secret was sent. Needs a person, or a reset pin.
+         */
+        HOST_KEY_MISMATCH(false),
+
+        /** The host does not let us in with the credentials given. Needs a person. */
+        AUTHENTICATION_FAILED(false),
+
+        /** What answers does not speak SSH as it should, or shares no algorithm with us. Needs a person. */
+        PROTOCOL(false),
+
+        /** The agent executable cannot be read on our side. Says nothing of the machine. */
+        EXECUTABLE_UNREADABLE(false),
+
+        /** The agent executable could not be put in its place: a full disk, a missing folder, no permission. */
+        UPLOAD_FAILED(false),
+
+        /** The agent could not be run, ended with an error status, was killed, or answered with an error. */
+        AGENT_FAILED(false),
+
+        /** The agent ended well, but what it answered is too long, malformed, or not an answer to what it was told. */
+        BAD_ANSWER(false);
+
+        private final boolean passing;
+
+        Kind(boolean passing) {
+            this.passing = passing;
+        }
+
+        /** Tells whether the same takeover may succeed a little later without anybody's help. */
+        public boolean isTransient() {
+            return passing;
+        }
+    }
+
+    private final Kind kind;
+    private final TakeoverStep step;
+    private final UUID machineId;
+    private final InetAddress address;
+    private final int port;
+    private final Duration elapsed;
+    private final @Nullable String agentStderr;
+
+    TakeoverException(
+            Kind kind,
+            TakeoverStep step,
+            TakeoverTarget target,
+            Duration elapsed,
+            String reason,
+            @Nullable String agentStderr,
+            @Nullable Throwable cause) {
+        super(message(step, target, elapsed, reason, agentStderr), cause);
+        this.kind = Objects.requireNonNull(kind, "kind");
+        this.step = step;
+        this.machineId = target.machineId();
+        this.address = target.address();
+        this.port = target.port();
+        this.elapsed = elapsed;
+        this.agentStderr = agentStderr;
+    }
+
+    private static String message(
+            TakeoverStep step, TakeoverTarget target, Duration elapsed, String reason, @Nullable String agentStderr) {
+        String message = String.format(
+                Locale.ROOT,
+                "taking over %s failed at %s after %.1f s: %s",
+                target,
+                step,
+                elapsed.toMillis() / 1000.0,
+                reason);
+        return agentStderr == null ? message : message + "; its stderr ends with: \"" + agentStderr + "\"";
+    }
+
+    /** Returns what callers decide on. */
+    public Kind kind() {
+        return kind;
+    }
+
+    /** Returns the step that failed. */
+    public TakeoverStep step() {
+        return step;
+    }
+
+    /** Returns the machine's id in the bare metal database. */
+    public UUID machineId() {
+        return machineId;
+    }
+
+    /** Returns the address that was called. */
+    public InetAddress address() {
+        return address;
+    }
+
+    /** Returns the port that was called. */
+    public int port() {
+        return port;
+    }
+
+    /** Returns how long the takeover lasted until it failed. */
+    public Duration elapsed() {
+        return elapsed;
+    }
+
+    /**
+     * Returns the end of what the agent wrote to its standard error, at most 4 KiB, with control characters
+     * escaped; empty if it wrote nothing or never ran. Comes from the machine: not to be trusted.
+     */
+    public Optional<String> agentStderr() {
+        return Optional.ofNullable(agentStderr);
+    }
+
+    /** Tells whether the same takeover may succeed a little later without anybody's help. */
+    public boolean isTransient() {
+        return kind.isTransient();
+    }
+}

@@ -1,0 +1,23 @@
+package dev.shepherd.manager.takeover;
+
+/** A step of a takeover, in the order in which they happen. */
+public enum TakeoverStep {
+
+    /** Opens a TCP connection. */
+    CONNECT,
+
+    /** Exchanges identifications and keys, and checks the host key. Nothing secret is sent before its end. */
+    KEY_EXCHANGE,
+
+    /** Logs in. */
+    AUTHENTICATE,
+
+    /** Puts the agent executable in its place. */
+    UPLOAD,
+
+    /** Runs the agent: writes the init message, reads until the agent closes its output, awaits its exit. */
+    EXECUTE,
+
+    /** Checks what the agent answered. */
+    ANSWER
+}

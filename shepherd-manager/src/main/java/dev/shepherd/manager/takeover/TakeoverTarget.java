@@ -1,0 +1,137 @@
+package dev.shepherd.manager.takeover;
+
+import java.net.InetAddress;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** A machine to take over. Immutable. */
+public final class TakeoverTarget {
+
+    /** The port of SSH servers where nothing else is said. */
+    public static final int DEFAULT_PORT = 22;
+
+    private final UUID machineId;
+    private final InetAddress address;
+    private final int port;
+    private final String name;
+    private final @Nullable SshPublicKey pinnedHostKey;
+
+    private TakeoverTarget(Builder builder) {
+        this.machineId = builder.machineId;
+        this.address = builder.address;
+        this.port = builder.port;
+        this.name = builder.name;
+        this.pinnedHostKey = builder.pinnedHostKey;
+    }
+
+    /**
+     * Starts the description of a machine.
+     *
+     * @param machineId its id in the bare metal database; the agent is told
+     * @param address where it is called; never looked up by name, in neither direction
+     */
+    public static Builder builder(UUID machineId, InetAddress address) {
+        return new Builder(machineId, address);
+    }
+
+    /** Returns the machine's id in the bare metal database. */
+    public UUID machineId() {
+        return machineId;
+    }
+
+    /** Returns where the machine is called. */
+    public InetAddress address() {
+        return address;
+    }
+
+    /** Returns the port of the machine's SSH server. */
+    public int port() {
+        return port;
+    }
+
+    /** Returns what the provider calls the machine, for messages; may be empty. */
+    public String name() {
+        return name;
+    }
+
+    /** Returns the host key that the machine must have, in the form of {@link TakeoverResult#hostKey()}. */
+    public Optional<String> pinnedHostKey() {
+        return Optional.ofNullable(pinnedHostKey).map(SshPublicKey::text);
+    }
+
+    @Nullable
+    SshPublicKey pin() {
+        return pinnedHostKey;
+    }
+
+    /** Returns the address as text, an IPv6 one as it is and without a name. */
+    String host() {
+        return address.getHostAddress();
+    }
+
+    /** Returns the machine for messages: {@code machine <uuid> (<name>) at <address>:<port>}. */
+    @Override
+    public String toString() {
+        String host = host().indexOf(':') < 0 ? host() : "[" + host() + "]";
+        return "machine " + machineId + (name.isEmpty() ? "" : " (" + name + ")") + " at " + host + ":" + port;
+    }
+
+    /** Collects what is known of a machine. Not safe for several threads. */
+    public static final class Builder {
+
+        private static final int MAX_NAME_LENGTH = 256;
+
+        private final UUID machineId;
+        private final InetAddress address;
+        private int port = DEFAULT_PORT;
+        private String name = "";
+        private @Nullable SshPublicKey pinnedHostKey;
+
+        private Builder(UUID machineId, InetAddress address) {
+            this.machineId = Objects.requireNonNull(machineId, "machineId");
+            this.address = Objects.requireNonNull(address, "address");
+        }
+
+        /**
+         * Sets the port of the SSH server; {@value #DEFAULT_PORT} if not set.
+         *
+         * @param port 1 to 65535
+         */
+        public Builder port(int port) {
+            if (port < 1 || port > 65535) {
+                throw new IllegalArgumentException("port is not within 1 to 65535: " + port);
+            }
+            this.port = port;
+            return this;
+        }
+
+        /**
+         * Sets what the provider calls the machine, such as {@code equinix/4f2a}: for messages only.
+         *
+         * @param name any text; control characters are escaped, and what is beyond 256 characters is cut off
+         */
+        public Builder name(String name) {
+            this.name = Escaped.text(Objects.requireNonNull(name, "name"), MAX_NAME_LENGTH);
+            return this;
+        }
+
+        /**
+         * Sets the host key that the machine must have. None by default: the machine is then trusted on first use.
+         *
+         * @param text a key as {@link TakeoverResult#hostKey()} gives it, which is that of OpenSSH's public key
+         *     files: type, base64, and possibly a comment; null for none
+         * @throws IllegalArgumentException if the text is no such key
+         */
+        public Builder pinnedHostKey(@Nullable String text) {
+            this.pinnedHostKey = text == null ? null : SshPublicKey.parse(text);
+            return this;
+        }
+
+        /** Makes the target. */
+        public TakeoverTarget build() {
+            return new TakeoverTarget(this);
+        }
+    }
+}

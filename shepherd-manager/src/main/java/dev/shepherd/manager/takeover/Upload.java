@@ -1,0 +1,327 @@
+package dev.shepherd.manager.takeover;
+
+import dev.shepherd.manager.takeover.TakeoverException.Kind;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.regex.Pattern;
+import net.schmizz.sshj.SSHClient;
+import net.schmizz.sshj.common.SSHException;
+import net.schmizz.sshj.connection.channel.direct.Session;
+import net.schmizz.sshj.connection.channel.direct.SessionFactory;
+import net.schmizz.sshj.sftp.FileAttributes;
+import net.schmizz.sshj.sftp.OpenMode;
+import net.schmizz.sshj.sftp.RemoteDirectory;
+import net.schmizz.sshj.sftp.RemoteFile;
+import net.schmizz.sshj.sftp.RemoteResourceInfo;
+import net.schmizz.sshj.sftp.RenameFlags;
+import net.schmizz.sshj.sftp.SFTPEngine;
+import net.schmizz.sshj.sftp.SFTPException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Puts the agent executable in its place: under a name of its own first, then renamed over whatever is there. So a
+ * running agent keeps its old file (writing to it would fail with "text file busy"), and nobody ever runs half of one.
+ */
+final class Upload {
+
+    private static final Logger log = LoggerFactory.getLogger(Upload.class);
+
+    private static final int MODE = 0755;
+
+    /** Together with the chunk size this is what OpenSSH lets be on its way at most: 2 MiB. */
+    private static final int MAX_UNCONFIRMED = 64;
+
+    private static final int MAX_CHUNK = 32 * 1024;
+
+    /** A takeover lasts at most a day ({@link AgentTakeover.Builder#totalTimeout}), and by default a minute. */
+    private static final long LEFTOVER_SECONDS = TimeUnit.HOURS.toSeconds(1);
+
+    /** How much a command may say; beyond that something is wrong. */
+    private static final int MAX_OUTPUT = 64 * 1024;
+
+    /** How much of what a command says is shown. */
+    private static final int MAX_MESSAGE = 1024;
+
+    private final SSHClient client;
+    private final AgentExecutable executable;
+    private final long length;
+    private final BooleanSupplier connected;
+    private final String target;
+    private final String folder;
+    private final String prefix;
+    private final String temporary;
+
+    Upload(SSHClient client, AgentExecutable executable, long length, String target, BooleanSupplier connected) {
+        this.client = client;
+        this.executable = executable;
+        this.length = length;
+        this.connected = connected;
+        this.target = target;
+        int slash = target.lastIndexOf('/');
+        this.folder = slash == 0 ? "/" : target.substring(0, slash);
+        this.prefix = "." + target.substring(slash + 1) + ".";
+        this.temporary = target.substring(0, slash + 1) + prefix + UUID.randomUUID() + ".upload";
+    }
+
+    void run() throws IOException, StepFailure {
+        Sftp sftp;
+        try {
+            sftp = Sftp.open(client);
+        } catch (SSHException e) {
+            if (!connected.getAsBoolean()) {
+                throw e;
+            }
+            log.debug("no SFTP at {}, trying SCP", client.getRemoteSocketAddress(), e);
+            scp(e);
+            return;
+        }
+        try {
+            sftp(sftp);
+        } finally {
+            sftp.close();
+        }
+    }
+
+    private void sftp(Sftp sftp) throws IOException, StepFailure {
+        boolean renamed = false;
+        try {
+            write(sftp);
+            rename(sftp);
+            renamed = true;
+        } finally {
+            if (!renamed && connected.getAsBoolean()) {
+                remove(sftp, temporary);
+            }
+        }
+    }
+
+    private void write(Sftp sftp) throws IOException, StepFailure {
+        FileAttributes attributes =
+                new FileAttributes.Builder().withPermissions(MODE).build();
+        try (RemoteFile file =
+                sftp.open(temporary, EnumSet.of(OpenMode.WRITE, OpenMode.CREAT, OpenMode.EXCL), attributes)) {
+            removeLeftovers(sftp);
+            try (OutputStream out = file.new RemoteFileOutputStream(0, MAX_UNCONFIRMED)) {
+                int chunk = sftp.getSubsystem().getRemoteMaxPacketSize() - file.getOutgoingPacketOverhead();
+                copy(out, Math.max(1, Math.min(chunk, MAX_CHUNK)));
+            }
+            // The mode given when opening goes through the umask.
+            file.setAttributes(attributes);
+        }
+    }
+
+    private void copy(OutputStream out, int chunkSize) throws IOException, StepFailure {
+        byte[] chunk = new byte[chunkSize];
+        long sent = 0;
+        try (InputStream in = source()) {
+            for (int count; (count = read(in, chunk)) > 0; ) {
+                out.write(chunk, 0, count);
+                sent += count;
+            }
+        }
+        if (sent != length) {
+            throw changed(sent);
+        }
+    }
+
+    private InputStream source() throws StepFailure {
+        try {
+            return executable.open();
+        } catch (IOException | RuntimeException e) {
+            throw unreadable(e);
+        }
+    }
+
+    /** Fills the chunk as far as there is something left: each write is a packet. */
+    private int read(InputStream in, byte[] chunk) throws StepFailure {
+        try {
+            return in.readNBytes(chunk, 0, chunk.length);
+        } catch (IOException | RuntimeException e) {
+            throw unreadable(e);
+        }
+    }
+
+    private StepFailure unreadable(Exception cause) {
+        return new StepFailure(
+                Kind.EXECUTABLE_UNREADABLE, "the agent executable " + executable + " cannot be read: " + cause, cause);
+    }
+
+    private StepFailure changed(long sent) {
+        return new StepFailure(
+                Kind.EXECUTABLE_UNREADABLE,
+                "the agent executable %s changed under the upload: it had %d bytes, and then %d"
+                        .formatted(executable, length, sent));
+    }
+
+    private void rename(Sftp sftp) throws IOException {
+        if (sftp.supportsServerExtension("posix-rename", "openssh.com")) {
+            sftp.rename(temporary, target, EnumSet.of(RenameFlags.OVERWRITE));
+            return;
+        }
+        // The rename of SFTP 3 replaces nothing. Whoever looks between the two sees no agent at all.
+        remove(sftp, target);
+        sftp.rename(temporary, target, EnumSet.noneOf(RenameFlags.class));
+    }
+
+    /**
+     * Removes what takeovers that lost their connection could not remove: a few of those would fill the machine's disk.
+     * By the machine's own clock they were last written to so long ago that whoever did must have given up.
+     */
+    private void removeLeftovers(Sftp sftp) throws IOException {
+        Pattern name = Pattern.compile(Pattern.quote(prefix) + "[0-9a-f-]{36}\\.upload");
+        try (RemoteDirectory directory = sftp.openDir(folder)) {
+            List<RemoteResourceInfo> found = directory.scan(
+                    (RemoteResourceInfo file) -> name.matcher(file.getName()).matches());
+            long now = found.stream()
+                    .filter(file -> file.getPath().equals(temporary))
+                    .mapToLong(file -> file.getAttributes().getMtime())
+                    .findAny()
+                    .orElse(0);
+            for (RemoteResourceInfo file : found) {
+                if (file.getAttributes().getMtime() < now - LEFTOVER_SECONDS) {
+                    remove(sftp, file.getPath());
+                }
+            }
+        } catch (SFTPException e) {
+            log.debug("cannot list {} at {}", folder, client.getRemoteSocketAddress(), e);
+        }
+    }
+
+    private void remove(Sftp sftp, String path) {
+        try {
+            sftp.remove(path);
+        } catch (IOException e) {
+            log.debug("cannot remove {} at {}", path, client.getRemoteSocketAddress(), e);
+        }
+    }
+
+    /** Speaks the source's half of SCP's protocol, where a byte of 0 says that all is well, and 1 or 2 that it is not. */
+    private void scp(SSHException noSftp) throws IOException, StepFailure {
+        boolean done = false;
+        String command = "scp -t " + ShellWord.quote(temporary);
+        try (CommandChannel scp = CommandChannel.start(client, command, MAX_OUTPUT)) {
+            InputStream answers = scp.getInputStream();
+            OutputStream out = scp.getOutputStream();
+            awaitAcknowledgement(scp, answers, noSftp);
+            out.write("C%04o %d agent\n".formatted(MODE, length).getBytes(StandardCharsets.US_ASCII));
+            out.flush();
+            awaitAcknowledgement(scp, answers, noSftp);
+            copy(out, Math.max(1, Math.min(scp.getRemoteMaxPacketSize(), MAX_CHUNK)));
+            out.write(0);
+            out.flush();
+            awaitAcknowledgement(scp, answers, noSftp);
+            out.close();
+            scp.join();
+            run("chmod %1$s %2$s && mv -f %2$s %3$s"
+                    .formatted(Integer.toOctalString(MODE), ShellWord.quote(temporary), ShellWord.quote(target)));
+            done = true;
+        } finally {
+            if (!done && connected.getAsBoolean()) {
+                try {
+                    run("rm -f " + ShellWord.quote(temporary));
+                } catch (IOException | StepFailure e) {
+                    log.debug("cannot tidy up at {}", client.getRemoteSocketAddress(), e);
+                }
+            }
+        }
+    }
+
+    private static void awaitAcknowledgement(CommandChannel scp, InputStream answers, SSHException noSftp)
+            throws IOException, StepFailure {
+        int code = answers.read();
+        if (code == 0) {
+            return;
+        }
+        String problem;
+        if (code < 0) {
+            scp.join();
+            String stderr = scp.stderr();
+            problem = "it ended early" + (stderr == null ? "" : ": " + stderr);
+        } else {
+            problem = line(answers);
+        }
+        throw new StepFailure(
+                Kind.UPLOAD_FAILED,
+                "the host has no SFTP (%s), and SCP failed: %s".formatted(noSftp.getMessage(), problem));
+    }
+
+    private static String line(InputStream answers) throws IOException {
+        ByteArrayOutputStream line = new ByteArrayOutputStream();
+        for (int next; (next = answers.read()) >= 0 && next != '\n' && line.size() < MAX_MESSAGE; ) {
+            line.write(next);
+        }
+        return Escaped.bytes(line.toByteArray(), MAX_MESSAGE);
+    }
+
+    private void run(String command) throws IOException, StepFailure {
+        try (CommandChannel channel = CommandChannel.start(client, command, MAX_OUTPUT)) {
+            channel.getOutputStream().close();
+            String problem = channel.end();
+            if (problem != null) {
+                throw new StepFailure(
+                        Kind.UPLOAD_FAILED, "\"%s\" %s: %s".formatted(command, problem, channel.stderr()));
+            }
+        }
+    }
+
+    /** The SFTP of the library, which leaves a thread of its own behind when it is closed. */
+    private static final class Sftp extends SFTPEngine {
+
+        private static final Duration PATIENCE = Duration.ofSeconds(5);
+
+        private Sftp(OneSession session) throws SSHException {
+            super(session);
+        }
+
+        static Sftp open(SSHClient client) throws IOException {
+            Session session = client.startSession();
+            try {
+                Sftp sftp = new Sftp(new OneSession(client, session));
+                sftp.setTimeoutMs(client.getConnection().getTimeoutMs());
+                sftp.init();
+                return sftp;
+            } catch (IOException e) {
+                // A host may allow one session at a time, and SCP will want one.
+                session.close();
+                throw e;
+            }
+        }
+
+        /** The server ends when it has nothing more to read; one that is closed first may stay a little longer. */
+        @Override
+        public void close() throws IOException {
+            try {
+                out.close();
+                sub.join(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            } catch (IOException e) {
+                log.debug("SFTP does not end by itself", e);
+            }
+            super.close();
+            Threads.awaitEnd(reader, PATIENCE);
+        }
+    }
+    /** Hands out a session that is open already. */
+    private record OneSession(SSHClient client, Session session) implements SessionFactory {
+
+        @Override
+        public Session startSession() {
+            return session;
+        }
+
+        @Override
+        public InetSocketAddress getRemoteSocketAddress() {
+            return client.getRemoteSocketAddress();
+        }
+    }
+}

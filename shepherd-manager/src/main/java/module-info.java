@@ -1,0 +1,12 @@
+/** The loops that keep a fleet in order, and the takeover of machines by SSH. */
+module dev.shepherd.manager {
+    requires static transitive org.jspecify;
+    requires transitive dev.shepherd.api;
+    requires transitive dev.shepherd.bmdb;
+    requires com.google.protobuf;
+    requires com.hierynomus.sshj;
+    requires org.slf4j;
+
+    exports dev.shepherd.manager;
+    exports dev.shepherd.manager.takeover;
+}

@@ -1,0 +1,316 @@
+package dev.shepherd.manager.takeover;
+
+import static dev.shepherd.manager.takeover.TakeoverFixture.assertNoThreadIsLeft;
+import static dev.shepherd.manager.takeover.TakeoverFixture.failure;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.shepherd.manager.takeover.TakeoverException.Kind;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.sshd.common.cipher.BuiltinCiphers;
+import org.apache.sshd.common.session.Session;
+import org.apache.sshd.common.session.SessionListener;
+import org.apache.sshd.core.CoreModuleProperties;
+import org.apache.sshd.scp.server.ScpCommandFactory;
+import org.apache.sshd.server.SshServer;
+import org.apache.sshd.server.auth.keyboard.UserAuthKeyboardInteractiveFactory;
+import org.apache.sshd.server.shell.ProcessShellCommandFactory;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Servers that differ from an everyday one, and some that are none. */
+class OtherServersTest {
+
+    private final Path folder;
+    private final TakeoverFixture fixture;
+    private final Path remote;
+
+    OtherServersTest(@TempDir Path folder) throws IOException {
+        this.folder = folder;
+        fixture = new TakeoverFixture(folder);
+        remote = Files.createDirectory(folder.resolve("remote"));
+    }
+
+    private AgentTakeover.Builder settings() {
+        return fixture.settings().remotePath(remote.resolve("agent").toString());
+    }
+
+    @Test
+    void whereThereIsNoSftpTheExecutableGoesByScp() throws Exception {
+        Path large = QuickAgent.write(folder.resolve("large"), 3_000_000);
+        try (MinaServer server = new MinaServer(fixture.publicKey, OtherServersTest::scpOnly)) {
+            TakeoverResult result = settings().executable(large).build().takeover(server.target());
+
+            assertThat(result.hostKey()).isEqualTo(server.hostKey());
+            assertThat(remote.resolve("agent")).hasSameBinaryContentAs(large).isExecutable();
+            try (var files = Files.list(remote)) {
+                assertThat(files).hasSize(1);
+            }
+            assertNoThreadIsLeft();
+        }
+    }
+
+    @Test
+    void whereScpFailsTooBothAreNamed() throws Exception {
+        AgentTakeover takeover = fixture.settings()
+                .remotePath(remote.resolve("absent/agent").toString())
+                .build();
+        try (MinaServer server = new MinaServer(fixture.publicKey, OtherServersTest::scpOnly)) {
+            TakeoverException failure = failure(takeover, server.target());
+
+            assertThat(failure.kind()).isEqualTo(Kind.UPLOAD_FAILED);
+            assertThat(failure.step()).isEqualTo(TakeoverStep.UPLOAD);
+            assertThat(failure).hasMessageContaining("no SFTP").hasMessageContaining("SCP");
+        }
+        try (MinaServer server = new MinaServer(fixture.publicKey, made -> {
+            scpOnly(made);
+            made.setCommandFactory(null);
+        })) {
+            assertThat(failure(takeover, server.target()).kind()).isEqualTo(Kind.UPLOAD_FAILED);
+        }
+    }
+
+    private static void scpOnly(SshServer server) {
+        server.setSubsystemFactories(List.of());
+        server.setCommandFactory(new ScpCommandFactory.Builder()
+                .withDelegate(ProcessShellCommandFactory.INSTANCE)
+                .build());
+    }
+
+    @Test
+    void aFolderThatIsMissingIsAFailedUpload() throws Exception {
+        AgentTakeover takeover = fixture.settings()
+                .remotePath(remote.resolve("absent/agent").toString())
+                .build();
+        try (MinaServer server = new MinaServer(fixture.publicKey, made -> {})) {
+            TakeoverException failure = failure(takeover, server.target());
+
+            assertThat(failure.kind()).isEqualTo(Kind.UPLOAD_FAILED);
+            assertThat(failure).hasMessageContaining("NO_SUCH_FILE");
+        }
+    }
+
+    @Test
+    void aServerThatAsksForThePasswordInADialogueIsToldIt() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        AgentTakeover.Builder settings = settings();
+        try (MinaServer server = new MinaServer(fixture.publicKey, made -> {
+            made.setPublickeyAuthenticator(null);
+            made.setUserAuthFactories(List.of(UserAuthKeyboardInteractiveFactory.INSTANCE));
+            made.setPasswordAuthenticator((user, password, session) -> {
+                asked.incrementAndGet();
+                return user.equals("root") && password.equals("correct horse");
+            });
+        })) {
+            settings.credentials(SshCredentials.password("correct horse".toCharArray()))
+                    .build()
+                    .takeover(server.target());
+            TakeoverException failure = failure(
+                    settings.credentials(SshCredentials.password("battery staple".toCharArray()))
+                            .build(),
+                    server.target());
+
+            assertThat(failure.kind()).isEqualTo(Kind.AUTHENTICATION_FAILED);
+            assertThat(failure).hasMessageContaining("keyboard-interactive");
+            assertThat(asked).as("it is told each password once").hasValue(2);
+        }
+    }
+
+    @Test
+    void aServerThatWantsMoreThanTheKeySaysSo() throws Exception {
+        try (MinaServer server = new MinaServer(fixture.publicKey, made -> {
+            made.setPasswordAuthenticator((user, password, session) -> true);
+            CoreModuleProperties.AUTH_METHODS.set(made, "publickey,password");
+        })) {
+            TakeoverException failure = failure(settings().build(), server.target());
+
+            assertThat(failure.kind()).isEqualTo(Kind.AUTHENTICATION_FAILED);
+            assertThat(failure).hasMessageContaining("wants more").hasMessageContaining("password");
+        }
+    }
+
+    @Test
+    void aServerThatSharesNoAlgorithmIsNoMatterOfTheNetwork() throws Exception {
+        try (MinaServer server =
+                new MinaServer(fixture.publicKey, made -> made.setCipherFactories(List.of(BuiltinCiphers.aes128cbc)))) {
+            TakeoverException failure = failure(settings().build(), server.target());
+
+            assertThat(failure.kind()).isEqualTo(Kind.PROTOCOL);
+            assertThat(failure.step()).isEqualTo(TakeoverStep.KEY_EXCHANGE);
+            assertThat(failure).hasMessageContaining("aes128-cbc");
+        }
+    }
+
+    @Test
+    void aConnectionThatEndsWhileTheServerTakesNothingMoreIsNoticed() throws Exception {
+        // The server acknowledges nothing and opens no window, so the upload waits for it; then it goes away.
+        AtomicReference<Session> session = new AtomicReference<>();
+        try (MinaServer server = new MinaServer(fixture.publicKey, made -> {
+            made.setSubsystemFactories(List.of(new StuckSubsystem()));
+            made.addSessionListener(new SessionListener() {
+                @Override
+                public void sessionCreated(Session created) {
+                    session.set(created);
+                }
+            });
+        })) {
+            Path large = QuickAgent.write(folder.resolve("large"), 10_000_000);
+            AgentTakeover takeover = settings()
+                    .executable(large)
+                    .totalTimeout(Duration.ofMinutes(2))
+                    .build();
+            Thread reset = new Thread(() -> {
+                await().until(() -> isAnyThreadIn("awaitExpansion"));
+                Objects.requireNonNull(session.get()).close(true);
+            });
+            reset.start();
+
+            TakeoverException failure = failure(takeover, server.target());
+
+            assertThat(failure.kind()).isEqualTo(Kind.CONNECTION_LOST);
+            assertThat(failure.step()).isEqualTo(TakeoverStep.UPLOAD);
+            assertThat(failure.elapsed()).isLessThan(Duration.ofSeconds(30));
+            reset.join();
+        }
+    }
+
+    private static boolean isAnyThreadIn(String method) {
+        return Thread.getAllStackTraces().values().stream()
+                .flatMap(Arrays::stream)
+                .anyMatch(frame -> frame.getMethodName().equals(method));
+    }
+
+    @Test
+    void aHostThatTalksWithoutAnEndIsNotListenedTo() throws Exception {
+        assertThat(answered(out -> {
+                            while (true) {
+                                out.write("welcome\r\n".getBytes(StandardCharsets.US_ASCII));
+                            }
+                        })
+                        .kind())
+                .isEqualTo(Kind.PROTOCOL);
+    }
+
+    @Test
+    void aWebServerIsNoSshServer() throws Exception {
+        TakeoverException failure = answered(out ->
+                out.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".getBytes(StandardCharsets.US_ASCII)));
+
+        // From here it looks like a busy SSH server that says why it hangs up; what it said is in the message.
+        assertThat(failure.kind()).isEqualTo(Kind.CONNECTION_LOST);
+        assertThat(failure).hasMessageContaining("HTTP/1.1 400 Bad Request");
+    }
+
+    @Test
+    void aHostThatHangsUpAtOnceIsALostConnection() throws Exception {
+        TakeoverException failure = answered(out -> {});
+
+        assertThat(failure.kind()).isEqualTo(Kind.CONNECTION_LOST);
+        assertThat(failure.step()).isEqualTo(TakeoverStep.KEY_EXCHANGE);
+        assertThat(failure.isTransient()).isTrue();
+    }
+
+    @Test
+    void aServerOfTheFirstProtocolIsRefused() throws Exception {
+        assertThat(answered(out -> {
+                            out.write("SSH-1.5-old\r\n".getBytes(StandardCharsets.US_ASCII));
+                            out.flush();
+                        })
+                        .kind())
+                .isEqualTo(Kind.PROTOCOL);
+    }
+
+    @Test
+    void garbageAfterTheIdentificationIsAViolationOfTheProtocol() throws Exception {
+        assertThat(answered(out -> {
+                            out.write("SSH-2.0-broken\r\n".getBytes(StandardCharsets.US_ASCII));
+                            out.write(new byte[1000]);
+                            out.flush();
+                            new CountDownLatch(1).await();
+                        })
+                        .kind())
+                .isEqualTo(Kind.PROTOCOL);
+    }
+
+    @Test
+    void aHostThatLetsNobodyInIsWaitedForNoLongerThanTheConnectTimeout() throws Exception {
+        assumeTrue(Files.isDirectory(Path.of("/proc/sys/net")), "how a full backlog behaves is known of Linux only");
+        List<Socket> waiting = new ArrayList<>();
+        try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            AgentTakeover takeover =
+                    settings().connectTimeout(Duration.ofMillis(400)).build();
+            // Fills the backlog of a server that accepts nobody.
+            for (int i = 0; i < 4; i++) {
+                Socket socket = new Socket();
+                waiting.add(socket);
+                try {
+                    socket.connect(new InetSocketAddress(server.getInetAddress(), server.getLocalPort()), 200);
+                } catch (IOException full) {
+                    break;
+                }
+            }
+
+            TakeoverException failure = failure(
+                    takeover,
+                    TakeoverFixture.target(server.getInetAddress(), server.getLocalPort())
+                            .build());
+
+            assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
+            assertThat(failure.step()).isEqualTo(TakeoverStep.CONNECT);
+            assertThat(failure).hasMessageContaining("no answer within 0.4 s");
+            assertThat(failure.elapsed()).isLessThan(Duration.ofSeconds(3));
+        } finally {
+            for (Socket socket : waiting) {
+                socket.close();
+            }
+        }
+    }
+
+    private interface Talk {
+        void to(OutputStream out) throws Exception;
+    }
+
+    /** Takes over a host that says something, and then closes the connection. */
+    private TakeoverException answered(Talk talk) throws Exception {
+        try (ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            Thread thread = new Thread(() -> {
+                try (Socket socket = server.accept();
+                        InputStream in = socket.getInputStream()) {
+                    // What is left unread would turn closing into a reset.
+                    for (int next; (next = in.read()) >= 0 && next != '\n'; ) {}
+                    talk.to(socket.getOutputStream());
+                } catch (Exception e) {
+                    // The client closes the connection when it has had enough.
+                }
+            });
+            thread.start();
+            try {
+                return failure(
+                        settings().totalTimeout(Duration.ofSeconds(30)).build(),
+                        TakeoverFixture.target(server.getInetAddress(), server.getLocalPort())
+                                .build());
+            } finally {
+                thread.interrupt();
+                thread.join();
+            }
+        }
+    }
+}
