@@ -45,7 +45,7 @@ class ProvisionerTest {
     @RegisterExtension
     final BmdbExtension database = BmdbExtension.create();
 
-    private final FakeProvider provider = FakeProvider.builder().type(TYPE).build();
+    private final FakeProvider provider = FakeProvider.create(TYPE);
 
     @Test
     void freeReservationsBecomeMachinesChunkByChunk() throws Exception {
@@ -147,7 +147,7 @@ class ProvisionerTest {
             assertThat(shepherd.status().discrepancies().get(TYPE))
                     .extracting(d -> d.providerId().value())
                     .containsExactly("stranger-1", "stranger-2");
-            assertThat(provider.calls(Operation.CREATE_MACHINE)).isEmpty();
+            assertThat(provider.calls(Operation.CREATE)).isZero();
 
             provider.removeMachine(new ProviderID("stranger-1"));
             provider.removeMachine(new ProviderID("stranger-2"));
@@ -171,7 +171,7 @@ class ProvisionerTest {
                             .hasSize(2)
                             .extracting(Discrepancy::kind)
                             .containsOnly(Discrepancy.Kind.DATABASE_ONLY));
-            assertThat(provider.calls(Operation.CREATE_MACHINE)).isEmpty();
+            assertThat(provider.calls(Operation.CREATE)).isZero();
         }
     }
 
@@ -206,7 +206,7 @@ class ProvisionerTest {
     void aMachineWhoseAnswerWasLostIsAdoptedAndNotMadeAgain() throws Exception {
         provider.addReservations(1);
         provider.failNextAfterEffect(
-                Operation.CREATE_MACHINE, new ProviderException(Reason.TRANSIENT, "the answer was lost"));
+                Operation.CREATE, new ProviderException(Reason.TRANSIENT, "the answer was lost"));
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             assertThat(shepherd.provisioner(TYPE).step().failed()).isEqualTo(1);
             assertThat(recorded()).isEmpty();
@@ -216,7 +216,7 @@ class ProvisionerTest {
 
             assertThat(next.adopted()).containsExactly(new ProviderID("device-1"));
         }
-        assertThat(provider.calls(Operation.CREATE_MACHINE)).hasSize(1);
+        assertThat(provider.calls(Operation.CREATE)).isEqualTo(1);
         assertThat(devices()).hasSize(1);
         assertThat(recorded()).hasSize(1);
         assertThat(intents()).isEmpty();
@@ -225,7 +225,7 @@ class ProvisionerTest {
     @Test
     void aCreationOfUnknownOutcomeIsTriedAgainUnderTheSameIntentAfterItsDelay() throws Exception {
         provider.addReservations(1);
-        provider.failNext(Operation.CREATE_MACHINE, new ProviderException(Reason.TRANSIENT, "no answer"));
+        provider.failNext(Operation.CREATE, new ProviderException(Reason.TRANSIENT, "no answer"));
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             shepherd.provisioner(TYPE).step();
             assertThat(shepherd.provisioner(TYPE).step().created())
@@ -270,7 +270,7 @@ class ProvisionerTest {
     void anIntentEndsWhenTheProviderIsSureThatNothingIsMade(Reason reason) throws Exception {
         provider.addReservations(1);
         provider.failNext(
-                Operation.CREATE_MACHINE,
+                Operation.CREATE,
                 reason == Reason.NO_CAPACITY ? new NoCapacityException("full") : new ProviderException(reason, "no"));
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             assertThat(shepherd.provisioner(TYPE).step().failed()).isEqualTo(1);
@@ -285,10 +285,10 @@ class ProvisionerTest {
     void aProviderThatRefusesUsIsNotAskedForTheRestOfTheChunk(Reason reason) throws Exception {
         provider.addReservations(5);
         provider.failNext(
-                Operation.CREATE_MACHINE, new ProviderException(reason, "go away", Duration.ofMinutes(3), null));
+                Operation.CREATE, new ProviderException(reason, "go away", Duration.ofMinutes(3), null));
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             shepherd.provisioner(TYPE).step();
-            assertThat(provider.calls(Operation.CREATE_MACHINE)).hasSize(1);
+            assertThat(provider.calls(Operation.CREATE)).isEqualTo(1);
             assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(4);
             database.advance(Duration.ofMinutes(2));
             assertThat(shepherd.provisioner(TYPE).step().created())
@@ -322,7 +322,7 @@ class ProvisionerTest {
     @Test
     void theProviderIsNeverCalledByMoreThreadsThanItTakes() throws Exception {
         provider.addReservations(20);
-        FakeProvider.Block blocked = provider.blockNext(Operation.LIST_MACHINES);
+        FakeProvider.Blocked blocked = provider.blockNext(Operation.LIST);
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             Thread other = new Thread(() -> {
                 try {
@@ -332,21 +332,21 @@ class ProvisionerTest {
                 }
             });
             other.start();
-            assertThat(blocked.awaitReached(LIMIT)).isTrue();
+            blocked.awaitReached();
             blocked.release();
             shepherd.provisioner(TYPE).step();
             other.join(LIMIT.toMillis());
         }
-        assertThat(provider.highestConcurrency()).isEqualTo(1);
+        assertThat(provider.mostConcurrentCalls()).isEqualTo(1);
     }
 
     @Test
     void closingInterruptsACallThatHangs() throws Exception {
         provider.addReservations(1);
-        FakeProvider.Block blocked = provider.blockNext(Operation.LIST_MACHINES);
+        FakeProvider.Blocked blocked = provider.blockNext(Operation.LIST);
         Shepherd shepherd = shepherd(SETTINGS);
         shepherd.start();
-        assertThat(blocked.awaitReached(LIMIT)).isTrue();
+        blocked.awaitReached();
 
         shepherd.close();
 
@@ -355,7 +355,7 @@ class ProvisionerTest {
 
     @Test
     void theStatusTellsTheLastErrorAndThatItIsOver() throws Exception {
-        provider.failNext(Operation.LIST_MACHINES, new ProviderException(Reason.TRANSIENT, "the API is down"));
+        provider.failNext(Operation.LIST, new ProviderException(Reason.TRANSIENT, "the API is down"));
         provider.addReservations(1);
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             assertThat(shepherd.status().loops())
