@@ -273,8 +273,11 @@ public final class Bmdb implements AutoCloseable {
     }
 
     /**
-     * Ends the threads and the pooled connections. Sessions that are still open are lost, and expire. Closing twice
-     * is allowed.
+     * Ends the threads and the pooled connections. Sessions that are still open are lost at once, and expire in the
+     * database. Closing twice is allowed.
+     *
+     * <p>While the database hangs, this can take as long as making a connection may:
+     * {@link BmdbConfig.Builder#connectTimeout}.
      */
     @Override
     public void close() {

@@ -102,16 +102,15 @@ class CommitOutcomeTest {
     @Test
     void aFailureWhoseAnswerIsLostBacksOffOnce() throws Exception {
         Work work = claimOne();
-        Backoff backoff = Backoff.builder()
-                .initial(Duration.ofMinutes(1))
-                .exponent(2)
-                .build();
+        Backoff backoff =
+                Backoff.builder().initial(Duration.ofMinutes(1)).exponent(2).build();
 
         source.onNext("commit", answerLost);
         Duration period = work.fail(backoff, "of a test");
 
         assertThat(period).isEqualTo(Duration.ofMinutes(1));
-        assertThat(db.rows("select last_interval_seconds, cause from work_backoff")).containsExactly("60|of a test");
+        assertThat(db.rows("select last_interval_seconds, cause from work_backoff"))
+                .containsExactly("60|of a test");
         assertThat(db.history(work.machineId()))
                 .containsExactly("ShepherdAgentStart|Started|null", "ShepherdAgentStart|Failed|of a test");
     }
@@ -130,7 +129,8 @@ class CommitOutcomeTest {
                         .toList());
         claimed.get(0).finish();
         claimed.get(1).close();
-        assertThat(db.number("select count(*) from work_history where event = 'Started'")).isEqualTo(3);
+        assertThat(db.number("select count(*) from work_history where event = 'Started'"))
+                .isEqualTo(3);
     }
 
     @Test
@@ -256,8 +256,7 @@ class CommitOutcomeTest {
         assertThatThrownBy(() -> finish(work)).isInstanceOf(SessionExpiredException.class);
         assertThat(db.rows("select * from machine_agent_started")).isEmpty();
         assertThat(db.history(work.machineId()))
-                .containsExactly(
-                        "ShepherdAgentStart|Started|null", "ShepherdAgentStart|Canceled|the session expired");
+                .containsExactly("ShepherdAgentStart|Started|null", "ShepherdAgentStart|Canceled|the session expired");
     }
 
     private void reapTheSession() throws Exception {

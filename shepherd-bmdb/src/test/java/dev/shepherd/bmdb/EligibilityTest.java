@@ -22,8 +22,8 @@ class EligibilityTest {
 
     private static final ProviderType PROVIDER = TestDatabase.PROVIDER;
     private static final Eligibility AGENT_START = Eligibility.agentStart(PROVIDER);
-    private static final Eligibility RECOVERY = Eligibility.recovery(
-            PROVIDER, Eligibility.SILENT_AFTER_START, Eligibility.SILENT_AFTER_HEARTBEAT);
+    private static final Eligibility RECOVERY =
+            Eligibility.recovery(PROVIDER, Eligibility.SILENT_AFTER_START, Eligibility.SILENT_AFTER_HEARTBEAT);
 
     private enum Due {
         AGENT_START,
@@ -272,17 +272,18 @@ class EligibilityTest {
     }
 
     private static void started(String ago) throws SQLException {
-        db.execute("insert into machine_agent_started"
-                + " select machine_id, now() - interval '" + ago + "', '\\x00' from machines");
+        db.execute("insert into machine_agent_started" + " select machine_id, now() - interval '" + ago
+                + "', '\\x00' from machines");
     }
 
     private static void heard(String ago) throws SQLException {
-        db.execute("insert into machine_agent_heartbeat"
-                + " select machine_id, now() - interval '" + ago + "' from machines");
+        db.execute("insert into machine_agent_heartbeat" + " select machine_id, now() - interval '" + ago
+                + "' from machines");
     }
 
     private static void requested(long generation) throws SQLException {
-        db.execute("insert into machine_os_installation_request select machine_id, ?, '\\x00' from machines", generation);
+        db.execute(
+                "insert into machine_os_installation_request select machine_id, ?, '\\x00' from machines", generation);
     }
 
     private static void reported(long generation, String result) throws SQLException {

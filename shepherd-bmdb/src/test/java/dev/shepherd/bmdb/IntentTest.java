@@ -94,8 +94,7 @@ class IntentTest {
     void machinesThatAreRecordedAreNotReserved() throws Exception {
         UUID byId = db.providedMachine();
         UUID byReservation = db.providedMachine();
-        db.execute(
-                "update machine_provided set provider_reservation_id = 'r-1' where machine_id = ?", byReservation);
+        db.execute("update machine_provided set provider_reservation_id = 'r-1' where machine_id = ?", byReservation);
 
         assertThat(db.session().reserveIntents(PROVIDER, 0, List.of("id-" + byId, "r-1", "r-2")))
                 .extracting(MachineIntent::candidate)
@@ -118,7 +117,8 @@ class IntentTest {
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> session.takeIntents(PROVIDER, 0)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> session.takeIntents(PROVIDER, 1001)).isInstanceOf(IllegalArgumentException.class);
-        assertThat(session.reserveIntents(PROVIDER, 1, List.of("x".repeat(128)))).hasSize(1);
+        assertThat(session.reserveIntents(PROVIDER, 1, List.of("x".repeat(128))))
+                .hasSize(1);
     }
 
     @Test
@@ -214,12 +214,14 @@ class IntentTest {
         db.expire(dead);
         db.bmdb().reapExpiredSessions();
 
-        assertThat(db.bmdb().intents(PROVIDER)).hasSize(5).allSatisfy(intent -> assertThat(intent.sessionId())
-                .isEmpty());
+        assertThat(db.bmdb().intents(PROVIDER))
+                .hasSize(5)
+                .allSatisfy(intent -> assertThat(intent.sessionId()).isEmpty());
         assertThat(next.takeIntents(new ProviderType("other"), 10)).isEmpty();
         List<MachineIntent> taken = next.takeIntents(PROVIDER, 3);
-        assertThat(taken).hasSize(3).allSatisfy(intent -> assertThat(intent.sessionId())
-                .contains(next.id()));
+        assertThat(taken)
+                .hasSize(3)
+                .allSatisfy(intent -> assertThat(intent.sessionId()).contains(next.id()));
         assertThat(reserved).extracting(MachineIntent::intentId).containsAll(ids(taken));
         assertThat(next.takeIntents(PROVIDER, 10)).hasSize(5);
     }
@@ -254,8 +256,7 @@ class IntentTest {
     @Test
     void aPostponedIntentWaits() throws Exception {
         BmdbSession session = db.session();
-        UUID intent =
-                session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
+        UUID intent = session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
 
         session.inTransaction(tx -> {
             assertThat(tx.attemptIntent(intent)).isTrue();
@@ -280,8 +281,7 @@ class IntentTest {
     void whoDoesNotHoldAnIntentCannotAttemptIt() throws Exception {
         BmdbSession holder = db.session();
         BmdbSession other = db.session();
-        UUID intent =
-                holder.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
+        UUID intent = holder.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
 
         assertThat(other.<Boolean>inTransaction(tx -> tx.attemptIntent(intent))).isFalse();
         assertThat(other.<Boolean>inTransaction(tx -> tx.attemptIntent(UUID.randomUUID())))
@@ -298,8 +298,7 @@ class IntentTest {
     @Test
     void aDroppedIntentMakesRoomAgain() throws Exception {
         BmdbSession session = db.session();
-        UUID intent =
-                session.reserveIntents(PROVIDER, 1, List.of("a")).get(0).intentId();
+        UUID intent = session.reserveIntents(PROVIDER, 1, List.of("a")).get(0).intentId();
 
         session.inTransaction(tx -> {
             tx.dropIntent(intent);
@@ -313,8 +312,7 @@ class IntentTest {
     @Test
     void anIntentBecomesAMachineWithItsId() throws Exception {
         BmdbSession session = db.session();
-        UUID intent =
-                session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
+        UUID intent = session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
         MachineInfo machine = MachineInfo.builder(new ProviderID("a"), Availability.KNOWN_USED)
                 .address(InetAddress.getByName("10.0.0.1"))
                 .location("hall 7")
@@ -326,7 +324,8 @@ class IntentTest {
         assertThat(record(session, intent, machine)).isEqualTo(intent);
 
         assertThat(db.bmdb().intents(PROVIDER)).isEmpty();
-        ProvidedMachine provided = db.bmdb().machine(intent).orElseThrow().provided().orElseThrow();
+        ProvidedMachine provided =
+                db.bmdb().machine(intent).orElseThrow().provided().orElseThrow();
         assertThat(provided.machineId()).isEqualTo(intent);
         assertThat(provided.providerId()).isEqualTo(machine.id());
         assertThat(provided.address()).isEqualTo(machine.address());
@@ -343,8 +342,7 @@ class IntentTest {
     @Test
     void recordingAgainChangesNothing() throws Exception {
         BmdbSession session = db.session();
-        UUID intent =
-                session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
+        UUID intent = session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
         record(session, intent, machine("a"));
         String before = db.rows("select * from machine_provided").get(0);
 
@@ -357,8 +355,7 @@ class IntentTest {
     @Test
     void anIntentCannotBecomeASecondMachine() throws Exception {
         BmdbSession session = db.session();
-        UUID intent =
-                session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
+        UUID intent = session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
         record(session, intent, machine("a"));
 
         assertThatThrownBy(() -> record(session, intent, machine("b")))

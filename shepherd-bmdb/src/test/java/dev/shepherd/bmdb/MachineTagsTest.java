@@ -60,7 +60,8 @@ class MachineTagsTest {
         MachineRecord record = read();
 
         assertThat(record.machineId()).isEqualTo(machine);
-        assertThat(record.createdAt()).isBetween(Instant.now().minusSeconds(60), Instant.now().plusSeconds(60));
+        assertThat(record.createdAt())
+                .isBetween(Instant.now().minusSeconds(60), Instant.now().plusSeconds(60));
         assertThat(record.provided()).isEmpty();
         assertThat(record.agentStarted()).isEmpty();
         assertThat(record.agentHeartbeatAt()).isEmpty();
@@ -81,7 +82,8 @@ class MachineTagsTest {
         write(tx -> tx.createMachine(id));
         write(tx -> tx.createMachine(id));
 
-        assertThat(db.number("select count(*) from machines where machine_id = ?", id)).isEqualTo(1);
+        assertThat(db.number("select count(*) from machines where machine_id = ?", id))
+                .isEqualTo(1);
     }
 
     @Test
@@ -242,8 +244,8 @@ class MachineTagsTest {
                         Optional.empty(),
                         Optional.empty()));
 
-        write(tx -> assertThat(tx.updateProvided(new ProviderType("other"), full))
-                .isFalse());
+        write(tx ->
+                assertThat(tx.updateProvided(new ProviderType("other"), full)).isFalse());
         write(tx -> assertThat(tx.updateProvided(
                         PROVIDER, full.toBuilder().id(new ProviderID("unknown")).build()))
                 .isFalse());
@@ -280,7 +282,8 @@ class MachineTagsTest {
     @Test
     void theNetworkInterfaceOfAnAddressIsNobodyElsesAndNotKept() throws Exception {
         UUID provided = db.providedMachine();
-        InetAddress scoped = Inet6Address.getByAddress("", InetAddress.getByName("fe80::1").getAddress(), 1);
+        InetAddress scoped =
+                Inet6Address.getByAddress("", InetAddress.getByName("fe80::1").getAddress(), 1);
         MachineInfo info = MachineInfo.builder(new ProviderID("id-" + provided), Availability.KNOWN_UNUSED)
                 .address(scoped)
                 .build();
@@ -306,13 +309,15 @@ class MachineTagsTest {
     void theMachinesOfAProviderComeInTheOrderOfItsIds() throws Exception {
         for (String id : new String[] {"b", "a", "C", "10", "9"}) {
             UUID provided = db.machine();
-            db.execute("insert into machine_provided (machine_id, provider, provider_id) values (?, 'p', ?)", provided, id);
+            db.execute(
+                    "insert into machine_provided (machine_id, provider, provider_id) values (?, 'p', ?)",
+                    provided,
+                    id);
         }
 
         assertThat(db.bmdb().providedMachines(new ProviderType("p")))
                 .extracting(provided -> provided.providerId().value())
-                .containsExactlyElementsOf(
-                        db.rows("select provider_id from machine_provided order by provider_id"));
+                .containsExactlyElementsOf(db.rows("select provider_id from machine_provided order by provider_id"));
         assertThat(db.bmdb().providedMachines(new ProviderType("q"))).isEmpty();
     }
 

@@ -101,8 +101,10 @@ class SessionLossTest {
         BmdbSession session = bmdb.startSession("next", "host");
 
         await().until(() -> !session.isAlive()
-                || db.number("select count(*) from sessions where session_id = ?"
-                                + " and session_deadline > session_created_at + interval '3 seconds'", session.id())
+                || db.number(
+                                "select count(*) from sessions where session_id = ?"
+                                        + " and session_deadline > session_created_at + interval '3 seconds'",
+                                session.id())
                         == 1);
         assertThat(session.isAlive()).isTrue();
     }
@@ -127,8 +129,10 @@ class SessionLossTest {
         BmdbSession session = bmdb.startSession("next", "host");
 
         await().until(() -> !session.isAlive()
-                || db.number("select count(*) from sessions where session_id = ?"
-                                + " and session_deadline > session_created_at + interval '3 seconds'", session.id())
+                || db.number(
+                                "select count(*) from sessions where session_id = ?"
+                                        + " and session_deadline > session_created_at + interval '3 seconds'",
+                                session.id())
                         == 1);
         assertThat(session.isAlive()).isTrue();
     }

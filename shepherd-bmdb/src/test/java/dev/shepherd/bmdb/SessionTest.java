@@ -72,8 +72,8 @@ class SessionTest {
                     return true;
                 }))
                 .isInstanceOfSatisfying(
-                        SessionExpiredException.class, e -> assertThat(e.sessionId())
-                                .isEqualTo(session.id()))
+                        SessionExpiredException.class,
+                        e -> assertThat(e.sessionId()).isEqualTo(session.id()))
                 .hasMessageContaining(session.toString());
 
         assertThat(session.isAlive()).isFalse();
@@ -108,8 +108,10 @@ class SessionTest {
         TestDatabase.execute(blocking, "select * from sessions where session_id = ? for update", locked.id());
 
         await().until(() -> !locked.isAlive());
-        await().until(() -> db.number("select count(*) from sessions where session_id = ?"
-                        + " and session_deadline > session_created_at + interval '6 seconds'", other.id())
+        await().until(() -> db.number(
+                        "select count(*) from sessions where session_id = ?"
+                                + " and session_deadline > session_created_at + interval '6 seconds'",
+                        other.id())
                 == 1);
 
         assertThat(other.isAlive()).isTrue();
@@ -122,8 +124,10 @@ class SessionTest {
         Connection blocking = db.transaction();
         TestDatabase.execute(blocking, "select * from sessions for update");
         String lockedAt = db.rows("select clock_timestamp()").get(0);
-        await().until(() -> db.number("select count(*) from pg_stat_activity where datname = current_database()"
-                        + " and query = 'COMMIT' and state_change > ?::timestamptz", lockedAt)
+        await().until(() -> db.number(
+                        "select count(*) from pg_stat_activity where datname = current_database()"
+                                + " and query = 'COMMIT' and state_change > ?::timestamptz",
+                        lockedAt)
                 > 0);
 
         blocking.rollback();
@@ -166,8 +170,7 @@ class SessionTest {
         assertThat(another.reapExpiredSessions()).isEqualTo(1);
 
         assertThat(db.history(machine))
-                .containsExactly(
-                        "ShepherdAgentStart|Started|null", "ShepherdAgentStart|Canceled|the session expired");
+                .containsExactly("ShepherdAgentStart|Started|null", "ShepherdAgentStart|Canceled|the session expired");
         Work nextWork = claim(next);
         assertThat(nextWork.machineId()).isEqualTo(machine);
         assertThatThrownBy(() -> oldWork.finish(tx -> {
@@ -176,7 +179,8 @@ class SessionTest {
                 }))
                 .isInstanceOf(SessionExpiredException.class);
         assertThat(db.rows("select * from machine_agent_started")).isEmpty();
-        assertThat(db.rows("select session_id from work")).containsExactly(next.id().toString());
+        assertThat(db.rows("select session_id from work"))
+                .containsExactly(next.id().toString());
         nextWork.finish(tx -> {
             tx.putAgentStarted(machine, KEY);
             return true;
@@ -242,7 +246,8 @@ class SessionTest {
         db.execute("insert into sessions values (gen_random_uuid(), 'dead', '', now(), 1, now() - interval '1 s')");
         shortLived().startSession("test", "host");
 
-        await().until(() -> db.rows("select session_component_name from sessions").equals(List.of("test")));
+        await().until(() ->
+                db.rows("select session_component_name from sessions").equals(List.of("test")));
     }
 
     @Test
@@ -347,8 +352,7 @@ class SessionTest {
     }
 
     private static Work claim(BmdbSession session) throws InterruptedException {
-        List<Work> claimed =
-                session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1);
+        List<Work> claimed = session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1);
         assertThat(claimed).hasSize(1);
         return claimed.get(0);
     }

@@ -17,8 +17,7 @@ class StatisticsTest {
 
     @Test
     void anEmptyDatabaseCountsNothing() throws Exception {
-        assertThat(db.bmdb().statistics())
-                .isEqualTo(new Statistics(0, 0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of()));
+        assertThat(db.bmdb().statistics()).isEqualTo(new Statistics(0, 0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of()));
     }
 
     @Test
@@ -53,7 +52,9 @@ class StatisticsTest {
         session.claimMachine(new WorkProcess("UnitTest1"), m.get(10)).orElseThrow();
         Backoff backoff = Backoff.constant(Duration.ofHours(1));
         session.claimMachine(WorkProcess.AGENT_START, m.get(7)).orElseThrow().fail(backoff, "of a test");
-        session.claimMachine(new WorkProcess("UnitTest2"), m.get(7)).orElseThrow().fail(backoff, "of a test");
+        session.claimMachine(new WorkProcess("UnitTest2"), m.get(7))
+                .orElseThrow()
+                .fail(backoff, "of a test");
 
         assertThat(db.bmdb().statistics())
                 .isEqualTo(new Statistics(

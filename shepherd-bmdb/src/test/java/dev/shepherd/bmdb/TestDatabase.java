@@ -21,11 +21,11 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A fresh, migrated database for a test class, with what its tests open on it. After each test everything is
@@ -49,11 +49,10 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
 
     @Override
     public void beforeAll(ExtensionContext context) {
-        url = TestPostgres.shared()
-                .freshDatabase("bmdb", template -> {
-                    Bmdb.open(template).close();
-                    warmUp(template);
-                });
+        url = TestPostgres.shared().freshDatabase("bmdb", template -> {
+            Bmdb.open(template).close();
+            warmUp(template);
+        });
     }
 
     /** Lets the JVM load what a session needs, so that none is lost to that. */
@@ -78,10 +77,12 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
         execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
                 + " and pid <> pg_backend_pid() and state <> 'idle'");
         // Faster than truncating where there is little; those that others refer to come last.
-        execute(String.join("; ", rows("select format('delete from %I', tablename) from pg_tables"
-                + " where schemaname = 'public' and tablename <> 'shepherd_schema_history'"
-                + " order by array_position(array['machine_intent', 'providers', 'machines', 'sessions']::name[],"
-                + " tablename) nulls first")));
+        execute(String.join(
+                "; ",
+                rows("select format('delete from %I', tablename) from pg_tables"
+                        + " where schemaname = 'public' and tablename <> 'shepherd_schema_history'"
+                        + " order by array_position(array['machine_intent', 'providers', 'machines', 'sessions']::name[],"
+                        + " tablename) nulls first")));
     }
 
     @Override

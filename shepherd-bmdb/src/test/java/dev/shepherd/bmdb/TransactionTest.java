@@ -88,8 +88,7 @@ class TransactionTest {
     void aTransactionIsGivenUpAfterSoManyAttempts() throws Exception {
         UUID machine = db.machine();
         failFirst(100, "40001", false);
-        BmdbSession session =
-                db.open(config -> config.maxAttempts(3)).startSession("test", "host");
+        BmdbSession session = db.open(config -> config.maxAttempts(3)).startSession("test", "host");
 
         assertThatThrownBy(() -> session.inTransaction(tx -> {
                     runs.incrementAndGet();
@@ -145,7 +144,8 @@ class TransactionTest {
         });
 
         assertThat(runs).hasValueGreaterThan(2);
-        assertThat(db.rows("select distinct ssh_host_key from machine_ssh_host_key")).hasSize(1);
+        assertThat(db.rows("select distinct ssh_host_key from machine_ssh_host_key"))
+                .hasSize(1);
         assertThat(db.number("select count(*) from machine_ssh_host_key")).isEqualTo(2);
     }
 
@@ -323,15 +323,15 @@ class TransactionTest {
 
     @Test
     void anotherDefaultIsolationLevelOfAConnectionMakesNoDifference() throws Exception {
-        HookedDataSource source = new HookedDataSource(db.url() + "&options=-c%20default_transaction_isolation=serializable");
-        Bmdb bmdb = db.closeLater(Bmdb.open(
-                BmdbConfig.builder().dataSource(source.dataSource()).build()));
+        HookedDataSource source =
+                new HookedDataSource(db.url() + "&options=-c%20default_transaction_isolation=serializable");
+        Bmdb bmdb = db.closeLater(
+                Bmdb.open(BmdbConfig.builder().dataSource(source.dataSource()).build()));
         BmdbSession session = bmdb.startSession("test", "host");
 
         for (int i = 0; i < 2; i++) {
-            assertThat(session.<String>inTransaction(tx -> tx.dsl()
-                            .fetchSingle("show transaction_isolation")
-                            .get(0, String.class)))
+            assertThat(session.<String>inTransaction(tx ->
+                            tx.dsl().fetchSingle("show transaction_isolation").get(0, String.class)))
                     .isEqualTo("read committed");
         }
         db.expire(session);
@@ -384,14 +384,15 @@ class TransactionTest {
     @Test
     void aDatabaseThatStaysAwayIsGivenUpInTime() throws Exception {
         TcpProxy proxy = db.closeLater(new TcpProxy(db.url()));
-        Bmdb bmdb = db.open(
-                config -> config.jdbcUrl(proxy.url(db.url())).connectTimeout(Duration.ofMillis(500)));
+        Bmdb bmdb = db.open(config -> config.jdbcUrl(proxy.url(db.url())).connectTimeout(Duration.ofMillis(500)));
         proxy.cut();
 
         long before = System.nanoTime();
         assertThatThrownBy(() -> bmdb.startSession("test", "host"))
-                .isInstanceOfSatisfying(BmdbException.class, e -> assertThat(e.sqlState())
-                        .hasValueSatisfying(state -> assertThat(state).startsWith("08")));
+                .isInstanceOfSatisfying(
+                        BmdbException.class,
+                        e -> assertThat(e.sqlState())
+                                .hasValueSatisfying(state -> assertThat(state).startsWith("08")));
 
         assertThat(Duration.ofNanos(System.nanoTime() - before)).isLessThan(Duration.ofSeconds(4));
         proxy.heal();

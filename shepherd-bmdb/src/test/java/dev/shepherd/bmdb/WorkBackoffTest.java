@@ -92,14 +92,16 @@ class WorkBackoffTest {
             assertThat(work.fail(backoff, "of a test")).isEqualTo(MINUTE);
         }
 
-        assertThat(db.rows("select distinct last_interval_seconds from work_backoff")).containsExactly("60");
+        assertThat(db.rows("select distinct last_interval_seconds from work_backoff"))
+                .containsExactly("60");
         assertThat(db.number("select count(distinct until) from work_backoff")).isGreaterThan(30);
         // The time of the failure is in the history; a moment passes between the start of a transaction and that.
         String waits = "(select until - \"timestamp\" as waits from work_backoff"
                 + " join work_history using (machine_id) where event = 'Failed') as w";
         assertThat(db.number("select count(*) from " + waits + " where waits between '55 s' and '90 s'"))
                 .isEqualTo(40);
-        assertThat(db.number("select count(*) from " + waits + " where waits > '65 s'")).isPositive();
+        assertThat(db.number("select count(*) from " + waits + " where waits > '65 s'"))
+                .isPositive();
     }
 
     @Test

@@ -67,8 +67,8 @@ class WorkRaceTest {
     @Test
     void aMachineWhoseAgentHasJustBeenStartedIsNotTakenAgain() throws Exception {
         db.providedMachines(60);
-        BmdbSession session = db.closeLater(
-                db.open(config -> config.poolSize(12)).startSession("racer", "host"));
+        BmdbSession session =
+                db.closeLater(db.open(config -> config.poolSize(12)).startSession("racer", "host"));
 
         Race.run(12, i -> {
             for (int round = 0; round < 40; round++) {
@@ -216,7 +216,6 @@ class WorkRaceTest {
                             from work_history group by machine_id, claim_id)
                         select a.machine_id, a.began, a.ended, b.began, b.ended from spans a join spans b
                             on a.machine_id = b.machine_id and a.claim_id < b.claim_id
-                            and a.began < b.ended and b.began < a.ended"""))
-                .isEmpty();
+                            and a.began < b.ended and b.began < a.ended""")).isEmpty();
     }
 }

@@ -57,7 +57,8 @@ class WorkTest {
             assertThat(entry.failedCause()).isEmpty();
             assertThat(entry.claimId()).contains(work.claimId());
             assertThat(entry.sessionId()).contains(session.id());
-            assertThat(entry.timestamp()).isBetween(Instant.now().minusSeconds(60), Instant.now().plusSeconds(60));
+            assertThat(entry.timestamp())
+                    .isBetween(Instant.now().minusSeconds(60), Instant.now().plusSeconds(60));
         });
     }
 
@@ -136,8 +137,8 @@ class WorkTest {
                     tx.putSshHostKey(machine, "key");
                     return true;
                 }))
-                .isInstanceOfSatisfying(BmdbException.class, e -> assertThat(e.sqlState())
-                        .isEqualTo(Optional.of("23514")));
+                .isInstanceOfSatisfying(
+                        BmdbException.class, e -> assertThat(e.sqlState()).isEqualTo(Optional.of("23514")));
 
         assertThat(db.work(machine)).containsExactly("UnitTest1");
         assertThat(db.rows("select * from machine_ssh_host_key")).isEmpty();
@@ -225,8 +226,8 @@ class WorkTest {
     @Test
     void closingInTheMiddleOfATransactionDoesNotThrow() throws Exception {
         db.machine();
-        BmdbSession session = db.open(config -> config.sessionInterval(TestDatabase.LASTING))
-                .startSession("test", "host");
+        BmdbSession session =
+                db.open(config -> config.sessionInterval(TestDatabase.LASTING)).startSession("test", "host");
         Work work = claim(session, MINE);
 
         session.inTransaction(tx -> {
