@@ -133,9 +133,14 @@ public final class Bmdb implements AutoCloseable {
         while (root.getCause() != null) {
             root = root.getCause();
         }
-        String where = config.jdbcUrl().map(JdbcUrls::withoutSecrets).orElse("the DataSource");
         return new BmdbException(
-                "the database at " + where + " cannot be reached: " + root.getMessage(), Transactions.sqlState(e), e);
+                "the database at " + where(config) + " cannot be reached: " + root.getMessage(),
+                Transactions.sqlState(e),
+                e);
+    }
+
+    private static String where(BmdbConfig config) {
+        return config.jdbcUrl().map(JdbcUrls::withoutSecrets).orElse("the DataSource");
     }
 
     private static HikariDataSource pool(
@@ -270,6 +275,12 @@ public final class Bmdb implements AutoCloseable {
 
     private <T extends @Nullable Object> T read(String what, Body<T> body) throws InterruptedException {
         return transactions.read(what, body);
+    }
+
+    /** Names the database, without secrets. */
+    @Override
+    public String toString() {
+        return "the database at " + where(config);
     }
 
     /**

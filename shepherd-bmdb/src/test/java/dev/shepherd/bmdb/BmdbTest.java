@@ -226,7 +226,9 @@ class BmdbTest {
                     .isInstanceOf(BmdbException.class)
                     .satisfies(e -> assertThat(printed(e)).doesNotContain(SECRET));
             threads = String.join(" ", TestDatabase.threads());
-            assertThat(bmdb + " " + session + threads).doesNotContain(SECRET);
+            assertThat(bmdb + " " + session + threads)
+                    .contains("the database at jdbc:postgresql://127.0.0.1:")
+                    .doesNotContain(SECRET);
         } finally {
             System.setErr(before);
         }
