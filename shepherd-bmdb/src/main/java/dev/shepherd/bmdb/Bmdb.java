@@ -133,9 +133,14 @@ public final class Bmdb implements AutoCloseable {
         while (root.getCause() != null) {
             root = root.getCause();
         }
-        String where = config.jdbcUrl().map(JdbcUrls::withoutSecrets).orElse("the DataSource");
         return new BmdbException(
-                "the database at " + where + " cannot be reached: " + root.getMessage(), Transactions.sqlState(e), e);
+                "the database at " + where(config) + " cannot be reached: " + root.getMessage(),
+                Transactions.sqlState(e),
+                e);
+    }
+
+    private static String where(BmdbConfig config) {
+        return config.jdbcUrl().map(JdbcUrls::withoutSecrets).orElse("the DataSource");
     }
 
     private static HikariDataSource pool(
@@ -272,9 +277,18 @@ public final class Bmdb implements AutoCloseable {
         return transactions.read(what, body);
     }
 
+    /** Names the database, without secrets. */
+    @Override
+    public String toString() {
+        return "the database at " + where(config);
+    }
+
     /**
-     * Ends the threads and the pooled connections. Sessions that are still open are lost, and expire. Closing twice
-     * is allowed.
+     * Ends the threads and the pooled connections. Sessions that are still open are lost at once, and expire in the
+     * database. Closing twice is allowed.
+     *
+     * <p>While the database hangs, this can take as long as making a connection may:
+     * {@link BmdbConfig.Builder#connectTimeout}.
      */
     @Override
     public void close() {

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -460,8 +461,8 @@ class IntentTest {
         return IntStream.range(from, from + count).mapToObj(i -> "c" + i).toList();
     }
 
-    private static HashSet<UUID> ids(List<MachineIntent> intents) {
-        HashSet<UUID> ids = new HashSet<>();
+    private static Set<UUID> ids(List<MachineIntent> intents) {
+        Set<UUID> ids = new HashSet<>();
         intents.forEach(intent -> ids.add(intent.intentId()));
         return ids;
     }

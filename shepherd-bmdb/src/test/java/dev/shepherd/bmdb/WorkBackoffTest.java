@@ -122,19 +122,15 @@ class WorkBackoffTest {
     }
 
     @Test
+    @SuppressWarnings("NullAway") // As from a caller who checks nothing.
     void aFailureNeedsABackoffAndACause() throws Exception {
         db.machine();
         Work work = claim(db.session());
 
-        assertThatThrownBy(() -> work.fail(nothing(), "cause")).isInstanceOf(NullPointerException.class);
-        assertThatThrownBy(() -> work.fail(withoutJitter(), nothing())).isInstanceOf(NullPointerException.class);
+        assertThatThrownBy(() -> work.fail(null, "cause")).isInstanceOf(NullPointerException.class);
+        assertThatThrownBy(() -> work.fail(withoutJitter(), null)).isInstanceOf(NullPointerException.class);
 
         work.finish();
-    }
-
-    @SuppressWarnings("NullAway") // As from a caller who checks nothing.
-    private static <T> T nothing() {
-        return null;
     }
 
     private static Backoff withoutJitter() {

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -194,7 +195,7 @@ class WorkRaceTest {
 
     /** Before the end is written: afterwards somebody else may hold it already. */
     private void letGo(Work work) {
-        Thread.yield();
+        LockSupport.parkNanos(1000);
         if (!holders.remove(work.machineId(), work.claimId())) {
             doubled.incrementAndGet();
         }

@@ -92,6 +92,7 @@ class WorkTest {
     }
 
     @Test
+    @SuppressWarnings("NullAway") // It cannot see that this T may be null.
     void aFinishMayReturnNothing() throws Exception {
         db.machine();
         Work work = claim(db.session(), MINE);

@@ -1,0 +1,145 @@
+package dev.shepherd.bmdb;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaCodeUnit;
+import com.tngtech.archunit.core.domain.JavaField;
+import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class ArchitectureTest {
+
+    private static final JavaClasses CLASSES = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("dev.shepherd.bmdb");
+
+    @Test
+    void thereIsSomethingToCheck() {
+        assertThat(api().count()).isGreaterThanOrEqualTo(25);
+        assertThat(CLASSES.size()).isGreaterThanOrEqualTo(60);
+        assertThat(exposing(name -> name.startsWith("dev.shepherd.api"))).isNotEmpty();
+    }
+
+    @Test
+    void noPublicSignatureShowsWhatIsInternal() {
+        assertThat(exposing(name -> name.contains(".internal."))).isEmpty();
+    }
+
+    @Test
+    void jooqShowsInTheEscapeHatchOnly() {
+        assertThat(exposing(name -> name.startsWith("org.jooq")))
+                .containsExactly("Bmdb$Query.run", "BmdbTransaction.dsl", "Eligibility.where");
+    }
+
+    @Test
+    void noPublicSignatureShowsAnyOtherLibrary() {
+        assertThat(exposing(name -> !name.startsWith("java.")
+                        && !name.startsWith("javax.sql.")
+                        && !name.startsWith("dev.shepherd.")
+                        && !name.startsWith("org.jooq.")
+                        && name.contains(".")))
+                .isEmpty();
+    }
+
+    @Test
+    void theModuleUsesTheLibrariesItNamesAndNoOther() {
+        classes()
+                .that()
+                .resideInAPackage("dev.shepherd.bmdb")
+                .should()
+                .onlyDependOnClassesThat()
+                .resideInAnyPackage(
+                        "java..",
+                        "javax.sql..",
+                        "dev.shepherd.api..",
+                        "dev.shepherd.bmdb..",
+                        "org.jooq..",
+                        "org.postgresql..",
+                        "org.flywaydb..",
+                        "com.zaxxer.hikari..",
+                        "org.slf4j..",
+                        "org.jspecify..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void nobodyExitsOrSleepsOrPrints() {
+        noClasses()
+                .that()
+                .doNotHaveSimpleName("Transactions") // It pauses between attempts.
+                .should()
+                .callMethod(Thread.class, "sleep", long.class)
+                .orShould()
+                .callMethod(System.class, "exit", int.class)
+                .orShould()
+                .accessField(System.class, "out")
+                .orShould()
+                .accessField(System.class, "err")
+                .check(CLASSES);
+    }
+
+    @Test
+    void thereIsNoStaticState() {
+        assertThat(CLASSES.stream()
+                        .filter(type -> type.getPackageName().equals("dev.shepherd.bmdb"))
+                        .flatMap(type -> type.getFields().stream())
+                        .filter(field -> field.getModifiers().contains(JavaModifier.STATIC))
+                        .filter(field -> !field.getModifiers().contains(JavaModifier.FINAL))
+                        .map(JavaField::getFullName))
+                .isEmpty();
+    }
+
+    private static Stream<JavaClass> api() {
+        return CLASSES.stream()
+                .filter(type -> type.getPackageName().equals("dev.shepherd.bmdb"))
+                .filter(ArchitectureTest::isPublic);
+    }
+
+    private static boolean isPublic(JavaClass type) {
+        return type.getModifiers().contains(JavaModifier.PUBLIC)
+                && type.getEnclosingClass().map(ArchitectureTest::isPublic).orElse(true);
+    }
+
+    /** Returns which members of the API have such a type in their signature, also as the argument of another. */
+    private static Set<String> exposing(Predicate<String> typeName) {
+        Set<String> members = new TreeSet<>();
+        api().forEach(type -> {
+            String name = type.getName().substring(type.getPackageName().length() + 1);
+            Set<String> supertypes = Stream.concat(type.getRawSuperclass().stream(), type.getRawInterfaces().stream())
+                    .map(JavaClass::getName)
+                    .collect(Collectors.toSet());
+            if (supertypes.stream().anyMatch(typeName)) {
+                members.add(name);
+            }
+            Stream.<JavaCodeUnit>concat(type.getMethods().stream(), type.getConstructors().stream())
+                    .filter(unit -> isVisible(unit.getModifiers()))
+                    .filter(unit -> Stream.concat(
+                                    Stream.concat(unit.getParameterTypes().stream(), Stream.of(unit.getReturnType())),
+                                    unit.getExceptionTypes().stream())
+                            .flatMap(involved -> involved.getAllInvolvedRawTypes().stream())
+                            .anyMatch(involved -> typeName.test(involved.getName())))
+                    .forEach(unit -> members.add(name + "." + unit.getName()));
+            type.getFields().stream()
+                    .filter(field -> isVisible(field.getModifiers()))
+                    .filter(field -> field.getAllInvolvedRawTypes().stream()
+                            .anyMatch(involved -> typeName.test(involved.getName())))
+                    .forEach(field -> members.add(name + "." + field.getName()));
+        });
+        return members;
+    }
+
+    private static boolean isVisible(Set<JavaModifier> modifiers) {
+        return modifiers.contains(JavaModifier.PUBLIC) || modifiers.contains(JavaModifier.PROTECTED);
+    }
+}

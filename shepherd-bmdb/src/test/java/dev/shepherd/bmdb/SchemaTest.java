@@ -1,0 +1,216 @@
+package dev.shepherd.bmdb;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.shepherd.bmdb.BmdbConfig.Migration;
+import dev.shepherd.postgres.TestPostgres;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import org.flywaydb.core.Flyway;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class SchemaTest {
+
+    private String url = "";
+
+    @BeforeEach
+    void makeAnEmptyDatabase() {
+        url = TestPostgres.shared().freshDatabase();
+    }
+
+    @AfterEach
+    void dropIt() {
+        TestPostgres.shared().drop(url);
+    }
+
+    @Test
+    void migratingAnEmptyDatabaseMakesItUsable() throws Exception {
+        try (Bmdb bmdb = Bmdb.open(url);
+                BmdbSession session = bmdb.startSession("test", "host")) {
+            assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+        }
+
+        assertThat(tables("public")).contains("machines", "sessions", "work", "shepherd_schema_history");
+    }
+
+    @Test
+    void migratingAgainChangesNothing() throws Exception {
+        Bmdb.open(url).close();
+        List<String> before = rows("select installed_rank, version, installed_on from shepherd_schema_history");
+
+        Bmdb.open(url).close();
+
+        assertThat(rows("select installed_rank, version, installed_on from shepherd_schema_history"))
+                .isEqualTo(before);
+    }
+
+    @Test
+    void manyMayMigrateAtOnce() throws Exception {
+        Race.run(4, i -> {
+            Bmdb.open(url).close();
+            return true;
+        });
+
+        assertThat(rows("select version from shepherd_schema_history where version = '1'"))
+                .hasSize(1);
+    }
+
+    @Test
+    void manyMayMigrateAtOnceAlsoBesideSomebodyElsesTables() throws Exception {
+        execute("create table customers (id int)");
+
+        Race.run(4, i -> {
+            Bmdb.open(url).close();
+            return true;
+        });
+
+        assertThat(rows("select version from shepherd_schema_history where version = '1'"))
+                .hasSize(1);
+    }
+
+    @Test
+    void checkingAnEmptyDatabaseSaysWhatToDoAndDoesNothing() throws Exception {
+        assertThatThrownBy(this::check)
+                .isInstanceOf(SchemaException.class)
+                .hasMessageContaining("the schema is not there")
+                .hasMessageContaining("needs version 1")
+                .hasMessageContaining("Migration.MIGRATE");
+
+        assertThat(tables("public")).isEmpty();
+    }
+
+    @Test
+    void checkingAnOldDatabaseSaysWhatToDo() throws Exception {
+        Bmdb.open(url).close();
+        execute("update shepherd_schema_history set version = '0.9'");
+
+        assertThatThrownBy(this::check)
+                .isInstanceOf(SchemaException.class)
+                .hasMessageContaining("the schema is at version 0.9")
+                .hasMessageContaining("needs version 1")
+                .hasMessageContaining("Migration.MIGRATE");
+    }
+
+    @Test
+    void checkingAMigratedDatabaseIsQuiet() {
+        Bmdb.open(url).close();
+
+        assertThatCode(this::check).doesNotThrowAnyException();
+    }
+
+    @Test
+    void anOlderLibraryGoesOnWhileTheFleetIsBeingUpgraded() throws Exception {
+        Bmdb.open(url).close();
+        execute("insert into shepherd_schema_history"
+                + " select installed_rank + 1, '2', 'later', type, 'V2__later.sql', 7, installed_by, installed_on,"
+                + " execution_time, success from shepherd_schema_history");
+
+        assertThatCode(this::check).doesNotThrowAnyException();
+        assertThatCode(() -> Bmdb.open(url).close()).doesNotThrowAnyException();
+    }
+
+    @Test
+    void anEmbeddersTablesAndMigrationsLiveInTheSameDatabase() throws Exception {
+        execute("create table customers (id int)");
+        Flyway embedders = Flyway.configure()
+                .dataSource(url, null, null)
+                .locations("classpath:dev/shepherd/bmdb/nothing")
+                .failOnMissingLocations(false)
+                .baselineOnMigrate(true)
+                .load();
+        embedders.migrate();
+
+        try (Bmdb bmdb = Bmdb.open(url)) {
+            assertThat(bmdb.statistics().machines()).isZero();
+        }
+
+        assertThatCode(embedders::validate).doesNotThrowAnyException();
+        assertThat(tables("public"))
+                .contains("customers", "flyway_schema_history", "shepherd_schema_history", "machines");
+        assertThatCode(this::check).doesNotThrowAnyException();
+    }
+
+    @Test
+    void theTablesMayBeInASchemaOfTheirOwn() throws Exception {
+        execute("create schema fleet");
+
+        try (Bmdb bmdb = Bmdb.open(url + "&currentSchema=fleet");
+                BmdbSession session = bmdb.startSession("test", "host")) {
+            assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+        }
+
+        assertThat(tables("fleet")).contains("machines", "shepherd_schema_history");
+        assertThat(tables("public")).isEmpty();
+    }
+
+    @Test
+    void aMigrationThatCannotBeDoneLeavesNothingBehind() throws Exception {
+        execute("create table work (id int)");
+
+        assertThatThrownBy(() -> Bmdb.open(url))
+                .isInstanceOf(SchemaException.class)
+                .hasMessageContaining("work");
+
+        assertThat(tables("public")).doesNotContain("machines");
+    }
+
+    @Test
+    void everyTableHasAPrimaryKey() throws Exception {
+        Bmdb.open(url).close();
+
+        // Logical replication, and with it many an upgrade without downtime, asks for one.
+        assertThat(rows("select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
+                        + " and not exists (select from pg_index where indrelid = pg_class.oid and indisprimary)"))
+                .isEmpty();
+    }
+
+    @Test
+    void everyForeignKeyThatIsDeletedThroughHasAnIndex() throws Exception {
+        Bmdb.open(url).close();
+
+        assertThat(rows("select conrelid::regclass, conkey from pg_constraint c where contype = 'f'"
+                        + " and confdeltype in ('c', 'n') and not exists (select from pg_index i"
+                        + " where i.indrelid = c.conrelid and i.indkey[0] = c.conkey[1])"))
+                .isEmpty();
+    }
+
+    private void check() {
+        Bmdb.open(BmdbConfig.builder().jdbcUrl(url).migration(Migration.CHECK).build())
+                .close();
+    }
+
+    private List<String> tables(String schema) throws SQLException {
+        return rows("select tablename from pg_tables where schemaname = '" + schema + "'");
+    }
+
+    private void execute(String sql) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private List<String> rows(String sql) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement();
+                ResultSet result = statement.executeQuery(sql)) {
+            List<String> rows = new ArrayList<>();
+            while (result.next()) {
+                rows.add(result.getString(1) + "|"
+                        + (result.getMetaData().getColumnCount() > 1 ? result.getString(2) : ""));
+            }
+            return rows.stream()
+                    .map(row -> row.endsWith("|") ? row.substring(0, row.length() - 1) : row)
+                    .toList();
+        }
+    }
+}
