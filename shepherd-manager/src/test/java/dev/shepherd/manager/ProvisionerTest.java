@@ -205,8 +205,7 @@ class ProvisionerTest {
     @Test
     void aMachineWhoseAnswerWasLostIsAdoptedAndNotMadeAgain() throws Exception {
         provider.addReservations(1);
-        provider.failNextAfterEffect(
-                Operation.CREATE, new ProviderException(Reason.TRANSIENT, "the answer was lost"));
+        provider.failNextAfterEffect(Operation.CREATE, new ProviderException(Reason.TRANSIENT, "the answer was lost"));
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             assertThat(shepherd.provisioner(TYPE).step().failed()).isEqualTo(1);
             assertThat(recorded()).isEmpty();
@@ -284,8 +283,7 @@ class ProvisionerTest {
             names = {"UNAUTHENTICATED", "RATE_LIMITED"})
     void aProviderThatRefusesUsIsNotAskedForTheRestOfTheChunk(Reason reason) throws Exception {
         provider.addReservations(5);
-        provider.failNext(
-                Operation.CREATE, new ProviderException(reason, "go away", Duration.ofMinutes(3), null));
+        provider.failNext(Operation.CREATE, new ProviderException(reason, "go away", Duration.ofMinutes(3), null));
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             shepherd.provisioner(TYPE).step();
             assertThat(provider.calls(Operation.CREATE)).isEqualTo(1);
