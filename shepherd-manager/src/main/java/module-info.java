@@ -7,6 +7,7 @@ module dev.shepherd.manager {
     requires com.hierynomus.sshj;
     requires org.slf4j;
 
+    exports dev.shepherd.manager;
     exports dev.shepherd.manager.takeover;
 
     opens dev.shepherd.manager.takeover.proto to

@@ -4,6 +4,8 @@ import dev.shepherd.postgres.PostgresServer;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.flywaydb.core.Flyway;
 import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
@@ -17,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MigratedPostgresDatabase extends PostgresDatabase {
 
+    /** What Flyway reports of every step is noise in a build. Held here, since loggers are weakly referenced. */
+    private static final Logger FLYWAY = Logger.getLogger("org.flywaydb");
+
     private @Nullable PostgresServer server;
     private @Nullable Connection connection;
 
@@ -24,6 +29,7 @@ public final class MigratedPostgresDatabase extends PostgresDatabase {
     protected DSLContext create0() {
         if (connection == null) {
             try {
+                FLYWAY.setLevel(Level.WARNING);
                 server = PostgresServer.startTemporary();
                 String url = server.jdbcUrl();
                 Flyway.configure()

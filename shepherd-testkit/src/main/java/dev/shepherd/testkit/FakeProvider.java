@@ -22,12 +22,12 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -35,35 +35,36 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A provider whose machines are made up: it keeps the rules of {@link Recoverer}, records the calls it gets, and
- * fails when it is told to.
+ * A provider in memory, for tests of whatever uses one: it keeps the rules of {@link Recoverer}, records the calls
+ * it gets, and fails when it is told to.
  *
  * <p><strong>Machines.</strong> There are those that {@linkplain #addMachine were added} as they are, free
  * {@linkplain #addReservations reservations}, and a {@linkplain #setCapacity capacity} for machines that are
- * made when they are asked for. What is created carries its intent; another call with that intent returns it
- * again.
+ * made when they are asked for. What is created carries its intent, and the same intent makes one machine only.
+ * A machine that is {@link Availability#POSSIBLY_USED} stays as it is when it is created: that is what a provider
+ * without a state does.
  *
- * <p><strong>Faults.</strong> Each of {@code failNext}, {@code failNextAfterEffect}, {@code delayNext} and
- * {@code blockNext} is for one call of an operation. They are used up in the order in which they were given, one
- * by each call.
+ * <p><strong>Faults.</strong> Each of {@link #failNext}, {@link #failNextAfterEffect}, {@link #delayNext} and
+ * {@link #blockNext} is for one call of an operation. They are used up in the order in which they were given, one
+ * by each call. {@link #freezeListing()} makes listings stale.
  *
  * <p>Safe for use by several threads, and by more than {@link #maxConcurrentCalls()} of them: that the manager
- * keeps to that number is for a test to find out from {@link #highestConcurrency()}.
+ * keeps to that number is for a test to find out from {@link #mostConcurrentCalls()}.
  */
 public final class FakeProvider implements Recoverer {
 
-    /** What a provider can be asked for. */
+    /** The calls of a provider. */
     public enum Operation {
         /** {@link FakeProvider#listMachines()}. */
-        LIST_MACHINES,
+        LIST,
         /** {@link FakeProvider#getMachine(ProviderID)}. */
-        GET_MACHINE,
+        GET,
         /** {@link FakeProvider#createMachine(Session, CreateMachineRequest)}. */
-        CREATE_MACHINE,
+        CREATE,
         /** {@link FakeProvider#rebootMachine(ProviderID)}. */
-        REBOOT_MACHINE,
+        REBOOT,
         /** {@link FakeProvider#reinstallMachine(ProviderID)}. */
-        REINSTALL_MACHINE
+        REINSTALL
     }
 
     /**
@@ -86,84 +87,90 @@ public final class FakeProvider implements Recoverer {
             Optional<Instant> end,
             Optional<Throwable> failure) {}
 
-    /**
-     * A call that is held up until it is released. Safe for use by several threads.
-     *
-     * @see #blockNext(Operation)
-     */
-    public static final class Block implements AutoCloseable {
+    /** A call that waits until it is let go. Safe for use by several threads. */
+    public static final class Blocked implements AutoCloseable {
         private final CountDownLatch reached = new CountDownLatch(1);
         private final CountDownLatch released = new CountDownLatch(1);
 
-        private Block() {}
+        private Blocked() {}
 
-        /** Tells whether the call has been made. */
+        /** Tells whether the call has begun. */
         public boolean isReached() {
             return reached.getCount() == 0;
         }
 
         /**
-         * Waits until the call has been made.
+         * Waits until the call has begun, for at most 30 s.
          *
-         * @return false if the patience ran out before
+         * @throws IllegalStateException if it was not made by then
          * @throws InterruptedException if the thread is interrupted
          */
-        public boolean awaitReached(Duration patience) throws InterruptedException {
-            return reached.await(patience.toNanos(), TimeUnit.NANOSECONDS);
+        public void awaitReached() throws InterruptedException {
+            if (!reached.await(LONGEST_WAIT_SECONDS, TimeUnit.SECONDS)) {
+                throw new IllegalStateException("the call was not made within " + LONGEST_WAIT_SECONDS + " s");
+            }
         }
 
-        /** Lets the call go on, or not be held up at all if it comes later. May be called several times. */
+        /** Lets the call go on, or not wait at all if it comes later. May be called several times. */
         public void release() {
             released.countDown();
         }
 
-        /** Releases the call. */
+        /** Lets the call go on. */
         @Override
         public void close() {
             release();
         }
     }
 
+    private static final long LONGEST_WAIT_SECONDS = 30;
+    private static final int MACHINES_IN_A_RACK = 20;
+
     private final ProviderType type;
     private final int maxConcurrentCalls;
-    private final boolean reinstalls;
     private final Clock clock;
     private final Function<ProviderID, InetSocketAddress> addresses;
-    private final List<Consumer<ProviderID>> rebootListeners = new CopyOnWriteArrayList<>();
-    private final List<Consumer<ProviderID>> reinstallListeners = new CopyOnWriteArrayList<>();
 
     private final Object lock = new Object();
-    private final List<MachineInfo> machines = new ArrayList<>();
+    private final Map<ProviderID, MachineInfo> machines = new LinkedHashMap<>();
+    private final Map<String, MachineInfo> reservations = new LinkedHashMap<>();
     private final Map<Operation, Deque<Fault>> faults = new EnumMap<>(Operation.class);
-    private final List<Attempt> calls = new ArrayList<>();
-    private @Nullable List<MachineInfo> frozenListing;
+    private final List<Attempt> attempts = new ArrayList<>();
+    private @Nullable List<MachineInfo> frozen;
+    private Consumer<ProviderID> onReboot = id -> {};
+    private @Nullable Consumer<ProviderID> onReinstall;
     private int capacity;
     private int reservationCount;
     private int deviceCount;
-    private int runningCalls;
-    private int highestConcurrency;
+    private int running;
+    private int mostRunning;
     private boolean closed;
 
     private FakeProvider(Builder builder) {
         type = builder.type;
         maxConcurrentCalls = builder.maxConcurrentCalls;
-        reinstalls = builder.reinstalls;
-        clock = builder.clock;
-        addresses = builder.addresses == null ? new BenchmarkAddresses() : builder.addresses;
         capacity = builder.capacity;
-        for (Operation operation : Operation.values()) {
-            faults.put(operation, new ArrayDeque<>());
-        }
+        clock = builder.clock;
+        addresses = builder.addresses == null ? new DocumentationAddresses() : builder.addresses;
+    }
+
+    /** Makes a provider without machines that takes one call at a time. */
+    public static FakeProvider create(ProviderType type) {
+        return create(type, 1);
+    }
+
+    /**
+     * Makes a provider without machines that says it takes several calls at a time.
+     *
+     * @throws IllegalArgumentException if the number is not positive
+     */
+    public static FakeProvider create(ProviderType type, int maxConcurrentCalls) {
+        return builder(type).maxConcurrentCalls(maxConcurrentCalls).build();
     }
 
     /** Starts a builder with the default settings. */
-    public static Builder builder() {
-        return new Builder();
-    }
-
-    /** Makes a provider of the type {@code fake} with the default settings and no machines. */
-    public static FakeProvider create() {
-        return builder().build();
+    public static Builder builder(ProviderType type) {
+        return new Builder(type);
     }
 
     // What the manager calls.
@@ -187,9 +194,9 @@ public final class FakeProvider implements Recoverer {
      */
     @Override
     public List<MachineInfo> listMachines() throws InterruptedException {
-        return call(Operation.LIST_MACHINES, Optional.empty(), Optional.empty(), attempt -> {
+        return call(Operation.LIST, Optional.empty(), Optional.empty(), attempt -> {
             synchronized (lock) {
-                return new ArrayList<>(frozenListing == null ? machines : frozenListing);
+                return new ArrayList<>(frozen == null ? listing() : frozen);
             }
         });
     }
@@ -202,7 +209,7 @@ public final class FakeProvider implements Recoverer {
     @Override
     public MachineInfo getMachine(ProviderID id) throws InterruptedException {
         Objects.requireNonNull(id, "id");
-        return call(Operation.GET_MACHINE, Optional.of(id), Optional.empty(), attempt -> find(id));
+        return call(Operation.GET, Optional.of(id), Optional.empty(), attempt -> find(id));
     }
 
     /**
@@ -217,7 +224,7 @@ public final class FakeProvider implements Recoverer {
     public MachineInfo createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
         Objects.requireNonNull(session, "session");
         Optional<ProviderID> id = request.machine().map(Machine::id).filter(ProviderID::isValid);
-        return call(Operation.CREATE_MACHINE, id, Optional.of(request.intentId()), attempt -> {
+        return call(Operation.CREATE, id, Optional.of(request.intentId()), attempt -> {
             MachineInfo machine = make(request);
             attempt.made(machine.id());
             attempt.failAfterEffect();
@@ -229,16 +236,20 @@ public final class FakeProvider implements Recoverer {
     /**
      * {@inheritDoc}
      *
-     * <p>Tells the {@linkplain #onReboot listeners} before it returns.
+     * <p>Does what {@link #onReboot} was given, and then returns.
      *
      * @throws IllegalStateException if this provider is closed
      */
     @Override
     public void rebootMachine(ProviderID id) throws InterruptedException {
         Objects.requireNonNull(id, "id");
-        call(Operation.REBOOT_MACHINE, Optional.of(id), Optional.empty(), attempt -> {
+        call(Operation.REBOOT, Optional.of(id), Optional.empty(), attempt -> {
             find(id);
-            rebootListeners.forEach(listener -> listener.accept(id));
+            Consumer<ProviderID> action;
+            synchronized (lock) {
+                action = onReboot;
+            }
+            action.accept(id);
             return id;
         });
     }
@@ -246,20 +257,24 @@ public final class FakeProvider implements Recoverer {
     /**
      * {@inheritDoc}
      *
-     * <p>Tells the {@linkplain #onReinstall listeners} before it returns.
+     * <p>Does what {@link #onReinstall} was given, and then returns.
      *
-     * @throws NotSupportedException if this provider was {@linkplain Builder#reinstalls told} that it cannot
+     * @throws NotSupportedException if {@link #onReinstall} was given nothing
      * @throws IllegalStateException if this provider is closed
      */
     @Override
     public void reinstallMachine(ProviderID id) throws InterruptedException {
         Objects.requireNonNull(id, "id");
-        call(Operation.REINSTALL_MACHINE, Optional.of(id), Optional.empty(), attempt -> {
-            if (!reinstalls) {
+        call(Operation.REINSTALL, Optional.of(id), Optional.empty(), attempt -> {
+            Consumer<ProviderID> action;
+            synchronized (lock) {
+                action = onReinstall;
+            }
+            if (action == null) {
                 throw new NotSupportedException("provider " + type + " cannot reinstall machines");
             }
             find(id);
-            reinstallListeners.forEach(listener -> listener.accept(id));
+            action.accept(id);
             return id;
         });
     }
@@ -275,27 +290,29 @@ public final class FakeProvider implements Recoverer {
     // What a test arranges.
 
     /**
-     * Adds a machine as it is.
+     * Adds a machine as it is, or replaces the one with its id.
      *
-     * @return the machine
-     * @throws IllegalArgumentException if there is one with its valid id already
+     * @throws IllegalArgumentException if it has neither a valid id nor a reservation id
      */
-    public MachineInfo addMachine(MachineInfo machine) {
+    public void addMachine(MachineInfo machine) {
         synchronized (lock) {
-            if (machine.id().isValid() && indexOf(machine.id()) >= 0) {
-                throw new IllegalArgumentException("there already is a machine " + machine.id());
+            if (machine.id().isValid()) {
+                machines.put(machine.id(), machine);
+            } else {
+                String reservation = machine.reservationId()
+                        .orElseThrow(() -> new IllegalArgumentException(
+                                "a machine needs a valid id or a reservation id to be told from others"));
+                reservations.put(reservation, machine);
             }
-            machines.add(machine);
-            return machine;
         }
     }
 
     /**
      * Adds hardware reservations that nobody uses: machines without an id and an address, with the reservation ids
-     * {@code reservation-1}, {@code reservation-2} and so on. One that is created becomes a device with an id and
-     * an address.
+     * {@code reservation-1}, {@code reservation-2} and so on, twenty to a rack. One that is created becomes a device
+     * with an id and an address.
      *
-     * @return the machines, in order
+     * @return the reservations, in order
      * @throws IllegalArgumentException if the count is negative
      */
     public List<MachineInfo> addReservations(int count) {
@@ -305,41 +322,32 @@ public final class FakeProvider implements Recoverer {
         synchronized (lock) {
             List<MachineInfo> added = new ArrayList<>();
             for (int i = 0; i < count; i++) {
-                added.add(MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
+                int rack = reservationCount / MACHINES_IN_A_RACK + 1;
+                MachineInfo reservation = MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
                         .reservationId("reservation-" + ++reservationCount)
-                        .build());
+                        .location("rack-" + rack)
+                        .build();
+                addMachine(reservation);
+                added.add(reservation);
             }
-            machines.addAll(added);
             return List.copyOf(added);
         }
     }
 
-    /**
-     * Replaces the machine that has the same id, such as by one that failed or has another address.
-     *
-     * @throws IllegalArgumentException if there is none
-     */
-    public void replaceMachine(MachineInfo machine) {
-        synchronized (lock) {
-            machines.set(existing(machine.id()), machine);
-        }
-    }
-
-    /**
-     * Makes a machine disappear.
-     *
-     * @throws IllegalArgumentException if there is none with this id
-     */
+    /** Takes a machine away, as if the provider had never had it. Does nothing if there is none with this id. */
     public void removeMachine(ProviderID id) {
         synchronized (lock) {
-            machines.remove(existing(id));
+            machines.remove(id);
         }
     }
 
-    /** Returns the machines as they are now, whatever the listing shows. Not recorded as a call. A copy. */
+    /**
+     * Returns the machines that have an id, as they are now: whatever the listing shows, and whether or not they are
+     * recorded anywhere. Not recorded as a call. A copy.
+     */
     public List<MachineInfo> machines() {
         synchronized (lock) {
-            return List.copyOf(machines);
+            return List.copyOf(machines.values());
         }
     }
 
@@ -365,50 +373,60 @@ public final class FakeProvider implements Recoverer {
     /** Keeps the listing as it is now, however machines change, as a cache or a replica that lags would. */
     public void freezeListing() {
         synchronized (lock) {
-            frozenListing = List.copyOf(machines);
+            frozen = listing();
         }
     }
 
     /** Ends what {@link #freezeListing()} began. */
     public void thawListing() {
         synchronized (lock) {
-            frozenListing = null;
+            frozen = null;
         }
     }
 
-    /** Makes a call fail before it has done anything. */
+    /** Lets the next call of a kind fail before it has any effect. */
     public void failNext(Operation operation, RuntimeException failure) {
         Objects.requireNonNull(failure, "failure");
         addFault(operation, new Fault(failure, null, null, null));
     }
 
-    /** Makes a call fail when it has done what it was asked for. */
+    /** Lets the next call of a kind take effect at the provider and then fail, as a lost answer does. */
     public void failNextAfterEffect(Operation operation, RuntimeException failure) {
         Objects.requireNonNull(failure, "failure");
         addFault(operation, new Fault(null, failure, null, null));
     }
 
-    /** Makes a call take so much longer, before it does anything. Interruption ends it. */
+    /** Lets the next call of a kind take so much longer, before it has any effect. Interruption ends it. */
     public void delayNext(Operation operation, Duration delay) {
         Objects.requireNonNull(delay, "delay");
         addFault(operation, new Fault(null, null, delay, null));
     }
 
-    /** Holds a call up, before it does anything, until it is released. Interruption ends it. */
-    public Block blockNext(Operation operation) {
-        Block block = new Block();
-        addFault(operation, new Fault(null, null, null, block));
-        return block;
+    /**
+     * Lets the next call of a kind wait, before it has any effect, until it is released, for at most 30 s.
+     * Interruption ends it.
+     */
+    public Blocked blockNext(Operation operation) {
+        Blocked blocked = new Blocked();
+        addFault(operation, new Fault(null, null, null, blocked));
+        return blocked;
     }
 
-    /** Has somebody told of each reboot, on the calling thread. Meant for what ties a machine to an {@link SshHost}. */
-    public void onReboot(Consumer<ProviderID> listener) {
-        rebootListeners.add(Objects.requireNonNull(listener, "listener"));
+    /** Sets what is done when a machine is rebooted, such as {@link SshHost#reboot()}. By default nothing. */
+    public void onReboot(Consumer<ProviderID> action) {
+        synchronized (lock) {
+            onReboot = Objects.requireNonNull(action, "action");
+        }
     }
 
-    /** Has somebody told of each reinstallation, on the calling thread. */
-    public void onReinstall(Consumer<ProviderID> listener) {
-        reinstallListeners.add(Objects.requireNonNull(listener, "listener"));
+    /**
+     * Sets what is done when a machine is reinstalled, such as {@link SshHost#reinstall()}. Without it, reinstalling is
+     * not supported.
+     */
+    public void onReinstall(Consumer<ProviderID> action) {
+        synchronized (lock) {
+            onReinstall = Objects.requireNonNull(action, "action");
+        }
     }
 
     // What a test finds out.
@@ -416,19 +434,19 @@ public final class FakeProvider implements Recoverer {
     /** Returns the calls so far, in the order in which they were made; those that still run included. A copy. */
     public List<Call> calls() {
         synchronized (lock) {
-            return calls.stream().map(Attempt::toCall).toList();
+            return attempts.stream().map(Attempt::toCall).toList();
         }
     }
 
-    /** Returns the calls of one operation so far, in the order in which they were made. A copy. */
-    public List<Call> calls(Operation operation) {
-        return calls().stream().filter(call -> call.operation() == operation).toList();
+    /** Returns how many calls of a kind were made so far. */
+    public long calls(Operation operation) {
+        return calls().stream().filter(call -> call.operation() == operation).count();
     }
 
-    /** Returns how many calls ran at the same time, at the most. */
-    public int highestConcurrency() {
+    /** Returns how many calls ran at the same time, at most. */
+    public int mostConcurrentCalls() {
         synchronized (lock) {
-            return highestConcurrency;
+            return mostRunning;
         }
     }
 
@@ -458,10 +476,11 @@ public final class FakeProvider implements Recoverer {
             if (closed) {
                 throw new IllegalStateException(operation + " was called on provider " + type + " after it was closed");
             }
-            attempt = new Attempt(operation, id, intentId, faults.get(operation).poll());
-            calls.add(attempt);
-            runningCalls++;
-            highestConcurrency = Math.max(highestConcurrency, runningCalls);
+            Deque<Fault> waiting = faults.get(operation);
+            attempt = new Attempt(operation, id, intentId, waiting == null ? null : waiting.poll());
+            attempts.add(attempt);
+            running++;
+            mostRunning = Math.max(mostRunning, running);
         }
         try {
             attempt.beforeEffect();
@@ -475,57 +494,78 @@ public final class FakeProvider implements Recoverer {
         }
     }
 
-    private MachineInfo find(ProviderID id) {
-        synchronized (lock) {
-            int index = indexOf(id);
-            if (index < 0) {
-                throw new ProviderException(
-                        ProviderException.Reason.NOT_FOUND, "provider " + type + " has no machine " + id);
-            }
-            return machines.get(index);
-        }
+    /** Called under the lock. */
+    private List<MachineInfo> listing() {
+        List<MachineInfo> listing = new ArrayList<>(machines.values());
+        listing.addAll(reservations.values());
+        return listing;
     }
 
-    private MachineInfo make(CreateMachineRequest request) {
-        Optional<UUID> intent = Optional.of(request.intentId());
+    private MachineInfo find(ProviderID id) {
         synchronized (lock) {
-            for (MachineInfo machine : machines) {
-                if (machine.intentId().equals(intent)) {
-                    return machine;
-                }
-            }
-            int index = request.machine().isPresent()
-                    ? indexOfAskedFor(request.machine().get())
-                    : indexOfAnyFree();
-            MachineInfo.Builder device;
-            if (index >= 0) {
-                device = machines.get(index).toBuilder();
-            } else if (request.machine().isEmpty() && capacity > 0) {
-                capacity--;
-                device = MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED);
-            } else {
-                throw new NoCapacityException(request.machine()
-                        .map(machine -> "provider " + type + " no longer has " + describe(machine) + " to give")
-                        .orElse("provider " + type + " has no machine left to give"));
-            }
-            MachineInfo machine = deploy(device, request.intentId());
-            if (index >= 0) {
-                machines.set(index, machine);
-            } else {
-                machines.add(machine);
+            MachineInfo machine = machines.get(id);
+            if (machine == null) {
+                throw new ProviderException(
+                        ProviderException.Reason.NOT_FOUND, "provider " + type + " has no machine " + id);
             }
             return machine;
         }
     }
 
-    private MachineInfo deploy(MachineInfo.Builder device, UUID intentId) {
-        MachineInfo before = device.build();
-        ProviderID id = before.id().isValid() ? before.id() : new ProviderID("device-" + ++deviceCount);
-        device.id(id)
+    private MachineInfo make(CreateMachineRequest request) {
+        synchronized (lock) {
+            for (MachineInfo machine : machines.values()) {
+                if (machine.intentId().equals(Optional.of(request.intentId()))) {
+                    return machine; // An earlier call made it.
+                }
+            }
+            MachineInfo free = request.machine().map(this::freeAskedFor).orElseGet(this::anyFree);
+            if (free.availability() == Availability.POSSIBLY_USED) {
+                return free.toBuilder().availability(Availability.KNOWN_USED).build();
+            }
+            MachineInfo machine = deploy(free, request.intentId());
+            free.reservationId().ifPresent(reservations::remove);
+            machines.put(machine.id(), machine);
+            return machine;
+        }
+    }
+
+    private MachineInfo freeAskedFor(Machine asked) {
+        MachineInfo machine = asked.id().isValid()
+                ? machines.get(asked.id())
+                : asked.reservationId().map(reservations::get).orElse(null);
+        if (machine == null || machine.availability() == Availability.KNOWN_USED) {
+            throw new NoCapacityException("provider " + type + " no longer has "
+                    + (asked.id().isValid()
+                            ? "machine " + asked.id()
+                            : "reservation " + asked.reservationId().orElse("without an id"))
+                    + " to give");
+        }
+        return machine;
+    }
+
+    private MachineInfo anyFree() {
+        for (MachineInfo machine : listing()) {
+            if (machine.availability() == Availability.KNOWN_UNUSED && !machine.failed()) {
+                return machine;
+            }
+        }
+        if (capacity == 0) {
+            throw new NoCapacityException("provider " + type + " has no machine left to give");
+        }
+        capacity--;
+        return MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
+                .build();
+    }
+
+    private MachineInfo deploy(MachineInfo free, UUID intentId) {
+        ProviderID id = free.id().isValid() ? free.id() : new ProviderID("device-" + ++deviceCount);
+        MachineInfo.Builder device = free.toBuilder()
+                .id(id)
                 .availability(Availability.KNOWN_USED)
                 .status(ProviderStatus.RUNNING)
                 .intentId(intentId);
-        if (before.address().isEmpty()) {
+        if (free.address().isEmpty()) {
             InetSocketAddress address = addresses.apply(id);
             device.address(address.getAddress());
             if (address.getPort() != Builder.USUAL_PORT) {
@@ -535,57 +575,9 @@ public final class FakeProvider implements Recoverer {
         return device.build();
     }
 
-    private int indexOfAskedFor(Machine asked) {
-        for (int i = 0; i < machines.size(); i++) {
-            MachineInfo machine = machines.get(i);
-            boolean same = asked.id().isValid()
-                    ? machine.id().equals(asked.id())
-                    : asked.reservationId().isPresent()
-                            && machine.reservationId().equals(asked.reservationId());
-            if (same && machine.availability() != Availability.KNOWN_USED) {
-                return i;
-            }
-        }
-        return -1;
-    }
-
-    private int indexOfAnyFree() {
-        for (int i = 0; i < machines.size(); i++) {
-            MachineInfo machine = machines.get(i);
-            if (machine.availability() == Availability.KNOWN_UNUSED && !machine.failed()) {
-                return i;
-            }
-        }
-        return -1;
-    }
-
-    private static String describe(Machine machine) {
-        return machine.id().isValid()
-                ? "machine " + machine.id()
-                : "reservation " + machine.reservationId().orElse("without an id");
-    }
-
-    private int existing(ProviderID id) {
-        int index = indexOf(id);
-        if (index < 0) {
-            throw new IllegalArgumentException("there is no machine " + id);
-        }
-        return index;
-    }
-
-    /** Finds a machine by its valid id. */
-    private int indexOf(ProviderID id) {
-        for (int i = 0; i < machines.size(); i++) {
-            if (id.isValid() && machines.get(i).id().equals(id)) {
-                return i;
-            }
-        }
-        return -1;
-    }
-
     private void addFault(Operation operation, Fault fault) {
         synchronized (lock) {
-            faults.get(operation).add(fault);
+            faults.computeIfAbsent(operation, key -> new ArrayDeque<>()).add(fault);
         }
     }
 
@@ -600,7 +592,7 @@ public final class FakeProvider implements Recoverer {
             @Nullable RuntimeException before,
             @Nullable RuntimeException after,
             @Nullable Duration delay,
-            @Nullable Block block) {}
+            @Nullable Blocked blocked) {}
 
     /** A call under way. */
     private final class Attempt {
@@ -627,9 +619,11 @@ public final class FakeProvider implements Recoverer {
             if (fault.delay() != null) {
                 Thread.sleep(fault.delay().toMillis());
             }
-            if (fault.block() != null) {
-                fault.block().reached.countDown();
-                fault.block().released.await();
+            if (fault.blocked() != null) {
+                fault.blocked().reached.countDown();
+                if (!fault.blocked().released.await(LONGEST_WAIT_SECONDS, TimeUnit.SECONDS)) {
+                    throw new IllegalStateException("a blocked call was never released");
+                }
             }
             if (fault.before() != null) {
                 throw fault.before();
@@ -650,7 +644,7 @@ public final class FakeProvider implements Recoverer {
 
         void ended(@Nullable Throwable with) {
             synchronized (lock) {
-                runningCalls--;
+                running--;
                 end = Optional.of(clock.instant());
                 failure = Optional.ofNullable(with);
             }
@@ -661,14 +655,25 @@ public final class FakeProvider implements Recoverer {
         }
     }
 
-    /** Counts through 198.18.0.0/15. Used under the provider's lock. */
-    private static final class BenchmarkAddresses implements Function<ProviderID, InetSocketAddress> {
+    /**
+     * Counts through addresses that are kept for documentation: those of RFC 5737 and, past their end, RFC 3849.
+     * Used under the provider's lock.
+     */
+    private static final class DocumentationAddresses implements Function<ProviderID, InetSocketAddress> {
+        private static final byte[] IPV4 = {(byte) 192, 0, 2, 0};
+        private static final byte[] IPV6 = {0x20, 0x01, 0x0d, (byte) 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+
         private int count;
 
         @Override
         public InetSocketAddress apply(ProviderID id) {
             count++;
-            byte[] address = {(byte) 198, (byte) (18 + (count >> 16 & 1)), (byte) (count >> 8), (byte) count};
+            byte[] address = (count < 255 ? IPV4 : IPV6).clone();
+            address[address.length - 1] = (byte) count;
+            if (count >= 255) {
+                address[address.length - 2] = (byte) (count >> 8);
+                address[address.length - 3] = (byte) (count >> 16);
+            }
             try {
                 return new InetSocketAddress(InetAddress.getByAddress(address), Builder.USUAL_PORT);
             } catch (UnknownHostException e) {
@@ -682,19 +687,14 @@ public final class FakeProvider implements Recoverer {
 
         private static final int USUAL_PORT = 22;
 
-        private ProviderType type = new ProviderType("fake");
+        private final ProviderType type;
         private int maxConcurrentCalls = 1;
         private int capacity;
-        private boolean reinstalls = true;
         private Clock clock = Clock.systemUTC();
         private @Nullable Function<ProviderID, InetSocketAddress> addresses;
 
-        private Builder() {}
-
-        /** Sets the type; {@code fake} by default. */
-        public Builder type(ProviderType type) {
+        private Builder(ProviderType type) {
             this.type = Objects.requireNonNull(type, "type");
-            return this;
         }
 
         /**
@@ -722,12 +722,6 @@ public final class FakeProvider implements Recoverer {
             return this;
         }
 
-        /** Sets whether it can reinstall machines; true by default. */
-        public Builder reinstalls(boolean reinstalls) {
-            this.reinstalls = reinstalls;
-            return this;
-        }
-
         /** Sets the clock that calls are recorded by; the system's by default. */
         public Builder clock(Clock clock) {
             this.clock = Objects.requireNonNull(clock, "clock");
@@ -736,7 +730,7 @@ public final class FakeProvider implements Recoverer {
 
         /**
          * Sets where created machines are reached that have no address yet, as an address and a port for SSH. By
-         * default at port 22 of addresses from 198.18.0.1 on, which nobody has (RFC 2544).
+         * default at port 22 of addresses from 192.0.2.1 on, which nobody has (RFC 5737).
          *
          * @param addresses called once for each device, while the provider is locked: it must not call it
          */

@@ -10,8 +10,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.sshd.server.Environment;
 import org.apache.sshd.server.ExitCallback;
@@ -179,7 +181,7 @@ final class HostCommand implements Command {
         if (message.contains("error=26,") && attempt < MAX_ATTEMPTS) {
             // "Text file busy": the file was open for writing in this process while another command's process
             // was being forked, which holds a copy of it until it has become that command. It passes.
-            hosts.timer()
+            ScheduledFuture<?> unused = hosts.timer()
                     .schedule(
                             () -> hosts.workers().execute(() -> launch(builder, attempt + 1)),
                             RETRY_MILLIS,
@@ -287,13 +289,13 @@ final class HostCommand implements Command {
         all.add(running.toHandle());
         all.forEach(ProcessHandle::destroy);
         try {
-            hosts.timer()
+            ScheduledFuture<?> unused = hosts.timer()
                     .schedule(() -> all.forEach(ProcessHandle::destroyForcibly), GRACE_MILLIS, TimeUnit.MILLISECONDS);
         } catch (RejectedExecutionException e) {
             all.forEach(ProcessHandle::destroyForcibly);
         }
-        running.onExit().thenAccept(ended -> {
-            run.exited(ended.exitValue());
+        CompletableFuture<?> unused = running.onExit().thenAccept(gone -> {
+            run.exited(gone.exitValue());
             giveUp();
         });
     }

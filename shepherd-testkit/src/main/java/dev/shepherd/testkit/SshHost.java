@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.MessageDigest;
 import java.security.PublicKey;
@@ -59,7 +60,11 @@ import org.jspecify.annotations.Nullable;
  * JVM and its {@code bin} comes first in {@code PATH}. When the channel or the connection is closed, the process
  * and its descendants are asked to end, and made to half a second later. This serves tests: commands run as the
  * user of this JVM and are <em>not</em> confined to the host's folder. There are neither terminals nor login shells,
- * and nothing is forwarded.
+ * and nothing is forwarded. Needs a POSIX system; daemons that a command left behind are found where there is a
+ * {@code /proc} as on Linux.
+ *
+ * <p>Apache MINA SSHD, which does the work, logs through SLF4J below {@code org.apache.sshd}; in bad moods it
+ * complains there.
  *
  * <p>Safe for use by several threads.
  */
@@ -588,6 +593,25 @@ public final class SshHost implements AutoCloseable {
             }
             authorizedKeys.add(encoded);
             return this;
+        }
+
+        /**
+         * Lets in whoever has the private key to this one, given as a line of an authorized_keys file: type and
+         * base64. May be called several times.
+         *
+         * @throws IllegalArgumentException if it cannot be read
+         */
+        public Builder authorizedKey(String line) {
+            try {
+                PublicKeyEntry entry = PublicKeyEntry.parsePublicKeyEntry(line);
+                PublicKey key = entry == null ? null : entry.resolvePublicKey(null, null, null);
+                if (key != null) {
+                    return authorizedKey(key);
+                }
+            } catch (IOException | GeneralSecurityException | RuntimeException e) {
+                throw new IllegalArgumentException("not a public key: \"" + line + "\"", e);
+            }
+            throw new IllegalArgumentException("not a public key: \"" + line + "\"");
         }
 
         /** Lets in whoever knows the password of the user. May be called several times. By default nobody is let in. */

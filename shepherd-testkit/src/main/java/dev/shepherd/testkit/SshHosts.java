@@ -179,7 +179,7 @@ public final class SshHosts implements AutoCloseable {
         try {
             return KeyUtils.generateKeyPair(KeyPairProvider.SSH_ED25519, 256);
         } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("cannot make an ed25519 host key", e);
+            throw new IllegalStateException("cannot make an ed25519 host key: is bcprov-jdk18on on the class path?", e);
         }
     }
 

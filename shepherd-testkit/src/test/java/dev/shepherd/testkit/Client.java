@@ -3,6 +3,7 @@ package dev.shepherd.testkit;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.KeyPair;
 import java.time.Duration;
@@ -27,7 +28,7 @@ final class Client implements AutoCloseable {
     /** What a command came to. */
     record Result(int exitCode, byte[] out, String err) {
         String text() {
-            return new String(out, java.nio.charset.StandardCharsets.UTF_8);
+            return new String(out, StandardCharsets.UTF_8);
         }
     }
 

@@ -43,11 +43,12 @@ import org.junit.jupiter.api.Test;
 
 class FakeProviderTest {
 
+    private static final ProviderType TYPE = new ProviderType("fake");
     private static final ProviderID ONE = new ProviderID("one");
     private static final ProviderID ABSENT = new ProviderID("absent");
 
     private final FakeSession session = new FakeSession();
-    private final FakeProvider provider = FakeProvider.create();
+    private final FakeProvider provider = FakeProvider.create(TYPE);
 
     @Test
     void aReservationBecomesADeviceThatCarriesItsIntent() throws Exception {
@@ -64,13 +65,13 @@ class FakeProviderTest {
 
         assertThat(machine.availability()).isEqualTo(Availability.KNOWN_USED);
         assertThat(machine.id().isValid()).isTrue();
-        assertThat(machine.address()).contains(InetAddress.getByName("198.18.0.1"));
+        assertThat(machine.address()).contains(InetAddress.getByName("192.0.2.1"));
         assertThat(machine.sshPort()).isEmpty();
         assertThat(machine.reservationId()).contains("reservation-2");
         assertThat(machine.intentId()).contains(intent);
         assertThat(machine.status()).contains(ProviderStatus.RUNNING);
         assertThat(provider.getMachine(machine.id())).isEqualTo(machine);
-        assertThat(provider.listMachines()).containsExactly(reservations.get(0), machine);
+        assertThat(provider.listMachines()).containsExactly(machine, reservations.get(0));
         assertThat(session.recorded).containsExactly(Map.entry(intent, machine));
     }
 
@@ -89,7 +90,7 @@ class FakeProviderTest {
 
     @Test
     void thereIsNoMoreThanTheCapacity() throws Exception {
-        FakeProvider small = FakeProvider.builder().capacity(1).build();
+        FakeProvider small = FakeProvider.builder(TYPE).capacity(1).build();
         small.createMachine(session, CreateMachineRequest.any(UUID.randomUUID()));
         assertThatThrownBy(() -> small.createMachine(session, CreateMachineRequest.any(UUID.randomUUID())))
                 .isInstanceOf(NoCapacityException.class)
@@ -110,33 +111,62 @@ class FakeProviderTest {
 
     @Test
     void aMachineWithAnIdAndAnAddressKeepsThem() throws Exception {
-        MachineInfo machine = provider.addMachine(MachineInfo.builder(ONE, Availability.POSSIBLY_USED)
-                .address(InetAddress.getByName("192.0.2.1"))
+        MachineInfo machine = MachineInfo.builder(ONE, Availability.KNOWN_UNUSED)
+                .address(InetAddress.getByName("192.0.2.77"))
                 .sshPort(2222)
-                .build());
+                .build();
+        provider.addMachine(machine);
         MachineInfo created = provider.createMachine(session, CreateMachineRequest.of(UUID.randomUUID(), machine));
         assertThat(created.id()).isEqualTo(ONE);
         assertThat(created.address()).isEqualTo(machine.address());
         assertThat(created.sshPort()).hasValue(2222);
-        assertThatThrownBy(() -> provider.addMachine(machine)).isInstanceOf(IllegalArgumentException.class);
+        assertThat(provider.machines()).containsExactly(created);
+        MachineInfo unnamed = MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
+                .build();
+        assertThatThrownBy(() -> provider.addMachine(unnamed)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void aMachineThatIsPossiblyUsedStaysSo() throws Exception {
+        MachineInfo machine = MachineInfo.builder(ONE, Availability.POSSIBLY_USED)
+                .address(InetAddress.getByName("192.0.2.77"))
+                .build();
+        provider.addMachine(machine);
+        CreateMachineRequest request = CreateMachineRequest.of(UUID.randomUUID(), machine);
+        for (int i = 0; i < 2; i++) {
+            assertThat(provider.createMachine(session, request).availability()).isEqualTo(Availability.KNOWN_USED);
+            assertThat(provider.listMachines()).containsExactly(machine);
+        }
+        assertThat(session.recorded).hasSize(1);
+    }
+
+    @Test
+    void devicesBeyondTheFirstAddressesGetOthers() throws Exception {
+        provider.setCapacity(300);
+        Set<Optional<InetAddress>> addresses = new HashSet<>();
+        for (int i = 0; i < 300; i++) {
+            addresses.add(provider.createMachine(session, CreateMachineRequest.any(UUID.randomUUID()))
+                    .address());
+        }
+        assertThat(addresses).hasSize(300);
     }
 
     @Test
     void anUnknownMachineIsNotFound() {
+        provider.onReinstall(id -> {});
         for (ProviderID id : List.of(ABSENT, ProviderID.INVALID)) {
             provider.addReservations(1);
             assertReason(Reason.NOT_FOUND, () -> provider.getMachine(id));
             assertReason(Reason.NOT_FOUND, () -> provider.rebootMachine(id));
             assertReason(Reason.NOT_FOUND, () -> provider.reinstallMachine(id));
         }
-        assertThatThrownBy(() -> provider.removeMachine(ABSENT)).isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test
     void aFailureBeforeTheEffectHasNone() throws Exception {
         provider.setCapacity(1);
         ProviderException failure = new ProviderException(Reason.RATE_LIMITED, "slow down");
-        provider.failNext(Operation.CREATE_MACHINE, failure);
+        provider.failNext(Operation.CREATE, failure);
         CreateMachineRequest request = CreateMachineRequest.any(UUID.randomUUID());
         assertThatThrownBy(() -> provider.createMachine(session, request)).isSameAs(failure);
         assertThat(provider.machines()).isEmpty();
@@ -149,7 +179,7 @@ class FakeProviderTest {
     void aFailureAfterTheEffectLeavesAMachineThatIsNotRecordedAndIsFoundByItsIntent() throws Exception {
         provider.setCapacity(5);
         ProviderException failure = new ProviderException(Reason.TRANSIENT, "the answer was lost");
-        provider.failNextAfterEffect(Operation.CREATE_MACHINE, failure);
+        provider.failNextAfterEffect(Operation.CREATE, failure);
         CreateMachineRequest request = CreateMachineRequest.any(UUID.randomUUID());
         assertThatThrownBy(() -> provider.createMachine(session, request)).isSameAs(failure);
         assertThat(session.recorded).isEmpty();
@@ -163,7 +193,7 @@ class FakeProviderTest {
 
         List<ProviderID> reboots = new ArrayList<>();
         provider.onReboot(reboots::add);
-        provider.failNextAfterEffect(Operation.REBOOT_MACHINE, failure);
+        provider.failNextAfterEffect(Operation.REBOOT, failure);
         assertThatThrownBy(() -> provider.rebootMachine(adopted.id())).isSameAs(failure);
         assertThat(reboots).containsExactly(adopted.id());
     }
@@ -183,8 +213,8 @@ class FakeProviderTest {
     void faultsAreUsedUpInTheOrderTheyWereGiven() throws Exception {
         RuntimeException first = new ProviderException(Reason.TRANSIENT, "first");
         RuntimeException second = new ProviderException(Reason.PERMANENT, "second");
-        provider.failNext(Operation.LIST_MACHINES, first);
-        provider.failNextAfterEffect(Operation.LIST_MACHINES, second);
+        provider.failNext(Operation.LIST, first);
+        provider.failNextAfterEffect(Operation.LIST, second);
         assertReason(Reason.NOT_FOUND, () -> provider.getMachine(ABSENT));
         assertThatThrownBy(provider::listMachines).isSameAs(first);
         assertThatThrownBy(provider::listMachines).isSameAs(second);
@@ -194,8 +224,7 @@ class FakeProviderTest {
     @Test
     void callsAreRecorded() throws Exception {
         Instant now = Instant.parse("2026-01-01T00:00:00Z");
-        FakeProvider recorded = FakeProvider.builder()
-                .type(new ProviderType("fake-eu"))
+        FakeProvider recorded = FakeProvider.builder(new ProviderType("fake-eu"))
                 .capacity(1)
                 .clock(Clock.fixed(now, ZoneOffset.UTC))
                 .build();
@@ -206,36 +235,36 @@ class FakeProviderTest {
 
         assertThat(recorded.calls())
                 .extracting(FakeProvider.Call::operation)
-                .containsExactly(Operation.CREATE_MACHINE, Operation.REBOOT_MACHINE, Operation.LIST_MACHINES);
-        FakeProvider.Call creation = recorded.calls(Operation.CREATE_MACHINE).get(0);
+                .containsExactly(Operation.CREATE, Operation.REBOOT, Operation.LIST);
+        FakeProvider.Call creation = recorded.calls().get(0);
         assertThat(creation)
                 .isEqualTo(new FakeProvider.Call(
-                        Operation.CREATE_MACHINE,
+                        Operation.CREATE,
                         Optional.of(machine.id()),
                         Optional.of(intent),
                         Thread.currentThread().getName(),
                         now,
                         Optional.of(now),
                         Optional.empty()));
-        assertThat(recorded.calls(Operation.REBOOT_MACHINE).get(0).failure())
-                .containsInstanceOf(ProviderException.class);
-        assertThat(recorded.highestConcurrency()).isEqualTo(1);
+        assertThat(recorded.calls().get(1).failure()).containsInstanceOf(ProviderException.class);
+        assertThat(recorded.mostConcurrentCalls()).isEqualTo(1);
         assertThat(recorded).hasToString("FakeProvider[fake-eu, 1 machines]");
     }
 
     @Test
     void aBlockedCallWaitsUntilItIsReleased() throws Exception {
         ExecutorService executor = Executors.newCachedThreadPool();
-        try (FakeProvider.Block block = provider.blockNext(Operation.LIST_MACHINES)) {
+        try (FakeProvider.Blocked block = provider.blockNext(Operation.LIST)) {
             assertThat(block.isReached()).isFalse();
             Future<List<MachineInfo>> listing = executor.submit(provider::listMachines);
-            assertThat(block.awaitReached(Client.PATIENCE)).isTrue();
+            block.awaitReached();
+            assertThat(block.isReached()).isTrue();
             assertThat(provider.calls().get(0).end()).isEmpty();
             assertThat(listing).isNotDone();
             assertReason(Reason.NOT_FOUND, () -> provider.getMachine(ABSENT));
             block.release();
             assertThat(listing.get()).isEmpty();
-            assertThat(provider.highestConcurrency()).isEqualTo(2);
+            assertThat(provider.mostConcurrentCalls()).isEqualTo(2);
         } finally {
             executor.shutdownNow();
         }
@@ -243,8 +272,8 @@ class FakeProviderTest {
 
     @Test
     void delaysAndBlocksEndByInterruption() throws Exception {
-        provider.delayNext(Operation.LIST_MACHINES, Duration.ofHours(1));
-        provider.blockNext(Operation.LIST_MACHINES);
+        provider.delayNext(Operation.LIST, Duration.ofHours(1));
+        provider.blockNext(Operation.LIST);
         for (int i = 0; i < 2; i++) {
             int call = i;
             List<Throwable> thrown = new ArrayList<>();
@@ -262,7 +291,7 @@ class FakeProviderTest {
             assertThat(thrown).hasSize(1);
             assertThat(provider.calls().get(call).failure()).containsInstanceOf(InterruptedException.class);
         }
-        provider.delayNext(Operation.LIST_MACHINES, Duration.ofMillis(50));
+        provider.delayNext(Operation.LIST, Duration.ofMillis(50));
         long start = System.nanoTime();
         provider.listMachines();
         assertThat(System.nanoTime() - start).isGreaterThanOrEqualTo(50_000_000);
@@ -285,7 +314,7 @@ class FakeProviderTest {
     void machinesChangeAndDisappear() throws Exception {
         provider.setCapacity(1);
         MachineInfo machine = provider.createMachine(session, CreateMachineRequest.any(UUID.randomUUID()));
-        provider.replaceMachine(machine.toBuilder().failed(true).build());
+        provider.addMachine(machine.toBuilder().failed(true).build());
         assertThat(provider.getMachine(machine.id()).failed()).isTrue();
         provider.removeMachine(machine.id());
         assertThat(provider.listMachines()).isEmpty();
@@ -307,16 +336,16 @@ class FakeProviderTest {
         assertThat(provider.isClosed()).isTrue();
         assertThatThrownBy(provider::listMachines)
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("LIST_MACHINES");
+                .hasMessageContaining("LIST");
         assertThat(provider.calls()).isEmpty();
     }
 
     @Test
     void whatCannotReinstallSaysSo() throws Exception {
-        FakeProvider cannot =
-                FakeProvider.builder().reinstalls(false).capacity(1).build();
+        FakeProvider cannot = FakeProvider.builder(TYPE).capacity(1).build();
         MachineInfo machine = cannot.createMachine(session, CreateMachineRequest.any(UUID.randomUUID()));
         assertThatThrownBy(() -> cannot.reinstallMachine(machine.id())).isInstanceOf(NotSupportedException.class);
+        assertThat(cannot.calls(Operation.REINSTALL)).isEqualTo(1);
     }
 
     @Test
@@ -325,7 +354,7 @@ class FakeProviderTest {
         Map<ProviderID, SshHost> machines = new ConcurrentHashMap<>();
         try (SshHosts hosts = SshHosts.start();
                 Client client = new Client()) {
-            FakeProvider fleet = FakeProvider.builder()
+            FakeProvider fleet = FakeProvider.builder(TYPE)
                     .capacity(2)
                     .addresses(id -> {
                         SshHost host = SshHost.builder()

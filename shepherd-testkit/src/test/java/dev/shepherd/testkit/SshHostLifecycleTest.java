@@ -31,6 +31,8 @@ import java.util.stream.Collectors;
 import org.apache.sshd.client.channel.ChannelExec;
 import org.apache.sshd.client.channel.ClientChannelEvent;
 import org.apache.sshd.client.session.ClientSession;
+import org.apache.sshd.common.SshConstants;
+import org.apache.sshd.common.util.buffer.Buffer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -148,7 +150,7 @@ class SshHostLifecycleTest {
                 ChannelExec channel = session.createExecChannel("sleep " + LONG);
                 channel.open().verify(Client.PATIENCE);
                 await().until(() -> !children(host).isEmpty());
-                var buffer = session.createBuffer(org.apache.sshd.common.SshConstants.SSH_MSG_CHANNEL_REQUEST);
+                Buffer buffer = session.createBuffer(SshConstants.SSH_MSG_CHANNEL_REQUEST);
                 buffer.putUInt(channel.getRecipient());
                 buffer.putString("signal");
                 buffer.putBoolean(false);

@@ -13,10 +13,17 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.security.spec.X509EncodedKeySpec;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Random;
 import org.apache.sshd.client.session.ClientSession;
 import org.apache.sshd.common.SshException;
+import org.apache.sshd.common.config.keys.PublicKeyEntry;
+import org.apache.sshd.common.util.security.SecurityUtils;
 import org.apache.sshd.sftp.client.SftpClient;
 import org.apache.sshd.sftp.client.SftpClientFactory;
 import org.apache.sshd.sftp.client.extensions.openssh.OpenSSHPosixRenameExtension;
@@ -258,9 +265,19 @@ class SshHostTest {
                             .text())
                     .isEqualTo("root\n%1$s\n%1$s\n".formatted(host.root()));
             assertThat(Client.run(session, "kill -9 $$", NOTHING).exitCode()).isEqualTo(128 + 9);
-            assertThat(Client.run(session, "env", NOTHING).text())
-                    .doesNotContain("PWD=" + System.getProperty("user.dir"))
-                    .doesNotContain("MAVEN");
+            assertThat(Client.run(session, "env", NOTHING).text().lines().map(line -> line.split("=")[0]))
+                    .as("nothing of this JVM's own")
+                    .containsExactlyInAnyOrder(
+                            "HOME",
+                            "JAVA_HOME",
+                            "LOGNAME",
+                            "PATH",
+                            "PWD",
+                            "SHELL",
+                            "SHEPHERD_TEST_AGENT_MOOD",
+                            "SHEPHERD_TEST_HOST",
+                            "SSH_CONNECTION",
+                            "USER");
         }
     }
 
@@ -287,7 +304,7 @@ class SshHostTest {
     @Test
     void muchInputAndOutputFlowsThroughACommand() throws Exception {
         byte[] much = new byte[20_000_000];
-        new java.util.Random(1).nextBytes(much);
+        new Random(1).nextBytes(much);
         try (SshHost host = start();
                 ClientSession session = client.connect(host, key)) {
             assertThat(Client.run(session, "cat", much).out()).isEqualTo(much);
@@ -319,6 +336,23 @@ class SshHostTest {
     }
 
     @Test
+    void aKeyIsTakenAsALineOfAnAuthorizedKeysFile() throws Exception {
+        String line = PublicKeyEntry.toString(key.getPublic());
+        try (SshHost host = SshHost.builder()
+                .hosts(hosts)
+                .authorizedKey(line + " somebody@somewhere")
+                .start()) {
+            client.connect(host, key).close();
+        }
+        for (String wrong : List.of("", "ssh-ed25519", "ssh-ed25519 AAAA", "# comment", "no-such-type AAAA")) {
+            assertThatThrownBy(() -> SshHost.builder().authorizedKey(wrong))
+                    .as(wrong)
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("public key");
+        }
+    }
+
+    @Test
     void keysOfEveryKindAreTaken() throws Exception {
         KeyPair ofTheJdk = KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
         KeyPair rsa = KeyPairGenerator.getInstance("RSA").generateKeyPair();
@@ -326,14 +360,10 @@ class SshHostTest {
         ec.initialize(256);
         KeyPair ecdsa = ec.generateKeyPair();
         // The same key, as the client's library has it.
-        java.security.PrivateKey asTheClientHasIt = org.apache.sshd.common.util.security.SecurityUtils.getKeyFactory(
-                        "EdDSA")
-                .generatePrivate(new java.security.spec.PKCS8EncodedKeySpec(
-                        ofTheJdk.getPrivate().getEncoded()));
-        java.security.PublicKey publicAsTheClientHasIt =
-                org.apache.sshd.common.util.security.SecurityUtils.getKeyFactory("EdDSA")
-                        .generatePublic(new java.security.spec.X509EncodedKeySpec(
-                                ofTheJdk.getPublic().getEncoded()));
+        PrivateKey asTheClientHasIt = SecurityUtils.getKeyFactory("EdDSA")
+                .generatePrivate(new PKCS8EncodedKeySpec(ofTheJdk.getPrivate().getEncoded()));
+        PublicKey publicAsTheClientHasIt = SecurityUtils.getKeyFactory("EdDSA")
+                .generatePublic(new X509EncodedKeySpec(ofTheJdk.getPublic().getEncoded()));
         try (SshHost host = SshHost.builder()
                 .hosts(hosts)
                 .authorizedKey(ofTheJdk.getPublic())

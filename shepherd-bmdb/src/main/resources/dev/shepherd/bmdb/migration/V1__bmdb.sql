@@ -26,7 +26,7 @@ create table work (
     process         text        not null check (process ~ '^[A-Z][A-Za-z0-9]{0,62}$'),
     claim_id        uuid        not null default gen_random_uuid(),
     work_started_at timestamptz not null default now(),
-    constraint work_machine_process_key unique (machine_id, process)
+    constraint work_machine_process_key primary key (machine_id, process)
 );
 
 create index work_by_session on work (session_id);
@@ -36,8 +36,9 @@ create unique index work_shepherd_exclusive on work (machine_id)
     where process in ('ShepherdAccess', 'ShepherdAgentStart', 'ShepherdRecovery');
 
 create table work_history (
+    history_id   bigint      not null generated always as identity primary key,
     machine_id   uuid        not null references machines (machine_id) on delete cascade,
-    process      text        not null,
+    process      text        not null check (process ~ '^[A-Z][A-Za-z0-9]{0,62}$'),
     event        text        not null check (event in ('Started', 'Finished', 'Failed', 'Canceled')),
     "timestamp"  timestamptz not null default now(),
     failed_cause text,
@@ -45,22 +46,22 @@ create table work_history (
     session_id   uuid
 );
 
-create index work_history_by_machine on work_history (machine_id, "timestamp");
+create index work_history_by_machine on work_history (machine_id, "timestamp", history_id);
 create index work_history_by_claim on work_history (claim_id);
 
 create table work_backoff (
     machine_id            uuid        not null references machines (machine_id) on delete cascade,
-    process               text        not null,
+    process               text        not null check (process ~ '^[A-Z][A-Za-z0-9]{0,62}$'),
     until                 timestamptz not null,
     cause                 text        not null,
     last_interval_seconds bigint      not null check (last_interval_seconds > 0),
-    constraint work_backoff_machine_process_key unique (machine_id, process)
+    constraint work_backoff_machine_process_key primary key (machine_id, process)
 );
 
 create table machine_provided (
     machine_id              uuid         not null primary key references machines (machine_id) on delete restrict,
-    provider                text         not null check (provider <> ''),
-    provider_id             varchar(128) not null check (provider_id <> ''),
+    provider                text         not null check (provider ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$'),
+    provider_id             varchar(128) not null check (provider_id ~ '[^ ]'),
     provider_reservation_id varchar(128),
     provider_ip_address     varchar(128),
     provider_ssh_port       integer      check (provider_ssh_port between 1 and 65535),
@@ -69,6 +70,9 @@ create table machine_provided (
         ('Missing', 'Provisioning', 'ProvisioningFailedPermanent', 'Running', 'Stopped', 'Unknown')),
     constraint machine_provided_provider_id_key unique (provider, provider_id)
 );
+
+create index machine_provided_by_reservation on machine_provided (provider, provider_reservation_id)
+    where provider_reservation_id is not null;
 
 create table machine_agent_started (
     machine_id       uuid        not null primary key references machines (machine_id) on delete restrict,
@@ -109,15 +113,16 @@ create table machine_ssh_host_key (
 
 -- One row for each provider instance, for provisioners to take turns on.
 create table providers (
-    provider text not null primary key check (provider <> '')
+    provider text not null primary key check (provider ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$')
 );
 
 -- A machine that is about to be created at a provider, recorded before the provider is asked. Its id becomes
--- the machine's id. A row ends when the machine is recorded, or the provider is sure that nothing was made.
+-- the machine's id. The candidate is the provider's id of the machine to create, or its reservation's where it
+-- has none yet. A row ends when the machine is recorded, or the provider is sure that nothing was made.
 create table machine_intent (
     intent_id        uuid         not null primary key,
     provider         text         not null references providers (provider) on delete restrict,
-    candidate        varchar(300),
+    candidate        varchar(128) not null check (candidate <> ''),
     session_id       uuid         references sessions (session_id) on delete set null,
     intent_made_at   timestamptz  not null,
     attempts         integer      not null default 0 check (attempts >= 0),

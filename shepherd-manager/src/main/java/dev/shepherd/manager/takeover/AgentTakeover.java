@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Made with {@link #builder()}. Essential settings are the executable, the endpoint and the credentials.
  */
-public final class AgentTakeover {
+public final class AgentTakeover implements MachineTakeover {
 
     private static final Logger log = LoggerFactory.getLogger(AgentTakeover.class);
 
@@ -92,6 +92,7 @@ public final class AgentTakeover {
      * @throws TakeoverException if it failed; {@link TakeoverException#kind()} says how
      * @throws InterruptedException if the thread is interrupted, at whatever step; the connection is closed first
      */
+    @Override
     public TakeoverResult takeover(TakeoverTarget target) throws InterruptedException {
         return new Attempt(this, Objects.requireNonNull(target, "target")).run();
     }

@@ -19,7 +19,16 @@ public final class TakeoverResult {
     private final List<String> warnings;
     private final Map<TakeoverStep, Duration> durations;
 
-    TakeoverResult(
+    /**
+     * Makes the result of a takeover.
+     *
+     * @param machineId the machine's id in the bare metal database
+     * @param agentKey the agent's public key: the 32 bytes of an ed25519 point
+     * @param hostKey the host key to pin: type and base64
+     * @param warnings what the agent warned of
+     * @param durations how long each step took
+     */
+    public TakeoverResult(
             UUID machineId,
             byte[] agentKey,
             String hostKey,
@@ -29,7 +38,9 @@ public final class TakeoverResult {
         this.agentKey = agentKey.clone();
         this.hostKey = Objects.requireNonNull(hostKey, "hostKey");
         this.warnings = List.copyOf(warnings);
-        this.durations = Collections.unmodifiableMap(new EnumMap<>(durations));
+        Map<TakeoverStep, Duration> ordered = new EnumMap<>(TakeoverStep.class);
+        ordered.putAll(durations);
+        this.durations = Collections.unmodifiableMap(ordered);
     }
 
     /** Returns the machine's id in the bare metal database. */

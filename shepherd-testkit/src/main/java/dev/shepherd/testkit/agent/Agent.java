@@ -86,10 +86,10 @@ final class Agent {
     /** Encodes a length-delimited field of protocol buffers: messages, strings and bytes alike. */
     private static byte[] field(int number, byte[] value) {
         ByteArrayOutputStream out = new ByteArrayOutputStream(value.length + 8);
-        out.write(number << 3 | 2);
+        out.write((number << 3) | 2);
         int rest = value.length;
         while (rest > 0x7f) {
-            out.write(rest & 0x7f | 0x80);
+            out.write((rest & 0x7f) | 0x80);
             rest >>>= 7;
         }
         out.write(rest);

@@ -1,0 +1,56 @@
+package com.example.fleet;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.shepherd.manager.takeover.SshCredentials;
+import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.SshHost;
+import dev.shepherd.testkit.TestAgent;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+
+class FleetTest {
+
+    @RegisterExtension
+    static final BmdbExtension database = BmdbExtension.create();
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void theExampleTakesItsMachinesOver() throws Exception {
+        Path key = folder.resolve("id_ed25519");
+        String publicKey = SshCredentials.generateIfAbsent(key).publicKey().orElseThrow();
+        Path agent = TestAgent.write(folder.resolve("agent"));
+        try (SshHost machine = SshHost.builder().authorizedKey(publicKey).start()) {
+            Path list = Files.writeString(
+                    folder.resolve("machines.json"),
+                    "[{\"ID\": \"rack-1-7\", \"Addr\": \"%s\", \"SSHPort\": %d}]"
+                            .formatted(machine.address().getHostAddress(), machine.port()));
+            CountDownLatch stop = new CountDownLatch(1);
+            CompletableFuture<Void> running = CompletableFuture.runAsync(() -> {
+                try {
+                    Fleet.run(database.jdbcUrl(), list, agent, key, stop);
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            try {
+                await().atMost(Duration.ofMinutes(1))
+                        .until(() -> database.bmdb().statistics().agentStarted() == 1);
+            } finally {
+                stop.countDown();
+                running.get(30, TimeUnit.SECONDS);
+            }
+            assertThat(machine.executions()).hasSize(1);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+package dev.shepherd.provider.staticlist;
+
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+
+/**
+ * Reads IP addresses as they are written, and nothing else.
+ *
+ * <p>{@link InetAddress#getByName} would do too much: it asks the DNS for what is no address, and takes
+ * {@code 10.1} or, depending on the JDK, {@code 010.0.0.1} for addresses that nobody meant.
+ */
+final class AddressLiteral {
+
+    private static final int IPV4_BYTES = 4;
+    private static final int IPV6_BYTES = 16;
+
+    private AddressLiteral() {}
+
+    /**
+     * Reads the address of one host: four decimal numbers, or RFC 4291's forms of IPv6, without a zone.
+     *
+     * @throws IllegalArgumentException if it is not one; the message follows on the word "is"
+     */
+    static InetAddress parse(String text) {
+        boolean ipv6 = text.indexOf(':') >= 0;
+        if (ipv6 && text.indexOf('%') >= 0) {
+            throw new IllegalArgumentException("has a zone, which means nothing to any other host");
+        }
+        byte[] bytes = new byte[ipv6 ? IPV6_BYTES : IPV4_BYTES];
+        if (!(ipv6 ? parseIpv6(text, bytes) : parseIpv4(text, bytes, 0))) {
+            throw new IllegalArgumentException("is not an address");
+        }
+        InetAddress address = ofBytes(bytes);
+        if (address.isAnyLocalAddress()) {
+            throw new IllegalArgumentException("is the wildcard address");
+        }
+        if (address.isMulticastAddress()) {
+            throw new IllegalArgumentException("is a multicast address");
+        }
+        if (isBroadcast(address)) {
+            throw new IllegalArgumentException("is the broadcast address");
+        }
+        return address;
+    }
+
+    private static boolean isBroadcast(InetAddress address) {
+        byte[] bytes = address.getAddress();
+        if (bytes.length != IPV4_BYTES) {
+            return false;
+        }
+        for (byte b : bytes) {
+            if (b != (byte) 255) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean parseIpv4(String text, byte[] bytes, int offset) {
+        String[] octets = text.split("\\.", -1);
+        if (octets.length != IPV4_BYTES) {
+            return false;
+        }
+        for (int i = 0; i < octets.length; i++) {
+            String octet = octets[i];
+            // A leading zero is octal to some programs and decimal to others.
+            boolean wellFormed = octet.length() <= 3
+                    && isMadeOf(octet, 10)
+                    && (octet.length() == 1 || octet.charAt(0) != '0')
+                    && Integer.parseInt(octet) <= 255;
+            if (!wellFormed) {
+                return false;
+            }
+            bytes[offset + i] = (byte) Integer.parseInt(octet);
+        }
+        return true;
+    }
+
+    private static boolean parseIpv6(String text, byte[] bytes) {
+        int gap = text.indexOf("::");
+        if (gap < 0) {
+            return parseGroups(text, true, bytes) == IPV6_BYTES;
+        }
+        byte[] head = new byte[IPV6_BYTES];
+        byte[] tail = new byte[IPV6_BYTES];
+        int headLength = gap == 0 ? 0 : parseGroups(text.substring(0, gap), false, head);
+        String rest = text.substring(gap + 2);
+        int tailLength = rest.isEmpty() ? 0 : parseGroups(rest, true, tail);
+        // The gap stands for one group of zeros at least.
+        if (headLength < 0 || tailLength < 0 || headLength + tailLength > IPV6_BYTES - 2) {
+            return false;
+        }
+        System.arraycopy(head, 0, bytes, 0, headLength);
+        System.arraycopy(tail, 0, bytes, IPV6_BYTES - tailLength, tailLength);
+        return true;
+    }
+
+    /** Returns how many bytes the groups fill, or -1 if they are malformed. */
+    private static int parseGroups(String text, boolean mayEndInIpv4, byte[] bytes) {
+        String[] groups = text.split(":", -1);
+        int length = 0;
+        for (int i = 0; i < groups.length; i++) {
+            String group = groups[i];
+            if (mayEndInIpv4 && i == groups.length - 1 && group.indexOf('.') >= 0) {
+                if (length > IPV6_BYTES - IPV4_BYTES || !parseIpv4(group, bytes, length)) {
+                    return -1;
+                }
+                return length + IPV4_BYTES;
+            }
+            if (length > IPV6_BYTES - 2 || group.length() > 4 || !isMadeOf(group, 16)) {
+                return -1;
+            }
+            int value = Integer.parseInt(group, 16);
+            bytes[length++] = (byte) (value >> 8);
+            bytes[length++] = (byte) value;
+        }
+        return length;
+    }
+
+    /** Tells whether a text is one or more ASCII digits; {@link Character#digit} knows many others. */
+    private static boolean isMadeOf(String text, int radix) {
+        return !text.isEmpty() && text.chars().allMatch(c -> c < 128 && Character.digit(c, radix) >= 0);
+    }
+
+    private static InetAddress ofBytes(byte[] bytes) {
+        try {
+            return InetAddress.getByAddress(bytes);
+        } catch (UnknownHostException e) {
+            throw new AssertionError("an address of " + bytes.length + " bytes", e);
+        }
+    }
+}

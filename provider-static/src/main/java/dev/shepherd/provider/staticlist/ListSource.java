@@ -1,0 +1,34 @@
+package dev.shepherd.provider.staticlist;
+
+import java.io.IOException;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Where the document comes from. Reads come one at a time. */
+interface ListSource extends AutoCloseable {
+
+    /** What a source recognizes an unchanged document by; of a type of its own. */
+    interface Version {}
+
+    /**
+     * A document as it was read.
+     *
+     * @param bytes the whole document
+     * @param version what to recognize it by, or null if its next change might not show
+     */
+    record Content(byte[] bytes, @Nullable Version version) {}
+
+    /** Returns where the document comes from, without anything in it that may be a secret. */
+    String location();
+
+    /**
+     * Reads the document, for as long as that takes; interruption ends it.
+     *
+     * @param known the version that the caller already has, if any
+     * @return the document, or empty if it is still the known version
+     */
+    Optional<Content> read(@Nullable Version known) throws IOException, InterruptedException;
+
+    @Override
+    default void close() {}
+}

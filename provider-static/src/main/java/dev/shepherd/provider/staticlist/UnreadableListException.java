@@ -1,0 +1,39 @@
+package dev.shepherd.provider.staticlist;
+
+import dev.shepherd.api.ProviderException.Reason;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** A list could not be read, for a reason that has a meaning of its own. The message follows on "cannot be read". */
+final class UnreadableListException extends IOException {
+
+    private static final long serialVersionUID = 1L;
+
+    private final Reason reason;
+    private final @Nullable Duration retryAfter;
+
+    UnreadableListException(Reason reason, String message) {
+        this(reason, message, null, null);
+    }
+
+    UnreadableListException(Reason reason, String message, @Nullable Duration retryAfter, @Nullable Throwable cause) {
+        super(message, cause);
+        this.reason = reason;
+        this.retryAfter = retryAfter;
+    }
+
+    static UnreadableListException tooLarge(int maxBytes) {
+        return new UnreadableListException(
+                Reason.PERMANENT, "it is larger than the " + maxBytes + " bytes that the property \"max-size\" allows");
+    }
+
+    Reason reason() {
+        return reason;
+    }
+
+    Optional<Duration> retryAfter() {
+        return Optional.ofNullable(retryAfter);
+    }
+}

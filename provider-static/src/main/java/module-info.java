@@ -1,0 +1,13 @@
+/** A provider of a fixed list of machines, from a file or a URL. */
+module dev.shepherd.provider.staticlist {
+    requires transitive dev.shepherd.api;
+    requires com.fasterxml.jackson.core;
+    requires java.net.http;
+    requires org.slf4j;
+    requires static transitive org.jspecify;
+
+    exports dev.shepherd.provider.staticlist;
+
+    provides dev.shepherd.api.ProviderFactory with
+            dev.shepherd.provider.staticlist.StaticProviderFactory;
+}

@@ -1,0 +1,127 @@
+package dev.shepherd.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.net.InetAddress;
+import java.util.Optional;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MachineInfoTest {
+
+    private static final ProviderID ID = new ProviderID("rack-1-7");
+    private static final InetAddress ADDRESS = InetAddress.getLoopbackAddress();
+
+    @Test
+    void anUnusedMachineNeedsNeitherIdNorAddress() {
+        MachineInfo machine = MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
+                .reservationId("r-1")
+                .build();
+
+        assertThat(machine.address()).isEmpty();
+        assertThat(machine.reservationId()).contains("r-1");
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"POSSIBLY_USED", "KNOWN_USED"})
+    void aUsedMachineNeedsAValidIdAndAnAddress(Availability availability) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> MachineInfo.builder(ProviderID.INVALID, availability)
+                        .address(ADDRESS)
+                        .build())
+                .withMessageContaining("valid id");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> MachineInfo.builder(ID, availability).build())
+                .withMessageContaining("rack-1-7")
+                .withMessageContaining("address");
+        assertThat(MachineInfo.builder(ID, availability)
+                        .address(ADDRESS)
+                        .build()
+                        .id())
+                .isEqualTo(ID);
+    }
+
+    @Test
+    void anUndefinedAvailabilityIsRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(
+                        () -> MachineInfo.builder(ID, Availability.UNDEFINED).build())
+                .withMessageContaining("rack-1-7");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, -1, 65536})
+    void aPortOutOfRangeIsRefused(int port) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> MachineInfo.builder(ID, Availability.KNOWN_UNUSED)
+                        .sshPort(port)
+                        .build())
+                .withMessageContaining(String.valueOf(port));
+    }
+
+    @Test
+    void aTextThatTheDatabaseCannotHoldIsRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> MachineInfo.builder(ID, Availability.KNOWN_UNUSED)
+                        .location("x".repeat(129))
+                        .build())
+                .withMessageContaining("location");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> MachineInfo.builder(ID, Availability.KNOWN_UNUSED)
+                        .reservationId(" ")
+                        .build())
+                .withMessageContaining("reservation id");
+    }
+
+    @Test
+    void copyingAndRebuildingKeepEverything() {
+        MachineInfo machine = MachineInfo.builder(ID, Availability.KNOWN_USED)
+                .address(ADDRESS)
+                .failed(true)
+                .status(ProviderStatus.RUNNING)
+                .location("rack 1")
+                .reservationId("r-1")
+                .sshPort(2222)
+                .intentId(UUID.randomUUID())
+                .build();
+
+        assertThat(machine.toBuilder().build()).isEqualTo(machine);
+        assertThat(MachineInfo.copyOf(new Minimal()))
+                .isEqualTo(MachineInfo.builder(ID, Availability.KNOWN_USED)
+                        .address(ADDRESS)
+                        .build());
+    }
+
+    /** A machine of a provider that knows no more than it must. */
+    private static final class Minimal implements Machine {
+        @Override
+        public ProviderID id() {
+            return ID;
+        }
+
+        @Override
+        public Optional<InetAddress> address() {
+            return Optional.of(ADDRESS);
+        }
+
+        @Override
+        public Availability availability() {
+            return Availability.KNOWN_USED;
+        }
+    }
+
+    @Test
+    void aUsedMachineCannotBeAskedToBeCreated() {
+        MachineInfo used = MachineInfo.builder(ID, Availability.KNOWN_USED)
+                .address(ADDRESS)
+                .build();
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> CreateMachineRequest.of(UUID.randomUUID(), used))
+                .withMessageContaining("rack-1-7");
+    }
+}

@@ -1,0 +1,290 @@
+package dev.shepherd.bmdb;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.pool.HikariPool;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Transactions.Body;
+import dev.shepherd.bmdb.Transactions.Limits;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import javax.sql.DataSource;
+import org.jooq.DSLContext;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.ds.PGSimpleDataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The bare metal database (BMDB): where the machines of a fleet are recorded, and what makes it safe for several
+ * processes on several hosts to run the fleet together.
+ *
+ * <pre>{@code
+ * try (Bmdb bmdb = Bmdb.open("jdbc:postgresql://db/fleet?user=shepherd&password=…");
+ *         BmdbSession session = bmdb.startSession("inspector", "host-7")) {
+ *     …
+ * }
+ * }</pre>
+ *
+ * <p>Safe for use by several threads. {@link #close()} ends its threads and, where it pooled connections
+ * itself, closes them.
+ */
+public final class Bmdb implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(Bmdb.class);
+
+    private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
+
+    private final BmdbConfig config;
+    private final Transactions transactions;
+    private final SessionKeeper keeper;
+    private final DatabaseTime time;
+    private final List<HikariDataSource> pools;
+
+    private Bmdb(BmdbConfig config, DataSource dataSource, DataSource heartbeats, List<HikariDataSource> pools) {
+        this.config = config;
+        this.pools = pools;
+        this.time = new DatabaseTime(config.timeOffset());
+        this.transactions = new Transactions(
+                dataSource,
+                new Limits(config.maxAttempts(), config.connectTimeout(), config.idleInTransactionTimeout(), null));
+        // A heartbeat is sent again by the keeper itself, with the deadline in view. What is not answered within
+        // half an interval is better sent again.
+        Limits once = new Limits(1, Duration.ZERO, config.idleInTransactionTimeout(), half(config.sessionInterval()));
+        this.keeper =
+                new SessionKeeper(new Transactions(heartbeats, once), transactions, config.sessionInterval(), time);
+    }
+
+    private static Duration half(Duration interval) {
+        return interval.dividedBy(2);
+    }
+
+    /**
+     * Opens the database at a JDBC URL with the default settings, and migrates its schema.
+     *
+     * @param jdbcUrl {@code jdbc:postgresql://…}, with user and password as parameters where they are needed
+     * @throws BmdbException if the database cannot be reached
+     * @throws SchemaException if the schema cannot be migrated
+     */
+    public static Bmdb open(String jdbcUrl) {
+        return open(BmdbConfig.builder().jdbcUrl(jdbcUrl).build());
+    }
+
+    /**
+     * Opens the database at an embedder's source of connections with the default settings, and migrates its
+     * schema. See {@link BmdbConfig.Builder#dataSource} for what is asked of it.
+     *
+     * @throws BmdbException if the database cannot be reached
+     * @throws SchemaException if the schema cannot be migrated
+     */
+    public static Bmdb open(DataSource dataSource) {
+        return open(BmdbConfig.builder().dataSource(dataSource).build());
+    }
+
+    /**
+     * Opens the database.
+     *
+     * @throws BmdbException if the database cannot be reached
+     * @throws SchemaException if the schema cannot be migrated, or is not the one that is needed
+     */
+    public static Bmdb open(BmdbConfig config) {
+        Optional<DataSource> given = config.dataSource();
+        if (given.isPresent()) {
+            prepareSchema(config, given.get());
+            return new Bmdb(config, given.get(), given.get(), List.of());
+        }
+        prepareSchema(config, connections(config, config.connectTimeout(), Duration.ZERO));
+        List<HikariDataSource> pools = new ArrayList<>();
+        try {
+            HikariDataSource main =
+                    pool(config, "shepherd", config.poolSize(), config.connectTimeout(), config.socketTimeout());
+            pools.add(main);
+            // Heartbeats get a connection of their own, so that busy loops cannot cost a session its lease.
+            Duration half = half(config.sessionInterval());
+            HikariDataSource heartbeats = pool(config, "shepherd-sessions", 1, half, half);
+            pools.add(heartbeats);
+            return new Bmdb(config, main, heartbeats, List.copyOf(pools));
+        } catch (HikariPool.PoolInitializationException e) {
+            pools.forEach(HikariDataSource::close);
+            throw unreachable(config, e);
+        }
+    }
+
+    private static void prepareSchema(BmdbConfig config, DataSource dataSource) {
+        try {
+            dataSource.getConnection().close();
+        } catch (SQLException e) {
+            throw unreachable(config, e);
+        }
+        Schema schema = new Schema(dataSource);
+        switch (config.migration()) {
+            case MIGRATE -> schema.migrate();
+            case CHECK -> schema.check();
+        }
+    }
+
+    private static BmdbException unreachable(BmdbConfig config, Exception e) {
+        Throwable root = e;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        String where = config.jdbcUrl().map(JdbcUrls::withoutSecrets).orElse("the DataSource");
+        return new BmdbException(
+                "the database at " + where + " cannot be reached: " + root.getMessage(), Transactions.sqlState(e), e);
+    }
+
+    private static HikariDataSource pool(
+            BmdbConfig config, String name, int size, Duration connectTimeout, Duration socketTimeout) {
+        HikariConfig hikari = new HikariConfig();
+        hikari.setPoolName(name);
+        // Not the URL: with that, the pool would set the login timeout of the whole JVM's DriverManager.
+        hikari.setDataSource(connections(config, connectTimeout, socketTimeout));
+        hikari.setMaximumPoolSize(size);
+        hikari.setMinimumIdle(Math.min(size, 2));
+        hikari.setConnectionTimeout(Math.max(250, connectTimeout.toMillis()));
+        hikari.setValidationTimeout(Math.max(250, connectTimeout.toMillis() / 2));
+        return new HikariDataSource(hikari);
+    }
+
+    /** Makes a source of new connections. A timeout of zero is none. */
+    private static PGSimpleDataSource connections(BmdbConfig config, Duration connectTimeout, Duration socketTimeout) {
+        PGSimpleDataSource source = new PGSimpleDataSource();
+        String url = config.jdbcUrl().orElseThrow();
+        source.setUrl(url);
+        if (config.username() != null) {
+            source.setUser(config.username());
+        }
+        if (config.password() != null) {
+            source.setPassword(config.password());
+        }
+        if (!JdbcUrls.hasParameter(url, "connectTimeout")) {
+            source.setConnectTimeout(seconds(connectTimeout));
+        }
+        if (!JdbcUrls.hasParameter(url, "loginTimeout")) {
+            source.setLoginTimeout(seconds(connectTimeout));
+        }
+        if (!JdbcUrls.hasParameter(url, "socketTimeout")) {
+            source.setSocketTimeout(seconds(socketTimeout));
+        }
+        if (!JdbcUrls.hasParameter(url, "tcpKeepAlive")) {
+            source.setTcpKeepAlive(true);
+        }
+        if (!JdbcUrls.hasParameter(url, "ApplicationName")) {
+            source.setApplicationName("shepherd");
+        }
+        return source;
+    }
+
+    /** The driver counts in seconds, and takes 0 for none: what is less than a second is one. */
+    private static int seconds(Duration timeout) {
+        return timeout.isZero() ? 0 : (int) Math.max(1, timeout.toSeconds());
+    }
+
+    /**
+     * Starts a session and keeps it alive until it is closed or lost.
+     *
+     * @param component who it is for, such as {@code initializer}; for operators, not empty
+     * @param runtimeInfo where it runs, such as the host's name; for operators
+     * @throws BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public BmdbSession startSession(String component, String runtimeInfo) throws InterruptedException {
+        return BmdbSession.start(component, runtimeInfo, config, transactions, keeper, time);
+    }
+
+    /**
+     * Reaps expired sessions of any process now, as is done once an interval while this process has a session.
+     *
+     * @return how many there were
+     */
+    public int reapExpiredSessions() throws InterruptedException {
+        return keeper.reap();
+    }
+
+    /** Reads everything about a machine. */
+    public Optional<MachineRecord> machine(UUID machineId) throws InterruptedException {
+        return read("reading machine " + machineId, dsl -> MachineQueries.machine(dsl, time, machineId));
+    }
+
+    /** Reads the MachineProvided tags of all machines of a provider, in the order of the provider's ids. */
+    public List<ProvidedMachine> providedMachines(ProviderType provider) throws InterruptedException {
+        return read(
+                "reading the machines of provider " + provider, dsl -> MachineQueries.providedMachines(dsl, provider));
+    }
+
+    /** Reads the open intents of a provider, oldest first. */
+    public List<MachineIntent> intents(ProviderType provider) throws InterruptedException {
+        return read("reading the intents of provider " + provider, dsl -> IntentQueries.list(dsl, provider));
+    }
+
+    /**
+     * Reads the history of a machine, newest first.
+     *
+     * @param limit how many lines at most, at least 1
+     */
+    public List<WorkHistoryEntry> history(UUID machineId, int limit) throws InterruptedException {
+        if (limit < 1) {
+            throw new IllegalArgumentException("the limit is at least 1, not " + limit);
+        }
+        return read(
+                "reading the history of machine " + machineId, dsl -> MachineQueries.history(dsl, machineId, limit));
+    }
+
+    /** Counts machines, work and backoffs. Reads every machine: for a dashboard, not for a loop. */
+    public Statistics statistics() throws InterruptedException {
+        return read("reading the statistics", dsl -> MachineQueries.statistics(dsl, time));
+    }
+
+    /** Returns the time that tags, backoff and eligibility live in. */
+    public Instant now() throws InterruptedException {
+        return read("reading the time", dsl -> MachineQueries.now(dsl, time));
+    }
+
+    /**
+     * Runs an embedder's own query. It is tried again like every transaction, and must not write: nothing proves
+     * a session here. All its statements see the database as it is at one moment.
+     *
+     * @param query the query, on jOOQ's view of a read-only transaction
+     * @param <T> what it returns
+     */
+    public <T extends @Nullable Object> T query(Query<T> query) throws InterruptedException {
+        return read("a query", query::run);
+    }
+
+    /**
+     * An embedder's own query.
+     *
+     * @param <T> what it returns
+     */
+    @FunctionalInterface
+    public interface Query<T extends @Nullable Object> {
+
+        /** Reads. */
+        T run(DSLContext dsl);
+    }
+
+    private <T extends @Nullable Object> T read(String what, Body<T> body) throws InterruptedException {
+        return transactions.read(what, body);
+    }
+
+    /**
+     * Ends the threads and the pooled connections. Sessions that are still open are lost, and expire. Closing twice
+     * is allowed.
+     */
+    @Override
+    public void close() {
+        // Also on an interrupted thread, on which the pools would leave connections behind.
+        Uninterruptibly.run(() -> {
+            keeper.close();
+            pools.forEach(HikariDataSource::close);
+            if (!keeper.awaitEnd(LONGEST_STOP)) {
+                log.warn("A thread of the sessions' upkeep has not ended within {} of closing", LONGEST_STOP);
+            }
+        });
+    }
+}

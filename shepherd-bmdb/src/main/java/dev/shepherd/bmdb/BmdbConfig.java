@@ -1,0 +1,275 @@
+package dev.shepherd.bmdb;
+
+import dev.shepherd.api.ConfigurationException;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Supplier;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How to reach the bare metal database and how to behave towards it. Immutable; made by {@link #builder()}.
+ *
+ * <p>Essential: either a JDBC URL (with user and password where it lacks them) or a {@link DataSource}.
+ * Everything else has a default that is right for most.
+ */
+public final class BmdbConfig {
+
+    /** What {@link Bmdb#open} does about the schema. */
+    public enum Migration {
+        /** Brings the schema to this version; several processes may do so at once. The default. */
+        MIGRATE,
+        /** Only checks that the schema is there and not older than this version needs. */
+        CHECK
+    }
+
+    private final Builder values;
+
+    private BmdbConfig(Builder values) {
+        this.values = values;
+    }
+
+    /** Starts with the defaults. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    Optional<String> jdbcUrl() {
+        return Optional.ofNullable(values.jdbcUrl);
+    }
+
+    @Nullable
+    String username() {
+        return values.username;
+    }
+
+    @Nullable
+    String password() {
+        return values.password;
+    }
+
+    Optional<DataSource> dataSource() {
+        return Optional.ofNullable(values.dataSource);
+    }
+
+    Migration migration() {
+        return values.migration;
+    }
+
+    int poolSize() {
+        return values.poolSize;
+    }
+
+    Duration connectTimeout() {
+        return values.connectTimeout;
+    }
+
+    Duration socketTimeout() {
+        return values.socketTimeout;
+    }
+
+    Duration sessionInterval() {
+        return values.sessionInterval;
+    }
+
+    int maxAttempts() {
+        return values.maxAttempts;
+    }
+
+    Duration idleInTransactionTimeout() {
+        return values.idleInTransactionTimeout;
+    }
+
+    Supplier<Duration> timeOffset() {
+        return values.timeOffset;
+    }
+
+    /** Describes the settings without the password. */
+    @Override
+    public String toString() {
+        String where = values.jdbcUrl == null ? "a DataSource" : JdbcUrls.withoutSecrets(values.jdbcUrl);
+        return "BmdbConfig{" + where + ", poolSize=" + values.poolSize + ", sessionInterval=" + values.sessionInterval
+                + ", migration=" + values.migration + "}";
+    }
+
+    /** Collects the settings of a {@link BmdbConfig}. Not safe for several threads. */
+    public static final class Builder {
+        private @Nullable String jdbcUrl;
+        private @Nullable String username;
+        private @Nullable String password;
+        private @Nullable DataSource dataSource;
+        private Migration migration = Migration.MIGRATE;
+        private int poolSize = 10;
+        private Duration connectTimeout = Duration.ofSeconds(10);
+        private Duration socketTimeout = Duration.ofSeconds(30);
+        private Duration sessionInterval = Duration.ofSeconds(5);
+        private int maxAttempts = 10;
+        private Duration idleInTransactionTimeout = Duration.ofSeconds(10);
+        private Supplier<Duration> timeOffset = () -> Duration.ZERO;
+
+        private Builder() {}
+
+        private Builder(Builder other) {
+            jdbcUrl = other.jdbcUrl;
+            username = other.username;
+            password = other.password;
+            dataSource = other.dataSource;
+            migration = other.migration;
+            poolSize = other.poolSize;
+            connectTimeout = other.connectTimeout;
+            socketTimeout = other.socketTimeout;
+            sessionInterval = other.sessionInterval;
+            maxAttempts = other.maxAttempts;
+            idleInTransactionTimeout = other.idleInTransactionTimeout;
+            timeOffset = other.timeOffset;
+        }
+
+        /**
+         * Essential: sets the URL of a PostgreSQL database, {@code jdbc:postgresql://host[,host]/database}.
+         * Connections to it are pooled here.
+         */
+        public Builder jdbcUrl(String jdbcUrl) {
+            this.jdbcUrl = Objects.requireNonNull(jdbcUrl, "jdbcUrl");
+            return this;
+        }
+
+        /** Essential: sets the user, where the URL does not name one. */
+        public Builder username(String username) {
+            this.username = Objects.requireNonNull(username, "username");
+            return this;
+        }
+
+        /** Essential: sets the password, where the URL does not hold one. Never shown. */
+        public Builder password(String password) {
+            this.password = Objects.requireNonNull(password, "password");
+            return this;
+        }
+
+        /**
+         * Essential, instead of a URL: sets an embedder's own source of connections. It stays the embedder's to
+         * close. It must hand out a connection within the session interval, or sessions are lost: give it a
+         * connection for each loop and one more. Its connections must not be enlisted in transactions of the
+         * embedder's own.
+         */
+        public Builder dataSource(DataSource dataSource) {
+            this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
+            return this;
+        }
+
+        /** Common: sets what to do about the schema; {@link Migration#MIGRATE} by default. */
+        public Builder migration(Migration migration) {
+            this.migration = Objects.requireNonNull(migration, "migration");
+            return this;
+        }
+
+        /** Common: sets how many connections are pooled, 1 to 1000; 10 by default. Only with a URL. */
+        public Builder poolSize(int poolSize) {
+            this.poolSize = poolSize;
+            return this;
+        }
+
+        /**
+         * Rare: sets how long to wait for a connection, and for how long a transaction is tried again after its
+         * connection broke, 250 ms to 10 min; 10 s by default. With a DataSource only the second.
+         */
+        public Builder connectTimeout(Duration connectTimeout) {
+            this.connectTimeout = Objects.requireNonNull(connectTimeout, "connectTimeout");
+            return this;
+        }
+
+        /**
+         * Rare: sets how long to wait for the answer to one statement, 1 s to 1 h; 30 s by default. Only with a
+         * URL. Migrations are not bound by it.
+         */
+        public Builder socketTimeout(Duration socketTimeout) {
+            this.socketTimeout = Objects.requireNonNull(socketTimeout, "socketTimeout");
+            return this;
+        }
+
+        /**
+         * Rare: sets how long a session outlives its last heartbeat, 1 s to 1 h in whole seconds; 5 s by default.
+         * It is poked twice an interval.
+         */
+        public Builder sessionInterval(Duration sessionInterval) {
+            this.sessionInterval = Objects.requireNonNull(sessionInterval, "sessionInterval");
+            return this;
+        }
+
+        /** Rare: sets how often a transaction is tried before its failure is passed on, 1 to 100; 10 by default. */
+        public Builder maxAttempts(int maxAttempts) {
+            this.maxAttempts = maxAttempts;
+            return this;
+        }
+
+        /**
+         * Rare: sets how long the database lets a session's transaction sit idle before it ends it, 1 s to 1 h;
+         * 10 s by default. It frees the locks of a process that froze in the middle of one.
+         */
+        public Builder idleInTransactionTimeout(Duration timeout) {
+            this.idleInTransactionTimeout = Objects.requireNonNull(timeout, "timeout");
+            return this;
+        }
+
+        /**
+         * For tests: moves the time of tags, backoff and eligibility by an offset that may change at any moment.
+         * Zero by default. Sessions keep to the database's own time.
+         */
+        public Builder timeOffset(Supplier<Duration> timeOffset) {
+            this.timeOffset = Objects.requireNonNull(timeOffset, "timeOffset");
+            return this;
+        }
+
+        /**
+         * Makes the settings.
+         *
+         * @throws ConfigurationException if neither or both of URL and DataSource are given, or a value is out
+         *     of its range
+         */
+        public BmdbConfig build() {
+            if ((jdbcUrl == null) == (dataSource == null)) {
+                throw new ConfigurationException(
+                        "jdbcUrl", "the database is named by either a JDBC URL or a DataSource, one of the two");
+            }
+            if (jdbcUrl != null && !jdbcUrl.startsWith("jdbc:postgresql:")) {
+                throw new ConfigurationException(
+                        "jdbcUrl",
+                        "the JDBC URL must start with jdbc:postgresql:, not with " + JdbcUrls.scheme(jdbcUrl));
+            }
+            if (jdbcUrl != null && !JdbcUrls.isWellFormed(jdbcUrl)) {
+                throw new ConfigurationException(
+                        "jdbcUrl",
+                        "the JDBC URL " + JdbcUrls.withoutSecrets(jdbcUrl) + " (its parameters are not shown) is not"
+                                + " of the form jdbc:postgresql://host[:port][,host[:port]]/database[?name=value&…],"
+                                + " with special characters in a value written as %XX");
+            }
+            require("poolSize", poolSize >= 1 && poolSize <= 1000, "from 1 to 1000", poolSize);
+            require("maxAttempts", maxAttempts >= 1 && maxAttempts <= 100, "from 1 to 100", maxAttempts);
+            requireSpan("connectTimeout", connectTimeout, Duration.ofMillis(250), Duration.ofMinutes(10));
+            requireSpan("socketTimeout", socketTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
+            requireSpan("sessionInterval", sessionInterval, Duration.ofSeconds(1), Duration.ofHours(1));
+            require(
+                    "sessionInterval",
+                    sessionInterval.equals(Duration.ofSeconds(sessionInterval.toSeconds())),
+                    "in whole seconds",
+                    sessionInterval);
+            requireSpan(
+                    "idleInTransactionTimeout", idleInTransactionTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
+            return new BmdbConfig(new Builder(this));
+        }
+
+        private static void requireSpan(String name, Duration value, Duration least, Duration most) {
+            require(
+                    name,
+                    value.compareTo(least) >= 0 && value.compareTo(most) <= 0,
+                    "from " + least + " to " + most,
+                    value);
+        }
+
+        private static void require(String name, boolean valid, String range, Object value) {
+            if (!valid) {
+                throw new ConfigurationException(name, name + " must be " + range + ", not " + value);
+            }
+        }
+    }
+}

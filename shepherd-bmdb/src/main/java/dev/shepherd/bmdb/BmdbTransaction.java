@@ -1,0 +1,385 @@
+package dev.shepherd.bmdb;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
+
+import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Transaction;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record;
+import org.jooq.Table;
+import org.jooq.TableField;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A transaction under a live session. Valid until its body returns, and only on the body's thread.
+ *
+ * <p>Setting a tag that exists overwrites it; clearing one that does not exist does nothing. All times are the
+ * database's.
+ */
+public final class BmdbTransaction implements Transaction {
+
+    private final DSLContext dsl;
+    private final DatabaseTime time;
+    private final UUID sessionId;
+    private final Thread thread = Thread.currentThread();
+    private volatile boolean ended;
+
+    BmdbTransaction(DSLContext dsl, DatabaseTime time, UUID sessionId) {
+        this.dsl = dsl;
+        this.time = time;
+        this.sessionId = sessionId;
+    }
+
+    /**
+     * The body of a transaction. It may run more than once and must have no effect outside of the transaction.
+     *
+     * @param <T> what it returns
+     */
+    @FunctionalInterface
+    public interface Body<T extends @Nullable Object> {
+
+        /**
+         * Reads and writes within the transaction.
+         *
+         * @throws InterruptedException if the thread is interrupted
+         */
+        T run(BmdbTransaction transaction) throws InterruptedException;
+    }
+
+    /**
+     * Returns jOOQ's view of this transaction, for an embedder's own statements. Do not commit, roll back or
+     * close anything through it.
+     */
+    public DSLContext dsl() {
+        return context();
+    }
+
+    DSLContext context() {
+        if (ended) {
+            throw new IllegalStateException(
+                    "the transaction has ended: it is valid until the body that it was given to returns");
+        }
+        if (Thread.currentThread() != thread) {
+            throw new IllegalStateException("the transaction belongs to thread " + thread.getName()
+                    + " and cannot be used by " + Thread.currentThread().getName());
+        }
+        return dsl;
+    }
+
+    DatabaseTime time() {
+        return time;
+    }
+
+    void end() {
+        ended = true;
+    }
+
+    @Override
+    public UUID recordMachine(ProviderType provider, CreateMachineRequest request, Machine machine) {
+        if (!machine.id().isValid()) {
+            throw new IllegalArgumentException("a machine without a valid id cannot be recorded");
+        }
+        MachineInfo checked = MachineInfo.copyOf(machine);
+        UUID machineId = request.intentId();
+        boolean created = insertMachine(machineId);
+        if (!insertProvided(machineId, provider, checked)) {
+            try {
+                requireSame(machineId, provider, checked.id());
+            } catch (ConflictException e) {
+                if (created) {
+                    // Also if the caller goes on with the transaction, there must be no trace of the machine.
+                    clear(MACHINES, MACHINES.MACHINE_ID, machineId);
+                }
+                throw e;
+            }
+        }
+        IntentQueries.delete(context(), machineId);
+        return machineId;
+    }
+
+    private boolean insertProvided(UUID machineId, ProviderType provider, MachineInfo machine) {
+        return context()
+                        .insertInto(MACHINE_PROVIDED)
+                        .set(MACHINE_PROVIDED.MACHINE_ID, machineId)
+                        .set(MACHINE_PROVIDED.PROVIDER, provider.name())
+                        .set(MACHINE_PROVIDED.PROVIDER_ID, machine.id().value())
+                        .set(ProviderColumns.of(machine))
+                        .onConflictDoNothing()
+                        .execute()
+                == 1;
+    }
+
+    private void requireSame(UUID machineId, ProviderType provider, ProviderID id) {
+        Optional<UUID> owner = findMachine(provider, id);
+        if (owner.isEmpty()) {
+            throw new ConflictException("intent " + machineId + " has already become another machine than " + id
+                    + " of provider " + provider);
+        }
+        if (!owner.get().equals(machineId)) {
+            throw new ConflictException("machine " + id + " of provider " + provider + " is already recorded as "
+                    + owner.get() + " and cannot become " + machineId);
+        }
+    }
+
+    @Override
+    public Optional<UUID> findMachine(ProviderType provider, ProviderID id) {
+        return context()
+                .select(MACHINE_PROVIDED.MACHINE_ID)
+                .from(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .and(MACHINE_PROVIDED.PROVIDER_ID.eq(id.value()))
+                .fetchOptional(MACHINE_PROVIDED.MACHINE_ID);
+    }
+
+    /**
+     * Reads everything about a machine. What others commit meanwhile may show in parts of it; hold the machine's work
+     * where that matters.
+     */
+    public Optional<MachineRecord> machine(UUID machineId) {
+        return MachineQueries.machine(context(), time, machineId);
+    }
+
+    /** Records a machine without any tag, if there is none with this id. */
+    public void createMachine(UUID machineId) {
+        insertMachine(machineId);
+    }
+
+    private boolean insertMachine(UUID machineId) {
+        return context()
+                        .insertInto(MACHINES)
+                        .set(MACHINES.MACHINE_ID, machineId)
+                        .set(MACHINES.MACHINE_CREATED_AT, time.now())
+                        .onConflictDoNothing()
+                        .execute()
+                == 1;
+    }
+
+    /**
+     * Overwrites what the MachineProvided tag says of address, port, location, reservation and status with what
+     * the provider says now; what the provider does not say is cleared.
+     *
+     * @return false if the machine has no such tag for this provider and this id
+     */
+    public boolean updateProvided(ProviderType provider, Machine machine) {
+        return context()
+                        .update(MACHINE_PROVIDED)
+                        .set(ProviderColumns.of(MachineInfo.copyOf(machine)))
+                        .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                        .and(MACHINE_PROVIDED.PROVIDER_ID.eq(machine.id().value()))
+                        .execute()
+                == 1;
+    }
+
+    /**
+     * Sets the AgentStarted tag, as of now.
+     *
+     * @param publicKey the agent's ed25519 public key, 32 bytes
+     */
+    public void putAgentStarted(UUID machineId, byte[] publicKey) {
+        if (publicKey.length != 32) {
+            throw new IllegalArgumentException("an ed25519 public key has 32 bytes, not " + publicKey.length);
+        }
+        context()
+                .insertInto(MACHINE_AGENT_STARTED)
+                .set(MACHINE_AGENT_STARTED.MACHINE_ID, machineId)
+                .set(MACHINE_AGENT_STARTED.AGENT_STARTED_AT, time.now())
+                .set(MACHINE_AGENT_STARTED.AGENT_PUBLIC_KEY, publicKey)
+                .onConflict(MACHINE_AGENT_STARTED.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_AGENT_STARTED.AGENT_STARTED_AT, time.now())
+                .set(MACHINE_AGENT_STARTED.AGENT_PUBLIC_KEY, publicKey)
+                .execute();
+    }
+
+    /** Clears the AgentStarted tag, which makes the machine eligible for agent start again. */
+    public void clearAgentStarted(UUID machineId) {
+        clear(MACHINE_AGENT_STARTED, MACHINE_AGENT_STARTED.MACHINE_ID, machineId);
+    }
+
+    /** Sets the AgentHeartbeat tag to now. */
+    public void putAgentHeartbeat(UUID machineId) {
+        context()
+                .insertInto(MACHINE_AGENT_HEARTBEAT)
+                .set(MACHINE_AGENT_HEARTBEAT.MACHINE_ID, machineId)
+                .set(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, time.now())
+                .onConflict(MACHINE_AGENT_HEARTBEAT.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, time.now())
+                .execute();
+    }
+
+    /** Clears the AgentHeartbeat tag. */
+    public void clearAgentHeartbeat(UUID machineId) {
+        clear(MACHINE_AGENT_HEARTBEAT, MACHINE_AGENT_HEARTBEAT.MACHINE_ID, machineId);
+    }
+
+    /** Sets the HardwareReport tag. */
+    public void putHardwareReport(UUID machineId, byte[] raw) {
+        context()
+                .insertInto(MACHINE_HARDWARE_REPORT)
+                .set(MACHINE_HARDWARE_REPORT.MACHINE_ID, machineId)
+                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
+                .onConflict(MACHINE_HARDWARE_REPORT.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
+                .execute();
+    }
+
+    /** Clears the HardwareReport tag. */
+    public void clearHardwareReport(UUID machineId) {
+        clear(MACHINE_HARDWARE_REPORT, MACHINE_HARDWARE_REPORT.MACHINE_ID, machineId);
+    }
+
+    /**
+     * Asks for an installation: sets the OSInstallationRequest tag with the next generation, which is 1 for the
+     * first. It is always higher than that of the report, so that no older report can fulfill it.
+     *
+     * @return the generation
+     */
+    public long requestInstallation(UUID machineId, byte[] raw) {
+        Field<Long> reported = DSL.coalesce(
+                DSL.field(DSL.select(MACHINE_OS_INSTALLATION_REPORT.GENERATION)
+                        .from(MACHINE_OS_INSTALLATION_REPORT)
+                        .where(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(machineId))),
+                DSL.inline(0L));
+        return context()
+                .insertInto(MACHINE_OS_INSTALLATION_REQUEST)
+                .set(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, machineId)
+                .set(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, reported.plus(1))
+                .set(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW, raw)
+                .onConflict(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID)
+                .doUpdate()
+                .set(
+                        MACHINE_OS_INSTALLATION_REQUEST.GENERATION,
+                        DSL.greatest(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, reported)
+                                .plus(1))
+                .set(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW, raw)
+                .returningResult(MACHINE_OS_INSTALLATION_REQUEST.GENERATION)
+                .fetchSingle()
+                .value1();
+    }
+
+    /** Clears the OSInstallationRequest tag. */
+    public void clearInstallationRequest(UUID machineId) {
+        clear(MACHINE_OS_INSTALLATION_REQUEST, MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, machineId);
+    }
+
+    /** Sets the OSInstallationReport tag. */
+    public void putInstallationReport(UUID machineId, long generation, InstallationResult result, byte[] raw) {
+        context()
+                .insertInto(MACHINE_OS_INSTALLATION_REPORT)
+                .set(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID, machineId)
+                .set(MACHINE_OS_INSTALLATION_REPORT.GENERATION, generation)
+                .set(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT, result.databaseName())
+                .set(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, raw)
+                .onConflict(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_OS_INSTALLATION_REPORT.GENERATION, generation)
+                .set(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT, result.databaseName())
+                .set(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, raw)
+                .execute();
+    }
+
+    /** Clears the OSInstallationReport tag. */
+    public void clearInstallationReport(UUID machineId) {
+        clear(MACHINE_OS_INSTALLATION_REPORT, MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID, machineId);
+    }
+
+    /**
+     * Pins the SSH host key of a machine.
+     *
+     * @param hostKey the key as in a known_hosts file: its type and its base64
+     */
+    public void putSshHostKey(UUID machineId, String hostKey) {
+        context()
+                .insertInto(MACHINE_SSH_HOST_KEY)
+                .set(MACHINE_SSH_HOST_KEY.MACHINE_ID, machineId)
+                .set(MACHINE_SSH_HOST_KEY.SSH_HOST_KEY, hostKey)
+                .set(MACHINE_SSH_HOST_KEY.SSH_HOST_KEY_SET_AT, time.now())
+                .onConflict(MACHINE_SSH_HOST_KEY.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_SSH_HOST_KEY.SSH_HOST_KEY, hostKey)
+                .set(MACHINE_SSH_HOST_KEY.SSH_HOST_KEY_SET_AT, time.now())
+                .execute();
+    }
+
+    /** Forgets the SSH host key of a machine, so that the next takeover pins the one it finds. */
+    public void clearSshHostKey(UUID machineId) {
+        clear(MACHINE_SSH_HOST_KEY, MACHINE_SSH_HOST_KEY.MACHINE_ID, machineId);
+    }
+
+    /**
+     * Counts an attempt to carry out an intent, before the provider is asked.
+     *
+     * @return false if the intent is gone, or no longer held by this session
+     */
+    public boolean attemptIntent(UUID intentId) {
+        return IntentQueries.attempt(context(), sessionId, intentId);
+    }
+
+    /** Records why an intent could not be carried out, and when to try again. The session keeps it. */
+    public void postponeIntent(UUID intentId, Duration delay, String error) {
+        IntentQueries.postpone(context(), time, sessionId, intentId, delay, error);
+    }
+
+    /** Ends an intent of which the provider is sure that nothing was made. */
+    public void dropIntent(UUID intentId) {
+        IntentQueries.delete(context(), intentId);
+    }
+
+    private <R extends Record> void clear(Table<R> table, TableField<R, UUID> key, UUID machineId) {
+        context().deleteFrom(table).where(key.eq(machineId)).execute();
+    }
+
+    /** The columns of MachineProvided that a provider may change. */
+    private static final class ProviderColumns {
+
+        private ProviderColumns() {}
+
+        static Map<TableField<?, ?>, @Nullable Object> of(MachineInfo machine) {
+            Map<TableField<?, ?>, @Nullable Object> columns = new LinkedHashMap<>();
+            columns.put(
+                    MACHINE_PROVIDED.PROVIDER_RESERVATION_ID,
+                    machine.reservationId().orElse(null));
+            columns.put(
+                    MACHINE_PROVIDED.PROVIDER_IP_ADDRESS,
+                    machine.address().map(ProviderColumns::literal).orElse(null));
+            columns.put(
+                    MACHINE_PROVIDED.PROVIDER_SSH_PORT,
+                    machine.sshPort().isPresent() ? machine.sshPort().getAsInt() : null);
+            columns.put(MACHINE_PROVIDED.PROVIDER_LOCATION, machine.location().orElse(null));
+            columns.put(
+                    MACHINE_PROVIDED.PROVIDER_STATUS,
+                    machine.status().map(ProviderStatus::databaseName).orElse(null));
+            return columns;
+        }
+
+        /** The address without the name of a network interface, which no other host would understand. */
+        private static String literal(InetAddress address) {
+            String literal = address.getHostAddress();
+            int scope = literal.indexOf('%');
+            return scope < 0 ? literal : literal.substring(0, scope);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+package dev.shepherd.bmdb;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
+import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.not;
+import static org.jooq.impl.DSL.selectOne;
+
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
+import dev.shepherd.bmdb.MachineRecord.ActiveWork;
+import dev.shepherd.bmdb.MachineRecord.AgentStarted;
+import dev.shepherd.bmdb.MachineRecord.InstallationReport;
+import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
+import dev.shepherd.bmdb.internal.schema.tables.records.MachineProvidedRecord;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record;
+import org.jooq.Table;
+import org.jooq.TableField;
+import org.jspecify.annotations.Nullable;
+
+/** The statements that only read. */
+final class MachineQueries {
+
+    private static final Pattern IPV4 =
+            Pattern.compile("(OCTET\\.){3}OCTET".replace("OCTET", "(25[0-5]|(2[0-4]|1?\\d)?\\d)"));
+
+    private MachineQueries() {}
+
+    static Optional<MachineRecord> machine(DSLContext dsl, DatabaseTime time, UUID id) {
+        return dsl.select(MACHINES.MACHINE_CREATED_AT)
+                .from(MACHINES)
+                .where(MACHINES.MACHINE_ID.eq(id))
+                .fetchOptional(MACHINES.MACHINE_CREATED_AT)
+                .map(createdAt -> new MachineRecord(
+                        id,
+                        createdAt.toInstant(),
+                        tag(dsl, MACHINE_PROVIDED, MACHINE_PROVIDED.MACHINE_ID, id)
+                                .map(MachineQueries::provided),
+                        tag(dsl, MACHINE_AGENT_STARTED, MACHINE_AGENT_STARTED.MACHINE_ID, id)
+                                .map(row ->
+                                        new AgentStarted(row.getAgentStartedAt().toInstant(), row.getAgentPublicKey())),
+                        tag(dsl, MACHINE_AGENT_HEARTBEAT, MACHINE_AGENT_HEARTBEAT.MACHINE_ID, id)
+                                .map(row -> row.getAgentHeartbeatAt().toInstant()),
+                        tag(dsl, MACHINE_HARDWARE_REPORT, MACHINE_HARDWARE_REPORT.MACHINE_ID, id)
+                                .map(row -> row.getHardwareReportRaw()),
+                        tag(dsl, MACHINE_OS_INSTALLATION_REQUEST, MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, id)
+                                .map(row -> new InstallationRequest(
+                                        row.getGeneration(), row.getOsInstallationRequestRaw())),
+                        tag(dsl, MACHINE_OS_INSTALLATION_REPORT, MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID, id)
+                                .map(row -> new InstallationReport(
+                                        row.getGeneration(),
+                                        InstallationResult.ofDatabaseName(row.getOsInstallationResult()),
+                                        row.getOsInstallationReportRaw())),
+                        tag(dsl, MACHINE_SSH_HOST_KEY, MACHINE_SSH_HOST_KEY.MACHINE_ID, id)
+                                .map(row -> row.getSshHostKey()),
+                        dsl.selectFrom(WORK)
+                                .where(WORK.MACHINE_ID.eq(id))
+                                .orderBy(WORK.PROCESS)
+                                .fetch(row -> new ActiveWork(
+                                        new WorkProcess(row.getProcess()),
+                                        row.getSessionId(),
+                                        row.getWorkStartedAt().toInstant())),
+                        dsl.selectFrom(WORK_BACKOFF)
+                                .where(WORK_BACKOFF.MACHINE_ID.eq(id))
+                                .and(WORK_BACKOFF.UNTIL.gt(time.now()))
+                                .orderBy(WORK_BACKOFF.PROCESS)
+                                .fetch(row -> new ActiveBackoff(
+                                        new WorkProcess(row.getProcess()),
+                                        row.getUntil().toInstant(),
+                                        row.getCause(),
+                                        row.getLastIntervalSeconds()))));
+    }
+
+    private static <R extends Record> Optional<R> tag(
+            DSLContext dsl, Table<R> table, TableField<R, UUID> key, UUID machineId) {
+        return dsl.selectFrom(table).where(key.eq(machineId)).fetchOptional();
+    }
+
+    static List<ProvidedMachine> providedMachines(DSLContext dsl, ProviderType provider) {
+        return dsl.selectFrom(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
+                .fetch(MachineQueries::provided);
+    }
+
+    private static ProvidedMachine provided(MachineProvidedRecord row) {
+        return new ProvidedMachine(
+                row.getMachineId(),
+                new ProviderType(row.getProvider()),
+                new ProviderID(row.getProviderId()),
+                Optional.ofNullable(row.getProviderReservationId()),
+                Optional.ofNullable(row.getProviderIpAddress()).map(text -> address(row.getMachineId(), text)),
+                row.getProviderSshPort() == null ? OptionalInt.empty() : OptionalInt.of(row.getProviderSshPort()),
+                Optional.ofNullable(row.getProviderLocation()),
+                Optional.ofNullable(row.getProviderStatus()).map(ProviderStatus::ofDatabaseName));
+    }
+
+    /** Reads an address without ever looking a name up. */
+    private static InetAddress address(UUID machineId, String text) {
+        try {
+            if (IPV4.matcher(text).matches() || text.indexOf(':') >= 0) {
+                return InetAddress.getByName(text);
+            }
+        } catch (UnknownHostException e) {
+            throw noAddress(machineId, text, e);
+        }
+        throw noAddress(machineId, text, null);
+    }
+
+    private static BmdbException noAddress(UUID machineId, String text, @Nullable Exception cause) {
+        return new BmdbException(
+                "machine_provided.provider_ip_address of machine " + machineId + " holds \"" + text
+                        + "\", which is not an IP address",
+                null,
+                cause);
+    }
+
+    static List<WorkHistoryEntry> history(DSLContext dsl, UUID machineId, int limit) {
+        return dsl.selectFrom(WORK_HISTORY)
+                .where(WORK_HISTORY.MACHINE_ID.eq(machineId))
+                .orderBy(WORK_HISTORY.TIMESTAMP.desc(), WORK_HISTORY.HISTORY_ID.desc())
+                .limit(limit)
+                .fetch(row -> new WorkHistoryEntry(
+                        row.getMachineId(),
+                        new WorkProcess(row.getProcess()),
+                        WorkEvent.ofDatabaseName(row.getEvent()),
+                        row.getTimestamp().toInstant(),
+                        Optional.ofNullable(row.getFailedCause()),
+                        Optional.ofNullable(row.getClaimId()),
+                        Optional.ofNullable(row.getSessionId())));
+    }
+
+    static Instant now(DSLContext dsl, DatabaseTime time) {
+        Field<OffsetDateTime> now = time.now();
+        return dsl.select(now).fetchSingle().value1().toInstant();
+    }
+
+    static Statistics statistics(DSLContext dsl, DatabaseTime time) {
+        Condition provided =
+                exists(selectOne().from(MACHINE_PROVIDED).where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID)));
+        Condition fulfilled = Eligibility.installationFulfilled();
+        return new Statistics(
+                dsl.fetchCount(MACHINES),
+                dsl.fetchCount(MACHINE_PROVIDED),
+                dsl.fetchCount(MACHINE_AGENT_STARTED),
+                dsl.fetchCount(
+                        MACHINE_AGENT_HEARTBEAT,
+                        MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.ge(
+                                time.nowMinus(Eligibility.SILENT_AFTER_HEARTBEAT))),
+                dsl.fetchCount(MACHINES, Eligibility.installationRequested().and(not(fulfilled))),
+                dsl.fetchCount(MACHINES, fulfilled),
+                waiting(dsl, time, WorkProcess.AGENT_START, provided, Eligibility.agentStart()),
+                waiting(
+                        dsl,
+                        time,
+                        WorkProcess.RECOVERY,
+                        provided,
+                        Eligibility.recovery(Eligibility.SILENT_AFTER_START, Eligibility.SILENT_AFTER_HEARTBEAT)),
+                byProcess(dsl.select(WORK.PROCESS, count())
+                        .from(WORK)
+                        .groupBy(WORK.PROCESS)
+                        .fetchMap(WORK.PROCESS, count())),
+                byProcess(dsl.select(WORK_BACKOFF.PROCESS, count())
+                        .from(WORK_BACKOFF)
+                        .where(WORK_BACKOFF.UNTIL.gt(time.now()))
+                        .groupBy(WORK_BACKOFF.PROCESS)
+                        .fetchMap(WORK_BACKOFF.PROCESS, count())));
+    }
+
+    private static long waiting(
+            DSLContext dsl, DatabaseTime time, WorkProcess process, Condition provided, Eligibility eligibility) {
+        return dsl.fetchCount(MACHINES, provided.and(WorkQueries.claimable(time, process, eligibility)));
+    }
+
+    private static Map<WorkProcess, Long> byProcess(Map<String, Integer> counts) {
+        return counts.entrySet().stream()
+                .collect(Collectors.toMap(
+                        entry -> new WorkProcess(entry.getKey()),
+                        entry -> entry.getValue().longValue()));
+    }
+}

@@ -1,0 +1,98 @@
+package dev.shepherd.bmdb;
+
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * Everything that the database holds of one machine at one moment. Immutable, but for the byte arrays in it,
+ * which are the caller's own copies.
+ *
+ * @param machineId its id
+ * @param createdAt when it was recorded
+ * @param provided what its provider says of it
+ * @param agentStarted when its agent was started, and the agent's public key
+ * @param agentHeartbeatAt when its agent was last heard
+ * @param hardwareReport the agent's last report on the hardware
+ * @param installationRequest the installation that was asked for
+ * @param installationReport the last installation that was reported
+ * @param sshHostKey the host key pinned at the first takeover, as in a known_hosts file
+ * @param work the processes that hold it now
+ * @param backoffs the processes that leave it alone for now
+ */
+public record MachineRecord(
+        UUID machineId,
+        Instant createdAt,
+        Optional<ProvidedMachine> provided,
+        Optional<AgentStarted> agentStarted,
+        Optional<Instant> agentHeartbeatAt,
+        Optional<byte[]> hardwareReport,
+        Optional<InstallationRequest> installationRequest,
+        Optional<InstallationReport> installationReport,
+        Optional<String> sshHostKey,
+        List<ActiveWork> work,
+        List<ActiveBackoff> backoffs) {
+
+    /** Copies the lists. */
+    public MachineRecord {
+        work = List.copyOf(work);
+        backoffs = List.copyOf(backoffs);
+    }
+
+    /**
+     * The AgentStarted tag.
+     *
+     * @param startedAt when
+     * @param publicKey the agent's ed25519 public key, 32 bytes
+     */
+    @SuppressWarnings("ArrayRecordComponent") // Nobody compares these; they are read.
+    public record AgentStarted(Instant startedAt, byte[] publicKey) {}
+
+    /**
+     * The OSInstallationRequest tag.
+     *
+     * @param generation which request it is; each new one is one higher
+     * @param raw the request itself, as the agent understands it
+     */
+    @SuppressWarnings("ArrayRecordComponent")
+    public record InstallationRequest(long generation, byte[] raw) {}
+
+    /**
+     * The OSInstallationReport tag.
+     *
+     * @param generation the request that was carried out
+     * @param result how it ended
+     * @param raw the report itself
+     */
+    @SuppressWarnings("ArrayRecordComponent")
+    public record InstallationReport(long generation, InstallationResult result, byte[] raw) {}
+
+    /**
+     * Work that is being done on the machine.
+     *
+     * @param process what is being done
+     * @param sessionId by whom
+     * @param startedAt since when
+     */
+    public record ActiveWork(WorkProcess process, UUID sessionId, Instant startedAt) {}
+
+    /**
+     * A process that leaves the machine alone for now.
+     *
+     * @param process which
+     * @param until until when
+     * @param cause why
+     * @param lastIntervalSeconds the current period, in seconds
+     */
+    public record ActiveBackoff(WorkProcess process, Instant until, String cause, long lastIntervalSeconds) {}
+
+    /** Tells whether the requested installation was reported as successful. */
+    public boolean isInstallationFulfilled() {
+        return installationRequest.isPresent()
+                && installationReport.isPresent()
+                && installationReport.get().result() == InstallationResult.SUCCESS
+                && installationReport.get().generation()
+                        == installationRequest.get().generation();
+    }
+}

@@ -1,0 +1,267 @@
+package dev.shepherd.bmdb;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record;
+import org.jooq.Result;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the sessions of this process alive, notices when one is lost, and reaps those of anybody that have
+ * died.
+ *
+ * <p><strong>Why a lost session is noticed in time.</strong> The deadline in the database is set when a
+ * heartbeat arrives there, so it is never earlier than the moment the heartbeat was sent plus the interval. The
+ * deadline kept here is exactly that moment, on this process's monotonic clock: it passes before the one in the
+ * database does, whatever happens to the answer, as long as the two clocks run at the same speed. It is looked
+ * at by a thread of its own, which no hanging connection can hold up. A process that was stopped and resumed
+ * finds its deadline in the past before anything else; one whose whole machine was suspended may not, since the
+ * clock can stop with it, and learns it from the next heartbeat or transaction. None of this carries the safety:
+ * nothing commits without a proof in the database (see {@link BmdbSession}). It only ends useless and dangerous
+ * work early.
+ *
+ * <p>All sessions of a process share one statement per beat, and a connection that nothing else uses.
+ */
+final class SessionKeeper implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(SessionKeeper.class);
+
+    /** Heartbeats are sent twice an interval; a failed one is sent again ten times an interval. */
+    private static final int BEATS_PER_INTERVAL = 2;
+
+    private static final int RETRIES_PER_INTERVAL = 10;
+
+    private final Transactions heartbeats;
+    private final Transactions reaping;
+    private final Duration interval;
+    private final DatabaseTime time;
+    private final Map<UUID, BmdbSession> sessions = new ConcurrentHashMap<>();
+    private final Object lock = new Object();
+    private @Nullable ScheduledExecutorService executor;
+    private boolean closed;
+
+    SessionKeeper(Transactions heartbeats, Transactions reaping, Duration interval, DatabaseTime time) {
+        this.heartbeats = heartbeats;
+        this.reaping = reaping;
+        this.interval = interval;
+        this.time = time;
+    }
+
+    /** Takes a session on; the first one starts the threads. */
+    void keep(BmdbSession session) {
+        synchronized (lock) {
+            if (closed) {
+                throw new IllegalStateException("the database is closed");
+            }
+            sessions.put(session.id(), session);
+            if (executor == null) {
+                executor = start();
+            }
+        }
+    }
+
+    void forget(BmdbSession session) {
+        sessions.remove(session.id());
+    }
+
+    private ScheduledExecutorService start() {
+        AtomicInteger number = new AtomicInteger();
+        ScheduledExecutorService started = Executors.newScheduledThreadPool(3, task -> {
+            Thread thread = new Thread(task, "shepherd-bmdb-sessions-" + number.incrementAndGet());
+            thread.setDaemon(true);
+            return thread;
+        });
+        // Each of the three goes on by itself for as long as there is an executor: none ever throws.
+        schedule(started, this::beat, interval.dividedBy(BEATS_PER_INTERVAL));
+        schedule(started, this::watch, interval.dividedBy(RETRIES_PER_INTERVAL));
+        schedule(started, this::reapAndRelease, interval);
+        return started;
+    }
+
+    /** A step of a loop. Returns how long after its start it is to be done again. */
+    @FunctionalInterface
+    private interface Step {
+        Duration run() throws InterruptedException;
+    }
+
+    // The future would tell of nothing but a rejection: whatever a step throws is caught here.
+    @SuppressWarnings("FutureReturnValueIgnored")
+    private void schedule(ScheduledExecutorService on, Step step, Duration delay) {
+        synchronized (lock) {
+            if (!closed) {
+                on.schedule(() -> run(on, step), delay.toNanos(), TimeUnit.NANOSECONDS);
+            }
+        }
+    }
+
+    private void run(ScheduledExecutorService on, Step step) {
+        long startedAt = System.nanoTime();
+        Duration next = interval.dividedBy(RETRIES_PER_INTERVAL);
+        try {
+            next = step.run();
+        } catch (InterruptedException e) {
+            log.debug("interrupted; only closing does that", e);
+        } catch (RuntimeException | Error e) {
+            // Not even an error may end the loop, or every session from now on would die after one interval.
+            log.error("A step of the sessions' upkeep failed unexpectedly and is done again in {}", next, e);
+        } finally {
+            Duration left = next.minusNanos(System.nanoTime() - startedAt);
+            schedule(on, step, left.isNegative() ? Duration.ofMillis(1) : left);
+        }
+    }
+
+    /** Sends one heartbeat for all sessions. */
+    private Duration beat() throws InterruptedException {
+        boolean arrived = false;
+        try {
+            arrived = sendHeartbeat();
+        } catch (BmdbException e) {
+            log.warn(
+                    "A heartbeat of {} session(s) failed and is sent again until their deadline: {}",
+                    sessions.size(),
+                    e.getMessage());
+            log.debug("The failure of the heartbeat", e);
+        }
+        return interval.dividedBy(arrived ? BEATS_PER_INTERVAL : RETRIES_PER_INTERVAL);
+    }
+
+    /** What a heartbeat found. */
+    private record Heartbeat(long sentAt, Set<UUID> arrived, Set<UUID> busy) {}
+
+    /** Sends one heartbeat for all sessions. Returns true if it arrived for all that are alive. */
+    private boolean sendHeartbeat() throws InterruptedException {
+        List<BmdbSession> beating = List.copyOf(sessions.values());
+        if (beating.isEmpty()) {
+            return true;
+        }
+        UUID[] ids = beating.stream().map(BmdbSession::id).toArray(UUID[]::new);
+        Heartbeat heartbeat = heartbeats.run("a heartbeat", dsl -> heartbeat(dsl, ids));
+        for (BmdbSession session : beating) {
+            if (heartbeat.arrived().contains(session.id())) {
+                session.heartbeatArrived(heartbeat.sentAt() + interval.toNanos());
+            } else if (!heartbeat.busy().contains(session.id())) {
+                session.lose(BmdbSession.EXPIRED);
+            }
+        }
+        return heartbeat.busy().isEmpty();
+    }
+
+    /**
+     * Moves the deadlines. A row that somebody is about to delete is passed over rather than waited for: one session
+     * must not hold up the others' heartbeats. Whether it is still there is seen by the next.
+     */
+    private static Heartbeat heartbeat(DSLContext dsl, UUID[] ids) {
+        long sentAt = System.nanoTime();
+        Condition alive =
+                SESSIONS.SESSION_ID.eq(DSL.any(ids)).and(SESSIONS.SESSION_DEADLINE.gt(DatabaseTime.transactionTime()));
+        Set<UUID> arrived = dsl.update(SESSIONS)
+                .set(SESSIONS.SESSION_DEADLINE, deadline())
+                .where(SESSIONS.SESSION_ID.in(DSL.select(SESSIONS.SESSION_ID)
+                        .from(SESSIONS)
+                        .where(alive)
+                        .forNoKeyUpdate()
+                        .skipLocked()))
+                .returningResult(SESSIONS.SESSION_ID)
+                .fetchSet(SESSIONS.SESSION_ID);
+        if (arrived.size() == ids.length) {
+            return new Heartbeat(sentAt, arrived, Set.of());
+        }
+        Set<UUID> busy =
+                dsl.select(SESSIONS.SESSION_ID).from(SESSIONS).where(alive).fetchSet(SESSIONS.SESSION_ID);
+        busy.removeAll(arrived);
+        return new Heartbeat(sentAt, arrived, busy);
+    }
+
+    static Field<java.time.OffsetDateTime> deadline() {
+        return DSL.field(
+                "now() + {0} * interval '1 second'",
+                SQLDataType.TIMESTAMPWITHTIMEZONE, SESSIONS.SESSION_INTERVAL_SECONDS);
+    }
+
+    private Duration watch() {
+        for (BmdbSession session : sessions.values()) {
+            session.loseIfOverdue();
+        }
+        return interval.dividedBy(RETRIES_PER_INTERVAL);
+    }
+
+    private Duration reapAndRelease() throws InterruptedException {
+        sessions.values().forEach(BmdbSession::releaseAbandonedWork);
+        try {
+            int reaped = reap();
+            if (reaped > 0) {
+                log.info("Reaped {} expired session(s) and released what they held", reaped);
+            }
+        } catch (BmdbException e) {
+            log.warn("Expired sessions could not be reaped, trying again in {}: {}", interval, e.getMessage());
+        }
+        return interval;
+    }
+
+    /**
+     * Deletes the sessions whose deadline has passed, and with them their work. A session that is in the middle
+     * of a transaction is locked by it and skipped: it goes at a later round.
+     *
+     * @return how many there were
+     */
+    int reap() throws InterruptedException {
+        return reaping.run("reaping expired sessions", dsl -> {
+            Result<Record> rows = dsl.select(SESSIONS.SESSION_ID)
+                    .select(reaping.first())
+                    .from(SESSIONS)
+                    .where(SESSIONS.SESSION_DEADLINE.lt(DatabaseTime.transactionTime()))
+                    .forUpdate()
+                    .skipLocked()
+                    .fetch();
+            if (!rows.isEmpty()) {
+                reaping.checkFirst(rows.get(0));
+                UUID[] expired = rows.getValues(SESSIONS.SESSION_ID).toArray(UUID[]::new);
+                WorkQueries.recordCanceled(dsl, time, WORK.SESSION_ID.eq(DSL.any(expired)), "the session expired");
+                dsl.deleteFrom(SESSIONS)
+                        .where(SESSIONS.SESSION_ID.eq(DSL.any(expired)))
+                        .execute();
+            }
+            return rows.size();
+        });
+    }
+
+    /** Stops the threads. Sessions that are still open are left to expire. */
+    @Override
+    public void close() {
+        synchronized (lock) {
+            closed = true;
+            if (executor != null) {
+                executor.shutdownNow();
+            }
+        }
+        sessions.values().forEach(session -> session.lose("the database was closed"));
+        sessions.clear();
+    }
+
+    /** Waits until the threads have ended, after {@link #close}. Returns false if they have not by then. */
+    boolean awaitEnd(Duration limit) throws InterruptedException {
+        ScheduledExecutorService stopped;
+        synchronized (lock) {
+            stopped = executor;
+        }
+        return stopped == null || stopped.awaitTermination(limit.toNanos(), TimeUnit.NANOSECONDS);
+    }
+}

@@ -1,0 +1,296 @@
+package dev.shepherd.bmdb;
+
+import dev.shepherd.api.SessionExpiredException;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One process holding one machine. Ends once, by {@link #finish}, {@link #fail} or {@link #close}.
+ *
+ * <pre>{@code
+ * for (Work work : session.claim(process, eligibility, 1)) {
+ *     try (work) {
+ *         byte[] report = inspect(work.machineId());
+ *         work.finish(tx -> tx.putHardwareReport(work.machineId(), report));
+ *     }
+ * }
+ * }</pre>
+ *
+ * <p>Each ending is one transaction with its line of history, and with what the body of {@code finish} writes.
+ * An ending whose transaction fails leaves the work held: it can be tried again, or closed. Safe for use by
+ * several threads; the endings exclude one another.
+ */
+public final class Work implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(Work.class);
+
+    private final BmdbSession session;
+    private final WorkProcess process;
+    private final UUID machineId;
+    private final UUID claimId;
+
+    private final Object lock = new Object();
+    private boolean ended;
+
+    Work(BmdbSession session, WorkProcess process, UUID machineId, UUID claimId) {
+        this.session = session;
+        this.process = process;
+        this.machineId = machineId;
+        this.claimId = claimId;
+    }
+
+    /** Returns the session that holds this work. */
+    public BmdbSession session() {
+        return session;
+    }
+
+    /** Returns what is being done. */
+    public WorkProcess process() {
+        return process;
+    }
+
+    /** Returns the machine it is done to. */
+    public UUID machineId() {
+        return machineId;
+    }
+
+    /** Returns what tells this claim from every other in {@code work_history}. */
+    public UUID claimId() {
+        return claimId;
+    }
+
+    /**
+     * Writes something without ending the work, in a transaction that also proves that the work is still held.
+     *
+     * @throws WorkLostException if the work is no longer held; nothing was written
+     * @throws SessionExpiredException if the session is lost; nothing was written
+     * @throws CommitOutcomeUnknownException if the connection broke during the commit
+     * @throws BmdbException if the database cannot be reached, or refuses; nothing was written
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public <T extends @Nullable Object> T update(BmdbTransaction.Body<T> body) throws InterruptedException {
+        synchronized (lock) {
+            requireHeld();
+            return session.inTransaction(tx -> {
+                if (!WorkQueries.lock(tx.context(), session.id(), process, machineId, claimId)) {
+                    throw lost();
+                }
+                return body.run(tx);
+            });
+        }
+    }
+
+    /** Ends the work as done, with nothing to write. See {@link #finish(BmdbTransaction.Body)}. */
+    public void finish() throws InterruptedException {
+        finish(tx -> true);
+    }
+
+    /**
+     * Ends the work as done: writes what the body writes, clears the backoff and records the end, all in one
+     * transaction.
+     *
+     * <p>If the connection breaks during the commit, the history tells whether it happened: then this returns
+     * as if nothing had been wrong, or tries once more.
+     *
+     * @param body what to write; it may run more than once
+     * @param <T> what the body returns
+     * @return what the body returned
+     * @throws WorkLostException if the work is no longer held; nothing was written
+     * @throws SessionExpiredException if the session is lost; nothing was written
+     * @throws CommitOutcomeUnknownException if the connection broke during the commit, and the database could
+     *     not be asked about it
+     * @throws BmdbException if the database cannot be reached, or refuses; nothing was written, and the work
+     *     is still held
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public <T extends @Nullable Object> T finish(BmdbTransaction.Body<T> body) throws InterruptedException {
+        return end(WorkEvent.FINISHED, null, tx -> {
+            T result = body.run(tx);
+            WorkQueries.clearBackoff(tx.context(), process, machineId);
+            return result;
+        });
+    }
+
+    /** Ends the work as failed, with nothing else to write. See {@link #fail(Backoff, String, BmdbTransaction.Body)}. */
+    public Duration fail(Backoff backoff, String cause) throws InterruptedException {
+        return fail(backoff, cause, tx -> true);
+    }
+
+    /**
+     * Ends the work as failed, and keeps this process off the machine for a while.
+     *
+     * @param backoff how long
+     * @param cause why, for people; cut after 4,000 characters
+     * @param body what else to write; it may run more than once
+     * @return the period of the backoff, without its jitter
+     * @throws WorkLostException if the work is no longer held; nothing was written
+     * @throws SessionExpiredException if the session is lost; nothing was written
+     * @throws CommitOutcomeUnknownException if the connection broke during the commit, and the database could
+     *     not be asked about it
+     * @throws BmdbException if the database cannot be reached, or refuses; nothing was written, and the work
+     *     is still held
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public Duration fail(Backoff backoff, String cause, BmdbTransaction.Body<?> body) throws InterruptedException {
+        Objects.requireNonNull(backoff, "backoff");
+        Objects.requireNonNull(cause, "cause");
+        String shortened = WorkQueries.shorten(cause);
+        return end(WorkEvent.FAILED, shortened, tx -> {
+            Object ignored = body.run(tx);
+            return WorkQueries.backOff(tx.context(), tx.time(), process, machineId, backoff, shortened);
+        });
+    }
+
+    private <T extends @Nullable Object> T end(WorkEvent event, @Nullable String cause, BmdbTransaction.Body<T> body)
+            throws InterruptedException {
+        synchronized (lock) {
+            requireHeld();
+            Attempt<T> attempt = new Attempt<>();
+            try {
+                endInTransaction(event, cause, body, attempt, false);
+            } catch (CommitOutcomeUnknownException e) {
+                log.warn("{}: {}; asking the database whether it did", this, e.getMessage());
+                resolve(event, cause, body, attempt, e);
+            }
+            ended = true;
+            return attempt.result();
+        }
+    }
+
+    /** What the body returned when it last ran. */
+    private static final class Attempt<T extends @Nullable Object> {
+        private @Nullable T result;
+
+        // A body that may return null has a T that says so.
+        @SuppressWarnings("NullAway")
+        T result() {
+            return result;
+        }
+    }
+
+    /**
+     * Finds out whether an ending was committed, and repeats it if not.
+     *
+     * <p>The row of this claim and its history change in one transaction, so the history tells. While the broken
+     * transaction is still running in the server, it holds the row: the repeated one waits for it, finds the row
+     * gone and reads the history again.
+     */
+    private <T extends @Nullable Object> void resolve(
+            WorkEvent event,
+            @Nullable String cause,
+            BmdbTransaction.Body<T> body,
+            Attempt<T> attempt,
+            CommitOutcomeUnknownException unknown)
+            throws InterruptedException {
+        try {
+            endInTransaction(event, cause, body, attempt, true);
+        } catch (SessionExpiredException e) {
+            // The session cannot be reaped before its transactions have ended. So where it is gone, this claim's
+            // row with it, the history is final.
+            if (readAfter(unknown, dsl -> WorkQueries.exists(dsl, claimId, machineId))) {
+                unknown.addSuppressed(e);
+                throw unknown;
+            }
+            if (!readAfter(unknown, dsl -> WorkQueries.isRecorded(dsl, claimId, event))) {
+                throw e;
+            }
+        } catch (BmdbException e) {
+            unknown.addSuppressed(e);
+            throw unknown;
+        }
+    }
+
+    private boolean readAfter(CommitOutcomeUnknownException unknown, Transactions.Body<Boolean> question)
+            throws InterruptedException {
+        try {
+            return session.read(question);
+        } catch (BmdbException e) {
+            unknown.addSuppressed(e);
+            throw unknown;
+        }
+    }
+
+    private <T extends @Nullable Object> void endInTransaction(
+            WorkEvent event,
+            @Nullable String cause,
+            BmdbTransaction.Body<T> body,
+            Attempt<T> attempt,
+            boolean mayHaveHappened)
+            throws InterruptedException {
+        session.inTransaction(tx -> {
+            if (WorkQueries.release(tx.context(), session.id(), process, machineId, claimId)) {
+                attempt.result = body.run(tx);
+                WorkQueries.record(tx.context(), tx.time(), session.id(), process, machineId, claimId, event, cause);
+            } else if (!mayHaveHappened || !WorkQueries.isRecorded(tx.context(), claimId, event)) {
+                throw lost();
+            }
+            return true;
+        });
+    }
+
+    private void requireHeld() {
+        if (ended) {
+            throw new WorkLostException(machineId, process, this + " has ended already");
+        }
+    }
+
+    private WorkLostException lost() {
+        return new WorkLostException(
+                machineId, process, this + " is no longer held by " + session + ": it was released in the database");
+    }
+
+    /**
+     * Gives the work up without a result, unless it has ended already. Never throws: if the database cannot be
+     * reached now, the session releases the work with a later heartbeat, or expires with it.
+     */
+    @Override
+    public void close() {
+        Uninterruptibly.run(this::tryCancel);
+    }
+
+    /** Cancels the work if it has not ended. Returns false if that has to be tried again later. */
+    boolean tryCancel() {
+        synchronized (lock) {
+            if (ended) {
+                return true;
+            }
+            try {
+                session.inTransaction(tx -> {
+                    if (WorkQueries.releaseForGood(tx.context(), session.id(), process, machineId, claimId)) {
+                        WorkQueries.record(
+                                tx.context(),
+                                tx.time(),
+                                session.id(),
+                                process,
+                                machineId,
+                                claimId,
+                                WorkEvent.CANCELED,
+                                null);
+                    }
+                    return true;
+                });
+                ended = true;
+                return true;
+            } catch (SessionExpiredException e) {
+                ended = true; // It went, or will go, with the session.
+                return true;
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            } catch (RuntimeException e) {
+                log.warn("{} could not be released and is released with a later heartbeat: {}", this, e.getMessage());
+            }
+            session.abandon(this);
+            return false;
+        }
+    }
+
+    /** Names the process and the machine. */
+    @Override
+    public String toString() {
+        return process + " on machine " + machineId;
+    }
+}

@@ -1,0 +1,298 @@
+package dev.shepherd.bmdb;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
+import static org.jooq.impl.DSL.any;
+import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.not;
+import static org.jooq.impl.DSL.select;
+import static org.jooq.impl.DSL.selectOne;
+import static org.jooq.impl.DSL.val;
+
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/** The statements behind {@link Work} and its claiming. All run in a transaction that has proved its session. */
+final class WorkQueries {
+
+    private static final int LONGEST_CAUSE = 4000;
+
+    private WorkQueries() {}
+
+    /** A row of {@code work} that has just been written. */
+    record Claim(UUID machineId, UUID claimId) {}
+
+    /**
+     * Claims up to {@code limit} machines.
+     *
+     * <p>The candidates' rows in {@code machines} are locked, and locked ones are skipped, so claimers at the same
+     * time look at different machines. The locks alone are not enough: another claimer may have finished with a
+     * machine between this statement's snapshot and its lock. So the condition is asked again by the insert,
+     * whose snapshot is taken under the locks, and the unique keys of {@code work} decide what is left.
+     *
+     * <p>The locks are of the kind that foreign keys do not wait for: who only writes a tag of a machine neither
+     * waits for a claim nor hides the machine from it.
+     */
+    static List<Claim> claim(
+            DSLContext dsl,
+            DatabaseTime time,
+            UUID sessionId,
+            WorkProcess process,
+            Eligibility eligibility,
+            int limit) {
+        Condition claimable = claimable(time, process, eligibility);
+        List<UUID> candidates = dsl.select(MACHINES.MACHINE_ID)
+                .from(MACHINES)
+                .where(claimable)
+                .orderBy(MACHINES.MACHINE_CREATED_AT, MACHINES.MACHINE_ID)
+                .limit(limit)
+                .forNoKeyUpdate()
+                .of(MACHINES)
+                .skipLocked()
+                .fetch(MACHINES.MACHINE_ID);
+        if (candidates.isEmpty()) {
+            return List.of();
+        }
+        return insert(
+                dsl,
+                time,
+                sessionId,
+                process,
+                MACHINES.MACHINE_ID.eq(any(candidates.toArray(UUID[]::new))).and(claimable));
+    }
+
+    /** Claims one machine. Returns the one claim, or none if the machine is worked on. */
+    static List<Claim> claimMachine(
+            DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, UUID machineId) {
+        if (lockMachines(dsl, machineId) == 0) {
+            throw new BmdbException("there is no machine " + machineId, null, null);
+        }
+        return insert(
+                dsl, time, sessionId, process, MACHINES.MACHINE_ID.eq(machineId).and(notWorkedOn(process)));
+    }
+
+    /** Waits for claims of these machines that are under way, and keeps others out. Returns how many there are. */
+    private static int lockMachines(DSLContext dsl, UUID... machineIds) {
+        return dsl.select(MACHINES.MACHINE_ID)
+                .from(MACHINES)
+                .where(MACHINES.MACHINE_ID.eq(any(machineIds)))
+                .orderBy(MACHINES.MACHINE_ID)
+                .forNoKeyUpdate()
+                .fetch()
+                .size();
+    }
+
+    /** Tells which of some claims, whose transaction may or may not have been committed, were. */
+    static List<Claim> committed(DSLContext dsl, UUID sessionId, WorkProcess process, List<Claim> claims) {
+        UUID[] machineIds = claims.stream().map(Claim::machineId).toArray(UUID[]::new);
+        lockMachines(dsl, machineIds);
+        return dsl.select(WORK.MACHINE_ID, WORK.CLAIM_ID)
+                .from(WORK)
+                .where(WORK.MACHINE_ID.eq(any(machineIds)))
+                .and(WORK.PROCESS.eq(process.name()))
+                .and(WORK.SESSION_ID.eq(sessionId))
+                .and(WORK.CLAIM_ID.eq(any(claims.stream().map(Claim::claimId).toArray(UUID[]::new))))
+                .fetch(row -> new Claim(row.value1(), row.value2()));
+    }
+
+    private static List<Claim> insert(
+            DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, Condition which) {
+        List<Claim> claims = dsl.insertInto(WORK, WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT)
+                .select(select(MACHINES.MACHINE_ID, val(sessionId), val(process.name()), time.moment())
+                        .from(MACHINES)
+                        .where(which))
+                .onConflictDoNothing()
+                .returningResult(WORK.MACHINE_ID, WORK.CLAIM_ID)
+                .fetch(row -> new Claim(row.value1(), row.value2()));
+        if (!claims.isEmpty()) {
+            UUID[] machineIds = claims.stream().map(Claim::machineId).toArray(UUID[]::new);
+            Condition claimed = WORK.SESSION_ID
+                    .eq(sessionId)
+                    .and(WORK.PROCESS.eq(process.name()))
+                    .and(WORK.MACHINE_ID.eq(any(machineIds)));
+            record(dsl, WorkEvent.STARTED, WORK.WORK_STARTED_AT, null, claimed);
+        }
+        return claims;
+    }
+
+    /** The definition of a machine that can be claimed now. */
+    static Condition claimable(DatabaseTime time, WorkProcess process, Eligibility eligibility) {
+        return eligibility
+                .condition(time)
+                .and(notWorkedOn(process))
+                .and(not(DSL.exists(selectOne()
+                        .from(WORK_BACKOFF)
+                        .where(WORK_BACKOFF.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .and(WORK_BACKOFF.PROCESS.eq(process.name()))
+                        .and(WORK_BACKOFF.UNTIL.gt(time.now())))));
+    }
+
+    private static Condition notWorkedOn(WorkProcess process) {
+        Condition excluding = process.isShepherds()
+                ? WORK.PROCESS.in(
+                        inline(WorkProcess.ACCESS.name()),
+                        inline(WorkProcess.AGENT_START.name()),
+                        inline(WorkProcess.RECOVERY.name()))
+                : WORK.PROCESS.eq(process.name());
+        return not(DSL.exists(selectOne()
+                .from(WORK)
+                .where(WORK.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(excluding)));
+    }
+
+    private static Condition isClaim(UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
+        return WORK.MACHINE_ID
+                .eq(machineId)
+                .and(WORK.PROCESS.eq(process.name()))
+                .and(WORK.SESSION_ID.eq(sessionId))
+                .and(WORK.CLAIM_ID.eq(claimId));
+    }
+
+    /** Locks the row of a claim. Returns false if there is none. */
+    static boolean lock(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
+        return dsl.selectOne()
+                .from(WORK)
+                .where(isClaim(sessionId, process, machineId, claimId))
+                .forUpdate()
+                .fetchOptional()
+                .isPresent();
+    }
+
+    /**
+     * Deletes the row of a claim that may still be on its way in: one whose commit broke, and which the server may
+     * not have carried out yet. Returns false if there is none, and will be none.
+     */
+    static boolean releaseForGood(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
+        lockMachines(dsl, machineId);
+        return release(dsl, sessionId, process, machineId, claimId);
+    }
+
+    /** Deletes the row of a claim. Returns false if there is none. */
+    static boolean release(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
+        return dsl.deleteFrom(WORK)
+                        .where(isClaim(sessionId, process, machineId, claimId))
+                        .execute()
+                == 1;
+    }
+
+    static void record(
+            DSLContext dsl,
+            DatabaseTime time,
+            UUID sessionId,
+            WorkProcess process,
+            UUID machineId,
+            UUID claimId,
+            WorkEvent event,
+            @Nullable String cause) {
+        dsl.insertInto(WORK_HISTORY)
+                .set(WORK_HISTORY.MACHINE_ID, machineId)
+                .set(WORK_HISTORY.PROCESS, process.name())
+                .set(WORK_HISTORY.EVENT, event.databaseName())
+                .set(WORK_HISTORY.TIMESTAMP, time.moment())
+                .set(WORK_HISTORY.FAILED_CAUSE, cause)
+                .set(WORK_HISTORY.CLAIM_ID, claimId)
+                .set(WORK_HISTORY.SESSION_ID, sessionId)
+                .execute();
+    }
+
+    /** Records that work goes away with its session. */
+    static void recordCanceled(DSLContext dsl, DatabaseTime time, Condition which, String why) {
+        record(dsl, WorkEvent.CANCELED, time.moment(), why, which);
+    }
+
+    private static void record(
+            DSLContext dsl, WorkEvent event, Field<OffsetDateTime> when, @Nullable String cause, Condition which) {
+        dsl.insertInto(
+                        WORK_HISTORY,
+                        WORK_HISTORY.MACHINE_ID,
+                        WORK_HISTORY.PROCESS,
+                        WORK_HISTORY.EVENT,
+                        WORK_HISTORY.TIMESTAMP,
+                        WORK_HISTORY.FAILED_CAUSE,
+                        WORK_HISTORY.CLAIM_ID,
+                        WORK_HISTORY.SESSION_ID)
+                .select(select(
+                                WORK.MACHINE_ID,
+                                WORK.PROCESS,
+                                val(event.databaseName()),
+                                when,
+                                val(cause),
+                                WORK.CLAIM_ID,
+                                WORK.SESSION_ID)
+                        .from(WORK)
+                        .where(which))
+                .execute();
+    }
+
+    static boolean exists(DSLContext dsl, UUID claimId, UUID machineId) {
+        return dsl.fetchExists(WORK, WORK.MACHINE_ID.eq(machineId).and(WORK.CLAIM_ID.eq(claimId)));
+    }
+
+    static boolean isRecorded(DSLContext dsl, UUID claimId, WorkEvent event) {
+        return dsl.fetchExists(selectOne()
+                .from(WORK_HISTORY)
+                .where(WORK_HISTORY.CLAIM_ID.eq(claimId))
+                .and(WORK_HISTORY.EVENT.eq(event.databaseName())));
+    }
+
+    static void clearBackoff(DSLContext dsl, WorkProcess process, UUID machineId) {
+        dsl.deleteFrom(WORK_BACKOFF)
+                .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
+                .and(WORK_BACKOFF.PROCESS.eq(process.name()))
+                .execute();
+    }
+
+    /** Starts or lengthens a backoff. Returns its period. */
+    static Duration backOff(
+            DSLContext dsl, DatabaseTime time, WorkProcess process, UUID machineId, Backoff backoff, String cause) {
+        Duration previous = dsl.select(WORK_BACKOFF.LAST_INTERVAL_SECONDS)
+                .from(WORK_BACKOFF)
+                .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
+                .and(WORK_BACKOFF.PROCESS.eq(process.name()))
+                .fetchOptional(WORK_BACKOFF.LAST_INTERVAL_SECONDS)
+                .map(Duration::ofSeconds)
+                .orElse(null);
+        Duration period = backoff.next(previous);
+        long jitter = Math.round(period.toMillis()
+                * backoff.jitter()
+                * ThreadLocalRandom.current().nextDouble());
+        var until = time.nowPlus(period.plusMillis(jitter));
+        dsl.insertInto(WORK_BACKOFF)
+                .set(WORK_BACKOFF.MACHINE_ID, machineId)
+                .set(WORK_BACKOFF.PROCESS, process.name())
+                .set(WORK_BACKOFF.UNTIL, until)
+                .set(WORK_BACKOFF.CAUSE, cause)
+                .set(WORK_BACKOFF.LAST_INTERVAL_SECONDS, period.toSeconds())
+                .onConflict(WORK_BACKOFF.MACHINE_ID, WORK_BACKOFF.PROCESS)
+                .doUpdate()
+                .set(WORK_BACKOFF.UNTIL, until)
+                .set(WORK_BACKOFF.CAUSE, cause)
+                .set(WORK_BACKOFF.LAST_INTERVAL_SECONDS, period.toSeconds())
+                .execute();
+        return period;
+    }
+
+    /** Makes a text fit for the database: not too long, and without the character that PostgreSQL refuses. */
+    static String shorten(String text) {
+        String clean = text.replace("\u0000", "");
+        if (clean.isBlank()) {
+            return "no cause was given";
+        }
+        if (clean.length() <= LONGEST_CAUSE) {
+            return clean;
+        }
+        int end = LONGEST_CAUSE - 1;
+        // Half of a character is no text.
+        return clean.substring(0, Character.isHighSurrogate(clean.charAt(end - 1)) ? end - 1 : end) + "…";
+    }
+}

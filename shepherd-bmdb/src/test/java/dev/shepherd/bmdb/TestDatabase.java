@@ -1,0 +1,261 @@
+package dev.shepherd.bmdb;
+
+import static org.awaitility.Awaitility.await;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.BmdbConfig.Migration;
+import dev.shepherd.postgres.TestPostgres;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+
+/**
+ * A fresh, migrated database for a test class, with what its tests open on it. After each test everything is
+ * closed, every row is gone and the time is right again.
+ */
+final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterAllCallback {
+
+    static final ProviderType PROVIDER = new ProviderType("test");
+
+    /** A session interval for those who wait for the end of one. */
+    static final Duration SHORT = Duration.ofSeconds(1);
+
+    /** A session interval that a heartbeat keeps to on a busy machine, and that can still be waited for. */
+    static final Duration LASTING = Duration.ofSeconds(3);
+
+    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private final AtomicReference<Duration> offset = new AtomicReference<>(Duration.ZERO);
+    private String url = "";
+    private @Nullable Bmdb shared;
+
+    @Override
+    public void beforeAll(ExtensionContext context) {
+        url = TestPostgres.shared().freshDatabase("bmdb", template -> {
+            Bmdb.open(template).close();
+            warmUp(template);
+        });
+    }
+
+    /** Lets the JVM load what a session needs, so that none is lost to that. */
+    private static void warmUp(String url) {
+        BmdbConfig config =
+                BmdbConfig.builder().jdbcUrl(url).sessionInterval(SHORT).build();
+        try (Bmdb bmdb = Bmdb.open(config);
+                BmdbSession session = bmdb.startSession("warm-up", "")) {
+            await().until(() -> !session.isAlive()
+                    || bmdb.<Boolean>query(dsl -> dsl.fetchExists(DSL.selectOne()
+                            .from("sessions")
+                            .where("session_deadline > session_created_at + interval '1 second'"))));
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void afterEach(ExtensionContext context) throws Exception {
+        closeAll();
+        offset.set(Duration.ZERO);
+        execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+                + " and pid <> pg_backend_pid() and state <> 'idle'");
+        String tables = String.join(
+                ", ",
+                rows("select format('%I', tablename) from pg_tables where schemaname = 'public'"
+                        + " and tablename <> 'shepherd_schema_history'"));
+        execute("truncate " + tables + " restart identity");
+    }
+
+    @Override
+    public void afterAll(ExtensionContext context) {
+        if (shared != null) {
+            shared.close();
+        }
+        TestPostgres.shared().drop(url);
+    }
+
+    String url() {
+        return url;
+    }
+
+    BmdbConfig.Builder config() {
+        return BmdbConfig.builder()
+                .jdbcUrl(url)
+                .migration(Migration.CHECK)
+                .poolSize(4)
+                .sessionInterval(Duration.ofMinutes(1))
+                .timeOffset(offset::get);
+    }
+
+    /** Returns the database as all tests of the class share it, with sessions that outlive any pause. */
+    Bmdb bmdb() {
+        if (shared == null) {
+            shared = Bmdb.open(config().poolSize(10).build());
+        }
+        return shared;
+    }
+
+    /** Starts a session on {@link #bmdb()}, until the end of the test. */
+    BmdbSession session() throws InterruptedException {
+        return closeLater(bmdb().startSession("test", "host"));
+    }
+
+    /** Opens the database once more, as another process would, until the end of the test. */
+    Bmdb open() {
+        return open(config -> {});
+    }
+
+    Bmdb open(Consumer<BmdbConfig.Builder> settings) {
+        BmdbConfig.Builder config = config();
+        settings.accept(config);
+        return closeLater(Bmdb.open(config.build()));
+    }
+
+    <T extends AutoCloseable> T closeLater(T resource) {
+        opened.push(resource);
+        return resource;
+    }
+
+    void closeAll() throws Exception {
+        while (!opened.isEmpty()) {
+            opened.pop().close();
+        }
+    }
+
+    /** Moves the time of tags, backoff and eligibility. */
+    void advance(Duration by) {
+        offset.updateAndGet(by::plus);
+    }
+
+    Connection connect() throws SQLException {
+        return DriverManager.getConnection(url);
+    }
+
+    /** Opens a connection in the middle of a transaction, until the end of the test. */
+    Connection transaction() throws SQLException {
+        Connection connection = closeLater(connect());
+        connection.setAutoCommit(false);
+        return connection;
+    }
+
+    void execute(String sql, Object... parameters) throws SQLException {
+        try (Connection connection = connect()) {
+            execute(connection, sql, parameters);
+        }
+    }
+
+    static void execute(Connection connection, String sql, Object... parameters) throws SQLException {
+        try (PreparedStatement statement = prepare(connection, sql, parameters)) {
+            statement.execute();
+        }
+    }
+
+    /** Reads rows, the columns of each joined by {@code |}. */
+    List<String> rows(String sql, Object... parameters) throws SQLException {
+        try (Connection connection = connect();
+                PreparedStatement statement = prepare(connection, sql, parameters);
+                ResultSet result = statement.executeQuery()) {
+            List<String> rows = new ArrayList<>();
+            int columns = result.getMetaData().getColumnCount();
+            while (result.next()) {
+                List<String> row = new ArrayList<>();
+                for (int i = 1; i <= columns; i++) {
+                    row.add(result.getString(i));
+                }
+                rows.add(row.stream().map(String::valueOf).collect(Collectors.joining("|")));
+            }
+            return rows;
+        }
+    }
+
+    /** Reads one number. */
+    long number(String sql, Object... parameters) throws SQLException {
+        return Long.parseLong(rows(sql, parameters).get(0));
+    }
+
+    private static PreparedStatement prepare(Connection connection, String sql, Object... parameters)
+            throws SQLException {
+        PreparedStatement statement = connection.prepareStatement(sql);
+        for (int i = 0; i < parameters.length; i++) {
+            statement.setObject(i + 1, parameters[i]);
+        }
+        return statement;
+    }
+
+    /** Records a machine without any tag. */
+    UUID machine() throws SQLException {
+        UUID id = UUID.randomUUID();
+        execute("insert into machines (machine_id) values (?)", id);
+        return id;
+    }
+
+    /** Records a machine of {@link #PROVIDER}. */
+    UUID providedMachine() throws SQLException {
+        UUID id = machine();
+        execute(
+                "insert into machine_provided (machine_id, provider, provider_id) values (?, ?, ?)",
+                id,
+                PROVIDER.name(),
+                "id-" + id);
+        return id;
+    }
+
+    /** Records many machines of {@link #PROVIDER}. */
+    void providedMachines(int count) throws SQLException {
+        execute(
+                "with made as (insert into machines select gen_random_uuid() from generate_series(1, ?)"
+                        + " returning machine_id)"
+                        + " insert into machine_provided (machine_id, provider, provider_id)"
+                        + " select machine_id, ?, machine_id::text from made",
+                count,
+                PROVIDER.name());
+    }
+
+    /** Returns the history of a machine, oldest first. */
+    List<String> history(UUID machineId) throws SQLException {
+        return rows(
+                "select process, event, failed_cause from work_history where machine_id = ? order by history_id",
+                machineId);
+    }
+
+    /** Returns who works on a machine. */
+    List<String> work(UUID machineId) throws SQLException {
+        return rows("select process from work where machine_id = ? order by process", machineId);
+    }
+
+    /** Makes a session look as if its last heartbeat was too long ago. */
+    void expire(BmdbSession session) throws SQLException {
+        execute(
+                "update sessions set session_deadline = now() - interval '1 second' where session_id = ?",
+                session.id());
+    }
+
+    /** Returns the names of the threads that this library has running. */
+    static List<String> threads() {
+        return Stream.of(threadsOfAll())
+                .map(Thread::getName)
+                .filter(name -> name.startsWith("shepherd"))
+                .sorted()
+                .toList();
+    }
+
+    private static Thread[] threadsOfAll() {
+        return Thread.getAllStackTraces().keySet().toArray(Thread[]::new);
+    }
+}

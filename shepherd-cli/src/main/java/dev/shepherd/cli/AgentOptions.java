@@ -1,0 +1,123 @@
+package dev.shepherd.cli;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.manager.takeover.AgentTakeover;
+import dev.shepherd.manager.takeover.HostKeyPolicy;
+import dev.shepherd.manager.takeover.SshCredentials;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** The options that say how agents are started. */
+final class AgentOptions {
+
+    @Option(names = "--agent", required = true, paramLabel = "FILE", description = "the agent's executable")
+    private Path agent = Path.of("agent");
+
+    @Option(
+            names = "--key",
+            paramLabel = "FILE",
+            defaultValue = ".shepherd/id_ed25519",
+            description = "OpenSSH private key to log in with; an ed25519 one is generated if it is not there"
+                    + " (default: ${DEFAULT-VALUE})")
+    private Path key = Path.of(".shepherd", "id_ed25519");
+
+    @Option(
+            names = "--key-passphrase-file",
+            paramLabel = "FILE",
+            description = "file whose first line is the passphrase of the key")
+    private @Nullable Path keyPassphraseFile;
+
+    @Option(
+            names = "--ssh-password-file",
+            paramLabel = "FILE",
+            description = "log in with the password in this file's first line instead of a key")
+    private @Nullable Path sshPasswordFile;
+
+    @Option(names = "--ssh-user", paramLabel = "USER", defaultValue = "root", description = "default: ${DEFAULT-VALUE}")
+    private String sshUser = "root";
+
+    @Option(
+            names = "--agent-path",
+            paramLabel = "PATH",
+            defaultValue = AgentTakeover.DEFAULT_REMOTE_PATH,
+            description = "where to put the agent on the machines (default: ${DEFAULT-VALUE})")
+    private String agentPath = AgentTakeover.DEFAULT_REMOTE_PATH;
+
+    @Option(
+            names = "--endpoint",
+            required = true,
+            paramLabel = "TEXT",
+            description = "where agents report to, such as HOST:PORT; handed to them as it is")
+    private String endpoint = "";
+
+    @Option(
+            names = "--ca-certificate",
+            paramLabel = "FILE",
+            description = "certificate that agents verify the endpoint with; handed to them as it is")
+    private @Nullable Path caCertificate;
+
+    @Option(
+            names = "--takeover-timeout",
+            paramLabel = "SECONDS",
+            defaultValue = "60",
+            description = "limit for one takeover as a whole (default: ${DEFAULT-VALUE})")
+    private int takeoverTimeout = 60;
+
+    @Option(
+            names = "--accept-any-host-key",
+            description = "do not check the SSH host keys of machines; anybody on the way can then take them over")
+    private boolean acceptAnyHostKey;
+
+    AgentTakeover takeover() {
+        if (!Files.isRegularFile(agent) || !Files.isReadable(agent)) {
+            throw new ConfigurationException("--agent", "--agent: " + agent + " is not a file that can be read");
+        }
+        AgentTakeover.Builder takeover = AgentTakeover.builder()
+                .executable(agent)
+                .endpoint(endpoint)
+                .credentials(credentials())
+                .user(sshUser)
+                .remotePath(agentPath)
+                .totalTimeout(Duration.ofSeconds(takeoverTimeout));
+        if (acceptAnyHostKey) {
+            takeover.hostKeyPolicy(HostKeyPolicy.ACCEPT_ANY);
+        }
+        if (caCertificate != null) {
+            takeover.caCertificate(read(caCertificate));
+        }
+        return takeover.build();
+    }
+
+    private SshCredentials credentials() {
+        if (sshPasswordFile != null) {
+            return SshCredentials.password(DatabaseOptions.firstLine("--ssh-password-file", sshPasswordFile)
+                    .toCharArray());
+        }
+        if (keyPassphraseFile != null) {
+            return SshCredentials.privateKey(
+                    key,
+                    DatabaseOptions.firstLine("--key-passphrase-file", keyPassphraseFile)
+                            .toCharArray());
+        }
+        boolean generated = !Files.exists(key);
+        SshCredentials credentials = SshCredentials.generateIfAbsent(key);
+        if (generated) {
+            System.err.println("shepherd: generated the key " + key + "; let it in on every machine: "
+                    + credentials.publicKey().orElse(""));
+        }
+        return credentials;
+    }
+
+    private static byte[] read(Path file) {
+        try {
+            return Files.readAllBytes(file);
+        } catch (IOException e) {
+            throw new ConfigurationException(
+                    "--ca-certificate", "--ca-certificate: " + file + " cannot be read: " + e, e);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+package dev.shepherd.cli;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.postgres.PostgresServer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Option;
+
+/** The options that say which database to use. */
+final class DatabaseOptions {
+
+    @ArgGroup(exclusive = true)
+    private Where where = new Where();
+
+    private static final class Where {
+        @Option(
+                names = "--database",
+                paramLabel = "URL",
+                description = "JDBC URL of a PostgreSQL database: jdbc:postgresql://HOST/DATABASE")
+        private @Nullable String url;
+
+        @Option(
+                names = "--data",
+                paramLabel = "DIR",
+                description = "folder of an embedded PostgreSQL, made if it is not there (default: .shepherd/database)")
+        private @Nullable Path folder;
+    }
+
+    @Option(
+            names = "--database-user",
+            paramLabel = "USER",
+            description = "user of the database, where the URL names none")
+    private @Nullable String user;
+
+    @Option(
+            names = "--database-password-file",
+            paramLabel = "FILE",
+            description = "file whose first line is the password of the database"
+                    + " (default: the environment variable SHEPHERD_DATABASE_PASSWORD)")
+    private @Nullable Path passwordFile;
+
+    /** A database that is open, with the server behind it if it is an embedded one. */
+    static final class Opened implements AutoCloseable {
+        private final @Nullable PostgresServer server;
+        private final Bmdb bmdb;
+
+        private Opened(@Nullable PostgresServer server, Bmdb bmdb) {
+            this.server = server;
+            this.bmdb = bmdb;
+        }
+
+        Bmdb bmdb() {
+            return bmdb;
+        }
+
+        @Override
+        public void close() {
+            bmdb.close();
+            if (server != null) {
+                server.close();
+            }
+        }
+    }
+
+    private Path folder() {
+        return where.folder == null ? Path.of(".shepherd", "database") : where.folder;
+    }
+
+    /** Refuses to go on where opening would make a new, empty database. */
+    void requireExisting(CommandLine commandLine) {
+        if (where.url == null && !Files.isDirectory(folder())) {
+            throw new CommandLine.ParameterException(commandLine, "there is no database in " + folder());
+        }
+    }
+
+    /** Opens the database, with at least this many connections in its pool. */
+    Opened open(int poolSize) {
+        if (where.url != null) {
+            return new Opened(
+                    null, Bmdb.open(withCredentials(config(where.url, poolSize)).build()));
+        }
+        PostgresServer server = PostgresServer.startIn(folder());
+        try {
+            return new Opened(
+                    server, Bmdb.open(config(databaseUrl(server), poolSize).build()));
+        } catch (RuntimeException e) {
+            server.close();
+            throw e;
+        }
+    }
+
+    /** The name of the database within an embedded server. */
+    static String databaseUrl(PostgresServer server) {
+        return server.databaseExists("shepherd") ? server.jdbcUrl("shepherd") : server.createDatabase("shepherd");
+    }
+
+    private static BmdbConfig.Builder config(String url, int poolSize) {
+        return BmdbConfig.builder().jdbcUrl(url).poolSize(poolSize);
+    }
+
+    /** Not for an embedded server, whose URL holds its own. */
+    private BmdbConfig.Builder withCredentials(BmdbConfig.Builder config) {
+        if (user != null) {
+            config.username(user);
+        }
+        String password = password();
+        if (password != null) {
+            config.password(password);
+        }
+        return config;
+    }
+
+    private @Nullable String password() {
+        if (passwordFile == null) {
+            return System.getenv("SHEPHERD_DATABASE_PASSWORD");
+        }
+        return firstLine("--database-password-file", passwordFile);
+    }
+
+    static String firstLine(String option, Path file) {
+        try (var lines = Files.lines(file)) {
+            return lines.findFirst()
+                    .orElseThrow(() -> new ConfigurationException(option, option + ": " + file + " is empty"));
+        } catch (IOException e) {
+            throw new ConfigurationException(option, option + ": " + file + " cannot be read: " + e, e);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package dev.shepherd.cli;
+
+/** How much is logged. Has to be settled before the first logger exists, and so before the options are parsed. */
+final class Logging {
+
+    private Logging() {}
+
+    static void configure(String[] args) {
+        int verbosity = 0;
+        boolean demo = false;
+        for (String arg : args) {
+            if (arg.equals("--verbose")) {
+                verbosity++;
+            } else if (arg.matches("-v+")) {
+                verbosity += arg.length() - 1;
+            } else if (arg.equals("demo")) {
+                demo = true;
+            }
+        }
+        if (verbosity >= 1) {
+            level("dev.shepherd", "debug");
+        } else if (demo && isTerminal()) {
+            level("dev.shepherd", "warn"); // The demo draws its progress, which lines of a log would tear apart.
+        }
+        if (verbosity >= 2) {
+            System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "info");
+        }
+        System.setProperty("org.jooq.no-logo", "true");
+        System.setProperty("org.jooq.no-tips", "true");
+    }
+
+    private static void level(String logger, String level) {
+        System.setProperty("org.slf4j.simpleLogger.log." + logger, level);
+    }
+
+    /** Tells whether a person is looking at standard output. */
+    static boolean isTerminal() {
+        return System.console() != null && System.getenv("TERM") != null && !"dumb".equals(System.getenv("TERM"));
+    }
+}

@@ -1,0 +1,90 @@
+package dev.shepherd.cli;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.ShepherdException;
+import dev.shepherd.postgres.PostgresException;
+import java.io.UncheckedIOException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
+
+/** The entry point of the command line. */
+@Command(
+        name = "shepherd",
+        description = "Runs fleets of bare-metal machines.",
+        subcommands = {
+            DemoCommand.class,
+            RunCommand.class,
+            MachinesCommand.class,
+            DatabaseCommand.class,
+            ProvidersCommand.class,
+            CommandLine.HelpCommand.class
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = Main.Version.class,
+        synopsisSubcommandLabel = "COMMAND",
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:all went well",
+            "1:something failed; standard error says what",
+            "2:the command line or a setting is wrong; standard error says which"
+        })
+public final class Main {
+
+    static final int FAILED = 1;
+    static final int USAGE = 2;
+
+    @Option(
+            names = {"-v", "--verbose"},
+            scope = ScopeType.INHERIT,
+            description = "Log more: what each machine is doing. Twice (-vv): what the libraries do as well.")
+    private boolean[] verbose = {};
+
+    private Main() {}
+
+    /** Runs the command line and ends the process with its exit code. */
+    @SuppressWarnings("SystemExitOutsideMain")
+    public static void main(String[] args) {
+        Logging.configure(args);
+        System.exit(run(args));
+    }
+
+    /** Runs the command line and returns its exit code. */
+    static int run(String... args) {
+        CommandLine commandLine = new CommandLine(new Main());
+        commandLine.setExecutionExceptionHandler((e, failed, parsed) -> explain(e, failed));
+        commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+        if (args.length == 0) {
+            commandLine.usage(System.err);
+            return USAGE;
+        }
+        return commandLine.execute(args);
+    }
+
+    /** What a user can do something about is one line; anything else is a defect, and shows where it is. */
+    private static int explain(Exception e, CommandLine failed) throws Exception {
+        if (e instanceof ConfigurationException || e instanceof CommandLine.ParameterException) {
+            failed.getErr().println("shepherd: " + e.getMessage());
+            return USAGE;
+        }
+        if (e instanceof ShepherdException || e instanceof PostgresException || e instanceof UncheckedIOException) {
+            failed.getErr().println("shepherd: " + e.getMessage());
+            return FAILED;
+        }
+        if (e instanceof InterruptedException) {
+            failed.getErr().println("shepherd: interrupted");
+            return FAILED;
+        }
+        throw e;
+    }
+
+    /** Reads the version from the jar's manifest. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = Main.class.getPackage().getImplementationVersion();
+            return new String[] {"shepherd " + (version == null ? "(built from source)" : version)};
+        }
+    }
+}

@@ -1,0 +1,147 @@
+package dev.shepherd.cli;
+
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderConfig;
+import dev.shepherd.api.ProviderFactory;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.manager.InitializerSettings;
+import dev.shepherd.manager.LoopStatus;
+import dev.shepherd.manager.ProvisionerSettings;
+import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.takeover.AgentTakeover;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code shepherd run}. */
+@Command(
+        name = "run",
+        description = {
+            "Runs a fleet until it is interrupted: finds the machines of a provider, records them and takes them over.",
+            "",
+            "Example: shepherd run --provider static --property list=file:machines.json --agent ./agent"
+        },
+        mixinStandardHelpOptions = true,
+        sortOptions = false)
+final class RunCommand implements Callable<Integer> {
+
+    private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
+
+    /** How often the state is logged. */
+    private static final Duration REPORT_INTERVAL = Duration.ofMinutes(1);
+
+    @Option(
+            names = "--provider",
+            required = true,
+            paramLabel = "KIND",
+            description = "the kind of provider; 'shepherd providers' lists them")
+    private String kind = "";
+
+    @Option(
+            names = "--type",
+            paramLabel = "TYPE",
+            description = "the name of this instance of the provider in the database (default: its kind)")
+    private @Nullable String type;
+
+    @Option(names = "--property", paramLabel = "NAME=VALUE", description = "a property of the provider; repeatable")
+    private Map<String, String> properties = new LinkedHashMap<>();
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Mixin
+    private AgentOptions agent = new AgentOptions();
+
+    @Option(
+            names = "--ssh-port",
+            paramLabel = "PORT",
+            defaultValue = "22",
+            description = "port of machines whose provider names no other (default: ${DEFAULT-VALUE})")
+    private int sshPort = 22;
+
+    @Option(
+            names = "--max-count",
+            paramLabel = "N",
+            defaultValue = "50",
+            description = "how many machines to have at most; 0 for no limit (default: ${DEFAULT-VALUE})")
+    private int maxCount = 50;
+
+    @Option(
+            names = "--chunk-size",
+            paramLabel = "N",
+            defaultValue = "20",
+            description = "how many machines one reconciliation creates at most (default: ${DEFAULT-VALUE})")
+    private int chunkSize = 20;
+
+    @Option(
+            names = "--creation-interval",
+            paramLabel = "SECONDS",
+            defaultValue = "5",
+            description = "how far apart two creations are at least (default: ${DEFAULT-VALUE})")
+    private int creationInterval = 5;
+
+    @Option(
+            names = "--reconcile-interval",
+            paramLabel = "SECONDS",
+            defaultValue = "60",
+            description = "how long to wait between two reconciliations (default: ${DEFAULT-VALUE})")
+    private int reconcileInterval = 60;
+
+    @Option(
+            names = "--parallelism",
+            paramLabel = "N",
+            defaultValue = "10",
+            description = "how many machines to take over at once (default: ${DEFAULT-VALUE})")
+    private int parallelism = 10;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        ProviderFactory factory = ProviderFactories.find(kind);
+        ProviderConfig config =
+                ProviderConfig.of(factory, new ProviderType(type == null ? factory.kind() : type), properties);
+        ProvisionerSettings provisioner = new ProvisionerSettings(
+                maxCount, chunkSize, Duration.ofSeconds(reconcileInterval), Duration.ofSeconds(creationInterval));
+        InitializerSettings initializer =
+                InitializerSettings.DEFAULT.withParallelism(parallelism).withSshPort(sshPort);
+        AgentTakeover takeover = agent.takeover();
+        try (Shutdown shutdown = new Shutdown();
+                Provider provider = factory.create(config);
+                DatabaseOptions.Opened opened = database.open(parallelism + 4);
+                Shepherd shepherd = Shepherd.builder()
+                        .bmdb(opened.bmdb())
+                        .provider(provider)
+                        .takeover(takeover)
+                        .provisioner(provisioner)
+                        .initializer(initializer)
+                        .build()) {
+            shepherd.start();
+            while (!shutdown.await(REPORT_INTERVAL.toMillis())) {
+                shepherd.status().loops().forEach(RunCommand::report);
+            }
+            log.info("Asked to end: stopping the loops and releasing their work");
+        }
+        return 0;
+    }
+
+    private static void report(LoopStatus loop) {
+        log.info(
+                "{} {}: {} done, {} failed, {} in progress, waits for {}{}",
+                loop.name(),
+                loop.provider(),
+                loop.succeeded(),
+                loop.failed(),
+                loop.inProgress(),
+                loop.waitingFor(),
+                loop.lastError()
+                        .filter(LoopStatus.LastError::current)
+                        .map(error -> "; last error at " + error.at() + ": " + error.message())
+                        .orElse(""));
+    }
+}

@@ -1,0 +1,16 @@
+/** The command line. */
+module dev.shepherd.cli {
+    requires static org.jspecify;
+    requires dev.shepherd.api;
+    requires dev.shepherd.bmdb;
+    requires dev.shepherd.manager;
+    requires dev.shepherd.postgres;
+    requires dev.shepherd.testkit;
+    requires info.picocli;
+    requires org.slf4j;
+
+    uses dev.shepherd.api.ProviderFactory;
+
+    opens dev.shepherd.cli to
+            info.picocli;
+}

@@ -1,0 +1,111 @@
+package dev.shepherd.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MainTest {
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void withoutACommandItSaysWhichThereAre() {
+        CommandLineRun run = CommandLineRun.of();
+
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err()).contains("demo", "run", "machines", "database", "providers");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"demo", "run", "machines", "database", "providers"})
+    void everyCommandExplainsItself(String command) {
+        CommandLineRun run = CommandLineRun.of(command, "--help");
+
+        assertThat(run.exitCode()).isZero();
+        assertThat(run.out()).contains("Usage: shepherd " + command);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"demo --machines 0, --machines is from 1 to 1000", "demo --machnes 3, Unknown option", "dmeo, Unmatched"
+    })
+    void aWrongCommandLineIsExplainedAndExitsWith2(String line, String explanation) {
+        CommandLineRun run = CommandLineRun.of(line.split(" "));
+
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err()).contains(explanation);
+    }
+
+    @Test
+    void anUnknownProviderIsNamedTogetherWithThoseThatExist() throws Exception {
+        CommandLineRun run = run("--provider", "clouds");
+
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err()).contains("\"clouds\"", "there are: ", "static").doesNotContain("\tat ");
+    }
+
+    @Test
+    void anUnknownPropertyIsNamed() throws Exception {
+        CommandLineRun run = run("--provider", "static", "--property", "lst=file:x");
+
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err()).contains("\"lst\"", "list").doesNotContain("\tat ");
+    }
+
+    @Test
+    void aDatabaseThatCannotBeReachedIsOneLineWithoutThePassword() throws Exception {
+        CommandLineRun run = run(
+                "--provider",
+                "static",
+                "--property",
+                "list=file:" + folder.resolve("machines.json"),
+                "--database",
+                "jdbc:postgresql://127.0.0.1:1/fleet?password=hunter2");
+
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.err())
+                .contains("jdbc:postgresql://127.0.0.1:1/fleet cannot be reached")
+                .doesNotContain("hunter2")
+                .doesNotContain("\tat ");
+    }
+
+    @Test
+    void aDatabaseThatIsNotThereIsNotMadeByLookingAtIt() {
+        Path nothing = folder.resolve("nothing");
+
+        for (String command : new String[] {"machines", "database"}) {
+            CommandLineRun run = CommandLineRun.of(command, "--data", nothing.toString());
+            assertThat(run.exitCode()).isEqualTo(2);
+            assertThat(run.err()).contains("there is no database in " + nothing);
+        }
+        assertThat(nothing).doesNotExist();
+    }
+
+    @Test
+    void theProvidersAreListedWithTheirProperties() {
+        CommandLineRun run = CommandLineRun.of("providers");
+
+        assertThat(run.exitCode()).isZero();
+        assertThat(run.out()).contains("static: ", "list (uri, required, secret)", "timeout (duration, default 10s)");
+    }
+
+    private CommandLineRun run(String... args) throws Exception {
+        Path agent = Files.writeString(folder.resolve("agent"), "#!/bin/sh\n");
+        String[] all = new String[args.length + 7];
+        all[0] = "run";
+        all[1] = "--agent";
+        all[2] = agent.toString();
+        all[3] = "--endpoint";
+        all[4] = "here";
+        all[5] = "--key";
+        all[6] = folder.resolve("key").toString();
+        System.arraycopy(args, 0, all, 7, args.length);
+        return CommandLineRun.of(all);
+    }
+}

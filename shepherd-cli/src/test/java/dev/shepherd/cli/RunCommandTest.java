@@ -1,0 +1,138 @@
+package dev.shepherd.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.manager.takeover.SshCredentials;
+import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.Mood;
+import dev.shepherd.testkit.SshHost;
+import dev.shepherd.testkit.TestAgent;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+
+class RunCommandTest {
+
+    private static final Duration LIMIT = Duration.ofMinutes(2);
+
+    @RegisterExtension
+    final BmdbExtension database = BmdbExtension.create();
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void aListedMachineIsTakenOverAndSigtermReleasesTheWorkOfAnother() throws Exception {
+        Path key = folder.resolve("id_ed25519");
+        String publicKey = SshCredentials.generateIfAbsent(key).publicKey().orElseThrow();
+        Path agent = TestAgent.write(folder.resolve("agent"));
+        Path passwordFile = Files.writeString(folder.resolve("password"), "correct-horse-battery\n");
+        try (SshHost good = SshHost.builder().authorizedKey(publicKey).start();
+                SshHost hanging = SshHost.builder()
+                        .authorizedKey(publicKey)
+                        .mood(Mood.HANG_AFTER_BANNER)
+                        .start()) {
+            Path list = Files.writeString(
+                    folder.resolve("machines.json"),
+                    "[%s,%s]".formatted(entry("good", good), entry("hanging", hanging)));
+
+            Process process = start(
+                    "run",
+                    "-v",
+                    "--provider",
+                    "static",
+                    "--type",
+                    "lab",
+                    "--property",
+                    "list=" + list.toUri(),
+                    "--database",
+                    database.jdbcUrl(),
+                    "--database-password-file",
+                    passwordFile.toString(),
+                    "--agent",
+                    agent.toString(),
+                    "--key",
+                    key.toString(),
+                    "--endpoint",
+                    "fleet.example:7834",
+                    "--creation-interval",
+                    "0");
+            try {
+                await().atMost(LIMIT).until(() -> isAgentStarted("good"));
+                await().atMost(LIMIT).until(() -> isWorkedOn("hanging"));
+                process.destroy();
+                assertThat(process.waitFor(30, TimeUnit.SECONDS))
+                        .as("ended after SIGTERM")
+                        .isTrue();
+            } finally {
+                process.destroyForcibly();
+            }
+
+            String log = Files.readString(folder.resolve("log"));
+            assertThat(log).contains("Asked to end").contains("agent started").contains("Stopped");
+            assertThat(isWorkedOn("hanging")).as(log).isFalse();
+            Integer sessions = database.bmdb().query(dsl -> dsl.fetchCount(org.jooq.impl.DSL.table("sessions")));
+            assertThat(sessions).as("sessions left").isZero();
+            assertThatNoSecretIsIn(log, key);
+        }
+    }
+
+    private static String entry(String id, SshHost host) {
+        return "{\"ID\": \"%s\", \"Addr\": \"%s\", \"SSHPort\": %d}"
+                .formatted(id, host.address().getHostAddress(), host.port());
+    }
+
+    private Process start(String... args) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx256m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName()));
+        command.addAll(List.of(args));
+        return new ProcessBuilder(command)
+                .directory(folder.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("log").toFile())
+                .start();
+    }
+
+    private boolean isAgentStarted(String id) throws InterruptedException {
+        return machine(id).flatMap(MachineRecord::agentStarted).isPresent();
+    }
+
+    private boolean isWorkedOn(String id) throws InterruptedException {
+        return machine(id).stream()
+                .flatMap(machine -> machine.work().stream())
+                .anyMatch(work -> work.process().equals(WorkProcess.AGENT_START));
+    }
+
+    private java.util.Optional<MachineRecord> machine(String id) throws InterruptedException {
+        var found = database.bmdb().providedMachines(new dev.shepherd.api.ProviderType("lab")).stream()
+                .filter(machine -> machine.providerId().equals(new ProviderID(id)))
+                .findFirst();
+        return found.isEmpty()
+                ? java.util.Optional.empty()
+                : database.bmdb().machine(found.get().machineId());
+    }
+
+    /** The private key's own text, and the password of the database. */
+    private static void assertThatNoSecretIsIn(String log, Path key) throws IOException {
+        assertThat(log).doesNotContain("correct-horse-battery");
+        List<String> lines = Files.readAllLines(key);
+        for (String line : lines.subList(1, lines.size() - 1)) {
+            assertThat(log).doesNotContain(line);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+package dev.shepherd.manager;
+
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Session;
+import dev.shepherd.api.ShepherdException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The only way by which loops call a provider: lets in as many calls at once as the provider takes, and turns
+ * whatever it throws into something that can be decided on. One for each provider, shared by all loops.
+ */
+final class ProviderCalls {
+
+    /** Longer than any single call may reasonably take; a provider that is busy for so long is stuck. */
+    private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+
+    private final Provider provider;
+    private final ProviderType type;
+    private final int permits;
+    private final Semaphore semaphore;
+
+    ProviderCalls(Provider provider) {
+        this.provider = provider;
+        this.type = provider.type();
+        this.permits = provider.maxConcurrentCalls();
+        if (permits < 1) {
+            throw new IllegalArgumentException(
+                    "provider " + type + " takes " + permits + " calls at once; it must be at least 1");
+        }
+        this.semaphore = new Semaphore(permits, true);
+    }
+
+    ProviderType type() {
+        return type;
+    }
+
+    List<? extends Machine> listMachines() throws InterruptedException {
+        return call("listing the machines", provider::listMachines);
+    }
+
+    Machine getMachine(ProviderID id) throws InterruptedException {
+        return call("asking for machine " + id, () -> provider.getMachine(id));
+    }
+
+    Machine createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
+        return call(
+                "creating a machine for intent " + request.intentId(), () -> provider.createMachine(session, request));
+    }
+
+    @FunctionalInterface
+    private interface Call<T> {
+        T run() throws InterruptedException;
+    }
+
+    private <T> T call(String what, Call<T> call) throws InterruptedException {
+        if (!semaphore.tryAcquire(LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS)) {
+            throw new ProviderException(
+                    Reason.TRANSIENT,
+                    "provider %s: %s had to wait for longer than %s, since %d call(s) are still running"
+                            .formatted(type, what, LONGEST_WAIT, permits));
+        }
+        try {
+            T result = call.run();
+            if (result == null) {
+                throw new ProviderException(Reason.TRANSIENT, "provider " + type + ": " + what + " returned null");
+            }
+            return result;
+        } catch (ShepherdException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new ProviderException(
+                    Reason.TRANSIENT, "provider " + type + ": " + what + " failed unexpectedly: " + e, e);
+        } finally {
+            semaphore.release();
+        }
+    }
+}

@@ -1,0 +1,357 @@
+package dev.shepherd.manager;
+
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.MachineIntent;
+import dev.shepherd.bmdb.ProvidedMachine;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings the machines of one provider into the database, up to a maximum.
+ *
+ * <p>Each {@link #step()} lists the provider and the database, refuses to act if they disagree about used
+ * machines, finishes what earlier creations left, and creates a chunk of new machines. Any number of processes
+ * may do so for one provider at once: together they keep to the maximum and make no machine twice.
+ *
+ * <p><strong>Why nothing is leaked or made twice.</strong> An intent, unique for its candidate, is committed
+ * before the provider is asked, and a machine's row is committed under the intent's id. Whatever instant a
+ * process dies at, the intent is either gone with the machine recorded, or still there: then the next
+ * reconciliation finds the machine that carries it and adopts it, or asks the provider again for the same intent.
+ *
+ * <p>Safe for use by several threads; steps run one at a time.
+ */
+public final class Provisioner {
+
+    private static final Logger log = LoggerFactory.getLogger(Provisioner.class);
+
+    /** How long an intent whose creation failed waits before it is tried again. */
+    private static final Backoff RETRY = Backoff.builder()
+            .initial(Duration.ofMinutes(1))
+            .exponent(2)
+            .maximum(Duration.ofHours(1))
+            .build();
+
+    private final Bmdb bmdb;
+    private final ProviderCalls provider;
+    private final ProviderType type;
+    private final ProvisionerSettings settings;
+    private final SessionSource sessions;
+    private final LoopMonitor monitor;
+    private final Runnable onRecorded;
+    private final RateLimiter creations;
+    private final Object stepping = new Object();
+
+    private volatile List<Discrepancy> discrepancies = List.of();
+
+    Provisioner(
+            Bmdb bmdb,
+            ProviderCalls provider,
+            ProvisionerSettings settings,
+            SessionSource sessions,
+            LoopMonitor monitor,
+            Runnable onRecorded) {
+        this.bmdb = bmdb;
+        this.provider = provider;
+        this.type = provider.type();
+        this.settings = settings;
+        this.sessions = sessions;
+        this.monitor = monitor;
+        this.onRecorded = onRecorded;
+        this.creations = new RateLimiter(settings.creationInterval());
+    }
+
+    /** Returns the machines on which the last reconciliation found a fatal discrepancy; empty if there was none. */
+    public List<Discrepancy> discrepancies() {
+        return discrepancies;
+    }
+
+    ControlLoop.Next run() throws InterruptedException {
+        step();
+        return new ControlLoop.Next(
+                settings.interval(), "the next reconciliation, " + settings.interval() + " after the last");
+    }
+
+    /**
+     * Does one reconciliation.
+     *
+     * @return what it did
+     * @throws FatalDiscrepancyException if provider and database disagree about used machines; nothing was done
+     * @throws ProviderException if the provider cannot be listed, or lists what it must not
+     * @throws dev.shepherd.api.SessionExpiredException if the session is lost
+     * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public Reconciliation step() throws InterruptedException {
+        synchronized (stepping) {
+            BmdbSession session = sessions.current();
+            try (var guard = session.interruptOnLoss()) {
+                return new Round(session).reconcile();
+            }
+        }
+    }
+
+    /** One reconciliation. */
+    private final class Round {
+        private final BmdbSession session;
+        private final List<ProviderID> created = new ArrayList<>();
+        private final List<ProviderID> adopted = new ArrayList<>();
+        private int failed;
+        private boolean providerRefuses;
+
+        Round(BmdbSession session) {
+            this.session = session;
+        }
+
+        Reconciliation reconcile() throws InterruptedException {
+            // The order matters. A machine that the database had before the listing must be in the listing; one
+            // that the listing has must be in the database after it, or have had an intent on either side of it.
+            Map<ProviderID, ProvidedMachine> before = recorded();
+            Map<UUID, MachineIntent> intents = intents();
+            ProviderListing listing = new ProviderListing(type, provider.listMachines());
+            Map<ProviderID, ProvidedMachine> after = recorded();
+            intents().forEach(intents::putIfAbsent);
+
+            discrepancies = findDiscrepancies(before, after, intents, listing);
+            if (!discrepancies.isEmpty()) {
+                throw new FatalDiscrepancyException(type, discrepancies);
+            }
+
+            Set<ProviderID> known = new HashSet<>(after.keySet());
+            adopt(listing, known, intents);
+            Map<String, MachineInfo> candidates = listing.candidates(known);
+            List<MachineIntent> toDo = new ArrayList<>(session.takeIntents(type, settings.chunkSize()));
+            toDo.addAll(reserve(candidates, intents, settings.chunkSize() - toDo.size()));
+            for (MachineIntent intent : toDo) {
+                if (providerRefuses) {
+                    break; // Its intents stay, and are tried at the next reconciliation.
+                }
+                carryOut(intent, Optional.ofNullable(candidates.get(intent.candidate())));
+            }
+            Reconciliation result = new Reconciliation(listing.size(), before.size(), created, adopted, failed);
+            if (!created.isEmpty() || !adopted.isEmpty() || failed > 0) {
+                log.info(
+                        "Provider {}: listed {} machine(s), had {}, created {}, adopted {}, {} failed",
+                        type,
+                        result.listed(),
+                        result.recorded(),
+                        created.size(),
+                        adopted.size(),
+                        failed);
+            }
+            return result;
+        }
+
+        private List<MachineIntent> reserve(
+                Map<String, MachineInfo> candidates, Map<UUID, MachineIntent> intents, int room)
+                throws InterruptedException {
+            Set<String> taken =
+                    intents.values().stream().map(MachineIntent::candidate).collect(Collectors.toSet());
+            List<String> free = candidates.keySet().stream()
+                    .filter(name -> !taken.contains(name))
+                    .limit(Math.max(room, 0))
+                    .toList();
+            return session.reserveIntents(type, settings.maxCount(), free);
+        }
+
+        /** Records the machines that carry an intent which nobody is working on any more. */
+        private void adopt(ProviderListing listing, Set<ProviderID> known, Map<UUID, MachineIntent> intents)
+                throws InterruptedException {
+            for (MachineInfo machine : listing.used()) {
+                MachineIntent intent = machine.intentId().map(intents::get).orElse(null);
+                if (intent == null || known.contains(machine.id()) || isHeldElsewhere(intent)) {
+                    continue;
+                }
+                session.transact(tx -> tx.recordMachine(type, CreateMachineRequest.any(intent.intentId()), machine));
+                known.add(machine.id());
+                adopted.add(machine.id());
+                log.info(
+                        "Provider {}: adopted machine {} as {}, which was created but never recorded",
+                        type,
+                        machine.id(),
+                        intent.intentId());
+                onRecorded.run();
+            }
+        }
+
+        private boolean isHeldElsewhere(MachineIntent intent) {
+            return intent.sessionId().isPresent() && !intent.sessionId().get().equals(session.id());
+        }
+
+        private void carryOut(MachineIntent intent, Optional<MachineInfo> candidate) throws InterruptedException {
+            CreateMachineRequest request =
+                    CreateMachineRequest.of(intent.intentId(), candidate.orElseGet(() -> vanished(intent)));
+            creations.acquire();
+            if (!session.inTransaction(tx -> tx.attemptIntent(intent.intentId()))) {
+                return; // Somebody else ended it.
+            }
+            monitor.machineBegins();
+            try {
+                Machine machine = provider.createMachine(session, request);
+                requireRecorded(intent, machine);
+                created.add(machine.id());
+                monitor.machineSucceeded();
+                log.info("Provider {}: recorded machine {} as {}", type, machine.id(), intent.intentId());
+                onRecorded.run();
+            } catch (ProviderException e) {
+                failed(intent, e);
+            } catch (ConflictException e) {
+                drop(intent, e.getMessage());
+            } catch (RuntimeException | InterruptedException e) {
+                monitor.machineGivenUp();
+                throw e;
+            }
+        }
+
+        /** The provider no longer lists the candidate, perhaps because an earlier try is creating it just now. */
+        private MachineInfo vanished(MachineIntent intent) {
+            return MachineInfo.builder(new ProviderID(intent.candidate()), Availability.KNOWN_UNUSED)
+                    .reservationId(intent.candidate())
+                    .build();
+        }
+
+        private void requireRecorded(MachineIntent intent, Machine machine) throws InterruptedException {
+            Optional<UUID> recorded = session.inTransaction(tx -> tx.findMachine(type, machine.id()));
+            if (!recorded.equals(Optional.of(intent.intentId()))) {
+                throw new ProviderException(
+                        Reason.TRANSIENT,
+                        "provider %s created machine %s for intent %s but recorded %s in its place"
+                                .formatted(
+                                        type,
+                                        machine.id(),
+                                        intent.intentId(),
+                                        recorded.map(UUID::toString).orElse("nothing")));
+            }
+        }
+
+        private void failed(MachineIntent intent, ProviderException e) throws InterruptedException {
+            switch (e.reason()) {
+                case NO_CAPACITY, NOT_FOUND, NOT_SUPPORTED -> drop(intent, e.getMessage());
+                case UNAUTHENTICATED, RATE_LIMITED -> {
+                    providerRefuses = true;
+                    postpone(intent, e);
+                }
+                case CONFLICT, TRANSIENT, PERMANENT -> postpone(intent, e);
+            }
+        }
+
+        /** Nothing was made, and nothing will be: the candidate may be chosen again if it is ever listed again. */
+        private void drop(MachineIntent intent, @org.jspecify.annotations.Nullable String why)
+                throws InterruptedException {
+            failed++;
+            monitor.machineFailed(String.valueOf(why));
+            log.warn("Provider {}: candidate {} was not created and is given up: {}", type, intent.candidate(), why);
+            session.inTransaction(tx -> {
+                tx.dropIntent(intent.intentId());
+                return true;
+            });
+        }
+
+        private void postpone(MachineIntent intent, ProviderException e) throws InterruptedException {
+            failed++;
+            monitor.machineFailed(String.valueOf(e.getMessage()));
+            Duration delay = retryDelay(intent.attempts());
+            if (e.retryAfter().isPresent() && e.retryAfter().get().compareTo(delay) > 0) {
+                delay = e.retryAfter().get();
+            }
+            Duration wait = delay;
+            log.warn(
+                    "Provider {}: creating candidate {} failed ({}), trying again in {}: {}",
+                    type,
+                    intent.candidate(),
+                    e.reason(),
+                    wait,
+                    e.getMessage());
+            session.inTransaction(tx -> {
+                tx.postponeIntent(intent.intentId(), wait, String.valueOf(e.getMessage()));
+                return true;
+            });
+        }
+    }
+
+    private static Duration retryDelay(int earlierAttempts) {
+        Duration delay = RETRY.next(null);
+        for (int i = 0; i < Math.min(earlierAttempts, 20); i++) {
+            delay = RETRY.next(delay);
+        }
+        return delay;
+    }
+
+    private Map<ProviderID, ProvidedMachine> recorded() throws InterruptedException {
+        return bmdb.providedMachines(type).stream()
+                .collect(Collectors.toMap(ProvidedMachine::providerId, Function.identity()));
+    }
+
+    private Map<UUID, MachineIntent> intents() throws InterruptedException {
+        Map<UUID, MachineIntent> intents = new HashMap<>();
+        for (MachineIntent intent : bmdb.intents(type)) {
+            intents.put(intent.intentId(), intent);
+        }
+        return intents;
+    }
+
+    private static List<Discrepancy> findDiscrepancies(
+            Map<ProviderID, ProvidedMachine> before,
+            Map<ProviderID, ProvidedMachine> after,
+            Map<UUID, MachineIntent> intents,
+            ProviderListing listing) {
+        List<Discrepancy> found = new ArrayList<>();
+        for (MachineInfo machine : listing.used()) {
+            boolean explained = machine.intentId().map(intents::containsKey).orElse(false);
+            if (!machine.failed() && !explained && !after.containsKey(machine.id())) {
+                found.add(new Discrepancy(
+                        Discrepancy.Kind.PROVIDER_ONLY,
+                        machine.id(),
+                        "used at the provider" + at(machine) + ", not in the database"));
+            }
+        }
+        for (ProvidedMachine machine : before.values()) {
+            if (!after.containsKey(machine.providerId())
+                    || machine.status().equals(Optional.of(ProviderStatus.PROVISIONING))) {
+                continue; // Gone from the database meanwhile, or still being created and so not listed yet.
+            }
+            Optional<MachineInfo> listed = listing.find(machine.providerId());
+            if (listed.isEmpty()) {
+                found.add(new Discrepancy(
+                        Discrepancy.Kind.DATABASE_ONLY,
+                        machine.providerId(),
+                        "machine " + machine.machineId() + " in the database, not listed by the provider"));
+            } else if (listed.get().availability() == Availability.KNOWN_UNUSED
+                    && !listed.get().failed()) {
+                found.add(new Discrepancy(
+                        Discrepancy.Kind.DATABASE_ONLY,
+                        machine.providerId(),
+                        "machine " + machine.machineId() + " in the database, unused at the provider"));
+            }
+        }
+        return found;
+    }
+
+    private static String at(MachineInfo machine) {
+        return machine.address()
+                .map(address -> " at " + address.getHostAddress())
+                .orElse("");
+    }
+}

@@ -1,0 +1,370 @@
+package dev.shepherd.manager;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.manager.takeover.MachineTakeover;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs a fleet: for each provider a loop that brings its machines into the database and a loop that takes them
+ * over.
+ *
+ * <pre>{@code
+ * try (Shepherd shepherd = Shepherd.builder()
+ *         .bmdb(bmdb)
+ *         .provider(provider)
+ *         .takeover(takeover)
+ *         .build()) {
+ *     shepherd.start();
+ *     …
+ * }
+ * }</pre>
+ *
+ * <p>Several processes on several hosts may run one at once on the same database and the same providers. No thread
+ * exists before {@link #start()} and none is left after {@link #close()}, which releases all work. What it is
+ * given, database, providers, takeover and executor, stays the giver's to close. Safe for use by several threads.
+ */
+public final class Shepherd implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(Shepherd.class);
+
+    private static final Duration CLOSING = Duration.ofSeconds(30);
+
+    private enum State {
+        NEW,
+        STARTED,
+        CLOSED
+    }
+
+    /** The loops of one provider and what they share. */
+    private record Flock(
+            ProviderType provider,
+            Provisioner provisioner,
+            ControlLoop provisionerLoop,
+            SessionSource provisionerSession,
+            Initializer initializer,
+            ControlLoop initializerLoop,
+            SessionSource initializerSession,
+            List<LoopMonitor> monitors) {}
+
+    private final Map<ProviderType, Flock> flocks = new LinkedHashMap<>();
+    private final LazyExecutor executor;
+    private final Object lock = new Object();
+    private State state = State.NEW;
+
+    private Shepherd(Builder builder, Bmdb bmdb, MachineTakeover takeover) {
+        this.executor = new LazyExecutor(builder.executor);
+        for (Provider provider : builder.providers) {
+            Flock flock = flock(builder, bmdb, takeover, new ProviderCalls(provider));
+            if (flocks.put(flock.provider(), flock) != null) {
+                throw new ConfigurationException(
+                        "provider",
+                        "two providers have the type " + flock.provider() + ": each instance needs a type of its own");
+            }
+        }
+    }
+
+    /** Starts with the default settings. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    private Flock flock(Builder builder, Bmdb bmdb, MachineTakeover takeover, ProviderCalls calls) {
+        ProviderType type = calls.type();
+        LoopMonitor provisioning = new LoopMonitor("provisioner", type, builder.clock);
+        LoopMonitor initializing = new LoopMonitor("initializer", type, builder.clock);
+        SessionSource provisionerSession = new SessionSource(bmdb, "provisioner-" + type, builder.runtimeInfo);
+        SessionSource initializerSession = new SessionSource(bmdb, "initializer-" + type, builder.runtimeInfo);
+
+        // The loops wake one another, so each has to be known to the other before it exists.
+        ControlLoop[] initializerLoop = new ControlLoop[1];
+        Runnable wakeInitializer = () -> initializerLoop[0].wake();
+        Initializer initializer = new Initializer(
+                bmdb, type, builder.initializer, takeover, initializerSession, initializing, executor, wakeInitializer);
+        initializerLoop[0] = new ControlLoop("shepherd-initializer-" + type, initializing, initializer::run);
+        Provisioner provisioner =
+                new Provisioner(bmdb, calls, builder.provisioner, provisionerSession, provisioning, wakeInitializer);
+        return new Flock(
+                type,
+                provisioner,
+                new ControlLoop("shepherd-provisioner-" + type, provisioning, provisioner::run),
+                provisionerSession,
+                initializer,
+                initializerLoop[0],
+                initializerSession,
+                List.of(provisioning, initializing));
+    }
+
+    /**
+     * Starts the loops.
+     *
+     * @throws IllegalStateException if it has been started or closed before
+     */
+    public void start() {
+        synchronized (lock) {
+            if (state != State.NEW) {
+                throw new IllegalStateException("this shepherd has been "
+                        + (state == State.STARTED ? "started" : "closed") + " already; build another one");
+            }
+            state = State.STARTED;
+            for (Flock flock : flocks.values()) {
+                flock.provisionerLoop().start(executor);
+                flock.initializerLoop().start(executor);
+            }
+        }
+        log.info("Running the machines of provider(s) {}", flocks.keySet());
+    }
+
+    /** Tells what every loop is doing. Does not block. */
+    public ShepherdStatus status() {
+        List<LoopStatus> loops = new ArrayList<>();
+        Map<ProviderType, List<Discrepancy>> discrepancies = new LinkedHashMap<>();
+        for (Flock flock : flocks.values()) {
+            flock.monitors().forEach(monitor -> loops.add(monitor.status()));
+            if (!flock.provisioner().discrepancies().isEmpty()) {
+                discrepancies.put(flock.provider(), flock.provisioner().discrepancies());
+            }
+        }
+        return new ShepherdStatus(loops, discrepancies);
+    }
+
+    /**
+     * Returns the provisioner of a provider, for running its steps by hand instead of starting the loops.
+     *
+     * @throws IllegalArgumentException if there is no such provider here
+     */
+    public Provisioner provisioner(ProviderType provider) {
+        return find(provider).provisioner();
+    }
+
+    /**
+     * Returns the initializer of a provider, for running its steps by hand instead of starting the loops.
+     *
+     * @throws IllegalArgumentException if there is no such provider here
+     */
+    public Initializer initializer(ProviderType provider) {
+        return find(provider).initializer();
+    }
+
+    private Flock find(ProviderType provider) {
+        return Optional.ofNullable(flocks.get(provider))
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "there is no provider " + provider + " here, only " + flocks.keySet()));
+    }
+
+    /**
+     * Stops the loops, interrupts what they do, releases their work and ends their sessions. Closing twice is
+     * allowed. Takes less than a second, unless a provider or the database keeps a call for longer.
+     */
+    @Override
+    public void close() {
+        synchronized (lock) {
+            if (state == State.CLOSED) {
+                return;
+            }
+            state = State.CLOSED;
+        }
+        for (Flock flock : flocks.values()) {
+            flock.provisionerLoop().requestClose();
+            flock.initializerLoop().requestClose();
+            flock.initializer().work().requestClose();
+        }
+        boolean interrupted = false;
+        for (Flock flock : flocks.values()) {
+            flock.provisionerLoop().close();
+            flock.initializerLoop().close();
+            interrupted |= awaitWork(flock);
+            flock.provisionerSession().close();
+            flock.initializerSession().close();
+        }
+        executor.close();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        log.info("Stopped");
+    }
+
+    /** Returns true if the calling thread was interrupted meanwhile. */
+    private static boolean awaitWork(Flock flock) {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                if (!flock.initializer().work().awaitEnd(CLOSING)) {
+                    log.error("Some takeovers of provider {} still run {} after closing", flock.provider(), CLOSING);
+                }
+                return interrupted;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+    }
+
+    /** Runs tasks on the embedder's executor, or on one of its own that exists only once it is needed. */
+    private static final class LazyExecutor implements java.util.concurrent.Executor {
+        private final @Nullable ExecutorService given;
+        private final Object lock = new Object();
+        private @Nullable ExecutorService own;
+        private boolean closed;
+
+        LazyExecutor(@Nullable ExecutorService given) {
+            this.given = given;
+        }
+
+        @Override
+        public void execute(Runnable task) {
+            target().execute(task);
+        }
+
+        private ExecutorService target() {
+            if (given != null) {
+                return given;
+            }
+            synchronized (lock) {
+                ExecutorService current = own;
+                if (current == null) {
+                    if (closed) {
+                        throw new java.util.concurrent.RejectedExecutionException("the shepherd is closed");
+                    }
+                    AtomicInteger number = new AtomicInteger();
+                    // Each loop bounds how many tasks it has, so the pool itself need not.
+                    current = new ThreadPoolExecutor(
+                            0, Integer.MAX_VALUE, 10, TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
+                                Thread thread = new Thread(task, "shepherd-worker-" + number.incrementAndGet());
+                                thread.setDaemon(true);
+                                return thread;
+                            });
+                    own = current;
+                }
+                return current;
+            }
+        }
+
+        void close() {
+            ExecutorService ending;
+            synchronized (lock) {
+                closed = true;
+                ending = own;
+                own = null;
+            }
+            if (ending != null) {
+                ending.shutdownNow();
+            }
+        }
+    }
+
+    /** Collects the parts and settings of a {@link Shepherd}. Not safe for several threads. */
+    public static final class Builder {
+        private @Nullable Bmdb bmdb;
+        private final List<Provider> providers = new ArrayList<>();
+        private @Nullable MachineTakeover takeover;
+        private ProvisionerSettings provisioner = ProvisionerSettings.DEFAULT;
+        private InitializerSettings initializer = InitializerSettings.DEFAULT;
+        private @Nullable ExecutorService executor;
+        private Clock clock = Clock.systemUTC();
+        private String runtimeInfo = hostName();
+
+        private Builder() {}
+
+        /** Essential: sets the database. */
+        public Builder bmdb(Bmdb bmdb) {
+            this.bmdb = Objects.requireNonNull(bmdb, "bmdb");
+            return this;
+        }
+
+        /** Essential: adds a provider; at least one, each with a type of its own. */
+        public Builder provider(Provider provider) {
+            providers.add(Objects.requireNonNull(provider, "provider"));
+            return this;
+        }
+
+        /** Essential: sets how agents are started. */
+        public Builder takeover(MachineTakeover takeover) {
+            this.takeover = Objects.requireNonNull(takeover, "takeover");
+            return this;
+        }
+
+        /** Common: sets how machines are provisioned; {@link ProvisionerSettings#DEFAULT} by default. */
+        public Builder provisioner(ProvisionerSettings settings) {
+            this.provisioner = Objects.requireNonNull(settings, "settings");
+            return this;
+        }
+
+        /** Common: sets how machines are taken over; {@link InitializerSettings#DEFAULT} by default. */
+        public Builder initializer(InitializerSettings settings) {
+            this.initializer = Objects.requireNonNull(settings, "settings");
+            return this;
+        }
+
+        /**
+         * Rare: sets the executor for the loops and their work. It must be able to run two tasks for each provider
+         * and one more for each machine in progress, all at once. By default threads are made as they are needed.
+         */
+        public Builder executor(ExecutorService executor) {
+            this.executor = Objects.requireNonNull(executor, "executor");
+            return this;
+        }
+
+        /** Rare: sets the clock of the times in {@link #status()}; the system's by default. */
+        public Builder clock(Clock clock) {
+            this.clock = Objects.requireNonNull(clock, "clock");
+            return this;
+        }
+
+        /**
+         * Rare: sets what operators read in the table of sessions about where this runs; the host's name and the
+         * process id by default.
+         */
+        public Builder runtimeInfo(String runtimeInfo) {
+            this.runtimeInfo = Objects.requireNonNull(runtimeInfo, "runtimeInfo");
+            return this;
+        }
+
+        /**
+         * Makes the shepherd; starts nothing.
+         *
+         * @throws ConfigurationException if database, provider or takeover is missing, or two providers have the
+         *     same type
+         */
+        public Shepherd build() {
+            if (bmdb == null) {
+                throw new ConfigurationException("bmdb", "a shepherd needs a database: set bmdb");
+            }
+            if (providers.isEmpty()) {
+                throw new ConfigurationException("provider", "a shepherd needs at least one provider: set provider");
+            }
+            if (takeover == null) {
+                throw new ConfigurationException("takeover", "a shepherd needs a way to start agents: set takeover");
+            }
+            return new Shepherd(this, bmdb, takeover);
+        }
+
+        private static String hostName() {
+            String host;
+            try {
+                host = InetAddress.getLocalHost().getHostName();
+            } catch (UnknownHostException e) {
+                host = "unknown host";
+            }
+            return host + ", process " + ProcessHandle.current().pid();
+        }
+    }
+}

@@ -1,0 +1,21 @@
+package dev.shepherd.manager.takeover;
+
+/**
+ * A way to start the agent on a machine. {@link AgentTakeover} does it by SSH; tests and embedders with another way
+ * in put their own in its place.
+ *
+ * <p>Implementations must be safe for use by several threads, end by themselves, and end early when interrupted.
+ */
+@FunctionalInterface
+public interface MachineTakeover {
+
+    /**
+     * Takes one machine over. It may be taken over again at any time.
+     *
+     * @param target the machine
+     * @return the key of the agent that runs now, and the host key to pin
+     * @throws TakeoverException if it failed
+     * @throws InterruptedException if the thread is interrupted
+     */
+    TakeoverResult takeover(TakeoverTarget target) throws InterruptedException;
+}

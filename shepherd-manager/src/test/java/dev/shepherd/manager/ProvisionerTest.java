@@ -1,0 +1,444 @@
+package dev.shepherd.manager;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.NoCapacityException;
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.MachineIntent;
+import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.FakeProvider.Operation;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class ProvisionerTest {
+
+    private static final ProviderType TYPE = new ProviderType("fake");
+    private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final ProvisionerSettings SETTINGS = ProvisionerSettings.DEFAULT.withCreationInterval(Duration.ZERO);
+
+    @RegisterExtension
+    final BmdbExtension database = BmdbExtension.create();
+
+    private final FakeProvider provider = FakeProvider.create(TYPE);
+
+    @Test
+    void freeReservationsBecomeMachinesChunkByChunk() throws Exception {
+        provider.addReservations(45);
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            Provisioner provisioner = shepherd.provisioner(TYPE);
+
+            assertThat(provisioner.step().created()).hasSize(20);
+            assertThat(provisioner.step().created()).hasSize(20);
+            assertThat(provisioner.step().created()).hasSize(5);
+            assertThat(provisioner.step().created()).isEmpty();
+        }
+        assertThat(recorded()).hasSize(45);
+        assertThat(intents()).isEmpty();
+    }
+
+    @Test
+    void noMoreMachinesAreMadeThanTheMaximum() throws Exception {
+        provider.addReservations(30);
+        try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(7).withChunkSize(5))) {
+            for (int i = 0; i < 4; i++) {
+                shepherd.provisioner(TYPE).step();
+            }
+        }
+        assertThat(recorded()).hasSize(7);
+        assertThat(provider.machines()).hasSize(7);
+    }
+
+    @Test
+    void provisionersThatRunAtOnceNeverExceedTheMaximumTogetherAndMakeNoMachineTwice() throws Exception {
+        provider.addReservations(60);
+        int replicas = 4;
+        ExecutorService executor = Executors.newFixedThreadPool(replicas);
+        List<Shepherd> shepherds = new ArrayList<>();
+        try {
+            List<Callable<Integer>> replicasSteps = new ArrayList<>();
+            for (int i = 0; i < replicas; i++) {
+                Shepherd shepherd = shepherd(
+                        database.openAnother(), SETTINGS.withMaxCount(33).withChunkSize(4));
+                shepherds.add(shepherd);
+                replicasSteps.add(() -> {
+                    int created = 0;
+                    for (int step = 0; step < 12; step++) {
+                        created += shepherd.provisioner(TYPE).step().created().size();
+                        assertThat(recorded().size()).isLessThanOrEqualTo(33);
+                    }
+                    return created;
+                });
+            }
+            int created = 0;
+            for (Future<Integer> replica : executor.invokeAll(replicasSteps)) {
+                created += replica.get();
+            }
+            assertThat(created).isEqualTo(33);
+        } finally {
+            shepherds.forEach(Shepherd::close);
+            executor.shutdownNow();
+        }
+        assertThat(recorded()).hasSize(33);
+        assertThat(provider.machines()).hasSize(33);
+        assertThat(intents()).isEmpty();
+    }
+
+    @Test
+    void possiblyUsedMachinesAreUsedIfTheyAreRecordedAndFreeIfNot() throws Exception {
+        IntStream.rangeClosed(1, 3).forEach(i -> provider.addMachine(machine("host-" + i, Availability.POSSIBLY_USED)));
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(3);
+            assertThat(shepherd.provisioner(TYPE).step().created()).isEmpty();
+        }
+        assertThat(recorded()).extracting(m -> m.providerId().value()).containsExactly("host-1", "host-2", "host-3");
+    }
+
+    @Test
+    void anyValidProviderIdIsAccepted() throws Exception {
+        String odd = "Rack 7/U12 «süd» 🐑'; drop table machines; --";
+        provider.addMachine(machine(odd, Availability.POSSIBLY_USED));
+        provider.addMachine(machine("x".repeat(128), Availability.POSSIBLY_USED));
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(2);
+        }
+        assertThat(recorded()).extracting(m -> m.providerId().value()).contains(odd);
+    }
+
+    @Test
+    void usedMachinesThatOnlyTheProviderKnowsStopEverythingAndAreAllNamed() throws Exception {
+        provider.addReservations(5);
+        provider.addMachine(machine("stranger-1", Availability.KNOWN_USED));
+        provider.addMachine(machine("stranger-2", Availability.KNOWN_USED));
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThatExceptionOfType(FatalDiscrepancyException.class)
+                    .isThrownBy(() -> shepherd.provisioner(TYPE).step())
+                    .withMessageContaining("stranger-1")
+                    .withMessageContaining("stranger-2")
+                    .satisfies(e -> assertThat(e.discrepancies())
+                            .extracting(Discrepancy::kind)
+                            .containsOnly(Discrepancy.Kind.PROVIDER_ONLY));
+
+            assertThat(shepherd.status().discrepancies().get(TYPE))
+                    .extracting(d -> d.providerId().value())
+                    .containsExactly("stranger-1", "stranger-2");
+            assertThat(provider.calls(Operation.CREATE)).isZero();
+
+            provider.removeMachine(new ProviderID("stranger-1"));
+            provider.removeMachine(new ProviderID("stranger-2"));
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(5);
+            assertThat(shepherd.status().discrepancies()).isEmpty();
+        }
+    }
+
+    @Test
+    void machinesThatOnlyTheDatabaseKnowsStopEverythingAndAreAllNamed() throws Exception {
+        provider.addReservations(5);
+        record("vanished", ProviderStatus.RUNNING);
+        record("freed", ProviderStatus.RUNNING);
+        provider.addMachine(machine("freed", Availability.KNOWN_UNUSED));
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThatExceptionOfType(FatalDiscrepancyException.class)
+                    .isThrownBy(() -> shepherd.provisioner(TYPE).step())
+                    .withMessageContaining("vanished")
+                    .withMessageContaining("freed")
+                    .satisfies(e -> assertThat(e.discrepancies())
+                            .hasSize(2)
+                            .extracting(Discrepancy::kind)
+                            .containsOnly(Discrepancy.Kind.DATABASE_ONLY));
+            assertThat(provider.calls(Operation.CREATE)).isZero();
+        }
+    }
+
+    @Test
+    void failedMachinesAreLeftOutOfADiscrepancyAndNeverChosen() throws Exception {
+        provider.addMachine(machine("failed-used", Availability.KNOWN_USED).toBuilder()
+                .failed(true)
+                .build());
+        provider.addMachine(machine("failed-free", Availability.KNOWN_UNUSED).toBuilder()
+                .failed(true)
+                .build());
+        record("failed-recorded", ProviderStatus.RUNNING);
+        provider.addMachine(machine("failed-recorded", Availability.KNOWN_UNUSED).toBuilder()
+                .failed(true)
+                .build());
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThat(shepherd.provisioner(TYPE).step().created()).isEmpty();
+        }
+        assertThat(recorded()).hasSize(1);
+    }
+
+    @Test
+    void aMachineThatIsStillBeingCreatedIsNotMissed() throws Exception {
+        record("in-creation", ProviderStatus.PROVISIONING);
+        provider.addReservations(1);
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(1);
+        }
+    }
+
+    @Test
+    void aMachineWhoseAnswerWasLostIsAdoptedAndNotMadeAgain() throws Exception {
+        provider.addReservations(1);
+        provider.failNextAfterEffect(Operation.CREATE, new ProviderException(Reason.TRANSIENT, "the answer was lost"));
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThat(shepherd.provisioner(TYPE).step().failed()).isEqualTo(1);
+            assertThat(recorded()).isEmpty();
+            assertThat(intents()).hasSize(1);
+
+            Reconciliation next = shepherd.provisioner(TYPE).step();
+
+            assertThat(next.adopted()).containsExactly(new ProviderID("device-1"));
+        }
+        assertThat(provider.calls(Operation.CREATE)).isEqualTo(1);
+        assertThat(provider.machines()).hasSize(1);
+        assertThat(recorded()).hasSize(1);
+        assertThat(intents()).isEmpty();
+    }
+
+    @Test
+    void aCreationOfUnknownOutcomeIsTriedAgainUnderTheSameIntentAfterItsDelay() throws Exception {
+        provider.addReservations(1);
+        provider.failNext(Operation.CREATE, new ProviderException(Reason.TRANSIENT, "no answer"));
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            shepherd.provisioner(TYPE).step();
+            assertThat(shepherd.provisioner(TYPE).step().created())
+                    .as("too early")
+                    .isEmpty();
+            MachineIntent intent = intents().get(0);
+            assertThat(intent.attempts()).isEqualTo(1);
+            assertThat(intent.lastError()).contains("no answer");
+
+            database.advance(Duration.ofMinutes(2));
+
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(1);
+            assertThat(recorded().get(0).machineId()).isEqualTo(intent.intentId());
+        }
+    }
+
+    @Test
+    void theIntentOfADeadProvisionerIsTakenOver() throws Exception {
+        provider.addReservations(2);
+        UUID intentId;
+        try (BmdbSession dead = database.bmdb().startSession("provisioner", "a host that died")) {
+            intentId = dead.reserveIntents(TYPE, 50, List.of("reservation-1"))
+                    .get(0)
+                    .intentId();
+            try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(2))) {
+                assertThat(shepherd.provisioner(TYPE).step().created())
+                        .as("the intent counts, and is its holder's")
+                        .hasSize(1);
+            }
+        }
+        try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(2))) {
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(1);
+        }
+        assertThat(recorded()).hasSize(2).extracting(ProvidedMachine::machineId).contains(intentId);
+        assertThat(intents()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Reason.class,
+            names = {"NO_CAPACITY", "NOT_FOUND", "NOT_SUPPORTED"})
+    void anIntentEndsWhenTheProviderIsSureThatNothingIsMade(Reason reason) throws Exception {
+        provider.addReservations(1);
+        provider.failNext(
+                Operation.CREATE,
+                reason == Reason.NO_CAPACITY ? new NoCapacityException("full") : new ProviderException(reason, "no"));
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThat(shepherd.provisioner(TYPE).step().failed()).isEqualTo(1);
+        }
+        assertThat(intents()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Reason.class,
+            names = {"UNAUTHENTICATED", "RATE_LIMITED"})
+    void aProviderThatRefusesUsIsNotAskedForTheRestOfTheChunk(Reason reason) throws Exception {
+        provider.addReservations(5);
+        provider.failNext(Operation.CREATE, new ProviderException(reason, "go away", Duration.ofMinutes(3), null));
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            shepherd.provisioner(TYPE).step();
+            assertThat(provider.calls(Operation.CREATE)).isEqualTo(1);
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(4);
+            database.advance(Duration.ofMinutes(2));
+            assertThat(shepherd.provisioner(TYPE).step().created())
+                    .as("it asked to be left alone for longer")
+                    .isEmpty();
+            database.advance(Duration.ofMinutes(2));
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(1);
+        }
+        assertThat(recorded()).hasSize(5);
+    }
+
+    @Test
+    void aListingThatBreaksTheRulesDecidesNothing() throws Exception {
+        Provider doubled = new ListingTwice(provider);
+        provider.addMachine(machine("host-1", Availability.POSSIBLY_USED));
+        try (Shepherd shepherd = Shepherd.builder()
+                .bmdb(database.bmdb())
+                .provider(doubled)
+                .provisioner(SETTINGS)
+                .takeover(target -> {
+                    throw new IllegalStateException();
+                })
+                .build()) {
+            assertThatExceptionOfType(ProviderException.class)
+                    .isThrownBy(() -> shepherd.provisioner(TYPE).step())
+                    .withMessageContaining("host-1 twice");
+        }
+        assertThat(recorded()).isEmpty();
+    }
+
+    @Test
+    void theProviderIsNeverCalledByMoreThreadsThanItTakes() throws Exception {
+        provider.addReservations(20);
+        FakeProvider.Blocked blocked = provider.blockNext(Operation.LIST);
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            Thread other = new Thread(() -> {
+                try {
+                    shepherd.provisioner(TYPE).step();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            other.start();
+            blocked.awaitReached();
+            blocked.release();
+            shepherd.provisioner(TYPE).step();
+            other.join(LIMIT.toMillis());
+        }
+        assertThat(provider.mostConcurrentCalls()).isEqualTo(1);
+    }
+
+    @Test
+    void closingInterruptsACallThatHangs() throws Exception {
+        provider.addReservations(1);
+        FakeProvider.Blocked blocked = provider.blockNext(Operation.LIST);
+        Shepherd shepherd = shepherd(SETTINGS);
+        shepherd.start();
+        blocked.awaitReached();
+
+        shepherd.close();
+
+        assertThat(shepherd.status().loops()).allMatch(loop -> loop.state() == LoopStatus.State.CLOSED);
+    }
+
+    @Test
+    void theStatusTellsTheLastErrorAndThatItIsOver() throws Exception {
+        provider.failNext(Operation.LIST, new ProviderException(Reason.TRANSIENT, "the API is down"));
+        provider.addReservations(1);
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThat(shepherd.status().loops())
+                    .allMatch(loop -> loop.state() == LoopStatus.State.NEW
+                            && loop.lastRunAt().isEmpty());
+            shepherd.start();
+            await().atMost(LIMIT).until(() -> recorded().size() == 1);
+            await().atMost(LIMIT)
+                    .until(() -> shepherd.status().loops().get(0).waitingFor().contains("next reconciliation"));
+
+            LoopStatus status = shepherd.status().loops().get(0);
+            assertThat(status.name()).isEqualTo("provisioner");
+            assertThat(status.state()).isEqualTo(LoopStatus.State.RUNNING);
+            assertThat(status.lastRunAt()).isPresent();
+            assertThat(status.lastRunTook()).isPresent();
+            assertThat(status.succeeded()).isEqualTo(1);
+            assertThat(status.lastError().orElseThrow().message()).contains("the API is down");
+            assertThat(status.lastError().orElseThrow().current()).isFalse();
+        }
+    }
+
+    /** Lists every machine of another provider twice. */
+    private record ListingTwice(FakeProvider provider) implements Provider {
+        @Override
+        public ProviderType type() {
+            return provider.type();
+        }
+
+        @Override
+        public List<? extends dev.shepherd.api.Machine> listMachines() throws InterruptedException {
+            List<dev.shepherd.api.Machine> twice = new ArrayList<>(provider.listMachines());
+            twice.addAll(provider.listMachines());
+            return twice;
+        }
+
+        @Override
+        public dev.shepherd.api.Machine getMachine(ProviderID id) throws InterruptedException {
+            return provider.getMachine(id);
+        }
+
+        @Override
+        public dev.shepherd.api.Machine createMachine(dev.shepherd.api.Session session, CreateMachineRequest request)
+                throws InterruptedException {
+            return provider.createMachine(session, request);
+        }
+    }
+
+    private static MachineInfo machine(String id, Availability availability) {
+        return MachineInfo.builder(new ProviderID(id), availability)
+                .address(InetAddress.getLoopbackAddress())
+                .build();
+    }
+
+    private void record(String id, ProviderStatus status) throws InterruptedException {
+        try (BmdbSession session = database.bmdb().startSession("test", "here")) {
+            session.transact(tx -> tx.recordMachine(
+                    TYPE,
+                    CreateMachineRequest.any(UUID.randomUUID()),
+                    machine(id, Availability.KNOWN_USED).toBuilder()
+                            .status(status)
+                            .build()));
+        }
+    }
+
+    private Shepherd shepherd(ProvisionerSettings settings) {
+        return shepherd(database.bmdb(), settings);
+    }
+
+    private Shepherd shepherd(Bmdb bmdb, ProvisionerSettings settings) {
+        return Shepherd.builder()
+                .bmdb(bmdb)
+                .provider(provider)
+                .provisioner(settings)
+                .takeover(target -> {
+                    throw new IllegalStateException("nothing is taken over here");
+                })
+                .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofHours(1)))
+                .build();
+    }
+
+    private List<ProvidedMachine> recorded() throws InterruptedException {
+        return database.bmdb().providedMachines(TYPE);
+    }
+
+    private List<MachineIntent> intents() throws InterruptedException {
+        return database.bmdb().intents(TYPE);
+    }
+}
