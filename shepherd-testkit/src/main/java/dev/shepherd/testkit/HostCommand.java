@@ -15,6 +15,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.sshd.server.Environment;
 import org.apache.sshd.server.ExitCallback;
 import org.apache.sshd.server.Signal;
@@ -33,6 +35,12 @@ final class HostCommand implements Command {
     private static final long GRACE_MILLIS = 500;
 
     private static final long KILL_SECONDS = 10;
+
+    private static final Pattern SYSTEM_ERROR = Pattern.compile("\\berror[=:] ?(\\d{1,5})\\b");
+    private static final int NO_SUCH_FILE = 2;
+    private static final int NO_EXECUTABLE_FORMAT = 8;
+    private static final int PERMISSION_DENIED = 13;
+    private static final int TEXT_FILE_BUSY = 26;
 
     private static final int MAX_ATTEMPTS = 250;
     private static final long RETRY_MILLIS = 20;
@@ -176,29 +184,36 @@ final class HostCommand implements Command {
     }
 
     private void notStarted(ProcessBuilder builder, int attempt, IOException e) {
-        String message = String.valueOf(e.getMessage());
         String program = builder.command().get(0);
-        if (message.contains("error=26,") && attempt < MAX_ATTEMPTS) {
-            // "Text file busy": the file was open for writing in this process while another command's process
-            // was being forked, which holds a copy of it until it has become that command. It passes.
+        int error = systemError(e);
+        if (error == TEXT_FILE_BUSY && attempt < MAX_ATTEMPTS) {
+            // The file was open for writing in this process while another command's process was being forked,
+            // which holds a copy of it until it has become that command. It passes.
             ScheduledFuture<?> unused = hosts.timer()
                     .schedule(
                             () -> hosts.workers().execute(() -> launch(builder, attempt + 1)),
                             RETRY_MILLIS,
                             TimeUnit.MILLISECONDS);
-        } else if (message.contains("error=8,") && !program.equals("/bin/sh")) {
+        } else if (error == NO_EXECUTABLE_FORMAT && !program.equals("/bin/sh")) {
             // Neither a binary nor a script with a first line that names its interpreter: shells run it themselves.
             List<String> command = new ArrayList<>(builder.command());
             command.add(0, "/bin/sh");
             hosts.workers().execute(() -> launch(builder.command(command), 1));
-        } else if (message.contains("error=2,")) {
+        } else if (error == NO_SUCH_FILE) {
             ended(127, "sh: " + host.display(program) + ": not found\n");
-        } else if (message.contains("error=13,")) {
+        } else if (error == PERMISSION_DENIED) {
             ended(126, "sh: " + host.display(program) + ": Permission denied\n");
         } else {
             log.warn("{} cannot run {}", host, line, e);
-            ended(126, "sh: " + host.display(program) + ": " + message + "\n");
+            ended(126, "sh: " + host.display(program) + ": " + e.getMessage() + "\n");
         }
+    }
+
+    /** Returns the errno behind a process that could not be started, which is nowhere but in the message, or 0. */
+    private static int systemError(IOException e) {
+        // "error=2, …" in JDK 17, "error: 2 (…)" in JDK 25.
+        Matcher matcher = SYSTEM_ERROR.matcher(String.valueOf(e.getMessage()));
+        return matcher.find() ? Integer.parseInt(matcher.group(1)) : 0;
     }
 
     private void feed(Process process) {

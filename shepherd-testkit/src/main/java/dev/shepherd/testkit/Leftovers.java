@@ -2,30 +2,35 @@ package dev.shepherd.testkit;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 
-/** Finds the processes that a host's commands left behind, such as daemons, by a mark in their environment. */
+/** Finds the processes that hosts' commands left behind, such as daemons, by a mark in their environment. */
 final class Leftovers {
 
+    private static final Path PROC = Path.of("/proc");
     private static final int MAX_ROUNDS = 200;
     private static final long ROUND_MILLIS = 5;
 
     private Leftovers() {}
 
     /**
-     * Kills every process whose environment holds {@code name=value}, and waits until there is none. Knows only
-     * systems with a {@code /proc} like that of Linux; does nothing on others.
+     * Kills every process whose environment has one of the values in a variable, and waits until there is none. Knows
+     * only systems with a {@code /proc} like that of Linux; does nothing on others.
      */
-    static void kill(String name, String value) {
-        byte[] mark = (name + "=" + value + "\0").getBytes(StandardCharsets.UTF_8);
+    static void kill(String variable, Set<String> values) {
+        if (values.isEmpty() || !Files.isDirectory(PROC)) {
+            return;
+        }
         // Again and again, since what is being killed may be forking at this moment.
         for (int round = 0; round < MAX_ROUNDS; round++) {
-            List<ProcessHandle> marked = ProcessHandle.allProcesses()
-                    .filter(process -> bears(process, mark))
-                    .toList();
+            List<ProcessHandle> marked = marked(variable + "=", values);
             if (marked.isEmpty()) {
                 return;
             }
@@ -39,20 +44,34 @@ final class Leftovers {
         }
     }
 
-    private static boolean bears(ProcessHandle process, byte[] mark) {
-        byte[] environment;
+    private static List<ProcessHandle> marked(String prefix, Set<String> values) {
+        List<ProcessHandle> marked = new ArrayList<>();
+        try (DirectoryStream<Path> processes = Files.newDirectoryStream(PROC, "[0-9]*")) {
+            for (Path process : processes) {
+                if (value(process, prefix).filter(values::contains).isPresent()) {
+                    ProcessHandle.of(Long.parseLong(process.getFileName().toString()))
+                            .ifPresent(marked::add);
+                }
+            }
+        } catch (IOException | DirectoryIteratorException e) {
+            // Without a list of processes there is none to find.
+        }
+        return marked;
+    }
+
+    private static Optional<String> value(Path process, String prefix) {
+        String environment;
         try {
-            environment = Files.readAllBytes(Path.of("/proc", Long.toString(process.pid()), "environ"));
+            environment = Files.readString(process.resolve("environ"), StandardCharsets.ISO_8859_1);
         } catch (IOException e) {
             // Gone, or somebody else's.
-            return false;
+            return Optional.empty();
         }
-        for (int start = 0; start <= environment.length - mark.length; start++) {
-            boolean atVariable = start == 0 || environment[start - 1] == 0;
-            if (atVariable && Arrays.equals(environment, start, start + mark.length, mark, 0, mark.length)) {
-                return true;
+        for (String variable : environment.split("\\x00", -1)) {
+            if (variable.startsWith(prefix)) {
+                return Optional.of(variable.substring(prefix.length()));
             }
         }
-        return false;
+        return Optional.empty();
     }
 }

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -239,7 +240,8 @@ public final class SshHost implements AutoCloseable {
         synchronized (lock) {
             checkOpen();
         }
-        stopEverything();
+        endCommandsAndConnections();
+        killLeftovers(List.of(this));
     }
 
     /**
@@ -295,9 +297,24 @@ public final class SshHost implements AutoCloseable {
      */
     @Override
     public void close() {
+        if (!beginClosing()) {
+            return;
+        }
+        try {
+            killLeftovers(List.of(this));
+            finishClosing();
+        } finally {
+            if (ownsHosts) {
+                hosts.close();
+            }
+        }
+    }
+
+    /** Does the first part of closing, which ends with nobody being connected; false if it was done before. */
+    boolean beginClosing() {
         synchronized (lock) {
             if (closed) {
-                return;
+                return false;
             }
             closed = true;
             hosts.stopListening(address);
@@ -307,12 +324,27 @@ public final class SshHost implements AutoCloseable {
                 throw new UncheckedIOException("cannot leave " + address, e);
             }
         }
-        stopEverything();
+        endCommandsAndConnections();
         hosts.remove(address);
-        if (ownsHosts) {
-            hosts.close();
-        }
+        return true;
+    }
+
+    /** Does the last part of closing. Before it, {@link #killLeftovers} makes sure that nobody uses the files. */
+    void finishClosing() {
         deleteRoot();
+    }
+
+    /** Kills what the commands of the hosts left behind. Looks through all processes once, so once for many hosts. */
+    static void killLeftovers(List<SshHost> hosts) {
+        Set<String> cookies = new HashSet<>();
+        for (SshHost host : hosts) {
+            synchronized (host.lock) {
+                if (host.everRan) {
+                    cookies.add(host.cookie);
+                }
+            }
+        }
+        Leftovers.kill(COOKIE, cookies);
     }
 
     @Override
@@ -359,19 +391,12 @@ public final class SshHost implements AutoCloseable {
         }
     }
 
-    private void stopEverything() {
+    private void endCommandsAndConnections() {
         running.forEach(HostCommand::destroy);
         running.forEach(HostCommand::kill);
         List<CloseFuture> closing = new ArrayList<>();
         openConnections.forEach(connection -> closing.add(connection.close(true)));
         closing.forEach(connection -> connection.awaitUninterruptibly(CLOSE_PATIENCE));
-        boolean ran;
-        synchronized (lock) {
-            ran = everRan;
-        }
-        if (ran) {
-            Leftovers.kill(COOKIE, cookie);
-        }
     }
 
     private void deleteRoot() {

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -108,7 +109,35 @@ public final class SshHosts implements AutoCloseable {
         } catch (IllegalStateException e) {
             // The JVM is ending, and the hook is running.
         }
-        closeHosts();
+        try {
+            closeHosts();
+        } finally {
+            endThreads();
+        }
+    }
+
+    private void closeHosts() {
+        List<SshHost> closing =
+                hosts.values().stream().filter(SshHost::beginClosing).toList();
+        SshHost.killLeftovers(closing);
+        RuntimeException failure = null;
+        for (SshHost host : closing) {
+            try {
+                host.finishClosing();
+            } catch (RuntimeException e) {
+                if (failure == null) {
+                    failure = e;
+                } else {
+                    failure.addSuppressed(e);
+                }
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private void endThreads() {
         boolean interrupted = false;
         try {
             server.close(true).await(Duration.ofSeconds(CLOSE_SECONDS));
@@ -118,7 +147,7 @@ public final class SshHosts implements AutoCloseable {
         timer.shutdownNow();
         workers.shutdownNow();
         io.shutdownNow();
-        for (SshThreadPoolExecutor pool : List.of(workers, io)) {
+        for (ExecutorService pool : List.of(timer, workers, io)) {
             try {
                 pool.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS);
             } catch (InterruptedException e) {
@@ -128,10 +157,6 @@ public final class SshHosts implements AutoCloseable {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
-    }
-
-    private void closeHosts() {
-        List.copyOf(hosts.values()).forEach(SshHost::close);
     }
 
     CloseableExecutorService workers() {

@@ -84,7 +84,7 @@ public final class TestAgent {
                   java=java
                 fi
                 exec "$java" -Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData \\
-                  -Xms4m -Xmx32m -cp "$0" %s "$@"
+                  -Xms16m -Xmx32m -cp "$0" %s "$@"
                 exit 127
                 """.formatted(CommandLine.quote(java), CommandLine.quote(java), MAIN_CLASS);
     }

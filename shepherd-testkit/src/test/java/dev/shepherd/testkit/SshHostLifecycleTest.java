@@ -190,6 +190,25 @@ class SshHostLifecycleTest {
     }
 
     @Test
+    void aProcessThatEndsWithoutClosingItsHostsLeavesNothing() throws Exception {
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Djava.io.tmpdir=" + System.getProperty("java.io.tmpdir"),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Forgetful.class.getName())
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        List<String> said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
+                .lines()
+                .toList();
+        assertThat(process.waitFor()).isZero();
+        assertThat(said).hasSize(2);
+        assertThat(Path.of(said.get(0))).doesNotExist();
+        assertThat(ProcessHandle.of(Long.parseLong(said.get(1)))).isEmpty();
+    }
+
+    @Test
     void aReinstalledMachineHasNeitherItsFilesNorItsKey() throws Exception {
         try (SshHost host = builder().start();
                 Client client = new Client()) {
