@@ -149,7 +149,7 @@ public final class BmdbConfig {
         /**
          * Essential, instead of a URL: sets an embedder's own source of connections. It stays the embedder's to
          * close. It must hand out a connection within the session interval, or sessions are lost: give it a
-         * connection for each loop and one more. Its connections must not be enlisted in transactions of the
+         * connection for each loop and one more; migrating takes three for a moment. Its connections must not be enlisted in transactions of the
          * embedder's own.
          */
         public Builder dataSource(DataSource dataSource) {

@@ -1,5 +1,9 @@
 package dev.shepherd.bmdb;
 
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Set;
 import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
@@ -19,9 +23,17 @@ final class Schema {
     /** Not Flyway's own default, so that an embedder's migrations can live in the same database. */
     private static final String HISTORY_TABLE = "shepherd_schema_history";
 
+    /** Of {@code pg_advisory_xact_lock}: any number that nobody else uses in this database. */
+    private static final long LOCK = 0x5368_6570_6865_7264L;
+
+    /** feature_not_supported and undefined_function. */
+    private static final Set<String> WITHOUT_ADVISORY_LOCKS = Set.of("0A000", "42883");
+
+    private final DataSource dataSource;
     private final Flyway flyway;
 
     Schema(DataSource dataSource) {
+        this.dataSource = dataSource;
         FluentConfiguration configuration = Flyway.configure(Schema.class.getClassLoader())
                 .dataSource(dataSource)
                 .locations("classpath:dev/shepherd/bmdb/migration")
@@ -32,7 +44,40 @@ final class Schema {
         flyway = configuration.load();
     }
 
+    /**
+     * Migrates, while nobody else does. Flyway takes a lock too, but only after it has made up its mind about what
+     * kind of database it has before it: two that do that at once can mistake each other's half-made table for
+     * somebody else's, and fail.
+     */
     void migrate() {
+        try (Connection guard = dataSource.getConnection()) {
+            boolean autoCommit = guard.getAutoCommit();
+            guard.setAutoCommit(false);
+            try {
+                lock(guard);
+                migrateAlone();
+            } finally {
+                guard.rollback();
+                guard.setAutoCommit(autoCommit);
+            }
+        } catch (SQLException e) {
+            throw new SchemaException("the schema could not be migrated: " + e.getMessage(), e);
+        }
+    }
+
+    private static void lock(Connection guard) throws SQLException {
+        try (Statement statement = guard.createStatement()) {
+            statement.execute("set local idle_in_transaction_session_timeout = 0");
+            statement.execute("select pg_advisory_xact_lock(" + LOCK + ")");
+        } catch (SQLException e) {
+            if (!WITHOUT_ADVISORY_LOCKS.contains(String.valueOf(e.getSQLState()))) {
+                throw e;
+            }
+            log.debug("The database has no advisory locks: migrating without", e);
+        }
+    }
+
+    private void migrateAlone() {
         try {
             int applied = flyway.migrate().migrationsExecuted;
             MigrationInfoService info = flyway.info();

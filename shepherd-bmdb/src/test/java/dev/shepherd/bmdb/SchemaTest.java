@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.postgres.TestPostgres;
 import java.sql.Connection;
@@ -150,6 +152,20 @@ class SchemaTest {
 
         assertThat(tables("fleet")).contains("machines", "shepherd_schema_history");
         assertThat(tables("public")).isEmpty();
+    }
+
+    @Test
+    void anEmbeddersPoolOfThreeConnectionsIsEnough() throws Exception {
+        HikariConfig pool = new HikariConfig();
+        pool.setJdbcUrl(url);
+        pool.setMaximumPoolSize(3);
+        pool.setConnectionTimeout(3000);
+
+        try (HikariDataSource source = new HikariDataSource(pool);
+                Bmdb bmdb = Bmdb.open(source);
+                BmdbSession session = bmdb.startSession("test", "host")) {
+            assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+        }
     }
 
     @Test
