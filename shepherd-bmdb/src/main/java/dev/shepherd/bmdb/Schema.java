@@ -68,6 +68,7 @@ final class Schema {
     private static void lock(Connection guard) throws SQLException {
         try (Statement statement = guard.createStatement()) {
             statement.execute("set local idle_in_transaction_session_timeout = 0");
+            statement.execute("set local lock_timeout = '10min'");
             statement.execute("select pg_advisory_xact_lock(" + LOCK + ")");
         } catch (SQLException e) {
             if (!WITHOUT_ADVISORY_LOCKS.contains(String.valueOf(e.getSQLState()))) {
