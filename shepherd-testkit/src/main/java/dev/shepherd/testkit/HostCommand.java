@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -90,14 +91,20 @@ final class HostCommand implements Command {
     @Override
     public void start(ChannelSession channel, Environment client) throws IOException {
         Mood mood = host.mood();
-        ProcessBuilder builder = new ProcessBuilder(host.commandLine().resolve(line));
+        ProcessBuilder builder;
+        try {
+            builder = new ProcessBuilder(host.commandLine().resolve(line));
+        } catch (InvalidPathException e) {
+            ended(127, "sh: " + e.getMessage() + "\n");
+            return;
+        }
         builder.directory(host.root().toFile());
         fillEnvironment(builder.environment(), channel, client, mood);
         host.started(this);
         client.addSignalListener(
                 (sender, signal) -> {
                     if (signal == Signal.KILL) {
-                        kill();
+                        hosts.workers().execute(this::kill);
                     } else {
                         destroy();
                     }

@@ -39,7 +39,10 @@ public enum Mood {
     /** Stops reading at the first bytes of an uploaded file and never acknowledges them. */
     HANG_IN_UPLOAD,
 
-    /** Fails at the first bytes of an uploaded file: no space left on the device. */
+    /**
+     * Fails at the first bytes of an uploaded file: no space left on the device. SFTP has no status for that and says
+     * no more than that it failed, as with OpenSSH; SCP says it.
+     */
     FAIL_UPLOAD,
 
     /** Closes the connection at the first bytes of an uploaded file. */

@@ -2,6 +2,7 @@ package dev.shepherd.testkit;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -57,7 +58,7 @@ import org.jspecify.annotations.Nullable;
  * <p><strong>Commands.</strong> The words of a command line that begin with a slash are taken to be below
  * {@link #root()} too, other than those below {@code /dev} and {@code /proc}, and programs in {@code /bin},
  * {@code /sbin} and {@code /usr}. A line that just calls a file of the host runs that file; any other is run by
- * {@code /bin/sh} in the host's root. The environment is a fresh one: {@code JAVA_HOME} is that of this
+ * {@code /bin/sh} in the host's root. What is quoted inside a word is left as it is. The environment is a fresh one: {@code JAVA_HOME} is that of this
  * JVM and its {@code bin} comes first in {@code PATH}. When the channel or the connection is closed, the process
  * and its descendants are asked to end, and made to half a second later. This serves tests: commands run as the
  * user of this JVM and are <em>not</em> confined to the host's folder. There are neither terminals nor login shells,
@@ -77,6 +78,7 @@ public final class SshHost implements AutoCloseable {
     /** The environment variable by which a host knows its processes. */
     static final String COOKIE = "SHEPHERD_TEST_HOST";
 
+    private static final int MAX_PORT_ATTEMPTS = 10;
     private static final int MAX_DELETE_ATTEMPTS = 5;
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(10);
 
@@ -115,7 +117,6 @@ public final class SshHost implements AutoCloseable {
     private final List<byte[]> authorizedKeys;
     private final Map<String, byte[]> passwords;
     private final CommandLine commandLine;
-    private final String cookie = UUID.randomUUID().toString();
     private final AtomicInteger connections = new AtomicInteger();
     private final AtomicInteger authenticationsFailed = new AtomicInteger();
     private final Set<IoSession> openConnections = ConcurrentHashMap.newKeySet();
@@ -125,6 +126,9 @@ public final class SshHost implements AutoCloseable {
     private final Object lock = new Object();
     private final Deque<Upload> uploads = new ArrayDeque<>();
     private final Deque<Run> runs = new ArrayDeque<>();
+    /** In the environment of every process since the machine was booted last. */
+    private volatile String cookie = UUID.randomUUID().toString();
+
     private volatile Mood mood;
     private volatile boolean closed;
     private boolean listening;
@@ -149,29 +153,42 @@ public final class SshHost implements AutoCloseable {
         try {
             Files.createDirectories(root.resolve("root"));
             Files.createDirectories(root.resolve("tmp"));
-            address = reserve(new InetSocketAddress(builder.address, builder.port));
-            hosts.add(address, this);
-            try {
-                listenAsMoodHasIt();
-            } catch (IOException e) {
-                hosts.remove(address);
-                throw e;
-            }
+            address = listenSomewhere(new InetSocketAddress(builder.address, builder.port));
         } catch (IOException | RuntimeException e) {
             deleteRoot();
             throw e;
         }
     }
 
+    private InetSocketAddress listenSomewhere(InetSocketAddress wanted) throws IOException {
+        for (int attempt = 1; ; attempt++) {
+            InetSocketAddress chosen = choosePort(wanted);
+            hosts.add(chosen, this);
+            try {
+                listenAsMoodHasIt(chosen);
+                return chosen;
+            } catch (BindException e) {
+                hosts.remove(chosen);
+                // Somebody may have been given a port that was free a moment ago.
+                if (wanted.getPort() != 0 || attempt == MAX_PORT_ATTEMPTS) {
+                    throw e;
+                }
+            } catch (IOException | RuntimeException e) {
+                hosts.remove(chosen);
+                throw e;
+            }
+        }
+    }
+
     /** Finds out the port before anybody can connect to it, so that it is known whose connections those are. */
-    private static InetSocketAddress reserve(InetSocketAddress address) throws IOException {
-        if (address.getPort() != 0) {
-            return address;
+    private static InetSocketAddress choosePort(InetSocketAddress wanted) throws IOException {
+        if (wanted.getPort() != 0) {
+            return wanted;
         }
         try (ServerSocket socket = new ServerSocket()) {
             socket.setReuseAddress(true);
-            socket.bind(address);
-            return new InetSocketAddress(address.getAddress(), socket.getLocalPort());
+            socket.bind(wanted);
+            return new InetSocketAddress(wanted.getAddress(), socket.getLocalPort());
         }
     }
 
@@ -218,7 +235,7 @@ public final class SshHost implements AutoCloseable {
             checkOpen();
             this.mood = mood;
             try {
-                listenAsMoodHasIt();
+                listenAsMoodHasIt(address);
             } catch (IOException e) {
                 throw new UncheckedIOException("cannot listen on " + address + " again", e);
             }
@@ -240,8 +257,10 @@ public final class SshHost implements AutoCloseable {
         synchronized (lock) {
             checkOpen();
         }
+        String before = cookie;
+        cookie = UUID.randomUUID().toString();
         endCommandsAndConnections();
-        killLeftovers(List.of(this));
+        Leftovers.kill(COOKIE, Set.of(before));
     }
 
     /**
@@ -352,20 +371,20 @@ public final class SshHost implements AutoCloseable {
         return "SshHost[" + address.getAddress().getHostAddress() + ":" + address.getPort() + " " + mood + "]";
     }
 
-    private void listenAsMoodHasIt() throws IOException {
+    private void listenAsMoodHasIt(InetSocketAddress address) throws IOException {
         boolean wanted = mood != Mood.REFUSE;
         if (wanted && !listening) {
             leavePort();
             hosts.listen(address);
         } else if (!wanted && (listening || placeholder == null)) {
             hosts.stopListening(address);
-            keepPort();
+            keepPort(address);
         }
         listening = wanted;
     }
 
     /** Binds the port without listening on it: to connect to it is refused, and nobody else is given it. */
-    private void keepPort() throws IOException {
+    private void keepPort(InetSocketAddress address) throws IOException {
         Socket socket = new Socket();
         try {
             socket.setReuseAddress(true);
@@ -449,7 +468,7 @@ public final class SshHost implements AutoCloseable {
         return commandLine;
     }
 
-    /** Returns the mark that every process of this host has in its environment. */
+    /** Returns the mark that every process of this host has in its environment, until the next reboot. */
     String cookie() {
         return cookie;
     }

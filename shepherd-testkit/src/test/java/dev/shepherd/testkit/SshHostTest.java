@@ -298,6 +298,7 @@ class SshHostTest {
                     .isEqualTo(host.root() + "/root/agent a b\n");
             assertThat(Client.run(session, "nonsense-command", NOTHING).exitCode())
                     .isEqualTo(127);
+            assertThat(Client.run(session, "/root/\0agent", NOTHING).exitCode()).isNotZero();
         }
     }
 
