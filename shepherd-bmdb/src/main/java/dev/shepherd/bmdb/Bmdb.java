@@ -109,9 +109,9 @@ public final class Bmdb implements AutoCloseable {
             HikariDataSource heartbeats = pool(config, "shepherd-sessions", 1, half, half);
             pools.add(heartbeats);
             return new Bmdb(config, main, heartbeats, List.copyOf(pools));
-        } catch (HikariPool.PoolInitializationException e) {
+        } catch (RuntimeException e) {
             pools.forEach(HikariDataSource::close);
-            throw unreachable(config, e);
+            throw e instanceof HikariPool.PoolInitializationException ? unreachable(config, e) : e;
         }
     }
 
