@@ -4,6 +4,7 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.pool.HikariPool;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.Transactions.Body;
 import dev.shepherd.bmdb.Transactions.Limits;
 import java.sql.SQLException;
@@ -98,7 +99,9 @@ public final class Bmdb implements AutoCloseable {
             prepareSchema(config, given.get());
             return new Bmdb(config, given.get(), given.get(), List.of());
         }
-        prepareSchema(config, connections(config, config.connectTimeout(), Duration.ZERO));
+        // A migration may take its time.
+        Duration answer = config.migration() == Migration.MIGRATE ? Duration.ZERO : config.socketTimeout();
+        prepareSchema(config, connections(config, config.connectTimeout(), answer));
         List<HikariDataSource> pools = new ArrayList<>();
         try {
             HikariDataSource main =
@@ -109,9 +112,9 @@ public final class Bmdb implements AutoCloseable {
             HikariDataSource heartbeats = pool(config, "shepherd-sessions", 1, half, half);
             pools.add(heartbeats);
             return new Bmdb(config, main, heartbeats, List.copyOf(pools));
-        } catch (HikariPool.PoolInitializationException e) {
+        } catch (RuntimeException e) {
             pools.forEach(HikariDataSource::close);
-            throw unreachable(config, e);
+            throw e instanceof HikariPool.PoolInitializationException ? unreachable(config, e) : e;
         }
     }
 

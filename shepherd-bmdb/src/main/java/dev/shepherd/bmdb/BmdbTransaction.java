@@ -68,8 +68,8 @@ public final class BmdbTransaction implements Transaction {
     }
 
     /**
-     * Returns jOOQ's view of this transaction, for an embedder's own statements. Do not commit, roll back or
-     * close anything through it.
+     * Returns jOOQ's view of this transaction, for an embedder's own statements. A transaction that is begun on it is
+     * a savepoint of this one. Do not commit, roll back or close its connection.
      */
     public DSLContext dsl() {
         return context();

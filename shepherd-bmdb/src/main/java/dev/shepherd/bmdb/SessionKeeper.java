@@ -49,6 +49,11 @@ final class SessionKeeper implements AutoCloseable {
 
     private static final int RETRIES_PER_INTERVAL = 10;
 
+    /** Where the interval is long, what does not depend on it is not done less often than this. */
+    private static final Duration LONGEST_RETRY = Duration.ofSeconds(5);
+
+    private static final Duration LONGEST_REAPING = Duration.ofSeconds(30);
+
     private final Transactions heartbeats;
     private final Transactions reaping;
     private final Duration interval;
@@ -92,8 +97,8 @@ final class SessionKeeper implements AutoCloseable {
         // Each of the three goes on by itself for as long as there is an executor: none ever throws. The first beat
         // comes at once: in a JVM that has just started it takes long, since all that it needs is loaded with it.
         schedule(started, this::beat, Duration.ZERO);
-        schedule(started, this::watch, interval.dividedBy(RETRIES_PER_INTERVAL));
-        schedule(started, this::reapAndRelease, interval);
+        schedule(started, this::watch, retry());
+        schedule(started, this::reapAndRelease, atMost(LONGEST_REAPING, interval));
         return started;
     }
 
@@ -115,7 +120,7 @@ final class SessionKeeper implements AutoCloseable {
 
     private void run(ScheduledExecutorService on, Step step) {
         long startedAt = System.nanoTime();
-        Duration next = interval.dividedBy(RETRIES_PER_INTERVAL);
+        Duration next = retry();
         try {
             next = step.run();
         } catch (InterruptedException e) {
@@ -141,7 +146,7 @@ final class SessionKeeper implements AutoCloseable {
                     e.getMessage());
             log.debug("The failure of the heartbeat", e);
         }
-        return interval.dividedBy(arrived ? BEATS_PER_INTERVAL : RETRIES_PER_INTERVAL);
+        return arrived ? interval.dividedBy(BEATS_PER_INTERVAL) : retry();
     }
 
     /** What a heartbeat found. */
@@ -201,7 +206,7 @@ final class SessionKeeper implements AutoCloseable {
         for (BmdbSession session : sessions.values()) {
             session.loseIfOverdue();
         }
-        return interval.dividedBy(RETRIES_PER_INTERVAL);
+        return retry();
     }
 
     private Duration reapAndRelease() throws InterruptedException {
@@ -214,7 +219,15 @@ final class SessionKeeper implements AutoCloseable {
         } catch (BmdbException e) {
             log.warn("Expired sessions could not be reaped, trying again in {}: {}", interval, e.getMessage());
         }
-        return interval;
+        return atMost(LONGEST_REAPING, interval);
+    }
+
+    private Duration retry() {
+        return atMost(LONGEST_RETRY, interval.dividedBy(RETRIES_PER_INTERVAL));
+    }
+
+    private static Duration atMost(Duration limit, Duration duration) {
+        return duration.compareTo(limit) > 0 ? limit : duration;
     }
 
     /**

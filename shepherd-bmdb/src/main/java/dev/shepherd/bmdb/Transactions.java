@@ -3,6 +3,7 @@ package dev.shepherd.bmdb;
 import dev.shepherd.api.ShepherdException;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
@@ -16,6 +17,7 @@ import org.jooq.SQLDialect;
 import org.jooq.conf.Settings;
 import org.jooq.exception.DataAccessException;
 import org.jooq.impl.DSL;
+import org.jooq.impl.DefaultConfiguration;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.core.BaseConnection;
 import org.postgresql.core.TransactionState;
@@ -195,7 +197,7 @@ final class Transactions {
             connection.setAutoCommit(false);
             open.set(what);
             try {
-                T result = body.run(DSL.using(connection, SQLDialect.POSTGRES, settings));
+                T result = body.run(view(connection));
                 commit(what, connection);
                 clean = true;
                 return result;
@@ -211,14 +213,28 @@ final class Transactions {
         }
     }
 
+    private DSLContext view(Connection connection) {
+        DefaultConfiguration configuration = new DefaultConfiguration();
+        configuration.set(connection);
+        configuration.set(SQLDialect.POSTGRES);
+        configuration.set(settings);
+        configuration.set(new Savepoints(connection));
+        return DSL.using(configuration);
+    }
+
     private int limitAnswers(Connection connection) throws SQLException {
         if (limits.answer() == null) {
             return 0;
         }
-        int before = connection.getNetworkTimeout();
-        connection.setNetworkTimeout(
-                Runnable::run, Math.toIntExact(limits.answer().toMillis()));
-        return before;
+        try {
+            int before = connection.getNetworkTimeout();
+            connection.setNetworkTimeout(
+                    Runnable::run, Math.toIntExact(limits.answer().toMillis()));
+            return before;
+        } catch (SQLFeatureNotSupportedException e) {
+            log.debug("the connections of this source have no timeout of their own", e);
+            return 0;
+        }
     }
 
     private static void commit(String what, Connection connection) throws SQLException {

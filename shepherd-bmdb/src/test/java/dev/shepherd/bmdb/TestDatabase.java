@@ -52,6 +52,11 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
         url = TestPostgres.shared().freshDatabase("bmdb", template -> {
             Bmdb.open(template).close();
             warmUp(template);
+            try (Connection connection = DriverManager.getConnection(template)) {
+                execute(connection, "delete from sessions"); // It may have been lost.
+            } catch (SQLException e) {
+                throw new IllegalStateException(e);
+            }
         });
     }
 

@@ -270,6 +270,35 @@ class TransactionTest {
     }
 
     @Test
+    void aTransactionOfJooqsIsASavepointOfOurs() throws Exception {
+        UUID kept = db.machine();
+        UUID dropped = db.machine();
+        BmdbSession session = db.session();
+
+        session.inTransaction(tx -> {
+            tx.dsl().transaction(inner -> {
+                tx.putAgentHeartbeat(kept);
+                inner.dsl().transaction(innermost -> innermost.dsl().execute("select 1"));
+            });
+            assertThatThrownBy(() -> tx.dsl().transaction(inner -> {
+                        tx.putAgentHeartbeat(dropped);
+                        inner.dsl().execute("nonsense");
+                    }))
+                    .isInstanceOf(DataAccessException.class);
+            assertThat(heartbeats()).as("committed before the end").isZero();
+            return true;
+        });
+
+        assertThat(db.rows("select machine_id from machine_agent_heartbeat")).containsExactly(kept.toString());
+        assertThatThrownBy(() -> session.inTransaction(tx -> {
+                    tx.dsl().transaction(inner -> tx.putAgentHeartbeat(dropped));
+                    throw new IllegalArgumentException("of the body");
+                }))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThat(heartbeats()).isEqualTo(1);
+    }
+
+    @Test
     void aTransactionIsOfNoUseAfterItsEnd() throws Exception {
         BmdbSession session = db.session();
         List<BmdbTransaction> leaked = new ArrayList<>();
@@ -434,6 +463,14 @@ class TransactionTest {
                 .isInstanceOfSatisfying(
                         BmdbException.class, e -> assertThat(e.sqlState()).isEqualTo(Optional.of("25006")));
         assertThat(db.number("select count(*) from machines")).isEqualTo(2);
+    }
+
+    private static long heartbeats() {
+        try {
+            return db.number("select count(*) from machine_agent_heartbeat");
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private static void addAMachine() {

@@ -1,0 +1,84 @@
+package dev.shepherd.bmdb;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+class StatementCostTest {
+
+    @RegisterExtension
+    static final TestDatabase db = new TestDatabase();
+
+    private static final WorkProcess PROCESS = new WorkProcess("UnitTest1");
+
+    /** Claims by eligibility are left out: their cost is looked at elsewhere. */
+    @Test
+    void noStatementReadsAWholeTableInALargeFleet() throws Exception {
+        fillALargeFleet();
+        Bmdb bmdb = db.open(config -> config.sessionInterval(TestDatabase.LASTING));
+        BmdbSession session = bmdb.startSession("test", "host");
+        UUID machine = db.machine();
+        db.execute("select pg_stat_force_next_flush()");
+        db.execute("select pg_stat_reset()");
+
+        Work failed = session.claimMachine(PROCESS, machine).orElseThrow();
+        failed.update(tx -> {
+            tx.putAgentStarted(machine, new byte[32]);
+            tx.putAgentHeartbeat(machine);
+            return true;
+        });
+        failed.fail(Backoff.constant(Duration.ofSeconds(1)), "of a test");
+        session.claimMachine(PROCESS, machine).orElseThrow().finish();
+        session.claimMachine(PROCESS, machine).orElseThrow().close();
+        assertThat(bmdb.machine(machine)).isPresent();
+        assertThat(bmdb.history(machine, 10)).hasSize(6);
+        assertThat(bmdb.reapExpiredSessions()).isEqualTo(1);
+        await().until(() -> db.number(
+                        "select count(*) from sessions where session_id = ?"
+                                + " and session_deadline > session_created_at + interval '4 seconds'",
+                        session.id())
+                == 1);
+        session.close();
+        bmdb.close();
+
+        // Backends report what they did when they end, at the latest.
+        await().until(() -> db.number("select sum(idx_scan) from pg_stat_user_tables") > 20);
+        List<String> readWhole = db.rows("select relname, seq_scan from pg_stat_user_tables where seq_scan > 0");
+        assertThat(readWhole).isEmpty();
+    }
+
+    private static void fillALargeFleet() throws Exception {
+        db.providedMachines(5000);
+        db.execute("insert into sessions select gen_random_uuid(), 'other', '', now(), 1, now() + interval '1 day'"
+                + " from generate_series(1, 2000)");
+        db.execute("insert into sessions values (gen_random_uuid(), 'dead', '', now(), 1, now() - interval '1 day')");
+        db.execute("insert into work (machine_id, session_id, process) select machine_id,"
+                + " (select session_id from sessions where session_component_name = 'dead'), 'ShepherdAccess'"
+                + " from machines limit 5");
+        db.execute("insert into work (machine_id, session_id, process) select machine_id, session_id, 'UnitTest2'"
+                + " from (select machine_id, row_number() over () as n from machines) m"
+                + " join (select session_id, row_number() over () as n from sessions"
+                + " where session_component_name = 'other') s using (n)");
+        db.execute("insert into providers values ('test')");
+        db.execute("insert into machine_intent (intent_id, provider, candidate, session_id, intent_made_at)"
+                + " select gen_random_uuid(), 'test', session_id::text, session_id, now() from sessions");
+        db.execute("insert into work_history (machine_id, process, event, claim_id)"
+                + " select machine_id, 'UnitTest2', 'Started', gen_random_uuid() from machines");
+        db.execute("insert into work_backoff select machine_id, 'UnitTest2', now(), 'cause', 1 from machines");
+        for (String table : List.of(
+                "machine_agent_heartbeat select machine_id, now()",
+                "machine_agent_started select machine_id, now(), ''",
+                "machine_hardware_report select machine_id, ''",
+                "machine_os_installation_request select machine_id, 1, ''",
+                "machine_os_installation_report select machine_id, 1, 'Success', ''",
+                "machine_ssh_host_key select machine_id, 'key', now()")) {
+            db.execute("insert into " + table + " from machines");
+        }
+        db.execute("analyze");
+    }
+}
