@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.BmdbSession.LossGuard;
-import java.sql.Connection;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.UUID;
@@ -118,13 +117,14 @@ class SessionLossTest {
                 .sessionInterval(INTERVAL)
                 .build()));
         BmdbSession lost = bmdb.startSession("lost", "host");
-        // A heartbeat waits for an answer that never comes, and there is no socketTimeout that would end that.
-        Connection blocking = db.transaction();
+        // Frozen while a heartbeat waits for its answer: there is no socketTimeout that would end that.
+        var blocking = db.transaction();
         TestDatabase.execute(blocking, "lock table sessions");
         await().until(() -> db.number("select count(*) from pg_locks where not granted") > 0);
-        proxy.freezeWires();
-        blocking.rollback();
+        proxy.freeze();
         await().until(() -> !lost.isAlive());
+        blocking.rollback();
+        proxy.heal();
 
         BmdbSession session = bmdb.startSession("next", "host");
 

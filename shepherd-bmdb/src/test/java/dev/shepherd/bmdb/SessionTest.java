@@ -383,13 +383,16 @@ class SessionTest {
         T run() throws Exception;
     }
 
+    /** On a thread of its own: the common pool may have just one, and these tasks wait for one another. */
     private static <T> Future<T> async(Task<T> task) {
-        return CompletableFuture.supplyAsync(() -> {
-            try {
-                return task.run();
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        });
+        return CompletableFuture.supplyAsync(
+                () -> {
+                    try {
+                        return task.run();
+                    } catch (Exception e) {
+                        throw new IllegalStateException(e);
+                    }
+                },
+                command -> new Thread(command).start());
     }
 }

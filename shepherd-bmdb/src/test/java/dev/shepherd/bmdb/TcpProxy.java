@@ -55,11 +55,6 @@ final class TcpProxy implements AutoCloseable {
         become(State.FROZEN);
     }
 
-    /** Lets nothing pass any more on the connections that there are; new ones are healthy. */
-    void freezeWires() {
-        wires.forEach(wire -> wire.stuck = true);
-    }
-
     void cut() {
         become(State.CUT);
         wires.forEach(Wire::reset);
@@ -141,7 +136,6 @@ final class TcpProxy implements AutoCloseable {
     private final class Wire {
         private final Socket client;
         private final Socket server;
-        private volatile boolean stuck;
 
         Wire(Socket client, Socket server) {
             this.client = client;
@@ -155,10 +149,6 @@ final class TcpProxy implements AutoCloseable {
                 OutputStream out = to.getOutputStream();
                 for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
                     State now = state();
-                    if (stuck) {
-                        from.getInputStream().transferTo(OutputStream.nullOutputStream());
-                        return;
-                    }
                     if (now == State.SWALLOWING && !toServer) {
                         heal();
                         break;

@@ -154,9 +154,9 @@ class PostgresServerTest {
         PostgresServer closing = PostgresServer.startTemporary();
 
         CompletableFuture.allOf(
-                        CompletableFuture.runAsync(closing::close),
-                        CompletableFuture.runAsync(closing::close),
-                        CompletableFuture.runAsync(closing::close))
+                        CompletableFuture.runAsync(closing::close, command -> new Thread(command).start()),
+                        CompletableFuture.runAsync(closing::close, command -> new Thread(command).start()),
+                        CompletableFuture.runAsync(closing::close, command -> new Thread(command).start()))
                 .get(60, TimeUnit.SECONDS);
         closing.close();
 

@@ -494,13 +494,15 @@ class StaticProviderHttpTest {
         server.serveTagged(Lists.of("a"), "\"v1\"");
 
         List<CompletableFuture<List<String>>> calls = IntStream.range(0, 20)
-                .mapToObj(i -> CompletableFuture.supplyAsync(() -> {
-                    try {
-                        return ids(provider);
-                    } catch (InterruptedException e) {
-                        throw new IllegalStateException(e);
-                    }
-                }))
+                .mapToObj(i -> CompletableFuture.supplyAsync(
+                        () -> {
+                            try {
+                                return ids(provider);
+                            } catch (InterruptedException e) {
+                                throw new IllegalStateException(e);
+                            }
+                        },
+                        command -> new Thread(command).start()))
                 .toList();
 
         for (CompletableFuture<List<String>> call : calls) {
