@@ -32,7 +32,8 @@ class SessionTest {
         BmdbSession session = bmdb.startSession("initializer", "host-7");
 
         assertThat(db.rows("select session_id, session_component_name, session_runtime_info, session_interval_seconds,"
-                        + " session_deadline - session_created_at from sessions"))
+                        // The first heartbeat comes at once.
+                        + " date_trunc('second', session_deadline - session_created_at) from sessions"))
                 .containsExactly(session.id() + "|initializer|host-7|7|00:00:07");
         assertThat(session.component()).isEqualTo("initializer");
         assertThat(session).hasToString("session " + session.id() + " of initializer");
