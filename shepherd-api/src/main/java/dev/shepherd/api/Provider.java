@@ -64,6 +64,16 @@ public interface Provider extends AutoCloseable {
     Machine createMachine(Session session, CreateMachineRequest request) throws InterruptedException;
 
     /**
+     * Tells whether {@link #listMachines()} costs about as much as {@link #getMachine}, and says as much of each
+     * machine. Then the manager lists once to look at many machines, rather than asking for one after the other.
+     *
+     * <p>The default is false.
+     */
+    default boolean isListingCheap() {
+        return false;
+    }
+
+    /**
      * Returns how many of this provider's methods may run at the same time, at least 1.
      *
      * <p>The default is 1: the provider needs no synchronization of its own.

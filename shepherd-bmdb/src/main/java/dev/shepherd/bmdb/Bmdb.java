@@ -3,6 +3,7 @@ package dev.shepherd.bmdb;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.pool.HikariPool;
+import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.Transactions.Body;
@@ -45,6 +46,7 @@ public final class Bmdb implements AutoCloseable {
     private final Transactions transactions;
     private final SessionKeeper keeper;
     private final DatabaseTime time;
+    private final OperatorActions operator;
     private final List<HikariDataSource> pools;
 
     private Bmdb(BmdbConfig config, DataSource dataSource, DataSource heartbeats, List<HikariDataSource> pools) {
@@ -54,6 +56,7 @@ public final class Bmdb implements AutoCloseable {
         this.transactions = new Transactions(
                 dataSource,
                 new Limits(config.maxAttempts(), config.connectTimeout(), config.idleInTransactionTimeout(), null));
+        this.operator = new OperatorActions(transactions, time);
         // A heartbeat is sent again by the keeper itself, with the deadline in view. What is not answered within
         // half an interval is better sent again.
         Limits once = new Limits(1, Duration.ZERO, config.idleInTransactionTimeout(), half(config.sessionInterval()));
@@ -223,6 +226,51 @@ public final class Bmdb implements AutoCloseable {
     public List<ProvidedMachine> providedMachines(ProviderType provider) throws InterruptedException {
         return read(
                 "reading the machines of provider " + provider, dsl -> MachineQueries.providedMachines(dsl, provider));
+    }
+
+    /**
+     * Says what the loops make of a machine now, and why.
+     *
+     * @param policy the policy that the machine's provider is run with
+     * @return empty if there is no such machine
+     */
+    public Optional<Explanation> explain(UUID machineId, RecoveryPolicy policy) throws InterruptedException {
+        return read("explaining machine " + machineId, dsl -> ExplainQueries.explain(dsl, time, policy, machineId));
+    }
+
+    /**
+     * Says what a recoverer of a provider would do now. Its cost follows the size of the fleet while there is anything
+     * to bring back.
+     *
+     * @param canReboot whether the provider is able to reboot at all
+     */
+    public PlannedRecovery planRecovery(ProviderType provider, RecoveryPolicy policy, boolean canReboot)
+            throws InterruptedException {
+        return read(
+                "planning the recovery of provider " + provider,
+                dsl -> RecoveryQueries.plan(dsl, time, provider, policy, canReboot, Integer.MAX_VALUE));
+    }
+
+    /** Returns what a person can do to the running fleet. */
+    public OperatorActions operator() {
+        return operator;
+    }
+
+    /** Reads why a machine is set aside; empty if it is not. */
+    public Optional<Quarantine> quarantine(UUID machineId) throws InterruptedException {
+        return read("reading machine " + machineId, dsl -> ExplainQueries.quarantine(dsl, machineId));
+    }
+
+    /** Reads what was tried to bring a machine back; empty if nothing was. */
+    public Optional<RecoveryState> recovery(UUID machineId) throws InterruptedException {
+        return read("reading machine " + machineId, dsl -> RecoveryQueries.state(dsl, machineId));
+    }
+
+    /** Finds a machine by its provider's id. */
+    public Optional<UUID> findMachine(ProviderType provider, ProviderID id) throws InterruptedException {
+        return read(
+                "looking for machine " + id + " of provider " + provider,
+                dsl -> MachineQueries.find(dsl, provider, id));
     }
 
     /** Reads the open intents of a provider, oldest first. */

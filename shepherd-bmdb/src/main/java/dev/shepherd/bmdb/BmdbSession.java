@@ -18,6 +18,7 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jspecify.annotations.Nullable;
@@ -202,9 +203,7 @@ public final class BmdbSession implements Session, AutoCloseable {
      * @throws InterruptedException if the thread is interrupted
      */
     public List<Work> claim(WorkProcess process, Eligibility eligibility, int limit) throws InterruptedException {
-        if (limit < 1 || limit > 1000) {
-            throw new IllegalArgumentException("the limit of a claim is from 1 to 1000, not " + limit);
-        }
+        checkLimit(limit);
         return take(process, dsl -> WorkQueries.claim(dsl, time, id, process, eligibility, limit));
     }
 
@@ -222,6 +221,36 @@ public final class BmdbSession implements Session, AutoCloseable {
     public Optional<Work> claimMachine(WorkProcess process, UUID machineId) throws InterruptedException {
         return take(process, dsl -> WorkQueries.claimMachine(dsl, time, id, process, machineId)).stream()
                 .findFirst();
+    }
+
+    /**
+     * Takes machines of a provider to bring back, as many as the limits of the policy leave room for: those that
+     * {@link Eligibility#recovery} names, under {@link WorkProcess#RECOVERY}. Recoverers of one provider take turns here,
+     * so that together they keep to the limits. Also notes which machines are back, and where recovery has to stand
+     * still.
+     *
+     * @param limit how many to take at most, 1 to 1000
+     * @return what was taken, and what was looked at
+     * @throws SessionExpiredException if the session is lost
+     * @throws BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public RecoveryClaims claimRecovery(ProviderType provider, RecoveryPolicy policy, int limit)
+            throws InterruptedException {
+        checkLimit(limit);
+        AtomicReference<RecoveryOutlook> outlook = new AtomicReference<>(RecoveryOutlook.QUIET);
+        List<Work> work = take(WorkProcess.RECOVERY, dsl -> {
+            RecoveryQueries.Claimed claimed = RecoveryQueries.claim(dsl, time, id, provider, policy, limit);
+            outlook.set(claimed.outlook());
+            return claimed.claims();
+        });
+        return new RecoveryClaims(work, Objects.requireNonNull(outlook.get()));
+    }
+
+    private static void checkLimit(int limit) {
+        if (limit < 1 || limit > 1000) {
+            throw new IllegalArgumentException("the limit of a claim is from 1 to 1000, not " + limit);
+        }
     }
 
     private List<Work> take(WorkProcess process, Transactions.Body<List<Claim>> claiming) throws InterruptedException {

@@ -19,7 +19,9 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Transaction;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -144,12 +146,7 @@ public final class BmdbTransaction implements Transaction {
 
     @Override
     public Optional<UUID> findMachine(ProviderType provider, ProviderID id) {
-        return context()
-                .select(MACHINE_PROVIDED.MACHINE_ID)
-                .from(MACHINE_PROVIDED)
-                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                .and(MACHINE_PROVIDED.PROVIDER_ID.eq(id.value()))
-                .fetchOptional(MACHINE_PROVIDED.MACHINE_ID);
+        return MachineQueries.find(context(), provider, id);
     }
 
     /**
@@ -327,6 +324,133 @@ public final class BmdbTransaction implements Transaction {
     /** Forgets the SSH host key of a machine, so that the next takeover pins the one it finds. */
     public void clearSshHostKey(UUID machineId) {
         clear(MACHINE_SSH_HOST_KEY, MACHINE_SSH_HOST_KEY.MACHINE_ID, machineId);
+    }
+
+    /**
+     * Notes that a takeover did not reach the machine's SSH server. After a few of them in a row the machine is
+     * recovered, see {@link RecoveryPolicy#unreachableAttempts()}.
+     */
+    public void countUnreachable(UUID machineId) {
+        RecoveryQueries.countUnreachable(context(), time, machineId);
+    }
+
+    /** Notes that a takeover did reach the machine's SSH server. */
+    public void clearUnreachable(UUID machineId) {
+        RecoveryQueries.forgetUnreachable(context(), machineId);
+    }
+
+    /** Reads what was tried to bring a machine back; empty if nothing was. */
+    public Optional<RecoveryState> recovery(UUID machineId) {
+        return RecoveryQueries.state(context(), machineId);
+    }
+
+    /**
+     * Notes that a machine is about to be acted on, if it is still to be: not if its agent was heard meanwhile, if
+     * recovery was frozen or paused, or if the cooldown of another attempt runs. To be called in the work that holds
+     * the machine, immediately before the provider.
+     *
+     * @param provider the machine's provider
+     * @param action what is about to be done: anything but {@link RecoveryAction#QUARANTINE}
+     * @return false if the machine is to be left alone
+     */
+    public boolean beginRecovery(ProviderType provider, RecoveryPolicy policy, UUID machineId, RecoveryAction action) {
+        if (!RecoveryQueries.isStillDue(context(), time, provider, policy, machineId)) {
+            return false;
+        }
+        RecoveryState before = countedRecovery(policy, machineId);
+        boolean reinstall = action == RecoveryAction.REINSTALL;
+        RecoveryQueries.begin(
+                context(),
+                time,
+                machineId,
+                new RecoveryState(
+                        action,
+                        before.attemptedAt(),
+                        true,
+                        before.attempts() + (reinstall ? 0 : 1),
+                        before.reinstalls() + (reinstall ? 1 : 0),
+                        before.failedCalls(),
+                        Optional.empty()));
+        return true;
+    }
+
+    /** Returns what counts against a machine now, which is nothing if it was back for long enough. */
+    public RecoveryState countedRecovery(RecoveryPolicy policy, UUID machineId) {
+        return recovery(machineId).orElseGet(RecoveryState::none).counted(policy, MachineQueries.now(context(), time));
+    }
+
+    /**
+     * Makes the agent start anew on a machine that was acted on: clears AgentStarted and AgentHeartbeat, and keeps the
+     * initializer off until the machine has booted. After a reinstallation its SSH host key is forgotten as well.
+     *
+     * @param callFailed whether the provider failed the call, so that it is unknown whether it did anything
+     */
+    public void restartTakeover(RecoveryPolicy policy, UUID machineId, RecoveryAction action, boolean callFailed) {
+        // In this order: an agent is heard only while it is started.
+        clearAgentStarted(machineId);
+        clearAgentHeartbeat(machineId);
+        clearUnreachable(machineId);
+        if (action == RecoveryAction.REINSTALL) {
+            clearSshHostKey(machineId);
+        }
+        WorkQueries.clearBackoff(context(), WorkProcess.AGENT_START, machineId);
+        if (action != RecoveryAction.AGENT_RESTART && policy.bootTime().toSeconds() > 0) {
+            WorkQueries.backOff(
+                    context(),
+                    time,
+                    WorkProcess.AGENT_START,
+                    machineId,
+                    Backoff.constant(policy.bootTime()),
+                    "the machine was acted on (" + action.databaseName() + ") and is given time to boot");
+        }
+        RecoveryQueries.end(context(), machineId, callFailed);
+        UpdateQueries.checkSoon(context(), time, machineId);
+    }
+
+    /**
+     * Notes that the provider refused to act on a machine.
+     *
+     * @param counts whether that counts against the machine; if not, all is as if it had not been asked
+     * @param before what there was before {@link #beginRecovery}
+     */
+    public void recoveryRefused(UUID machineId, boolean counts, Optional<RecoveryState> before) {
+        if (counts) {
+            RecoveryQueries.uncount(context(), machineId, before);
+        } else {
+            RecoveryQueries.restore(context(), machineId, before);
+        }
+    }
+
+    /**
+     * Sets a machine aside: no loop touches it until it is released. If it is already, its cause stays.
+     *
+     * @param by who does so, for people
+     * @param cause why, for people
+     */
+    public void quarantine(UUID machineId, String by, String cause) {
+        RecoveryQueries.quarantine(context(), time, machineId, by, WorkQueries.shorten(cause));
+    }
+
+    /**
+     * Takes machines of a provider whose description is due to be looked at; nobody else gets them for a minute.
+     *
+     * @param limit how many at most, 1 to 10,000
+     */
+    public List<ProviderCheck> takeProviderChecks(ProviderType provider, int limit) {
+        if (limit < 1 || limit > 10_000) {
+            throw new IllegalArgumentException("the limit of checks is from 1 to 10000, not " + limit);
+        }
+        return UpdateQueries.take(context(), time, provider, limit);
+    }
+
+    /** Sets when the descriptions of machines are looked at next. */
+    public void checkProvidedAfter(Collection<UUID> machineIds, Duration delay) {
+        UpdateQueries.checkAfter(context(), time, machineIds, delay);
+    }
+
+    /** Notes that the provider no longer knows a machine. */
+    public void markMissing(UUID machineId) {
+        UpdateQueries.markMissing(context(), machineId);
     }
 
     /**

@@ -6,11 +6,15 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.selectOne;
 
+import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import java.time.Duration;
 import java.util.function.Function;
@@ -36,7 +40,7 @@ public final class Eligibility {
 
     /**
      * Machines of a provider to start the agent on: those without a started agent and without a fulfilled
-     * installation.
+     * installation, that are neither set aside nor missing at the provider.
      */
     public static Eligibility agentStart(ProviderType provider) {
         return of(provider, agentStart());
@@ -44,42 +48,82 @@ public final class Eligibility {
 
     /** The part of {@link #agentStart(ProviderType)} that does not depend on the provider. */
     static Eligibility agentStart() {
-        return new Eligibility(time -> not(agentStarted()).and(not(installationFulfilled())));
+        return new Eligibility(
+                time -> not(agentStarted()).and(not(installationFulfilled())).and(present()));
     }
 
     /**
-     * Machines of a provider whose agent fell silent: started, never heard for longer than
-     * {@code silentAfterStart} or not for longer than {@code silentAfterHeartbeat}, and without a fulfilled
-     * installation.
+     * Machines of a provider to bring back. Their agent fell silent: it was started, and never heard for longer than
+     * {@link RecoveryPolicy#silentAfterStart()} or not for longer than {@link RecoveryPolicy#silentAfterHeartbeat()}.
+     * Or it could not be started: its SSH server was not reached {@link RecoveryPolicy#unreachableAttempts()} times in a
+     * row, or the machine was acted on and has had no agent for {@link RecoveryPolicy#stuckAfter()}.
      *
-     * @param silentAfterStart not negative; by default {@link #SILENT_AFTER_START}
-     * @param silentAfterHeartbeat not negative; by default {@link #SILENT_AFTER_HEARTBEAT}
+     * <p>All that only where there is no fulfilled installation, the machine is neither set aside nor missing at the
+     * provider, and the last attempt is longer ago than {@link RecoveryPolicy#cooldown()}. The limits on how many
+     * machines are in recovery are not part of it.
      */
-    public static Eligibility recovery(
-            ProviderType provider, Duration silentAfterStart, Duration silentAfterHeartbeat) {
-        if (silentAfterStart.isNegative() || silentAfterHeartbeat.isNegative()) {
-            throw new IllegalArgumentException("an agent cannot be silent for less than no time: " + silentAfterStart
-                    + ", " + silentAfterHeartbeat);
-        }
-        return of(provider, recovery(silentAfterStart, silentAfterHeartbeat));
+    public static Eligibility recovery(ProviderType provider, RecoveryPolicy policy) {
+        return of(provider, recovery(policy));
     }
 
-    /** The part of {@link #recovery(ProviderType, Duration, Duration)} that does not depend on the provider. */
-    static Eligibility recovery(Duration silentAfterStart, Duration silentAfterHeartbeat) {
-        return new Eligibility(time -> {
-            Condition neverHeard = exists(selectOne()
-                            .from(MACHINE_AGENT_STARTED)
-                            .where(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                            .and(MACHINE_AGENT_STARTED.AGENT_STARTED_AT.lt(time.nowMinus(silentAfterStart))))
-                    .and(not(exists(selectOne()
-                            .from(MACHINE_AGENT_HEARTBEAT)
-                            .where(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID)))));
-            Condition notHeardForLong = exists(selectOne()
-                    .from(MACHINE_AGENT_HEARTBEAT)
-                    .where(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                    .and(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.lt(time.nowMinus(silentAfterHeartbeat))));
-            return agentStarted().and(neverHeard.or(notHeardForLong)).and(not(installationFulfilled()));
-        });
+    /** The part of {@link #recovery(ProviderType, RecoveryPolicy)} that does not depend on the provider. */
+    static Eligibility recovery(RecoveryPolicy policy) {
+        return new Eligibility(time -> silent(time, policy)
+                .or(not(agentStarted()).and(unreachable(policy).or(stuck(time, policy))))
+                .and(not(installationFulfilled()))
+                .and(present())
+                .and(not(coolingDown(time, policy))));
+    }
+
+    /** The agent was started, and fell silent. */
+    static Condition silent(DatabaseTime time, RecoveryPolicy policy) {
+        Condition neverHeard = exists(selectOne()
+                        .from(MACHINE_AGENT_STARTED)
+                        .where(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .and(MACHINE_AGENT_STARTED.AGENT_STARTED_AT.lt(time.nowMinus(policy.silentAfterStart()))))
+                .and(not(exists(selectOne()
+                        .from(MACHINE_AGENT_HEARTBEAT)
+                        .where(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID)))));
+        Condition notHeardForLong = exists(selectOne()
+                .from(MACHINE_AGENT_HEARTBEAT)
+                .where(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.lt(time.nowMinus(policy.silentAfterHeartbeat()))));
+        return agentStarted().and(neverHeard.or(notHeardForLong));
+    }
+
+    /** SSH never reached the machine, though it was tried often enough. */
+    private static Condition unreachable(RecoveryPolicy policy) {
+        return exists(selectOne()
+                .from(MACHINE_UNREACHABLE)
+                .where(MACHINE_UNREACHABLE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS.ge(policy.unreachableAttempts())));
+    }
+
+    /** The machine was acted on and was never heard again: whatever keeps its agent from starting, it must not be left. */
+    private static Condition stuck(DatabaseTime time, RecoveryPolicy policy) {
+        return exists(selectOne()
+                .from(MACHINE_RECOVERY)
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
+                .and(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT.le(time.nowMinus(policy.stuckAfter()))));
+    }
+
+    private static Condition coolingDown(DatabaseTime time, RecoveryPolicy policy) {
+        return exists(selectOne()
+                .from(MACHINE_RECOVERY)
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT.gt(time.nowMinus(policy.cooldown()))));
+    }
+
+    /** Neither set aside, nor gone at the provider: what answers at its address then may be somebody else's machine. */
+    static Condition present() {
+        Condition quarantined = exists(
+                selectOne().from(MACHINE_QUARANTINE).where(MACHINE_QUARANTINE.MACHINE_ID.eq(MACHINES.MACHINE_ID)));
+        Condition missing = exists(selectOne()
+                .from(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_PROVIDED.PROVIDER_STATUS.eq(inline(ProviderStatus.MISSING.databaseName()))));
+        return not(quarantined).and(not(missing));
     }
 
     /**
@@ -95,18 +139,23 @@ public final class Eligibility {
         return new Eligibility(time -> provided(provider).and(rest.condition(time)));
     }
 
+    /** Narrows this down by a condition. */
+    Eligibility and(Condition narrower) {
+        return new Eligibility(time -> condition(time).and(narrower));
+    }
+
     Condition condition(DatabaseTime time) {
         return condition.apply(time);
     }
 
-    private static Condition provided(ProviderType provider) {
+    static Condition provided(ProviderType provider) {
         return exists(selectOne()
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name())));
     }
 
-    private static Condition agentStarted() {
+    static Condition agentStarted() {
         return exists(selectOne()
                 .from(MACHINE_AGENT_STARTED)
                 .where(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID)));

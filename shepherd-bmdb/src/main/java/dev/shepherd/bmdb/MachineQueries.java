@@ -7,6 +7,8 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
@@ -102,6 +104,14 @@ final class MachineQueries {
         return dsl.selectFrom(table).where(key.eq(machineId)).fetchOptional();
     }
 
+    static Optional<UUID> find(DSLContext dsl, ProviderType provider, ProviderID id) {
+        return dsl.select(MACHINE_PROVIDED.MACHINE_ID)
+                .from(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .and(MACHINE_PROVIDED.PROVIDER_ID.eq(id.value()))
+                .fetchOptional(MACHINE_PROVIDED.MACHINE_ID);
+    }
+
     static List<ProvidedMachine> providedMachines(DSLContext dsl, ProviderType provider) {
         return dsl.selectFrom(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
@@ -109,7 +119,7 @@ final class MachineQueries {
                 .fetch(MachineQueries::provided);
     }
 
-    private static ProvidedMachine provided(MachineProvidedRecord row) {
+    static ProvidedMachine provided(MachineProvidedRecord row) {
         return new ProvidedMachine(
                 row.getMachineId(),
                 new ProviderType(row.getProvider()),
@@ -176,12 +186,10 @@ final class MachineQueries {
                 dsl.fetchCount(MACHINES, Eligibility.installationRequested().and(not(fulfilled))),
                 dsl.fetchCount(MACHINES, fulfilled),
                 waiting(dsl, time, WorkProcess.AGENT_START, provided, Eligibility.agentStart()),
-                waiting(
-                        dsl,
-                        time,
-                        WorkProcess.RECOVERY,
-                        provided,
-                        Eligibility.recovery(Eligibility.SILENT_AFTER_START, Eligibility.SILENT_AFTER_HEARTBEAT)),
+                waiting(dsl, time, WorkProcess.RECOVERY, provided, Eligibility.recovery(RecoveryPolicy.DEFAULT)),
+                dsl.fetchCount(MACHINE_RECOVERY, MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()),
+                dsl.fetchCount(MACHINE_RECOVERY, MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNotNull()),
+                dsl.fetchCount(MACHINE_QUARANTINE),
                 byProcess(dsl.select(WORK.PROCESS, count())
                         .from(WORK)
                         .groupBy(WORK.PROCESS)

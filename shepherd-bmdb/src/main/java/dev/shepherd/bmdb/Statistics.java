@@ -13,6 +13,9 @@ import java.util.Map;
  * @param installationComplete those whose requested installation is fulfilled
  * @param waitingForAgentStart those eligible for agent start that nobody works on and that are not backed off
  * @param waitingForRecovery those eligible for recovery, at the default spans, in the same way
+ * @param inRecovery those that were acted on and have not been heard since
+ * @param recovered those that were heard again after they had been acted on, and remembered still
+ * @param quarantined those that are set aside
  * @param activeWork the work being done, by process
  * @param activeBackoffs the backoffs in force, by process
  */
@@ -25,6 +28,9 @@ public record Statistics(
         long installationComplete,
         long waitingForAgentStart,
         long waitingForRecovery,
+        long inRecovery,
+        long recovered,
+        long quarantined,
         Map<WorkProcess, Long> activeWork,
         Map<WorkProcess, Long> activeBackoffs) {
 

@@ -115,6 +115,24 @@ public final class Work implements AutoCloseable {
         });
     }
 
+    /**
+     * Ends the work as done, like {@link #finish(BmdbTransaction.Body)}, but keeps this process off the machine for a
+     * while: for what was done without a proof yet that it helped. The backoff grows with each such end.
+     *
+     * @param backoff how long
+     * @param cause why, for people; cut after 4,000 characters
+     * @param body what to write; it may run more than once
+     * @return the period of the backoff, without its jitter
+     */
+    public Duration finish(Backoff backoff, String cause, BmdbTransaction.Body<?> body) throws InterruptedException {
+        Objects.requireNonNull(backoff, "backoff");
+        String shortened = WorkQueries.shorten(cause);
+        return end(WorkEvent.FINISHED, null, tx -> {
+            Object ignored = body.run(tx);
+            return WorkQueries.backOff(tx.context(), tx.time(), process, machineId, backoff, shortened);
+        });
+    }
+
     /** Ends the work as failed, with nothing else to write. See {@link #fail(Backoff, String, BmdbTransaction.Body)}. */
     public Duration fail(Backoff backoff, String cause) throws InterruptedException {
         return fail(backoff, cause, tx -> true);

@@ -1,6 +1,8 @@
 package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
@@ -130,11 +132,28 @@ final class WorkQueries {
         return eligibility
                 .condition(time)
                 .and(notWorkedOn(process))
+                .and(not(paused(time, process)))
                 .and(not(DSL.exists(selectOne()
                         .from(WORK_BACKOFF)
                         .where(WORK_BACKOFF.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                         .and(WORK_BACKOFF.PROCESS.eq(process.name()))
                         .and(WORK_BACKOFF.UNTIL.gt(time.now())))));
+    }
+
+    /** Somebody paused the machine, its provider, the process, or a combination of them. */
+    static Condition paused(DatabaseTime time, WorkProcess process) {
+        Condition providers = PAUSES.PROVIDER
+                .isNull()
+                .or(DSL.exists(selectOne()
+                        .from(MACHINE_PROVIDED)
+                        .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .and(MACHINE_PROVIDED.PROVIDER.eq(PAUSES.PROVIDER))));
+        return DSL.exists(selectOne()
+                .from(PAUSES)
+                .where(PAUSES.MACHINE_ID.isNull().or(PAUSES.MACHINE_ID.eq(MACHINES.MACHINE_ID)))
+                .and(PAUSES.PROCESS.isNull().or(PAUSES.PROCESS.eq(process.name())))
+                .and(PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now())))
+                .and(providers));
     }
 
     private static Condition notWorkedOn(WorkProcess process) {

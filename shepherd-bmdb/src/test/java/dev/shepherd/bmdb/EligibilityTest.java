@@ -1,7 +1,6 @@
 package dev.shepherd.bmdb;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.shepherd.api.ProviderType;
 import java.sql.SQLException;
@@ -21,8 +20,7 @@ class EligibilityTest {
 
     private static final ProviderType PROVIDER = TestDatabase.PROVIDER;
     private static final Eligibility AGENT_START = Eligibility.agentStart(PROVIDER);
-    private static final Eligibility RECOVERY =
-            Eligibility.recovery(PROVIDER, Eligibility.SILENT_AFTER_START, Eligibility.SILENT_AFTER_HEARTBEAT);
+    private static final Eligibility RECOVERY = Eligibility.recovery(PROVIDER, RecoveryPolicy.DEFAULT);
 
     private enum Due {
         NOTHING,
@@ -238,19 +236,15 @@ class EligibilityTest {
         BmdbSession session = db.session();
 
         assertThat(session.claim(
-                        WorkProcess.RECOVERY,
-                        Eligibility.recovery(PROVIDER, Duration.ofMinutes(4), Duration.ofMinutes(1)),
-                        1))
+                        WorkProcess.RECOVERY, Eligibility.recovery(PROVIDER, silentAfter(Duration.ofMinutes(4))), 1))
                 .isEmpty();
         assertThat(session.claim(
-                        WorkProcess.RECOVERY,
-                        Eligibility.recovery(PROVIDER, Duration.ofMinutes(2), Duration.ofMinutes(1)),
-                        1))
+                        WorkProcess.RECOVERY, Eligibility.recovery(PROVIDER, silentAfter(Duration.ofMinutes(2))), 1))
                 .hasSize(1);
-        assertThatThrownBy(() -> Eligibility.recovery(PROVIDER, Duration.ofMinutes(-1), Duration.ZERO))
-                .isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> Eligibility.recovery(PROVIDER, Duration.ZERO, Duration.ofNanos(-1)))
-                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    private static RecoveryPolicy silentAfter(Duration start) {
+        return RecoveryPolicy.builder().silentAfterStart(start).build();
     }
 
     /** Claims for both and gives up again. Nothing may be due for both. */

@@ -17,7 +17,8 @@ class StatisticsTest {
 
     @Test
     void anEmptyDatabaseCountsNothing() throws Exception {
-        assertThat(db.bmdb().statistics()).isEqualTo(new Statistics(0, 0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of()));
+        assertThat(db.bmdb().statistics())
+                .isEqualTo(new Statistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of()));
     }
 
     @Test
@@ -67,6 +68,9 @@ class StatisticsTest {
                         1, // installation complete
                         4, // waiting for agent start: 4, 5, 8, 9
                         2, // waiting for recovery: 1, 2
+                        0, // in recovery
+                        0, // recovered
+                        0, // quarantined
                         Map.of(WorkProcess.ACCESS, 1L, new WorkProcess("UnitTest1"), 2L),
                         Map.of(WorkProcess.AGENT_START, 1L, new WorkProcess("UnitTest2"), 1L)));
 

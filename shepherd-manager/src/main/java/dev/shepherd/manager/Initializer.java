@@ -54,12 +54,10 @@ public final class Initializer {
         this.monitor = monitor;
         this.work = new WorkLoop(
                 "shepherd-initializer-" + provider,
-                WorkProcess.AGENT_START,
-                Eligibility.agentStart(provider),
+                limit -> sessions.current().claim(WorkProcess.AGENT_START, Eligibility.agentStart(provider), limit),
                 settings.parallelism(),
                 settings.pollInterval(),
                 settings.backoff(),
-                sessions,
                 monitor,
                 executor,
                 wake,
@@ -94,15 +92,32 @@ public final class Initializer {
         MachineRecord machine = bmdb.machine(machineId).orElseThrow();
         Optional<InetAddress> address = machine.provided().flatMap(ProvidedMachine::address);
         if (address.isEmpty()) {
-            fail(claimed, describe(machine), "the provider gives no address to reach it by SSH");
+            fail(claimed, describe(machine), "the provider gives no address to reach it by SSH", false);
             return;
         }
         try {
             TakeoverResult result = takeover.takeover(target(machine, address.get()));
             record(claimed, machine, result);
         } catch (TakeoverException e) {
-            fail(claimed, describe(machine), String.valueOf(e.getMessage()));
+            fail(claimed, describe(machine), String.valueOf(e.getMessage()), isOutOfReach(e));
         }
+    }
+
+    /**
+     * Tells whether a machine may have to be brought back. One that refuses a login or shows another host key is there,
+     * and a reboot would not help.
+     */
+    private static boolean isOutOfReach(TakeoverException e) {
+        return switch (e.kind()) {
+            case UNREACHABLE, TIMEOUT, CONNECTION_LOST -> true;
+            case HOST_KEY_MISMATCH,
+                    AUTHENTICATION_FAILED,
+                    PROTOCOL,
+                    EXECUTABLE_UNREADABLE,
+                    UPLOAD_FAILED,
+                    AGENT_FAILED,
+                    BAD_ANSWER -> false;
+        };
     }
 
     private TakeoverTarget target(MachineRecord machine, InetAddress address) {
@@ -120,6 +135,7 @@ public final class Initializer {
             tx.putAgentStarted(machineId, result.agentKey());
             // Whatever was heard before came from another agent; this one has yet to be heard.
             tx.clearAgentHeartbeat(machineId);
+            tx.clearUnreachable(machineId);
             if (machine.sshHostKey().isEmpty()) {
                 tx.putSshHostKey(machineId, result.hostKey());
             }
@@ -133,8 +149,15 @@ public final class Initializer {
         result.warnings().forEach(warning -> log.warn("{}: the agent warns: {}", describe(machine), warning));
     }
 
-    private void fail(Work claimed, String machine, String cause) throws InterruptedException {
-        Duration period = claimed.fail(settings.backoff(), cause);
+    private void fail(Work claimed, String machine, String cause, boolean outOfReach) throws InterruptedException {
+        Duration period = claimed.fail(settings.backoff(), cause, tx -> {
+            if (outOfReach) {
+                tx.countUnreachable(claimed.machineId());
+            } else {
+                tx.clearUnreachable(claimed.machineId());
+            }
+            return true;
+        });
         monitor.machineFailed(cause);
         log.warn("{}: takeover failed, trying again in {}: {}", machine, period, cause);
     }

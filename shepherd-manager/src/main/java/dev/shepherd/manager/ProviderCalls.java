@@ -2,11 +2,13 @@ package dev.shepherd.manager;
 
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
+import dev.shepherd.api.NotSupportedException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.ShepherdException;
 import java.time.Duration;
@@ -54,6 +56,53 @@ final class ProviderCalls {
     Machine createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
         return call(
                 "creating a machine for intent " + request.intentId(), () -> provider.createMachine(session, request));
+    }
+
+    /** Tells whether one listing is better than many questions. */
+    boolean isListingCheap() {
+        return provider.isListingCheap();
+    }
+
+    /** Tells whether the provider can bring machines back at all. */
+    boolean canReboot() {
+        return provider instanceof Recoverer;
+    }
+
+    /** Asks, on the thread that is about to call and as the last thing before, whether it still should. */
+    @FunctionalInterface
+    interface LastCheck {
+        boolean passes() throws InterruptedException;
+    }
+
+    /** Reboots a machine. Returns false if the check did not pass; then the provider was not asked. */
+    boolean rebootMachine(ProviderID id, LastCheck check) throws InterruptedException {
+        Recoverer recoverer = recoverer();
+        return call("rebooting machine " + id, () -> {
+            boolean go = check.passes();
+            if (go) {
+                recoverer.rebootMachine(id);
+            }
+            return go;
+        });
+    }
+
+    /** Reinstalls a machine. Returns false if the check did not pass; then the provider was not asked. */
+    boolean reinstallMachine(ProviderID id, LastCheck check) throws InterruptedException {
+        Recoverer recoverer = recoverer();
+        return call("reinstalling machine " + id, () -> {
+            boolean go = check.passes();
+            if (go) {
+                recoverer.reinstallMachine(id);
+            }
+            return go;
+        });
+    }
+
+    private Recoverer recoverer() {
+        if (provider instanceof Recoverer recoverer) {
+            return recoverer;
+        }
+        throw new NotSupportedException("provider " + type + " cannot bring machines back");
     }
 
     @FunctionalInterface

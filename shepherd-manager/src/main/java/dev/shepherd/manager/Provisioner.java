@@ -14,6 +14,7 @@ import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineIntent;
+import dev.shepherd.bmdb.Pause;
 import dev.shepherd.bmdb.ProvidedMachine;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -95,7 +96,7 @@ public final class Provisioner {
     }
 
     /**
-     * Does one reconciliation.
+     * Does one reconciliation, or none while the provider is paused.
      *
      * @return what it did
      * @throws FatalDiscrepancyException if provider and database disagree about used machines; nothing was done
@@ -106,6 +107,12 @@ public final class Provisioner {
      */
     public Reconciliation step() throws InterruptedException {
         synchronized (stepping) {
+            List<Pause> pauses = bmdb.operator().pauses(type);
+            if (!pauses.isEmpty()) {
+                Pause pause = pauses.get(0);
+                log.debug("Provider {}: paused by {}: {}", type, pause.by(), pause.reason());
+                return new Reconciliation(0, 0, List.of(), List.of(), 0);
+            }
             BmdbSession session = sessions.current();
             try (var guard = session.interruptOnLoss()) {
                 return new Round(session).reconcile();

@@ -4,17 +4,19 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Clock;
-import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -25,8 +27,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs a fleet: for each provider a loop that brings its machines into the database and a loop that takes them
- * over.
+ * Runs a fleet: for each provider a loop that brings its machines into the database, one that takes them over, one that
+ * brings them back, and one that keeps up with what the provider says of them.
  *
  * <pre>{@code
  * try (Shepherd shepherd = Shepherd.builder()
@@ -47,34 +49,30 @@ public final class Shepherd implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Shepherd.class);
 
-    private static final Duration CLOSING = Duration.ofSeconds(30);
-
     private enum State {
         NEW,
         STARTED,
         CLOSED
     }
 
-    /** The loops of one provider and what they share. */
-    private record Flock(
-            ProviderType provider,
-            Provisioner provisioner,
-            ControlLoop provisionerLoop,
-            SessionSource provisionerSession,
-            Initializer initializer,
-            ControlLoop initializerLoop,
-            SessionSource initializerSession,
-            List<LoopMonitor> monitors) {}
-
     private final Map<ProviderType, Flock> flocks = new LinkedHashMap<>();
+    private final Set<LoopKind> loops;
     private final LazyExecutor executor;
     private final Object lock = new Object();
     private State state = State.NEW;
 
     private Shepherd(Builder builder, Bmdb bmdb, MachineTakeover takeover) {
         this.executor = new LazyExecutor(builder.executor);
+        this.loops = EnumSet.copyOf(builder.loops);
+        Flock.Settings settings = new Flock.Settings(
+                builder.provisioner,
+                builder.initializer,
+                builder.recoverer,
+                builder.updater,
+                builder.clock,
+                builder.runtimeInfo);
         for (Provider provider : builder.providers) {
-            Flock flock = flock(builder, bmdb, takeover, new ProviderCalls(provider));
+            Flock flock = new Flock(bmdb, new ProviderCalls(provider), takeover, settings, executor);
             if (flocks.put(flock.provider(), flock) != null) {
                 throw new ConfigurationException(
                         "provider",
@@ -86,32 +84,6 @@ public final class Shepherd implements AutoCloseable {
     /** Starts with the default settings. */
     public static Builder builder() {
         return new Builder();
-    }
-
-    private Flock flock(Builder builder, Bmdb bmdb, MachineTakeover takeover, ProviderCalls calls) {
-        ProviderType type = calls.type();
-        LoopMonitor provisioning = new LoopMonitor("provisioner", type, builder.clock);
-        LoopMonitor initializing = new LoopMonitor("initializer", type, builder.clock);
-        SessionSource provisionerSession = new SessionSource(bmdb, "provisioner-" + type, builder.runtimeInfo);
-        SessionSource initializerSession = new SessionSource(bmdb, "initializer-" + type, builder.runtimeInfo);
-
-        // The loops wake one another, so each has to be known to the other before it exists.
-        ControlLoop[] initializerLoop = new ControlLoop[1];
-        Runnable wakeInitializer = () -> initializerLoop[0].wake();
-        Initializer initializer = new Initializer(
-                bmdb, type, builder.initializer, takeover, initializerSession, initializing, executor, wakeInitializer);
-        initializerLoop[0] = new ControlLoop("shepherd-initializer-" + type, initializing, initializer::run);
-        Provisioner provisioner =
-                new Provisioner(bmdb, calls, builder.provisioner, provisionerSession, provisioning, wakeInitializer);
-        return new Flock(
-                type,
-                provisioner,
-                new ControlLoop("shepherd-provisioner-" + type, provisioning, provisioner::run),
-                provisionerSession,
-                initializer,
-                initializerLoop[0],
-                initializerSession,
-                List.of(provisioning, initializing));
     }
 
     /**
@@ -126,25 +98,24 @@ public final class Shepherd implements AutoCloseable {
                         + (state == State.STARTED ? "started" : "closed") + " already; build another one");
             }
             state = State.STARTED;
-            for (Flock flock : flocks.values()) {
-                flock.provisionerLoop().start(executor);
-                flock.initializerLoop().start(executor);
-            }
+            flocks.values().forEach(flock -> flock.start(loops, executor));
         }
         log.info("Running the machines of provider(s) {}", flocks.keySet());
     }
 
     /** Tells what every loop is doing. Does not block. */
     public ShepherdStatus status() {
-        List<LoopStatus> loops = new ArrayList<>();
+        List<LoopStatus> loopStatus = new ArrayList<>();
+        Map<ProviderType, RecoveryOutlook> recovery = new LinkedHashMap<>();
         Map<ProviderType, List<Discrepancy>> discrepancies = new LinkedHashMap<>();
         for (Flock flock : flocks.values()) {
-            flock.monitors().forEach(monitor -> loops.add(monitor.status()));
+            loopStatus.addAll(flock.status());
+            recovery.put(flock.provider(), flock.recoverer().outlook());
             if (!flock.provisioner().discrepancies().isEmpty()) {
                 discrepancies.put(flock.provider(), flock.provisioner().discrepancies());
             }
         }
-        return new ShepherdStatus(loops, discrepancies);
+        return new ShepherdStatus(loopStatus, discrepancies, recovery);
     }
 
     /**
@@ -165,6 +136,24 @@ public final class Shepherd implements AutoCloseable {
         return find(provider).initializer();
     }
 
+    /**
+     * Returns the recoverer of a provider, for running its steps by hand instead of starting the loops.
+     *
+     * @throws IllegalArgumentException if there is no such provider here
+     */
+    public MachineRecoverer recoverer(ProviderType provider) {
+        return find(provider).recoverer();
+    }
+
+    /**
+     * Returns the updater of a provider, for running its steps by hand instead of starting the loops.
+     *
+     * @throws IllegalArgumentException if there is no such provider here
+     */
+    public Updater updater(ProviderType provider) {
+        return find(provider).updater();
+    }
+
     private Flock find(ProviderType provider) {
         return Optional.ofNullable(flocks.get(provider))
                 .orElseThrow(() -> new IllegalArgumentException(
@@ -183,39 +172,16 @@ public final class Shepherd implements AutoCloseable {
             }
             state = State.CLOSED;
         }
-        for (Flock flock : flocks.values()) {
-            flock.provisionerLoop().requestClose();
-            flock.initializerLoop().requestClose();
-            flock.initializer().work().requestClose();
-        }
+        flocks.values().forEach(Flock::requestClose);
         boolean interrupted = false;
         for (Flock flock : flocks.values()) {
-            flock.provisionerLoop().close();
-            flock.initializerLoop().close();
-            interrupted |= awaitWork(flock);
-            flock.provisionerSession().close();
-            flock.initializerSession().close();
+            interrupted |= flock.close();
         }
         executor.close();
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
         log.info("Stopped");
-    }
-
-    /** Returns true if the calling thread was interrupted meanwhile. */
-    private static boolean awaitWork(Flock flock) {
-        boolean interrupted = false;
-        while (true) {
-            try {
-                if (!flock.initializer().work().awaitEnd(CLOSING)) {
-                    log.error("Some takeovers of provider {} still run {} after closing", flock.provider(), CLOSING);
-                }
-                return interrupted;
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
     }
 
     /** Runs tasks on the embedder's executor, or on one of its own that exists only once it is needed. */
@@ -278,6 +244,9 @@ public final class Shepherd implements AutoCloseable {
         private @Nullable MachineTakeover takeover;
         private ProvisionerSettings provisioner = ProvisionerSettings.DEFAULT;
         private InitializerSettings initializer = InitializerSettings.DEFAULT;
+        private RecovererSettings recoverer = RecovererSettings.DEFAULT;
+        private UpdaterSettings updater = UpdaterSettings.DEFAULT;
+        private Set<LoopKind> loops = EnumSet.allOf(LoopKind.class);
         private @Nullable ExecutorService executor;
         private Clock clock = Clock.systemUTC();
         private String runtimeInfo = hostName();
@@ -314,8 +283,32 @@ public final class Shepherd implements AutoCloseable {
             return this;
         }
 
+        /** Common: sets how machines are brought back; {@link RecovererSettings#DEFAULT} by default. */
+        public Builder recoverer(RecovererSettings settings) {
+            this.recoverer = Objects.requireNonNull(settings, "settings");
+            return this;
+        }
+
+        /** Rare: sets how machines are kept up to date; {@link UpdaterSettings#DEFAULT} by default. */
+        public Builder updater(UpdaterSettings settings) {
+            this.updater = Objects.requireNonNull(settings, "settings");
+            return this;
+        }
+
         /**
-         * Rare: sets the executor for the loops and their work. It must be able to run two tasks for each provider
+         * Rare: sets which loops {@link Shepherd#start()} starts, at least one; all by default. Others can be run
+         * elsewhere, or not at all.
+         */
+        public Builder loops(Set<LoopKind> loops) {
+            if (loops.isEmpty()) {
+                throw new ConfigurationException("loops", "a shepherd runs at least one of the loops");
+            }
+            this.loops = EnumSet.copyOf(loops);
+            return this;
+        }
+
+        /**
+         * Rare: sets the executor for the loops and their work. It must be able to run four tasks for each provider
          * and one more for each machine in progress, all at once. By default threads are made as they are needed.
          */
         public Builder executor(ExecutorService executor) {

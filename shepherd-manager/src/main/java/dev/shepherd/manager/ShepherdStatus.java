@@ -1,6 +1,7 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.RecoveryOutlook;
 import java.util.List;
 import java.util.Map;
 
@@ -10,12 +11,17 @@ import java.util.Map;
  * @param loops the state of every loop, provider by provider
  * @param discrepancies the machines on which a provider and the database disagree, by provider; while there are
  *     any, nothing is provisioned for that provider
+ * @param recovery what each provider's recoverer looked at last: what has to wait, and what is frozen
  */
-public record ShepherdStatus(List<LoopStatus> loops, Map<ProviderType, List<Discrepancy>> discrepancies) {
+public record ShepherdStatus(
+        List<LoopStatus> loops,
+        Map<ProviderType, List<Discrepancy>> discrepancies,
+        Map<ProviderType, RecoveryOutlook> recovery) {
 
-    /** Copies list and map. */
+    /** Copies list and maps. */
     public ShepherdStatus {
         loops = List.copyOf(loops);
         discrepancies = Map.copyOf(discrepancies);
+        recovery = Map.copyOf(recovery);
     }
 }

@@ -3,10 +3,8 @@ package dev.shepherd.manager;
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.BmdbSession;
-import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkLostException;
-import dev.shepherd.bmdb.WorkProcess;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -35,13 +33,17 @@ final class WorkLoop {
         void run(Work work) throws InterruptedException;
     }
 
+    /** Takes up to so many machines to work on. */
+    @FunctionalInterface
+    interface Claimer {
+        List<Work> claim(int limit) throws InterruptedException;
+    }
+
     private final String name;
-    private final WorkProcess process;
-    private final Eligibility eligibility;
+    private final Claimer claimer;
     private final int parallelism;
     private final Duration pollInterval;
     private final Backoff backoff;
-    private final SessionSource sessions;
     private final LoopMonitor monitor;
     private final Executor executor;
     private final Runnable wake;
@@ -55,23 +57,19 @@ final class WorkLoop {
 
     WorkLoop(
             String name,
-            WorkProcess process,
-            Eligibility eligibility,
+            Claimer claimer,
             int parallelism,
             Duration pollInterval,
             Backoff backoff,
-            SessionSource sessions,
             LoopMonitor monitor,
             Executor executor,
             Runnable wake,
             Task task) {
         this.name = name;
-        this.process = process;
-        this.eligibility = eligibility;
+        this.claimer = claimer;
         this.parallelism = parallelism;
         this.pollInterval = pollInterval;
         this.backoff = backoff;
-        this.sessions = sessions;
         this.monitor = monitor;
         this.executor = executor;
         this.wake = wake;
@@ -113,7 +111,7 @@ final class WorkLoop {
     }
 
     private int claim(int limit) throws InterruptedException {
-        List<Work> claimed = new ArrayList<>(sessions.current().claim(process, eligibility, limit));
+        List<Work> claimed = new ArrayList<>(claimer.claim(limit));
         int count = claimed.size();
         try {
             while (!claimed.isEmpty()) {

@@ -1,0 +1,76 @@
+package dev.shepherd.bmdb;
+
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * What the loops make of a machine now, and why. A snapshot; immutable.
+ *
+ * @param machine the machine as it is
+ * @param processes what each process makes of it
+ * @param providerCheckAt when the updater looks at it next; empty if it has no provider
+ */
+public record Explanation(MachineRecord machine, List<OfProcess> processes, Optional<Instant> providerCheckAt) {
+
+    /** Copies the list. */
+    public Explanation {
+        processes = List.copyOf(processes);
+    }
+
+    /** The rule or limit that decides. */
+    public enum Rule {
+        /** Nothing is in the way. */
+        ELIGIBLE,
+        /** The machine has no provider. */
+        NOT_PROVIDED,
+        /** It is set aside. */
+        QUARANTINED,
+        /** Its provider no longer knows it. */
+        MISSING,
+        /** Somebody works on it. */
+        WORKED_ON,
+        /** It, its provider or the process is paused. */
+        PAUSED,
+        /** The requested operating system is installed: it is left alone. */
+        INSTALLED,
+        /** Its agent was started already. */
+        AGENT_STARTED,
+        /** Its agent was not started yet, and that has not failed often enough. */
+        NO_AGENT,
+        /** Its agent is not silent for long enough. */
+        HEARD,
+        /** It was acted on too short a time ago. */
+        COOLDOWN,
+        /** Earlier failures keep the process off it for a while. */
+        BACKED_OFF,
+        /** Recovery is frozen. */
+        FROZEN,
+        /** So many machines are in recovery already that this one has to wait. */
+        LIMIT
+    }
+
+    /**
+     * What one process makes of the machine.
+     *
+     * @param process the process
+     * @param eligible whether it would be claimed now
+     * @param rule what decides
+     * @param because that in words
+     * @param change what would change it
+     * @param nextLookAt when time alone changes something; empty if it does not
+     */
+    public record OfProcess(
+            WorkProcess process,
+            boolean eligible,
+            Rule rule,
+            String because,
+            String change,
+            Optional<Instant> nextLookAt) {}
+
+    /** Returns the machine's id. */
+    public UUID machineId() {
+        return machine.machineId();
+    }
+}

@@ -1,0 +1,32 @@
+package dev.shepherd.bmdb;
+
+import dev.shepherd.api.ProviderType;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * Recovery stands still where so many agents fell silent at once that the likelier fault is our own. Immutable.
+ *
+ * @param provider for which provider; empty for the whole fleet
+ * @param location for which of its locations; empty for all
+ * @param at since when
+ * @param silentSince agents that were last heard after this are counted
+ * @param evidence what was seen, for people
+ * @param calmSince since when heartbeats are back; it ends by itself once that was long enough
+ */
+public record Freeze(
+        Optional<ProviderType> provider,
+        Optional<String> location,
+        Instant at,
+        Instant silentSince,
+        String evidence,
+        Optional<Instant> calmSince) {
+
+    /** Returns what is frozen, for people. */
+    public String scope() {
+        if (provider.isEmpty()) {
+            return "the whole fleet";
+        }
+        return location.map(where -> "location " + where + " of provider ").orElse("provider ") + provider.get();
+    }
+}

@@ -1,0 +1,345 @@
+package dev.shepherd.bmdb;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
+import static dev.shepherd.bmdb.internal.schema.Tables.RECOVERY_FREEZE;
+import static org.jooq.impl.DSL.coalesce;
+import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.field;
+import static org.jooq.impl.DSL.greatest;
+import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.name;
+import static org.jooq.impl.DSL.not;
+import static org.jooq.impl.DSL.select;
+import static org.jooq.impl.DSL.selectOne;
+import static org.jooq.impl.DSL.when;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.internal.schema.tables.records.RecoveryFreezeRecord;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record3;
+import org.jooq.Table;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds out where recovery has to stand still.
+ *
+ * <p>Watched are the agents that are supposed to be heard, and the machines that SSH should reach. One is late if its
+ * last sign of life is too old. If many of them stopped within a short span, however long that is ago, the likelier
+ * fault is our own: of what records heartbeats, of the network between, of the clock. Machines that died one after the
+ * other are no such evidence, and neither are those that were acted on already.
+ */
+final class FreezeQueries {
+
+    private static final Field<String> PROVIDER = field(name("w", "provider"), String.class);
+    private static final Field<String> LOCATION = field(name("w", "location"), String.class);
+    private static final Field<OffsetDateTime> SIGN = field(name("w", "sign"), OffsetDateTime.class);
+    private static final Condition LATE = DSL.condition(field(name("w", "late"), Boolean.class));
+
+    private final DSLContext dsl;
+    private final DatabaseTime time;
+    private final ProviderType provider;
+    private final RecoveryPolicy policy;
+
+    FreezeQueries(DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
+        this.dsl = dsl;
+        this.time = time;
+        this.provider = provider;
+        this.policy = policy;
+    }
+
+    /** For what recovery may stand still. Empty stands for all. */
+    private record Scope(String provider, String location) {
+        static final Scope FLEET = new Scope("", "");
+
+        Condition condition() {
+            Condition whose = provider.isEmpty() ? DSL.noCondition() : PROVIDER.eq(provider);
+            return location.isEmpty() ? whose : whose.and(LOCATION.eq(location));
+        }
+    }
+
+    /** How many are watched in a scope, and how many of them are late. */
+    private record Census(int watched, int late) {
+        Census plus(Census other) {
+            return new Census(watched + other.watched, late + other.late);
+        }
+    }
+
+    /** The most agents whose last signs of life lie within one span. */
+    private record Cluster(int size, OffsetDateTime first, OffsetDateTime last) {}
+
+    /** What stands still now, and what has to be written so that everybody knows. */
+    record Verdict(List<Freeze> freezes, List<Runnable> changes) {
+        boolean coversAll() {
+            return freezes.stream().anyMatch(freeze -> freeze.location().isEmpty());
+        }
+
+        boolean covers(String location) {
+            return coversAll()
+                    || freezes.stream().anyMatch(freeze -> freeze.location().equals(Optional.of(location)));
+        }
+    }
+
+    /** Returns the freezes in force that concern a provider. */
+    static List<Freeze> inForce(DSLContext dsl, ProviderType provider) {
+        return dsl.selectFrom(RECOVERY_FREEZE)
+                .where(RECOVERY_FREEZE.PROVIDER.in("", provider.name()))
+                .and(RECOVERY_FREEZE.RELEASED_AT.isNull())
+                .orderBy(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
+                .fetch(FreezeQueries::freeze);
+    }
+
+    /** Returns all freezes in force. */
+    static List<Freeze> inForce(DSLContext dsl) {
+        return dsl.selectFrom(RECOVERY_FREEZE)
+                .where(RECOVERY_FREEZE.RELEASED_AT.isNull())
+                .orderBy(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
+                .fetch(FreezeQueries::freeze);
+    }
+
+    /** Asks whether a freeze keeps recovery off a machine. */
+    static Condition frozen() {
+        return exists(selectOne()
+                .from(RECOVERY_FREEZE)
+                .where(RECOVERY_FREEZE.RELEASED_AT.isNull())
+                .and(RECOVERY_FREEZE
+                        .PROVIDER
+                        .eq("")
+                        .or(exists(selectOne()
+                                .from(MACHINE_PROVIDED)
+                                .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                                .and(MACHINE_PROVIDED.PROVIDER.eq(RECOVERY_FREEZE.PROVIDER))
+                                .and(RECOVERY_FREEZE
+                                        .LOCATION
+                                        .eq("")
+                                        .or(RECOVERY_FREEZE.LOCATION.eq(MACHINE_PROVIDED.PROVIDER_LOCATION)))))));
+    }
+
+    /** Looks at the whole fleet. Its cost follows the size of the fleet: to be asked only when there is a reason. */
+    Verdict judge() {
+        Map<Scope, Census> census = census();
+        Map<Scope, RecoveryFreezeRecord> rows = new LinkedHashMap<>();
+        dsl.selectFrom(RECOVERY_FREEZE)
+                .where(RECOVERY_FREEZE.PROVIDER.in("", provider.name()))
+                .orderBy(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
+                .forEach(row -> rows.put(new Scope(row.getProvider(), row.getLocation()), row));
+        rows.keySet().forEach(scope -> census.putIfAbsent(scope, new Census(0, 0)));
+
+        OffsetDateTime now = dsl.select(time.now()).fetchSingle().value1();
+        List<Freeze> freezes = new ArrayList<>();
+        List<Runnable> changes = new ArrayList<>();
+        census.forEach((scope, counts) -> {
+            RecoveryFreezeRecord row = rows.get(scope);
+            if (row == null || row.getReleasedAt() != null) {
+                freeze(scope, counts, row, now, freezes, changes);
+            } else {
+                release(scope, counts, row, now, freezes, changes);
+            }
+        });
+        return new Verdict(freezes, changes);
+    }
+
+    private void freeze(
+            Scope scope,
+            Census counts,
+            @Nullable RecoveryFreezeRecord released,
+            OffsetDateTime now,
+            List<Freeze> freezes,
+            List<Runnable> changes) {
+        int threshold = policy.freezeThreshold(counts.watched());
+        if (counts.late() < threshold) {
+            return; // Not even all of them together are enough.
+        }
+        Cluster cluster = largestCluster(scope, released == null ? null : released.getReleasedAt());
+        if (cluster.size() < threshold) {
+            return;
+        }
+        RecoveryFreezeRecord row = new RecoveryFreezeRecord();
+        row.setProvider(scope.provider());
+        row.setLocation(scope.location());
+        row.setFrozenAt(now);
+        row.setSilentSince(cluster.first());
+        row.setFreezeEvidence(
+                "%d of %d agents fell silent together: they were last heard, or reached, between %s and %s"
+                        .formatted(
+                                cluster.size(),
+                                counts.watched(),
+                                cluster.first().truncatedTo(ChronoUnit.SECONDS).toInstant(),
+                                cluster.last().truncatedTo(ChronoUnit.SECONDS).toInstant()));
+        freezes.add(freeze(row));
+        changes.add(() -> dsl.insertInto(RECOVERY_FREEZE)
+                .set(row)
+                .onConflict(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
+                .doUpdate()
+                .set(RECOVERY_FREEZE.FROZEN_AT, row.getFrozenAt())
+                .set(RECOVERY_FREEZE.SILENT_SINCE, row.getSilentSince())
+                .set(RECOVERY_FREEZE.FREEZE_EVIDENCE, row.getFreezeEvidence())
+                .setNull(RECOVERY_FREEZE.CALM_SINCE)
+                .setNull(RECOVERY_FREEZE.RELEASED_AT)
+                .setNull(RECOVERY_FREEZE.RELEASED_BY)
+                // Another provider's recoverer may have frozen the fleet a moment ago.
+                .where(RECOVERY_FREEZE.RELEASED_AT.isNotNull())
+                .execute());
+    }
+
+    private void release(
+            Scope scope,
+            Census counts,
+            RecoveryFreezeRecord row,
+            OffsetDateTime now,
+            List<Freeze> freezes,
+            List<Runnable> changes) {
+        int late = lateSince(scope, row.getSilentSince());
+        boolean calm = 2L * late < policy.freezeThreshold(counts.watched());
+        OffsetDateTime calmSince = row.getCalmSince();
+        if (!calm) {
+            row.setCalmSince(null);
+        } else if (calmSince == null) {
+            row.setCalmSince(now);
+        } else if (!now.isBefore(calmSince.plus(policy.freezeReleaseAfter()))) {
+            changes.add(() -> release(dsl, time, scope.provider(), scope.location(), "heartbeats that came back"));
+            return;
+        }
+        freezes.add(freeze(row));
+        OffsetDateTime newCalmSince = row.getCalmSince();
+        if (calmSince == null ? newCalmSince != null : !calmSince.equals(newCalmSince)) {
+            changes.add(() -> dsl.update(RECOVERY_FREEZE)
+                    .set(RECOVERY_FREEZE.CALM_SINCE, newCalmSince)
+                    .where(RECOVERY_FREEZE.PROVIDER.eq(scope.provider()))
+                    .and(RECOVERY_FREEZE.LOCATION.eq(scope.location()))
+                    .and(RECOVERY_FREEZE.RELEASED_AT.isNull())
+                    .execute());
+        }
+    }
+
+    /** Ends a freeze. Whoever is silent now is no evidence for the next. Returns false if there is none. */
+    static boolean release(DSLContext dsl, DatabaseTime time, String provider, String location, String by) {
+        return dsl.update(RECOVERY_FREEZE)
+                        .set(RECOVERY_FREEZE.RELEASED_AT, time.now())
+                        .set(RECOVERY_FREEZE.RELEASED_BY, by)
+                        .where(RECOVERY_FREEZE.PROVIDER.eq(provider))
+                        .and(RECOVERY_FREEZE.LOCATION.eq(location))
+                        .and(RECOVERY_FREEZE.RELEASED_AT.isNull())
+                        .execute()
+                == 1;
+    }
+
+    /** Counts for the fleet, the provider and each of its locations, in this order. */
+    private Map<Scope, Census> census() {
+        Map<Scope, Census> census = new LinkedHashMap<>();
+        census.put(Scope.FLEET, new Census(0, 0));
+        census.put(new Scope(provider.name(), ""), new Census(0, 0));
+        Table<?> watched = watched();
+        dsl.select(PROVIDER, LOCATION, count(), count().filterWhere(LATE))
+                .from(watched)
+                .groupBy(PROVIDER, LOCATION)
+                .orderBy(PROVIDER, LOCATION)
+                .forEach(row -> {
+                    Census counts = new Census(row.value3(), row.value4());
+                    census.merge(Scope.FLEET, counts, Census::plus);
+                    if (row.value1().equals(provider.name())) {
+                        census.merge(new Scope(row.value1(), ""), counts, Census::plus);
+                        if (!row.value2().isEmpty()) {
+                            census.put(new Scope(row.value1(), row.value2()), counts);
+                        }
+                    }
+                });
+        return census;
+    }
+
+    private Cluster largestCluster(Scope scope, @Nullable OffsetDateTime releasedAt) {
+        Condition late = LATE.and(scope.condition());
+        if (releasedAt != null) {
+            late = late.and(SIGN.gt(releasedAt));
+        }
+        Field<Integer> size = field(name("c", "size"), Integer.class);
+        Field<OffsetDateTime> first = field(name("c", "first"), OffsetDateTime.class);
+        Field<OffsetDateTime> last = field(name("c", "last"), OffsetDateTime.class);
+        String window = "over (order by {0} range between %d * interval '1 millisecond' preceding and current row)"
+                .formatted(policy.freezeSpan().toMillis());
+        Table<?> clusters = select(
+                        field("count(*) " + window, Integer.class, SIGN).as("size"),
+                        field("min({0}) " + window, OffsetDateTime.class, SIGN).as("first"),
+                        SIGN.as("last"))
+                .from(watched())
+                .where(late)
+                .asTable("c");
+        Record3<Integer, OffsetDateTime, OffsetDateTime> largest = dsl.select(size, first, last)
+                .from(clusters)
+                .orderBy(size.desc(), last.desc())
+                .limit(1)
+                .fetchOne();
+        return largest == null
+                ? new Cluster(0, OffsetDateTime.MIN, OffsetDateTime.MIN)
+                : new Cluster(largest.value1(), largest.value2(), largest.value3());
+    }
+
+    private int lateSince(Scope scope, OffsetDateTime since) {
+        return dsl.select(count())
+                .from(watched())
+                .where(LATE.and(scope.condition()).and(SIGN.ge(since)))
+                .fetchSingle()
+                .value1();
+    }
+
+    /** Who is supposed to give signs of life, and when each gave the last. */
+    private Table<?> watched() {
+        Field<OffsetDateTime> heard = greatest(
+                coalesce(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, MACHINE_AGENT_STARTED.AGENT_STARTED_AT),
+                MACHINE_AGENT_STARTED.AGENT_STARTED_AT);
+        Condition isStarted = MACHINE_AGENT_STARTED.MACHINE_ID.isNotNull();
+        Condition isUnreachable = MACHINE_UNREACHABLE.MACHINE_ID.isNotNull().and(MACHINE_RECOVERY.MACHINE_ID.isNull());
+        Duration lateAfter = policy.lateAfter();
+        return select(
+                        MACHINE_PROVIDED.PROVIDER.as("provider"),
+                        coalesce(MACHINE_PROVIDED.PROVIDER_LOCATION, inline("")).as("location"),
+                        when(isStarted, heard)
+                                .otherwise(MACHINE_UNREACHABLE.UNREACHABLE_SINCE)
+                                .as("sign"),
+                        field(isStarted.and(heard.ge(time.nowMinus(lateAfter))).not())
+                                .as("late"))
+                .from(MACHINES)
+                .join(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_AGENT_STARTED)
+                .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_AGENT_HEARTBEAT)
+                .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_UNREACHABLE)
+                .on(MACHINE_UNREACHABLE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS.ge(policy.unreachableAttempts()))
+                .leftJoin(MACHINE_RECOVERY)
+                .on(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
+                .where(isStarted.or(isUnreachable))
+                .and(not(Eligibility.installationFulfilled()))
+                .and(Eligibility.present())
+                .asTable("w");
+    }
+
+    static Freeze freeze(RecoveryFreezeRecord row) {
+        return new Freeze(
+                Optional.of(row.getProvider()).filter(name -> !name.isEmpty()).map(ProviderType::new),
+                Optional.of(row.getLocation()).filter(name -> !name.isEmpty()),
+                row.getFrozenAt().toInstant(),
+                row.getSilentSince().toInstant(),
+                row.getFreezeEvidence(),
+                Optional.ofNullable(row.getCalmSince()).map(OffsetDateTime::toInstant));
+    }
+}

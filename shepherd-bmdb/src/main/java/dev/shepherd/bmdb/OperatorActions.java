@@ -1,0 +1,287 @@
+package dev.shepherd.bmdb;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
+import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+
+import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.internal.schema.tables.records.PausesRecord;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Record;
+import org.jooq.TableField;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a person does to a running fleet: pauses, sets aside, releases, forgets. All of it takes effect for every process
+ * at its next claim, and needs no session. Safe for use by several threads.
+ */
+public final class OperatorActions {
+
+    private static final Logger log = LoggerFactory.getLogger(OperatorActions.class);
+
+    /** All that hangs on a machine, in the order in which it may go. */
+    private static final List<TableField<?, UUID>> TAGS = List.of(
+            MACHINE_PROVIDED.MACHINE_ID,
+            MACHINE_AGENT_STARTED.MACHINE_ID,
+            MACHINE_AGENT_HEARTBEAT.MACHINE_ID,
+            MACHINE_HARDWARE_REPORT.MACHINE_ID,
+            MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID,
+            MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID,
+            MACHINE_SSH_HOST_KEY.MACHINE_ID,
+            MACHINE_UNREACHABLE.MACHINE_ID,
+            MACHINE_RECOVERY.MACHINE_ID,
+            MACHINE_QUARANTINE.MACHINE_ID);
+
+    private final Transactions transactions;
+    private final DatabaseTime time;
+
+    OperatorActions(Transactions transactions, DatabaseTime time) {
+        this.transactions = transactions;
+        this.time = time;
+    }
+
+    /**
+     * Keeps loops off for a while. Work that was claimed before goes on.
+     *
+     * @param machineId which machine, or null for all
+     * @param provider the machines of which provider, or null for all
+     * @param process which process, or null for all. If it is null together with the machine, the provider itself is
+     *     left alone: its provisioner and updater do not call it
+     * @param by who asks for it; not blank
+     * @param reason why; not blank
+     * @param duration for how long, or null for until it is ended
+     * @return the pause
+     * @throws BmdbException if there is no such machine, or the database cannot be reached
+     */
+    public Pause pause(
+            @Nullable UUID machineId,
+            @Nullable ProviderType provider,
+            @Nullable WorkProcess process,
+            String by,
+            String reason,
+            @Nullable Duration duration)
+            throws InterruptedException {
+        requireText("by", by);
+        requireText("reason", reason);
+        if (duration != null && (duration.isNegative() || duration.isZero())) {
+            throw new IllegalArgumentException("a pause lasts for more than no time, not for " + duration);
+        }
+        Pause pause = transactions.run("a pause", dsl -> {
+            if (machineId != null) {
+                requireMachine(dsl, machineId);
+            }
+            return pause(dsl.insertInto(PAUSES)
+                    .set(PAUSES.PAUSE_ID, UUID.randomUUID())
+                    .set(PAUSES.MACHINE_ID, machineId)
+                    .set(PAUSES.PROVIDER, provider == null ? null : provider.name())
+                    .set(PAUSES.PROCESS, process == null ? null : process.name())
+                    .set(PAUSES.PAUSED_BY, by)
+                    .set(PAUSES.PAUSE_REASON, reason)
+                    .set(PAUSES.PAUSED_AT, time.now())
+                    .set(
+                            PAUSES.PAUSED_UNTIL,
+                            duration == null ? DSL.castNull(PAUSES.PAUSED_UNTIL.getDataType()) : time.nowPlus(duration))
+                    .returning()
+                    .fetchSingle());
+        });
+        log.info("Paused: {}", pause);
+        return pause;
+    }
+
+    /** Ends a pause. Returns false if there is none with this id. */
+    public boolean resume(UUID pauseId) throws InterruptedException {
+        boolean ended = transactions.run(
+                "the end of pause " + pauseId,
+                dsl -> dsl.deleteFrom(PAUSES).where(PAUSES.PAUSE_ID.eq(pauseId)).execute() == 1);
+        if (ended) {
+            log.info("Pause {} was ended", pauseId);
+        }
+        return ended;
+    }
+
+    /** Returns the pauses in force, the oldest first. */
+    public List<Pause> pauses() throws InterruptedException {
+        return transactions.read("reading the pauses", dsl -> pauses(dsl, time, DSL.noCondition()));
+    }
+
+    /** Returns the pauses in force that keep a provider from being called. */
+    public List<Pause> pauses(ProviderType provider) throws InterruptedException {
+        return transactions.read(
+                "reading the pauses of provider " + provider,
+                dsl -> pauses(
+                        dsl,
+                        time,
+                        PAUSES.MACHINE_ID
+                                .isNull()
+                                .and(PAUSES.PROCESS.isNull())
+                                .and(PAUSES.PROVIDER.isNull().or(PAUSES.PROVIDER.eq(provider.name())))));
+    }
+
+    static List<Pause> pauses(DSLContext dsl, DatabaseTime time, Condition which) {
+        return dsl.selectFrom(PAUSES)
+                .where(PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now())))
+                .and(which)
+                .orderBy(PAUSES.PAUSED_AT, PAUSES.PAUSE_ID)
+                .fetch(OperatorActions::pause);
+    }
+
+    private static Pause pause(PausesRecord row) {
+        return new Pause(
+                row.getPauseId(),
+                Optional.ofNullable(row.getMachineId()),
+                Optional.ofNullable(row.getProvider()).map(ProviderType::new),
+                Optional.ofNullable(row.getProcess()).map(WorkProcess::new),
+                row.getPausedBy(),
+                row.getPauseReason(),
+                row.getPausedAt().toInstant(),
+                Optional.ofNullable(row.getPausedUntil()).map(OffsetDateTime::toInstant));
+    }
+
+    /**
+     * Sets a machine aside: no loop touches it until it is released. If it is already, its cause stays.
+     *
+     * @param by who asks for it; not blank
+     * @param cause why; not blank
+     * @throws BmdbException if there is no such machine, or the database cannot be reached
+     */
+    public void quarantine(UUID machineId, String by, String cause) throws InterruptedException {
+        requireText("by", by);
+        requireText("cause", cause);
+        transactions.run("setting machine " + machineId + " aside", dsl -> {
+            requireMachine(dsl, machineId);
+            RecoveryQueries.quarantine(dsl, time, machineId, by, WorkQueries.shorten(cause));
+            return true;
+        });
+        log.info("Machine {}: set aside by {}: {}", machineId, by, cause);
+    }
+
+    /**
+     * Gives a machine that was set aside back to the loops, with nothing held against it: its attempts are counted from
+     * zero, and its backoffs are lifted.
+     *
+     * @param by who asks for it; not blank
+     * @return false if the machine was not set aside
+     */
+    public boolean release(UUID machineId, String by) throws InterruptedException {
+        requireText("by", by);
+        boolean released = transactions.run("releasing machine " + machineId, dsl -> {
+            if (dsl.deleteFrom(MACHINE_QUARANTINE)
+                            .where(MACHINE_QUARANTINE.MACHINE_ID.eq(machineId))
+                            .execute()
+                    == 0) {
+                return false;
+            }
+            RecoveryQueries.forget(dsl, machineId);
+            RecoveryQueries.forgetUnreachable(dsl, machineId);
+            dsl.deleteFrom(WORK_BACKOFF)
+                    .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
+                    .execute();
+            return true;
+        });
+        if (released) {
+            log.info("Machine {}: released by {}", machineId, by);
+        }
+        return released;
+    }
+
+    /** Returns where recovery stands still, and why. */
+    public List<Freeze> freezes() throws InterruptedException {
+        return transactions.read("reading the freezes", FreezeQueries::inForce);
+    }
+
+    /**
+     * Ends a freeze. Agents that are silent now are no evidence for another one: recovery acts on their machines, within
+     * its limits.
+     *
+     * @param by who asks for it; not blank
+     * @return false if the freeze is over already
+     */
+    public boolean release(Freeze freeze, String by) throws InterruptedException {
+        requireText("by", by);
+        boolean released = transactions.run(
+                "releasing " + freeze.scope(),
+                dsl -> FreezeQueries.release(
+                        dsl,
+                        time,
+                        freeze.provider().map(ProviderType::name).orElse(""),
+                        freeze.location().orElse(""),
+                        by));
+        if (released) {
+            log.warn("Recovery of {} is no longer frozen: released by {}", freeze.scope(), by);
+        }
+        return released;
+    }
+
+    /**
+     * Deletes all that is recorded of a machine, its history with it. For one that the provider no longer has. One that
+     * it still has would be found and recorded anew, or be a fatal discrepancy.
+     *
+     * @param by who asks for it; not blank
+     * @return false if there is no such machine
+     * @throws ConflictException if somebody works on the machine; nothing was deleted
+     */
+    public boolean forget(UUID machineId, String by) throws InterruptedException {
+        requireText("by", by);
+        boolean forgotten = transactions.run("forgetting machine " + machineId, dsl -> {
+            // Claims take this lock first: after it nobody can begin to work on the machine.
+            if (dsl.selectOne()
+                    .from(MACHINES)
+                    .where(MACHINES.MACHINE_ID.eq(machineId))
+                    .forUpdate()
+                    .fetch()
+                    .isEmpty()) {
+                return false;
+            }
+            if (dsl.fetchExists(WORK, WORK.MACHINE_ID.eq(machineId))) {
+                throw new ConflictException("machine " + machineId + " is being worked on and cannot be forgotten now");
+            }
+            TAGS.forEach(tag -> delete(dsl, tag, machineId));
+            delete(dsl, MACHINES.MACHINE_ID, machineId);
+            return true;
+        });
+        if (forgotten) {
+            log.warn("Machine {}: forgotten on behalf of {}", machineId, by);
+        }
+        return forgotten;
+    }
+
+    private static <R extends Record> void delete(DSLContext dsl, TableField<R, UUID> key, UUID machineId) {
+        dsl.deleteFrom(Objects.requireNonNull(key.getTable()))
+                .where(key.eq(machineId))
+                .execute();
+    }
+
+    private static void requireMachine(DSLContext dsl, UUID machineId) {
+        if (!dsl.fetchExists(MACHINES, MACHINES.MACHINE_ID.eq(machineId))) {
+            throw new BmdbException("there is no machine " + machineId, null, null);
+        }
+    }
+
+    private static void requireText(String name, String text) {
+        if (text.isBlank()) {
+            throw new IllegalArgumentException(name + " is blank: operators want to know");
+        }
+    }
+}

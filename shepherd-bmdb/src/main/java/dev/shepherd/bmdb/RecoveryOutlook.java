@@ -1,0 +1,24 @@
+package dev.shepherd.bmdb;
+
+import java.util.List;
+
+/**
+ * What recovery of a provider looks at before it acts. A snapshot; immutable.
+ *
+ * @param due how many machines are to be brought back, and are not acted on yet
+ * @param inRecovery how many were acted on and have not been heard since
+ * @param limit how many may be in recovery at once now
+ * @param heldBack why machines that are due have to wait, for people; empty if none has to
+ * @param freezes what stands still, and why; empty if nothing does
+ */
+public record RecoveryOutlook(int due, int inRecovery, int limit, List<String> heldBack, List<Freeze> freezes) {
+
+    /** Nothing to do. */
+    static final RecoveryOutlook QUIET = new RecoveryOutlook(0, 0, 0, List.of(), List.of());
+
+    /** Copies the lists. */
+    public RecoveryOutlook {
+        heldBack = List.copyOf(heldBack);
+        freezes = List.copyOf(freezes);
+    }
+}

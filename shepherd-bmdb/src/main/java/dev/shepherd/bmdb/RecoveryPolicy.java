@@ -1,0 +1,382 @@
+package dev.shepherd.bmdb;
+
+import dev.shepherd.api.ConfigurationException;
+import java.time.Duration;
+import java.util.Objects;
+
+/**
+ * When machines are recovered, and the limits that keep recovery from hurting the fleet. Immutable; made by
+ * {@link #builder()}. {@code docs/recovery.md} has all of them in one table.
+ *
+ * <p>All processes that recover machines of one provider should have the same one: what each of them starts keeps to
+ * its own.
+ */
+public final class RecoveryPolicy {
+
+    /** All the defaults. */
+    public static final RecoveryPolicy DEFAULT = builder().build();
+
+    private final Builder values;
+
+    private RecoveryPolicy(Builder values) {
+        this.values = values;
+    }
+
+    /** Starts with the defaults. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** Returns a builder that starts with these values. */
+    public Builder toBuilder() {
+        return new Builder(values);
+    }
+
+    /** Returns how long an agent that was never heard may be silent after its start. */
+    public Duration silentAfterStart() {
+        return values.silentAfterStart;
+    }
+
+    /** Returns how long an agent may be silent after it was heard. */
+    public Duration silentAfterHeartbeat() {
+        return values.silentAfterHeartbeat;
+    }
+
+    /** Returns after how many takeovers in a row that did not reach its SSH server a machine is recovered. */
+    public int unreachableAttempts() {
+        return values.unreachableAttempts;
+    }
+
+    /** Returns how long a recovered machine may be without an agent, for whatever reason. */
+    public Duration stuckAfter() {
+        return values.stuckAfter;
+    }
+
+    /** Returns the share of the machines of a provider, and of a location, that may be in recovery at once. */
+    public double maxShare() {
+        return values.maxShare;
+    }
+
+    /** Returns how many machines of a provider may be in recovery at once. */
+    public int maxPerProvider() {
+        return values.maxPerProvider;
+    }
+
+    /** Returns how many machines of a location may be in recovery at once. */
+    public int maxPerLocation() {
+        return values.maxPerLocation;
+    }
+
+    /** Returns how long a machine is left alone after it was acted on. */
+    public Duration cooldown() {
+        return values.cooldown;
+    }
+
+    /** Returns how long the initializer leaves a machine alone that was rebooted. */
+    public Duration bootTime() {
+        return values.bootTime;
+    }
+
+    /** Returns how often a machine is rebooted before something else is done. */
+    public int maxReboots() {
+        return values.maxReboots;
+    }
+
+    /** Returns whether machines may be reinstalled. */
+    public boolean reinstallAllowed() {
+        return values.reinstallAllowed;
+    }
+
+    /** Returns how often a machine is reinstalled before it is set aside. */
+    public int maxReinstalls() {
+        return values.maxReinstalls;
+    }
+
+    /** Returns after how many calls for a machine that the provider failed it is set aside. */
+    public int maxFailedCalls() {
+        return values.maxFailedCalls;
+    }
+
+    /** Returns how long after it came back a machine that falls silent again continues its count of attempts. */
+    public Duration relapseAfter() {
+        return values.relapseAfter;
+    }
+
+    /** Returns how long recovery keeps off a machine that it acted on, until its agent is heard. */
+    public Backoff backoff() {
+        return values.backoff;
+    }
+
+    /** Returns the share of agents that have to fall silent together for recovery to freeze. */
+    public double freezeShare() {
+        return values.freezeShare;
+    }
+
+    /** Returns how many agents have to fall silent together, at least, for recovery to freeze. */
+    public int freezeMinimum() {
+        return values.freezeMinimum;
+    }
+
+    /** Returns within what span agents have to fall silent for it to be together. */
+    public Duration freezeSpan() {
+        return values.freezeSpan;
+    }
+
+    /** Returns for how long heartbeats must be back before a freeze ends by itself. */
+    public Duration freezeReleaseAfter() {
+        return values.freezeReleaseAfter;
+    }
+
+    /** Returns how long an agent may be silent before it counts as evidence for a freeze. */
+    Duration lateAfter() {
+        return values.silentAfterHeartbeat.dividedBy(2);
+    }
+
+    /** Returns how many machines of so many may be in recovery at once, where the absolute limit is {@code most}. */
+    int cap(int machines, int most) {
+        return Math.min(most, Math.max(1, (int) Math.floor(machines * values.maxShare)));
+    }
+
+    /** Returns how many of so many agents have to fall silent together for recovery to freeze. */
+    int freezeThreshold(int watched) {
+        // One machine alone cannot tell its own fault from ours, and a fleet of one must not be left for ever.
+        if (watched < 2) {
+            return Integer.MAX_VALUE;
+        }
+        return Math.max((int) Math.ceil(watched * values.freezeShare), Math.min(values.freezeMinimum, watched));
+    }
+
+    /** Collects the values of a {@link RecoveryPolicy}. Not safe for several threads. */
+    public static final class Builder {
+        private Duration silentAfterStart = Eligibility.SILENT_AFTER_START;
+        private Duration silentAfterHeartbeat = Eligibility.SILENT_AFTER_HEARTBEAT;
+        private int unreachableAttempts = 3;
+        private Duration stuckAfter = Duration.ofHours(1);
+        private double maxShare = 0.2;
+        private int maxPerProvider = 20;
+        private int maxPerLocation = 10;
+        private Duration cooldown = Duration.ofMinutes(15);
+        private Duration bootTime = Duration.ofMinutes(3);
+        private int maxReboots = 3;
+        private boolean reinstallAllowed;
+        private int maxReinstalls = 1;
+        private int maxFailedCalls = 5;
+        private Duration relapseAfter = Duration.ofHours(1);
+        private Backoff backoff = Backoff.builder()
+                .initial(Duration.ofMinutes(1))
+                .exponent(1.2)
+                .maximum(Duration.ofHours(1))
+                .build();
+        private double freezeShare = 0.4;
+        private int freezeMinimum = 5;
+        private Duration freezeSpan = Duration.ofMinutes(10);
+        private Duration freezeReleaseAfter = Duration.ofMinutes(5);
+
+        private Builder() {}
+
+        private Builder(Builder other) {
+            silentAfterStart = other.silentAfterStart;
+            silentAfterHeartbeat = other.silentAfterHeartbeat;
+            unreachableAttempts = other.unreachableAttempts;
+            stuckAfter = other.stuckAfter;
+            maxShare = other.maxShare;
+            maxPerProvider = other.maxPerProvider;
+            maxPerLocation = other.maxPerLocation;
+            cooldown = other.cooldown;
+            bootTime = other.bootTime;
+            maxReboots = other.maxReboots;
+            reinstallAllowed = other.reinstallAllowed;
+            maxReinstalls = other.maxReinstalls;
+            maxFailedCalls = other.maxFailedCalls;
+            relapseAfter = other.relapseAfter;
+            backoff = other.backoff;
+            freezeShare = other.freezeShare;
+            freezeMinimum = other.freezeMinimum;
+            freezeSpan = other.freezeSpan;
+            freezeReleaseAfter = other.freezeReleaseAfter;
+        }
+
+        /** Common: how long an agent that was never heard may be silent after its start; 30 min by default. */
+        public Builder silentAfterStart(Duration span) {
+            this.silentAfterStart = Objects.requireNonNull(span, "span");
+            return this;
+        }
+
+        /** Common: how long an agent may be silent after it was heard; 10 min by default. */
+        public Builder silentAfterHeartbeat(Duration span) {
+            this.silentAfterHeartbeat = Objects.requireNonNull(span, "span");
+            return this;
+        }
+
+        /**
+         * Rare: after how many takeovers in a row that did not reach its SSH server a machine without an agent is
+         * recovered, at least 1; 3 by default. Takeovers that fail in another way (a login refused, another host key)
+         * do not count: a reboot would not help.
+         */
+        public Builder unreachableAttempts(int attempts) {
+            this.unreachableAttempts = attempts;
+            return this;
+        }
+
+        /**
+         * Rare: how long a machine that was acted on may be without an agent, for whatever reason, before it is acted
+         * on again; 1 h by default.
+         */
+        public Builder stuckAfter(Duration span) {
+            this.stuckAfter = Objects.requireNonNull(span, "span");
+            return this;
+        }
+
+        /**
+         * Essential: the share of a provider's machines that may be in recovery at once, and of a location's, over 0
+         * to 1; 0.2 by default. It is rounded down, and never less than one machine.
+         */
+        public Builder maxShare(double share) {
+            this.maxShare = share;
+            return this;
+        }
+
+        /** Essential: how many machines of the provider may be in recovery at once, at least 1; 20 by default. */
+        public Builder maxPerProvider(int machines) {
+            this.maxPerProvider = machines;
+            return this;
+        }
+
+        /** Essential: how many machines of one location may be in recovery at once, at least 1; 10 by default. */
+        public Builder maxPerLocation(int machines) {
+            this.maxPerLocation = machines;
+            return this;
+        }
+
+        /** Common: how long a machine is left alone after it was acted on; 15 min by default. */
+        public Builder cooldown(Duration span) {
+            this.cooldown = Objects.requireNonNull(span, "span");
+            return this;
+        }
+
+        /** Common: how long the initializer leaves a machine alone that was rebooted; 3 min by default. */
+        public Builder bootTime(Duration span) {
+            this.bootTime = Objects.requireNonNull(span, "span");
+            return this;
+        }
+
+        /** Essential: how often a machine is rebooted without being heard again, 0 to 1,000,000; 3 by default. */
+        public Builder maxReboots(int reboots) {
+            this.maxReboots = reboots;
+            return this;
+        }
+
+        /**
+         * Essential: whether a machine that reboots do not bring back is reinstalled, where the provider can; not by
+         * default. What is on its disks may be lost.
+         */
+        public Builder reinstallAllowed(boolean allowed) {
+            this.reinstallAllowed = allowed;
+            return this;
+        }
+
+        /** Rare: how often a machine is reinstalled without being heard again, 1 to 1,000,000; 1 by default. */
+        public Builder maxReinstalls(int reinstalls) {
+            this.maxReinstalls = reinstalls;
+            return this;
+        }
+
+        /** Rare: after how many calls for a machine that the provider failed it is set aside; 5 by default. */
+        public Builder maxFailedCalls(int calls) {
+            this.maxFailedCalls = calls;
+            return this;
+        }
+
+        /**
+         * Rare: how long after it was heard again a machine that falls silent once more continues its count of attempts
+         * rather than beginning a new one; 1 h by default. Zero for always a new one.
+         */
+        public Builder relapseAfter(Duration span) {
+            this.relapseAfter = Objects.requireNonNull(span, "span");
+            return this;
+        }
+
+        /** Common: how long recovery keeps off a machine that it acted on; 1 min × 1.2 up to 1 h by default. */
+        public Builder backoff(Backoff backoff) {
+            this.backoff = Objects.requireNonNull(backoff, "backoff");
+            return this;
+        }
+
+        /**
+         * Essential: the share of agents that have to fall silent together for recovery to freeze, over 0 to 1; 0.4 by
+         * default. It is asked of the fleet, of the provider and of each location.
+         */
+        public Builder freezeShare(double share) {
+            this.freezeShare = share;
+            return this;
+        }
+
+        /**
+         * Common: how many agents have to fall silent together, at least, for recovery to freeze; 5 by default. Where
+         * there are fewer, all of them have to, and two at least.
+         */
+        public Builder freezeMinimum(int agents) {
+            this.freezeMinimum = agents;
+            return this;
+        }
+
+        /** Rare: within what span agents have to fall silent for it to be together; 10 min by default. */
+        public Builder freezeSpan(Duration span) {
+            this.freezeSpan = Objects.requireNonNull(span, "span");
+            return this;
+        }
+
+        /**
+         * Rare: for how long heartbeats must be back before a freeze ends by itself; 5 min by default. It should be
+         * several times the interval of heartbeats, so that the last agent has been heard by then.
+         */
+        public Builder freezeReleaseAfter(Duration span) {
+            this.freezeReleaseAfter = Objects.requireNonNull(span, "span");
+            return this;
+        }
+
+        /**
+         * Makes the policy.
+         *
+         * @throws ConfigurationException if a value is out of its range
+         */
+        public RecoveryPolicy build() {
+            requireSpan("silentAfterStart", silentAfterStart);
+            requireSpan("silentAfterHeartbeat", silentAfterHeartbeat);
+            requireCount("unreachableAttempts", unreachableAttempts, 1);
+            requireSpan("stuckAfter", stuckAfter);
+            requireShare("maxShare", maxShare);
+            requireCount("maxPerProvider", maxPerProvider, 1);
+            requireCount("maxPerLocation", maxPerLocation, 1);
+            requireSpan("cooldown", cooldown);
+            requireSpan("bootTime", bootTime);
+            requireCount("maxReboots", maxReboots, 0);
+            requireCount("maxReinstalls", maxReinstalls, 1);
+            requireCount("maxFailedCalls", maxFailedCalls, 1);
+            requireSpan("relapseAfter", relapseAfter);
+            requireShare("freezeShare", freezeShare);
+            requireCount("freezeMinimum", freezeMinimum, 1);
+            requireSpan("freezeSpan", freezeSpan);
+            requireSpan("freezeReleaseAfter", freezeReleaseAfter);
+            return new RecoveryPolicy(new Builder(this));
+        }
+
+        private static void requireSpan(String name, Duration value) {
+            if (value.isNegative() || value.compareTo(Duration.ofDays(365)) > 0) {
+                throw new ConfigurationException(name, name + " must be from zero to 365 days, not " + value);
+            }
+        }
+
+        private static void requireCount(String name, int value, int least) {
+            if (value < least || value > 1_000_000) {
+                throw new ConfigurationException(name, name + " must be from " + least + " to 1000000, not " + value);
+            }
+        }
+
+        private static void requireShare(String name, double value) {
+            if (!(value > 0 && value <= 1)) {
+                throw new ConfigurationException(name, name + " must be over 0 and at most 1, not " + value);
+            }
+        }
+    }
+}

@@ -1,0 +1,427 @@
+package dev.shepherd.bmdb;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
+import static dev.shepherd.bmdb.internal.schema.Tables.PROVIDERS;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static org.jooq.impl.DSL.coalesce;
+import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.not;
+import static org.jooq.impl.DSL.select;
+import static org.jooq.impl.DSL.selectOne;
+
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.FreezeQueries.Verdict;
+import dev.shepherd.bmdb.PlannedRecovery.Step;
+import dev.shepherd.bmdb.WorkQueries.Claim;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.impl.DSL;
+
+/**
+ * The statements behind recovery.
+ *
+ * <p><strong>Why the limits hold for any number of recoverers.</strong> Who claims holds the provider's row in
+ * {@code providers} until the commit, and counts under it what is in recovery: machines that are worked on, and machines
+ * that were acted on and not heard since. A machine passes from the first to the second in the transaction that ends
+ * the work, so it is never in neither. Nothing else adds to either.
+ *
+ * <p><strong>Why no machine is acted on twice.</strong> The attempt is written, as under way, under the work's claim
+ * before the provider is asked. Whatever becomes of the process after that, nobody acts on the machine before its
+ * cooldown is over; and whoever claims it then finds the attempt under way and does not call the provider again, but
+ * takes the machine for one that was acted on.
+ */
+final class RecoveryQueries {
+
+    private static final Field<String> LOCATION = coalesce(MACHINE_PROVIDED.PROVIDER_LOCATION, inline(""));
+
+    private RecoveryQueries() {}
+
+    /** What was claimed, and what was looked at for it. */
+    record Claimed(List<Claim> claims, RecoveryOutlook outlook) {}
+
+    /** How many machines of each location may be acted on now. */
+    private record Room(Map<String, Integer> byLocation, RecoveryOutlook outlook) {}
+
+    static Claimed claim(
+            DSLContext dsl,
+            DatabaseTime time,
+            UUID sessionId,
+            ProviderType provider,
+            RecoveryPolicy policy,
+            int limit) {
+        prove(dsl, time, provider);
+        if (!isThereAnything(dsl, time, provider, policy)) {
+            return new Claimed(List.of(), quiet(dsl, provider));
+        }
+        lockProvider(dsl, provider);
+        Verdict verdict = new FreezeQueries(dsl, time, provider, policy).judge();
+        verdict.changes().forEach(Runnable::run);
+        Room room = room(dsl, time, provider, policy, verdict, limit);
+        List<Claim> claims = new ArrayList<>();
+        room.byLocation()
+                .forEach((location, places) -> claims.addAll(WorkQueries.claim(
+                        dsl,
+                        time,
+                        sessionId,
+                        WorkProcess.RECOVERY,
+                        Eligibility.recovery(provider, policy).and(isAt(location)),
+                        places)));
+        return new Claimed(claims, room.outlook());
+    }
+
+    /** Says what {@link #claim} would take, and what would be done with it. Writes nothing. */
+    static PlannedRecovery plan(
+            DSLContext dsl,
+            DatabaseTime time,
+            ProviderType provider,
+            RecoveryPolicy policy,
+            boolean canReboot,
+            int limit) {
+        if (!isThereAnything(dsl, time, provider, policy)) {
+            return new PlannedRecovery(List.of(), quiet(dsl, provider));
+        }
+        Verdict verdict = new FreezeQueries(dsl, time, provider, policy).judge();
+        Room room = room(dsl, time, provider, policy, verdict, limit);
+        Instant now = MachineQueries.now(dsl, time);
+        List<Step> steps = new ArrayList<>();
+        room.byLocation()
+                .forEach((location, places) -> dsl.select(MACHINES.MACHINE_ID, MACHINE_PROVIDED.PROVIDER_ID)
+                        .from(MACHINES)
+                        .join(MACHINE_PROVIDED)
+                        .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .where(WorkQueries.claimable(
+                                time, WorkProcess.RECOVERY, Eligibility.recovery(provider, policy)))
+                        .and(isAt(location))
+                        .orderBy(MACHINES.MACHINE_CREATED_AT, MACHINES.MACHINE_ID)
+                        .limit(places)
+                        .forEach(row -> {
+                            RecoveryState state = state(dsl, row.value1())
+                                    .orElseGet(RecoveryState::none)
+                                    .counted(policy, now);
+                            steps.add(new Step(
+                                    row.value1(),
+                                    new ProviderID(row.value2()),
+                                    state.next(policy, canReboot),
+                                    state.attempts()));
+                        }));
+        return new PlannedRecovery(steps, room.outlook());
+    }
+
+    private static boolean isThereAnything(
+            DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
+        return dsl.fetchExists(MACHINES, due(time, provider, policy))
+                || !FreezeQueries.inForce(dsl, provider).isEmpty();
+    }
+
+    private static Condition due(DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
+        return WorkQueries.claimable(time, WorkProcess.RECOVERY, Eligibility.recovery(provider, policy));
+    }
+
+    private static RecoveryOutlook quiet(DSLContext dsl, ProviderType provider) {
+        int inRecovery = inRecovery(dsl, provider).values().stream()
+                .mapToInt(Integer::intValue)
+                .sum();
+        return new RecoveryOutlook(0, inRecovery, 0, List.of(), List.of());
+    }
+
+    private static void lockProvider(DSLContext dsl, ProviderType provider) {
+        dsl.insertInto(PROVIDERS)
+                .set(PROVIDERS.PROVIDER, provider.name())
+                .onConflictDoNothing()
+                .execute();
+        dsl.select(PROVIDERS.PROVIDER)
+                .from(PROVIDERS)
+                .where(PROVIDERS.PROVIDER.eq(provider.name()))
+                .forUpdate()
+                .fetch();
+    }
+
+    private static Room room(
+            DSLContext dsl,
+            DatabaseTime time,
+            ProviderType provider,
+            RecoveryPolicy policy,
+            Verdict verdict,
+            int limit) {
+        Map<String, Integer> sizes =
+                byLocation(dsl, MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(Eligibility.present()));
+        Map<String, Integer> due = byLocation(dsl, due(time, provider, policy));
+        Map<String, Integer> inRecovery = inRecovery(dsl, provider);
+        int allInRecovery = sum(inRecovery);
+        int cap = policy.cap(sum(sizes), policy.maxPerProvider());
+        List<String> heldBack = new ArrayList<>();
+        Map<String, Integer> room = new LinkedHashMap<>();
+        int left = Math.max(0, cap - allInRecovery);
+        int places = limit;
+        for (Map.Entry<String, Integer> candidates : due.entrySet()) {
+            String location = candidates.getKey();
+            int wanted = candidates.getValue();
+            if (verdict.covers(location)) {
+                continue;
+            }
+            int here = wanted;
+            if (!location.isEmpty()) {
+                int localCap = policy.cap(sizes.getOrDefault(location, 0), policy.maxPerLocation());
+                int localLeft = Math.max(0, localCap - inRecovery.getOrDefault(location, 0));
+                if (localLeft < wanted) {
+                    heldBack.add("%d machine(s) of location %s: %d of at most %d of its %d are in recovery"
+                            .formatted(
+                                    wanted - localLeft,
+                                    location,
+                                    inRecovery.getOrDefault(location, 0),
+                                    localCap,
+                                    sizes.getOrDefault(location, 0)));
+                }
+                here = Math.min(here, localLeft);
+            }
+            if (left < here) {
+                heldBack.add("%d machine(s)%s: %d of at most %d of the provider's %d are in recovery"
+                        .formatted(
+                                here - left,
+                                location.isEmpty() ? "" : " of location " + location,
+                                allInRecovery,
+                                cap,
+                                sum(sizes)));
+            }
+            here = Math.min(here, left);
+            left -= here;
+            here = Math.min(here, places);
+            places -= here;
+            if (here > 0) {
+                room.put(location, here);
+            }
+        }
+        return new Room(room, new RecoveryOutlook(sum(due), allInRecovery, cap, heldBack, verdict.freezes()));
+    }
+
+    private static int sum(Map<String, Integer> counts) {
+        return counts.values().stream().mapToInt(Integer::intValue).sum();
+    }
+
+    private static Map<String, Integer> byLocation(DSLContext dsl, Condition which) {
+        return dsl.select(LOCATION, count())
+                .from(MACHINES)
+                .join(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .where(which)
+                .groupBy(LOCATION)
+                .orderBy(LOCATION)
+                .fetchMap(LOCATION, count());
+    }
+
+    private static Condition isAt(String location) {
+        return exists(selectOne()
+                .from(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(LOCATION.eq(location)));
+    }
+
+    /** Counts by location the machines that are worked on, or were acted on and not heard since. */
+    private static Map<String, Integer> inRecovery(DSLContext dsl, ProviderType provider) {
+        var concerned = select(MACHINE_RECOVERY.MACHINE_ID)
+                .from(MACHINE_RECOVERY)
+                .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
+                .union(select(WORK.MACHINE_ID).from(WORK).where(WORK.PROCESS.eq(WorkProcess.RECOVERY.name())));
+        return byLocation(
+                dsl,
+                MACHINES.MACHINE_ID
+                        .in(concerned)
+                        .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                        .and(Eligibility.present())
+                        .and(not(Eligibility.installationFulfilled())));
+    }
+
+    /**
+     * Notes which machines are back: their agent was started and heard since the last attempt. Only that ends a recovery,
+     * and lifts its backoff.
+     *
+     * <p>A heartbeat that an agent sent while its machine was being rebooted is no proof. The end of the work that
+     * rebooted it clears both tags, and from then on the old agent's key is no longer that of the machine; what counts
+     * is a heartbeat together with a started agent while nobody works on the machine.
+     */
+    private static void prove(DSLContext dsl, DatabaseTime time, ProviderType provider) {
+        List<UUID> open = dsl.select(MACHINE_RECOVERY.MACHINE_ID)
+                .from(MACHINE_RECOVERY)
+                .join(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINE_RECOVERY.MACHINE_ID))
+                .join(MACHINE_AGENT_STARTED)
+                .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINE_RECOVERY.MACHINE_ID))
+                .join(MACHINE_AGENT_HEARTBEAT)
+                .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINE_RECOVERY.MACHINE_ID))
+                .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
+                .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .and(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.gt(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT))
+                .and(not(exists(selectOne()
+                        .from(WORK)
+                        .where(WORK.MACHINE_ID.eq(MACHINE_RECOVERY.MACHINE_ID))
+                        .and(WORK.PROCESS.eq(WorkProcess.RECOVERY.name())))))
+                .orderBy(MACHINE_RECOVERY.MACHINE_ID)
+                .forUpdate()
+                .of(MACHINE_RECOVERY)
+                .skipLocked()
+                .fetch(MACHINE_RECOVERY.MACHINE_ID);
+        if (open.isEmpty()) {
+            return;
+        }
+        UUID[] proved = open.toArray(UUID[]::new);
+        dsl.update(MACHINE_RECOVERY)
+                .set(MACHINE_RECOVERY.RECOVERY_PROVED_AT, time.now())
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(DSL.any(proved)))
+                .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
+                .execute();
+        dsl.deleteFrom(WORK_BACKOFF)
+                .where(WORK_BACKOFF.MACHINE_ID.eq(DSL.any(proved)))
+                .and(WORK_BACKOFF.PROCESS.eq(WorkProcess.RECOVERY.name()))
+                .execute();
+    }
+
+    static Optional<RecoveryState> state(DSLContext dsl, UUID machineId) {
+        return dsl.selectFrom(MACHINE_RECOVERY)
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
+                .fetchOptional(row -> new RecoveryState(
+                        RecoveryAction.ofDatabaseName(row.getRecoveryAction()),
+                        row.getRecoveryAttemptedAt().toInstant(),
+                        row.getRecoveryUnderWay(),
+                        row.getRecoveryAttempts(),
+                        row.getRecoveryReinstalls(),
+                        row.getRecoveryFailedCalls(),
+                        Optional.ofNullable(row.getRecoveryProvedAt()).map(OffsetDateTime::toInstant)));
+    }
+
+    /** Tells whether a machine that is held for recovery is still to be acted on. */
+    static boolean isStillDue(
+            DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy, UUID machineId) {
+        return dsl.fetchExists(
+                MACHINES,
+                MACHINES.MACHINE_ID
+                        .eq(machineId)
+                        .and(Eligibility.recovery(provider, policy).condition(time))
+                        .and(not(WorkQueries.paused(time, WorkProcess.RECOVERY)))
+                        .and(not(FreezeQueries.frozen())));
+    }
+
+    /** Writes an attempt that begins now. */
+    static void begin(DSLContext dsl, DatabaseTime time, UUID machineId, RecoveryState state) {
+        dsl.insertInto(MACHINE_RECOVERY)
+                .set(MACHINE_RECOVERY.MACHINE_ID, machineId)
+                .set(MACHINE_RECOVERY.RECOVERY_ACTION, state.action().databaseName())
+                .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, time.now())
+                .set(MACHINE_RECOVERY.RECOVERY_UNDER_WAY, true)
+                .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTS, state.attempts())
+                .set(MACHINE_RECOVERY.RECOVERY_REINSTALLS, state.reinstalls())
+                .set(MACHINE_RECOVERY.RECOVERY_FAILED_CALLS, state.failedCalls())
+                .onConflict(MACHINE_RECOVERY.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_RECOVERY.RECOVERY_ACTION, state.action().databaseName())
+                .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, time.now())
+                .set(MACHINE_RECOVERY.RECOVERY_UNDER_WAY, true)
+                .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTS, state.attempts())
+                .set(MACHINE_RECOVERY.RECOVERY_REINSTALLS, state.reinstalls())
+                .set(MACHINE_RECOVERY.RECOVERY_FAILED_CALLS, state.failedCalls())
+                .setNull(MACHINE_RECOVERY.RECOVERY_PROVED_AT)
+                .execute();
+    }
+
+    /** Puts back what was there before an attempt of which the provider said that it would not even look at it. */
+    static void restore(DSLContext dsl, UUID machineId, Optional<RecoveryState> before) {
+        if (before.isEmpty()) {
+            forget(dsl, machineId);
+            return;
+        }
+        RecoveryState state = before.get();
+        dsl.update(MACHINE_RECOVERY)
+                .set(MACHINE_RECOVERY.RECOVERY_ACTION, state.action().databaseName())
+                .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, at(state.attemptedAt()))
+                .set(MACHINE_RECOVERY.RECOVERY_UNDER_WAY, state.underWay())
+                .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTS, state.attempts())
+                .set(MACHINE_RECOVERY.RECOVERY_REINSTALLS, state.reinstalls())
+                .set(MACHINE_RECOVERY.RECOVERY_FAILED_CALLS, state.failedCalls())
+                .set(
+                        MACHINE_RECOVERY.RECOVERY_PROVED_AT,
+                        state.provedAt().map(RecoveryQueries::at).orElse(null))
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
+                .execute();
+    }
+
+    private static OffsetDateTime at(Instant instant) {
+        return instant.atOffset(ZoneOffset.UTC);
+    }
+
+    /** Takes an attempt back that had no effect, and counts the call as failed. The cooldown stays. */
+    static void uncount(DSLContext dsl, UUID machineId, Optional<RecoveryState> before) {
+        RecoveryState counted = before.orElseGet(RecoveryState::none);
+        dsl.update(MACHINE_RECOVERY)
+                .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTS, counted.attempts())
+                .set(MACHINE_RECOVERY.RECOVERY_REINSTALLS, counted.reinstalls())
+                .set(MACHINE_RECOVERY.RECOVERY_FAILED_CALLS, MACHINE_RECOVERY.RECOVERY_FAILED_CALLS.plus(1))
+                .set(MACHINE_RECOVERY.RECOVERY_UNDER_WAY, false)
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
+                .execute();
+    }
+
+    /** Ends an attempt that had its effect, or of which nobody knows whether it had. */
+    static void end(DSLContext dsl, UUID machineId, boolean callFailed) {
+        dsl.update(MACHINE_RECOVERY)
+                .set(MACHINE_RECOVERY.RECOVERY_UNDER_WAY, false)
+                .set(
+                        MACHINE_RECOVERY.RECOVERY_FAILED_CALLS,
+                        callFailed ? MACHINE_RECOVERY.RECOVERY_FAILED_CALLS.plus(1) : inline(0))
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
+                .execute();
+    }
+
+    static void forget(DSLContext dsl, UUID machineId) {
+        dsl.deleteFrom(MACHINE_RECOVERY)
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
+                .execute();
+    }
+
+    static void forgetUnreachable(DSLContext dsl, UUID machineId) {
+        dsl.deleteFrom(MACHINE_UNREACHABLE)
+                .where(MACHINE_UNREACHABLE.MACHINE_ID.eq(machineId))
+                .execute();
+    }
+
+    static void countUnreachable(DSLContext dsl, DatabaseTime time, UUID machineId) {
+        dsl.insertInto(MACHINE_UNREACHABLE)
+                .set(MACHINE_UNREACHABLE.MACHINE_ID, machineId)
+                .set(MACHINE_UNREACHABLE.UNREACHABLE_SINCE, time.now())
+                .set(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS, 1)
+                .onConflict(MACHINE_UNREACHABLE.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS, MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS.plus(1))
+                .execute();
+    }
+
+    static void quarantine(DSLContext dsl, DatabaseTime time, UUID machineId, String by, String cause) {
+        dsl.insertInto(MACHINE_QUARANTINE)
+                .set(MACHINE_QUARANTINE.MACHINE_ID, machineId)
+                .set(MACHINE_QUARANTINE.QUARANTINED_AT, time.now())
+                .set(MACHINE_QUARANTINE.QUARANTINED_BY, by)
+                .set(MACHINE_QUARANTINE.QUARANTINE_CAUSE, cause)
+                .onConflictDoNothing()
+                .execute();
+        forget(dsl, machineId);
+        forgetUnreachable(dsl, machineId);
+    }
+}

@@ -1,0 +1,172 @@
+package dev.shepherd.manager;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.manager.takeover.MachineTakeover;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The loops of one provider and what they share. */
+final class Flock {
+
+    private static final Logger log = LoggerFactory.getLogger(Flock.class);
+
+    private static final Duration CLOSING = Duration.ofSeconds(30);
+
+    private final ProviderType provider;
+    private final Map<LoopKind, Loop> loops = new EnumMap<>(LoopKind.class);
+    private final Provisioner provisioner;
+    private final Initializer initializer;
+    private final MachineRecoverer recoverer;
+    private final Updater updater;
+
+    /** One loop, the session that it works under, and where it notes what it does. */
+    private record Loop(ControlLoop control, SessionSource session, LoopMonitor monitor) {}
+
+    /** How the loops work. */
+    record Settings(
+            ProvisionerSettings provisioner,
+            InitializerSettings initializer,
+            RecovererSettings recoverer,
+            UpdaterSettings updater,
+            Clock clock,
+            String runtimeInfo) {}
+
+    Flock(Bmdb bmdb, ProviderCalls calls, MachineTakeover takeover, Settings settings, Executor executor) {
+        this.provider = calls.type();
+        Map<LoopKind, LoopMonitor> monitors = new EnumMap<>(LoopKind.class);
+        Map<LoopKind, SessionSource> sessions = new EnumMap<>(LoopKind.class);
+        for (LoopKind kind : LoopKind.values()) {
+            monitors.put(kind, new LoopMonitor(kind.toString(), provider, settings.clock()));
+            sessions.put(kind, new SessionSource(bmdb, kind + "-" + provider, settings.runtimeInfo()));
+        }
+        Parts parts = new Parts(monitors, sessions);
+        this.provisioner = new Provisioner(
+                bmdb,
+                calls,
+                settings.provisioner(),
+                parts.session(LoopKind.PROVISIONER),
+                parts.monitor(LoopKind.PROVISIONER),
+                () -> wake(LoopKind.INITIALIZER));
+        this.initializer = new Initializer(
+                bmdb,
+                provider,
+                settings.initializer(),
+                takeover,
+                parts.session(LoopKind.INITIALIZER),
+                parts.monitor(LoopKind.INITIALIZER),
+                executor,
+                () -> wake(LoopKind.INITIALIZER));
+        this.recoverer = new MachineRecoverer(
+                bmdb,
+                calls,
+                settings.recoverer(),
+                parts.session(LoopKind.RECOVERER),
+                parts.monitor(LoopKind.RECOVERER),
+                executor,
+                () -> wake(LoopKind.RECOVERER));
+        this.updater = new Updater(
+                bmdb, calls, settings.updater(), parts.session(LoopKind.UPDATER), parts.monitor(LoopKind.UPDATER));
+        add(LoopKind.PROVISIONER, parts, provisioner::run);
+        add(LoopKind.INITIALIZER, parts, initializer::run);
+        add(LoopKind.RECOVERER, parts, recoverer::run);
+        add(LoopKind.UPDATER, parts, updater::run);
+    }
+
+    /** What every loop has, while the flock is made. */
+    private record Parts(Map<LoopKind, LoopMonitor> monitors, Map<LoopKind, SessionSource> sessions) {
+        LoopMonitor monitor(LoopKind kind) {
+            return Objects.requireNonNull(monitors.get(kind));
+        }
+
+        SessionSource session(LoopKind kind) {
+            return Objects.requireNonNull(sessions.get(kind));
+        }
+    }
+
+    private void add(LoopKind kind, Parts parts, ControlLoop.Step step) {
+        ControlLoop control = new ControlLoop("shepherd-" + kind + "-" + provider, parts.monitor(kind), step);
+        loops.put(kind, new Loop(control, parts.session(kind), parts.monitor(kind)));
+    }
+
+    /** Loops wake one another, by way of this, since none can know another one before it exists. */
+    private void wake(LoopKind kind) {
+        Loop loop = loops.get(kind);
+        if (loop != null) {
+            loop.control().wake();
+        }
+    }
+
+    ProviderType provider() {
+        return provider;
+    }
+
+    Provisioner provisioner() {
+        return provisioner;
+    }
+
+    Initializer initializer() {
+        return initializer;
+    }
+
+    MachineRecoverer recoverer() {
+        return recoverer;
+    }
+
+    Updater updater() {
+        return updater;
+    }
+
+    void start(Set<LoopKind> kinds, Executor executor) {
+        loops.forEach((kind, loop) -> {
+            if (kinds.contains(kind)) {
+                loop.control().start(executor);
+            }
+        });
+    }
+
+    List<LoopStatus> status() {
+        List<LoopStatus> status = new ArrayList<>();
+        loops.values().forEach(loop -> status.add(loop.monitor().status()));
+        return status;
+    }
+
+    /** Asks all loops to end and interrupts what they do; does not wait. */
+    void requestClose() {
+        loops.values().forEach(loop -> loop.control().requestClose());
+        initializer.work().requestClose();
+        recoverer.work().requestClose();
+    }
+
+    /** Ends all loops and their sessions, which releases their work. Returns true if it was interrupted meanwhile. */
+    boolean close() {
+        loops.values().forEach(loop -> loop.control().close());
+        boolean interrupted = awaitEnd(initializer.work(), "takeovers");
+        interrupted |= awaitEnd(recoverer.work(), "recoveries");
+        loops.values().forEach(loop -> loop.session().close());
+        return interrupted;
+    }
+
+    private boolean awaitEnd(WorkLoop work, String what) {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                if (!work.awaitEnd(CLOSING)) {
+                    log.error("Some {} of provider {} still run {} after closing", what, provider, CLOSING);
+                }
+                return interrupted;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,355 @@
+package dev.shepherd.manager;
+
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.Freeze;
+import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.RecoveryAction;
+import dev.shepherd.bmdb.RecoveryClaims;
+import dev.shepherd.bmdb.RecoveryOutlook;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.RecoveryState;
+import dev.shepherd.bmdb.Work;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings back the machines of one provider whose agent fell silent, or that SSH never reached: reboots them, reinstalls
+ * them where that is allowed, and sets aside what does not come back.
+ *
+ * <p>This is the loop that can take a whole fleet down. What keeps it from that:
+ *
+ * <ul>
+ *   <li>How many machines are in recovery at once is limited, over all processes; {@link RecoveryPolicy} has the limits.
+ *   <li>Where many agents fall silent together it does nothing, says so, and waits for them or for a person.
+ *   <li>Whether a machine is still silent, not paused and not frozen is asked when it is claimed, and once more in the
+ *       transaction that comes immediately before the provider's call, on the thread that makes it.
+ *   <li>The attempt is written in that transaction. A process that dies between it and the end of the work leaves it
+ *       under way: whoever claims the machine after the cooldown calls nobody, but has the agent started again.
+ *   <li>That the provider accepted a call proves nothing. Attempts count up until the agent is heard.
+ * </ul>
+ *
+ * <p>For a provider that is no {@link dev.shepherd.api.Recoverer} all it can do is to have the agent started again.
+ *
+ * <p>Safe for use by several threads; steps run one at a time.
+ */
+public final class MachineRecoverer {
+
+    private static final Logger log = LoggerFactory.getLogger(MachineRecoverer.class);
+
+    private static final String NAME = "recoverer";
+
+    /** How long nothing is asked of a provider that does not want to be asked, if it does not say. */
+    private static final Duration REST = Duration.ofMinutes(1);
+
+    private final Bmdb bmdb;
+    private final ProviderCalls provider;
+    private final ProviderType type;
+    private final RecovererSettings settings;
+    private final RecoveryPolicy policy;
+    private final SessionSource sessions;
+    private final LoopMonitor monitor;
+    private final WorkLoop work;
+    private final Object stepping = new Object();
+    private final AtomicLong restsUntil = new AtomicLong(System.nanoTime());
+    private final Set<String> frozen = new HashSet<>();
+
+    private volatile RecoveryOutlook outlook = new RecoveryOutlook(0, 0, 0, List.of(), List.of());
+
+    MachineRecoverer(
+            Bmdb bmdb,
+            ProviderCalls provider,
+            RecovererSettings settings,
+            SessionSource sessions,
+            LoopMonitor monitor,
+            Executor executor,
+            Runnable wake) {
+        this.bmdb = bmdb;
+        this.provider = provider;
+        this.type = provider.type();
+        this.settings = settings;
+        this.policy = settings.policy();
+        this.sessions = sessions;
+        this.monitor = monitor;
+        this.work = new WorkLoop(
+                "shepherd-recoverer-" + type,
+                this::claim,
+                settings.parallelism(),
+                settings.pollInterval(),
+                policy.backoff(),
+                monitor,
+                executor,
+                wake,
+                this::recover);
+    }
+
+    ControlLoop.Next run() throws InterruptedException {
+        ControlLoop.Next next = work.run();
+        RecoveryOutlook seen = outlook;
+        if (!seen.freezes().isEmpty()) {
+            return new ControlLoop.Next(next.delay(), "heartbeats to come back, or a person: " + describe(seen));
+        }
+        if (!seen.heldBack().isEmpty()) {
+            return new ControlLoop.Next(next.delay(), "room within its limits: " + describe(seen));
+        }
+        return next;
+    }
+
+    WorkLoop work() {
+        return work;
+    }
+
+    /**
+     * Claims up to {@link RecovererSettings#parallelism()} machines, acts on them at the same time, and waits until all
+     * are done.
+     *
+     * @return how many machines were claimed
+     * @throws dev.shepherd.api.SessionExpiredException if the session is lost
+     * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public int step() throws InterruptedException {
+        synchronized (stepping) {
+            return work.step();
+        }
+    }
+
+    /** Returns what it looked at last: what is due, what has to wait, and what is frozen. */
+    public RecoveryOutlook outlook() {
+        return outlook;
+    }
+
+    private List<Work> claim(int limit) throws InterruptedException {
+        if (restsUntil.get() - System.nanoTime() > 0) {
+            return List.of();
+        }
+        RecoveryClaims claims = sessions.current().claimRecovery(type, policy, limit);
+        outlook = claims.outlook();
+        tellOfFreezes(claims.outlook().freezes());
+        return claims.work();
+    }
+
+    private void tellOfFreezes(List<Freeze> freezes) {
+        Set<String> now = new HashSet<>();
+        for (Freeze freeze : freezes) {
+            now.add(freeze.scope());
+            if (frozen.add(freeze.scope())) {
+                log.error(
+                        "Recovery of {} is frozen since {}, nothing is rebooted there: {}",
+                        freeze.scope(),
+                        freeze.at(),
+                        freeze.evidence());
+            }
+        }
+        frozen.removeIf(scope -> {
+            boolean over = !now.contains(scope);
+            if (over) {
+                log.warn("Recovery of {} is no longer frozen", scope);
+            }
+            return over;
+        });
+    }
+
+    private static String describe(RecoveryOutlook seen) {
+        List<String> what = seen.freezes().isEmpty()
+                ? seen.heldBack()
+                : seen.freezes().stream()
+                        .map(freeze -> freeze.scope() + " is frozen: " + freeze.evidence())
+                        .toList();
+        return String.join("; ", what);
+    }
+
+    private void recover(Work claimed) throws InterruptedException {
+        new Attempt(claimed).run();
+    }
+
+    /** What is done to one machine. */
+    private final class Attempt {
+        private final Work claimed;
+        private final UUID machineId;
+        private final MachineRecord machine;
+        private final ProviderID providerId;
+        private final Optional<RecoveryState> before;
+        private final RecoveryState counted;
+        private boolean begun;
+
+        Attempt(Work claimed) throws InterruptedException {
+            this.claimed = claimed;
+            this.machineId = claimed.machineId();
+            this.machine = bmdb.machine(machineId).orElseThrow();
+            this.providerId =
+                    machine.provided().map(ProvidedMachine::providerId).orElseThrow();
+            this.before = claimed.update(tx -> tx.recovery(machineId));
+            this.counted = claimed.update(tx -> tx.countedRecovery(policy, machineId));
+        }
+
+        void run() throws InterruptedException {
+            if (before.filter(RecoveryState::underWay).isPresent()) {
+                takeUp(before.get().action());
+                return;
+            }
+            RecoveryAction action = counted.next(policy, provider.canReboot());
+            switch (action) {
+                case AGENT_RESTART -> restartAgent();
+                case REBOOT, REINSTALL -> act(action);
+                case QUARANTINE -> setAside("it does not come back");
+            }
+        }
+
+        /** An attempt was cut short; nobody knows whether the provider was asked. It is not asked again. */
+        private void takeUp(RecoveryAction action) throws InterruptedException {
+            String cause =
+                    "an earlier attempt (%s) was cut short; looking by SSH whether it worked".formatted(name(action));
+            Duration period = claimed.finish(policy.backoff(), cause, tx -> {
+                tx.restartTakeover(policy, machineId, action, false);
+                return true;
+            });
+            monitor.machineSucceeded();
+            log.warn("{}: {}; recovery keeps off it for {}", this, cause, period);
+        }
+
+        private void restartAgent() throws InterruptedException {
+            if (!begin(RecoveryAction.AGENT_RESTART)) {
+                leaveAlone();
+                return;
+            }
+            accepted(RecoveryAction.AGENT_RESTART);
+        }
+
+        private void act(RecoveryAction action) throws InterruptedException {
+            boolean called;
+            try {
+                called = action == RecoveryAction.REBOOT
+                        ? provider.rebootMachine(providerId, () -> begin(action))
+                        : provider.reinstallMachine(providerId, () -> begin(action));
+            } catch (ProviderException e) {
+                failed(action, e);
+                return;
+            }
+            if (called) {
+                accepted(action);
+            } else {
+                leaveAlone();
+            }
+        }
+
+        private boolean begin(RecoveryAction action) throws InterruptedException {
+            begun = claimed.update(tx -> tx.beginRecovery(type, policy, machineId, action));
+            return begun;
+        }
+
+        private void leaveAlone() {
+            claimed.close();
+            monitor.machineGivenUp();
+            log.info("{}: left alone, since it was heard, paused or frozen after it had been claimed", this);
+        }
+
+        private void accepted(RecoveryAction action) throws InterruptedException {
+            String cause = "%s %d of %d; its agent has yet to be heard"
+                    .formatted(name(action), number(action) + 1, most(action));
+            Duration period = claimed.finish(policy.backoff(), cause, tx -> {
+                tx.restartTakeover(policy, machineId, action, false);
+                return true;
+            });
+            monitor.machineSucceeded();
+            log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, period);
+        }
+
+        private void failed(RecoveryAction action, ProviderException e) throws InterruptedException {
+            String cause = name(action) + " failed (" + e.reason() + "): " + e.getMessage();
+            if (!begun) {
+                fail(cause, tx -> {});
+                return;
+            }
+            switch (e.reason()) {
+                case NOT_SUPPORTED -> setAside(String.valueOf(e.getMessage()));
+                case RATE_LIMITED, UNAUTHENTICATED -> {
+                    rest(e.retryAfter().orElse(REST));
+                    fail(cause, tx -> tx.recoveryRefused(machineId, false, before));
+                }
+                case NOT_FOUND ->
+                    fail(cause, tx -> {
+                        tx.recoveryRefused(machineId, true, before);
+                        tx.markMissing(machineId);
+                    });
+                case CONFLICT, PERMANENT, NO_CAPACITY -> fail(cause, tx -> tx.recoveryRefused(machineId, true, before));
+                // It may have had its effect: whether it had is seen by SSH, rather than by doing it again.
+                case TRANSIENT -> fail(cause, tx -> tx.restartTakeover(policy, machineId, action, true));
+            }
+        }
+
+        private void rest(Duration span) {
+            restsUntil.set(System.nanoTime() + span.toNanos());
+            log.warn("Provider {}: does not want to be asked; recovery rests for {}", type, span);
+        }
+
+        private void fail(String cause, Write write) throws InterruptedException {
+            Duration period = claimed.fail(policy.backoff(), cause, tx -> {
+                write.run(tx);
+                return true;
+            });
+            monitor.machineFailed(cause);
+            log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, period);
+        }
+
+        private void setAside(String why) throws InterruptedException {
+            String cause = "%s: %d reboot(s), %d reinstallation(s), %d failed call(s) in a row; %s"
+                    .formatted(why, counted.attempts(), counted.reinstalls(), counted.failedCalls(), whyDue());
+            claimed.finish(tx -> {
+                tx.quarantine(machineId, NAME, cause);
+                return true;
+            });
+            monitor.machineFailed(this + " was set aside: " + cause);
+            log.error("{}: set aside, no loop touches it until it is released: {}", this, cause);
+        }
+
+        private String whyDue() {
+            if (machine.agentStarted().isEmpty()) {
+                return "its agent cannot be started";
+            }
+            return machine.agentHeartbeatAt()
+                    .map(heard -> "its agent was last heard at " + heard)
+                    .orElseGet(() -> "its agent was started at "
+                            + machine.agentStarted().get().startedAt() + " and never heard");
+        }
+
+        private int number(RecoveryAction action) {
+            return action == RecoveryAction.REINSTALL ? counted.reinstalls() : counted.attempts();
+        }
+
+        private int most(RecoveryAction action) {
+            return action == RecoveryAction.REINSTALL ? policy.maxReinstalls() : policy.maxReboots();
+        }
+
+        private static String name(RecoveryAction action) {
+            return switch (action) {
+                case AGENT_RESTART -> "restart of the agent";
+                case REBOOT -> "reboot";
+                case REINSTALL -> "reinstallation";
+                case QUARANTINE -> "quarantine";
+            };
+        }
+
+        @Override
+        public String toString() {
+            return "Machine " + machineId + " (" + type + " " + providerId + ")";
+        }
+    }
+
+    /** What is written with the end of the work. */
+    @FunctionalInterface
+    private interface Write {
+        void run(dev.shepherd.bmdb.BmdbTransaction tx);
+    }
+}
