@@ -59,8 +59,16 @@ final class RecoveryQueries {
     /** What was claimed, and what was looked at for it. */
     record Claimed(List<Claim> claims, RecoveryOutlook outlook) {}
 
-    /** How many machines of each location may be acted on now. */
-    private record Room(Map<String, Integer> byLocation, RecoveryOutlook outlook) {}
+    /** Machines that are due, and either are in recovery already or not. */
+    private record Group(String location, boolean inRecovery) {
+        Condition condition() {
+            Condition open = isOpen();
+            return isAt(location).and(inRecovery ? open : not(open));
+        }
+    }
+
+    /** How many machines of each group may be acted on now. */
+    private record Room(Map<Group, Integer> places, RecoveryOutlook outlook) {}
 
     static Claimed claim(
             DSLContext dsl,
@@ -78,13 +86,13 @@ final class RecoveryQueries {
         verdict.changes().forEach(Runnable::run);
         Room room = room(dsl, time, provider, policy, verdict, limit);
         List<Claim> claims = new ArrayList<>();
-        room.byLocation()
-                .forEach((location, places) -> claims.addAll(WorkQueries.claim(
+        room.places()
+                .forEach((group, places) -> claims.addAll(WorkQueries.claim(
                         dsl,
                         time,
                         sessionId,
                         WorkProcess.RECOVERY,
-                        Eligibility.recovery(provider, policy).and(isAt(location)),
+                        Eligibility.recovery(provider, policy).and(group.condition()),
                         places)));
         return new Claimed(claims, room.outlook());
     }
@@ -104,14 +112,14 @@ final class RecoveryQueries {
         Room room = room(dsl, time, provider, policy, verdict, limit);
         Instant now = MachineQueries.now(dsl, time);
         List<Step> steps = new ArrayList<>();
-        room.byLocation()
-                .forEach((location, places) -> dsl.select(MACHINES.MACHINE_ID, MACHINE_PROVIDED.PROVIDER_ID)
+        room.places()
+                .forEach((group, places) -> dsl.select(MACHINES.MACHINE_ID, MACHINE_PROVIDED.PROVIDER_ID)
                         .from(MACHINES)
                         .join(MACHINE_PROVIDED)
                         .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                         .where(WorkQueries.claimable(
                                 time, WorkProcess.RECOVERY, Eligibility.recovery(provider, policy)))
-                        .and(isAt(location))
+                        .and(group.condition())
                         .orderBy(MACHINES.MACHINE_CREATED_AT, MACHINES.MACHINE_ID)
                         .limit(places)
                         .forEach(row -> {
@@ -165,53 +173,61 @@ final class RecoveryQueries {
             int limit) {
         Map<String, Integer> sizes =
                 byLocation(dsl, MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(Eligibility.present()));
-        Map<String, Integer> due = byLocation(dsl, due(time, provider, policy));
+        Condition due = due(time, provider, policy);
+        Map<String, Integer> dueAgain = byLocation(dsl, due.and(isOpen()));
+        Map<String, Integer> dueNow = byLocation(dsl, due.and(not(isOpen())));
         Map<String, Integer> inRecovery = inRecovery(dsl, provider);
         int allInRecovery = sum(inRecovery);
         int cap = policy.cap(sum(sizes), policy.maxPerProvider());
         List<String> heldBack = new ArrayList<>();
-        Map<String, Integer> room = new LinkedHashMap<>();
-        int left = Math.max(0, cap - allInRecovery);
+        Map<Group, Integer> room = new LinkedHashMap<>();
         int places = limit;
-        for (Map.Entry<String, Integer> candidates : due.entrySet()) {
+        // Those that are in recovery take no further place in it.
+        for (Map.Entry<String, Integer> candidates : dueAgain.entrySet()) {
+            if (!verdict.covers(candidates.getKey())) {
+                places -= put(room, new Group(candidates.getKey(), true), Math.min(candidates.getValue(), places));
+            }
+        }
+        int left = Math.max(0, cap - allInRecovery);
+        for (Map.Entry<String, Integer> candidates : dueNow.entrySet()) {
             String location = candidates.getKey();
-            int wanted = candidates.getValue();
             if (verdict.covers(location)) {
                 continue;
             }
-            int here = wanted;
+            int here = candidates.getValue();
             if (!location.isEmpty()) {
-                int localCap = policy.cap(sizes.getOrDefault(location, 0), policy.maxPerLocation());
-                int localLeft = Math.max(0, localCap - inRecovery.getOrDefault(location, 0));
-                if (localLeft < wanted) {
+                int size = sizes.getOrDefault(location, 0);
+                int localCap = policy.cap(size, policy.maxPerLocation());
+                int localInRecovery = inRecovery.getOrDefault(location, 0);
+                int localLeft = Math.max(0, localCap - localInRecovery);
+                if (localLeft < here) {
                     heldBack.add("%d machine(s) of location %s: %d of at most %d of its %d are in recovery"
-                            .formatted(
-                                    wanted - localLeft,
-                                    location,
-                                    inRecovery.getOrDefault(location, 0),
-                                    localCap,
-                                    sizes.getOrDefault(location, 0)));
+                            .formatted(here - localLeft, location, localInRecovery, localCap, size));
+                    here = localLeft;
                 }
-                here = Math.min(here, localLeft);
             }
             if (left < here) {
                 heldBack.add("%d machine(s)%s: %d of at most %d of the provider's %d are in recovery"
                         .formatted(
                                 here - left,
                                 location.isEmpty() ? "" : " of location " + location,
-                                allInRecovery,
+                                cap - left,
                                 cap,
                                 sum(sizes)));
+                here = left;
             }
-            here = Math.min(here, left);
             left -= here;
-            here = Math.min(here, places);
-            places -= here;
-            if (here > 0) {
-                room.put(location, here);
-            }
+            places -= put(room, new Group(location, false), Math.min(here, places));
         }
-        return new Room(room, new RecoveryOutlook(sum(due), allInRecovery, cap, heldBack, verdict.freezes()));
+        int all = sum(dueAgain) + sum(dueNow);
+        return new Room(room, new RecoveryOutlook(all, allInRecovery, cap, heldBack, verdict.freezes()));
+    }
+
+    private static int put(Map<Group, Integer> room, Group group, int places) {
+        if (places > 0) {
+            room.put(group, places);
+        }
+        return places;
     }
 
     private static int sum(Map<String, Integer> counts) {
@@ -227,6 +243,14 @@ final class RecoveryQueries {
                 .groupBy(LOCATION)
                 .orderBy(LOCATION)
                 .fetchMap(LOCATION, count());
+    }
+
+    /** Acted on, and not heard since. */
+    private static Condition isOpen() {
+        return exists(selectOne()
+                .from(MACHINE_RECOVERY)
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()));
     }
 
     private static Condition isAt(String location) {

@@ -79,6 +79,19 @@ public final class TakeoverException extends ShepherdException {
     private final Duration elapsed;
     private final @Nullable String agentStderr;
 
+    /**
+     * Makes a failure, for a takeover of an embedder's own.
+     *
+     * @param kind what callers decide on
+     * @param step what failed
+     * @param target the machine
+     * @param elapsed how long the takeover lasted until it failed
+     * @param reason why, for people; never a secret
+     */
+    public TakeoverException(Kind kind, TakeoverStep step, TakeoverTarget target, Duration elapsed, String reason) {
+        this(kind, step, target, elapsed, reason, null, null);
+    }
+
     TakeoverException(
             Kind kind,
             TakeoverStep step,

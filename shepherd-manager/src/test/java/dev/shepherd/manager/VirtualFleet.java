@@ -1,0 +1,268 @@
+package dev.shepherd.manager;
+
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.BmdbTransaction;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.manager.takeover.TakeoverException;
+import dev.shepherd.manager.takeover.TakeoverResult;
+import dev.shepherd.manager.takeover.TakeoverStep;
+import dev.shepherd.manager.takeover.TakeoverTarget;
+import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.FakeProvider;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.sql.Timestamp;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** A fleet whose machines live in the virtual time of a {@link BmdbExtension}: they hang, die, boot and heartbeat. */
+final class VirtualFleet implements AutoCloseable {
+
+    static final ProviderType TYPE = new ProviderType("lab");
+
+    /** What every machine shows. */
+    static final String HOST_KEY = "ssh-ed25519 "
+            + Base64.getEncoder()
+                    .encodeToString(ByteBuffer.allocate(51)
+                            .putInt(11)
+                            .put("ssh-ed25519".getBytes(StandardCharsets.US_ASCII))
+                            .putInt(32)
+                            .put(new byte[32])
+                            .array());
+
+    enum Health {
+        WELL,
+        /** Answers nobody until it is rebooted. */
+        HUNG,
+        /** Answers nobody, whatever is done. */
+        DEAD
+    }
+
+    /** A reboot or reinstallation, and when. */
+    record Effect(UUID machine, Duration at, String what) {}
+
+    private static final class Machine {
+        private final UUID id;
+        private final String location;
+        private volatile Health health = Health.WELL;
+        private volatile boolean agentRuns;
+
+        Machine(UUID id, String location) {
+            this.id = id;
+            this.location = location;
+        }
+    }
+
+    private final BmdbExtension database;
+    private final FakeProvider provider = FakeProvider.create(TYPE);
+    private final Map<UUID, Machine> machines = new LinkedHashMap<>();
+    private final Map<ProviderID, Machine> byProviderId = new ConcurrentHashMap<>();
+    private final List<Effect> effects = new CopyOnWriteArrayList<>();
+    private final List<Shepherd> managers = new ArrayList<>();
+    private volatile Duration elapsed = Duration.ZERO;
+    private boolean ingestWorks = true;
+
+    VirtualFleet(BmdbExtension database, int count, int locations) throws InterruptedException {
+        this.database = database;
+        provider.onReboot(id -> acted(id, "reboot"));
+        try (BmdbSession session = database.bmdb().startSession("test", "here")) {
+            session.inTransaction(tx -> {
+                for (int i = 0; i < count; i++) {
+                    add(tx, i, "rack-" + (i % locations));
+                }
+                return true;
+            });
+        }
+    }
+
+    private void add(BmdbTransaction tx, int number, String location) {
+        Machine machine = new Machine(UUID.randomUUID(), location);
+        ProviderID id = new ProviderID("machine-" + number);
+        MachineInfo info = MachineInfo.builder(id, Availability.KNOWN_USED)
+                .address(address())
+                .location(location)
+                .build();
+        provider.addMachine(info);
+        tx.recordMachine(TYPE, CreateMachineRequest.any(machine.id), info);
+        tx.putAgentStarted(machine.id, new byte[32]);
+        tx.putAgentHeartbeat(machine.id);
+        machine.agentRuns = true;
+        machines.put(machine.id, machine);
+        byProviderId.put(id, machine);
+    }
+
+    private static InetAddress address() {
+        try {
+            return InetAddress.getByAddress(new byte[] {10, 0, 0, 1});
+        } catch (UnknownHostException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Starts another process that runs the fleet, on a database of its own where one is given. */
+    Shepherd manager(RecoveryPolicy policy) {
+        return manager(database.bmdb(), policy);
+    }
+
+    Shepherd manager(Bmdb bmdb, RecoveryPolicy policy) {
+        Shepherd manager = Shepherd.builder()
+                .bmdb(bmdb)
+                .provider(provider)
+                .takeover(this::takeOver)
+                .initializer(InitializerSettings.DEFAULT.withParallelism(50))
+                .recoverer(RecovererSettings.DEFAULT.withPolicy(policy))
+                .build();
+        managers.add(manager);
+        return manager;
+    }
+
+    private TakeoverResult takeOver(TakeoverTarget target) {
+        Machine machine = machine(target.machineId());
+        if (machine.health != Health.WELL) {
+            throw new TakeoverException(
+                    TakeoverException.Kind.UNREACHABLE, TakeoverStep.CONNECT, target, Duration.ZERO, "it is off");
+        }
+        machine.agentRuns = true;
+        return new TakeoverResult(target.machineId(), new byte[32], HOST_KEY, List.of(), Map.of());
+    }
+
+    private void acted(ProviderID id, String what) {
+        Machine machine = byProviderId.get(id);
+        machine.agentRuns = false;
+        if (machine.health == Health.HUNG) {
+            machine.health = Health.WELL;
+        }
+        effects.add(new Effect(machine.id, elapsed, what));
+    }
+
+    FakeProvider provider() {
+        return provider;
+    }
+
+    List<Effect> effects() {
+        return effects;
+    }
+
+    List<UUID> machinesOf(String location) {
+        return machines.values().stream()
+                .filter(machine -> machine.location.equals(location))
+                .map(machine -> machine.id)
+                .toList();
+    }
+
+    List<UUID> all() {
+        return List.copyOf(machines.keySet());
+    }
+
+    private Machine machine(UUID id) {
+        @Nullable Machine machine = machines.get(id);
+        if (machine == null) {
+            throw new IllegalArgumentException("there is no machine " + id);
+        }
+        return machine;
+    }
+
+    void become(Health health, UUID... ids) {
+        for (UUID id : ids) {
+            machine(id).health = health;
+            if (health != Health.WELL) {
+                machine(id).agentRuns = false;
+            }
+        }
+    }
+
+    /** Lets an agent die on a machine that is well. */
+    void killAgent(UUID id) {
+        machine(id).agentRuns = false;
+    }
+
+    /** Whether heartbeats reach the database. */
+    void ingestWorks(boolean works) {
+        ingestWorks = works;
+    }
+
+    Duration elapsed() {
+        return elapsed;
+    }
+
+    /** Lets time pass: agents heartbeat, and every manager does a step of its recoverer and its initializer. */
+    void pass(Duration span) throws InterruptedException {
+        passWithoutManagers(span);
+        for (Shepherd manager : managers) {
+            step(manager);
+        }
+    }
+
+    void passWithoutManagers(Duration span) throws InterruptedException {
+        database.advance(span);
+        elapsed = elapsed.plus(span);
+        heartbeat();
+    }
+
+    private static void step(Shepherd manager) throws InterruptedException {
+        while (manager.recoverer(TYPE).step() > 0) {
+            // As the loop does when it is woken by the end of its work.
+        }
+        while (manager.initializer(TYPE).step() > 0) {
+            // The same.
+        }
+    }
+
+    void heartbeat() throws InterruptedException {
+        if (!ingestWorks) {
+            return;
+        }
+        UUID[] alive = machines.values().stream()
+                .filter(machine -> machine.agentRuns)
+                .map(machine -> machine.id)
+                .toArray(UUID[]::new);
+        heartbeat(alive);
+    }
+
+    /** Records the heartbeats of started agents, all in one statement. */
+    void heartbeat(UUID... ids) throws InterruptedException {
+        Timestamp now = Timestamp.from(database.bmdb().now());
+        try (BmdbSession session = database.bmdb().startSession("heartbeats", "here")) {
+            session.inTransaction(tx -> tx.dsl()
+                    .execute(
+                            "insert into machine_agent_heartbeat select machine_id, ?::timestamptz"
+                                    + " from machine_agent_started where machine_id = any(?::uuid[])"
+                                    + " on conflict (machine_id) do update"
+                                    + " set agent_heartbeat_at = excluded.agent_heartbeat_at",
+                            now,
+                            ids));
+        }
+    }
+
+    /** Returns how many machines of each location were acted on and not heard since. */
+    Map<String, Long> inRecovery() throws InterruptedException {
+        Set<UUID> open = database.bmdb()
+                .query(dsl -> dsl.fetch("select machine_id from machine_recovery where recovery_proved_at is null"
+                                + " and machine_id not in (select machine_id from machine_quarantine)")
+                        .intoSet(0, UUID.class));
+        return open.stream().collect(Collectors.groupingBy(id -> machine(id).location, Collectors.counting()));
+    }
+
+    @Override
+    public void close() {
+        managers.forEach(Shepherd::close);
+    }
+}
