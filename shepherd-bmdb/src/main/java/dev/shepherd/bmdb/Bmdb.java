@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import javax.sql.DataSource;
@@ -259,6 +260,11 @@ public final class Bmdb implements AutoCloseable {
     /** Reads why a machine is set aside; empty if it is not. */
     public Optional<Quarantine> quarantine(UUID machineId) throws InterruptedException {
         return read("reading machine " + machineId, dsl -> ExplainQueries.quarantine(dsl, machineId));
+    }
+
+    /** Reads which machines are set aside, and why; the longest first. */
+    public Map<UUID, Quarantine> quarantined() throws InterruptedException {
+        return read("reading the machines that are set aside", ExplainQueries::quarantined);
     }
 
     /** Reads what was tried to bring a machine back; empty if nothing was. */

@@ -10,10 +10,13 @@ import dev.shepherd.bmdb.Explanation.OfProcess;
 import dev.shepherd.bmdb.Explanation.Rule;
 import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
 import dev.shepherd.bmdb.MachineRecord.ActiveWork;
+import dev.shepherd.bmdb.internal.schema.tables.records.MachineQuarantineRecord;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
@@ -60,8 +63,19 @@ final class ExplainQueries {
     static Optional<Quarantine> quarantine(DSLContext dsl, UUID machineId) {
         return dsl.selectFrom(MACHINE_QUARANTINE)
                 .where(MACHINE_QUARANTINE.MACHINE_ID.eq(machineId))
-                .fetchOptional(row -> new Quarantine(
-                        row.getQuarantinedAt().toInstant(), row.getQuarantinedBy(), row.getQuarantineCause()));
+                .fetchOptional(ExplainQueries::quarantine);
+    }
+
+    static Map<UUID, Quarantine> quarantined(DSLContext dsl) {
+        Map<UUID, Quarantine> all = new LinkedHashMap<>();
+        dsl.selectFrom(MACHINE_QUARANTINE)
+                .orderBy(MACHINE_QUARANTINE.QUARANTINED_AT, MACHINE_QUARANTINE.MACHINE_ID)
+                .forEach(row -> all.put(row.getMachineId(), quarantine(row)));
+        return all;
+    }
+
+    private static Quarantine quarantine(MachineQuarantineRecord row) {
+        return new Quarantine(row.getQuarantinedAt().toInstant(), row.getQuarantinedBy(), row.getQuarantineCause());
     }
 
     private Explanation explain() {

@@ -3,6 +3,7 @@ package dev.shepherd.cli;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.postgres.PostgresException;
 import dev.shepherd.postgres.PostgresServer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -92,6 +93,23 @@ final class DatabaseOptions {
         } catch (RuntimeException e) {
             server.close();
             throw e;
+        }
+    }
+
+    /** Opens a database that exists, also an embedded one that another process runs. */
+    Opened openExisting(CommandLine commandLine) {
+        requireExisting(commandLine);
+        try {
+            return open(2);
+        } catch (PostgresException e) {
+            if (e.reason() != PostgresException.Reason.FOLDER_IN_USE) {
+                throw e;
+            }
+            String url = "jdbc:" + firstLine("--data", folder().resolve("connection"));
+            return new Opened(
+                    null,
+                    Bmdb.open(config(url.replaceFirst("/postgres(?=[?]|$)", "/shepherd"), 2)
+                            .build()));
         }
     }
 

@@ -38,9 +38,8 @@ final class MachinesCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        database.requireExisting(spec.commandLine());
         var out = spec.commandLine().getOut();
-        try (DatabaseOptions.Opened opened = database.open(2)) {
+        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             Bmdb bmdb = opened.bmdb();
             List<ProvidedMachine> machines = bmdb.providedMachines(new ProviderType(type));
             out.printf("%-36s  %-24s  %-21s  %s%n", "MACHINE", "PROVIDER ID", "ADDRESS", "STATE");

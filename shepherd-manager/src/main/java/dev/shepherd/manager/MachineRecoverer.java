@@ -4,8 +4,10 @@ import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryAction;
 import dev.shepherd.bmdb.RecoveryClaims;
@@ -123,6 +125,21 @@ public final class MachineRecoverer {
         synchronized (stepping) {
             return work.step();
         }
+    }
+
+    /**
+     * Says what {@link #step()} would do if it had room for everything, and does nothing.
+     *
+     * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public PlannedRecovery plan() throws InterruptedException {
+        return bmdb.planRecovery(type, policy, provider.canReboot());
+    }
+
+    /** Returns the policy that it keeps to. */
+    public RecoveryPolicy policy() {
+        return policy;
     }
 
     /** Returns what it looked at last: what is due, what has to wait, and what is frozen. */
@@ -350,6 +367,6 @@ public final class MachineRecoverer {
     /** What is written with the end of the work. */
     @FunctionalInterface
     private interface Write {
-        void run(dev.shepherd.bmdb.BmdbTransaction tx);
+        void run(BmdbTransaction tx);
     }
 }

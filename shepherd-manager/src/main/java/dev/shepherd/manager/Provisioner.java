@@ -27,6 +27,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -120,6 +121,74 @@ public final class Provisioner {
         }
     }
 
+    /**
+     * Says what {@link #step()} would do, and does nothing.
+     *
+     * @throws ProviderException if the provider cannot be listed, or lists what it must not
+     * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public ProvisioningPlan plan() throws InterruptedException {
+        Survey survey = survey();
+        List<String> paused = bmdb.operator().pauses(type).stream()
+                .map(pause -> pause.by() + " paused it: " + pause.reason())
+                .toList();
+        Set<ProviderID> known = new HashSet<>(survey.after().keySet());
+        List<MachineInfo> adopted = survey.listing().used().stream()
+                .filter(machine -> !known.contains(machine.id()))
+                .filter(machine ->
+                        machine.intentId().map(survey.intents()::containsKey).orElse(false))
+                .toList();
+        List<ProviderID> adopt = adopted.stream().map(MachineInfo::id).toList();
+        known.addAll(adopt);
+        Set<UUID> ended =
+                adopted.stream().flatMap(machine -> machine.intentId().stream()).collect(Collectors.toSet());
+        List<String> resume = survey.intents().values().stream()
+                .filter(intent -> !ended.contains(intent.intentId()))
+                .map(MachineIntent::candidate)
+                .toList();
+        int taken = survey.after().size() + survey.intents().size();
+        int room = settings.maxCount() == 0 ? Integer.MAX_VALUE : settings.maxCount() - taken;
+        List<String> create = free(survey.listing().candidates(known), survey.intents())
+                .limit(Math.max(0, Math.min(room, settings.chunkSize() - resume.size())))
+                .toList();
+        return new ProvisioningPlan(
+                survey.listing().size(),
+                survey.after().size(),
+                survey.discrepancies(),
+                adopt,
+                resume,
+                survey.discrepancies().isEmpty() ? create : List.of(),
+                paused);
+    }
+
+    private static Stream<String> free(Map<String, MachineInfo> candidates, Map<UUID, MachineIntent> intents) {
+        Set<String> taken =
+                intents.values().stream().map(MachineIntent::candidate).collect(Collectors.toSet());
+        return candidates.keySet().stream().filter(name -> !taken.contains(name));
+    }
+
+    /** What provider and database have, and where they disagree. */
+    private record Survey(
+            Map<ProviderID, ProvidedMachine> before,
+            Map<ProviderID, ProvidedMachine> after,
+            Map<UUID, MachineIntent> intents,
+            ProviderListing listing,
+            List<Discrepancy> discrepancies) {}
+
+    /**
+     * Looks at both sides. The order matters. A machine that the database had before the listing must be in the
+     * listing; one that the listing has must be in the database after it, or have had an intent on either side of it.
+     */
+    private Survey survey() throws InterruptedException {
+        Map<ProviderID, ProvidedMachine> before = recorded();
+        Map<UUID, MachineIntent> intents = intents();
+        ProviderListing listing = new ProviderListing(type, provider.listMachines());
+        Map<ProviderID, ProvidedMachine> after = recorded();
+        intents().forEach(intents::putIfAbsent);
+        return new Survey(before, after, intents, listing, findDiscrepancies(before, after, intents, listing));
+    }
+
     /** One reconciliation. */
     private final class Round {
         private final BmdbSession session;
@@ -133,20 +202,15 @@ public final class Provisioner {
         }
 
         Reconciliation reconcile() throws InterruptedException {
-            // The order matters. A machine that the database had before the listing must be in the listing; one
-            // that the listing has must be in the database after it, or have had an intent on either side of it.
-            Map<ProviderID, ProvidedMachine> before = recorded();
-            Map<UUID, MachineIntent> intents = intents();
-            ProviderListing listing = new ProviderListing(type, provider.listMachines());
-            Map<ProviderID, ProvidedMachine> after = recorded();
-            intents().forEach(intents::putIfAbsent);
-
-            discrepancies = findDiscrepancies(before, after, intents, listing);
+            Survey survey = survey();
+            ProviderListing listing = survey.listing();
+            Map<UUID, MachineIntent> intents = survey.intents();
+            discrepancies = survey.discrepancies();
             if (!discrepancies.isEmpty()) {
                 throw new FatalDiscrepancyException(type, discrepancies);
             }
 
-            Set<ProviderID> known = new HashSet<>(after.keySet());
+            Set<ProviderID> known = new HashSet<>(survey.after().keySet());
             adopt(listing, known, intents);
             Map<String, MachineInfo> candidates = listing.candidates(known);
             List<MachineIntent> toDo = new ArrayList<>(session.takeIntents(type, settings.chunkSize()));
@@ -157,7 +221,8 @@ public final class Provisioner {
                 }
                 carryOut(intent, Optional.ofNullable(candidates.get(intent.candidate())));
             }
-            Reconciliation result = new Reconciliation(listing.size(), before.size(), created, adopted, failed);
+            Reconciliation result =
+                    new Reconciliation(listing.size(), survey.before().size(), created, adopted, failed);
             if (!created.isEmpty() || !adopted.isEmpty() || failed > 0) {
                 log.info(
                         "Provider {}: listed {} machine(s), had {}, created {}, adopted {}, {} failed",
@@ -174,12 +239,8 @@ public final class Provisioner {
         private List<MachineIntent> reserve(
                 Map<String, MachineInfo> candidates, Map<UUID, MachineIntent> intents, int room)
                 throws InterruptedException {
-            Set<String> taken =
-                    intents.values().stream().map(MachineIntent::candidate).collect(Collectors.toSet());
-            List<String> free = candidates.keySet().stream()
-                    .filter(name -> !taken.contains(name))
-                    .limit(Math.max(room, 0))
-                    .toList();
+            List<String> free =
+                    free(candidates, intents).limit(Math.max(room, 0)).toList();
             return session.reserveIntents(type, settings.maxCount(), free);
         }
 

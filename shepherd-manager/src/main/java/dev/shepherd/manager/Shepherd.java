@@ -4,7 +4,10 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.RecoveryOutlook;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -17,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -55,6 +59,7 @@ public final class Shepherd implements AutoCloseable {
         CLOSED
     }
 
+    private final Bmdb bmdb;
     private final Map<ProviderType, Flock> flocks = new LinkedHashMap<>();
     private final Set<LoopKind> loops;
     private final LazyExecutor executor;
@@ -62,6 +67,7 @@ public final class Shepherd implements AutoCloseable {
     private State state = State.NEW;
 
     private Shepherd(Builder builder, Bmdb bmdb, MachineTakeover takeover) {
+        this.bmdb = bmdb;
         this.executor = new LazyExecutor(builder.executor);
         this.loops = EnumSet.copyOf(builder.loops);
         Flock.Settings settings = new Flock.Settings(
@@ -116,6 +122,32 @@ public final class Shepherd implements AutoCloseable {
             }
         }
         return new ShepherdStatus(loopStatus, discrepancies, recovery);
+    }
+
+    /**
+     * Says what each process makes of a machine now: whether it would act on it, the rule or limit that decides, what
+     * would change it, and when it is looked at next.
+     *
+     * @return empty if there is no such machine
+     */
+    public Optional<Explanation> explain(UUID machineId) throws InterruptedException {
+        Optional<MachineRecord> machine = bmdb.machine(machineId);
+        RecoveryPolicy policy = machine.flatMap(MachineRecord::provided)
+                .map(provided -> flocks.get(provided.provider()))
+                .map(flock -> flock.recoverer().policy())
+                .orElse(RecoveryPolicy.DEFAULT);
+        return bmdb.explain(machineId, policy);
+    }
+
+    /**
+     * Says what provisioner and recoverer of a provider would do now, and does nothing. Lists the provider.
+     *
+     * @throws IllegalArgumentException if there is no such provider here
+     * @throws dev.shepherd.api.ProviderException if the provider cannot be listed
+     */
+    public Plan plan(ProviderType provider) throws InterruptedException {
+        Flock flock = find(provider);
+        return new Plan(flock.provisioner().plan(), flock.recoverer().plan());
     }
 
     /**

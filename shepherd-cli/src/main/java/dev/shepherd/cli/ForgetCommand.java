@@ -1,0 +1,45 @@
+package dev.shepherd.cli;
+
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code shepherd forget}. */
+@Command(
+        name = "forget",
+        description = "Deletes all that is recorded of a machine that its provider no longer has.",
+        mixinStandardHelpOptions = true)
+final class ForgetCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Mixin
+    private MachineArgument machine = new MachineArgument();
+
+    @Option(
+            names = "--by",
+            paramLabel = "NAME",
+            defaultValue = "${sys:user.name}",
+            description = "who asks for it (default: the user's name)")
+    private String by = "";
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Override
+    public Integer call() throws InterruptedException {
+        var out = spec.commandLine().getOut();
+        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
+            UUID machineId = machine.find(opened.bmdb());
+            opened.bmdb().operator().forget(machineId, by);
+            out.println("Forgot machine " + machineId);
+            return 0;
+        }
+    }
+}

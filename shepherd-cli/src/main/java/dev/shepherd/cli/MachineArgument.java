@@ -1,0 +1,48 @@
+package dev.shepherd.cli;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Names one machine: by its id in the database, or by its provider's. */
+final class MachineArgument {
+
+    @Parameters(paramLabel = "MACHINE", description = "the machine's id in the database, or its provider's id of it")
+    private String machine = "";
+
+    @Option(
+            names = "--type",
+            paramLabel = "TYPE",
+            defaultValue = "static",
+            description = "the provider instance whose id it is (default: ${DEFAULT-VALUE})")
+    private String type = "static";
+
+    UUID find(Bmdb bmdb) throws InterruptedException {
+        return find(bmdb, machine, type);
+    }
+
+    static UUID find(Bmdb bmdb, String machine, String type) throws InterruptedException {
+        UUID id = uuid(machine);
+        if (id != null && bmdb.machine(id).isPresent()) {
+            return id;
+        }
+        return bmdb.findMachine(new ProviderType(type), new ProviderID(machine))
+                .orElseThrow(() -> new ConfigurationException(
+                        "MACHINE",
+                        "there is no machine " + machine
+                                + (id == null ? " of provider " + type + "; --type names another" : "")));
+    }
+
+    private static @Nullable UUID uuid(String text) {
+        try {
+            return UUID.fromString(text);
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
+    }
+}

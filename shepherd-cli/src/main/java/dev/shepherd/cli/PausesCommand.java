@@ -1,0 +1,56 @@
+package dev.shepherd.cli;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Pause;
+import dev.shepherd.bmdb.WorkProcess;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code shepherd pauses}. */
+@Command(
+        name = "pauses",
+        description = "Lists what is paused, set aside and frozen, by whom, and why.",
+        mixinStandardHelpOptions = true)
+final class PausesCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Override
+    public Integer call() throws InterruptedException {
+        var out = spec.commandLine().getOut();
+        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
+            for (Pause pause : opened.bmdb().operator().pauses()) {
+                out.printf(
+                        "pause %s: machine %s, provider %s, process %s, by %s since %s%s: %s%n",
+                        pause.id(),
+                        pause.machineId().map(UUID::toString).orElse("any"),
+                        pause.provider().map(ProviderType::toString).orElse("any"),
+                        pause.process().map(WorkProcess::toString).orElse("any"),
+                        pause.by(),
+                        pause.at(),
+                        pause.until().map(until -> " until " + until).orElse(""),
+                        pause.reason());
+            }
+            opened.bmdb()
+                    .quarantined()
+                    .forEach((machine, aside) -> out.printf(
+                            "machine %s: set aside by %s since %s: %s%n",
+                            machine, aside.by(), aside.at(), aside.cause()));
+            opened.bmdb()
+                    .operator()
+                    .freezes()
+                    .forEach(freeze -> out.printf(
+                            "recovery of %s: frozen since %s: %s%n", freeze.scope(), freeze.at(), freeze.evidence()));
+            return 0;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package dev.shepherd.cli;
+
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderConfig;
+import dev.shepherd.api.ProviderFactory;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.PlannedRecovery;
+import dev.shepherd.manager.Plan;
+import dev.shepherd.manager.ProvisionerSettings;
+import dev.shepherd.manager.ProvisioningPlan;
+import dev.shepherd.manager.RecovererSettings;
+import dev.shepherd.manager.Shepherd;
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code shepherd plan}. */
+@Command(
+        name = "plan",
+        description = {
+            "Says what would be done now, and does nothing: which machines would be recovered and how, and, where a"
+                    + " provider is given as for 'run', which would be created.",
+            "",
+            "Give it the limits that the fleet is run with, where they are not the defaults."
+        },
+        mixinStandardHelpOptions = true)
+final class PlanCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Option(
+            names = "--provider",
+            paramLabel = "KIND",
+            description = "the kind of provider to list; without it only recovery is planned")
+    private @Nullable String kind;
+
+    @Option(
+            names = "--type",
+            paramLabel = "TYPE",
+            description = "the name of this instance of the provider in the database (default: its kind, or static)")
+    private @Nullable String type;
+
+    @Option(names = "--property", paramLabel = "NAME=VALUE", description = "a property of the provider; repeatable")
+    private Map<String, String> properties = new LinkedHashMap<>();
+
+    @Option(
+            names = "--max-count",
+            paramLabel = "N",
+            defaultValue = "50",
+            description = "how many machines to have at most; 0 for no limit (default: ${DEFAULT-VALUE})")
+    private int maxCount = 50;
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Mixin
+    private RecoveryOptions recovery = new RecoveryOptions();
+
+    @Override
+    public Integer call() throws InterruptedException {
+        PrintWriter out = spec.commandLine().getOut();
+        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
+            if (kind == null) {
+                ProviderType provider = new ProviderType(type == null ? "static" : type);
+                print(out, opened.bmdb().planRecovery(provider, recovery.policy(), true));
+            } else {
+                ProviderFactory factory = ProviderFactories.find(kind);
+                ProviderType provider = new ProviderType(type == null ? factory.kind() : type);
+                Plan plan = plan(opened.bmdb(), factory, provider);
+                print(out, plan.provisioning());
+                print(out, plan.recovery());
+            }
+        }
+        return 0;
+    }
+
+    private Plan plan(Bmdb bmdb, ProviderFactory factory, ProviderType type) throws InterruptedException {
+        try (Provider provider = factory.create(ProviderConfig.of(factory, type, properties));
+                Shepherd shepherd = Shepherd.builder()
+                        .bmdb(bmdb)
+                        .provider(provider)
+                        .takeover(target -> {
+                            throw new IllegalStateException("a plan takes nothing over");
+                        })
+                        .provisioner(ProvisionerSettings.DEFAULT.withMaxCount(maxCount))
+                        .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
+                        .build()) {
+            return shepherd.plan(type);
+        }
+    }
+
+    private static void print(PrintWriter out, ProvisioningPlan plan) {
+        out.printf(
+                "Provisioner: the provider lists %d machine(s), the database has %d%n", plan.listed(), plan.recorded());
+        plan.discrepancies().forEach(one -> out.println("  stops at a discrepancy: " + one));
+        lines(out, "  does nothing: ", plan.paused());
+        lines(out, "  adopts ", plan.adopt());
+        lines(out, "  carries on with ", plan.resume());
+        lines(out, "  creates ", plan.create());
+        if (plan.discrepancies().isEmpty()
+                && plan.adopt().isEmpty()
+                && plan.resume().isEmpty()
+                && plan.create().isEmpty()) {
+            out.println("  has nothing to do");
+        }
+    }
+
+    private static void print(PrintWriter out, PlannedRecovery plan) {
+        out.printf(
+                "Recoverer: %d machine(s) to bring back, %d in recovery, at most %d at once%n",
+                plan.outlook().due(),
+                plan.outlook().inRecovery(),
+                plan.outlook().limit());
+        plan.outlook()
+                .freezes()
+                .forEach(freeze -> out.println(
+                        "  is frozen for " + freeze.scope() + " since " + freeze.at() + ": " + freeze.evidence()));
+        lines(out, "  holds back ", plan.outlook().heldBack());
+        plan.steps()
+                .forEach(step -> out.printf(
+                        "  %s %s (%s), attempt %d%n",
+                        step.action(), step.machineId(), step.providerId(), step.attempts() + 1));
+        if (plan.steps().isEmpty()) {
+            out.println("  has nothing to do now");
+        }
+    }
+
+    private static void lines(PrintWriter out, String what, List<?> lines) {
+        lines.forEach(line -> out.println(what + line));
+    }
+}

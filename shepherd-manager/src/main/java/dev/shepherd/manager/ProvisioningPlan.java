@@ -1,0 +1,34 @@
+package dev.shepherd.manager;
+
+import dev.shepherd.api.ProviderID;
+import java.util.List;
+
+/**
+ * What a {@link Provisioner} would do now. Immutable.
+ *
+ * @param listed how many machines the provider lists
+ * @param recorded how many machines of the provider the database has
+ * @param discrepancies the machines on which the two disagree; while there are any, nothing else is done
+ * @param adopt machines that were made for an intent and would be recorded now
+ * @param resume candidates whose creation was begun and would be carried on, or waits for another try
+ * @param create candidates that would be created now
+ * @param paused why nothing would be done all the same, because the provider is paused; empty if it is not
+ */
+public record ProvisioningPlan(
+        int listed,
+        int recorded,
+        List<Discrepancy> discrepancies,
+        List<ProviderID> adopt,
+        List<String> resume,
+        List<String> create,
+        List<String> paused) {
+
+    /** Copies the lists. */
+    public ProvisioningPlan {
+        discrepancies = List.copyOf(discrepancies);
+        adopt = List.copyOf(adopt);
+        resume = List.copyOf(resume);
+        create = List.copyOf(create);
+        paused = List.copyOf(paused);
+    }
+}
