@@ -70,7 +70,8 @@ class SshHostLifecycleTest {
                 ChannelExec channel = session.createExecChannel("/root/agent");
                 channel.open().verify(Client.PATIENCE);
             }
-            await().until(() -> children(host).size() == 3);
+            // Each is a script and the agent that it runs.
+            await().until(() -> children(host).size() == 6);
             children = children(host);
             new Socket(host.address(), host.port()).getOutputStream().write(1);
 
@@ -128,7 +129,8 @@ class SshHostLifecycleTest {
             // Neither the shell nor what it runs may be left, nor one that does not listen to SIGTERM.
             ChannelExec channel = session.createExecChannel("trap '' TERM; sleep " + LONG + " & sleep " + LONG);
             channel.open().verify(Client.PATIENCE);
-            await().until(() -> children(host).size() == 3);
+            // Each is a script and the agent that it runs.
+            await().until(() -> children(host).size() == 6);
             List<ProcessHandle> children = children(host);
             switch (what) {
                 case "channel" -> channel.close(false);
