@@ -85,6 +85,7 @@ public final class AgentCallback implements AutoCloseable {
 
     private final Transactions transactions;
     private final DatabaseTime time;
+    private final Duration idleTimeout;
     private final AgentCallbackConfig config;
     private final AgentCallQueue heartbeats;
     private final AgentCallQueue reports;
@@ -94,6 +95,7 @@ public final class AgentCallback implements AutoCloseable {
         // A transaction that broke is begun again once or twice, but not when its calls have long been given up.
         this.transactions = bmdb.transactions(config.timeout().dividedBy(2), config.timeout());
         this.time = bmdb.time();
+        this.idleTimeout = bmdb.idleInTransactionTimeout();
         this.heartbeats = new AgentCallQueue(
                 "shepherd-heartbeats",
                 config.heartbeatThreads(),
@@ -283,7 +285,7 @@ public final class AgentCallback implements AutoCloseable {
                     .add(call);
         }
         List<Agent> agents = List.copyOf(byAgent.keySet());
-        HeartbeatQueries.limitLocks(dsl, lockTimeout);
+        HeartbeatQueries.begin(dsl, lockTimeout, idleTimeout);
         BitSet recorded = HeartbeatQueries.record(
                 dsl,
                 time,

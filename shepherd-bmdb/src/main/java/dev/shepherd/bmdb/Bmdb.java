@@ -82,6 +82,10 @@ public final class Bmdb implements AutoCloseable {
         return time;
     }
 
+    Duration idleInTransactionTimeout() {
+        return config.idleInTransactionTimeout();
+    }
+
     /**
      * Opens the database at a JDBC URL with the default settings, and migrates its schema.
      *

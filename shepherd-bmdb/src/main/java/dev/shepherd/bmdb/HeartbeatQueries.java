@@ -20,9 +20,15 @@ final class HeartbeatQueries {
 
     private HeartbeatQueries() {}
 
-    /** Limits how long this transaction waits for a lock. */
-    static void limitLocks(DSLContext dsl, Duration limit) {
-        dsl.execute("set local lock_timeout = " + Math.max(1, limit.toMillis()));
+    /**
+     * Limits how long this transaction waits for a lock, and how long the database lets it sit idle, since it holds
+     * locks that others wait for.
+     */
+    static void begin(DSLContext dsl, Duration lockTimeout, Duration idle) {
+        // One round trip. A statement that has waited must see what was committed meanwhile, whatever the default is.
+        dsl.execute("set transaction isolation level read committed; set local lock_timeout = "
+                + Math.max(1, lockTimeout.toMillis()) + "; set local idle_in_transaction_session_timeout = "
+                + idle.toMillis());
     }
 
     /**

@@ -19,6 +19,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jooq.DSLContext;
+import org.jooq.SQLDialect;
+import org.jooq.impl.DSL;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -180,6 +183,21 @@ class AgentCallbackRaceTest {
 
         assertThat(failure(callback.callAsync(AgentCall.of(machines.get(0), KEY))))
                 .isEqualTo(Reason.TIMED_OUT);
+    }
+
+    @Test
+    void aProcessThatFreezesInTheMiddleOfABatchHoldsUpNobodyForLong() throws Exception {
+        UUID machine = machinesWithAgents(1).get(0);
+        AgentCallback callback =
+                started(db.bmdb(), AgentCallbackConfig.builder().timeout(PATIENT));
+        callback.call(AgentCall.of(machine, KEY));
+        Connection frozen = db.transaction();
+        DSLContext dsl = DSL.using(frozen, SQLDialect.POSTGRES);
+        HeartbeatQueries.begin(dsl, PATIENT, Duration.ofMillis(500));
+        HeartbeatQueries.record(dsl, db.bmdb().time(), new UUID[] {machine}, new byte[][] {KEY});
+
+        assertThat(callback.callAsync(AgentCall.of(machine, KEY)).get(30, TimeUnit.SECONDS))
+                .isNotNull();
     }
 
     @Test
