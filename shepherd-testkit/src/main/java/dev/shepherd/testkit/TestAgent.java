@@ -37,7 +37,7 @@ public final class TestAgent {
     private TestAgent() {}
 
     /**
-     * Writes the executable, of some 4 KB, in place of whatever the file held.
+     * Writes the executable, of some 12 KB, in place of whatever the file held.
      *
      * @param file where to write it; its folder exists
      * @return the file, with mode 0755 where the file system knows modes
