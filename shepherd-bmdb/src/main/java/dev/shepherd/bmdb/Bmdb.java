@@ -44,6 +44,7 @@ public final class Bmdb implements AutoCloseable {
     private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
 
     private final BmdbConfig config;
+    private final DataSource dataSource;
     private final Transactions transactions;
     private final SessionKeeper keeper;
     private final DatabaseTime time;
@@ -52,6 +53,7 @@ public final class Bmdb implements AutoCloseable {
 
     private Bmdb(BmdbConfig config, DataSource dataSource, DataSource heartbeats, List<HikariDataSource> pools) {
         this.config = config;
+        this.dataSource = dataSource;
         this.pools = pools;
         this.time = new DatabaseTime(config.timeOffset());
         this.transactions = new Transactions(
@@ -67,6 +69,25 @@ public final class Bmdb implements AutoCloseable {
 
     private static Duration half(Duration interval) {
         return interval.dividedBy(2);
+    }
+
+    /**
+     * Runs transactions on the same connections, within limits of their own.
+     *
+     * @param reconnecting how long a transaction is tried again after broken connections
+     * @param answer how long to wait for one answer
+     */
+    Transactions transactions(Duration reconnecting, Duration answer) {
+        return new Transactions(
+                dataSource, new Limits(config.maxAttempts(), reconnecting, config.idleInTransactionTimeout(), answer));
+    }
+
+    DatabaseTime time() {
+        return time;
+    }
+
+    Duration idleInTransactionTimeout() {
+        return config.idleInTransactionTimeout();
     }
 
     /**

@@ -317,7 +317,7 @@ final class Transactions {
     }
 
     /** Class 08 is "connection exception". */
-    private static boolean isConnectionFailure(@Nullable String state) {
+    static boolean isConnectionFailure(@Nullable String state) {
         return state != null && (state.startsWith("08") || CONNECTION_ENDED.contains(state));
     }
 

@@ -84,7 +84,7 @@ class SchemaTest {
         assertThatThrownBy(this::check)
                 .isInstanceOf(SchemaException.class)
                 .hasMessageContaining("the schema is not there")
-                .hasMessageContaining("needs version 1")
+                .hasMessageContaining("needs version ")
                 .hasMessageContaining("Migration.MIGRATE");
 
         assertThat(tables("public")).isEmpty();
@@ -93,12 +93,13 @@ class SchemaTest {
     @Test
     void checkingAnOldDatabaseSaysWhatToDo() throws Exception {
         Bmdb.open(url).close();
+        execute("delete from shepherd_schema_history where version <> '1'");
         execute("update shepherd_schema_history set version = '0.9'");
 
         assertThatThrownBy(this::check)
                 .isInstanceOf(SchemaException.class)
                 .hasMessageContaining("the schema is at version 0.9")
-                .hasMessageContaining("needs version 1")
+                .hasMessageContaining("needs version ")
                 .hasMessageContaining("Migration.MIGRATE");
     }
 
@@ -113,8 +114,8 @@ class SchemaTest {
     void anOlderLibraryGoesOnWhileTheFleetIsBeingUpgraded() throws Exception {
         Bmdb.open(url).close();
         execute("insert into shepherd_schema_history"
-                + " select installed_rank + 1, '2', 'later', type, 'V2__later.sql', 7, installed_by, installed_on,"
-                + " execution_time, success from shepherd_schema_history");
+                + " select installed_rank + 1000, '1000', 'later', type, 'V1000__later.sql', 7, installed_by,"
+                + " installed_on, execution_time, success from shepherd_schema_history where version = '1'");
 
         assertThatCode(this::check).doesNotThrowAnyException();
         assertThatCode(() -> Bmdb.open(url).close()).doesNotThrowAnyException();

@@ -35,6 +35,11 @@ class StatementCostTest {
         failed.fail(Backoff.constant(Duration.ofSeconds(1)), "of a test");
         session.claimMachine(PROCESS, machine).orElseThrow().finish();
         session.claimMachine(PROCESS, machine).orElseThrow().close();
+        try (AgentCallback callback = AgentCallback.of(bmdb)) {
+            callback.start();
+            callback.call(AgentCall.of(machine, new byte[32]));
+            callback.call(AgentCall.of(machine, new byte[32]).withHardwareReport(new byte[1]));
+        }
         assertThat(bmdb.machine(machine)).isPresent();
         assertThat(bmdb.history(machine, 10)).hasSize(6);
         assertThat(bmdb.reapExpiredSessions()).isEqualTo(1);

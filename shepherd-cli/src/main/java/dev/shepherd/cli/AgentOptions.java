@@ -1,13 +1,16 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.manager.agent.AgentEndpoint;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.HostKeyPolicy;
 import dev.shepherd.manager.takeover.SshCredentials;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -49,10 +52,17 @@ final class AgentOptions {
 
     @Option(
             names = "--endpoint",
-            required = true,
             paramLabel = "TEXT",
-            description = "where agents report to, such as HOST:PORT; handed to them as it is")
-    private String endpoint = "";
+            description = "where agents report to, such as HOST:PORT; handed to them as it is (default: the URL of"
+                    + " --agent-listen)")
+    private @Nullable String endpoint;
+
+    @Option(
+            names = "--agent-listen",
+            paramLabel = "[HOST:]PORT",
+            description = "take the reports of agents here, over HTTP (host by default: 127.0.0.1); docs/agents.md"
+                    + " describes the protocol")
+    private @Nullable String agentListen;
 
     @Option(
             names = "--ca-certificate",
@@ -72,13 +82,52 @@ final class AgentOptions {
             description = "do not check the SSH host keys of machines; anybody on the way can then take them over")
     private boolean acceptAnyHostKey;
 
+    /** Returns where to take the reports of agents, if that is to be done. */
+    Optional<InetSocketAddress> listen() {
+        return Optional.ofNullable(agentListen).map(AgentOptions::address);
+    }
+
+    private static InetSocketAddress address(String text) {
+        int colon = text.lastIndexOf(':');
+        String host = colon < 0 ? "127.0.0.1" : text.substring(0, colon).replaceAll("^\\[|]$", "");
+        int port;
+        try {
+            port = Integer.parseInt(text.substring(colon + 1));
+        } catch (NumberFormatException e) {
+            port = 0;
+        }
+        if (port < 1 || port > 65_535 || host.isEmpty()) {
+            throw new ConfigurationException(
+                    "--agent-listen", "--agent-listen is a port from 1 to 65535 or HOST:PORT, not " + text);
+        }
+        InetSocketAddress address = new InetSocketAddress(host, port);
+        if (address.isUnresolved()) {
+            throw new ConfigurationException("--agent-listen", "--agent-listen: there is no host " + host);
+        }
+        return address;
+    }
+
+    private String endpoint() {
+        if (endpoint != null) {
+            return endpoint;
+        }
+        InetSocketAddress address = listen().orElseThrow(() -> new ConfigurationException(
+                "--endpoint", "where agents report to is missing: give --endpoint, --agent-listen or both"));
+        if (address.getAddress().isAnyLocalAddress()) {
+            throw new ConfigurationException(
+                    "--endpoint",
+                    "--agent-listen listens on all interfaces: give --endpoint, with the URL that agents reach it by");
+        }
+        return AgentEndpoint.url(address);
+    }
+
     AgentTakeover takeover() {
         if (!Files.isRegularFile(agent) || !Files.isReadable(agent)) {
             throw new ConfigurationException("--agent", "--agent: " + agent + " is not a file that can be read");
         }
         AgentTakeover.Builder takeover = AgentTakeover.builder()
                 .executable(agent)
-                .endpoint(endpoint)
+                .endpoint(endpoint())
                 .credentials(credentials())
                 .user(sshUser)
                 .remotePath(agentPath)

@@ -18,6 +18,8 @@ import dev.shepherd.testkit.SshHost;
 import dev.shepherd.testkit.SshHosts;
 import dev.shepherd.testkit.TestAgent;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,6 +34,8 @@ final class DemoFleet implements AutoCloseable {
 
     private static final Duration LOOK_INTERVAL = Duration.ofMillis(200);
 
+    private static final Duration HEARTBEAT_INTERVAL = Duration.ofSeconds(1);
+
     private final Deque<AutoCloseable> owned = new ArrayDeque<>();
     private final int machines;
     private final Bmdb bmdb;
@@ -44,8 +48,10 @@ final class DemoFleet implements AutoCloseable {
             int parallelism = Math.max(4, 2 * Runtime.getRuntime().availableProcessors());
             bmdb = own(Bmdb.open(BmdbConfig.builder()
                     .jdbcUrl(databaseUrl)
-                    .poolSize(parallelism + 4)
+                    .poolSize(parallelism + 4 + AgentListener.CONNECTIONS)
                     .build()));
+            AgentListener listener =
+                    own(AgentListener.start(bmdb, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)));
 
             progress.stage("starting " + machines + " machines: SSH servers on loopback, one port each");
             Path key = folder.resolve("id_ed25519");
@@ -56,6 +62,7 @@ final class DemoFleet implements AutoCloseable {
                 started.add(SshHost.builder()
                         .hosts(hosts)
                         .authorizedKey(credentials.publicKey().orElseThrow())
+                        .agentInterval(HEARTBEAT_INTERVAL)
                         .start());
             }
             Path list = folder.resolve("machines.json");
@@ -65,7 +72,7 @@ final class DemoFleet implements AutoCloseable {
             AgentTakeover takeover = AgentTakeover.builder()
                     .executable(agent)
                     .credentials(credentials)
-                    .endpoint("demo.invalid:7834")
+                    .endpoint(listener.url())
                     .totalTimeout(Duration.ofMinutes(2))
                     .build();
             ProviderFactory factory = ProviderFactories.find("static");
@@ -133,7 +140,7 @@ final class DemoFleet implements AutoCloseable {
             }
             provided = statistics.provided();
             agents = statistics.agentStarted();
-            progress.counts(provided, inProgress(), agents, failedTakeovers());
+            progress.counts(provided, inProgress(), agents, statistics.heartbeating(), failedTakeovers());
             if (agents == machines) {
                 break;
             }

@@ -31,16 +31,17 @@ final class DemoProgress implements AutoCloseable {
         out.flush();
     }
 
-    void counts(long provided, long inProgress, long started, long failures) {
+    void counts(long provided, long inProgress, long started, long heard, long failures) {
         String text = String.format(
                 Locale.ROOT,
-                "%6.1f s  %d of %d recorded, %d being taken over, %d of %d agents started%s",
+                "%6.1f s  %d of %d recorded, %d being taken over, %d of %d agents started, %d heard%s",
                 seconds(),
                 provided,
                 machines,
                 inProgress,
                 started,
                 machines,
+                heard,
                 failures == 0 ? "" : ", " + failures + " failed takeover(s)");
         if (terminal) {
             int filled = (int) (started * BAR / machines);

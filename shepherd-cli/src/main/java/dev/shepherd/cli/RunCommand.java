@@ -9,9 +9,11 @@ import dev.shepherd.manager.LoopStatus;
 import dev.shepherd.manager.ProvisionerSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.AgentTakeover;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -111,9 +113,14 @@ final class RunCommand implements Callable<Integer> {
         InitializerSettings initializer =
                 InitializerSettings.DEFAULT.withParallelism(parallelism).withSshPort(sshPort);
         AgentTakeover takeover = agent.takeover();
+        Optional<InetSocketAddress> listen = agent.listen();
         try (Shutdown shutdown = new Shutdown();
                 Provider provider = factory.create(config);
-                DatabaseOptions.Opened opened = database.open(parallelism + 4);
+                DatabaseOptions.Opened opened =
+                        database.open(parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0));
+                @Nullable
+                        AgentListener listener =
+                                listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get()) : null;
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(opened.bmdb())
                         .provider(provider)
@@ -122,6 +129,9 @@ final class RunCommand implements Callable<Integer> {
                         .initializer(initializer)
                         .build()) {
             shepherd.start();
+            if (listener != null) {
+                log.info("Taking the reports of agents at {}", listen.get());
+            }
             while (!shutdown.await(REPORT_INTERVAL.toMillis())) {
                 shepherd.status().loops().forEach(RunCommand::report);
             }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -73,6 +75,28 @@ class MainTest {
                 .contains("jdbc:postgresql://127.0.0.1:1/fleet cannot be reached")
                 .doesNotContain("hunter2")
                 .doesNotContain("\tat ");
+    }
+
+    @Test
+    void whereAgentsReportToMustBeKnown() throws Exception {
+        assertThat(runWithoutEndpoint().err()).contains("--endpoint", "--agent-listen");
+        assertThat(runWithoutEndpoint("--agent-listen", "0.0.0.0:7834").err())
+                .contains("listens on all interfaces: give --endpoint");
+        for (String wrong : new String[] {"host", "127.0.0.1:0", "65536", ":7834"}) {
+            assertThat(runWithoutEndpoint("--agent-listen", wrong).err())
+                    .contains("--agent-listen is a port from 1 to 65535 or HOST:PORT, not " + wrong);
+        }
+    }
+
+    private CommandLineRun runWithoutEndpoint(String... args) throws Exception {
+        Path agent = Files.writeString(folder.resolve("agent"), "#!/bin/sh\n");
+        List<String> all = new ArrayList<>(List.of("run", "--provider", "static", "--property", "list=file:none"));
+        all.addAll(List.of(
+                "--agent", agent.toString(), "--key", folder.resolve("key").toString()));
+        all.addAll(List.of(args));
+        CommandLineRun run = CommandLineRun.of(all.toArray(String[]::new));
+        assertThat(run.exitCode()).isEqualTo(2);
+        return run;
     }
 
     @Test

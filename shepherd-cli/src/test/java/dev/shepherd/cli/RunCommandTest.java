@@ -12,6 +12,8 @@ import dev.shepherd.testkit.Mood;
 import dev.shepherd.testkit.SshHost;
 import dev.shepherd.testkit.TestAgent;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -67,12 +69,13 @@ class RunCommandTest {
                     agent.toString(),
                     "--key",
                     key.toString(),
-                    "--endpoint",
-                    "fleet.example:7834",
+                    "--agent-listen",
+                    String.valueOf(freePort()),
                     "--creation-interval",
                     "0");
             try {
                 await().atMost(LIMIT).until(() -> isAgentStarted("good") || !process.isAlive());
+                await().atMost(LIMIT).until(() -> isAgentHeard("good") || !process.isAlive());
                 await().atMost(LIMIT).until(() -> isWorkedOn("hanging") || !process.isAlive());
                 assertThat(process.isAlive())
                         .as(Files.readString(folder.resolve("log")))
@@ -117,6 +120,16 @@ class RunCommandTest {
 
     private boolean isAgentStarted(String id) throws InterruptedException {
         return machine(id).flatMap(MachineRecord::agentStarted).isPresent();
+    }
+
+    private boolean isAgentHeard(String id) throws InterruptedException {
+        return machine(id).flatMap(MachineRecord::agentHeartbeatAt).isPresent();
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
     }
 
     private boolean isWorkedOn(String id) throws InterruptedException {

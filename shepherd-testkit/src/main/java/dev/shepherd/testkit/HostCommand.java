@@ -154,6 +154,9 @@ final class HostCommand implements Command {
                         + host.address().getHostAddress() + " " + host.port());
         environment.put(SshHost.COOKIE, host.cookie());
         environment.put("SHEPHERD_TEST_AGENT_MOOD", mood.name());
+        environment.put(
+                "SHEPHERD_TEST_AGENT_INTERVAL_MILLIS",
+                String.valueOf(host.agentInterval().toMillis()));
     }
 
     private void launch(ProcessBuilder builder, int attempt) {

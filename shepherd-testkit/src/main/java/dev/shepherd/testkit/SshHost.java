@@ -129,6 +129,7 @@ public final class SshHost implements AutoCloseable {
     /** In the environment of every process since the machine was booted last. */
     private volatile String cookie = UUID.randomUUID().toString();
 
+    private final Duration agentInterval;
     private volatile Mood mood;
     private volatile boolean closed;
     private boolean listening;
@@ -142,6 +143,7 @@ public final class SshHost implements AutoCloseable {
         this.hosts = hosts;
         this.ownsHosts = ownsHosts;
         mood = builder.mood;
+        agentInterval = builder.agentInterval;
         authorizedKeys = List.copyOf(builder.authorizedKeys);
         passwords = Map.copyOf(builder.passwords);
         ownsRoot = builder.directory == null;
@@ -468,6 +470,10 @@ public final class SshHost implements AutoCloseable {
         return commandLine;
     }
 
+    Duration agentInterval() {
+        return agentInterval;
+    }
+
     /** Returns the mark that every process of this host has in its environment, until the next reboot. */
     String cookie() {
         return cookie;
@@ -585,6 +591,7 @@ public final class SshHost implements AutoCloseable {
         private @Nullable Path directory;
         private @Nullable SshHosts hosts;
         private Mood mood = Mood.NORMAL;
+        private Duration agentInterval = Duration.ofMinutes(1);
         private final List<byte[]> authorizedKeys = new ArrayList<>();
         private final Map<String, byte[]> passwords = new HashMap<>();
 
@@ -676,6 +683,18 @@ public final class SshHost implements AutoCloseable {
         /** Sets the mood to begin with; {@link Mood#NORMAL} by default. */
         public Builder mood(Mood mood) {
             this.mood = Objects.requireNonNull(mood, "mood");
+            return this;
+        }
+
+        /**
+         * Sets how long a {@link TestAgent} that stays on the host waits between two heartbeats, at least 1 ms; one
+         * minute by default.
+         */
+        public Builder agentInterval(Duration interval) {
+            if (interval.toMillis() < 1) {
+                throw new IllegalArgumentException("the interval is at least 1 ms, not " + interval);
+            }
+            this.agentInterval = interval;
             return this;
         }
 

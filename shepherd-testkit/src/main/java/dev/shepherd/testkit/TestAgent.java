@@ -23,6 +23,11 @@ import java.util.zip.ZipOutputStream;
  * with a {@code TakeoverResponse} that echoes the message byte for byte and carries a fresh ed25519 key, and
  * exits with 0. On an {@link SshHost} it obeys the host's {@link Mood}.
  *
+ * <p>If the endpoint in the {@code TakeoverInit} is an {@code http://} URL, the command ends with the answer, but the
+ * agent stays in the background and sends heartbeats there, as {@code docs/agents.md} describes: one a minute, or as
+ * often as {@link SshHost.Builder#agentInterval} says. It ends when it was not heard for five minutes, or was refused
+ * for half a minute; {@link SshHost#reboot()} and {@link SshHost#close()} end it at once.
+ *
  * <p>Safe for use by several threads.
  */
 public final class TestAgent {
@@ -32,7 +37,7 @@ public final class TestAgent {
     private TestAgent() {}
 
     /**
-     * Writes the executable, of some 4 KB, in place of whatever the file held.
+     * Writes the executable, of some 12 KB, in place of whatever the file held.
      *
      * @param file where to write it; its folder exists
      * @return the file, with mode 0755 where the file system knows modes
@@ -83,9 +88,16 @@ public final class TestAgent {
                 else
                   java=java
                 fi
-                exec "$java" -Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData \\
-                  -Xms16m -Xmx32m -cp "$0" %s "$@"
-                exit 127
+                # An agent that stays ends this script when it has answered: that is the end of the command.
+                SHEPHERD_TEST_AGENT_STARTER=$$
+                export SHEPHERD_TEST_AGENT_STARTER
+                trap 'exit 0' TERM
+                # A shell takes the standard input from what it starts in the background, unless it is a copy.
+                exec 3<&0
+                "$java" -Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData \\
+                  -Xms16m -Xmx32m -cp "$0" %s "$@" <&3 3<&- &
+                wait "$!"
+                exit "$?"
                 """.formatted(CommandLine.quote(java), CommandLine.quote(java), MAIN_CLASS);
     }
 

@@ -70,13 +70,15 @@ class SshHostLifecycleTest {
                 ChannelExec channel = session.createExecChannel("/root/agent");
                 channel.open().verify(Client.PATIENCE);
             }
-            await().until(() -> children(host).size() == 3);
+            // Each is a script and the agent that it runs.
+            await().until(() -> children(host).size() == 6);
             children = children(host);
             new Socket(host.address(), host.port()).getOutputStream().write(1);
 
             host.close();
 
-            assertThat(children).noneMatch(ProcessHandle::isAlive);
+            // What a script has left behind is dead, but there until the system has collected it.
+            await().untilAsserted(() -> assertThat(children).noneMatch(ProcessHandle::isAlive));
             assertThat(host.openConnections()).isZero();
             assertThat(root).doesNotExist();
             host.close();

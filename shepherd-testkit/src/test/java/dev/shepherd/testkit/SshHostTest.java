@@ -274,6 +274,7 @@ class SshHostTest {
                             "PATH",
                             "PWD",
                             "SHELL",
+                            "SHEPHERD_TEST_AGENT_INTERVAL_MILLIS",
                             "SHEPHERD_TEST_AGENT_MOOD",
                             "SHEPHERD_TEST_HOST",
                             "SSH_CONNECTION",

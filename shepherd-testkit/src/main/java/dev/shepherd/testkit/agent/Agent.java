@@ -5,14 +5,22 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
+import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.MessageDigest;
+import java.security.Signature;
 import java.util.Arrays;
+import java.util.Base64;
 
 /**
  * The test agent: reads a {@code TakeoverInit} from standard input and answers with a
- * {@code TakeoverResponse} on standard output.
+ * {@code TakeoverResponse} on standard output. If it is to report to an {@code http://} URL, it then lets its streams
+ * go and sends heartbeats, until nobody wants them any more.
  *
  * <p>Everything it needs is in this one class and the JDK: it is copied out of the testkit into an
  * executable of its own, and the time it takes to start counts.
@@ -23,6 +31,23 @@ final class Agent {
 
     /** For ever, as far as a takeover goes; but should nobody be left to end this process, it ends. */
     private static final long LONG_ENOUGH_MILLIS = 3_600_000;
+
+    private static final long INTERVAL_MILLIS = 60_000;
+
+    /** How soon to try again what failed, at most. */
+    private static final long RETRY_MILLIS = 1_000;
+
+    /** How long to go on without being heard. */
+    private static final long PATIENCE_MILLIS = 300_000;
+
+    /** How long to go on though nobody here is known: a start is recorded only after the answer to the takeover. */
+    private static final long GRACE_MILLIS = 30_000;
+
+    private static final int CONNECT_MILLIS = 5_000;
+    private static final int ANSWER_MILLIS = 20_000;
+
+    private static final String HTTP = "http://";
+    private static final String PATH = "/v1/agent";
 
     private Agent() {}
 
@@ -54,21 +79,171 @@ final class Agent {
                 System.err.flush();
                 Runtime.getRuntime().halt(3);
             }
-            default -> out.write(success(init, newKey()));
+            default -> {
+                KeyPair keys = newKeyPair();
+                out.write(success(init, publicKey(keys)));
+                out.flush();
+                String endpoint = text(init, 2);
+                if (endpoint.startsWith(HTTP)) {
+                    letGo();
+                    goOn(endpoint, text(init, 1), keys);
+                }
+            }
         }
         out.flush();
         // Nothing is left to be done: leave without the JVM's usual farewell.
         Runtime.getRuntime().halt(0);
     }
 
-    /** Makes a key pair and returns its public key, as the 32 bytes of RFC 8032. */
+    /** Lets go of what ties this process to the command that started it, so that the command ends. */
+    private static void letGo() throws IOException {
+        // The JDK puts /dev/null in the place of standard streams that are closed.
+        System.in.close();
+        System.out.close();
+        System.err.close();
+        String starter = System.getenv("SHEPHERD_TEST_AGENT_STARTER");
+        ProcessHandle parent = ProcessHandle.current().parent().orElse(null);
+        if (starter != null && parent != null && starter.equals(String.valueOf(parent.pid()))) {
+            parent.destroy();
+        }
+    }
+
+    /** Sends heartbeats for as long as somebody takes them. The first one comes with a report on the hardware. */
+    private static void goOn(String endpoint, String machineId, KeyPair keys)
+            throws GeneralSecurityException, InterruptedException {
+        long interval = millis("SHEPHERD_TEST_AGENT_INTERVAL_MILLIS", INTERVAL_MILLIS);
+        long patience = millis("SHEPHERD_TEST_AGENT_PATIENCE_MILLIS", PATIENCE_MILLIS);
+        long grace = Math.min(patience, GRACE_MILLIS);
+        byte[] body = hardwareReport();
+        long heardAt = System.nanoTime();
+        long welcomeAt = heardAt;
+        while (true) {
+            int status;
+            try {
+                status = call(endpoint, machineId, keys, body);
+            } catch (IOException | IllegalArgumentException e) {
+                status = 0;
+            }
+            long now = System.nanoTime();
+            if (status == 200) {
+                heardAt = now;
+                body = new byte[0];
+            }
+            if (status != 403 && status != 404 && status != 409) {
+                welcomeAt = now;
+            }
+            if (now - heardAt > patience * 1_000_000 || now - welcomeAt > grace * 1_000_000) {
+                return;
+            }
+            Thread.sleep(status == 200 ? interval : Math.min(interval, RETRY_MILLIS));
+        }
+    }
+
+    private static long millis(String variable, long otherwise) {
+        String value = System.getenv(variable);
+        return value == null ? otherwise : Long.parseLong(value);
+    }
+
+    private static byte[] hardwareReport() {
+        String report = String.join(
+                " ",
+                System.getProperty("os.name"),
+                System.getProperty("os.arch"),
+                String.valueOf(Runtime.getRuntime().availableProcessors()),
+                "processors");
+        return field(1, report.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Sends one request and returns the status of the answer. */
+    private static int call(String endpoint, String machineId, KeyPair keys, byte[] body)
+            throws IOException, GeneralSecurityException {
+        String time = String.valueOf(System.currentTimeMillis());
+        // String.join rather than +, which takes the JVM long when it is first used.
+        byte[] signed = String.join("\n", "shepherd-agent-v1", "POST", PATH, machineId, time, sha256(body))
+                .getBytes(StandardCharsets.UTF_8);
+        Signature signer = Signature.getInstance("Ed25519");
+        signer.initSign(keys.getPrivate());
+        signer.update(signed);
+        Base64.Encoder base64 = Base64.getEncoder();
+        URI uri = URI.create(endpoint);
+        String prefix = uri.getRawPath().endsWith("/")
+                ? uri.getRawPath().substring(0, uri.getRawPath().length() - 1)
+                : uri.getRawPath();
+        String head = String.join(
+                "\r\n",
+                String.join("", "POST ", prefix, PATH, " HTTP/1.1"),
+                "Host: ".concat(uri.getRawAuthority()),
+                "Connection: close",
+                "Content-Type: application/x-protobuf",
+                "Content-Length: ".concat(String.valueOf(body.length)),
+                "Shepherd-Machine: ".concat(machineId),
+                "Shepherd-Key: ".concat(base64.encodeToString(publicKey(keys))),
+                "Shepherd-Time: ".concat(time),
+                "Shepherd-Signature: ".concat(base64.encodeToString(signer.sign())),
+                "",
+                "");
+        try (Socket socket = new Socket()) {
+            int port = uri.getPort() < 0 ? 80 : uri.getPort();
+            String host = uri.getHost();
+            if (host == null) {
+                return 0;
+            }
+            socket.connect(new InetSocketAddress(host, port), CONNECT_MILLIS);
+            socket.setSoTimeout(ANSWER_MILLIS);
+            socket.getOutputStream().write(join(head.getBytes(StandardCharsets.US_ASCII), body));
+            // "HTTP/1.1 200 OK"
+            String line = new String(socket.getInputStream().readNBytes(12), StandardCharsets.US_ASCII);
+            return line.startsWith("HTTP/1.") ? Integer.parseInt(line.substring(9)) : 0;
+        }
+    }
+
+    private static String sha256(byte[] bytes) throws GeneralSecurityException {
+        byte[] digest = MessageDigest.getInstance("SHA-256").digest(bytes);
+        StringBuilder hex = new StringBuilder();
+        for (byte b : digest) {
+            hex.append(Character.forDigit(b >> 4 & 0xf, 16)).append(Character.forDigit(b & 0xf, 16));
+        }
+        return hex.toString();
+    }
+
+    private static KeyPair newKeyPair() throws GeneralSecurityException {
+        return KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
+    }
+
+    /** Makes a key pair and returns its public key. */
     private static byte[] newKey() throws GeneralSecurityException {
-        byte[] encoded = KeyPairGenerator.getInstance("Ed25519")
-                .generateKeyPair()
-                .getPublic()
-                .getEncoded();
+        return publicKey(newKeyPair());
+    }
+
+    /** Returns the public key as the 32 bytes of RFC 8032. */
+    private static byte[] publicKey(KeyPair keys) {
+        byte[] encoded = keys.getPublic().getEncoded();
         // A SubjectPublicKeyInfo of Ed25519 ends with the key itself (RFC 8410).
         return Arrays.copyOfRange(encoded, encoded.length - KEY_BYTES, encoded.length);
+    }
+
+    /** Returns a text field of a message that has length-delimited fields only, or an empty text. */
+    private static String text(byte[] message, int number) {
+        int at = 0;
+        while (at < message.length) {
+            int tag = message[at++];
+            int length = 0;
+            for (int shift = 0; at < message.length; shift += 7) {
+                int next = message[at++];
+                length |= (next & 0x7f) << shift;
+                if (next >= 0) {
+                    break;
+                }
+            }
+            if ((tag & 7) != 2 || length < 0 || length > message.length - at) {
+                return "";
+            }
+            if (tag >> 3 == number) {
+                return new String(message, at, length, StandardCharsets.UTF_8);
+            }
+            at += length;
+        }
+        return "";
     }
 
     private static byte[] anotherInit() {

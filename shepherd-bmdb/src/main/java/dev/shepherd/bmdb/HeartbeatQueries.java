@@ -1,0 +1,105 @@
+package dev.shepherd.bmdb;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
+
+import dev.shepherd.bmdb.AgentCallException.Reason;
+import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
+import java.time.Duration;
+import java.util.BitSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jooq.DSLContext;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+
+/** The statements behind {@link AgentCallback}. */
+final class HeartbeatQueries {
+
+    private HeartbeatQueries() {}
+
+    /**
+     * Limits how long this transaction waits for a lock, and how long the database lets it sit idle, since it holds
+     * locks that others wait for.
+     */
+    static void begin(DSLContext dsl, Duration lockTimeout, Duration idle) {
+        // One round trip. A statement that has waited must see what was committed meanwhile, whatever the default is.
+        dsl.execute("set transaction isolation level read committed; set local lock_timeout = "
+                + Math.max(1, lockTimeout.toMillis()) + "; set local idle_in_transaction_session_timeout = "
+                + idle.toMillis());
+    }
+
+    /**
+     * Records heartbeats, as of now, for those agents that were started with that key. Nothing is locked but the rows
+     * that are written, and these in the order of their ids, so that two of these statements cannot block one another.
+     *
+     * @param machineIds the machine of each agent
+     * @param keys the key of each agent; no agent is there twice
+     * @return which of them were recorded, by their position
+     */
+    static BitSet record(DSLContext dsl, DatabaseTime time, UUID[] machineIds, byte[][] keys) {
+        BitSet recorded = new BitSet(machineIds.length);
+        dsl.resultQuery(
+                        "with known as ("
+                                + "select s.machine_id, c.position"
+                                + " from unnest({1}, {2}) with ordinality as c (machine_id, agent_public_key, position)"
+                                + " join machine_agent_started s"
+                                + " on s.machine_id = c.machine_id and s.agent_public_key = c.agent_public_key"
+                                + "), written as ("
+                                + "insert into machine_agent_heartbeat as h (machine_id, agent_heartbeat_at)"
+                                + " select machine_id, {0} from known order by machine_id"
+                                // The transaction that commits later may have begun earlier.
+                                + " on conflict (machine_id) do update set agent_heartbeat_at ="
+                                + " greatest(h.agent_heartbeat_at, excluded.agent_heartbeat_at)"
+                                + ") select position from known",
+                        time.now(),
+                        DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()),
+                        DSL.val(keys, SQLDataType.BLOB.getArrayDataType()))
+                .fetch(0, Integer.class)
+                .forEach(position -> recorded.set(position - 1));
+        return recorded;
+    }
+
+    /** Returns the requests of these machines that are not fulfilled. */
+    static Map<UUID, InstallationRequest> pendingRequests(DSLContext dsl, UUID[] machineIds) {
+        return dsl.select(
+                        MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID,
+                        MACHINE_OS_INSTALLATION_REQUEST.GENERATION,
+                        MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW)
+                .from(MACHINES)
+                .join(MACHINE_OS_INSTALLATION_REQUEST)
+                .on(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .where(MACHINES.MACHINE_ID.eq(DSL.any(machineIds)))
+                .andNot(Eligibility.installationFulfilled())
+                .fetchMap(
+                        MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID,
+                        row -> new InstallationRequest(
+                                row.get(MACHINE_OS_INSTALLATION_REQUEST.GENERATION),
+                                row.get(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW)));
+    }
+
+    /** Returns why heartbeats of these machines were not recorded; nothing of those that do not exist. */
+    static Map<UUID, Reason> refusals(DSLContext dsl, UUID[] machineIds) {
+        return dsl.select(MACHINES.MACHINE_ID, MACHINE_AGENT_STARTED.MACHINE_ID)
+                .from(MACHINES)
+                .leftJoin(MACHINE_AGENT_STARTED)
+                .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .where(MACHINES.MACHINE_ID.eq(DSL.any(machineIds)))
+                .fetchMap(
+                        MACHINES.MACHINE_ID, row -> row.value2() == null ? Reason.AGENT_NOT_STARTED : Reason.WRONG_KEY);
+    }
+
+    /**
+     * Returns the generation of the request, and keeps others from making a new request until the transaction has
+     * ended.
+     */
+    static Optional<Long> lockGeneration(DSLContext dsl, UUID machineId) {
+        return dsl.select(MACHINE_OS_INSTALLATION_REQUEST.GENERATION)
+                .from(MACHINE_OS_INSTALLATION_REQUEST)
+                .where(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(machineId))
+                .forShare()
+                .fetchOptional(MACHINE_OS_INSTALLATION_REQUEST.GENERATION);
+    }
+}
