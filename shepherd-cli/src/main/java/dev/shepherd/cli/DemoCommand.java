@@ -18,7 +18,8 @@ import picocli.CommandLine.Spec;
         name = "demo",
         description = {
             "Shows the whole of it on this machine: starts a PostgreSQL and as many SSH servers as there are machines"
-                    + " to be, then finds, records and takes over every one of them.",
+                    + " to be, then finds, records and takes over every one of them. Then breaks two machines: one comes"
+                    + " back, the other one is set aside.",
             "",
             "It needs nothing from outside and listens on loopback only. The database stays, to be looked at."
         },

@@ -3,14 +3,18 @@ package dev.shepherd.cli;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
+import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.Statistics;
+import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.InitializerSettings;
 import dev.shepherd.manager.LoopStatus;
 import dev.shepherd.manager.ProvisionerSettings;
+import dev.shepherd.manager.RecovererSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
@@ -26,11 +30,15 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 
 /** The machines of a demo and the manager that runs them. */
 final class DemoFleet implements AutoCloseable {
+
+    private static final ProviderType TYPE = new ProviderType("static");
 
     private static final Duration LOOK_INTERVAL = Duration.ofMillis(200);
 
@@ -38,6 +46,7 @@ final class DemoFleet implements AutoCloseable {
 
     private final Deque<AutoCloseable> owned = new ArrayDeque<>();
     private final int machines;
+    private final List<SshHost> hosts = new ArrayList<>();
     private final Bmdb bmdb;
     private final Shepherd shepherd;
 
@@ -56,17 +65,16 @@ final class DemoFleet implements AutoCloseable {
             progress.stage("starting " + machines + " machines: SSH servers on loopback, one port each");
             Path key = folder.resolve("id_ed25519");
             SshCredentials credentials = SshCredentials.generateIfAbsent(key);
-            SshHosts hosts = own(SshHosts.start());
-            List<SshHost> started = new ArrayList<>();
+            SshHosts shared = own(SshHosts.start());
             for (int i = 0; i < machines; i++) {
-                started.add(SshHost.builder()
-                        .hosts(hosts)
+                hosts.add(SshHost.builder()
+                        .hosts(shared)
                         .authorizedKey(credentials.publicKey().orElseThrow())
                         .agentInterval(HEARTBEAT_INTERVAL)
                         .start());
             }
             Path list = folder.resolve("machines.json");
-            Files.writeString(list, list(started));
+            Files.writeString(list, list());
             Path agent = TestAgent.write(folder.resolve("agent"));
 
             AgentTakeover takeover = AgentTakeover.builder()
@@ -76,13 +84,15 @@ final class DemoFleet implements AutoCloseable {
                     .totalTimeout(Duration.ofMinutes(2))
                     .build();
             ProviderFactory factory = ProviderFactories.find("static");
-            Provider provider = own(factory.create(ProviderConfig.of(
-                    factory,
-                    new ProviderType("static"),
-                    Map.of("list", list.toUri().toString()))));
+            Provider listed = own(factory.create(
+                    ProviderConfig.of(factory, TYPE, Map.of("list", list.toUri().toString()))));
+            Map<ProviderID, SshHost> byId = new HashMap<>();
+            for (int i = 0; i < machines; i++) {
+                byId.put(providerId(i), hosts.get(i));
+            }
             shepherd = own(Shepherd.builder()
                     .bmdb(bmdb)
-                    .provider(provider)
+                    .provider(new DemoProvider(listed, byId))
                     .takeover(takeover)
                     .provisioner(ProvisionerSettings.DEFAULT
                             .withMaxCount(machines)
@@ -96,6 +106,9 @@ final class DemoFleet implements AutoCloseable {
                                     .exponent(1.5)
                                     .maximum(Duration.ofSeconds(30))
                                     .build()))
+                    .recoverer(RecovererSettings.DEFAULT
+                            .withPolicy(policy(machines))
+                            .withPollInterval(Duration.ofMillis(500)))
                     .build());
         } catch (IOException | InterruptedException | RuntimeException e) {
             close();
@@ -109,17 +122,37 @@ final class DemoFleet implements AutoCloseable {
         return new DemoFleet(folder, machines, databaseUrl, progress);
     }
 
-    private static String list(List<SshHost> hosts) {
+    /** Spans that are short enough to watch, and long enough for as many agents on one machine as there are. */
+    private static RecoveryPolicy policy(int machines) {
+        return RecoveryPolicy.builder()
+                .silentAfterHeartbeat(Duration.ofSeconds(6L + machines / 10))
+                .silentAfterStart(Duration.ofMinutes(1))
+                .unreachableAttempts(2)
+                .cooldown(Duration.ofSeconds(3))
+                .bootTime(Duration.ofSeconds(1))
+                .maxReboots(2)
+                .backoff(Backoff.constant(Duration.ofSeconds(1)))
+                .build();
+    }
+
+    private static ProviderID providerId(int index) {
+        return new ProviderID("machine-%04d".formatted(index + 1));
+    }
+
+    private String list() {
         List<String> entries = new ArrayList<>();
         for (int i = 0; i < hosts.size(); i++) {
             SshHost host = hosts.get(i);
-            entries.add("  {\"ID\": \"machine-%04d\", \"Addr\": \"%s\", \"SSHPort\": %d, \"Location\": \"rack-%d\"}"
-                    .formatted(i + 1, host.address().getHostAddress(), host.port(), i / 20 + 1));
+            entries.add("  {\"ID\": \"%s\", \"Addr\": \"%s\", \"SSHPort\": %d, \"Location\": \"rack-%d\"}"
+                    .formatted(providerId(i), host.address().getHostAddress(), host.port(), i / 20 + 1));
         }
         return "[\n" + String.join(",\n", entries) + "\n]\n";
     }
 
-    /** Runs the manager until every agent is started, the time is over, or the process is asked to end. */
+    /**
+     * Runs the manager until every agent is started and, after two of the machines have been broken, all is in order
+     * again; or until the time is over, or the process is asked to end.
+     */
     DemoSummary run(DemoProgress progress, Duration limit, Shutdown shutdown) throws InterruptedException {
         progress.stage("running the manager: provider 'static' lists the machines");
         long startedAt = System.nanoTime();
@@ -128,6 +161,10 @@ final class DemoFleet implements AutoCloseable {
         long provided = 0;
         long agents = 0;
         String ended = "";
+        // Where the machine that runs it is busy, agents may be silent for long before all of them run.
+        UUID pause = bmdb.operator()
+                .pause(null, TYPE, WorkProcess.RECOVERY, "the demo", "until every agent runs", null)
+                .id();
         shepherd.start();
         while (true) {
             Statistics statistics = bmdb.statistics();
@@ -153,12 +190,22 @@ final class DemoFleet implements AutoCloseable {
                 break;
             }
         }
+        DemoRecovery recovery = new DemoRecovery(bmdb, TYPE, hosts);
+        if (ended.isEmpty()) {
+            bmdb.operator().resume(pause);
+            Duration left = limit.minusNanos(System.nanoTime() - startedAt);
+            ended = recovery.run(progress, left, shutdown);
+        }
         double seconds = (System.nanoTime() - startedAt) / 1e9;
         return new DemoSummary(
                 machines,
                 provided,
                 agents,
                 failedTakeovers(),
+                recovery.expectedToRecover(),
+                recovery.recovered(),
+                recovery.expectedInQuarantine(),
+                recovery.quarantined(),
                 seconds,
                 toProvided,
                 toStarted,

@@ -7,6 +7,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.manager.InitializerSettings;
 import dev.shepherd.manager.LoopStatus;
 import dev.shepherd.manager.ProvisionerSettings;
+import dev.shepherd.manager.RecovererSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import java.net.InetSocketAddress;
@@ -26,7 +27,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "run",
         description = {
-            "Runs a fleet until it is interrupted: finds the machines of a provider, records them and takes them over.",
+            "Runs a fleet until it is interrupted: finds the machines of a provider, records them, takes them over"
+                    + " and brings back those that fall silent.",
             "",
             "Example: shepherd run --provider static --property list=file:machines.json --agent ./agent"
         },
@@ -60,6 +62,9 @@ final class RunCommand implements Callable<Integer> {
 
     @Mixin
     private AgentOptions agent = new AgentOptions();
+
+    @Mixin
+    private RecoveryOptions recovery = new RecoveryOptions();
 
     @Option(
             names = "--ssh-port",
@@ -127,6 +132,7 @@ final class RunCommand implements Callable<Integer> {
                         .takeover(takeover)
                         .provisioner(provisioner)
                         .initializer(initializer)
+                        .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
                         .build()) {
             shepherd.start();
             if (listener != null) {

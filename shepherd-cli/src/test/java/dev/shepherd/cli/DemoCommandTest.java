@@ -23,6 +23,7 @@ class DemoCommandTest {
         assertThat(demo.out()).contains("All 3 machines are taken over.");
         assertThat(demo.lastLine())
                 .startsWith("{\"machines\":3,\"provided\":3,\"agents_started\":3,\"failed\":0,")
+                .contains("\"recovered\":1,\"quarantined\":1,")
                 .endsWith("}");
         Set<String> left = threads();
         left.removeAll(before);
@@ -34,6 +35,11 @@ class DemoCommandTest {
         assertThat(machines.out())
                 .contains("machine-0001", "machine-0003", "agent started")
                 .contains("3 machine(s) of static");
+
+        CommandLineRun explain = CommandLineRun.of(
+                "explain", "machine-0003", "--data", folder.resolve("database").toString());
+        assertThat(explain.exitCode()).isZero();
+        assertThat(explain.out()).contains("QUARANTINED").contains("2 reboot(s)");
     }
 
     @Test

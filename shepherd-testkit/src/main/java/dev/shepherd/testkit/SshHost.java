@@ -250,6 +250,19 @@ public final class SshHost implements AutoCloseable {
     }
 
     /**
+     * Kills every process of the machine, as if all had crashed; the machine itself stays up, and so do its
+     * connections. Waits until the processes are gone.
+     *
+     * @throws IllegalStateException if the host is closed
+     */
+    public void killProcesses() {
+        synchronized (lock) {
+            checkOpen();
+        }
+        Leftovers.kill(COOKIE, Set.of(cookie));
+    }
+
+    /**
      * Reboots the machine: its processes are killed and its connections closed; its files stay. It is back at
      * once. Waits until the processes are gone.
      *
