@@ -106,7 +106,12 @@ public final class OperatorActions {
                     .returning()
                     .fetchSingle());
         });
-        log.info("Paused: {}", pause);
+        log.info(
+                "Paused {}{} on behalf of {}: {}",
+                pause.scope(),
+                pause.until().map(until -> " until " + until).orElse(""),
+                by,
+                reason);
         return pause;
     }
 

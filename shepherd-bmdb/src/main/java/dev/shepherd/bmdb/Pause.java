@@ -27,4 +27,13 @@ public record Pause(
         String by,
         String reason,
         Instant at,
-        Optional<Instant> until) {}
+        Optional<Instant> until) {
+
+    /** Returns what is paused, for people. */
+    public String scope() {
+        String what = process.map(WorkProcess::name).orElse("everything");
+        return what
+                + machineId.map(id -> " on machine " + id).orElse("")
+                + provider.map(type -> " of provider " + type).orElse("");
+    }
+}

@@ -60,9 +60,9 @@ final class ExplainCommand implements Callable<Integer> {
         for (OfProcess process : explanation.processes()) {
             out.println();
             out.println(process.process() + ": " + (process.eligible() ? "yes" : "no") + ", " + process.rule());
-            out.println("  because        " + process.because());
-            out.println("  what changes it  " + process.change());
-            process.nextLookAt().ifPresent(at -> out.println("  next look      " + at));
+            out.println("  because      " + process.because());
+            out.println("  changed by   " + process.change());
+            process.nextLookAt().ifPresent(at -> out.println("  next look    " + at));
         }
         explanation.providerCheckAt().ifPresent(at -> {
             out.println();

@@ -1,9 +1,6 @@
 package dev.shepherd.cli;
 
-import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Pause;
-import dev.shepherd.bmdb.WorkProcess;
-import java.util.UUID;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -30,11 +27,9 @@ final class PausesCommand implements Callable<Integer> {
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             for (Pause pause : opened.bmdb().operator().pauses()) {
                 out.printf(
-                        "pause %s: machine %s, provider %s, process %s, by %s since %s%s: %s%n",
+                        "pause %s: %s, by %s since %s%s: %s%n",
                         pause.id(),
-                        pause.machineId().map(UUID::toString).orElse("any"),
-                        pause.provider().map(ProviderType::toString).orElse("any"),
-                        pause.process().map(WorkProcess::toString).orElse("any"),
+                        pause.scope(),
                         pause.by(),
                         pause.at(),
                         pause.until().map(until -> " until " + until).orElse(""),

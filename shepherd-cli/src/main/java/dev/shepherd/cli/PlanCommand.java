@@ -118,10 +118,10 @@ final class PlanCommand implements Callable<Integer> {
 
     private static void print(PrintWriter out, PlannedRecovery plan) {
         out.printf(
-                "Recoverer: %d machine(s) to bring back, %d in recovery, at most %d at once%n",
+                "Recoverer: %d machine(s) to bring back, %d in recovery%s%n",
                 plan.outlook().due(),
                 plan.outlook().inRecovery(),
-                plan.outlook().limit());
+                plan.outlook().due() == 0 ? "" : ", at most " + plan.outlook().limit() + " at once");
         plan.outlook()
                 .freezes()
                 .forEach(freeze -> out.println(

@@ -128,6 +128,7 @@ public final class FakeProvider implements Recoverer {
 
     private final ProviderType type;
     private final int maxConcurrentCalls;
+    private final boolean listingCheap;
     private final Clock clock;
     private final Function<ProviderID, InetSocketAddress> addresses;
 
@@ -149,6 +150,7 @@ public final class FakeProvider implements Recoverer {
     private FakeProvider(Builder builder) {
         type = builder.type;
         maxConcurrentCalls = builder.maxConcurrentCalls;
+        listingCheap = builder.listingCheap;
         capacity = builder.capacity;
         clock = builder.clock;
         addresses = builder.addresses == null ? new DocumentationAddresses() : builder.addresses;
@@ -178,6 +180,11 @@ public final class FakeProvider implements Recoverer {
     @Override
     public ProviderType type() {
         return type;
+    }
+
+    @Override
+    public boolean isListingCheap() {
+        return listingCheap;
     }
 
     @Override
@@ -689,6 +696,7 @@ public final class FakeProvider implements Recoverer {
 
         private final ProviderType type;
         private int maxConcurrentCalls = 1;
+        private boolean listingCheap;
         private int capacity;
         private Clock clock = Clock.systemUTC();
         private @Nullable Function<ProviderID, InetSocketAddress> addresses;
@@ -708,6 +716,12 @@ public final class FakeProvider implements Recoverer {
                         "maxConcurrentCalls is " + maxConcurrentCalls + ", but at least 1 is needed");
             }
             this.maxConcurrentCalls = maxConcurrentCalls;
+            return this;
+        }
+
+        /** Sets whether it says that its listing is cheap; false by default. */
+        public Builder listingCheap(boolean cheap) {
+            this.listingCheap = cheap;
             return this;
         }
 

@@ -128,6 +128,12 @@ public final class StaticProvider implements Provider {
      *     {@link #listMachines()} does
      * @throws IllegalStateException if the provider is closed
      */
+    /** It is: the list is read as a whole, whatever is asked for. */
+    @Override
+    public boolean isListingCheap() {
+        return true;
+    }
+
     @Override
     public MachineInfo getMachine(ProviderID id) throws InterruptedException {
         Objects.requireNonNull(id, "id");

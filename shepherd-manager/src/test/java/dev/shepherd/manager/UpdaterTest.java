@@ -1,0 +1,269 @@
+package dev.shepherd.manager;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.FakeProvider.Operation;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class UpdaterTest {
+
+    private static final ProviderType TYPE = new ProviderType("lab");
+    private static final ProviderID FIRST = new ProviderID("machine-0");
+
+    @RegisterExtension
+    final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(20)));
+
+    private final Deque<AutoCloseable> open = new ArrayDeque<>();
+
+    @AfterEach
+    void closeManagers() throws Exception {
+        while (!open.isEmpty()) {
+            open.pop().close();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void whatTheProviderSaysIsMirroredAndWhatItNoLongerSaysIsCleared(boolean cheap) throws Exception {
+        FakeProvider provider = provider(2, cheap);
+        Updater updater = updater(provider, database.bmdb());
+        assertThat(updater.step()).isZero();
+
+        provider.addMachine(MachineInfo.builder(FIRST, Availability.KNOWN_USED)
+                .address(InetAddress.getByName("10.9.9.9"))
+                .status(ProviderStatus.STOPPED)
+                .reservationId("reservation-9")
+                .build());
+        database.advance(Duration.ofMinutes(34));
+
+        assertThat(updater.step()).isEqualTo(1);
+        ProvidedMachine machine = read(FIRST);
+        assertThat(machine.status()).contains(ProviderStatus.STOPPED);
+        assertThat(machine.address()).contains(InetAddress.getByName("10.9.9.9"));
+        assertThat(machine.reservationId()).contains("reservation-9");
+        assertThat(machine.location()).as("no longer said").isEmpty();
+        assertThat(read(new ProviderID("machine-1")).location()).contains("rack-1");
+    }
+
+    @Test
+    void aMachineWithNothingNewIsLookedAtEveryThirtyMinutesAndOneInMotionEveryMinute() throws Exception {
+        FakeProvider provider = provider(1, false);
+        Updater updater = updater(provider, database.bmdb());
+        updater.step();
+        for (int minute = 0; minute < 26; minute++) {
+            database.advance(Duration.ofMinutes(1));
+            updater.step();
+        }
+        assertThat(provider.calls(Operation.GET)).isEqualTo(1);
+        database.advance(Duration.ofMinutes(8));
+        updater.step();
+        assertThat(provider.calls(Operation.GET)).isEqualTo(2);
+
+        provider.addMachine(machine(0).status(ProviderStatus.PROVISIONING).build());
+        database.advance(Duration.ofMinutes(34));
+        updater.step();
+        for (int minute = 0; minute < 10; minute++) {
+            database.advance(Duration.ofSeconds(61));
+            updater.step();
+        }
+        assertThat(provider.calls(Operation.GET)).isEqualTo(13);
+
+        provider.addMachine(machine(0).status(ProviderStatus.RUNNING).build());
+        for (int minute = 0; minute < 10; minute++) {
+            database.advance(Duration.ofSeconds(61));
+            updater.step();
+        }
+        assertThat(provider.calls(Operation.GET))
+                .as("when it changed, and once more after that")
+                .isEqualTo(15);
+        assertThat(read(FIRST).status()).contains(ProviderStatus.RUNNING);
+    }
+
+    @Test
+    void aProviderThatListsCheaplyIsListedOnceRatherThanAskedMachineByMachine() throws Exception {
+        FakeProvider provider = provider(1500, true);
+        Updater updater = updater(provider, database.bmdb());
+
+        updater.step();
+
+        assertThat(provider.calls(Operation.LIST)).isEqualTo(1);
+        assertThat(provider.calls(Operation.GET)).isZero();
+        updater.step();
+        assertThat(provider.calls()).as("nothing is due").hasSize(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aMachineThatTheProviderNoLongerKnowsBecomesMissingUntilItIsBack(boolean cheap) throws Exception {
+        FakeProvider provider = provider(2, cheap);
+        Updater updater = updater(provider, database.bmdb());
+        provider.removeMachine(FIRST);
+
+        assertThat(updater.step()).isEqualTo(1);
+        assertThat(read(FIRST).status()).contains(ProviderStatus.MISSING);
+        database.advance(Duration.ofMinutes(34));
+        assertThat(updater.step()).as("it is known to be missing").isZero();
+
+        provider.addMachine(machine(0).build());
+        database.advance(Duration.ofMinutes(34));
+        assertThat(updater.step()).isEqualTo(1);
+        assertThat(read(FIRST).status()).isEmpty();
+    }
+
+    @Test
+    void aMachineThatIsOnlyNotListedIsNotMissing() throws Exception {
+        FakeProvider provider = FakeProvider.builder(TYPE).listingCheap(true).build();
+        open.push(provider);
+        provider.freezeListing();
+        record(provider, 3);
+
+        assertThat(updater(provider, database.bmdb()).step()).isZero();
+
+        assertThat(provider.calls(Operation.GET)).isEqualTo(3);
+        assertThat(read(FIRST).status()).isEmpty();
+    }
+
+    @Test
+    void aMachineThatCannotBeDescribedDoesNotHoldUpTheOthers() throws Exception {
+        FakeProvider provider = provider(3, false);
+        Updater updater = updater(provider, database.bmdb());
+        provider.failNext(Operation.GET, new ProviderException(Reason.TRANSIENT, "one machine's controller hangs"));
+
+        assertThat(updater.step()).isZero();
+        assertThat(provider.calls(Operation.GET)).isEqualTo(3);
+        database.advance(Duration.ofSeconds(61));
+        updater.step();
+        assertThat(provider.calls(Operation.GET)).as("that one again").isEqualTo(4);
+    }
+
+    @Test
+    void aProviderThatDoesNotWantToBeAskedIsLeftAloneAndTheRestIsDueAgainSoon() throws Exception {
+        FakeProvider provider = provider(3, false);
+        Updater updater = updater(provider, database.bmdb());
+        provider.failNext(Operation.GET, new ProviderException(Reason.RATE_LIMITED, "slow down"));
+
+        assertThatThrownBy(updater::step)
+                .isInstanceOfSatisfying(
+                        ProviderException.class, e -> assertThat(e.reason()).isEqualTo(Reason.RATE_LIMITED));
+        assertThat(provider.calls(Operation.GET)).isEqualTo(1);
+        database.advance(Duration.ofSeconds(61));
+        updater.step();
+        assertThat(provider.calls(Operation.GET)).isEqualTo(4);
+    }
+
+    @Test
+    void twoUpdatersShareTheMachines() throws Exception {
+        FakeProvider provider = provider(30, false);
+        Updater one = updater(provider, database.bmdb());
+        Updater two = updater(provider, database.openAnother());
+
+        Thread first = new Thread(() -> step(one));
+        Thread second = new Thread(() -> step(two));
+        first.start();
+        second.start();
+        first.join(20_000);
+        second.join(20_000);
+
+        assertThat(provider.calls(Operation.GET)).isEqualTo(30);
+    }
+
+    @Test
+    void aPausedProviderIsNotAsked() throws Exception {
+        FakeProvider provider = provider(3, false);
+        Updater updater = updater(provider, database.bmdb());
+        database.bmdb().operator().pause(null, TYPE, null, "rack team", "their maintenance", Duration.ofMinutes(5));
+
+        updater.step();
+        assertThat(provider.calls()).isEmpty();
+        database.advance(Duration.ofMinutes(6));
+        updater.step();
+        assertThat(provider.calls(Operation.GET)).isEqualTo(3);
+    }
+
+    private static void step(Updater updater) {
+        try {
+            updater.step();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private Updater updater(FakeProvider provider, Bmdb bmdb) {
+        Shepherd shepherd = Shepherd.builder()
+                .bmdb(bmdb)
+                .provider(provider)
+                .takeover(target -> {
+                    throw new IllegalStateException("nothing is taken over here");
+                })
+                .build();
+        open.push(shepherd);
+        return shepherd.updater(TYPE);
+    }
+
+    private FakeProvider provider(int machines, boolean cheap) throws Exception {
+        FakeProvider provider = FakeProvider.builder(TYPE).listingCheap(cheap).build();
+        open.push(provider);
+        record(provider, machines);
+        return provider;
+    }
+
+    private void record(FakeProvider provider, int machines) throws Exception {
+        try (BmdbSession session = database.bmdb().startSession("test", "here")) {
+            session.inTransaction(tx -> {
+                for (int i = 0; i < machines; i++) {
+                    MachineInfo info = machine(i).build();
+                    provider.addMachine(info);
+                    tx.recordMachine(TYPE, CreateMachineRequest.any(UUID.randomUUID()), info);
+                }
+                return true;
+            });
+        }
+    }
+
+    private static MachineInfo.Builder machine(int number) {
+        return MachineInfo.builder(new ProviderID("machine-" + number), Availability.KNOWN_USED)
+                .address(address())
+                .location("rack-1");
+    }
+
+    private static InetAddress address() {
+        try {
+            return InetAddress.getByAddress(new byte[] {10, 0, 0, 1});
+        } catch (java.net.UnknownHostException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private ProvidedMachine read(ProviderID id) throws InterruptedException {
+        Optional<UUID> machine = database.bmdb().findMachine(TYPE, id);
+        return database.bmdb()
+                .machine(machine.orElseThrow())
+                .orElseThrow()
+                .provided()
+                .orElseThrow();
+    }
+}
