@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
@@ -250,31 +251,46 @@ public final class BmdbTransaction implements Transaction {
 
     /**
      * Asks for an installation: sets the OSInstallationRequest tag with the next generation, which is 1 for the
-     * first. It is always higher than that of the report, so that no older report can fulfill it.
+     * first. It is higher than that of any request before, also of one that was cleared, and of any report, so that no
+     * other report can fulfill it.
      *
      * @return the generation
+     * @throws BmdbException if there is no such machine
      */
     public long requestInstallation(UUID machineId, byte[] raw) {
-        Field<Long> reported = DSL.coalesce(
-                DSL.field(DSL.select(MACHINE_OS_INSTALLATION_REPORT.GENERATION)
-                        .from(MACHINE_OS_INSTALLATION_REPORT)
-                        .where(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(machineId))),
-                DSL.inline(0L));
-        return context()
+        long generation = context()
+                .update(MACHINES)
+                .set(
+                        MACHINES.OS_INSTALLATION_GENERATION,
+                        DSL.greatest(
+                                        MACHINES.OS_INSTALLATION_GENERATION,
+                                        highest(
+                                                MACHINE_OS_INSTALLATION_REQUEST.GENERATION,
+                                                MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(machineId)),
+                                        highest(
+                                                MACHINE_OS_INSTALLATION_REPORT.GENERATION,
+                                                MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(machineId)))
+                                .plus(1))
+                .where(MACHINES.MACHINE_ID.eq(machineId))
+                .returningResult(MACHINES.OS_INSTALLATION_GENERATION)
+                .fetchOptional(MACHINES.OS_INSTALLATION_GENERATION)
+                .orElseThrow(() -> new BmdbException("there is no machine " + machineId, null, null));
+        context()
                 .insertInto(MACHINE_OS_INSTALLATION_REQUEST)
                 .set(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, machineId)
-                .set(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, reported.plus(1))
+                .set(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, generation)
                 .set(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW, raw)
                 .onConflict(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID)
                 .doUpdate()
-                .set(
-                        MACHINE_OS_INSTALLATION_REQUEST.GENERATION,
-                        DSL.greatest(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, reported)
-                                .plus(1))
+                .set(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, generation)
                 .set(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW, raw)
-                .returningResult(MACHINE_OS_INSTALLATION_REQUEST.GENERATION)
-                .fetchSingle()
-                .value1();
+                .execute();
+        return generation;
+    }
+
+    private static Field<Long> highest(TableField<?, Long> generation, Condition which) {
+        return DSL.coalesce(
+                DSL.field(DSL.select(generation).from(generation.getTable()).where(which)), DSL.inline(0L));
     }
 
     /** Clears the OSInstallationRequest tag. */

@@ -182,6 +182,16 @@ class MachineTagsTest {
     }
 
     @Test
+    void theGenerationOfARequestThatWasTakenBackIsNotUsedAgain() throws Exception {
+        write(tx -> assertThat(tx.requestInstallation(machine, new byte[0])).isEqualTo(1));
+        write(tx -> tx.clearInstallationRequest(machine));
+        write(tx -> assertThat(tx.requestInstallation(machine, new byte[0])).isEqualTo(2));
+        // A late report for the one that was taken back.
+        write(tx -> tx.putInstallationReport(machine, 1, InstallationResult.SUCCESS, new byte[0]));
+        assertThat(read().isInstallationFulfilled()).isFalse();
+    }
+
+    @Test
     void requestsAtTheSameTimeGetDifferentGenerations() throws Exception {
         assertThat(Race.run(4, i -> session.inTransaction(tx -> tx.requestInstallation(machine, new byte[0]))))
                 .containsExactlyInAnyOrder(1L, 2L, 3L, 4L);

@@ -48,7 +48,7 @@ class InitializerTest {
     private static final Duration LIMIT = Duration.ofSeconds(30);
 
     @RegisterExtension
-    final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(2)));
+    final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(5)));
 
     @TempDir
     Path folder;
@@ -231,6 +231,36 @@ class InitializerTest {
             LoopStatus status = shepherd.status().loops().get(1);
             assertThat(status.name()).isEqualTo("initializer");
             await().atMost(LIMIT).until(() -> shepherd.status().loops().get(1).succeeded() == 20);
+        }
+    }
+
+    @Test
+    void aCommitThatFailsAfterASuccessfulTakeoverDoesNotStrandTheMachine() throws Exception {
+        AtomicInteger takeovers = new AtomicInteger();
+        MachineTakeover thenCutOff = target -> {
+            if (takeovers.incrementAndGet() == 1) {
+                // The agent runs, and what records it is no longer allowed to commit.
+                inSession(tx -> tx.dsl()
+                        .execute("update sessions set session_deadline = now() - interval '1 minute'"
+                                + " where session_component_name like 'initializer%'"));
+            }
+            byte[] key = new byte[32];
+            key[0] = takeovers.byteValue();
+            return new TakeoverResult(target.machineId(), key, VirtualFleet.HOST_KEY, List.of(), Map.of());
+        };
+        try (Shepherd shepherd = shepherd(thenCutOff)) {
+            UUID machine = record(InetAddress.getLoopbackAddress(), 22);
+
+            shepherd.initializer(TYPE).step();
+
+            assertThat(takeovers).hasValue(1);
+            assertThat(read(machine).agentStarted()).isEmpty();
+            await().atMost(LIMIT).until(() -> shepherd.initializer(TYPE).step() == 1);
+            assertThat(takeovers).hasValue(2);
+            assertThat(read(machine).agentStarted().orElseThrow().publicKey()[0])
+                    .as("the key of the agent that was started last")
+                    .isEqualTo((byte) 2);
+            assertThat(read(machine).work()).isEmpty();
         }
     }
 

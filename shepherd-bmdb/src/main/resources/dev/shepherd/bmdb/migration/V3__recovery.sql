@@ -42,6 +42,8 @@ create table pauses (
     paused_until timestamptz
 );
 
+create index pauses_by_machine on pauses (machine_id);
+
 -- Where so many agents fell silent at once that the fault is likelier to be ours: for the whole fleet (both empty),
 -- a provider, or one of its locations. A row stays after its release, since what was silent by then is no evidence.
 create table recovery_freeze (
@@ -60,3 +62,7 @@ create table recovery_freeze (
 alter table machine_provided add column provider_check_at timestamptz not null default now();
 
 create index machine_provided_by_check on machine_provided (provider, provider_check_at);
+
+-- The highest generation that an installation was ever requested with: a request that is taken back leaves no trace
+-- but this, and a late report for it must not fulfill the next one.
+alter table machines add column os_installation_generation bigint not null default 0;
