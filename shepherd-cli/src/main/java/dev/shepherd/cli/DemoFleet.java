@@ -42,8 +42,6 @@ final class DemoFleet implements AutoCloseable {
 
     private static final Duration LOOK_INTERVAL = Duration.ofMillis(200);
 
-    private static final Duration HEARTBEAT_INTERVAL = Duration.ofSeconds(1);
-
     private final Deque<AutoCloseable> owned = new ArrayDeque<>();
     private final int machines;
     private final List<SshHost> hosts = new ArrayList<>();
@@ -70,7 +68,7 @@ final class DemoFleet implements AutoCloseable {
                 hosts.add(SshHost.builder()
                         .hosts(shared)
                         .authorizedKey(credentials.publicKey().orElseThrow())
-                        .agentInterval(HEARTBEAT_INTERVAL)
+                        .agentInterval(heartbeatInterval(machines))
                         .start());
             }
             Path list = folder.resolve("machines.json");
@@ -120,6 +118,11 @@ final class DemoFleet implements AutoCloseable {
     static DemoFleet start(Path folder, int machines, String databaseUrl, DemoProgress progress)
             throws IOException, InterruptedException {
         return new DemoFleet(folder, machines, databaseUrl, progress);
+    }
+
+    /** Often enough to watch, and seldom enough for as many agents on one machine as there are. */
+    private static Duration heartbeatInterval(int machines) {
+        return Duration.ofMillis(1000 + machines * 20L);
     }
 
     /** Spans that are short enough to watch, and long enough for as many agents on one machine as there are. */
