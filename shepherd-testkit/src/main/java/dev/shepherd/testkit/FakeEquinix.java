@@ -84,50 +84,57 @@ public final class FakeEquinix implements AutoCloseable {
             ANSWER,
             DROP_BEFORE,
             DROP_AFTER,
-            DELAY,
-            RUN_BEFORE,
-            RUN_AFTER
+            DELAY
         }
 
         private final Kind kind;
         private final int status;
-        private final String error;
+        private final String body;
         private final Optional<String> retryAfter;
         private final Duration delay;
         private final Runnable action;
 
         private Fault(
-                Kind kind, int status, String error, Optional<String> retryAfter, Duration delay, Runnable action) {
+                Kind kind, int status, String body, Optional<String> retryAfter, Duration delay, Runnable action) {
             this.kind = kind;
             this.status = status;
-            this.error = error;
+            this.body = body;
             this.retryAfter = retryAfter;
             this.delay = delay;
             this.action = action;
         }
 
-        private static Fault of(Kind kind) {
-            return new Fault(kind, 0, "", Optional.empty(), Duration.ZERO, () -> {});
+        private static Fault answer(int status, String body, Optional<String> retryAfter) {
+            return new Fault(Kind.ANSWER, status, body, retryAfter, Duration.ZERO, () -> {});
+        }
+
+        private static Fault run(Kind kind, Runnable action) {
+            return new Fault(kind, 0, "", Optional.empty(), Duration.ZERO, action);
         }
 
         /** Answers with an error in place of doing what is asked. */
         public static Fault answer(int status, String error) {
-            return new Fault(Kind.ANSWER, status, error, Optional.empty(), Duration.ZERO, () -> {});
+            return answer(status, EquinixJson.write(errors(error)), Optional.empty());
         }
 
         /** Answers with an error and a {@code Retry-After}, in seconds or as a date, in place of doing what is asked. */
         public static Fault answer(int status, String error, String retryAfter) {
-            return new Fault(Kind.ANSWER, status, error, Optional.of(retryAfter), Duration.ZERO, () -> {});
+            return answer(status, EquinixJson.write(errors(error)), Optional.of(retryAfter));
+        }
+
+        /** Answers with any body, such as one that is no JSON, in place of doing what is asked. */
+        public static Fault answerRaw(int status, String body) {
+            return answer(status, body, Optional.empty());
         }
 
         /** Drops the connection in place of doing what is asked. */
         public static Fault dropBeforeEffect() {
-            return of(Kind.DROP_BEFORE);
+            return runBeforeEffect(() -> {});
         }
 
         /** Does what is asked, and drops the connection in place of answering. */
         public static Fault dropAfterEffect() {
-            return of(Kind.DROP_AFTER);
+            return runAfterEffect(() -> {});
         }
 
         /** Does what is asked, and answers late. */
@@ -137,16 +144,16 @@ public final class FakeEquinix implements AutoCloseable {
 
         /** Runs something when the call has arrived, and drops the connection in place of doing what is asked. */
         public static Fault runBeforeEffect(Runnable action) {
-            return new Fault(Kind.RUN_BEFORE, 0, "", Optional.empty(), Duration.ZERO, action);
+            return run(Kind.DROP_BEFORE, action);
         }
 
         /** Does what is asked, runs something, and drops the connection in place of answering. */
         public static Fault runAfterEffect(Runnable action) {
-            return new Fault(Kind.RUN_AFTER, 0, "", Optional.empty(), Duration.ZERO, action);
+            return run(Kind.DROP_AFTER, action);
         }
 
         private boolean isBeforeEffect() {
-            return kind == Kind.ANSWER || kind == Kind.DROP_BEFORE || kind == Kind.RUN_BEFORE;
+            return kind == Kind.ANSWER || kind == Kind.DROP_BEFORE;
         }
 
         @Override
@@ -228,7 +235,11 @@ public final class FakeEquinix implements AutoCloseable {
         default void close() {}
     }
 
-    private record Answer(int status, @Nullable Object body) {}
+    private record Answer(int status, String body) {
+        static Answer of(int status, Object body) {
+            return new Answer(status, EquinixJson.write(body));
+        }
+    }
 
     private final HttpServer server;
     private final ExecutorService executor;
@@ -499,7 +510,7 @@ public final class FakeEquinix implements AutoCloseable {
             Answer answer;
             if (fault.filter(Fault::isBeforeEffect).isPresent()) {
                 fault.get().action.run();
-                answer = new Answer(fault.get().status, errors(fault.get().error));
+                answer = new Answer(fault.get().status, fault.get().body);
             } else {
                 answer = answer(exchange, operation, path, query, body);
                 fault.ifPresent(f -> f.action.run());
@@ -509,7 +520,7 @@ public final class FakeEquinix implements AutoCloseable {
                 whole = fault.map(f -> f.kind == Fault.Kind.ANSWER || f.kind == Fault.Kind.DELAY)
                         .orElse(true);
                 status = whole ? answer.status() : 0;
-                answered = whole && answer.body() != null ? EquinixJson.write(answer.body()) : "";
+                answered = whole ? answer.body() : "";
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -588,7 +599,7 @@ public final class FakeEquinix implements AutoCloseable {
                 }
                 return effect(operation, id, EquinixQuery.parse(query), body);
             } catch (Refusal e) {
-                return new Answer(e.status, errors(e.error));
+                return Answer.of(e.status, errors(e.error));
             }
         }
     }
@@ -599,29 +610,29 @@ public final class FakeEquinix implements AutoCloseable {
             case LIST_DEVICES -> page(query, "devices", devices(query, include));
             case LIST_RESERVATIONS -> page(query, "hardware_reservations", reservations(query, include));
             case LIST_KEYS ->
-                new Answer(
+                Answer.of(
                         200,
                         Map.of(
                                 "ssh_keys",
                                 project.keys.values().stream()
                                         .map(EquinixProject::json)
                                         .toList()));
-            case GET_DEVICE -> new Answer(200, project.json(project.device(id), include));
-            case CREATE_DEVICE -> new Answer(201, project.json(project.create(object(body)), include));
+            case GET_DEVICE -> Answer.of(200, project.json(project.device(id), include));
+            case CREATE_DEVICE -> Answer.of(201, project.json(project.create(object(body)), include));
             case UPDATE_DEVICE -> {
                 project.update(id, object(body));
-                yield new Answer(200, project.json(project.device(id), include));
+                yield Answer.of(200, project.json(project.device(id), include));
             }
             case DELETE_DEVICE -> {
                 project.delete(id);
-                yield new Answer(204, null);
+                yield new Answer(204, "");
             }
             case DEVICE_ACTION -> {
                 project.act(id, object(body));
-                yield new Answer(202, null);
+                yield new Answer(202, "");
             }
-            case CREATE_KEY -> new Answer(201, EquinixProject.json(project.createKey(object(body))));
-            case UPDATE_KEY -> new Answer(200, EquinixProject.json(project.updateKey(id, object(body))));
+            case CREATE_KEY -> Answer.of(201, EquinixProject.json(project.createKey(object(body))));
+            case UPDATE_KEY -> Answer.of(200, EquinixProject.json(project.updateKey(id, object(body))));
             case OTHER -> throw Refusal.notFound();
         };
     }
@@ -674,7 +685,7 @@ public final class FakeEquinix implements AutoCloseable {
         meta.put("total", all.size());
         meta.put("current_page", page);
         meta.put("last_page", pages);
-        return new Answer(200, Map.of(name, items, "meta", meta));
+        return Answer.of(200, Map.of(name, items, "meta", meta));
     }
 
     private static Map<String, String> href(String base, int page) {

@@ -206,10 +206,10 @@ final class DeviceCreation {
                 }
                 if (made.isPresent()) {
                     log.info(
-                            "provider {}: {} has made device {}, although the API did not say so ({})",
+                            "provider {}: device {} was made for intent {} although the call that made it failed: {}",
                             type,
-                            what,
                             made.get().getId(),
+                            intent,
                             e.getMessage());
                     return made.get();
                 }
