@@ -19,6 +19,7 @@ import picocli.CommandLine.ScopeType;
             MachinesCommand.class,
             DatabaseCommand.class,
             ProvidersCommand.class,
+            FakeEquinixCommand.class,
             CommandLine.HelpCommand.class
         },
         mixinStandardHelpOptions = true,

@@ -420,6 +420,14 @@ public final class FakeEquinix implements AutoCloseable {
         }
     }
 
+    /** Forgets all faults that were given and not used up. */
+    public void clearFaults() {
+        synchronized (lock) {
+            faults.clear();
+            faultShare = 0;
+        }
+    }
+
     /** Makes every answer take this long. */
     public void setLatency(Duration latency) {
         synchronized (lock) {

@@ -199,7 +199,8 @@ final class DeviceMapper {
         }
     }
 
+    /** Returns what is in a list that the API may leave out, or fill with nothing. */
     static <T> List<T> orEmpty(@Nullable List<T> list) {
-        return list == null ? List.of() : list;
+        return list == null ? List.of() : list.stream().filter(Objects::nonNull).toList();
     }
 }

@@ -84,6 +84,7 @@ final class MetalCalls {
     private final Ticker ticker;
     private final Clock clock;
     private final RandomGenerator random;
+    private final Duration leastTime;
     private final Semaphore permits;
     private final TokenBucket rate;
 
@@ -116,6 +117,7 @@ final class MetalCalls {
         this.ticker = ticker;
         this.clock = clock;
         this.random = random;
+        leastTime = shorter(settings.attemptTimeout(), settings.totalTimeout()).dividedBy(10);
         permits = new Semaphore(settings.maxConcurrentCalls(), true);
         rate = new TokenBucket(settings.callsPerSecond(), settings.maxConcurrentCalls(), ticker);
     }
@@ -143,6 +145,7 @@ final class MetalCalls {
 
     /** Makes a call that is over by a deadline. */
     <T> T call(String what, Kind kind, long deadline, Request<T> request) throws InterruptedException {
+        Failure before = null;
         for (int attempt = 1; ; attempt++) {
             Failure failure;
             try {
@@ -150,19 +153,27 @@ final class MetalCalls {
             } catch (ApiException e) {
                 failure = failure(kind, e);
             } catch (TimeoutException e) {
+                if (before != null && kind.repeatable && isOver(deadline)) {
+                    // The last attempt had hardly any time left. What is wrong is what kept the others from succeeding.
+                    throw exception(what, before, attempt);
+                }
                 failure = new Failure(
                         Reason.TRANSIENT,
                         kind.repeatable,
-                        "no answer within " + settings.attemptTimeout().toMillis() + " ms",
+                        "no answer within " + e.getMessage() + " ms",
                         Optional.empty(),
                         null);
+            } catch (ProviderException notSent) {
+                throw before == null ? notSent : exception(what, before, attempt - 1);
             }
+            before = failure;
             Duration wait = backoff(attempt);
             if (failure.retryAfter().isPresent()) {
                 rate.pause(failure.retryAfter().get());
                 wait = longer(wait, failure.retryAfter().get());
             }
-            boolean inTime = ticker.nanos() + wait.toNanos() - deadline < 0;
+            // A request with hardly any time would only fail, and leave it unknown whether a device is rebooted.
+            boolean inTime = ticker.nanos() + wait.toNanos() + leastTime.toNanos() - deadline < 0;
             if (!failure.passes() || !inTime) {
                 throw exception(what, failure, attempt);
             }
@@ -203,7 +214,12 @@ final class MetalCalls {
                         null);
             }
             Duration left = Duration.ofNanos(Math.max(1, deadline - ticker.nanos()));
-            return send(request, left.compareTo(settings.attemptTimeout()) < 0 ? left : settings.attemptTimeout());
+            Duration timeout = shorter(left, settings.attemptTimeout());
+            try {
+                return send(request, timeout);
+            } catch (TimeoutException e) {
+                throw new TimeoutException(String.valueOf(timeout.toMillis()));
+            }
         } finally {
             permits.release();
         }
@@ -346,6 +362,10 @@ final class MetalCalls {
                 + failure.words();
         return new ProviderException(
                 failure.reason(), message, failure.retryAfter().orElse(null), failure.cause());
+    }
+
+    private static Duration shorter(Duration a, Duration b) {
+        return a.compareTo(b) <= 0 ? a : b;
     }
 
     private static Duration longer(Duration a, Duration b) {

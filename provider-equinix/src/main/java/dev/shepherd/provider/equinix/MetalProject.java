@@ -20,7 +20,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -71,11 +73,13 @@ final class MetalProject {
             DeviceList list = calls.call(
                     "listing " + what + ", page " + page,
                     Kind.READ,
-                    () -> whole(api.get()
-                            .devices()
-                            .findProjectDevices(
-                                    project, null, null, null, null, null, null, tag, null, null, null, null, page,
-                                    pageSize)));
+                    () -> whole(
+                            api.get()
+                                    .devices()
+                                    .findProjectDevices(
+                                            project, null, null, null, null, null, null, tag, null, null, null, null,
+                                            page, pageSize),
+                            MetalProject::deviceIds));
             return Page.of(list.getDevices(), list.getMeta());
         }));
     }
@@ -86,10 +90,19 @@ final class MetalProject {
                     HardwareReservationList list = calls.call(
                             "listing the hardware reservations, page " + page,
                             Kind.READ,
-                            () -> whole(api.get()
-                                    .reservations()
-                                    .findProjectHardwareReservations(
-                                            project, null, null, null, RESERVATION_INCLUDE, null, page, pageSize)));
+                            () -> whole(
+                                    api.get()
+                                            .reservations()
+                                            .findProjectHardwareReservations(
+                                                    project,
+                                                    null,
+                                                    null,
+                                                    null,
+                                                    RESERVATION_INCLUDE,
+                                                    null,
+                                                    page,
+                                                    pageSize),
+                                    MetalProject::reservationIds));
                     return Page.of(list.getHardwareReservations(), list.getMeta());
                 }));
         return listed.stream().flatMap(r -> Reservation.of(r).stream()).toList();
@@ -109,7 +122,8 @@ final class MetalProject {
             return Optional.of(calls.call(
                     "asking for device " + id,
                     Kind.READ,
-                    () -> whole(api.get().devices().findDeviceById(id, null, null))));
+                    () -> whole(
+                            api.get().devices().findDeviceById(id, null, null), device -> Stream.of(device.getId()))));
         } catch (ProviderException e) {
             if (e.reason() == Reason.NOT_FOUND) {
                 return Optional.empty();
@@ -124,7 +138,9 @@ final class MetalProject {
                 what,
                 Kind.CREATION,
                 deadline,
-                () -> whole(api.get().devices().createDevice(project, request, null, null))));
+                () -> whole(
+                        api.get().devices().createDevice(project, request, null, null),
+                        device -> Stream.of(device.getId()))));
     }
 
     /** Reboots or reinstalls a device. Of unknown outcome if it fails with {@link Reason#TRANSIENT}. */
@@ -139,7 +155,7 @@ final class MetalProject {
         SSHKeyList list = ofProject(() -> calls.call(
                 "listing the SSH keys",
                 Kind.READ,
-                () -> whole(api.get().keys().findProjectSSHKeys(project, null, null))));
+                () -> whole(api.get().keys().findProjectSSHKeys(project, null, null), MetalProject::keyIds)));
         return DeviceMapper.orEmpty(list.getSshKeys());
     }
 
@@ -148,25 +164,43 @@ final class MetalProject {
         return ofProject(() -> calls.call(
                 "creating the SSH key " + label,
                 Kind.CREATION,
-                () -> whole(api.get()
-                        .keys()
-                        .createProjectSSHKey(
-                                project, new SSHKeyCreateInput().label(label).key(key), null))));
+                () -> whole(
+                        api.get()
+                                .keys()
+                                .createProjectSSHKey(
+                                        project,
+                                        new SSHKeyCreateInput().label(label).key(key),
+                                        null),
+                        made -> Stream.of(made.getId()))));
     }
 
     SSHKey updateKey(UUID id, String label, String key) throws InterruptedException {
         return calls.call(
                 "updating the SSH key " + label,
                 Kind.REPEATABLE_WRITE,
-                () -> whole(api.get()
-                        .keys()
-                        .updateSSHKey(id, new SSHKeyInput().label(label).key(key), null)));
+                () -> whole(
+                        api.get()
+                                .keys()
+                                .updateSSHKey(id, new SSHKeyInput().label(label).key(key), null),
+                        updated -> Stream.of(updated.getId())));
     }
 
-    /** An answer without a body where there has to be one is no answer. */
-    private static <T> T whole(@Nullable T answer) throws ApiException {
-        if (answer == null) {
-            throw new ApiException(new IOException("the answer is empty"));
+    private static Stream<@Nullable UUID> deviceIds(DeviceList list) {
+        return DeviceMapper.orEmpty(list.getDevices()).stream().map(Device::getId);
+    }
+
+    private static Stream<@Nullable UUID> reservationIds(HardwareReservationList list) {
+        return DeviceMapper.orEmpty(list.getHardwareReservations()).stream().map(HardwareReservation::getId);
+    }
+
+    private static Stream<@Nullable UUID> keyIds(SSHKeyList list) {
+        return DeviceMapper.orEmpty(list.getSshKeys()).stream().map(SSHKey::getId);
+    }
+
+    /** An answer that is empty, or describes something without an id, is no answer. */
+    private static <T> T whole(@Nullable T answer, Function<T, Stream<@Nullable UUID>> ids) throws ApiException {
+        if (answer == null || ids.apply(answer).anyMatch(Objects::isNull)) {
+            throw new ApiException(new IOException("the answer lacks what it should hold"));
         }
         return answer;
     }

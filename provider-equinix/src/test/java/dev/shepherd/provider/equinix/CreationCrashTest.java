@@ -91,6 +91,7 @@ class CreationCrashTest {
             assertThat(api.devices().get(0).tags())
                     .containsExactly("shepherd-intent=" + machines().get(0).machineId());
             assertThat(intents()).isEmpty();
+            VendorDescription.checkIfPresent(api.calls());
         }
     }
 

@@ -12,6 +12,7 @@ import dev.shepherd.testkit.FakeEquinix.Operation;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -168,8 +169,9 @@ class CreationFaultTest {
         return database.bmdb().providedMachines(Equinix.TYPE);
     }
 
-    @org.junit.jupiter.api.AfterEach
+    @AfterEach
     void stop() {
+        VendorDescription.checkIfPresent(api.calls());
         api.close();
     }
 }

@@ -48,6 +48,7 @@ class EquinixProviderTest {
 
     @AfterEach
     void close() throws Exception {
+        VendorDescription.checkIfPresent(api.calls());
         for (AutoCloseable open : opened) {
             open.close();
         }
@@ -60,6 +61,7 @@ class EquinixProviderTest {
     private EquinixProvider open(EquinixProvider.Builder builder) throws InterruptedException {
         EquinixProvider provider = builder.clock(clock).build();
         opened.add(provider);
+        VendorDescription.checkIfPresent(api.calls());
         api.clearCalls();
         return provider;
     }

@@ -63,6 +63,7 @@ class LargeFleetTest {
             assertThat(api.mostConcurrentCalls()).isLessThanOrEqualTo(CONCURRENT);
             int busiest = assertWithinTheRate(api.calls());
             print(api.calls(), seconds, busiest);
+            VendorDescription.checkIfPresent(api.calls());
         }
     }
 

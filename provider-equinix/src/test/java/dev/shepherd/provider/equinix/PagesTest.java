@@ -34,7 +34,7 @@ class PagesTest {
     private static Page<UUID> page(List<UUID> all, int page, int size) {
         int from = Math.min(all.size(), (page - 1) * size);
         return new Page<>(
-                all.subList(from, Math.min(all.size(), from + size)),
+                List.copyOf(all.subList(from, Math.min(all.size(), from + size))),
                 all.size(),
                 Math.max(1, (all.size() + size - 1) / size));
     }
