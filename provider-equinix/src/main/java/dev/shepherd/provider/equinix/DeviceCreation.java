@@ -9,6 +9,7 @@ import dev.shepherd.provider.equinix.client.CreateDeviceRequest;
 import dev.shepherd.provider.equinix.client.Device;
 import dev.shepherd.provider.equinix.client.DeviceCreateInFacilityInput;
 import dev.shepherd.provider.equinix.client.DeviceCreateInMetroInput;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -84,13 +85,18 @@ final class DeviceCreation {
                     .orElseThrow(() -> new NoCapacityException(
                             "provider %s: the machine that intent %s is for has no hardware reservation"
                                     .formatted(type, intent)));
-            requireNotLeftOut(asked, intent);
-            Optional<Reservation> known = free.find(asked);
+            Optional<Instant> leftOutUntil = free.leftOutUntil(asked);
+            Optional<Reservation> known = leftOutUntil.isPresent() ? Optional.empty() : free.find(asked);
             if (known.isEmpty()) {
                 Reservation listed = list(asked, intent);
                 Optional<Device> onIt = ofIntent(listed, intent);
                 if (onIt.isPresent()) {
                     return onIt.get();
+                }
+                if (leftOutUntil.isPresent()) {
+                    throw new NoCapacityException(
+                            "provider %s: hardware reservation %s, which intent %s is for, failed and is left out until %s"
+                                    .formatted(type, asked, intent, leftOutUntil.get()));
                 }
                 known = Optional.of(requireFree(listed, intent));
             }
@@ -146,22 +152,18 @@ final class DeviceCreation {
         return reservation;
     }
 
-    private void requireNotLeftOut(UUID reservation, UUID intent) {
-        free.leftOutUntil(reservation).ifPresent(until -> {
-            throw new NoCapacityException(
-                    "provider %s: hardware reservation %s, which intent %s is for, failed and is left out until %s"
-                            .formatted(type, reservation, intent, until));
-        });
-    }
-
     /** Finds the device on a reservation if it was made for the intent. */
     private Optional<Device> ofIntent(Reservation reservation, UUID intent) throws InterruptedException {
-        Optional<Device> device = Optional.empty();
-        if (reservation.deviceId().isPresent()) {
-            device = project.device(reservation.deviceId().get());
+        if (reservation.deviceId().isEmpty()) {
+            return Optional.empty();
         }
-        return device.filter(found -> DeviceMapper.intentId(found).equals(Optional.of(intent)))
-                .flatMap(found -> usable(found, intent));
+        UUID id = reservation.deviceId().get();
+        Device device = project.device(id)
+                .orElseThrow(() -> new ProviderException(
+                        Reason.TRANSIENT,
+                        "provider %s: device %s is on hardware reservation %s, but cannot be seen; it may be the one of intent %s"
+                                .formatted(type, id, reservation.id(), intent)));
+        return DeviceMapper.intentId(device).equals(Optional.of(intent)) ? usable(device, intent) : Optional.empty();
     }
 
     private Optional<Device> find(UUID intent) throws InterruptedException {
@@ -290,7 +292,7 @@ final class DeviceCreation {
                                 .formatted(type, what, reservation.id())));
     }
 
-    String hostname(UUID reservation) {
+    private String hostname(UUID reservation) {
         return prefix + reservation.toString().substring(0, HOSTNAME_ID_LENGTH);
     }
 

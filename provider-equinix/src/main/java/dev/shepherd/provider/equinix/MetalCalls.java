@@ -1,5 +1,6 @@
 package dev.shepherd.provider.equinix;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
@@ -39,8 +40,8 @@ final class MetalCalls {
 
     private static final Logger log = LoggerFactory.getLogger(MetalCalls.class);
 
-    /** A day, in seconds: whoever is to wait longer will not hear of it later either. */
-    private static final long MOST_RETRY_AFTER = 86_400;
+    /** Whoever is asked to stay away for longer may as well ask again then. */
+    private static final Duration MOST_RETRY_AFTER = Duration.ofDays(1);
 
     /** What repeating a call may do. */
     enum Kind {
@@ -301,7 +302,8 @@ final class MetalCalls {
                 notSent || kind.repeatable,
                 (notSent ? "the API cannot be reached: " : "the API gave no whole answer: ") + describe(cause),
                 Optional.empty(),
-                cause);
+                // What a JSON library says of a value that it does not like repeats the value.
+                cause instanceof JsonProcessingException ? null : cause);
     }
 
     /** Names the failure even where the outermost exception has no message, as is common among sockets. */
@@ -343,18 +345,16 @@ final class MetalCalls {
     }
 
     private Optional<Duration> parseRetryAfter(String text) {
+        Duration asked;
         try {
-            return Optional.of(Duration.ofSeconds(Math.min(Long.parseUnsignedLong(text.strip()), MOST_RETRY_AFTER)));
-        } catch (NumberFormatException e) {
-            // Then it should be a date.
-        }
-        try {
-            Instant at = Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(text.strip()));
-            Duration left = Duration.between(clock.instant(), at);
-            return Optional.of(left.isNegative() ? Duration.ZERO : left);
+            asked = text.strip().matches("[0-9]{1,9}")
+                    ? Duration.ofSeconds(Long.parseLong(text.strip()))
+                    : Duration.between(
+                            clock.instant(), Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(text.strip())));
         } catch (DateTimeException e) {
             return Optional.empty();
         }
+        return Optional.of(asked.isNegative() ? Duration.ZERO : shorter(asked, MOST_RETRY_AFTER));
     }
 
     private ProviderException exception(String what, Failure failure, int attempts) {

@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class MetalProject {
 
-    /** What to answer with in full: the metro of a reservation's facility, and which reservation a device is on. */
+    /** What to describe in full, since a device cannot be asked for without it. */
     private static final List<String> RESERVATION_INCLUDE = List.of("facility.metro", "plan");
 
     private final MetalCalls calls;

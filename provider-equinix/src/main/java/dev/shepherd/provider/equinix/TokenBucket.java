@@ -33,8 +33,8 @@ final class TokenBucket {
      * Waits for this caller's turn.
      *
      * @param deadlineNanos until when to wait at most
-     * @return empty if it is this caller's turn; otherwise how much longer than allowed it would have had to wait from
-     *     now on, at once, without having taken anybody's turn
+     * @return empty if it is this caller's turn; otherwise how long it would have had to wait from now on, which is
+     *     longer than allowed. It is told so as soon as that is known
      */
     Optional<Duration> acquire(long deadlineNanos) throws InterruptedException {
         long turn;

@@ -175,6 +175,7 @@ class EquinixErrorsTest {
                     Fault.answer(422, "the token " + token + " is of no use"),
                     Fault.answerRaw(500, token),
                     Fault.answerRaw(200, "{\"devices\": \"" + token + "\"}"),
+                    Fault.answerRaw(200, "{\"devices\": [{\"id\": \"" + token + "\"}]}"),
                     Fault.dropBeforeEffect())) {
                 for (int i = 0; i < 1000; i++) {
                     api.failNext(Operation.LIST_DEVICES, fault);
@@ -185,7 +186,7 @@ class EquinixErrorsTest {
                 shown.add(trace.toString());
                 api.clearFaults();
             }
-            assertThat(shown).hasSize(5).allSatisfy(text -> assertThat(text).doesNotContain(token));
+            assertThat(shown).hasSize(6).allSatisfy(text -> assertThat(text).doesNotContain(token));
         }
     }
 }

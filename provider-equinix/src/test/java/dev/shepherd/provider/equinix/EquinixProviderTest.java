@@ -454,6 +454,25 @@ class EquinixProviderTest {
     }
 
     @Test
+    void aReservationWhoseDeviceCannotBeSeenMayHaveTheOneThatIsWanted() throws Exception {
+        UUID reservation = api.addReservations(1).get(0);
+        EquinixProvider provider = provider();
+        MachineInfo made = provider.createMachine(session, request(intent, reservation));
+        String nothing = "{\"devices\": [], \"meta\": {\"total\": 0, \"current_page\": 1, \"last_page\": 1}}";
+        api.failNext(Operation.LIST_DEVICES, Fault.answerRaw(200, nothing));
+        api.failNext(Operation.GET_DEVICE, Fault.answer(404, "Not found"));
+
+        assertThat(failure(() -> provider.createMachine(session, request(intent, reservation)))
+                        .reason())
+                .isEqualTo(Reason.TRANSIENT);
+
+        api.failNext(Operation.LIST_DEVICES, Fault.answerRaw(200, nothing));
+        assertThat(provider.createMachine(session, request(intent, reservation)))
+                .isEqualTo(made);
+        assertThat(api.devices()).hasSize(1);
+    }
+
+    @Test
     void aCreationWhoseOutcomeStaysUnknownIsTransientWhateverWasSaidLast() throws Exception {
         UUID reservation = api.addReservations(1).get(0);
         EquinixProvider provider = provider();

@@ -288,7 +288,7 @@ class MetalCallsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"soon", "-5", "1.5", "Wed, 99 Foo 2030"})
+    @ValueSource(strings = {"soon", "-5", "1.5", "18446744073709551615", "Wed, 99 Foo 2030"})
     void aRetryAfterThatCannotBeReadIsNone(String text) throws Exception {
         calls().call("testing", Kind.READ, failing(answer(429, "", "Retry-After", text)));
 
