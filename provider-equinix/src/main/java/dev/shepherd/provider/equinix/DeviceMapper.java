@@ -31,7 +31,7 @@ final class DeviceMapper {
     private static final Logger log = LoggerFactory.getLogger(DeviceMapper.class);
 
     /** What a device's tag begins with; the id of its intent follows. */
-    static final String INTENT_TAG = "shepherd-intent=";
+    private static final String INTENT_TAG = "shepherd-intent=";
 
     private static final Set<String> IN_CREATION = Set.of("queued", "provisioning", "post_provisioning");
     private static final Pattern IPV4 =

@@ -4,7 +4,7 @@ package dev.shepherd.provider.equinix;
 final class Excerpt {
 
     /** How much of a text is shown, in characters: enough for what an API has to say of an error. */
-    static final int LENGTH = 500;
+    private static final int LENGTH = 500;
 
     private Excerpt() {}
 

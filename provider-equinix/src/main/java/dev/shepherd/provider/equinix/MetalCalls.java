@@ -159,11 +159,7 @@ final class MetalCalls {
                     throw exception(what, before, attempt);
                 }
                 failure = new Failure(
-                        Reason.TRANSIENT,
-                        kind.repeatable,
-                        "no answer within " + e.getMessage() + " ms",
-                        Optional.empty(),
-                        null);
+                        Reason.TRANSIENT, kind.repeatable, String.valueOf(e.getMessage()), Optional.empty(), null);
             } catch (ProviderException notSent) {
                 throw before == null ? notSent : exception(what, before, attempt - 1);
             }
@@ -219,7 +215,7 @@ final class MetalCalls {
             try {
                 return send(request, timeout);
             } catch (TimeoutException e) {
-                throw new TimeoutException(String.valueOf(timeout.toMillis()));
+                throw new TimeoutException("no answer within " + timeout.toMillis() + " ms");
             }
         } finally {
             permits.release();
@@ -258,7 +254,9 @@ final class MetalCalls {
         if (status == 0) {
             return failedToAnswer(kind, Objects.requireNonNullElse(e.getCause(), e));
         }
-        Optional<Duration> retryAfter = retryAfter(e);
+        // With any other status nobody is asked to come back.
+        boolean comeBack = status == 408 || status == 425 || status == 429 || status >= 500;
+        Optional<Duration> retryAfter = comeBack ? retryAfter(e) : Optional.empty();
         String words = "the API answers " + status + ": " + text(e.getResponseBody());
         Reason reason;
         boolean passes;

@@ -44,7 +44,7 @@ final class CreationProcess {
         }
     }
 
-    static BmdbConfig.Builder config(String jdbcUrl) {
+    private static BmdbConfig.Builder config(String jdbcUrl) {
         return BmdbConfig.builder().jdbcUrl(jdbcUrl).poolSize(4).sessionInterval(SESSION_INTERVAL);
     }
 

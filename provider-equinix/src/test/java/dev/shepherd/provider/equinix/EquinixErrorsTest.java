@@ -19,12 +19,16 @@ import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The rows of the table of errors in the provider's documentation, at each of its calls. */
 class EquinixErrorsTest {
+
+    @RegisterExtension
+    final LogCapture log = new LogCapture();
 
     private final FakeEquinix api = FakeEquinix.start();
 
@@ -163,6 +167,21 @@ class EquinixErrorsTest {
 
         assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
         assertThat(failure).hasMessageContaining("the API cannot be reached: ConnectException");
+    }
+
+    @Test
+    void anApiThatIsTooSlowIsTransient() throws Exception {
+        try (EquinixProvider provider = Equinix.provider(api)
+                .attemptTimeout(Duration.ofMillis(200))
+                .totalTimeout(Duration.ofMillis(300))
+                .build()) {
+            api.setLatency(Duration.ofSeconds(10));
+
+            ProviderException failure = failure(provider::listMachines);
+
+            assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
+            assertThat(failure).hasMessageContaining("no answer within 200 ms");
+        }
     }
 
     @Test

@@ -19,6 +19,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -26,6 +27,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 class EquinixProviderFactoryTest {
 
     private static final Path DOCUMENT = Path.of("..", "docs", "providers", "equinix.md");
+
+    @RegisterExtension
+    final LogCapture log = new LogCapture();
 
     private final FakeEquinix api = FakeEquinix.start();
     private final Map<String, String> environment = new HashMap<>();

@@ -364,6 +364,19 @@ class EquinixProviderTest {
     }
 
     @Test
+    void theTagAloneTellsThatTheDeviceIsThereEvenIfAnyReservationWillDo() throws Exception {
+        api.addReservations(2);
+        EquinixProvider provider = provider();
+
+        MachineInfo first = provider.createMachine(session, CreateMachineRequest.any(intent));
+
+        assertThat(provider.createMachine(session, CreateMachineRequest.any(intent)))
+                .isEqualTo(first);
+        assertThat(api.devices()).hasSize(1);
+        assertThat(api.calls(Operation.CREATE_DEVICE)).isEqualTo(1);
+    }
+
+    @Test
     void aCandidateThatIsNoLongerListedIsFoundByItsIntentOrRefused() throws Exception {
         UUID reservation = api.addReservations(1).get(0);
         EquinixProvider provider = provider();

@@ -16,14 +16,12 @@ import java.nio.file.Path;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import org.yaml.snakeyaml.LoaderOptions;
 
 /**
  * The vendor's own description of the API, where it is present: what requests and answers are held against.
@@ -61,11 +59,8 @@ final class VendorDescription {
             return Optional.empty();
         }
         try {
-            LoaderOptions options = new LoaderOptions();
-            options.setCodePointLimit(64 * 1024 * 1024);
-            return Optional.of(new VendorDescription(new ObjectMapper(
-                            YAMLFactory.builder().loaderOptions(options).build())
-                    .readTree(Path.of(place).toFile())));
+            return Optional.of(new VendorDescription(
+                    new ObjectMapper(new YAMLFactory()).readTree(Path.of(place).toFile())));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -148,9 +143,7 @@ final class VendorDescription {
     }
 
     private Optional<JsonNode> path(String path) {
-        Iterator<Map.Entry<String, JsonNode>> paths = root.path("paths").fields();
-        while (paths.hasNext()) {
-            Map.Entry<String, JsonNode> candidate = paths.next();
+        for (Map.Entry<String, JsonNode> candidate : root.path("paths").properties()) {
             if (path.matches(candidate.getKey().replaceAll("\\{[^}]+}", "[^/]+"))) {
                 return Optional.of(candidate.getValue());
             }
@@ -230,7 +223,7 @@ final class VendorDescription {
                 found.add(where + " lacks " + required.asText());
             }
         }
-        value.fields().forEachRemaining(field -> {
+        value.properties().forEach(field -> {
             JsonNode property = schema.path("properties").path(field.getKey());
             if (!property.isMissingNode()) {
                 check(field.getValue(), property, where + "." + field.getKey(), found);
