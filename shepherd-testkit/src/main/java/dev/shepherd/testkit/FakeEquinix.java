@@ -13,10 +13,12 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -342,7 +344,7 @@ public final class FakeEquinix implements AutoCloseable {
     /** Adds a device that was made by somebody else, without a reservation. It is active. */
     public UUID addDevice(String hostname, String... tags) {
         synchronized (lock) {
-            DeviceRow device = new DeviceRow(hostname, java.time.Instant.EPOCH);
+            DeviceRow device = new DeviceRow(hostname, Instant.EPOCH);
             device.tags = List.of(tags);
             project.add(device);
             return device.id;
@@ -574,9 +576,10 @@ public final class FakeEquinix implements AutoCloseable {
 
     private static Operation operation(String method, String path) {
         String[] parts = path.split("/");
-        String first = parts.length > 1 ? parts[1] : "";
-        String last = parts.length == 4 ? parts[3] : "";
-        return switch (method + " " + first + "/" + last) {
+        if (parts.length < 3 || parts.length > 4) {
+            return Operation.OTHER;
+        }
+        return switch (method + " " + parts[1] + "/" + (parts.length == 4 ? parts[3] : "")) {
             case "GET projects/devices" -> Operation.LIST_DEVICES;
             case "POST projects/devices" -> Operation.CREATE_DEVICE;
             case "GET projects/hardware-reservations" -> Operation.LIST_RESERVATIONS;
@@ -608,6 +611,9 @@ public final class FakeEquinix implements AutoCloseable {
                 return effect(operation, id, EquinixQuery.parse(query), body);
             } catch (Refusal e) {
                 return Answer.of(e.status, errors(e.error));
+            } catch (RuntimeException e) {
+                // A host that does not start, say: whoever asked for it should read why.
+                return Answer.of(500, errors(e.toString()));
             }
         }
     }
@@ -679,7 +685,7 @@ public final class FakeEquinix implements AutoCloseable {
         int pages = Math.max(1, (all.size() + perPage - 1) / perPage);
         int from = Math.min(all.size(), (page - 1) * perPage);
         List<?> items = all.subList(from, Math.min(all.size(), from + perPage));
-        Map<String, Object> meta = new java.util.LinkedHashMap<>();
+        Map<String, Object> meta = new LinkedHashMap<>();
         String base = "/metal/v1/projects/" + project.id + "/" + name.replace('_', '-') + "?per_page=" + perPage;
         meta.put("first", href(base, 1));
         if (page > 1) {

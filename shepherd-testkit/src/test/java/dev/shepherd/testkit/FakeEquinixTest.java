@@ -28,6 +28,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class FakeEquinixTest {
 
@@ -65,6 +66,9 @@ class FakeEquinixTest {
     }
 
     private Host host(Device device) {
+        if (device.hostname().equals("broken")) {
+            throw new IllegalStateException("there is no room for it");
+        }
         return new Host() {
             @Override
             public Optional<InetAddress> address() {
@@ -195,6 +199,33 @@ class FakeEquinixTest {
         assertThat(refused.statusCode()).isEqualTo(422);
         assertThat(refused.body()).startsWith("{\"errors\":[\"" + why);
         assertThat(api.devices()).isEmpty();
+    }
+
+    @Test
+    void aHostThatDoesNotStartIs500AndSaysWhy() throws Exception {
+        String order = order(api.addReservations(1).get(0)).replace("\"one\"", "\"broken\"");
+
+        HttpResponse<String> failed = send("POST", project("/devices"), order);
+
+        assertThat(failed.statusCode()).isEqualTo(500);
+        assertThat(failed.body()).contains("there is no room for it");
+        assertThat(api.devices()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "/",
+                "/devices",
+                "/devices/x",
+                "/devices/1/2/3",
+                "/projects/00000000-0000-0000-0000-000000000001/devices"
+            })
+    void aPathThatLeadsNowhereIs404(String path) throws Exception {
+        HttpResponse<String> answer = send("GET", path, "");
+
+        assertThat(answer.statusCode()).isEqualTo(404);
+        assertThat(answer.body()).isEqualTo("{\"errors\":[\"Not found\"]}");
     }
 
     @Test
