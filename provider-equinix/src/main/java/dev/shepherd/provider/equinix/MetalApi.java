@@ -46,7 +46,9 @@ record MetalApi(DevicesApi devices, HardwareReservationsApi reservations, SshKey
                 .connectTimeout(connectTimeout)
                 .executor(executor)
                 .build();
-        ApiClient client = new ApiClient(HttpClient.newBuilder(), mapper(), endpoint.toString()) {
+        // The client appends paths that begin with a slash.
+        String base = endpoint.toString().replaceFirst("/+$", "");
+        ApiClient client = new ApiClient(HttpClient.newBuilder(), mapper(), base) {
             @Override
             public HttpClient getHttpClient() {
                 return http;

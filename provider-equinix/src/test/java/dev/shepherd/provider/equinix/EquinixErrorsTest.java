@@ -43,7 +43,21 @@ class EquinixErrorsTest {
     }
 
     private EquinixProvider provider() throws InterruptedException {
-        return Equinix.provider(api).totalTimeout(Duration.ofMillis(500)).build();
+        return provider(api).build();
+    }
+
+    /** One for which the time between its attempts passes at once. */
+    private static EquinixProvider.Builder provider(FakeEquinix api) {
+        return Equinix.provider(api)
+                .backoff(Duration.ofMillis(500), Duration.ofSeconds(20))
+                .ticker(new FakeTicker());
+    }
+
+    /** Makes more calls go wrong than any test makes. */
+    private static void failAlways(FakeEquinix api, Operation operation, Fault fault) {
+        for (int i = 0; i < 1000; i++) {
+            api.failNext(operation, fault);
+        }
     }
 
     @ParameterizedTest
@@ -66,32 +80,24 @@ class EquinixErrorsTest {
         UUID device = api.addDevice("fleet-a");
         api.addReservations(1);
         try (EquinixProvider provider = provider()) {
-            for (int i = 0; i < 1000; i++) {
-                api.failNext(Operation.LIST_RESERVATIONS, Fault.answer(status, text));
-            }
+            failAlways(api, Operation.LIST_RESERVATIONS, Fault.answer(status, text));
             ProviderException listed = failure(provider::listMachines);
             assertThat(listed.reason()).isEqualTo(listing);
             assertThat(listed).hasMessageContaining(text);
         }
         try (FakeEquinix other = FakeEquinix.start();
-                EquinixProvider provider = Equinix.provider(other)
-                        .totalTimeout(Duration.ofMillis(500))
-                        .build()) {
+                EquinixProvider provider = provider(other).build()) {
             other.addReservations(1);
             CreateMachineRequest request = CreateMachineRequest.of(
                     UUID.randomUUID(), provider.listMachines().get(0));
-            for (int i = 0; i < 1000; i++) {
-                other.failNext(Operation.CREATE_DEVICE, Fault.answer(status, text));
-            }
+            failAlways(other, Operation.CREATE_DEVICE, Fault.answer(status, text));
             ProviderException created = failure(() -> provider.createMachine(new FakeSession(), request));
             assertThat(created.reason()).isEqualTo(creation);
             assertThat(created).hasMessageContaining(text);
             assertThat(other.devices()).isEmpty();
         }
         try (EquinixProvider provider = provider()) {
-            for (int i = 0; i < 1000; i++) {
-                api.failNext(Operation.DEVICE_ACTION, Fault.answer(status, text));
-            }
+            failAlways(api, Operation.DEVICE_ACTION, Fault.answer(status, text));
             ProviderException rebooted = failure(() -> provider.rebootMachine(new ProviderID(device.toString())));
             assertThat(rebooted.reason()).isEqualTo(reboot);
             assertThat(rebooted).hasMessageContaining(text);
@@ -145,9 +151,7 @@ class EquinixErrorsTest {
     @ValueSource(strings = {"<html>not JSON</html>", "{\"devices\": 7}", "[]", "", "{\"devices\": [{}]}"})
     void anAnswerThatIsNoneIsNeitherAListingNorADefect(String body) throws Exception {
         try (EquinixProvider provider = provider()) {
-            for (int i = 0; i < 1000; i++) {
-                api.failNext(Operation.LIST_DEVICES, Fault.answerRaw(200, body));
-            }
+            failAlways(api, Operation.LIST_DEVICES, Fault.answerRaw(200, body));
             ProviderException failure = failure(provider::listMachines);
 
             assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
@@ -160,10 +164,8 @@ class EquinixErrorsTest {
         try (ServerSocket socket = new ServerSocket(0)) {
             port = socket.getLocalPort();
         }
-        ProviderException failure = failure(() -> Equinix.provider(api)
-                .endpoint(URI.create("http://127.0.0.1:" + port))
-                .totalTimeout(Duration.ofMillis(200))
-                .build());
+        ProviderException failure = failure(() ->
+                provider(api).endpoint(URI.create("http://127.0.0.1:" + port)).build());
 
         assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
         assertThat(failure).hasMessageContaining("the API cannot be reached: ConnectException");
@@ -171,11 +173,9 @@ class EquinixErrorsTest {
 
     @Test
     void anApiThatIsTooSlowIsTransient() throws Exception {
-        try (EquinixProvider provider = Equinix.provider(api)
-                .attemptTimeout(Duration.ofMillis(200))
-                .totalTimeout(Duration.ofMillis(300))
-                .build()) {
-            api.setLatency(Duration.ofSeconds(10));
+        try (EquinixProvider provider =
+                provider(api).attemptTimeout(Duration.ofMillis(200)).build()) {
+            api.setLatency(Duration.ofMinutes(10));
 
             ProviderException failure = failure(provider::listMachines);
 
@@ -196,9 +196,7 @@ class EquinixErrorsTest {
                     Fault.answerRaw(200, "{\"devices\": \"" + token + "\"}"),
                     Fault.answerRaw(200, "{\"devices\": [{\"id\": \"" + token + "\"}]}"),
                     Fault.dropBeforeEffect())) {
-                for (int i = 0; i < 1000; i++) {
-                    api.failNext(Operation.LIST_DEVICES, fault);
-                }
+                failAlways(api, Operation.LIST_DEVICES, fault);
                 Throwable failure = catchThrowable(provider::listMachines);
                 java.io.StringWriter trace = new java.io.StringWriter();
                 failure.printStackTrace(new java.io.PrintWriter(trace));

@@ -95,6 +95,13 @@ class EquinixProviderFactoryTest {
     }
 
     @Test
+    void aSlashAtTheEndOfTheEndpointDoesNoHarm() throws Exception {
+        create("endpoint", api.endpoint() + "/").close();
+
+        assertThat(api.calls()).isNotEmpty().allMatch(call -> call.status() < 300);
+    }
+
+    @Test
     void theTokenComesFromThePropertyOrAFileOrAVariable() throws Exception {
         create(properties()).close();
 
