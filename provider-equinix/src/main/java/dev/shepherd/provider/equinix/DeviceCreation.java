@@ -188,7 +188,17 @@ final class DeviceCreation {
                     "provider %s: device %s, made for intent %s, is being taken down"
                             .formatted(type, device.getId(), intent));
         }
-        return DeviceMapper.isDeleted(device) ? Optional.empty() : Optional.of(device);
+        if (DeviceMapper.isDeleted(device)) {
+            return Optional.empty();
+        }
+        if (!DeviceMapper.hasPrefix(device, prefix)) {
+            // Recorded, it would be missing from every listing.
+            throw new ProviderException(
+                    Reason.PERMANENT,
+                    "provider %s: device %s, made for intent %s, has no hostname with the prefix \"%s\" any more"
+                            .formatted(type, device.getId(), intent, prefix));
+        }
+        return Optional.of(device);
     }
 
     private Device create(UUID intent, Reservation reservation) throws InterruptedException {

@@ -63,6 +63,11 @@ final class DeviceMapper {
         return state(device).equals("deleted");
     }
 
+    /** Tells whether a device belongs to the fleet whose hostnames begin like this. */
+    static boolean hasPrefix(Device device, String prefix) {
+        return device.getHostname() != null && device.getHostname().startsWith(prefix);
+    }
+
     static String state(Device device) {
         return Objects.requireNonNullElse(device.getState(), "");
     }
@@ -114,7 +119,11 @@ final class DeviceMapper {
     static MachineInfo machine(Reservation reservation) {
         return MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
                 .reservationId(reservation.id().toString())
-                .location(reservation.metro().or(reservation::facility).orElse(null))
+                .location(reservation
+                        .metro()
+                        .or(reservation::facility)
+                        .filter(DeviceMapper::fits)
+                        .orElse(null))
                 .build();
     }
 
@@ -168,8 +177,11 @@ final class DeviceMapper {
         String code = metro != null && metro.getCode() != null
                 ? metro.getCode()
                 : facility == null ? null : facility.getCode();
-        return Optional.ofNullable(code)
-                .filter(text -> !text.isBlank() && text.length() <= MachineInfo.MAX_TEXT_LENGTH);
+        return Optional.ofNullable(code).filter(DeviceMapper::fits);
+    }
+
+    private static boolean fits(String location) {
+        return !location.isBlank() && location.length() <= MachineInfo.MAX_TEXT_LENGTH;
     }
 
     /** Public IPv4 before public IPv6 before private ones, those of the device itself before elastic ones. */

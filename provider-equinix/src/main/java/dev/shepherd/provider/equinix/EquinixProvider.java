@@ -197,7 +197,7 @@ public final class EquinixProvider implements Recoverer {
     }
 
     private boolean isOurs(Device device) {
-        return device.getHostname() != null && device.getHostname().startsWith(prefix);
+        return DeviceMapper.hasPrefix(device, prefix);
     }
 
     /**

@@ -515,6 +515,18 @@ class EquinixProviderTest {
                 .isEqualTo(Reason.CONFLICT);
     }
 
+    @Test
+    void aDeviceThatWouldBeListedByNobodyIsNotRecorded() throws Exception {
+        UUID reservation = api.addReservations(1).get(0);
+        provider().createMachine(session, request(intent, reservation));
+        EquinixProvider renamed = open(Equinix.provider(api).devicePrefix("another-"));
+
+        ProviderException failure = failure(() -> renamed.createMachine(session, request(intent, reservation)));
+
+        assertThat(failure.reason()).isEqualTo(Reason.PERMANENT);
+        assertThat(failure).hasMessageContaining("has no hostname with the prefix \"another-\" any more");
+    }
+
     // Recovery
 
     @Test
