@@ -15,6 +15,9 @@ public enum Availability {
     /** Free to be taken, such as an unused hardware reservation. May lack an id and an address. */
     KNOWN_UNUSED,
 
-    /** Deployed for this fleet. Needs a valid id and an address. */
+    /**
+     * Deployed for this fleet. Needs a valid id, and an address unless its {@link Machine#status() status} says that
+     * it is not running.
+     */
     KNOWN_USED
 }

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param id the provider's id; must be valid for {@link Availability#POSSIBLY_USED} and
  *     {@link Availability#KNOWN_USED}
- * @param address where the machine is reached; must be present for the same two
+ * @param address where the machine is reached; must be present for the same two, but for a machine that is
+ *     known to be used and whose status says that it is not running: one that is still being made may have none yet
  * @param availability whether the machine is in use
  * @param failed whether the machine is in a failed state
  * @param status the state of the machine at the provider
@@ -61,7 +62,10 @@ public record MachineInfo(
                 if (!id.isValid()) {
                     throw new IllegalArgumentException("a machine that is " + availability + " needs a valid id");
                 }
-                if (address.isEmpty()) {
+                boolean mayHaveNone = availability == Availability.KNOWN_USED
+                        && status.isPresent()
+                        && status.get() != ProviderStatus.RUNNING;
+                if (address.isEmpty() && !mayHaveNone) {
                     throw new IllegalArgumentException(
                             "machine " + id + " is " + availability + " and so needs an address");
                 }

@@ -45,6 +45,22 @@ class MachineInfoTest {
                 .isEqualTo(ID);
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"PROVISIONING", "PROVISIONING_FAILED_PERMANENT", "STOPPED", "UNKNOWN", "MISSING"})
+    void aMachineThatIsKnownToBeUsedButNotRunningMayHaveNoAddressYet(ProviderStatus status) {
+        MachineInfo machine =
+                MachineInfo.builder(ID, Availability.KNOWN_USED).status(status).build();
+
+        assertThat(machine.address()).isEmpty();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> MachineInfo.builder(ID, Availability.POSSIBLY_USED)
+                        .status(status)
+                        .build());
+        assertThatIllegalArgumentException()
+                .isThrownBy(
+                        () -> machine.toBuilder().status(ProviderStatus.RUNNING).build());
+    }
+
     @Test
     void anUndefinedAvailabilityIsRefused() {
         assertThatIllegalArgumentException()

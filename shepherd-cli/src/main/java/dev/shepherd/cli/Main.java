@@ -27,6 +27,7 @@ import picocli.CommandLine.ScopeType;
             ForgetCommand.class,
             DatabaseCommand.class,
             ProvidersCommand.class,
+            FakeEquinixCommand.class,
             CommandLine.HelpCommand.class
         },
         mixinStandardHelpOptions = true,

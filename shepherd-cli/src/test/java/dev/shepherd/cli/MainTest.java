@@ -26,7 +26,7 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"demo", "run", "machines", "database", "providers"})
+    @ValueSource(strings = {"demo", "run", "machines", "database", "providers", "fake-equinix"})
     void everyCommandExplainsItself(String command) {
         CommandLineRun run = CommandLineRun.of(command, "--help");
 

@@ -1,0 +1,218 @@
+package dev.shepherd.provider.equinix;
+
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.provider.equinix.client.Device;
+import dev.shepherd.provider.equinix.client.Facility;
+import dev.shepherd.provider.equinix.client.HardwareReservation;
+import dev.shepherd.provider.equinix.client.IPAssignment;
+import dev.shepherd.provider.equinix.client.Metro;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Turns what the API says of devices and reservations into machines. Safe for use by several threads. */
+final class DeviceMapper {
+
+    private static final Logger log = LoggerFactory.getLogger(DeviceMapper.class);
+
+    /** What a device's tag begins with; the id of its intent follows. */
+    private static final String INTENT_TAG = "shepherd-intent=";
+
+    private static final Set<String> IN_CREATION = Set.of("queued", "provisioning", "post_provisioning");
+    private static final Pattern IPV4 =
+            Pattern.compile("(OCTET\\.){3}OCTET".replace("OCTET", "(25[0-5]|(2[0-4]|1?[0-9])?[0-9])"));
+    private static final Pattern IPV6 = Pattern.compile("[0-9a-fA-F:.]*:[0-9a-fA-F:.]*");
+
+    private final ProviderType type;
+    private final boolean privateAddresses;
+
+    /** What a warning was given of, so that it is given once. */
+    private final Map<UUID, String> warned = new ConcurrentHashMap<>();
+
+    DeviceMapper(ProviderType type, boolean privateAddresses) {
+        this.type = type;
+        this.privateAddresses = privateAddresses;
+    }
+
+    static String tag(UUID intentId) {
+        return INTENT_TAG + intentId;
+    }
+
+    /** Tells whether a device is still being made, and so not to be listed. */
+    static boolean isInCreation(Device device) {
+        return IN_CREATION.contains(state(device));
+    }
+
+    /** Tells whether a device is no more, though the API still shows it. */
+    static boolean isDeleted(Device device) {
+        return state(device).equals("deleted");
+    }
+
+    /** Tells whether a device belongs to the fleet whose hostnames begin like this. */
+    static boolean hasPrefix(Device device, String prefix) {
+        return device.getHostname() != null && device.getHostname().startsWith(prefix);
+    }
+
+    static String state(Device device) {
+        return Objects.requireNonNullElse(device.getState(), "");
+    }
+
+    static UUID id(Device device) {
+        return Objects.requireNonNull(device.getId(), "the API describes a device without an id");
+    }
+
+    /** Maps the API's word for a state. */
+    static ProviderStatus status(String state) {
+        return switch (state) {
+            case "active" -> ProviderStatus.RUNNING;
+            case "inactive", "powering_on", "powering_off" -> ProviderStatus.STOPPED;
+            case "queued", "provisioning", "reinstalling", "post_provisioning" -> ProviderStatus.PROVISIONING;
+            case "failed" -> ProviderStatus.PROVISIONING_FAILED_PERMANENT;
+            case "deleted" -> ProviderStatus.MISSING;
+            default -> ProviderStatus.UNKNOWN;
+        };
+    }
+
+    /** Describes a device as a machine that is in use. */
+    MachineInfo machine(Device device) {
+        UUID id = id(device);
+        String state = state(device);
+        ProviderStatus status = status(state);
+        Optional<InetAddress> address = address(device);
+        if (status == ProviderStatus.UNKNOWN) {
+            warn(id, "is in the state \"" + Excerpt.of(state) + "\", which this provider does not know");
+        } else if (status == ProviderStatus.RUNNING && address.isEmpty()) {
+            status = ProviderStatus.UNKNOWN;
+            warn(
+                    id,
+                    "is active, but has no address that may be used"
+                            + (privateAddresses ? "" : "; \"use-private-addresses\" would allow private ones"));
+        } else {
+            warned.remove(id);
+        }
+        return MachineInfo.builder(new ProviderID(id.toString()), Availability.KNOWN_USED)
+                .address(address.orElse(null))
+                .status(status)
+                .failed(state.equals("failed"))
+                .location(location(device.getMetro(), device.getFacility()).orElse(null))
+                .reservationId(reservationId(device).map(UUID::toString).orElse(null))
+                .intentId(intentId(device).orElse(null))
+                .build();
+    }
+
+    /** Describes a reservation as a machine that is free. */
+    static MachineInfo machine(Reservation reservation) {
+        return MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
+                .reservationId(reservation.id().toString())
+                .location(reservation
+                        .metro()
+                        .or(reservation::facility)
+                        .filter(DeviceMapper::fits)
+                        .orElse(null))
+                .build();
+    }
+
+    /** Forgets of which devices warnings were given, but for these. */
+    void retainWarnings(Set<UUID> devices) {
+        warned.keySet().retainAll(devices);
+    }
+
+    private void warn(UUID device, String what) {
+        if (!what.equals(warned.put(device, what))) {
+            log.warn("provider {}: device {} {}", type, device, what);
+        }
+    }
+
+    /** Returns the intent that a device was made for, if it carries one. */
+    static Optional<UUID> intentId(Device device) {
+        for (String tag : orEmpty(device.getTags())) {
+            if (tag.startsWith(INTENT_TAG)) {
+                try {
+                    return Optional.of(UUID.fromString(tag.substring(INTENT_TAG.length())));
+                } catch (IllegalArgumentException e) {
+                    // Somebody else's tag that happens to begin in the same way.
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Returns the reservation behind a device, whether the API shows it whole or as a link. */
+    static Optional<UUID> reservationId(Device device) {
+        HardwareReservation reservation = device.getHardwareReservation();
+        if (reservation == null) {
+            return Optional.empty();
+        }
+        return Optional.ofNullable(reservation.getId()).or(() -> lastOf(reservation.getHref()));
+    }
+
+    /** Reads the id that a link ends with. */
+    static Optional<UUID> lastOf(@Nullable String href) {
+        if (href == null) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(UUID.fromString(href.substring(href.lastIndexOf('/') + 1)));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static Optional<String> location(@Nullable Metro metro, @Nullable Facility facility) {
+        String code = metro != null && metro.getCode() != null
+                ? metro.getCode()
+                : facility == null ? null : facility.getCode();
+        return Optional.ofNullable(code).filter(DeviceMapper::fits);
+    }
+
+    private static boolean fits(String location) {
+        return !location.isBlank() && location.length() <= MachineInfo.MAX_TEXT_LENGTH;
+    }
+
+    /** Public IPv4 before public IPv6 before private ones, those of the device itself before elastic ones. */
+    private Optional<InetAddress> address(Device device) {
+        return orEmpty(device.getIpAddresses()).stream()
+                .filter(assignment -> isPublic(assignment) || privateAddresses)
+                .sorted(Comparator.comparing((IPAssignment assignment) -> !isPublic(assignment))
+                        .thenComparing(assignment -> !Objects.equals(assignment.getAddressFamily(), 4))
+                        .thenComparing(assignment -> !Boolean.TRUE.equals(assignment.getManagement())))
+                .flatMap(assignment -> parse(assignment.getAddress()).stream())
+                .findFirst();
+    }
+
+    private static boolean isPublic(IPAssignment assignment) {
+        return Boolean.TRUE.equals(assignment.getPublic());
+    }
+
+    /** Reads an address without asking anybody: a name that slipped in must not be looked up. */
+    static Optional<InetAddress> parse(@Nullable String text) {
+        if (text == null || !(IPV4.matcher(text).matches() || IPV6.matcher(text).matches())) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(InetAddress.getByName(text));
+        } catch (UnknownHostException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** Returns what is in a list that the API may leave out, or fill with nothing. */
+    static <T> List<T> orEmpty(@Nullable List<T> list) {
+        return list == null ? List.of() : list.stream().filter(Objects::nonNull).toList();
+    }
+}

@@ -1,0 +1,122 @@
+package dev.shepherd.provider.equinix;
+
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.provider.equinix.client.Meta;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads listings that come a page at a time: the first page alone, since it tells how many there are, and the others
+ * several at once. A listing is whole or it fails.
+ */
+final class Pages {
+
+    /** How often a listing is begun again that changed while it was read. */
+    private static final int TRIES = 5;
+
+    private final String name;
+    private final CallThreads threads;
+    private final int parallelism;
+
+    Pages(String name, CallThreads threads, int parallelism) {
+        this.name = name;
+        this.threads = threads;
+        this.parallelism = parallelism;
+    }
+
+    /**
+     * One page.
+     *
+     * @param items what is on it
+     * @param total how many items all pages have together
+     * @param lastPage the number of the last page
+     */
+    record Page<T>(List<T> items, int total, int lastPage) {
+
+        static <T> Page<T> of(@Nullable List<T> items, @Nullable Meta meta) {
+            List<T> all = DeviceMapper.orEmpty(items);
+            Integer total = meta == null ? null : meta.getTotal();
+            Integer lastPage = meta == null ? null : meta.getLastPage();
+            return new Page<>(all, total == null ? all.size() : total, lastPage == null ? 1 : lastPage);
+        }
+    }
+
+    /** Reads a page, from 1, and does so again where that helps. */
+    @FunctionalInterface
+    interface Reader<T> {
+        Page<T> read(int page) throws InterruptedException;
+    }
+
+    /**
+     * Reads all pages.
+     *
+     * @param what what is listed, as in a message
+     * @param id tells the items apart
+     * @throws ProviderException as the reader does, or {@link Reason#TRANSIENT} if the list changes faster than it can
+     *     be read: items move to other pages when others come and go, and would be missed or met twice
+     */
+    <T> List<T> readAll(String what, Function<T, UUID> id, Reader<T> reader) throws InterruptedException {
+        for (int i = 0; i < TRIES; i++) {
+            Optional<List<T>> whole = tryReadAll(id, reader);
+            if (whole.isPresent()) {
+                return whole.get();
+            }
+        }
+        throw new ProviderException(
+                Reason.TRANSIENT,
+                "%s: %s changed each of the %d times that they were listed".formatted(name, what, TRIES));
+    }
+
+    private <T> Optional<List<T>> tryReadAll(Function<T, UUID> id, Reader<T> reader) throws InterruptedException {
+        Page<T> first = reader.read(1);
+        List<Page<T>> pages = new ArrayList<>();
+        pages.add(first);
+        if (first.lastPage() > 1) {
+            pages.addAll(readOthers(first.lastPage(), reader));
+        }
+        Map<UUID, T> items = new LinkedHashMap<>();
+        for (Page<T> page : pages) {
+            page.items().forEach(item -> items.put(id.apply(item), item));
+        }
+        boolean whole = items.size() == first.total() && pages.stream().allMatch(page -> page.total() == first.total());
+        return whole ? Optional.of(new ArrayList<>(items.values())) : Optional.empty();
+    }
+
+    private <T> List<Page<T>> readOthers(int lastPage, Reader<T> reader) throws InterruptedException {
+        AtomicInteger next = new AtomicInteger(2);
+        List<FutureTask<List<Page<T>>>> readers = new ArrayList<>();
+        try {
+            for (int i = 0; i < Math.min(parallelism, lastPage - 1); i++) {
+                readers.add(threads.submit(() -> {
+                    List<Page<T>> read = new ArrayList<>();
+                    for (int page = next.getAndIncrement(); page <= lastPage; page = next.getAndIncrement()) {
+                        read.add(reader.read(page));
+                    }
+                    return read;
+                }));
+            }
+            List<Page<T>> pages = new ArrayList<>();
+            for (FutureTask<List<Page<T>>> task : readers) {
+                pages.addAll(task.get());
+            }
+            return pages;
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException failure) {
+                throw failure;
+            }
+            throw new IllegalStateException(e.getCause());
+        } finally {
+            readers.forEach(task -> task.cancel(true));
+        }
+    }
+}

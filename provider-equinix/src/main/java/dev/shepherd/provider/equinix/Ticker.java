@@ -1,0 +1,26 @@
+package dev.shepherd.provider.equinix;
+
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
+/** The time that calls are measured and delayed by. Tests have one that passes as fast as it is waited for. */
+interface Ticker {
+
+    /** The time of the JVM. */
+    Ticker SYSTEM = new Ticker() {
+        @Override
+        public long nanos() {
+            return System.nanoTime();
+        }
+
+        @Override
+        public void sleep(Duration duration) throws InterruptedException {
+            TimeUnit.NANOSECONDS.sleep(duration.toNanos());
+        }
+    };
+
+    /** Returns the time, as {@link System#nanoTime()} does. */
+    long nanos();
+
+    void sleep(Duration duration) throws InterruptedException;
+}
