@@ -396,6 +396,14 @@ public final class BmdbTransaction implements Transaction {
     }
 
     /**
+     * Tells whether a machine that is held for recovery is still to be acted on: not if its agent was heard meanwhile, if
+     * recovery was frozen or paused, or if the cooldown of another attempt runs.
+     */
+    public boolean isRecoveryDue(ProviderType provider, RecoveryPolicy policy, UUID machineId) {
+        return RecoveryQueries.isStillDue(context(), time, provider, policy, machineId);
+    }
+
+    /**
      * Makes the agent start anew on a machine that was acted on: clears AgentStarted and AgentHeartbeat, and keeps the
      * initializer off until the machine has booted. After a reinstallation its SSH host key is forgotten as well.
      *
@@ -419,7 +427,7 @@ public final class BmdbTransaction implements Transaction {
                     Backoff.constant(policy.bootTime()),
                     "the machine was acted on (" + action.databaseName() + ") and is given time to boot");
         }
-        RecoveryQueries.end(context(), machineId, callFailed);
+        RecoveryQueries.end(context(), time, machineId, callFailed);
         UpdateQueries.checkSoon(context(), time, machineId);
     }
 

@@ -9,6 +9,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
@@ -40,7 +41,7 @@ public final class Eligibility {
 
     /**
      * Machines of a provider to start the agent on: those without a started agent and without a fulfilled
-     * installation, that are neither set aside nor missing at the provider.
+     * installation, that are neither set aside nor missing at the provider, nor still being provisioned there.
      */
     public static Eligibility agentStart(ProviderType provider) {
         return of(provider, agentStart());
@@ -48,18 +49,21 @@ public final class Eligibility {
 
     /** The part of {@link #agentStart(ProviderType)} that does not depend on the provider. */
     static Eligibility agentStart() {
-        return new Eligibility(
-                time -> not(agentStarted()).and(not(installationFulfilled())).and(present()));
+        return new Eligibility(time -> not(agentStarted())
+                .and(not(installationFulfilled()))
+                .and(present())
+                .and(not(provisioning())));
     }
 
     /**
      * Machines of a provider to bring back. Their agent fell silent: it was started, and never heard for longer than
      * {@link RecoveryPolicy#silentAfterStart()} or not for longer than {@link RecoveryPolicy#silentAfterHeartbeat()}.
      * Or it could not be started: its SSH server was not reached {@link RecoveryPolicy#unreachableAttempts()} times in a
-     * row, or the machine was acted on and has had no agent for {@link RecoveryPolicy#stuckAfter()}.
+     * row, or the machine was acted on, its agent could not be started for whatever reason, and that for {@link
+     * RecoveryPolicy#stuckAfter()}.
      *
      * <p>All that only where there is no fulfilled installation, the machine is neither set aside nor missing at the
-     * provider, and the last attempt is longer ago than {@link RecoveryPolicy#cooldown()}. The limits on how many
+     * provider nor being provisioned there, and the last attempt is longer ago than {@link RecoveryPolicy#cooldown()}. The limits on how many
      * machines are in recovery are not part of it.
      */
     public static Eligibility recovery(ProviderType provider, RecoveryPolicy policy) {
@@ -72,6 +76,7 @@ public final class Eligibility {
                 .or(not(agentStarted()).and(unreachable(policy).or(stuck(time, policy))))
                 .and(not(installationFulfilled()))
                 .and(present())
+                .and(not(provisioning()))
                 .and(not(coolingDown(time, policy))));
     }
 
@@ -99,13 +104,22 @@ public final class Eligibility {
                 .and(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS.ge(policy.unreachableAttempts())));
     }
 
-    /** The machine was acted on and was never heard again: whatever keeps its agent from starting, it must not be left. */
+    /**
+     * The machine was acted on and its agent could not be started: whatever keeps it from that, it must not be left. That
+     * nobody tried to start it says nothing of the machine.
+     */
     private static Condition stuck(DatabaseTime time, RecoveryPolicy policy) {
         return exists(selectOne()
                 .from(MACHINE_RECOVERY)
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
-                .and(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT.le(time.nowMinus(policy.stuckAfter()))));
+                .and(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT.le(time.nowMinus(policy.stuckAfter())))
+                .and(exists(selectOne()
+                        .from(WORK_HISTORY)
+                        .where(WORK_HISTORY.MACHINE_ID.eq(MACHINE_RECOVERY.MACHINE_ID))
+                        .and(WORK_HISTORY.PROCESS.eq(inline(WorkProcess.AGENT_START.name())))
+                        .and(WORK_HISTORY.EVENT.eq(inline(WorkEvent.FAILED.databaseName())))
+                        .and(WORK_HISTORY.TIMESTAMP.gt(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT)))));
     }
 
     private static Condition coolingDown(DatabaseTime time, RecoveryPolicy policy) {
@@ -113,6 +127,14 @@ public final class Eligibility {
                 .from(MACHINE_RECOVERY)
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .and(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT.gt(time.nowMinus(policy.cooldown()))));
+    }
+
+    /** The provider is installing it: it is silent because of that, and to reboot it would undo what is being done. */
+    static Condition provisioning() {
+        return exists(selectOne()
+                .from(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_PROVIDED.PROVIDER_STATUS.eq(inline(ProviderStatus.PROVISIONING.databaseName()))));
     }
 
     /** Neither set aside, nor gone at the provider: what answers at its address then may be somebody else's machine. */

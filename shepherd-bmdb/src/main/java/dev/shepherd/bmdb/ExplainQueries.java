@@ -146,6 +146,14 @@ final class ExplainQueries {
                     "the provider knowing it again, which the updater would see; or forgetting it",
                     null));
         }
+        if (provided.status().equals(Optional.of(ProviderStatus.PROVISIONING))) {
+            return Optional.of(no(
+                    process,
+                    Rule.PROVISIONING,
+                    "provider " + provided.provider() + " is installing it",
+                    "the provider saying otherwise, which the updater would see",
+                    null));
+        }
         if (machine.isInstallationFulfilled()) {
             return Optional.of(no(
                     process,
@@ -243,7 +251,11 @@ final class ExplainQueries {
 
     private boolean isStuck() {
         return recovery.filter(RecoveryState::isOpen)
-                .map(state -> !state.attemptedAt().plus(policy.stuckAfter()).isAfter(now))
+                .map(state -> !state.attemptedAt().plus(policy.stuckAfter()).isAfter(now)
+                        && MachineQueries.history(dsl, machine.machineId(), 1000).stream()
+                                .anyMatch(entry -> entry.process().equals(WorkProcess.AGENT_START)
+                                        && entry.event() == WorkEvent.FAILED
+                                        && entry.timestamp().isAfter(state.attemptedAt())))
                 .orElse(false);
     }
 
@@ -289,6 +301,14 @@ final class ExplainQueries {
         if (plan.steps().stream().anyMatch(step -> step.machineId().equals(machine.machineId()))) {
             return Optional.empty();
         }
+        if (!RecoveryQueries.isLooking(dsl, time, here.provider(), policy)) {
+            return Optional.of(no(
+                    WorkProcess.RECOVERY,
+                    Rule.LOOKING,
+                    "recovery has just begun to look, or could not for a while",
+                    "its looking for " + policy.freezeReleaseAfter() + " without a gap",
+                    null));
+        }
         return Optional.of(no(
                 WorkProcess.RECOVERY,
                 Rule.LIMIT,
@@ -299,10 +319,6 @@ final class ExplainQueries {
     }
 
     private String whyDue() {
-        String next = recovery.orElseGet(RecoveryState::none)
-                .counted(policy, now)
-                .next(policy, true)
-                .databaseName();
         String why;
         if (machine.agentStarted().isPresent()) {
             why = machine.agentHeartbeatAt()
@@ -313,7 +329,9 @@ final class ExplainQueries {
                     ? "%d takeovers in a row did not reach it".formatted(unreachableAttempts)
                     : "it was acted on and has had no agent since";
         }
-        return why + "; next is: " + next;
+        int attempts =
+                recovery.orElseGet(RecoveryState::none).counted(policy, now).attempts();
+        return why + "; %d attempt(s) so far".formatted(attempts);
     }
 
     private OfProcess eligible(WorkProcess process, String because) {

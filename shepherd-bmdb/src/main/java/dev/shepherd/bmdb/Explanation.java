@@ -29,6 +29,8 @@ public record Explanation(MachineRecord machine, List<OfProcess> processes, Opti
         QUARANTINED,
         /** Its provider no longer knows it. */
         MISSING,
+        /** Its provider is installing it. */
+        PROVISIONING,
         /** Somebody works on it. */
         WORKED_ON,
         /** It, its provider or the process is paused. */
@@ -47,6 +49,8 @@ public record Explanation(MachineRecord machine, List<OfProcess> processes, Opti
         BACKED_OFF,
         /** Recovery is frozen. */
         FROZEN,
+        /** Recovery could not look for a while, or has just begun to. */
+        LOOKING,
         /** So many machines are in recovery already that this one has to wait. */
         LIMIT
     }

@@ -52,6 +52,9 @@ final class FreezeQueries {
     private static final Field<OffsetDateTime> SIGN = field(name("w", "sign"), OffsetDateTime.class);
     private static final Condition LATE = DSL.condition(field(name("w", "late"), Boolean.class));
 
+    /** A span that everything lies within. */
+    private static final Duration ALL = Duration.ofDays(36_500);
+
     private final DSLContext dsl;
     private final DatabaseTime time;
     private final ProviderType provider;
@@ -166,7 +169,10 @@ final class FreezeQueries {
         if (counts.late() < threshold) {
             return; // Not even all of them together are enough.
         }
-        Cluster cluster = largestCluster(scope, released == null ? null : released.getReleasedAt());
+        OffsetDateTime ignoredUntil = released == null ? null : released.getIgnoredUntil();
+        Cluster cluster = nobodyIsHeard(scope, counts)
+                ? cluster(scope, ignoredUntil, ALL)
+                : cluster(scope, ignoredUntil, policy.freezeSpan());
         if (cluster.size() < threshold) {
             return;
         }
@@ -193,9 +199,18 @@ final class FreezeQueries {
                 .setNull(RECOVERY_FREEZE.CALM_SINCE)
                 .setNull(RECOVERY_FREEZE.RELEASED_AT)
                 .setNull(RECOVERY_FREEZE.RELEASED_BY)
+                .setNull(RECOVERY_FREEZE.IGNORED_UNTIL)
                 // Another provider's recoverer may have frozen the fleet a moment ago.
                 .where(RECOVERY_FREEZE.RELEASED_AT.isNotNull())
                 .execute());
+    }
+
+    /**
+     * That not one agent of the fleet or of a provider is heard is no coincidence, however long it took them to fall
+     * silent: agents that are started one after the other and never heard have nowhere to report to.
+     */
+    private static boolean nobodyIsHeard(Scope scope, Census counts) {
+        return scope.location().isEmpty() && counts.late() == counts.watched();
     }
 
     private void release(
@@ -206,14 +221,16 @@ final class FreezeQueries {
             List<Freeze> freezes,
             List<Runnable> changes) {
         int late = lateSince(scope, row.getSilentSince());
-        boolean calm = 2L * late < policy.freezeThreshold(counts.watched());
+        boolean calm = 2L * late <= policy.freezeThreshold(counts.watched());
         OffsetDateTime calmSince = row.getCalmSince();
         if (!calm) {
             row.setCalmSince(null);
         } else if (calmSince == null) {
             row.setCalmSince(now);
         } else if (!now.isBefore(calmSince.plus(policy.freezeReleaseAfter()))) {
-            changes.add(() -> release(dsl, time, scope.provider(), scope.location(), "heartbeats that came back"));
+            // Only who is late by now is no evidence: who has been heard since may be falling silent again already.
+            changes.add(() -> release(
+                    dsl, time, scope.provider(), scope.location(), "heartbeats that came back", policy.lateAfter()));
             return;
         }
         freezes.add(freeze(row));
@@ -228,11 +245,16 @@ final class FreezeQueries {
         }
     }
 
-    /** Ends a freeze. Whoever is silent now is no evidence for the next. Returns false if there is none. */
-    static boolean release(DSLContext dsl, DatabaseTime time, String provider, String location, String by) {
+    /**
+     * Ends a freeze. Whoever was last heard longer ago than that is no evidence for the next. Returns false if there is
+     * none.
+     */
+    static boolean release(
+            DSLContext dsl, DatabaseTime time, String provider, String location, String by, Duration ignoredBefore) {
         return dsl.update(RECOVERY_FREEZE)
                         .set(RECOVERY_FREEZE.RELEASED_AT, time.now())
                         .set(RECOVERY_FREEZE.RELEASED_BY, by)
+                        .set(RECOVERY_FREEZE.IGNORED_UNTIL, time.nowMinus(ignoredBefore))
                         .where(RECOVERY_FREEZE.PROVIDER.eq(provider))
                         .and(RECOVERY_FREEZE.LOCATION.eq(location))
                         .and(RECOVERY_FREEZE.RELEASED_AT.isNull())
@@ -263,16 +285,17 @@ final class FreezeQueries {
         return census;
     }
 
-    private Cluster largestCluster(Scope scope, @Nullable OffsetDateTime releasedAt) {
+    /** Finds the most late agents whose last signs of life lie within a span. */
+    private Cluster cluster(Scope scope, @Nullable OffsetDateTime ignoredUntil, Duration span) {
         Condition late = LATE.and(scope.condition());
-        if (releasedAt != null) {
-            late = late.and(SIGN.gt(releasedAt));
+        if (ignoredUntil != null) {
+            late = late.and(SIGN.gt(ignoredUntil));
         }
         Field<Integer> size = field(name("c", "size"), Integer.class);
         Field<OffsetDateTime> first = field(name("c", "first"), OffsetDateTime.class);
         Field<OffsetDateTime> last = field(name("c", "last"), OffsetDateTime.class);
         String window = "over (order by {0} range between %d * interval '1 millisecond' preceding and current row)"
-                .formatted(policy.freezeSpan().toMillis());
+                .formatted(span.toMillis());
         Table<?> clusters = select(
                         field("count(*) " + window, Integer.class, SIGN).as("size"),
                         field("min({0}) " + window, OffsetDateTime.class, SIGN).as("first"),
@@ -328,6 +351,7 @@ final class FreezeQueries {
                 .on(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
                 .where(isStarted.or(isUnreachable))
+                .and(MACHINE_RECOVERY.MACHINE_ID.isNull())
                 .and(not(Eligibility.installationFulfilled()))
                 .and(Eligibility.present())
                 .asTable("w");

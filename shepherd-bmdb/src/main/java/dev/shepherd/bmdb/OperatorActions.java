@@ -232,7 +232,8 @@ public final class OperatorActions {
                         time,
                         freeze.provider().map(ProviderType::name).orElse(""),
                         freeze.location().orElse(""),
-                        by));
+                        by,
+                        Duration.ZERO));
         if (released) {
             log.warn("Recovery of {} is no longer frozen: released by {}", freeze.scope(), by);
         }

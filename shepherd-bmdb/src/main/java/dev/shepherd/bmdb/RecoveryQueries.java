@@ -77,14 +77,17 @@ final class RecoveryQueries {
             ProviderType provider,
             RecoveryPolicy policy,
             int limit) {
-        prove(dsl, time, provider);
+        prove(dsl, time, provider, policy);
+        boolean looking = look(dsl, time, provider, policy);
         if (!isThereAnything(dsl, time, provider, policy)) {
-            return new Claimed(List.of(), quiet(dsl, provider));
+            return new Claimed(List.of(), quiet(dsl, time, provider));
         }
         lockProvider(dsl, provider);
         Verdict verdict = new FreezeQueries(dsl, time, provider, policy).judge();
         verdict.changes().forEach(Runnable::run);
-        Room room = room(dsl, time, provider, policy, verdict, limit);
+        Room room = looking
+                ? room(dsl, time, provider, policy, verdict, limit)
+                : noRoom(dsl, time, provider, policy, verdict);
         List<Claim> claims = new ArrayList<>();
         room.places()
                 .forEach((group, places) -> claims.addAll(WorkQueries.claim(
@@ -106,10 +109,12 @@ final class RecoveryQueries {
             boolean canReboot,
             int limit) {
         if (!isThereAnything(dsl, time, provider, policy)) {
-            return new PlannedRecovery(List.of(), quiet(dsl, provider));
+            return new PlannedRecovery(List.of(), quiet(dsl, time, provider));
         }
         Verdict verdict = new FreezeQueries(dsl, time, provider, policy).judge();
-        Room room = room(dsl, time, provider, policy, verdict, limit);
+        Room room = isLooking(dsl, time, provider, policy)
+                ? room(dsl, time, provider, policy, verdict, limit)
+                : noRoom(dsl, time, provider, policy, verdict);
         Instant now = MachineQueries.now(dsl, time);
         List<Step> steps = new ArrayList<>();
         room.places()
@@ -135,6 +140,53 @@ final class RecoveryQueries {
         return new PlannedRecovery(steps, room.outlook());
     }
 
+    /**
+     * Notes that somebody looks, and tells whether that has gone on for long enough to act. After a gap, in which nobody
+     * may have been able to record heartbeats either, agents need some time to be heard again.
+     */
+    private static boolean look(DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
+        dsl.insertInto(PROVIDERS)
+                .set(PROVIDERS.PROVIDER, provider.name())
+                .onConflictDoNothing()
+                .execute();
+        Condition gap = PROVIDERS
+                .RECOVERY_LOOKED_AT
+                .isNull()
+                .or(PROVIDERS.RECOVERY_LOOKED_AT.lt(time.nowMinus(policy.lateAfter())));
+        dsl.update(PROVIDERS)
+                .set(
+                        PROVIDERS.RECOVERY_LOOKING_SINCE,
+                        DSL.when(gap, time.now()).otherwise(PROVIDERS.RECOVERY_LOOKING_SINCE))
+                .set(PROVIDERS.RECOVERY_LOOKED_AT, time.now())
+                .where(PROVIDERS.PROVIDER.eq(provider.name()))
+                // Not at each look, since each would write.
+                .and(gap.or(PROVIDERS.RECOVERY_LOOKED_AT.lt(
+                        time.nowMinus(policy.lateAfter().dividedBy(4)))))
+                .execute();
+        return isLooking(dsl, time, provider, policy);
+    }
+
+    static boolean isLooking(DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
+        return dsl.fetchExists(
+                PROVIDERS,
+                PROVIDERS
+                        .PROVIDER
+                        .eq(provider.name())
+                        .and(PROVIDERS.RECOVERY_LOOKING_SINCE.le(time.nowMinus(policy.freezeReleaseAfter()))));
+    }
+
+    private static Room noRoom(
+            DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy, Verdict verdict) {
+        int due = dsl.fetchCount(MACHINES, due(time, provider, policy));
+        String why =
+                "%d machine(s): recovery has just begun to look, or could not for a while, and waits for %s for agents to be heard"
+                        .formatted(due, policy.freezeReleaseAfter());
+        List<String> heldBack = due == 0 ? List.of() : List.of(why);
+        return new Room(
+                Map.of(),
+                new RecoveryOutlook(due, sum(inRecovery(dsl, time, provider)), 0, heldBack, verdict.freezes()));
+    }
+
     private static boolean isThereAnything(
             DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
         return dsl.fetchExists(MACHINES, due(time, provider, policy))
@@ -145,8 +197,8 @@ final class RecoveryQueries {
         return WorkQueries.claimable(time, WorkProcess.RECOVERY, Eligibility.recovery(provider, policy));
     }
 
-    private static RecoveryOutlook quiet(DSLContext dsl, ProviderType provider) {
-        int inRecovery = inRecovery(dsl, provider).values().stream()
+    private static RecoveryOutlook quiet(DSLContext dsl, DatabaseTime time, ProviderType provider) {
+        int inRecovery = inRecovery(dsl, time, provider).values().stream()
                 .mapToInt(Integer::intValue)
                 .sum();
         return new RecoveryOutlook(0, inRecovery, 0, List.of(), List.of());
@@ -176,7 +228,7 @@ final class RecoveryQueries {
         Condition due = due(time, provider, policy);
         Map<String, Integer> dueAgain = byLocation(dsl, due.and(isOpen()));
         Map<String, Integer> dueNow = byLocation(dsl, due.and(not(isOpen())));
-        Map<String, Integer> inRecovery = inRecovery(dsl, provider);
+        Map<String, Integer> inRecovery = inRecovery(dsl, time, provider);
         int allInRecovery = sum(inRecovery);
         int cap = policy.cap(sum(sizes), policy.maxPerProvider());
         List<String> heldBack = new ArrayList<>();
@@ -216,8 +268,9 @@ final class RecoveryQueries {
                                 sum(sizes)));
                 here = left;
             }
+            here = Math.min(here, places);
             left -= here;
-            places -= put(room, new Group(location, false), Math.min(here, places));
+            places -= put(room, new Group(location, false), here);
         }
         int all = sum(dueAgain) + sum(dueNow);
         return new Room(room, new RecoveryOutlook(all, allInRecovery, cap, heldBack, verdict.freezes()));
@@ -260,16 +313,20 @@ final class RecoveryQueries {
                 .and(LOCATION.eq(location)));
     }
 
-    /** Counts by location the machines that are worked on, or were acted on and not heard since. */
-    private static Map<String, Integer> inRecovery(DSLContext dsl, ProviderType provider) {
-        var concerned = select(MACHINE_RECOVERY.MACHINE_ID)
+    /**
+     * Counts by location the machines that are worked on, or were acted on and not heard since. One that is paused takes
+     * no place: nobody acts on it, and others must not wait for that.
+     */
+    private static Map<String, Integer> inRecovery(DSLContext dsl, DatabaseTime time, ProviderType provider) {
+        var working = select(WORK.MACHINE_ID).from(WORK).where(WORK.PROCESS.eq(WorkProcess.RECOVERY.name()));
+        var open = select(MACHINE_RECOVERY.MACHINE_ID)
                 .from(MACHINE_RECOVERY)
-                .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
-                .union(select(WORK.MACHINE_ID).from(WORK).where(WORK.PROCESS.eq(WorkProcess.RECOVERY.name())));
+                .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull());
         return byLocation(
                 dsl,
                 MACHINES.MACHINE_ID
-                        .in(concerned)
+                        .in(working)
+                        .or(MACHINES.MACHINE_ID.in(open).and(not(WorkQueries.paused(time, WorkProcess.RECOVERY))))
                         .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                         .and(Eligibility.present())
                         .and(not(Eligibility.installationFulfilled())));
@@ -283,7 +340,14 @@ final class RecoveryQueries {
      * rebooted it clears both tags, and from then on the old agent's key is no longer that of the machine; what counts
      * is a heartbeat together with a started agent while nobody works on the machine.
      */
-    private static void prove(DSLContext dsl, DatabaseTime time, ProviderType provider) {
+    private static void prove(DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
+        // An attempt that was cut short may yet have its effect: then the agent was heard on its way down.
+        Condition settled = MACHINE_RECOVERY
+                .RECOVERY_UNDER_WAY
+                .isFalse()
+                .or(MACHINE_AGENT_STARTED.AGENT_STARTED_AT.gt(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT))
+                .or(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.gt(
+                        DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.cooldown())));
         List<UUID> open = dsl.select(MACHINE_RECOVERY.MACHINE_ID)
                 .from(MACHINE_RECOVERY)
                 .join(MACHINE_PROVIDED)
@@ -295,6 +359,7 @@ final class RecoveryQueries {
                 .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
                 .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.gt(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT))
+                .and(settled)
                 .and(not(exists(selectOne()
                         .from(WORK)
                         .where(WORK.MACHINE_ID.eq(MACHINE_RECOVERY.MACHINE_ID))
@@ -310,6 +375,7 @@ final class RecoveryQueries {
         UUID[] proved = open.toArray(UUID[]::new);
         dsl.update(MACHINE_RECOVERY)
                 .set(MACHINE_RECOVERY.RECOVERY_PROVED_AT, time.now())
+                .set(MACHINE_RECOVERY.RECOVERY_UNDER_WAY, false)
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(DSL.any(proved)))
                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
                 .execute();
@@ -403,10 +469,12 @@ final class RecoveryQueries {
                 .execute();
     }
 
-    /** Ends an attempt that had its effect, or of which nobody knows whether it had. */
-    static void end(DSLContext dsl, UUID machineId, boolean callFailed) {
+    /** Ends an attempt that had its effect, or of which nobody knows whether it had. The cooldown begins anew. */
+    static void end(DSLContext dsl, DatabaseTime time, UUID machineId, boolean callFailed) {
         dsl.update(MACHINE_RECOVERY)
                 .set(MACHINE_RECOVERY.RECOVERY_UNDER_WAY, false)
+                .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, time.now())
+                .setNull(MACHINE_RECOVERY.RECOVERY_PROVED_AT)
                 .set(
                         MACHINE_RECOVERY.RECOVERY_FAILED_CALLS,
                         callFailed ? MACHINE_RECOVERY.RECOVERY_FAILED_CALLS.plus(1) : inline(0))

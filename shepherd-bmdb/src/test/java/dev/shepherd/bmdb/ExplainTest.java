@@ -33,6 +33,7 @@ class ExplainTest {
                 .maxShare(seed % 2 == 0 ? 1 : 0.1)
                 .maxPerLocation(seed % 3 == 0 ? 2 : 10)
                 .freezeShare(seed == 5 ? 0.05 : 1)
+                .freezeReleaseAfter(seed == 4 ? Duration.ofMinutes(5) : Duration.ZERO)
                 .build();
         List<UUID> machines = new ArrayList<>();
         for (int i = 0; i < 100; i++) {
@@ -77,6 +78,7 @@ class ExplainTest {
             RecoveryPolicy policy = RecoveryPolicy.builder()
                     .maxPerProvider(seed == 1 ? 1 : 20)
                     .freezeShare(seed == 2 ? 0.05 : 1)
+                    .freezeReleaseAfter(seed == 3 ? Duration.ofMinutes(5) : Duration.ZERO)
                     .build();
             List<UUID> machines = new ArrayList<>();
             for (int i = 0; i < 60; i++) {
@@ -84,6 +86,7 @@ class ExplainTest {
             }
             BmdbSession holder = db.session();
             holder.claimMachine(WorkProcess.ACCESS, machines.get(0));
+            claimed(holder.claimRecovery(TestDatabase.PROVIDER, policy, 1000).work());
             for (UUID machine : machines) {
                 db.bmdb()
                         .explain(machine, policy)
@@ -156,7 +159,7 @@ class ExplainTest {
         db.execute(
                 "update machine_provided set provider_location = ?, provider_status = ? where machine_id = ?",
                 random.nextInt(4) == 0 ? null : "rack-" + random.nextInt(3),
-                random.nextInt(15) == 0 ? "Missing" : "Running",
+                List.of("Missing", "Provisioning", "Running").get(Math.min(2, random.nextInt(20))),
                 machine);
         boolean started = random.nextInt(4) != 0;
         if (started) {
@@ -178,9 +181,15 @@ class ExplainTest {
                     "insert into machine_recovery values (?, 'Reboot', now() - ? * interval '1 minute', false, ?, 0, 0,"
                             + " case when ? then now() end)",
                     machine,
-                    random.nextInt(40),
+                    random.nextInt(90),
                     1 + random.nextInt(3),
                     random.nextBoolean());
+        }
+        if (random.nextInt(2) == 0) {
+            db.execute(
+                    "insert into work_history (machine_id, process, event, timestamp)"
+                            + " values (?, 'ShepherdAgentStart', 'Failed', now() - interval '1 minute')",
+                    machine);
         }
         if (random.nextInt(12) == 0) {
             db.execute("insert into machine_quarantine values (?, now(), 'somebody', 'of a test')", machine);

@@ -135,6 +135,7 @@ final class DemoFleet implements AutoCloseable {
                 .bootTime(Duration.ofSeconds(1))
                 .maxReboots(2)
                 .backoff(Backoff.constant(Duration.ofSeconds(1)))
+                .freezeReleaseAfter(Duration.ofSeconds(2))
                 .build();
     }
 

@@ -108,6 +108,14 @@ public final class Initializer {
      * and a reboot would not help.
      */
     private static boolean isOutOfReach(TakeoverException e) {
+        boolean beforeLogin = switch (e.step()) {
+            case CONNECT, KEY_EXCHANGE, AUTHENTICATE -> true;
+            default -> false;
+        };
+        return beforeLogin && isNoAnswer(e);
+    }
+
+    private static boolean isNoAnswer(TakeoverException e) {
         return switch (e.kind()) {
             case UNREACHABLE, TIMEOUT, CONNECTION_LOST -> true;
             case HOST_KEY_MISMATCH,

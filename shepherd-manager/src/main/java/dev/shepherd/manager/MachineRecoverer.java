@@ -98,6 +98,9 @@ public final class MachineRecoverer {
 
     ControlLoop.Next run() throws InterruptedException {
         ControlLoop.Next next = work.run();
+        if (isResting()) {
+            return new ControlLoop.Next(next.delay(), "the provider, which does not want to be asked for now");
+        }
         RecoveryOutlook seen = outlook;
         if (!seen.freezes().isEmpty()) {
             return new ControlLoop.Next(next.delay(), "heartbeats to come back, or a person: " + describe(seen));
@@ -148,13 +151,17 @@ public final class MachineRecoverer {
     }
 
     private List<Work> claim(int limit) throws InterruptedException {
-        if (restsUntil.get() - System.nanoTime() > 0) {
+        if (isResting()) {
             return List.of();
         }
         RecoveryClaims claims = sessions.current().claimRecovery(type, policy, limit);
         outlook = claims.outlook();
         tellOfFreezes(claims.outlook().freezes());
         return claims.work();
+    }
+
+    private boolean isResting() {
+        return restsUntil.get() - System.nanoTime() > 0;
     }
 
     private void tellOfFreezes(List<Freeze> freezes) {
@@ -212,7 +219,7 @@ public final class MachineRecoverer {
         }
 
         void run() throws InterruptedException {
-            if (before.filter(RecoveryState::underWay).isPresent()) {
+            if (before.filter(state -> state.isOpen() && state.underWay()).isPresent()) {
                 takeUp(before.get().action());
                 return;
             }
@@ -220,12 +227,28 @@ public final class MachineRecoverer {
             switch (action) {
                 case AGENT_RESTART -> restartAgent();
                 case REBOOT, REINSTALL -> act(action);
-                case QUARANTINE -> setAside("it does not come back");
+                case QUARANTINE -> giveUp();
+            }
+        }
+
+        private boolean isStillDue() throws InterruptedException {
+            return claimed.update(tx -> tx.isRecoveryDue(type, policy, machineId));
+        }
+
+        private void giveUp() throws InterruptedException {
+            if (isStillDue()) {
+                setAside("it does not come back");
+            } else {
+                leaveAlone();
             }
         }
 
         /** An attempt was cut short; nobody knows whether the provider was asked. It is not asked again. */
         private void takeUp(RecoveryAction action) throws InterruptedException {
+            if (!isStillDue()) {
+                leaveAlone();
+                return;
+            }
             String cause =
                     "an earlier attempt (%s) was cut short; looking by SSH whether it worked".formatted(name(action));
             Duration period = claimed.finish(policy.backoff(), cause, tx -> {
@@ -293,7 +316,7 @@ public final class MachineRecoverer {
                 case NOT_SUPPORTED -> setAside(String.valueOf(e.getMessage()));
                 case RATE_LIMITED, UNAUTHENTICATED -> {
                     rest(e.retryAfter().orElse(REST));
-                    fail(cause, tx -> tx.recoveryRefused(machineId, false, before));
+                    takeBack(cause);
                 }
                 case NOT_FOUND ->
                     fail(cause, tx -> {
@@ -304,6 +327,17 @@ public final class MachineRecoverer {
                 // It may have had its effect: whether it had is seen by SSH, rather than by doing it again.
                 case TRANSIENT -> fail(cause, tx -> tx.restartTakeover(policy, machineId, action, true));
             }
+        }
+
+        /** The provider did not even look at it: the machine is as it was, and the loop rests instead of backing it off. */
+        private void takeBack(String cause) throws InterruptedException {
+            claimed.update(tx -> {
+                tx.recoveryRefused(machineId, false, before);
+                return true;
+            });
+            claimed.close();
+            monitor.machineFailed(cause);
+            log.warn("{}: {}; {}", this, whyDue(), cause);
         }
 
         private void rest(Duration span) {

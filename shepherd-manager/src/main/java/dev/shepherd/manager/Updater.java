@@ -219,7 +219,7 @@ public final class Updater {
     private static boolean isInMotion(Found found) {
         return found.look() == Look.CHANGED
                 || found.look() == Look.FAILED
-                || found.check().inRecovery()
+                || (found.check().inRecovery() && !missing(found.check().machine()))
                 || (found.info() != null && found.info().status().equals(Optional.of(ProviderStatus.PROVISIONING)));
     }
 

@@ -104,6 +104,142 @@ class MachineRecovererTest {
     }
 
     @Test
+    void machinesThatOnlyWaitForTheirNextHeartbeatAfterAnOutageOfEverythingAreNotRebooted() throws Exception {
+        fleet(100, 2);
+        Shepherd manager = fleet.manager(POLICY);
+        pass(10);
+        // The database is away, and with it ingest and recovery. When it is back, most agents beat before the first
+        // look.
+        database.advance(Duration.ofMinutes(12));
+        List<UUID> first = fleet.all().subList(0, 80);
+        fleet.heartbeat(first.toArray(UUID[]::new));
+
+        manager.recoverer(VirtualFleet.TYPE).step();
+        assertThat(manager.recoverer(VirtualFleet.TYPE).outlook().heldBack())
+                .singleElement()
+                .asString()
+                .contains("20 machine(s)")
+                .contains("has just begun to look");
+        pass(10);
+
+        assertThat(fleet.effects()).isEmpty();
+    }
+
+    @Test
+    void anOutageThatFollowsUponTheEndOfAFreezeFreezesAgain() throws Exception {
+        fleet(100, 2);
+        Shepherd manager = fleet.manager(POLICY);
+        pass(10);
+        fleet.ingestWorks(false);
+        pass(20);
+        assertThat(isFrozen(manager)).isTrue();
+
+        fleet.ingestWorks(true);
+        pass(1);
+        fleet.ingestWorks(false);
+        pass(60);
+
+        assertThat(isFrozen(manager)).isTrue();
+        assertThat(fleet.effects()).isEmpty();
+    }
+
+    @Test
+    void agentsThatAreStartedOneAfterTheOtherAndNeverHeardFreezeRecovery() throws Exception {
+        fleet(60, 2);
+        Shepherd manager = fleet.manager(POLICY);
+        fleet.ingestWorks(false);
+        List<UUID> all = fleet.all();
+        inTransaction(tx -> all.forEach(id -> {
+            tx.clearAgentStarted(id);
+            tx.clearAgentHeartbeat(id);
+        }));
+        for (UUID id : all) {
+            inTransaction(tx -> tx.putAgentStarted(id, new byte[32]));
+            database.advance(MINUTE);
+            manager.recoverer(VirtualFleet.TYPE).step();
+        }
+        pass(60);
+
+        assertThat(isFrozen(manager)).isTrue();
+        assertThat(fleet.effects()).isEmpty();
+    }
+
+    @Test
+    void aMachineThatIsBeingInstalledByItsProviderIsLeftAlone() throws Exception {
+        fleet(20, 1);
+        fleet.manager(POLICY);
+        UUID machine = fleet.all().get(0);
+        fleet.become(Health.DEAD, machine);
+        provided(machine, "Provisioning");
+
+        pass(120);
+        assertThat(fleet.effects()).isEmpty();
+
+        provided(machine, "Running");
+        pass(30);
+        assertThat(fleet.effects()).isNotEmpty();
+    }
+
+    private void provided(UUID machine, String status) throws InterruptedException {
+        inTransaction(tx -> tx.dsl()
+                .execute("update machine_provided set provider_status = ? where machine_id = ?", status, machine));
+    }
+
+    @Test
+    void aRebootIsNotRepeatedBecauseNobodyWasThereToStartTheAgent() throws Exception {
+        fleet(20, 1);
+        Shepherd manager = fleet.manager(POLICY);
+        UUID hung = fleet.all().get(0);
+        fleet.become(Health.HUNG, hung);
+        var pause =
+                database.bmdb().operator().pause(null, null, WorkProcess.AGENT_START, "test", "no initializer", null);
+        passUntilEffects(1);
+
+        pass(240);
+
+        assertThat(fleet.effects()).hasSize(1);
+        database.bmdb().operator().resume(pause.id());
+        pass(20);
+        assertThat(fleet.effects()).hasSize(1);
+        assertThat(statistics().recovered()).isEqualTo(1);
+        assertThat(isFrozen(manager)).isFalse();
+    }
+
+    @Test
+    void oneOfTwoAgentsThatComesBackEndsTheFreeze() throws Exception {
+        fleet(2, 1);
+        Shepherd manager = fleet.manager(POLICY);
+        pass(10);
+        fleet.ingestWorks(false);
+        pass(20);
+        assertThat(isFrozen(manager)).isTrue();
+        UUID dead = fleet.all().get(1);
+        fleet.become(Health.HUNG, dead);
+
+        fleet.ingestWorks(true);
+        pass(40);
+
+        assertThat(isFrozen(manager)).isFalse();
+        assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(dead);
+    }
+
+    @Test
+    void aPausedMachineInRecoveryTakesNoPlaceFromOthers() throws Exception {
+        fleet(5, 1);
+        fleet.manager(POLICY);
+        UUID dead = fleet.all().get(0);
+        UUID hung = fleet.all().get(1);
+        fleet.become(Health.DEAD, dead);
+        passUntilEffects(1);
+        database.bmdb().operator().pause(dead, null, null, "rack team", "new disks", null);
+        fleet.become(Health.HUNG, hung);
+
+        pass(40);
+
+        assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(dead, hung);
+    }
+
+    @Test
     void anOperatorCanEndAFreezeAndWhatWasSilentThenIsNoEvidenceForAnother() throws Exception {
         fleet(100, 2);
         Shepherd manager = fleet.manager(POLICY);
@@ -214,7 +350,8 @@ class MachineRecovererTest {
         Shepherd manager = fleet.manager(POLICY);
         UUID silent = fleet.all().get(3);
         fleet.killAgent(silent);
-        fleet.passWithoutManagers(Duration.ofMinutes(12));
+        pass(9);
+        fleet.passWithoutManagers(Duration.ofMinutes(3));
         // The provider takes one call at a time and is busy: the machine is claimed, and its reboot waits.
         Blocked busy = fleet.provider().blockNext(Operation.LIST);
         CompletableFuture<Void> listing =
@@ -384,7 +521,9 @@ class MachineRecovererTest {
         fleet.passWithoutManagers(Duration.ofMinutes(12));
         // As a recoverer does up to its call, and then no more.
         BmdbSession dying = other.startSession("recoverer", "doomed");
-        var work = dying.claimRecovery(VirtualFleet.TYPE, POLICY, 1).work().get(0);
+        RecoveryPolicy atOnce =
+                POLICY.toBuilder().freezeReleaseAfter(Duration.ZERO).build();
+        var work = dying.claimRecovery(VirtualFleet.TYPE, atOnce, 1).work().get(0);
         assertThat(work.<Boolean>update(
                         tx -> tx.beginRecovery(VirtualFleet.TYPE, POLICY, silent, RecoveryAction.REBOOT)))
                 .isTrue();

@@ -45,7 +45,8 @@ create table pauses (
 create index pauses_by_machine on pauses (machine_id);
 
 -- Where so many agents fell silent at once that the fault is likelier to be ours: for the whole fleet (both empty),
--- a provider, or one of its locations. A row stays after its release, since what was silent by then is no evidence.
+-- a provider, or one of its locations. A row stays after its release: who was last heard before ignored_until is no
+-- evidence for the next.
 create table recovery_freeze (
     provider        text        not null,
     location        varchar(128) not null,
@@ -55,8 +56,14 @@ create table recovery_freeze (
     calm_since      timestamptz,
     released_at     timestamptz,
     released_by     text,
+    ignored_until   timestamptz,
     constraint recovery_freeze_scope_key primary key (provider, location)
 );
+
+-- Since when a provider's recoverers have been looking without a gap. Who has just begun to look cannot tell agents that
+-- are silent from agents that nobody could hear meanwhile.
+alter table providers add column recovery_looked_at timestamptz;
+alter table providers add column recovery_looking_since timestamptz;
 
 -- When the updater looks at a machine next.
 alter table machine_provided add column provider_check_at timestamptz not null default now();
