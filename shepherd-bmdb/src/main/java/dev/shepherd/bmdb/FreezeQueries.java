@@ -51,6 +51,7 @@ final class FreezeQueries {
     private static final Field<String> LOCATION = field(name("w", "location"), String.class);
     private static final Field<OffsetDateTime> SIGN = field(name("w", "sign"), OffsetDateTime.class);
     private static final Condition LATE = DSL.condition(field(name("w", "late"), Boolean.class));
+    private static final Condition HEARD = DSL.condition(field(name("w", "heard"), Boolean.class));
 
     /** A span that everything lies within. */
     private static final Duration ALL = Duration.ofDays(36_500);
@@ -77,10 +78,12 @@ final class FreezeQueries {
         }
     }
 
-    /** How many are watched in a scope, and how many of them are late. */
-    private record Census(int watched, int late) {
+    /** How many are watched in a scope, how many of them are late, and how many were heard lately. */
+    private record Census(int watched, int late, int heard) {
+        static final Census NONE = new Census(0, 0, 0);
+
         Census plus(Census other) {
-            return new Census(watched + other.watched, late + other.late);
+            return new Census(watched + other.watched, late + other.late, heard + other.heard);
         }
     }
 
@@ -142,7 +145,7 @@ final class FreezeQueries {
                 .where(RECOVERY_FREEZE.PROVIDER.in("", provider.name()))
                 .orderBy(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
                 .forEach(row -> rows.put(new Scope(row.getProvider(), row.getLocation()), row));
-        rows.keySet().forEach(scope -> census.putIfAbsent(scope, new Census(0, 0)));
+        rows.keySet().forEach(scope -> census.putIfAbsent(scope, Census.NONE));
 
         OffsetDateTime now = dsl.select(time.now()).fetchSingle().value1();
         List<Freeze> freezes = new ArrayList<>();
@@ -210,7 +213,7 @@ final class FreezeQueries {
      * silent: agents that are started one after the other and never heard have nowhere to report to.
      */
     private static boolean nobodyIsHeard(Scope scope, Census counts) {
-        return scope.location().isEmpty() && counts.late() == counts.watched();
+        return scope.location().isEmpty() && counts.heard() == 0;
     }
 
     private void release(
@@ -265,15 +268,15 @@ final class FreezeQueries {
     /** Counts for the fleet, the provider and each of its locations, in this order. */
     private Map<Scope, Census> census() {
         Map<Scope, Census> census = new LinkedHashMap<>();
-        census.put(Scope.FLEET, new Census(0, 0));
-        census.put(new Scope(provider.name(), ""), new Census(0, 0));
+        census.put(Scope.FLEET, Census.NONE);
+        census.put(new Scope(provider.name(), ""), Census.NONE);
         Table<?> watched = watched();
-        dsl.select(PROVIDER, LOCATION, count(), count().filterWhere(LATE))
+        dsl.select(PROVIDER, LOCATION, count(), count().filterWhere(LATE), count().filterWhere(HEARD))
                 .from(watched)
                 .groupBy(PROVIDER, LOCATION)
                 .orderBy(PROVIDER, LOCATION)
                 .forEach(row -> {
-                    Census counts = new Census(row.value3(), row.value4());
+                    Census counts = new Census(row.value3(), row.value4(), row.value5());
                     census.merge(Scope.FLEET, counts, Census::plus);
                     if (row.value1().equals(provider.name())) {
                         census.merge(new Scope(row.value1(), ""), counts, Census::plus);
@@ -336,7 +339,12 @@ final class FreezeQueries {
                                 .otherwise(MACHINE_UNREACHABLE.UNREACHABLE_SINCE)
                                 .as("sign"),
                         field(isStarted.and(heard.ge(time.nowMinus(lateAfter))).not())
-                                .as("late"))
+                                .as("late"),
+                        field(MACHINE_AGENT_HEARTBEAT
+                                        .MACHINE_ID
+                                        .isNotNull()
+                                        .and(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.ge(time.nowMinus(lateAfter))))
+                                .as("heard"))
                 .from(MACHINES)
                 .join(MACHINE_PROVIDED)
                 .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))

@@ -24,6 +24,9 @@ class ExplainTest {
     @RegisterExtension
     static final TestDatabase db = new TestDatabase();
 
+    private static final RecoveryPolicy POLICY =
+            RecoveryPolicy.builder().freezeReleaseAfter(Duration.ZERO).build();
+
     /** A hundred machines in states of all kinds, of which each seed makes other ones. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6})
@@ -76,9 +79,9 @@ class ExplainTest {
         for (long seed = 1; seed <= 6; seed++) {
             Random random = new Random(seed);
             RecoveryPolicy policy = RecoveryPolicy.builder()
-                    .maxPerProvider(seed == 1 ? 1 : 20)
-                    .freezeShare(seed == 2 ? 0.05 : 1)
-                    .freezeReleaseAfter(seed == 3 ? Duration.ofMinutes(5) : Duration.ZERO)
+                    .maxPerProvider(seed == 2 ? 1 : 20)
+                    .freezeShare(seed == 3 ? 0.05 : 1)
+                    .freezeReleaseAfter(seed == 1 ? Duration.ofMinutes(5) : Duration.ZERO)
                     .build();
             List<UUID> machines = new ArrayList<>();
             for (int i = 0; i < 60; i++) {
@@ -119,6 +122,8 @@ class ExplainTest {
                 .isBetween(Duration.ofMinutes(9), Duration.ofMinutes(10));
 
         db.advance(Duration.ofMinutes(11));
+        assertThat(ofRecovery(machine).rule()).isEqualTo(Rule.LOOKING);
+        session.claimRecovery(TestDatabase.PROVIDER, POLICY, 1).work().forEach(Work::close);
         assertThat(ofRecovery(machine).rule()).isEqualTo(Rule.ELIGIBLE);
         db.bmdb().operator().pause(machine, null, null, "rack team", "rewiring", Duration.ofHours(2));
         OfProcess paused = ofRecovery(machine);
@@ -128,7 +133,7 @@ class ExplainTest {
     }
 
     private static OfProcess ofRecovery(UUID machine) throws InterruptedException {
-        return db.bmdb().explain(machine, RecoveryPolicy.DEFAULT).orElseThrow().processes().stream()
+        return db.bmdb().explain(machine, POLICY).orElseThrow().processes().stream()
                 .filter(process -> process.process().equals(WorkProcess.RECOVERY))
                 .findFirst()
                 .orElseThrow();

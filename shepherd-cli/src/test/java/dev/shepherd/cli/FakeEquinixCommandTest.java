@@ -63,7 +63,7 @@ class FakeEquinixCommandTest {
             assertThat(machines()).hasSize(3).allSatisfy(machine -> {
                 assertThat(machine.reservationId()).isPresent();
                 assertThat(machine.address()).isPresent();
-                assertThat(machine.status()).contains(ProviderStatus.PROVISIONING);
+                assertThat(machine.status()).contains(ProviderStatus.RUNNING);
             });
             String token = Files.readString(folder.resolve(".shepherd/fake-equinix/token"))
                     .strip();
