@@ -122,7 +122,7 @@ public final class RecoveryPolicy {
         return values.freezeSpan;
     }
 
-    /** Returns for how long heartbeats must be back before a freeze ends by itself. */
+    /** Returns for how long heartbeats must be back before a freeze ends by itself, and recovery look before it acts. */
     public Duration freezeReleaseAfter() {
         return values.freezeReleaseAfter;
     }
@@ -327,7 +327,8 @@ public final class RecoveryPolicy {
         }
 
         /**
-         * Rare: for how long heartbeats must be back before a freeze ends by itself; 5 min by default. It should be
+         * Rare: for how long heartbeats must be back before a freeze ends by itself, and for how long recovery looks before
+         * it acts, after its start or a gap; 5 min by default. It should be
          * several times the interval of heartbeats, so that the last agent has been heard by then.
          */
         public Builder freezeReleaseAfter(Duration span) {

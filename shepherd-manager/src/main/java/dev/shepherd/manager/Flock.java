@@ -75,7 +75,12 @@ final class Flock {
                 executor,
                 () -> wake(LoopKind.RECOVERER));
         this.updater = new Updater(
-                bmdb, calls, settings.updater(), parts.session(LoopKind.UPDATER), parts.monitor(LoopKind.UPDATER));
+                bmdb,
+                calls,
+                settings.updater(),
+                parts.session(LoopKind.UPDATER),
+                parts.monitor(LoopKind.UPDATER),
+                () -> wake(LoopKind.INITIALIZER));
         add(LoopKind.PROVISIONER, parts, provisioner::run);
         add(LoopKind.INITIALIZER, parts, initializer::run);
         add(LoopKind.RECOVERER, parts, recoverer::run);

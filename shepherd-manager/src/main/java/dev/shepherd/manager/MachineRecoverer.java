@@ -35,6 +35,7 @@ import org.slf4j.LoggerFactory;
  * <ul>
  *   <li>How many machines are in recovery at once is limited, over all processes; {@link RecoveryPolicy} has the limits.
  *   <li>Where many agents fall silent together it does nothing, says so, and waits for them or for a person.
+ *   <li>After a gap in which it could not look it waits, since nobody may have been able to record heartbeats either.
  *   <li>Whether a machine is still silent, not paused and not frozen is asked when it is claimed, and once more in the
  *       transaction that comes immediately before the provider's call, on the thread that makes it.
  *   <li>The attempt is written in that transaction. A process that dies between it and the end of the work leaves it

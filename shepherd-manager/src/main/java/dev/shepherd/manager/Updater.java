@@ -48,15 +48,23 @@ public final class Updater {
     private final UpdaterSettings settings;
     private final SessionSource sessions;
     private final LoopMonitor monitor;
+    private final Runnable onChanged;
     private final Object stepping = new Object();
 
-    Updater(Bmdb bmdb, ProviderCalls provider, UpdaterSettings settings, SessionSource sessions, LoopMonitor monitor) {
+    Updater(
+            Bmdb bmdb,
+            ProviderCalls provider,
+            UpdaterSettings settings,
+            SessionSource sessions,
+            LoopMonitor monitor,
+            Runnable onChanged) {
         this.bmdb = bmdb;
         this.provider = provider;
         this.type = provider.type();
         this.settings = settings;
         this.sessions = sessions;
         this.monitor = monitor;
+        this.onChanged = onChanged;
     }
 
     ControlLoop.Next run() throws InterruptedException {
@@ -211,6 +219,7 @@ public final class Updater {
                         machine.providerId());
             } else if (one.look() == Look.CHANGED) {
                 changed++;
+                onChanged.run();
                 log.info("Machine {} ({} {}): is now {}", machine.machineId(), type, machine.providerId(), one.info());
             }
         }

@@ -212,6 +212,7 @@ class InitializerTest {
         try (Shepherd shepherd = Shepherd.builder()
                 .bmdb(database.bmdb())
                 .provider(new EmptyProvider(TYPE))
+                .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
                 .initializer(InitializerSettings.DEFAULT.withParallelism(4).withPollInterval(Duration.ofMillis(50)))
                 .takeover(target -> {
                     most.accumulateAndGet(running.incrementAndGet(), Math::max);
@@ -368,6 +369,7 @@ class InitializerTest {
         return Shepherd.builder()
                 .bmdb(database.bmdb())
                 .provider(new EmptyProvider(TYPE))
+                .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
                 .takeover(takeover)
                 .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofMillis(50)))
                 .build();

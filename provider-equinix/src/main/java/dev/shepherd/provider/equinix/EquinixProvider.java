@@ -121,6 +121,12 @@ public final class EquinixProvider implements Recoverer {
         return type;
     }
 
+    /** A page of devices costs what one device does. */
+    @Override
+    public boolean isListingCheap() {
+        return true;
+    }
+
     @Override
     public int maxConcurrentCalls() {
         return maxConcurrentCalls;
