@@ -177,15 +177,15 @@ public final class Provisioner {
             List<Discrepancy> discrepancies) {}
 
     /**
-     * Looks at both sides. The order matters. A machine that the database had before the listing must be in the
-     * listing; one that the listing has must be in the database after it, or have had an intent on either side of it.
+     * Looks at both sides. The order matters. A machine that the database had before the listing must be in the listing.
+     * One that the listing has either has its intent after the listing, or that became a machine by then, which the
+     * database shows after that: an intent ends in the transaction that records its machine.
      */
     private Survey survey() throws InterruptedException {
         Map<ProviderID, ProvidedMachine> before = recorded();
-        Map<UUID, MachineIntent> intents = intents();
         ProviderListing listing = new ProviderListing(type, provider.listMachines());
+        Map<UUID, MachineIntent> intents = intents();
         Map<ProviderID, ProvidedMachine> after = recorded();
-        intents().forEach(intents::putIfAbsent);
         return new Survey(before, after, intents, listing, findDiscrepancies(before, after, intents, listing));
     }
 
