@@ -270,7 +270,7 @@ public final class Bmdb implements AutoCloseable {
             throws InterruptedException {
         return read(
                 "planning the recovery of provider " + provider,
-                dsl -> RecoveryQueries.plan(dsl, time, provider, policy, canReboot, Integer.MAX_VALUE));
+                dsl -> RecoveryQueries.plan(dsl, time, provider, policy, canReboot));
     }
 
     /** Returns what a person can do to the running fleet. */

@@ -278,7 +278,7 @@ final class ExplainQueries {
         if (here == null) {
             return Optional.empty();
         }
-        PlannedRecovery plan = RecoveryQueries.plan(dsl, time, here.provider(), policy, true, Integer.MAX_VALUE);
+        PlannedRecovery plan = RecoveryQueries.plan(dsl, time, here.provider(), policy, true);
         Optional<Freeze> freeze = plan.outlook().freezes().stream()
                 .filter(frozen ->
                         frozen.location().isEmpty() || frozen.location().equals(here.location()))

@@ -2,7 +2,6 @@ package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INTENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.PROVIDERS;
 import static org.jooq.impl.DSL.any;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.field;
@@ -53,15 +52,8 @@ final class IntentQueries {
         if (candidates.isEmpty()) {
             return List.of();
         }
-        dsl.insertInto(PROVIDERS)
-                .set(PROVIDERS.PROVIDER, provider.name())
-                .onConflictDoNothing()
-                .execute();
-        dsl.select(PROVIDERS.PROVIDER)
-                .from(PROVIDERS)
-                .where(PROVIDERS.PROVIDER.eq(provider.name()))
-                .forUpdate()
-                .fetch();
+        ProviderRows.ensure(dsl, provider);
+        ProviderRows.lock(dsl, provider);
         int room = maxCount == 0 ? Integer.MAX_VALUE : maxCount - count(dsl, provider);
         List<String> left = List.copyOf(new LinkedHashSet<>(candidates));
         List<MachineIntent> reserved = new ArrayList<>();

@@ -82,7 +82,7 @@ final class RecoveryQueries {
         if (!isThereAnything(dsl, time, provider, policy)) {
             return new Claimed(List.of(), quiet(dsl, time, provider));
         }
-        lockProvider(dsl, provider);
+        ProviderRows.lock(dsl, provider);
         Verdict verdict = new FreezeQueries(dsl, time, provider, policy).judge();
         verdict.changes().forEach(Runnable::run);
         Room room = looking
@@ -100,20 +100,15 @@ final class RecoveryQueries {
         return new Claimed(claims, room.outlook());
     }
 
-    /** Says what {@link #claim} would take, and what would be done with it. Writes nothing. */
+    /** Says what {@link #claim} would take if it were given no limit, and what would be done with it. Writes nothing. */
     static PlannedRecovery plan(
-            DSLContext dsl,
-            DatabaseTime time,
-            ProviderType provider,
-            RecoveryPolicy policy,
-            boolean canReboot,
-            int limit) {
+            DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy, boolean canReboot) {
         if (!isThereAnything(dsl, time, provider, policy)) {
             return new PlannedRecovery(List.of(), quiet(dsl, time, provider));
         }
         Verdict verdict = new FreezeQueries(dsl, time, provider, policy).judge();
         Room room = isLooking(dsl, time, provider, policy)
-                ? room(dsl, time, provider, policy, verdict, limit)
+                ? room(dsl, time, provider, policy, verdict, Integer.MAX_VALUE)
                 : noRoom(dsl, time, provider, policy, verdict);
         Instant now = MachineQueries.now(dsl, time);
         List<Step> steps = new ArrayList<>();
@@ -145,10 +140,7 @@ final class RecoveryQueries {
      * may have been able to record heartbeats either, agents need some time to be heard again.
      */
     private static boolean look(DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
-        dsl.insertInto(PROVIDERS)
-                .set(PROVIDERS.PROVIDER, provider.name())
-                .onConflictDoNothing()
-                .execute();
+        ProviderRows.ensure(dsl, provider);
         Condition gap = PROVIDERS
                 .RECOVERY_LOOKED_AT
                 .isNull()
@@ -198,22 +190,7 @@ final class RecoveryQueries {
     }
 
     private static RecoveryOutlook quiet(DSLContext dsl, DatabaseTime time, ProviderType provider) {
-        int inRecovery = inRecovery(dsl, time, provider).values().stream()
-                .mapToInt(Integer::intValue)
-                .sum();
-        return new RecoveryOutlook(0, inRecovery, 0, List.of(), List.of());
-    }
-
-    private static void lockProvider(DSLContext dsl, ProviderType provider) {
-        dsl.insertInto(PROVIDERS)
-                .set(PROVIDERS.PROVIDER, provider.name())
-                .onConflictDoNothing()
-                .execute();
-        dsl.select(PROVIDERS.PROVIDER)
-                .from(PROVIDERS)
-                .where(PROVIDERS.PROVIDER.eq(provider.name()))
-                .forUpdate()
-                .fetch();
+        return new RecoveryOutlook(0, sum(inRecovery(dsl, time, provider)), 0, List.of(), List.of());
     }
 
     private static Room room(

@@ -5,7 +5,6 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code shepherd forget}. */
@@ -22,12 +21,8 @@ final class ForgetCommand implements Callable<Integer> {
     @Mixin
     private MachineArgument machine = new MachineArgument();
 
-    @Option(
-            names = "--by",
-            paramLabel = "NAME",
-            defaultValue = "${sys:user.name}",
-            description = "who asks for it (default: the user's name)")
-    private String by = "";
+    @Mixin
+    private OperatorOption operator = new OperatorOption();
 
     @Mixin
     private DatabaseOptions database = new DatabaseOptions();
@@ -37,7 +32,7 @@ final class ForgetCommand implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             UUID machineId = machine.find(opened.bmdb());
-            opened.bmdb().operator().forget(machineId, by);
+            opened.bmdb().operator().forget(machineId, operator.by());
             out.println("Forgot machine " + machineId);
             return 0;
         }

@@ -56,12 +56,8 @@ final class PauseCommand implements Callable<Integer> {
     @Option(names = "--reason", required = true, paramLabel = "TEXT", description = "why, for whoever finds it")
     private String reason = "";
 
-    @Option(
-            names = "--by",
-            paramLabel = "NAME",
-            defaultValue = "${sys:user.name}",
-            description = "who asks for it (default: the user's name)")
-    private String by = "";
+    @Mixin
+    private OperatorOption operator = new OperatorOption();
 
     @Mixin
     private DatabaseOptions database = new DatabaseOptions();
@@ -83,7 +79,7 @@ final class PauseCommand implements Callable<Integer> {
                             machineId,
                             provider == null ? null : new ProviderType(provider),
                             process == null ? null : new WorkProcess(process),
-                            by,
+                            operator.by(),
                             reason,
                             span);
             out.println("Paused"

@@ -25,12 +25,8 @@ final class QuarantineCommand implements Callable<Integer> {
     @Option(names = "--reason", required = true, paramLabel = "TEXT", description = "why, for whoever finds it")
     private String reason = "";
 
-    @Option(
-            names = "--by",
-            paramLabel = "NAME",
-            defaultValue = "${sys:user.name}",
-            description = "who asks for it (default: the user's name)")
-    private String by = "";
+    @Mixin
+    private OperatorOption operator = new OperatorOption();
 
     @Mixin
     private DatabaseOptions database = new DatabaseOptions();
@@ -40,7 +36,7 @@ final class QuarantineCommand implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             UUID machineId = machine.find(opened.bmdb());
-            opened.bmdb().operator().quarantine(machineId, by, reason);
+            opened.bmdb().operator().quarantine(machineId, operator.by(), reason);
             out.println("Set aside. To give it back: shepherd release " + machineId);
             return 0;
         }

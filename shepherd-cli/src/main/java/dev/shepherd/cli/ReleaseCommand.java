@@ -41,12 +41,8 @@ final class ReleaseCommand implements Callable<Integer> {
     @Option(names = "--freeze", description = "end all freezes; what is silent is then recovered, within the limits")
     private boolean freeze;
 
-    @Option(
-            names = "--by",
-            paramLabel = "NAME",
-            defaultValue = "${sys:user.name}",
-            description = "who asks for it (default: the user's name)")
-    private String by = "";
+    @Mixin
+    private OperatorOption operator = new OperatorOption();
 
     @Mixin
     private DatabaseOptions database = new DatabaseOptions();
@@ -60,13 +56,13 @@ final class ReleaseCommand implements Callable<Integer> {
             }
             if (machine != null) {
                 UUID machineId = MachineArgument.find(opened.bmdb(), machine, type);
-                boolean released = opened.bmdb().operator().release(machineId, by);
+                boolean released = opened.bmdb().operator().release(machineId, operator.by());
                 out.println(released ? "Released" : "It was not set aside");
                 return 0;
             }
             List<Freeze> freezes = opened.bmdb().operator().freezes();
             for (Freeze one : freezes) {
-                opened.bmdb().operator().release(one, by);
+                opened.bmdb().operator().release(one, operator.by());
                 out.println("Released " + one.scope());
             }
             if (freezes.isEmpty()) {

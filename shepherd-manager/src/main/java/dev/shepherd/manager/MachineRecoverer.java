@@ -59,7 +59,6 @@ public final class MachineRecoverer {
     private final Bmdb bmdb;
     private final ProviderCalls provider;
     private final ProviderType type;
-    private final RecovererSettings settings;
     private final RecoveryPolicy policy;
     private final SessionSource sessions;
     private final LoopMonitor monitor;
@@ -81,7 +80,6 @@ public final class MachineRecoverer {
         this.bmdb = bmdb;
         this.provider = provider;
         this.type = provider.type();
-        this.settings = settings;
         this.policy = settings.policy();
         this.sessions = sessions;
         this.monitor = monitor;
@@ -199,6 +197,9 @@ public final class MachineRecoverer {
         new Attempt(claimed).run();
     }
 
+    /** What was tried before, and how much of it counts against the machine. */
+    private record History(Optional<RecoveryState> before, RecoveryState counted) {}
+
     /** What is done to one machine. */
     private final class Attempt {
         private final Work claimed;
@@ -215,8 +216,10 @@ public final class MachineRecoverer {
             this.machine = bmdb.machine(machineId).orElseThrow();
             this.providerId =
                     machine.provided().map(ProvidedMachine::providerId).orElseThrow();
-            this.before = claimed.update(tx -> tx.recovery(machineId));
-            this.counted = claimed.update(tx -> tx.countedRecovery(policy, machineId));
+            History history =
+                    claimed.update(tx -> new History(tx.recovery(machineId), tx.countedRecovery(policy, machineId)));
+            this.before = history.before();
+            this.counted = history.counted();
         }
 
         void run() throws InterruptedException {
