@@ -129,7 +129,9 @@ final class RecoveryQueries {
                             steps.add(new Step(
                                     row.value1(),
                                     new ProviderID(row.value2()),
-                                    state.next(policy, canReboot),
+                                    state.isOpen() && state.underWay()
+                                            ? RecoveryAction.AGENT_RESTART
+                                            : state.next(policy, canReboot),
                                     state.attempts()));
                         }));
         return new PlannedRecovery(steps, room.outlook());

@@ -102,6 +102,21 @@ class ExplainTest {
     }
 
     @Test
+    void anAttemptThatWasCutShortIsNotPlannedAsAnotherReboot() throws Exception {
+        UUID machine = db.providedMachine();
+        db.execute("insert into machine_agent_started values (?, now() - interval '2 hours', '')", machine);
+        db.execute(
+                "insert into machine_recovery values (?, 'Reboot', now() - interval '1 hour', true, 1, 0, 0, null)",
+                machine);
+        db.session().claimRecovery(TestDatabase.PROVIDER, POLICY, 1).work().forEach(Work::close);
+
+        assertThat(db.bmdb().planRecovery(TestDatabase.PROVIDER, POLICY, true).steps())
+                .singleElement()
+                .extracting(PlannedRecovery.Step::action)
+                .isEqualTo(RecoveryAction.AGENT_RESTART);
+    }
+
+    @Test
     void thereIsNothingToExplainOfAMachineThatDoesNotExist() throws Exception {
         assertThat(db.bmdb().explain(UUID.randomUUID(), RecoveryPolicy.DEFAULT)).isEmpty();
     }
