@@ -139,6 +139,10 @@ final class Flock {
         });
     }
 
+    List<LoopMonitor> monitors() {
+        return loops.values().stream().map(Loop::monitor).toList();
+    }
+
     List<LoopStatus> status() {
         List<LoopStatus> status = new ArrayList<>();
         loops.values().forEach(loop -> status.add(loop.monitor().status()));

@@ -124,6 +124,10 @@ public final class Shepherd implements AutoCloseable {
         return new ShepherdStatus(loopStatus, discrepancies, recovery);
     }
 
+    List<Flock> flocks() {
+        return List.copyOf(flocks.values());
+    }
+
     /**
      * Says what each process makes of a machine now: whether it would act on it, the rule or limit that decides, what
      * would change it, and when it is looked at next.
