@@ -12,11 +12,13 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jooq.DSLContext;
@@ -53,6 +55,7 @@ public final class BmdbSession implements Session, AutoCloseable {
     private final SessionKeeper keeper;
     private final DatabaseTime time;
     private final Queue<Work> abandoned = new ConcurrentLinkedQueue<>();
+    private final Map<ProviderType, String> requeued = new ConcurrentHashMap<>();
 
     private final Object lock = new Object();
     private final Set<LossGuard> guards = new HashSet<>();
@@ -238,13 +241,39 @@ public final class BmdbSession implements Session, AutoCloseable {
     public RecoveryClaims claimRecovery(ProviderType provider, RecoveryPolicy policy, int limit)
             throws InterruptedException {
         checkLimit(limit);
-        AtomicReference<RecoveryOutlook> outlook = new AtomicReference<>(RecoveryOutlook.QUIET);
-        List<Work> work = take(WorkProcess.RECOVERY, dsl -> {
-            RecoveryQueries.Claimed claimed = RecoveryQueries.claim(dsl, time, id, provider, policy, limit);
-            outlook.set(claimed.outlook());
-            return claimed.claims();
-        });
-        return new RecoveryClaims(work, Objects.requireNonNull(outlook.get()));
+        requeueIfChanged(provider, policy);
+        AtomicReference<RecoveryQueries.Claimed> claimed = new AtomicReference<>(RecoveryQueries.Claimed.AGAIN);
+        List<Work> work;
+        do {
+            work = take(WorkProcess.RECOVERY, dsl -> {
+                RecoveryQueries.Claimed taken = RecoveryQueries.claim(dsl, time, id, provider, policy, limit);
+                claimed.set(taken);
+                return taken.claims();
+            });
+        } while (claimed.get() == RecoveryQueries.Claimed.AGAIN);
+        return new RecoveryClaims(work, Objects.requireNonNull(claimed.get()).outlook());
+    }
+
+    /**
+     * Has the machines of a provider looked at anew if they were put off under another policy: one with shorter spans must
+     * not wait for the ends of longer ones. Asked once for each policy.
+     */
+    private void requeueIfChanged(ProviderType provider, RecoveryPolicy policy) throws InterruptedException {
+        String spans = policy.spans();
+        if (spans.equals(requeued.get(provider))) {
+            return;
+        }
+        boolean changed = inTransaction(tx -> !RecoveryQueries.isQueuedBy(tx.context(), provider, spans));
+        if (changed) {
+            DueQueue.Part part = new DueQueue.Part(WorkProcess.RECOVERY, provider.name());
+            Optional<UUID> last = Optional.of(DueQueue.FIRST);
+            while (last.isPresent()) {
+                UUID after = last.get();
+                last = inTransaction(tx -> new DueQueue(tx.context(), time).armNext(part, after));
+            }
+            inTransaction(tx -> RecoveryQueries.queuedBy(tx.context(), provider, spans));
+        }
+        requeued.put(provider, spans);
     }
 
     private static void checkLimit(int limit) {

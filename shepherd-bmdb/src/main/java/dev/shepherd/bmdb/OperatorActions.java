@@ -192,6 +192,7 @@ public final class OperatorActions {
     public boolean release(UUID machineId, String by) throws InterruptedException {
         requireText("by", by);
         boolean released = transactions.run("releasing machine " + machineId, dsl -> {
+            WorkQueries.lockMachines(dsl, machineId);
             if (dsl.deleteFrom(MACHINE_QUARANTINE)
                             .where(MACHINE_QUARANTINE.MACHINE_ID.eq(machineId))
                             .execute()
@@ -280,7 +281,7 @@ public final class OperatorActions {
     }
 
     private static void requireMachine(DSLContext dsl, UUID machineId) {
-        if (!dsl.fetchExists(MACHINES, MACHINES.MACHINE_ID.eq(machineId))) {
+        if (WorkQueries.lockMachines(dsl, machineId) == 0) {
             throw new BmdbException("there is no machine " + machineId, null, null);
         }
     }

@@ -76,7 +76,7 @@ public final class Work implements AutoCloseable {
         synchronized (lock) {
             requireHeld();
             return session.inTransaction(tx -> {
-                if (!WorkQueries.lock(tx.context(), session.id(), process, machineId, claimId)) {
+                if (!lock(tx)) {
                     throw lost();
                 }
                 return body.run(tx);
@@ -109,6 +109,7 @@ public final class Work implements AutoCloseable {
      */
     public <T extends @Nullable Object> T finish(BmdbTransaction.Body<T> body) throws InterruptedException {
         return end(WorkEvent.FINISHED, null, tx -> {
+            unschedule(tx);
             T result = body.run(tx);
             WorkQueries.clearBackoff(tx.context(), process, machineId);
             return result;
@@ -128,6 +129,7 @@ public final class Work implements AutoCloseable {
         Objects.requireNonNull(backoff, "backoff");
         String shortened = WorkQueries.shorten(cause);
         return end(WorkEvent.FINISHED, null, tx -> {
+            unschedule(tx);
             Object ignored = body.run(tx);
             return WorkQueries.backOff(tx.context(), tx.time(), process, machineId, backoff, shortened);
         });
@@ -240,14 +242,34 @@ public final class Work implements AutoCloseable {
             boolean mayHaveHappened)
             throws InterruptedException {
         session.inTransaction(tx -> {
-            if (WorkQueries.release(tx.context(), session.id(), process, machineId, claimId)) {
+            if (lock(tx)) {
                 attempt.result = body.run(tx);
-                WorkQueries.record(tx.context(), tx.time(), session.id(), process, machineId, claimId, event, cause);
+                end(tx, event, cause);
             } else if (!mayHaveHappened || !WorkQueries.isRecorded(tx.context(), claimId, event)) {
                 throw lost();
             }
             return true;
         });
+    }
+
+    /** Proves that the work is still held, and keeps it so until the transaction ends. */
+    private boolean lock(BmdbTransaction tx) {
+        boolean held = WorkQueries.lock(tx.context(), session.id(), process, machineId, claimId);
+        if (held) {
+            tx.holds(machineId);
+        }
+        return held;
+    }
+
+    private void unschedule(BmdbTransaction tx) {
+        if (!process.isShepherds()) {
+            WorkQueries.unschedule(tx.context(), process, machineId, claimId);
+        }
+    }
+
+    private boolean end(BmdbTransaction tx, WorkEvent event, @Nullable String cause) {
+        return WorkQueries.end(
+                tx.context(), tx.time(), session.id(), process, machineId, claimId, event, cause);
     }
 
     private void requireHeld() {
@@ -278,18 +300,10 @@ public final class Work implements AutoCloseable {
             }
             try {
                 session.inTransaction(tx -> {
-                    if (WorkQueries.releaseForGood(tx.context(), session.id(), process, machineId, claimId)) {
-                        WorkQueries.record(
-                                tx.context(),
-                                tx.time(),
-                                session.id(),
-                                process,
-                                machineId,
-                                claimId,
-                                WorkEvent.CANCELED,
-                                null);
-                    }
-                    return true;
+                    // The claim may still be on its way in: one whose commit broke, and which the server may not have
+                    // carried out yet.
+                    tx.lock(machineId);
+                    return end(tx, WorkEvent.CANCELED, null);
                 });
                 ended = true;
                 return true;

@@ -6,6 +6,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
 import static org.jooq.impl.DSL.any;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
@@ -14,14 +15,15 @@ import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.val;
 
 import java.time.Duration;
-import java.time.OffsetDateTime;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
-import org.jooq.Field;
+import org.jooq.Record1;
 import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /** The statements behind {@link Work} and its claiming. All run in a transaction that has proved its session. */
@@ -35,15 +37,14 @@ final class WorkQueries {
     record Claim(UUID machineId, UUID claimId) {}
 
     /**
-     * Claims up to {@code limit} machines.
+     * Claims up to {@code limit} machines, the longest due ones first.
      *
      * <p>The candidates' rows in {@code machines} are locked, and locked ones are skipped, so claimers at the same
      * time look at different machines. The locks alone are not enough: another claimer may have finished with a
      * machine between this statement's snapshot and its lock. So the condition is asked again by the insert,
      * whose snapshot is taken under the locks, and the unique keys of {@code work} decide what is left.
      *
-     * <p>The locks are of the kind that foreign keys do not wait for: who only writes a tag of a machine neither
-     * waits for a claim nor hides the machine from it.
+     * <p>The locks are of the kind that foreign keys do not wait for.
      */
     static List<Claim> claim(
             DSLContext dsl,
@@ -52,6 +53,10 @@ final class WorkQueries {
             WorkProcess process,
             Eligibility eligibility,
             int limit) {
+        Optional<DueQueue.Part> queue = eligibility.queue().filter(part -> part.process().equals(process));
+        if (queue.isPresent()) {
+            return new DueQueue(dsl, time).claim(sessionId, queue.get(), eligibility, limit);
+        }
         Condition claimable = claimable(time, process, eligibility);
         List<UUID> candidates = dsl.select(MACHINES.MACHINE_ID)
                 .from(MACHINES)
@@ -62,15 +67,16 @@ final class WorkQueries {
                 .of(MACHINES)
                 .skipLocked()
                 .fetch(MACHINES.MACHINE_ID);
-        if (candidates.isEmpty()) {
-            return List.of();
-        }
-        return insert(
-                dsl,
-                time,
-                sessionId,
-                process,
-                MACHINES.MACHINE_ID.eq(any(candidates.toArray(UUID[]::new))).and(claimable));
+        return candidates.isEmpty()
+                ? List.of()
+                : insert(
+                        dsl,
+                        time,
+                        sessionId,
+                        process,
+                        MACHINES.MACHINE_ID
+                                .eq(any(candidates.toArray(UUID[]::new)))
+                                .and(claimable));
     }
 
     /** Claims one machine. Returns the one claim, or none if the machine is worked on. */
@@ -84,7 +90,7 @@ final class WorkQueries {
     }
 
     /** Waits for claims of these machines that are under way, and keeps others out. Returns how many there are. */
-    private static int lockMachines(DSLContext dsl, UUID... machineIds) {
+    static int lockMachines(DSLContext dsl, UUID... machineIds) {
         return dsl.select(MACHINES.MACHINE_ID)
                 .from(MACHINES)
                 .where(MACHINES.MACHINE_ID.eq(any(machineIds)))
@@ -107,24 +113,22 @@ final class WorkQueries {
                 .fetch(row -> new Claim(row.value1(), row.value2()));
     }
 
-    private static List<Claim> insert(
+    /** Takes machines whose rows are locked, and records it. */
+    static List<Claim> insert(
             DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, Condition which) {
-        List<Claim> claims = dsl.insertInto(WORK, WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT)
+        var claiming = DSL.insertInto(WORK, WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT)
                 .select(select(MACHINES.MACHINE_ID, val(sessionId), val(process.name()), time.moment())
                         .from(MACHINES)
                         .where(which))
                 .onConflictDoNothing()
-                .returningResult(WORK.MACHINE_ID, WORK.CLAIM_ID)
-                .fetch(row -> new Claim(row.value1(), row.value2()));
-        if (!claims.isEmpty()) {
-            UUID[] machineIds = claims.stream().map(Claim::machineId).toArray(UUID[]::new);
-            Condition claimed = WORK.SESSION_ID
-                    .eq(sessionId)
-                    .and(WORK.PROCESS.eq(process.name()))
-                    .and(WORK.MACHINE_ID.eq(any(machineIds)));
-            record(dsl, WorkEvent.STARTED, WORK.WORK_STARTED_AT, null, claimed);
-        }
-        return claims;
+                .returning(WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT, WORK.CLAIM_ID);
+        return dsl.resultQuery(
+                        "with claimed as ({0}), recorded as ("
+                                + "insert into work_history (machine_id, process, event, \"timestamp\", claim_id, session_id)"
+                                + " select machine_id, process, {1}, work_started_at, claim_id, session_id from claimed"
+                                + ") select machine_id, claim_id from claimed",
+                        claiming, inline(WorkEvent.STARTED.databaseName()))
+                .fetch(row -> new Claim(row.get(0, UUID.class), row.get(1, UUID.class)));
     }
 
     /** The definition of a machine that can be claimed now. */
@@ -156,6 +160,16 @@ final class WorkQueries {
                 .and(providers));
     }
 
+    /** Somebody paused all machines of a provider, or all of them, for a process. */
+    static Condition pausedAsWhole(DatabaseTime time, WorkProcess process, String provider) {
+        return DSL.exists(selectOne()
+                .from(PAUSES)
+                .where(PAUSES.MACHINE_ID.isNull())
+                .and(PAUSES.PROVIDER.isNull().or(PAUSES.PROVIDER.eq(provider)))
+                .and(PAUSES.PROCESS.isNull().or(PAUSES.PROCESS.eq(process.name())))
+                .and(PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now()))));
+    }
+
     private static Condition notWorkedOn(WorkProcess process) {
         Condition excluding = process.isShepherds()
                 ? WORK.PROCESS.in(
@@ -177,34 +191,28 @@ final class WorkQueries {
                 .and(WORK.CLAIM_ID.eq(claimId));
     }
 
-    /** Locks the row of a claim. Returns false if there is none. */
+    /**
+     * Locks the row of a claim, and its machine before anything else of it. Returns false if there is none: for good, if
+     * a transaction that would have made or ended it has ended.
+     */
     static boolean lock(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
         return dsl.selectOne()
                 .from(WORK)
+                .join(MACHINES)
+                .on(MACHINES.MACHINE_ID.eq(WORK.MACHINE_ID))
                 .where(isClaim(sessionId, process, machineId, claimId))
-                .forUpdate()
+                .forNoKeyUpdate()
                 .fetchOptional()
                 .isPresent();
     }
 
     /**
-     * Deletes the row of a claim that may still be on its way in: one whose commit broke, and which the server may
-     * not have carried out yet. Returns false if there is none, and will be none.
+     * Deletes the row of a claim and records the end. What was written before it in the same transaction has made the
+     * machine what it is now; only from here on is it due for anything.
+     *
+     * @return false if there is no such claim
      */
-    static boolean releaseForGood(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
-        lockMachines(dsl, machineId);
-        return release(dsl, sessionId, process, machineId, claimId);
-    }
-
-    /** Deletes the row of a claim. Returns false if there is none. */
-    static boolean release(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
-        return dsl.deleteFrom(WORK)
-                        .where(isClaim(sessionId, process, machineId, claimId))
-                        .execute()
-                == 1;
-    }
-
-    static void record(
+    static boolean end(
             DSLContext dsl,
             DatabaseTime time,
             UUID sessionId,
@@ -213,24 +221,43 @@ final class WorkQueries {
             UUID claimId,
             WorkEvent event,
             @Nullable String cause) {
-        dsl.insertInto(WORK_HISTORY)
-                .set(WORK_HISTORY.MACHINE_ID, machineId)
-                .set(WORK_HISTORY.PROCESS, process.name())
-                .set(WORK_HISTORY.EVENT, event.databaseName())
-                .set(WORK_HISTORY.TIMESTAMP, time.moment())
-                .set(WORK_HISTORY.FAILED_CAUSE, cause)
-                .set(WORK_HISTORY.CLAIM_ID, claimId)
-                .set(WORK_HISTORY.SESSION_ID, sessionId)
+        var ending = DSL.deleteFrom(WORK)
+                .where(isClaim(sessionId, process, machineId, claimId))
+                .returning(WORK.MACHINE_ID, WORK.PROCESS, WORK.CLAIM_ID, WORK.SESSION_ID);
+        return dsl.resultQuery(
+                        "with ended as ({0}), recorded as ("
+                                + "insert into work_history"
+                                + " (machine_id, process, event, \"timestamp\", failed_cause, claim_id, session_id)"
+                                + " select machine_id, process, {1}, {2}, {3}, claim_id, session_id from ended"
+                                + ") select claim_id from ended",
+                        ending, inline(event.databaseName()), time.moment(), val(cause, SQLDataType.CLOB))
+                .fetch()
+                .isNotEmpty();
+    }
+
+    /** Takes back what a process of an embedder's own was scheduled for when it was claimed; not what came later. */
+    static void unschedule(DSLContext dsl, WorkProcess process, UUID machineId, UUID claimId) {
+        dsl.deleteFrom(WORK_SCHEDULE)
+                .where(WORK_SCHEDULE.MACHINE_ID.eq(machineId))
+                .and(WORK_SCHEDULE.PROCESS.eq(process.name()))
+                .and(WORK_SCHEDULE.SCHEDULED_AT.le(DSL.field(select(WORK.WORK_STARTED_AT)
+                        .from(WORK)
+                        .where(WORK.CLAIM_ID.eq(claimId))
+                        .and(WORK.MACHINE_ID.eq(machineId)))))
                 .execute();
     }
 
-    /** Records that work goes away with its session. */
+    /** Records that work goes away with its session, whose row the caller has locked. */
     static void recordCanceled(DSLContext dsl, DatabaseTime time, Condition which, String why) {
-        record(dsl, WorkEvent.CANCELED, time.moment(), why, which);
-    }
-
-    private static void record(
-            DSLContext dsl, WorkEvent event, Field<OffsetDateTime> when, @Nullable String cause, Condition which) {
+        UUID[] machineIds =
+                dsl.select(WORK.MACHINE_ID).from(WORK).where(which).fetch().stream()
+                        .map(Record1::value1)
+                        .toArray(UUID[]::new);
+        if (machineIds.length == 0) {
+            return;
+        }
+        // Machines before work: whoever claims one of them by its id waits here, not in the middle of it.
+        lockMachines(dsl, machineIds);
         dsl.insertInto(
                         WORK_HISTORY,
                         WORK_HISTORY.MACHINE_ID,
@@ -243,9 +270,9 @@ final class WorkQueries {
                 .select(select(
                                 WORK.MACHINE_ID,
                                 WORK.PROCESS,
-                                val(event.databaseName()),
-                                when,
-                                val(cause),
+                                val(WorkEvent.CANCELED.databaseName()),
+                                time.moment(),
+                                val(why),
                                 WORK.CLAIM_ID,
                                 WORK.SESSION_ID)
                         .from(WORK)
