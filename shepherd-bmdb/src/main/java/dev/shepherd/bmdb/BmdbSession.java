@@ -54,6 +54,7 @@ public final class BmdbSession implements Session, AutoCloseable {
     private final Transactions transactions;
     private final SessionKeeper keeper;
     private final DatabaseTime time;
+    private final EndingQueue endings = new EndingQueue(this);
     private final Queue<Work> abandoned = new ConcurrentLinkedQueue<>();
     private final Map<ProviderType, String> requeued = new ConcurrentHashMap<>();
 
@@ -320,6 +321,28 @@ public final class BmdbSession implements Session, AutoCloseable {
         return claims.stream()
                 .map(claim -> new Work(this, process, claim.machineId(), claim.claimId()))
                 .toList();
+    }
+
+    /** Ends a piece of work, perhaps in one transaction with others that end at the same moment. */
+    void end(Ending<?> ending) throws InterruptedException {
+        endings.end(ending);
+    }
+
+    /** Ends several pieces of work in one transaction; those that are still held. */
+    void endInTransaction(List<Ending<?>> ending) throws InterruptedException {
+        inTransaction(tx -> {
+            Set<UUID> held = WorkQueries.lock(
+                    tx.context(), id, ending.stream().map(Ending::work).toList());
+            for (Ending<?> one : ending) {
+                one.write(tx, held.contains(one.claimId()));
+            }
+            WorkQueries.end(
+                    tx.context(),
+                    time,
+                    id,
+                    ending.stream().filter(Ending::wasHeld).toList());
+            return true;
+        });
     }
 
     /**

@@ -235,7 +235,9 @@ public final class BmdbTransaction implements Transaction {
      */
     public void schedule(WorkProcess process, UUID machineId, Instant dueAt) {
         requireOwn(process);
-        lock(machineId);
+        if (WorkQueries.lockMachines(context(), machineId) == 0) {
+            throw new BmdbException("there is no machine " + machineId, null, null);
+        }
         var at = DSL.val(dueAt.atOffset(ZoneOffset.UTC));
         context()
                 .insertInto(WORK_SCHEDULE)

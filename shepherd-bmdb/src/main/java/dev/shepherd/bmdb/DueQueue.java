@@ -7,10 +7,15 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE_EXPECTED;
 import static org.jooq.impl.DSL.any;
+import static org.jooq.impl.DSL.coalesce;
+import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.greatest;
+import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.least;
+import static org.jooq.impl.DSL.name;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.when;
@@ -21,14 +26,16 @@ import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
-import org.jooq.SelectConditionStep;
 import org.jooq.Record1;
+import org.jooq.SelectConditionStep;
+import org.jooq.Table;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.slf4j.Logger;
@@ -62,6 +69,8 @@ final class DueQueue {
 
     private static final int ROUNDS = 3;
 
+    private static final int EXAMPLES = 20;
+
     private static final Field<OffsetDateTime> NEVER =
             field("'infinity'::timestamptz", SQLDataType.TIMESTAMPWITHTIMEZONE);
     private static final Field<OffsetDateTime> AT_ONCE =
@@ -91,6 +100,11 @@ final class DueQueue {
             return WORK_DUE.PROCESS.eq(process.name()).and(WORK_DUE.PROVIDER.eq(provider));
         }
 
+        /** The oldest machines are brought back first: when they come up says little of when they fell silent. */
+        private Field<OffsetDateTime> order() {
+            return process.equals(WorkProcess.RECOVERY) ? MACHINES.MACHINE_CREATED_AT : WORK_DUE.DUE_AT;
+        }
+
         /** What has to be asked of an entry that has come up, beside what puts it there. */
         private Condition worthLocking(DatabaseTime time, Eligibility eligibility) {
             if (process.equals(WorkProcess.RECOVERY)) {
@@ -108,7 +122,7 @@ final class DueQueue {
      */
     List<Claim> claim(UUID sessionId, Part part, Eligibility eligibility, int limit) {
         for (int round = 0; round < ROUNDS; round++) {
-            UUID[] candidates = dueNow(part, limit, part.worthLocking(time, eligibility));
+            UUID[] candidates = dueNow(part, part.order(), limit, part.worthLocking(time, eligibility));
             if (candidates.length == 0) {
                 return List.of();
             }
@@ -131,10 +145,10 @@ final class DueQueue {
     }
 
     /** Locks the machines whose entries have come up, but for those that somebody else has locked. */
-    private UUID[] dueNow(Part part, int limit, Condition which) {
+    private UUID[] dueNow(Part part, Field<OffsetDateTime> order, int limit, Condition which) {
         return due(part)
                 .and(which)
-                .orderBy(WORK_DUE.DUE_AT, WORK_DUE.MACHINE_ID)
+                .orderBy(order, WORK_DUE.MACHINE_ID)
                 .limit(limit)
                 .forNoKeyUpdate()
                 .of(MACHINES)
@@ -210,15 +224,14 @@ final class DueQueue {
         Part part = new Part(WorkProcess.RECOVERY, provider.name());
         Eligibility eligibility = Eligibility.recovery(provider, policy);
         Condition notDue = not(eligibility.condition(time)).or(isBackedOff());
-        UUID[] early = dueNow(part, CHUNK, notDue);
+        UUID[] early = dueNow(part, WORK_DUE.DUE_AT, CHUNK, notDue);
         if (early.length == 0) {
             return false;
         }
         // A statement of its own: its snapshot is taken under the machines' locks.
         dsl.update(WORK_DUE)
                 .set(WORK_DUE.DUE_AT, nextLook(policy))
-                .from(MACHINES
-                        .leftJoin(MACHINE_AGENT_STARTED)
+                .from(MACHINES.leftJoin(MACHINE_AGENT_STARTED)
                         .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                         .leftJoin(MACHINE_AGENT_HEARTBEAT)
                         .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -248,14 +261,30 @@ final class DueQueue {
 
     /** The first moment from now on at which a machine can be due for recovery. */
     private Field<OffsetDateTime> nextLook(RecoveryPolicy policy) {
+        // It may be heard for the first time at any moment, and fall silent then.
+        Field<OffsetDateTime> firstSilence = time.nowPlus(policy.silentAfterHeartbeat());
+        // Spans are over when more than they have passed: at the very end of one there is nothing to do yet.
+        return greatest(due(policy, firstSilence), time.nowPlus(LEAST_PUT_OFF));
+    }
+
+    /** The last moment to look at a machine for the first time that is to be brought back. */
+    private Field<OffsetDateTime> latestLook(RecoveryPolicy policy) {
+        return greatest(due(policy, NEVER), time.nowPlus(LEAST_PUT_OFF));
+    }
+
+    /**
+     * When a machine is due for recovery if nothing changes but the time. The condition that it follows from is {@link
+     * Eligibility#recovery}.
+     *
+     * @param firstSilence when to look, at the latest, at a machine whose agent was never heard
+     */
+    private Field<OffsetDateTime> due(RecoveryPolicy policy, Field<OffsetDateTime> firstSilence) {
         Field<OffsetDateTime> silent = when(
                         MACHINE_AGENT_HEARTBEAT.MACHINE_ID.isNotNull(),
-                        DatabaseTime.shifted(
-                                MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, policy.silentAfterHeartbeat()))
-                // It may be heard for the first time at any moment, and fall silent then.
+                        DatabaseTime.shifted(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, policy.silentAfterHeartbeat()))
                 .otherwise(least(
                         DatabaseTime.shifted(MACHINE_AGENT_STARTED.AGENT_STARTED_AT, policy.silentAfterStart()),
-                        time.nowPlus(policy.silentAfterHeartbeat())));
+                        firstSilence));
         // Once that has passed, only another failure makes it due, and its end makes the entry anew.
         Field<OffsetDateTime> stuck = DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.stuckAfter());
         Field<OffsetDateTime> base = when(MACHINE_AGENT_STARTED.MACHINE_ID.isNotNull(), silent)
@@ -263,14 +292,13 @@ final class DueQueue {
                 .when(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull().and(stuck.gt(time.now())), stuck)
                 .otherwise(NEVER);
         Field<OffsetDateTime> cooled = DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.cooldown());
-        // Spans are over when more than they have passed: at the very end of one there is nothing to do yet.
-        return greatest(base, cooled, WORK_BACKOFF.UNTIL, time.nowPlus(LEAST_PUT_OFF));
+        return greatest(base, cooled, WORK_BACKOFF.UNTIL);
     }
 
     /** Says how long it is until the next machine comes up; empty if none will unless something changes. */
     Optional<Duration> untilNext(Part part) {
-        Field<Long> millis = field(
-                "ceil(extract(epoch from {0} - {1}) * 1000)::bigint", Long.class, WORK_DUE.DUE_AT, time.now());
+        Field<Long> millis =
+                field("ceil(extract(epoch from {0} - {1}) * 1000)::bigint", Long.class, WORK_DUE.DUE_AT, time.now());
         return dsl.select(millis)
                 .from(WORK_DUE)
                 .where(part.condition())
@@ -289,7 +317,8 @@ final class DueQueue {
      * @return the last machine of this chunk; empty if there was none left
      */
     Optional<UUID> armNext(Part part, UUID after) {
-        UUID[] machineIds = dsl.select(WORK_DUE.MACHINE_ID)
+        UUID[] machineIds = dsl
+                .select(WORK_DUE.MACHINE_ID)
                 .from(WORK_DUE)
                 .where(part.condition())
                 .and(WORK_DUE.MACHINE_ID.gt(after))
@@ -304,7 +333,8 @@ final class DueQueue {
 
     /** Makes the entries of the next machines anew; otherwise as {@link #armNext(Part, UUID)}. */
     Optional<UUID> armNext(UUID after) {
-        UUID[] machineIds = dsl.select(MACHINES.MACHINE_ID)
+        UUID[] machineIds = dsl
+                .select(MACHINES.MACHINE_ID)
                 .from(MACHINES)
                 .where(MACHINES.MACHINE_ID.gt(after))
                 .orderBy(MACHINES.MACHINE_ID)
@@ -316,11 +346,84 @@ final class DueQueue {
         return armed(machineIds);
     }
 
+    /** Drops the entries of machines that do not exist. Returns how many there were. */
+    int sweep() {
+        return dsl.deleteFrom(WORK_DUE)
+                .where(not(
+                        DSL.exists(DSL.selectOne().from(MACHINES).where(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID)))))
+                .execute();
+    }
+
     private Optional<UUID> armed(UUID[] machineIds) {
         if (machineIds.length == 0) {
             return Optional.empty();
         }
         arm(machineIds);
         return Optional.of(machineIds[machineIds.length - 1]);
+    }
+
+    /** Holds the whole queue to what it follows from. Reads every machine. */
+    QueueCheck check(RecoveryPolicy policy) {
+        Field<String> wrong = field(name("wrong"), String.class);
+        Field<String> example = field(name("example"), String.class);
+        // An entry for recovery may come up earlier than the machine is due, not later.
+        Field<OffsetDateTime> latest = latestLook(policy);
+        Table<?> compared = dsl.select(
+                        when(WORK_DUE.MACHINE_ID.isNull(), inline("missing"))
+                                .when(WORK_DUE_EXPECTED.MACHINE_ID.isNull(), inline("superfluous"))
+                                .when(
+                                        WORK_DUE.PROVIDER
+                                                .ne(WORK_DUE_EXPECTED.PROVIDER)
+                                                .or(WORK_DUE.DUE_AT.gt(when(
+                                                                WORK_DUE_EXPECTED.PROCESS.eq(
+                                                                        WorkProcess.RECOVERY.name()),
+                                                                greatest(WORK_DUE_EXPECTED.DUE_AT, latest))
+                                                        .otherwise(WORK_DUE_EXPECTED.DUE_AT))),
+                                        inline("late"))
+                                .as(wrong),
+                        DSL.concat(
+                                        coalesce(WORK_DUE.PROCESS, WORK_DUE_EXPECTED.PROCESS),
+                                        inline(" on machine "),
+                                        coalesce(WORK_DUE.MACHINE_ID, WORK_DUE_EXPECTED.MACHINE_ID)
+                                                .cast(SQLDataType.VARCHAR),
+                                        inline(": comes up at "),
+                                        coalesce(WORK_DUE.DUE_AT.cast(SQLDataType.VARCHAR), inline("no time")),
+                                        inline(", should at "),
+                                        coalesce(WORK_DUE_EXPECTED.DUE_AT.cast(SQLDataType.VARCHAR), inline("no time")))
+                                .as(example))
+                .from(WORK_DUE)
+                .fullOuterJoin(WORK_DUE_EXPECTED)
+                .on(WORK_DUE_EXPECTED.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .and(WORK_DUE_EXPECTED.PROCESS.eq(WORK_DUE.PROCESS))
+                .leftJoin(MACHINE_AGENT_STARTED)
+                .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .leftJoin(MACHINE_AGENT_HEARTBEAT)
+                .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .leftJoin(MACHINE_UNREACHABLE)
+                .on(MACHINE_UNREACHABLE.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .leftJoin(MACHINE_RECOVERY)
+                .on(MACHINE_RECOVERY.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .leftJoin(WORK_BACKOFF)
+                .on(WORK_BACKOFF.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .and(WORK_BACKOFF.PROCESS.eq(WORK_DUE.PROCESS))
+                .asTable("compared");
+        Map<String, Integer> counts = dsl.select(wrong, count())
+                .from(compared)
+                .where(wrong.isNotNull())
+                .groupBy(wrong)
+                .fetchMap(wrong, count());
+        List<String> examples = counts.isEmpty()
+                ? List.of()
+                : dsl.select(DSL.concat(wrong, inline(": "), example))
+                        .from(compared)
+                        .where(wrong.isNotNull())
+                        .limit(EXAMPLES)
+                        .fetch(0, String.class);
+        return new QueueCheck(
+                dsl.fetchCount(WORK_DUE),
+                counts.getOrDefault("missing", 0),
+                counts.getOrDefault("late", 0),
+                counts.getOrDefault("superfluous", 0),
+                examples);
     }
 }

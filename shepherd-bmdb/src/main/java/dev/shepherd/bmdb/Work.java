@@ -2,6 +2,7 @@ package dev.shepherd.bmdb;
 
 import dev.shepherd.api.SessionExpiredException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -76,9 +77,10 @@ public final class Work implements AutoCloseable {
         synchronized (lock) {
             requireHeld();
             return session.inTransaction(tx -> {
-                if (!lock(tx)) {
+                if (!WorkQueries.lock(tx.context(), session.id(), List.of(this)).contains(claimId)) {
                     throw lost();
                 }
+                tx.holds(machineId);
                 return body.run(tx);
             });
         }
@@ -93,10 +95,13 @@ public final class Work implements AutoCloseable {
      * Ends the work as done: writes what the body writes, clears the backoff and records the end, all in one
      * transaction.
      *
+     * <p>Ends that come in at the same moment under one session may share a transaction. Each is still atomic by itself:
+     * one that fails fails alone.
+     *
      * <p>If the connection breaks during the commit, the history tells whether it happened: then this returns
      * as if nothing had been wrong, or tries once more.
      *
-     * @param body what to write; it may run more than once
+     * @param body what to write; it may run more than once, and on the thread of another end of the same session
      * @param <T> what the body returns
      * @return what the body returned
      * @throws WorkLostException if the work is no longer held; nothing was written
@@ -108,12 +113,7 @@ public final class Work implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted
      */
     public <T extends @Nullable Object> T finish(BmdbTransaction.Body<T> body) throws InterruptedException {
-        return end(WorkEvent.FINISHED, null, tx -> {
-            unschedule(tx);
-            T result = body.run(tx);
-            WorkQueries.clearBackoff(tx.context(), process, machineId);
-            return result;
-        });
+        return end(Ending.finished(this, body));
     }
 
     /**
@@ -127,12 +127,7 @@ public final class Work implements AutoCloseable {
      */
     public Duration finish(Backoff backoff, String cause, BmdbTransaction.Body<?> body) throws InterruptedException {
         Objects.requireNonNull(backoff, "backoff");
-        String shortened = WorkQueries.shorten(cause);
-        return end(WorkEvent.FINISHED, null, tx -> {
-            unschedule(tx);
-            Object ignored = body.run(tx);
-            return WorkQueries.backOff(tx.context(), tx.time(), process, machineId, backoff, shortened);
-        });
+        return end(Ending.finishedForNow(this, backingOff(backoff, cause, body)));
     }
 
     /** Ends the work as failed, with nothing else to write. See {@link #fail(Backoff, String, BmdbTransaction.Body)}. */
@@ -158,37 +153,31 @@ public final class Work implements AutoCloseable {
     public Duration fail(Backoff backoff, String cause, BmdbTransaction.Body<?> body) throws InterruptedException {
         Objects.requireNonNull(backoff, "backoff");
         Objects.requireNonNull(cause, "cause");
-        String shortened = WorkQueries.shorten(cause);
-        return end(WorkEvent.FAILED, shortened, tx -> {
-            Object ignored = body.run(tx);
-            return WorkQueries.backOff(tx.context(), tx.time(), process, machineId, backoff, shortened);
-        });
+        return end(Ending.failed(this, WorkQueries.shorten(cause), backingOff(backoff, cause, body)));
     }
 
-    private <T extends @Nullable Object> T end(WorkEvent event, @Nullable String cause, BmdbTransaction.Body<T> body)
-            throws InterruptedException {
+    private BmdbTransaction.Body<Duration> backingOff(Backoff backoff, String cause, BmdbTransaction.Body<?> body) {
+        return tx -> {
+            Object ignored = body.run(tx);
+            return WorkQueries.backOff(
+                    tx.context(), tx.time(), process, machineId, backoff, WorkQueries.shorten(cause));
+        };
+    }
+
+    private <T extends @Nullable Object> T end(Ending<T> ending) throws InterruptedException {
         synchronized (lock) {
             requireHeld();
-            Attempt<T> attempt = new Attempt<>();
             try {
-                endInTransaction(event, cause, body, attempt, false);
+                session.end(ending);
+                if (!ending.wasHeld()) {
+                    throw lost();
+                }
             } catch (CommitOutcomeUnknownException e) {
                 log.warn("{}: {}; asking the database whether it did", this, e.getMessage());
-                resolve(event, cause, body, attempt, e);
+                resolve(ending, e);
             }
             ended = true;
-            return attempt.result();
-        }
-    }
-
-    /** What the body returned when it last ran. */
-    private static final class Attempt<T extends @Nullable Object> {
-        private @Nullable T result;
-
-        // A body that may return null has a T that says so.
-        @SuppressWarnings("NullAway")
-        T result() {
-            return result;
+            return ending.result();
         }
     }
 
@@ -197,17 +186,14 @@ public final class Work implements AutoCloseable {
      *
      * <p>The row of this claim and its history change in one transaction, so the history tells. While the broken
      * transaction is still running in the server, it holds the row: the repeated one waits for it, finds the row
-     * gone and reads the history again.
+     * gone and reads the history after that.
      */
-    private <T extends @Nullable Object> void resolve(
-            WorkEvent event,
-            @Nullable String cause,
-            BmdbTransaction.Body<T> body,
-            Attempt<T> attempt,
-            CommitOutcomeUnknownException unknown)
-            throws InterruptedException {
+    private void resolve(Ending<?> ending, CommitOutcomeUnknownException unknown) throws InterruptedException {
         try {
-            endInTransaction(event, cause, body, attempt, true);
+            session.endInTransaction(List.of(ending));
+            if (!ending.wasHeld() && !isRecorded(ending, unknown)) {
+                throw lost();
+            }
         } catch (SessionExpiredException e) {
             // The session cannot be reaped before its transactions have ended. So where it is gone, this claim's
             // row with it, the history is final.
@@ -215,13 +201,19 @@ public final class Work implements AutoCloseable {
                 unknown.addSuppressed(e);
                 throw unknown;
             }
-            if (!readAfter(unknown, dsl -> WorkQueries.isRecorded(dsl, claimId, event))) {
+            if (!isRecorded(ending, unknown)) {
                 throw e;
             }
+        } catch (WorkLostException e) {
+            throw e;
         } catch (BmdbException e) {
             unknown.addSuppressed(e);
             throw unknown;
         }
+    }
+
+    private boolean isRecorded(Ending<?> ending, CommitOutcomeUnknownException unknown) throws InterruptedException {
+        return readAfter(unknown, dsl -> WorkQueries.isRecorded(dsl, claimId, ending.event()));
     }
 
     private boolean readAfter(CommitOutcomeUnknownException unknown, Transactions.Body<Boolean> question)
@@ -232,44 +224,6 @@ public final class Work implements AutoCloseable {
             unknown.addSuppressed(e);
             throw unknown;
         }
-    }
-
-    private <T extends @Nullable Object> void endInTransaction(
-            WorkEvent event,
-            @Nullable String cause,
-            BmdbTransaction.Body<T> body,
-            Attempt<T> attempt,
-            boolean mayHaveHappened)
-            throws InterruptedException {
-        session.inTransaction(tx -> {
-            if (lock(tx)) {
-                attempt.result = body.run(tx);
-                end(tx, event, cause);
-            } else if (!mayHaveHappened || !WorkQueries.isRecorded(tx.context(), claimId, event)) {
-                throw lost();
-            }
-            return true;
-        });
-    }
-
-    /** Proves that the work is still held, and keeps it so until the transaction ends. */
-    private boolean lock(BmdbTransaction tx) {
-        boolean held = WorkQueries.lock(tx.context(), session.id(), process, machineId, claimId);
-        if (held) {
-            tx.holds(machineId);
-        }
-        return held;
-    }
-
-    private void unschedule(BmdbTransaction tx) {
-        if (!process.isShepherds()) {
-            WorkQueries.unschedule(tx.context(), process, machineId, claimId);
-        }
-    }
-
-    private boolean end(BmdbTransaction tx, WorkEvent event, @Nullable String cause) {
-        return WorkQueries.end(
-                tx.context(), tx.time(), session.id(), process, machineId, claimId, event, cause);
     }
 
     private void requireHeld() {
@@ -303,7 +257,8 @@ public final class Work implements AutoCloseable {
                     // The claim may still be on its way in: one whose commit broke, and which the server may not have
                     // carried out yet.
                     tx.lock(machineId);
-                    return end(tx, WorkEvent.CANCELED, null);
+                    WorkQueries.end(tx.context(), tx.time(), session.id(), List.of(Ending.canceled(this)));
+                    return true;
                 });
                 ended = true;
                 return true;

@@ -6,7 +6,6 @@ import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
 import static org.jooq.impl.DSL.any;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
@@ -14,13 +13,19 @@ import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.val;
 
+import java.lang.reflect.Array;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.DataType;
+import org.jooq.Field;
 import org.jooq.Record1;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
@@ -53,7 +58,8 @@ final class WorkQueries {
             WorkProcess process,
             Eligibility eligibility,
             int limit) {
-        Optional<DueQueue.Part> queue = eligibility.queue().filter(part -> part.process().equals(process));
+        Optional<DueQueue.Part> queue =
+                eligibility.queue().filter(part -> part.process().equals(process));
         if (queue.isPresent()) {
             return new DueQueue(dsl, time).claim(sessionId, queue.get(), eligibility, limit);
         }
@@ -114,8 +120,7 @@ final class WorkQueries {
     }
 
     /** Takes machines whose rows are locked, and records it. */
-    static List<Claim> insert(
-            DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, Condition which) {
+    static List<Claim> insert(DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, Condition which) {
         var claiming = DSL.insertInto(WORK, WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT)
                 .select(select(MACHINES.MACHINE_ID, val(sessionId), val(process.name()), time.moment())
                         .from(MACHINES)
@@ -183,76 +188,74 @@ final class WorkQueries {
                 .and(excluding)));
     }
 
-    private static Condition isClaim(UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
-        return WORK.MACHINE_ID
-                .eq(machineId)
-                .and(WORK.PROCESS.eq(process.name()))
-                .and(WORK.SESSION_ID.eq(sessionId))
-                .and(WORK.CLAIM_ID.eq(claimId));
-    }
-
     /**
-     * Locks the row of a claim, and its machine before anything else of it. Returns false if there is none: for good, if
-     * a transaction that would have made or ended it has ended.
+     * Locks the rows of claims, and their machines, in the order of the machines' ids. Returns the claims that there are.
+     * The others are gone for good, if the transactions that would have made or ended them have ended.
      */
-    static boolean lock(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
-        return dsl.selectOne()
+    static Set<UUID> lock(DSLContext dsl, UUID sessionId, List<Work> work) {
+        return dsl
+                .select(WORK.CLAIM_ID)
                 .from(WORK)
                 .join(MACHINES)
                 .on(MACHINES.MACHINE_ID.eq(WORK.MACHINE_ID))
-                .where(isClaim(sessionId, process, machineId, claimId))
+                .where(WORK.MACHINE_ID.eq(any(work.stream().map(Work::machineId).toArray(UUID[]::new))))
+                .and(WORK.CLAIM_ID.eq(any(work.stream().map(Work::claimId).toArray(UUID[]::new))))
+                .and(WORK.SESSION_ID.eq(sessionId))
+                .orderBy(WORK.MACHINE_ID)
                 .forNoKeyUpdate()
-                .fetchOptional()
-                .isPresent();
+                .fetch()
+                .stream()
+                .map(Record1::value1)
+                .collect(Collectors.toSet());
     }
 
     /**
-     * Deletes the row of a claim and records the end. What was written before it in the same transaction has made the
-     * machine what it is now; only from here on is it due for anything.
-     *
-     * @return false if there is no such claim
+     * Deletes the rows of claims, records how they ended, and takes back what is done with: the backoff, and what a process
+     * of an embedder's own was scheduled for when it was claimed, but not what came later. What was written before in the
+     * same transaction has made the machines what they are now; only from here on are they due for anything.
      */
-    static boolean end(
-            DSLContext dsl,
-            DatabaseTime time,
-            UUID sessionId,
-            WorkProcess process,
-            UUID machineId,
-            UUID claimId,
-            WorkEvent event,
-            @Nullable String cause) {
-        var ending = DSL.deleteFrom(WORK)
-                .where(isClaim(sessionId, process, machineId, claimId))
-                .returning(WORK.MACHINE_ID, WORK.PROCESS, WORK.CLAIM_ID, WORK.SESSION_ID);
-        return dsl.resultQuery(
-                        "with ended as ({0}), recorded as ("
-                                + "insert into work_history"
-                                + " (machine_id, process, event, \"timestamp\", failed_cause, claim_id, session_id)"
-                                + " select machine_id, process, {1}, {2}, {3}, claim_id, session_id from ended"
-                                + ") select claim_id from ended",
-                        ending, inline(event.databaseName()), time.moment(), val(cause, SQLDataType.CLOB))
-                .fetch()
-                .isNotEmpty();
+    static void end(DSLContext dsl, DatabaseTime time, UUID sessionId, List<? extends Ending<?>> endings) {
+        dsl.execute(
+                "with ending as (select * from unnest({0}, {1}, {2}, {3}, {4})"
+                        + " as e (machine_id, claim_id, event, cause, clears)"
+                        + "), ended as (delete from work w using ending e"
+                        + " where w.machine_id = e.machine_id and w.claim_id = e.claim_id and w.session_id = {5}"
+                        + " returning w.machine_id, w.process, w.claim_id, w.work_started_at, e.event, e.cause, e.clears"
+                        + "), cleared as (delete from work_backoff b using ended e"
+                        + " where e.clears and b.machine_id = e.machine_id and b.process = e.process"
+                        + "), unscheduled as (delete from work_schedule s using ended e"
+                        + " where e.event = 'Finished' and s.machine_id = e.machine_id and s.process = e.process"
+                        + " and s.scheduled_at <= e.work_started_at"
+                        + ") insert into work_history"
+                        + " (machine_id, process, event, \"timestamp\", failed_cause, claim_id, session_id)"
+                        + " select machine_id, process, event, {6}, cause, claim_id, {5} from ended",
+                array(endings, Ending::machineId, UUID.class, SQLDataType.UUID),
+                array(endings, Ending::claimId, UUID.class, SQLDataType.UUID),
+                array(endings, ending -> ending.event().databaseName(), String.class, SQLDataType.CLOB),
+                array(endings, Ending::cause, String.class, SQLDataType.CLOB),
+                array(endings, Ending::clearsBackoff, Boolean.class, SQLDataType.BOOLEAN),
+                val(sessionId),
+                time.moment());
     }
 
-    /** Takes back what a process of an embedder's own was scheduled for when it was claimed; not what came later. */
-    static void unschedule(DSLContext dsl, WorkProcess process, UUID machineId, UUID claimId) {
-        dsl.deleteFrom(WORK_SCHEDULE)
-                .where(WORK_SCHEDULE.MACHINE_ID.eq(machineId))
-                .and(WORK_SCHEDULE.PROCESS.eq(process.name()))
-                .and(WORK_SCHEDULE.SCHEDULED_AT.le(DSL.field(select(WORK.WORK_STARTED_AT)
-                        .from(WORK)
-                        .where(WORK.CLAIM_ID.eq(claimId))
-                        .and(WORK.MACHINE_ID.eq(machineId)))))
-                .execute();
+    @SuppressWarnings("unchecked") // Java makes an array of just that type.
+    private static <T> Field<T[]> array(
+            List<? extends Ending<?>> endings,
+            Function<Ending<?>, @Nullable T> part,
+            Class<T> type,
+            DataType<T> databaseType) {
+        T[] values = (T[]) Array.newInstance(type, endings.size());
+        for (int i = 0; i < values.length; i++) {
+            values[i] = part.apply(endings.get(i));
+        }
+        return val(values, databaseType.getArrayDataType());
     }
 
     /** Records that work goes away with its session, whose row the caller has locked. */
     static void recordCanceled(DSLContext dsl, DatabaseTime time, Condition which, String why) {
-        UUID[] machineIds =
-                dsl.select(WORK.MACHINE_ID).from(WORK).where(which).fetch().stream()
-                        .map(Record1::value1)
-                        .toArray(UUID[]::new);
+        UUID[] machineIds = dsl.select(WORK.MACHINE_ID).from(WORK).where(which).fetch().stream()
+                .map(Record1::value1)
+                .toArray(UUID[]::new);
         if (machineIds.length == 0) {
             return;
         }

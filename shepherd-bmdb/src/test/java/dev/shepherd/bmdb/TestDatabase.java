@@ -154,6 +154,11 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
         offset.updateAndGet(by::plus);
     }
 
+    /** Returns by how much the time was moved. */
+    Duration offset() {
+        return offset.get();
+    }
+
     Connection connect() throws SQLException {
         return DriverManager.getConnection(url);
     }
