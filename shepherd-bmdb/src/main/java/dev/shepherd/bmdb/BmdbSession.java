@@ -323,6 +323,29 @@ public final class BmdbSession implements Session, AutoCloseable {
                 .toList();
     }
 
+    /**
+     * Ends several pieces of work as done, in one transaction if that goes through: the counterpart of claiming them
+     * together. Each is still atomic by itself: if one fails, each is ended alone, so that it takes no other with it.
+     *
+     * @param work what to end; pieces of this session's work
+     * @param body what to write for each
+     * @throws WorkLostException if some of it is no longer held
+     * @throws BmdbException if some of it could not be ended, and is still held. In both cases, and for whatever the body
+     *     throws, the rest was ended; further failures are suppressed ones of the first
+     * @throws SessionExpiredException if the session is lost
+     * @throws InterruptedException if the thread is interrupted; what was not ended by then is still held
+     */
+    public void finishAll(Collection<Work> work, Work.Body body) throws InterruptedException {
+        for (Work one : work) {
+            if (one.session() != this) {
+                throw new IllegalArgumentException(one + " is not held by " + this + " but by " + one.session());
+            }
+        }
+        if (!work.isEmpty()) {
+            Work.finishAll(this, work, body);
+        }
+    }
+
     /** Ends a piece of work, perhaps in one transaction with others that end at the same moment. */
     void end(Ending<?> ending) throws InterruptedException {
         endings.end(ending);

@@ -66,6 +66,10 @@ final class Ending<T extends @Nullable Object> {
         return cause;
     }
 
+    BmdbTransaction.Body<T> body() {
+        return body;
+    }
+
     boolean clearsBackoff() {
         return clearsBackoff;
     }

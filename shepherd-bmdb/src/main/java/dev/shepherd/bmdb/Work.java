@@ -2,9 +2,13 @@ package dev.shepherd.bmdb;
 
 import dev.shepherd.api.SessionExpiredException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,7 +38,7 @@ public final class Work implements AutoCloseable {
     private final UUID machineId;
     private final UUID claimId;
 
-    private final Object lock = new Object();
+    private final ReentrantLock lock = new ReentrantLock();
     private boolean ended;
 
     Work(BmdbSession session, WorkProcess process, UUID machineId, UUID claimId) {
@@ -74,7 +78,8 @@ public final class Work implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted
      */
     public <T extends @Nullable Object> T update(BmdbTransaction.Body<T> body) throws InterruptedException {
-        synchronized (lock) {
+        lock.lock();
+        try {
             requireHeld();
             return session.inTransaction(tx -> {
                 if (!WorkQueries.lock(tx.context(), session.id(), List.of(this)).contains(claimId)) {
@@ -83,6 +88,8 @@ public final class Work implements AutoCloseable {
                 tx.holds(machineId);
                 return body.run(tx);
             });
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -164,20 +171,116 @@ public final class Work implements AutoCloseable {
         };
     }
 
+    /** What to write with the end of one of several pieces of work. See {@link BmdbSession#finishAll}. */
+    @FunctionalInterface
+    public interface Body {
+
+        /** Writes within the transaction that ends the work; may run more than once. */
+        void run(BmdbTransaction tx, Work work) throws InterruptedException;
+    }
+
     private <T extends @Nullable Object> T end(Ending<T> ending) throws InterruptedException {
-        synchronized (lock) {
+        lock.lock();
+        try {
             requireHeld();
             try {
                 session.end(ending);
-                if (!ending.wasHeld()) {
-                    throw lost();
-                }
+                endedBy(ending);
             } catch (CommitOutcomeUnknownException e) {
-                log.warn("{}: {}; asking the database whether it did", this, e.getMessage());
                 resolve(ending, e);
             }
-            ended = true;
             return ending.result();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void endedBy(Ending<?> ending) {
+        if (!ending.wasHeld()) {
+            throw lost();
+        }
+        ended = true;
+    }
+
+    /** The end of one of several pieces of work. */
+    private Ending<Boolean> finishing(Body body) {
+        return Ending.finished(this, tx -> {
+            body.run(tx, this);
+            return true;
+        });
+    }
+
+    /** See {@link BmdbSession#finishAll}. */
+    static void finishAll(BmdbSession session, Collection<Work> all, Body body) throws InterruptedException {
+        // In one order, so that two threads with the same work do not wait for one another.
+        List<Work> works =
+                all.stream().distinct().sorted(Comparator.comparing(Work::claimId)).toList();
+        Failures failures = new Failures();
+        works.forEach(work -> work.lock.lock());
+        try {
+            List<Work> held = new ArrayList<>();
+            for (Work work : works) {
+                failures.catchFrom(() -> {
+                    work.requireHeld();
+                    held.add(work);
+                });
+            }
+            List<Ending<Boolean>> endings =
+                    held.stream().map(work -> work.finishing(body)).toList();
+            CommitOutcomeUnknownException unknown = null;
+            boolean together = false;
+            try {
+                session.endInTransaction(List.copyOf(endings));
+                together = true;
+            } catch (CommitOutcomeUnknownException e) {
+                unknown = e;
+            } catch (RuntimeException e) {
+                log.debug("{} piece(s) of work could not be ended together, ending each alone", endings.size(), e);
+            }
+            for (Ending<Boolean> ending : endings) {
+                Work work = ending.work();
+                CommitOutcomeUnknownException broken = unknown;
+                boolean written = together;
+                failures.catchFrom(() -> {
+                    if (broken != null) {
+                        work.resolve(ending, broken);
+                    } else if (written) {
+                        work.endedBy(ending);
+                    } else {
+                        work.finish(ending.body());
+                    }
+                });
+            }
+        } finally {
+            works.forEach(work -> work.lock.unlock());
+        }
+        failures.throwFirst();
+    }
+
+    /** Collects what fails while the rest goes on. */
+    private static final class Failures {
+        private @Nullable RuntimeException first;
+
+        private interface Part {
+            void run() throws InterruptedException;
+        }
+
+        void catchFrom(Part part) throws InterruptedException {
+            try {
+                part.run();
+            } catch (RuntimeException e) {
+                if (first == null) {
+                    first = e;
+                } else {
+                    first.addSuppressed(e);
+                }
+            }
+        }
+
+        void throwFirst() {
+            if (first != null) {
+                throw first;
+            }
         }
     }
 
@@ -189,11 +292,13 @@ public final class Work implements AutoCloseable {
      * gone and reads the history after that.
      */
     private void resolve(Ending<?> ending, CommitOutcomeUnknownException unknown) throws InterruptedException {
+        log.warn("{}: {}; asking the database whether it did", this, unknown.getMessage());
         try {
             session.endInTransaction(List.of(ending));
             if (!ending.wasHeld() && !isRecorded(ending, unknown)) {
                 throw lost();
             }
+            ended = true;
         } catch (SessionExpiredException e) {
             // The session cannot be reaped before its transactions have ended. So where it is gone, this claim's
             // row with it, the history is final.
@@ -204,6 +309,7 @@ public final class Work implements AutoCloseable {
             if (!isRecorded(ending, unknown)) {
                 throw e;
             }
+            ended = true;
         } catch (WorkLostException e) {
             throw e;
         } catch (BmdbException e) {
@@ -248,7 +354,8 @@ public final class Work implements AutoCloseable {
 
     /** Cancels the work if it has not ended. Returns false if that has to be tried again later. */
     boolean tryCancel() {
-        synchronized (lock) {
+        lock.lock();
+        try {
             if (ended) {
                 return true;
             }
@@ -272,6 +379,8 @@ public final class Work implements AutoCloseable {
             }
             session.abandon(this);
             return false;
+        } finally {
+            lock.unlock();
         }
     }
 

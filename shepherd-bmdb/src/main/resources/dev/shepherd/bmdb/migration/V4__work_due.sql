@@ -83,37 +83,45 @@ where not exists (select 1 from work w where w.machine_id = s.machine_id and w.p
 -- machines' rows: so what the second statement sees cannot change before it is committed, and two transactions that each
 -- see only half of a change cannot both be the last.
 --
--- The machines are few, or in chunks: they are looked up one by one, by plans that stay right as the tables grow.
+-- The machines are looked up one by one, by plans that stay right as the tables grow, and in slices, so that the cost of a
+-- statement on many of them grows no faster than they do.
 create function work_due_arm(ids uuid[]) returns void
     language plpgsql set search_path from current
     set plan_cache_mode = force_generic_plan
     set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
-    woken text[];
+    slice uuid[];
+    come  text[];
+    woken text[] := '{}';
 begin
-    perform 1 from machines where machine_id = any (ids) order by machine_id for no key update;
-    -- A statement of its own, so that its snapshot is taken under the locks.
-    with expected as materialized (
-        select machine_id, process, provider, due_at from work_due_expected where machine_id = any (ids)
-    ), gone as (
-        delete from work_due d
-        where d.machine_id = any (ids)
-          and not exists (
-              select 1 from expected e where e.machine_id = d.machine_id and e.process = d.process)
-    ), put as (
-        insert into work_due as d (machine_id, process, provider, due_at)
-        select machine_id, process, provider, due_at from expected
-        on conflict (machine_id, process) do update set provider = excluded.provider, due_at = excluded.due_at
-        where (d.provider, d.due_at) is distinct from (excluded.provider, excluded.due_at)
-        returning d.process, d.provider, d.due_at
-    )
-    -- Nobody is woken for recovery: agents have to be silent for minutes, and it is looked for in its own time.
-    select array_agg(distinct provider || '/' || process) into woken
-    from put
-    where due_at <= now() and process <> 'ShepherdRecovery';
-    if woken is not null then
-        perform pg_notify('shepherd_due', whom) from unnest(woken) whom;
+    for i in 1 .. cardinality(ids) by 500 loop
+        slice := ids[i : i + 499];
+        perform 1 from machines where machine_id = any (slice) order by machine_id for no key update;
+        -- A statement of its own, so that its snapshot is taken under the locks.
+        with expected as materialized (
+            select machine_id, process, provider, due_at from work_due_expected where machine_id = any (slice)
+        ), gone as (
+            delete from work_due
+            where machine_id = any (slice)
+              and (machine_id, process) not in (select machine_id, process from expected)
+        ), put as (
+            insert into work_due as d (machine_id, process, provider, due_at)
+            select machine_id, process, provider, due_at from expected
+            on conflict (machine_id, process) do update set provider = excluded.provider, due_at = excluded.due_at
+            where (d.provider, d.due_at) is distinct from (excluded.provider, excluded.due_at)
+            returning d.process, d.provider, d.due_at
+        )
+        -- Nobody is woken for recovery: agents have to be silent for minutes, and it is looked for in its own time.
+        select array_agg(distinct provider || '/' || process) into come
+        from put
+        where due_at <= now() and process <> 'ShepherdRecovery';
+        if come is not null then
+            woken := woken || come;
+        end if;
+    end loop;
+    if cardinality(woken) > 0 then
+        perform pg_notify('shepherd_due', whom) from (select distinct unnest(woken) as whom) whoever;
     end if;
 end
 $$;
@@ -124,7 +132,7 @@ as $$
 declare
     ids uuid[];
 begin
-    ids := array(select distinct machine_id from changed where machine_id is not null);
+    ids := array(select distinct machine_id from changed where machine_id is not null order by machine_id);
     if cardinality(ids) > 0 then
         perform work_due_arm(ids);
     end if;
@@ -139,7 +147,8 @@ declare
     ids uuid[];
 begin
     ids := array(select machine_id from (table before except all table changed) a where machine_id is not null
-                 union select machine_id from (table changed except all table before) b where machine_id is not null);
+                 union select machine_id from (table changed except all table before) b where machine_id is not null
+                 order by machine_id);
     if cardinality(ids) > 0 then
         perform work_due_arm(ids);
     end if;
@@ -160,7 +169,8 @@ begin
          except all select machine_id, provider, provider_status from changed)
         union
         (select machine_id, provider, provider_status from changed
-         except all select machine_id, provider, provider_status from before)) differing);
+         except all select machine_id, provider, provider_status from before)) differing
+        group by machine_id order by machine_id);
     if cardinality(ids) > 0 then
         perform work_due_arm(ids);
     end if;
