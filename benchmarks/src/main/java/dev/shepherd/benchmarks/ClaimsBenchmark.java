@@ -29,7 +29,9 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Claims and ends of agent start, by several workers, on the machines of a large fleet that are due: as the library does
@@ -173,7 +175,10 @@ final class ClaimsBenchmark implements Benchmark {
                 List<Work> claimed;
                 do {
                     claimed = session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(PROVIDER), BATCH);
-                    session.finishAll(claimed, (tx, work) -> tx.putAgentStarted(work.machineId(), new byte[32]));
+                    session.finishAll(
+                            claimed,
+                            (tx, all) -> tx.putAgentsStarted(all.stream()
+                                    .collect(Collectors.toMap(Work::machineId, work -> new byte[32]))));
                 } while (!claimed.isEmpty());
                 return true;
             });
@@ -247,6 +252,8 @@ final class ClaimsBenchmark implements Benchmark {
         double took = time(workers, () -> {
             try (Connection connection = pool.getConnection()) {
                 connection.setAutoCommit(false);
+                // Two that look at the same machine would otherwise take it one after the other.
+                connection.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE);
                 while (System.nanoTime() < until && claimAndFinish(connection, session)) {
                     // As long as there are any.
                 }
@@ -269,39 +276,59 @@ final class ClaimsBenchmark implements Benchmark {
 
     /** One claim and one end, each a transaction of its own. Returns false if there is nothing left. */
     private static boolean claimAndFinish(Connection connection, UUID session) throws SQLException {
-        UUID machine;
-        while (true) {
-            try {
-                machine = find(connection);
-                if (machine == null) {
-                    connection.rollback();
-                    return false;
-                }
-                update(connection, "insert into work (machine_id, session_id, process) values (?, ?, 'ShepherdAgentStart')",
-                        machine, session);
-                update(connection, "insert into work_history (machine_id, process, event)"
-                        + " values (?, 'ShepherdAgentStart', 'Started')", machine);
-                connection.commit();
-                break;
-            } catch (SQLException e) {
-                connection.rollback();
-                if (!CONFLICTS.contains(e.getSQLState())) {
-                    throw e;
-                }
-                if (Thread.currentThread().isInterrupted()) {
-                    return false;
-                }
+        UUID machine = repeat(connection, () -> {
+            UUID found = find(connection);
+            if (found != null) {
+                update(
+                        connection,
+                        "insert into work (machine_id, session_id, process) values (?, ?, 'ShepherdAgentStart')",
+                        found,
+                        session);
+                update(
+                        connection,
+                        "insert into work_history (machine_id, process, event)"
+                                + " values (?, 'ShepherdAgentStart', 'Started')",
+                        found);
             }
+            return found;
+        });
+        if (machine == null) {
+            return false;
         }
-        update(connection, "delete from work where machine_id = ? and session_id = ?", machine, session);
-        update(connection, "insert into machine_agent_started values (?, now(), '')", machine);
-        update(connection, "insert into work_history (machine_id, process, event)"
-                + " values (?, 'ShepherdAgentStart', 'Finished')", machine);
-        connection.commit();
+        repeat(connection, () -> {
+            update(connection, "delete from work where machine_id = ? and session_id = ?", machine, session);
+            update(connection, "insert into machine_agent_started values (?, now(), '')", machine);
+            update(
+                    connection,
+                    "insert into work_history (machine_id, process, event)"
+                            + " values (?, 'ShepherdAgentStart', 'Finished')",
+                    machine);
+            return machine;
+        });
         return true;
     }
 
-    private static UUID find(Connection connection) throws SQLException {
+    private interface Part {
+        @Nullable
+        UUID run() throws SQLException;
+    }
+
+    private static @Nullable UUID repeat(Connection connection, Part part) throws SQLException {
+        while (true) {
+            try {
+                UUID result = part.run();
+                connection.commit();
+                return result;
+            } catch (SQLException e) {
+                connection.rollback();
+                if (!CONFLICTS.contains(e.getSQLState()) || Thread.currentThread().isInterrupted()) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private static @Nullable UUID find(Connection connection) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement("select p.machine_id from machine_provided p"
                         + " left join work w on w.machine_id = p.machine_id"
                         + " and w.process in ('ShepherdAccess', 'ShepherdAgentStart', 'ShepherdRecovery')"

@@ -328,7 +328,7 @@ public final class BmdbSession implements Session, AutoCloseable {
      * together. Each is still atomic by itself: if one fails, each is ended alone, so that it takes no other with it.
      *
      * @param work what to end; pieces of this session's work
-     * @param body what to write for each
+     * @param body what to write: for all of it at once, or for each where that fails
      * @throws WorkLostException if some of it is no longer held
      * @throws BmdbException if some of it could not be ended, and is still held. In both cases, and for whatever the body
      *     throws, the rest was ended; further failures are suppressed ones of the first
@@ -352,18 +352,35 @@ public final class BmdbSession implements Session, AutoCloseable {
     }
 
     /** Ends several pieces of work in one transaction; those that are still held. */
-    void endInTransaction(List<Ending<?>> ending) throws InterruptedException {
-        inTransaction(tx -> {
-            Set<UUID> held = WorkQueries.lock(
-                    tx.context(), id, ending.stream().map(Ending::work).toList());
-            for (Ending<?> one : ending) {
-                one.write(tx, held.contains(one.claimId()));
+    void endInTransaction(List<Ending<?>> endings) throws InterruptedException {
+        endHeld(endings, (tx, held) -> {
+            for (Ending<?> ending : held) {
+                ending.write(tx);
             }
-            WorkQueries.end(
-                    tx.context(),
-                    time,
-                    id,
-                    ending.stream().filter(Ending::wasHeld).toList());
+        });
+    }
+
+    /** Ends several pieces of work in one transaction, and writes for all that are still held at once. */
+    void endInTransaction(List<Ending<?>> endings, Work.Body body) throws InterruptedException {
+        endHeld(endings, (tx, held) -> {
+            if (!held.isEmpty()) {
+                body.run(tx, held.stream().map(Ending::work).toList());
+            }
+        });
+    }
+
+    private interface Writing {
+        void write(BmdbTransaction tx, List<Ending<?>> held) throws InterruptedException;
+    }
+
+    private void endHeld(List<Ending<?>> endings, Writing writing) throws InterruptedException {
+        inTransaction(tx -> {
+            Set<UUID> claims = WorkQueries.lock(
+                    tx.context(), id, endings.stream().map(Ending::work).toList());
+            endings.forEach(ending -> ending.found(tx, claims.contains(ending.claimId())));
+            List<Ending<?>> held = endings.stream().filter(Ending::wasHeld).toList();
+            writing.write(tx, held);
+            WorkQueries.end(tx.context(), time, id, held);
             return true;
         });
     }

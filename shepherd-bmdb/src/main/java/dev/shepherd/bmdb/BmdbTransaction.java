@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
@@ -37,6 +38,7 @@ import org.jooq.Record;
 import org.jooq.Table;
 import org.jooq.TableField;
 import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -110,8 +112,13 @@ public final class BmdbTransaction implements Transaction {
      * row, it cannot be taken crosswise with whoever ends work on the machine.
      */
     void lock(UUID machineId) {
-        if (locked.add(machineId)) {
-            WorkQueries.lockMachines(context(), machineId);
+        lock(List.of(machineId));
+    }
+
+    private void lock(List<UUID> machineIds) {
+        UUID[] free = machineIds.stream().filter(locked::add).toArray(UUID[]::new);
+        if (free.length > 0) {
+            WorkQueries.lockMachines(context(), free);
         }
     }
 
@@ -276,20 +283,34 @@ public final class BmdbTransaction implements Transaction {
      * @param publicKey the agent's ed25519 public key, 32 bytes
      */
     public void putAgentStarted(UUID machineId, byte[] publicKey) {
-        if (publicKey.length != 32) {
-            throw new IllegalArgumentException("an ed25519 public key has 32 bytes, not " + publicKey.length);
-        }
-        lock(machineId);
+        putAgentsStarted(Map.of(machineId, publicKey));
+    }
+
+    /**
+     * Sets the AgentStarted tags of several machines, as of now, at once.
+     *
+     * @param publicKeys the ed25519 public key of each machine's agent, 32 bytes
+     */
+    public void putAgentsStarted(Map<UUID, byte[]> publicKeys) {
+        publicKeys.values().forEach(key -> {
+            if (key.length != 32) {
+                throw new IllegalArgumentException("an ed25519 public key has 32 bytes, not " + key.length);
+            }
+        });
+        UUID[] machineIds = publicKeys.keySet().stream().sorted().toArray(UUID[]::new);
+        byte[][] keys = Stream.of(machineIds).map(publicKeys::get).toArray(byte[][]::new);
+        lock(List.of(machineIds));
         context()
-                .insertInto(MACHINE_AGENT_STARTED)
-                .set(MACHINE_AGENT_STARTED.MACHINE_ID, machineId)
-                .set(MACHINE_AGENT_STARTED.AGENT_STARTED_AT, time.now())
-                .set(MACHINE_AGENT_STARTED.AGENT_PUBLIC_KEY, publicKey)
-                .onConflict(MACHINE_AGENT_STARTED.MACHINE_ID)
-                .doUpdate()
-                .set(MACHINE_AGENT_STARTED.AGENT_STARTED_AT, time.now())
-                .set(MACHINE_AGENT_STARTED.AGENT_PUBLIC_KEY, publicKey)
-                .execute();
+                .execute(
+                        "insert into machine_agent_started (machine_id, agent_started_at, agent_public_key)"
+                                + " select started.machine_id, {0}, started.agent_public_key"
+                                + " from unnest({1}, {2}) as started (machine_id, agent_public_key)"
+                                + " on conflict (machine_id) do update set"
+                                + " agent_started_at = excluded.agent_started_at,"
+                                + " agent_public_key = excluded.agent_public_key",
+                        time.now(),
+                        DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()),
+                        DSL.val(keys, SQLDataType.BLOB.getArrayDataType()));
     }
 
     /** Clears the AgentStarted tag, which makes the machine eligible for agent start again. */

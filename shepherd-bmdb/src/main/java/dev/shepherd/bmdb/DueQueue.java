@@ -99,21 +99,6 @@ final class DueQueue {
         Condition condition() {
             return WORK_DUE.PROCESS.eq(process.name()).and(WORK_DUE.PROVIDER.eq(provider));
         }
-
-        /** The oldest machines are brought back first: when they come up says little of when they fell silent. */
-        private Field<OffsetDateTime> order() {
-            return process.equals(WorkProcess.RECOVERY) ? MACHINES.MACHINE_CREATED_AT : WORK_DUE.DUE_AT;
-        }
-
-        /** What has to be asked of an entry that has come up, beside what puts it there. */
-        private Condition worthLocking(DatabaseTime time, Eligibility eligibility) {
-            if (process.equals(WorkProcess.RECOVERY)) {
-                return WorkQueries.claimable(time, process, eligibility);
-            }
-            return provider.isEmpty()
-                    ? not(WorkQueries.paused(time, process))
-                    : not(WorkQueries.pausedAsWhole(time, process, provider));
-        }
     }
 
     /**
@@ -121,19 +106,24 @@ final class DueQueue {
      * given at {@link WorkQueries#claim}.
      */
     List<Claim> claim(UUID sessionId, Part part, Eligibility eligibility, int limit) {
+        if (part.process().equals(WorkProcess.RECOVERY)) {
+            Condition claimable = WorkQueries.claimable(time, part.process(), eligibility);
+            UUID[] candidates = dueNow(part, MACHINES.MACHINE_CREATED_AT, limit, claimable);
+            return candidates.length == 0
+                    ? List.of()
+                    : WorkQueries.insert(
+                            dsl,
+                            time,
+                            sessionId,
+                            part.process(),
+                            MACHINES.MACHINE_ID.eq(any(candidates)).and(claimable));
+        }
         for (int round = 0; round < ROUNDS; round++) {
-            UUID[] candidates = dueNow(part, part.order(), limit, part.worthLocking(time, eligibility));
+            UUID[] candidates = dueNow(part, limit);
             if (candidates.length == 0) {
                 return List.of();
             }
-            List<Claim> claims = WorkQueries.insert(
-                    dsl,
-                    time,
-                    sessionId,
-                    part.process(),
-                    MACHINES.MACHINE_ID
-                            .eq(any(candidates))
-                            .and(WorkQueries.claimable(time, part.process(), eligibility)));
+            List<Claim> claims = insert(sessionId, part, candidates);
             if (claims.size() < candidates.length) {
                 putRight(part, candidates, claims);
             }
@@ -142,6 +132,57 @@ final class DueQueue {
             }
         }
         return List.of();
+    }
+
+    /**
+     * Locks the machines that have come up, but for those that somebody else has locked. The statement is short, and
+     * written out: it is what loops ask all day.
+     */
+    private UUID[] dueNow(Part part, int limit) {
+        // Entries of a provider's machines are not asked one by one whether all of them are paused.
+        String paused = part.provider().isEmpty()
+                ? "(z.machine_id is null or z.machine_id = d.machine_id)"
+                        + " and (z.provider is null or exists (select 1 from machine_provided p"
+                        + " where p.machine_id = d.machine_id and p.provider = z.provider))"
+                : "z.machine_id is null and (z.provider is null or z.provider = {1})";
+        return dsl.resultQuery(
+                        "select d.machine_id from work_due d join machines m on m.machine_id = d.machine_id"
+                                + " where d.process = {0} and d.provider = {1} and d.due_at <= {2}"
+                                + " and not exists (select 1 from pauses z where " + paused
+                                + " and (z.process is null or z.process = {0})"
+                                + " and (z.paused_until is null or z.paused_until > {2}))"
+                                + " order by d.due_at, d.machine_id limit {3} for no key update of m skip locked",
+                        DSL.val(part.process().name()), DSL.val(part.provider()), time.now(), DSL.val(limit))
+                .fetch()
+                .stream()
+                .map(row -> row.get(0, UUID.class))
+                .toArray(UUID[]::new);
+    }
+
+    /**
+     * Takes machines whose rows are locked, and records it. What the queue should hold of them is asked anew, in a snapshot
+     * taken under the locks.
+     */
+    private List<Claim> insert(UUID sessionId, Part part, UUID[] candidates) {
+        return dsl.resultQuery(
+                        "with claimed as ("
+                                + "insert into work (machine_id, session_id, process, work_started_at)"
+                                + " select machine_id, {0}, process, {1} from work_due_of({2})"
+                                + " where process = {3} and provider = {4} and due_at <= {5}"
+                                + " on conflict do nothing"
+                                + " returning machine_id, session_id, process, work_started_at, claim_id"
+                                + "), recorded as ("
+                                + "insert into work_history (machine_id, process, event, \"timestamp\", claim_id, session_id)"
+                                + " select machine_id, process, 'Started', work_started_at, claim_id, session_id"
+                                + " from claimed"
+                                + ") select machine_id, claim_id from claimed",
+                        DSL.val(sessionId),
+                        time.moment(),
+                        DSL.val(candidates, SQLDataType.UUID.getArrayDataType()),
+                        DSL.val(part.process().name()),
+                        DSL.val(part.provider()),
+                        time.now())
+                .fetch(row -> new Claim(row.get(0, UUID.class), row.get(1, UUID.class)));
     }
 
     /** Locks the machines whose entries have come up, but for those that somebody else has locked. */
@@ -188,9 +229,6 @@ final class DueQueue {
         Set<UUID> left = new HashSet<>(List.of(candidates));
         claims.forEach(claim -> left.remove(claim.machineId()));
         UUID[] machineIds = left.toArray(UUID[]::new);
-        if (part.process().equals(WorkProcess.RECOVERY)) {
-            return; // They are put off before each claim.
-        }
         arm(machineIds);
         int stuck = dsl.update(WORK_DUE)
                 .set(WORK_DUE.DUE_AT, time.nowPlus(SETBACK))

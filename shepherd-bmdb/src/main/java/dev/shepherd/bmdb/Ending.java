@@ -74,16 +74,20 @@ final class Ending<T extends @Nullable Object> {
         return clearsBackoff;
     }
 
-    /** Notes whether the work is still held, and if so writes what is to be written before its end. */
-    void write(BmdbTransaction tx, boolean isHeld) throws InterruptedException {
+    /** Notes whether the work is still held, in the transaction that is to end it. */
+    void found(BmdbTransaction tx, boolean isHeld) {
         held = isHeld;
         if (isHeld) {
             tx.holds(work.machineId());
-            result = body.run(tx);
         }
     }
 
-    /** Tells whether the work was still held when this was last written. */
+    /** Writes what is to be written before the end. */
+    void write(BmdbTransaction tx) throws InterruptedException {
+        result = body.run(tx);
+    }
+
+    /** Tells whether the work was still held when that was last asked. */
     boolean wasHeld() {
         return held;
     }

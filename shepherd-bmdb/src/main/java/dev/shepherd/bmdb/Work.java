@@ -171,12 +171,16 @@ public final class Work implements AutoCloseable {
         };
     }
 
-    /** What to write with the end of one of several pieces of work. See {@link BmdbSession#finishAll}. */
+    /** What to write with the end of several pieces of work. See {@link BmdbSession#finishAll}. */
     @FunctionalInterface
     public interface Body {
 
-        /** Writes within the transaction that ends the work; may run more than once. */
-        void run(BmdbTransaction tx, Work work) throws InterruptedException;
+        /**
+         * Writes within the transaction that ends the work. May run more than once.
+         *
+         * @param work what is ended in this transaction, at least one: all of it, or a part
+         */
+        void run(BmdbTransaction tx, List<Work> work) throws InterruptedException;
     }
 
     private <T extends @Nullable Object> T end(Ending<T> ending) throws InterruptedException {
@@ -202,14 +206,6 @@ public final class Work implements AutoCloseable {
         ended = true;
     }
 
-    /** The end of one of several pieces of work. */
-    private Ending<Boolean> finishing(Body body) {
-        return Ending.finished(this, tx -> {
-            body.run(tx, this);
-            return true;
-        });
-    }
-
     /** See {@link BmdbSession#finishAll}. */
     static void finishAll(BmdbSession session, Collection<Work> all, Body body) throws InterruptedException {
         // In one order, so that two threads with the same work do not wait for one another.
@@ -225,15 +221,21 @@ public final class Work implements AutoCloseable {
                     held.add(work);
                 });
             }
-            List<Ending<Boolean>> endings =
-                    held.stream().map(work -> work.finishing(body)).toList();
+            List<Ending<Boolean>> endings = held.stream()
+                    .map(work -> Ending.finished(work, tx -> {
+                        body.run(tx, List.of(work));
+                        return true;
+                    }))
+                    .toList();
             CommitOutcomeUnknownException unknown = null;
             boolean together = false;
             try {
-                session.endInTransaction(List.copyOf(endings));
+                session.endInTransaction(List.copyOf(endings), body);
                 together = true;
             } catch (CommitOutcomeUnknownException e) {
                 unknown = e;
+            } catch (SessionExpiredException e) {
+                throw e; // So would each alone.
             } catch (RuntimeException e) {
                 log.debug("{} piece(s) of work could not be ended together, ending each alone", endings.size(), e);
             }

@@ -165,16 +165,6 @@ final class WorkQueries {
                 .and(providers));
     }
 
-    /** Somebody paused all machines of a provider, or all of them, for a process. */
-    static Condition pausedAsWhole(DatabaseTime time, WorkProcess process, String provider) {
-        return DSL.exists(selectOne()
-                .from(PAUSES)
-                .where(PAUSES.MACHINE_ID.isNull())
-                .and(PAUSES.PROVIDER.isNull().or(PAUSES.PROVIDER.eq(provider)))
-                .and(PAUSES.PROCESS.isNull().or(PAUSES.PROCESS.eq(process.name())))
-                .and(PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now()))));
-    }
-
     private static Condition notWorkedOn(WorkProcess process) {
         Condition excluding = process.isShepherds()
                 ? WORK.PROCESS.in(

@@ -79,6 +79,17 @@ left join lateral (
 ) z on true
 where not exists (select 1 from work w where w.machine_id = s.machine_id and w.process = s.process);
 
+-- What the queue has to hold of some machines. They are looked up one by one, by plans that stay right as the tables grow.
+create function work_due_of(ids uuid[]) returns setof work_due_expected
+    language plpgsql stable set search_path from current
+    set plan_cache_mode = force_generic_plan
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+begin
+    return query select * from work_due_expected where machine_id = any (ids);
+end
+$$;
+
 -- Makes the queue right for some machines, and wakes those who wait for them. Whoever writes rows of the queue holds the
 -- machines' rows: so what the second statement sees cannot change before it is committed, and two transactions that each
 -- see only half of a change cannot both be the last.
@@ -126,6 +137,27 @@ begin
 end
 $$;
 
+-- Of a machine that one of the three processes works on, no tag makes it due for any of them: it is looked at when the work
+-- ends. That is asked under the lock of its row, which whoever ends the work holds as well.
+create function work_due_arm_tagged(ids uuid[]) returns void
+    language plpgsql set search_path from current
+as $$
+declare
+    free uuid[];
+begin
+    perform 1 from machines where machine_id = any (ids) order by machine_id for no key update;
+    free := array(
+        select machine_id from unnest(ids) i (machine_id)
+        where not exists (
+            select 1 from work w
+            where w.machine_id = i.machine_id
+              and w.process in ('ShepherdAccess', 'ShepherdAgentStart', 'ShepherdRecovery')));
+    if cardinality(free) > 0 then
+        perform work_due_arm(free);
+    end if;
+end
+$$;
+
 create function work_due_after_rows() returns trigger
     language plpgsql set search_path from current
 as $$
@@ -135,6 +167,20 @@ begin
     ids := array(select distinct machine_id from changed where machine_id is not null order by machine_id);
     if cardinality(ids) > 0 then
         perform work_due_arm(ids);
+    end if;
+    return null;
+end
+$$;
+
+create function work_due_after_tags() returns trigger
+    language plpgsql set search_path from current
+as $$
+declare
+    ids uuid[];
+begin
+    ids := array(select machine_id from changed order by machine_id);
+    if cardinality(ids) > 0 then
+        perform work_due_arm_tagged(ids);
     end if;
     return null;
 end
@@ -156,6 +202,22 @@ begin
 end
 $$;
 
+create function work_due_after_tags_update() returns trigger
+    language plpgsql set search_path from current
+as $$
+declare
+    ids uuid[];
+begin
+    ids := array(select machine_id from (table before except all table changed) a
+                 union select machine_id from (table changed except all table before) b
+                 order by machine_id);
+    if cardinality(ids) > 0 then
+        perform work_due_arm_tagged(ids);
+    end if;
+    return null;
+end
+$$;
+
 -- The updater moves provider_check_at all the time, and the rest of what a provider says has nothing to do with what is
 -- due.
 create function work_due_after_provided_update() returns trigger
@@ -172,7 +234,7 @@ begin
          except all select machine_id, provider, provider_status from before)) differing
         group by machine_id order by machine_id);
     if cardinality(ids) > 0 then
-        perform work_due_arm(ids);
+        perform work_due_arm_tagged(ids);
     end if;
     return null;
 end
@@ -216,20 +278,20 @@ end
 $$;
 
 create trigger work_due_insert after insert on machine_provided
-    referencing new table as changed for each statement execute function work_due_after_rows();
+    referencing new table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_delete after delete on machine_provided
-    referencing old table as changed for each statement execute function work_due_after_rows();
+    referencing old table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_update after update on machine_provided
     referencing old table as before new table as changed
     for each statement execute function work_due_after_provided_update();
 
 create trigger work_due_insert after insert on machine_agent_started
-    referencing new table as changed for each statement execute function work_due_after_rows();
+    referencing new table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_delete after delete on machine_agent_started
-    referencing old table as changed for each statement execute function work_due_after_rows();
+    referencing old table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_update after update on machine_agent_started
     referencing old table as before new table as changed
-    for each statement execute function work_due_after_update();
+    for each statement execute function work_due_after_tags_update();
 
 create trigger work_due_insert after insert on machine_agent_heartbeat
     for each row when (new.agent_heartbeat_at < now()) execute function work_due_after_heartbeat();
@@ -239,41 +301,41 @@ create trigger work_due_delete after delete on machine_agent_heartbeat
     for each row execute function work_due_after_heartbeat();
 
 create trigger work_due_insert after insert on machine_os_installation_request
-    referencing new table as changed for each statement execute function work_due_after_rows();
+    referencing new table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_delete after delete on machine_os_installation_request
-    referencing old table as changed for each statement execute function work_due_after_rows();
+    referencing old table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_update after update on machine_os_installation_request
     referencing old table as before new table as changed
-    for each statement execute function work_due_after_update();
+    for each statement execute function work_due_after_tags_update();
 
 create trigger work_due_insert after insert on machine_os_installation_report
-    referencing new table as changed for each statement execute function work_due_after_rows();
+    referencing new table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_delete after delete on machine_os_installation_report
-    referencing old table as changed for each statement execute function work_due_after_rows();
+    referencing old table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_update after update on machine_os_installation_report
     referencing old table as before new table as changed
-    for each statement execute function work_due_after_update();
+    for each statement execute function work_due_after_tags_update();
 
 create trigger work_due_insert after insert on machine_unreachable
-    referencing new table as changed for each statement execute function work_due_after_rows();
+    referencing new table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_delete after delete on machine_unreachable
-    referencing old table as changed for each statement execute function work_due_after_rows();
+    referencing old table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_update after update on machine_unreachable
     referencing old table as before new table as changed
-    for each statement execute function work_due_after_update();
+    for each statement execute function work_due_after_tags_update();
 
 create trigger work_due_insert after insert on machine_recovery
-    referencing new table as changed for each statement execute function work_due_after_rows();
+    referencing new table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_delete after delete on machine_recovery
-    referencing old table as changed for each statement execute function work_due_after_rows();
+    referencing old table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_update after update on machine_recovery
     referencing old table as before new table as changed
-    for each statement execute function work_due_after_update();
+    for each statement execute function work_due_after_tags_update();
 
 create trigger work_due_insert after insert on machine_quarantine
-    referencing new table as changed for each statement execute function work_due_after_rows();
+    referencing new table as changed for each statement execute function work_due_after_tags();
 create trigger work_due_delete after delete on machine_quarantine
-    referencing old table as changed for each statement execute function work_due_after_rows();
+    referencing old table as changed for each statement execute function work_due_after_tags();
 
 create trigger work_due_insert after insert on pauses
     referencing new table as changed for each statement execute function work_due_after_rows();
