@@ -97,8 +97,8 @@ final class ClaimsBenchmark implements Benchmark {
                 progress.stage(which + ": db-scheduler");
                 double dbSchedulerPerSecond = dbScheduler(database, pool, due, workers);
                 progress.stage(which + ": the plain query");
-                double originalPerSecond = original(
-                        database, pool, workers, round < 0 ? 1 : options.get("original-seconds"));
+                double originalPerSecond =
+                        original(database, pool, workers, round < 0 ? 1 : options.get("original-seconds"));
                 if (round >= 0) {
                     shepherd[round] = shepherdPerSecond;
                     dbScheduler[round] = dbSchedulerPerSecond;
@@ -143,12 +143,14 @@ final class ClaimsBenchmark implements Benchmark {
     private static void fill(BenchmarkDatabase database, int machines, int due) throws SQLException {
         database.execute("insert into machines select gen_random_uuid(), now() - n * interval '1 second'"
                 + " from generate_series(1, " + machines + ") n");
-        database.execute("insert into machine_provided (machine_id, provider, provider_id)"
-                + " select machine_id, ?, machine_id::text from machines", PROVIDER.name());
+        database.execute(
+                "insert into machine_provided (machine_id, provider, provider_id)"
+                        + " select machine_id, ?, machine_id::text from machines",
+                PROVIDER.name());
         database.execute("insert into machine_agent_started select machine_id, now(), ''"
                 + " from machines order by machine_id offset " + due);
-        database.execute("create table due_machines as select machine_id from machines"
-                + " order by machine_id limit " + due);
+        database.execute(
+                "create table due_machines as select machine_id from machines" + " order by machine_id limit " + due);
         // The columns that db-scheduler asks for.
         database.script("create table scheduled_tasks (task_name text not null, task_instance text not null,"
                 + " task_data bytea, execution_time timestamptz not null, picked boolean not null, picked_by text,"
@@ -171,17 +173,18 @@ final class ClaimsBenchmark implements Benchmark {
         reset(database);
         double perSecond;
         try (BmdbSession session = bmdb.startSession("benchmark", "")) {
-            perSecond = due / time(workers, () -> {
-                List<Work> claimed;
-                do {
-                    claimed = session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(PROVIDER), BATCH);
-                    session.finishAll(
-                            claimed,
-                            (tx, all) -> tx.putAgentsStarted(all.stream()
-                                    .collect(Collectors.toMap(Work::machineId, work -> new byte[32]))));
-                } while (!claimed.isEmpty());
-                return true;
-            });
+            perSecond = due
+                    / time(workers, () -> {
+                        List<Work> claimed;
+                        do {
+                            claimed = session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(PROVIDER), BATCH);
+                            session.finishAll(
+                                    claimed,
+                                    (tx, all) -> tx.putAgentsStarted(all.stream()
+                                            .collect(Collectors.toMap(Work::machineId, work -> new byte[32]))));
+                        } while (!claimed.isEmpty());
+                        return true;
+                    });
         }
         check(database, due);
         return perSecond;
@@ -189,7 +192,8 @@ final class ClaimsBenchmark implements Benchmark {
 
     /** Every machine has an agent, was claimed once and finished once, or the figure means nothing. */
     private static void check(BenchmarkDatabase database, long due) throws SQLException {
-        long started = database.number("select count(*) from machine_agent_started join due_machines using (machine_id)");
+        long started =
+                database.number("select count(*) from machine_agent_started join due_machines using (machine_id)");
         long finished = database.number("select count(distinct machine_id) from work_history where event = 'Finished'");
         long lines = database.number("select count(*) from work_history");
         if (started != due || finished != due || lines != 2 * due) {
@@ -241,13 +245,14 @@ final class ClaimsBenchmark implements Benchmark {
         }
     }
 
-    private static double original(
-            BenchmarkDatabase database, DataSource pool, int workers, long seconds) throws Exception {
+    private static double original(BenchmarkDatabase database, DataSource pool, int workers, long seconds)
+            throws Exception {
         reset(database);
         // The plain way has no queue to keep.
         queue(database, "disable");
         UUID session = UUID.randomUUID();
-        database.execute("insert into sessions values (?, 'benchmark', '', now(), 5, now() + interval '1 hour')", session);
+        database.execute(
+                "insert into sessions values (?, 'benchmark', '', now(), 5, now() + interval '1 hour')", session);
         long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
         double took = time(workers, () -> {
             try (Connection connection = pool.getConnection()) {
@@ -321,7 +326,8 @@ final class ClaimsBenchmark implements Benchmark {
                 return result;
             } catch (SQLException e) {
                 connection.rollback();
-                if (!CONFLICTS.contains(e.getSQLState()) || Thread.currentThread().isInterrupted()) {
+                if (!CONFLICTS.contains(e.getSQLState())
+                        || Thread.currentThread().isInterrupted()) {
                     throw e;
                 }
             }

@@ -145,14 +145,18 @@ final class DueQueue {
                         + " and (z.provider is null or exists (select 1 from machine_provided p"
                         + " where p.machine_id = d.machine_id and p.provider = z.provider))"
                 : "z.machine_id is null and (z.provider is null or z.provider = {1})";
-        return dsl.resultQuery(
+        return dsl
+                .resultQuery(
                         "select d.machine_id from work_due d join machines m on m.machine_id = d.machine_id"
                                 + " where d.process = {0} and d.provider = {1} and d.due_at <= {2}"
                                 + " and not exists (select 1 from pauses z where " + paused
                                 + " and (z.process is null or z.process = {0})"
                                 + " and (z.paused_until is null or z.paused_until > {2}))"
                                 + " order by d.due_at, d.machine_id limit {3} for no key update of m skip locked",
-                        DSL.val(part.process().name()), DSL.val(part.provider()), time.now(), DSL.val(limit))
+                        DSL.val(part.process().name()),
+                        DSL.val(part.provider()),
+                        time.now(),
+                        DSL.val(limit))
                 .fetch()
                 .stream()
                 .map(row -> row.get(0, UUID.class))

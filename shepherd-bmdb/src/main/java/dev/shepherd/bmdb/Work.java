@@ -209,8 +209,10 @@ public final class Work implements AutoCloseable {
     /** See {@link BmdbSession#finishAll}. */
     static void finishAll(BmdbSession session, Collection<Work> all, Body body) throws InterruptedException {
         // In one order, so that two threads with the same work do not wait for one another.
-        List<Work> works =
-                all.stream().distinct().sorted(Comparator.comparing(Work::claimId)).toList();
+        List<Work> works = all.stream()
+                .distinct()
+                .sorted(Comparator.comparing(Work::claimId))
+                .toList();
         Failures failures = new Failures();
         works.forEach(work -> work.lock.lock());
         try {
