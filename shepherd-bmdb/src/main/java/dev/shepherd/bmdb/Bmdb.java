@@ -14,6 +14,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import javax.sql.DataSource;
@@ -50,11 +51,18 @@ public final class Bmdb implements AutoCloseable {
     private final DatabaseTime time;
     private final OperatorActions operator;
     private final List<HikariDataSource> pools;
+    private final DueNotifications notifications;
 
-    private Bmdb(BmdbConfig config, DataSource dataSource, DataSource heartbeats, List<HikariDataSource> pools) {
+    private Bmdb(
+            BmdbConfig config,
+            DataSource dataSource,
+            DataSource heartbeats,
+            DataSource listening,
+            List<HikariDataSource> pools) {
         this.config = config;
         this.dataSource = dataSource;
         this.pools = pools;
+        this.notifications = new DueNotifications(listening);
         this.time = new DatabaseTime(config.timeOffset());
         this.transactions = new Transactions(
                 dataSource,
@@ -122,7 +130,7 @@ public final class Bmdb implements AutoCloseable {
         Optional<DataSource> given = config.dataSource();
         if (given.isPresent()) {
             prepareSchema(config, given.get());
-            return new Bmdb(config, given.get(), given.get(), List.of());
+            return new Bmdb(config, given.get(), given.get(), given.get(), List.of());
         }
         // A migration may take its time.
         Duration answer = config.migration() == Migration.MIGRATE ? Duration.ZERO : config.socketTimeout();
@@ -136,7 +144,8 @@ public final class Bmdb implements AutoCloseable {
             Duration half = half(config.sessionInterval());
             HikariDataSource heartbeats = pool(config, "shepherd-sessions", 1, half, half);
             pools.add(heartbeats);
-            return new Bmdb(config, main, heartbeats, List.copyOf(pools));
+            DataSource listening = connections(config, config.connectTimeout(), config.socketTimeout());
+            return new Bmdb(config, main, heartbeats, listening, List.copyOf(pools));
         } catch (RuntimeException e) {
             pools.forEach(HikariDataSource::close);
             throw e instanceof HikariPool.PoolInitializationException ? unreachable(config, e) : e;
@@ -273,6 +282,48 @@ public final class Bmdb implements AutoCloseable {
                 dsl -> RecoveryQueries.plan(dsl, time, provider, policy, canReboot));
     }
 
+    /**
+     * Says how long it is until the next machine comes up for a process, which is not before then if nothing but the time
+     * changes.
+     *
+     * @param provider whose machines; null for what is scheduled, see {@link Eligibility#scheduled}
+     * @return empty if no machine will come up by itself
+     */
+    public Optional<Duration> untilNextDue(WorkProcess process, @Nullable ProviderType provider)
+            throws InterruptedException {
+        return read("asking what is due next", dsl -> new DueQueue(dsl, time).untilNext(part(process, provider)));
+    }
+
+    /**
+     * Calls when a machine has come up for a process: a transaction was committed that makes one due now. It is a hint,
+     * and may come for nothing, or not at all: whoever waits for work should ask for it from time to time as well, and at
+     * {@link #untilNextDue}. Recovery is not told of, since it comes up by silence.
+     *
+     * <p>The first subscription takes a connection for itself, beside the pool of a URL and out of an embedder's
+     * DataSource. Where {@link BmdbConfig.Builder#wakeUps} is off, nothing is ever called.
+     *
+     * @param provider whose machines; null for what is scheduled, see {@link Eligibility#scheduled}
+     * @param wake what to call, on a thread of this object; must return at once
+     * @return to be closed when it is not wanted any more
+     */
+    public Subscription onDue(WorkProcess process, @Nullable ProviderType provider, Runnable wake) {
+        Objects.requireNonNull(wake, "wake");
+        return config.wakeUps() ? notifications.subscribe(part(process, provider), wake) : () -> {};
+    }
+
+    /** Who is called by {@link #onDue}, until it is closed. */
+    @FunctionalInterface
+    public interface Subscription extends AutoCloseable {
+
+        /** Ends the calls; one that is under way goes on. Closing twice is allowed. */
+        @Override
+        void close();
+    }
+
+    private static DueQueue.Part part(WorkProcess process, @Nullable ProviderType provider) {
+        return provider == null ? DueQueue.Part.scheduled(process) : new DueQueue.Part(process, provider.name());
+    }
+
     /** Returns what a person can do to the running fleet. */
     public OperatorActions operator() {
         return operator;
@@ -373,9 +424,13 @@ public final class Bmdb implements AutoCloseable {
         // Also on an interrupted thread, on which the pools would leave connections behind.
         Uninterruptibly.run(() -> {
             keeper.close();
+            notifications.close();
             pools.forEach(HikariDataSource::close);
             if (!keeper.awaitEnd(LONGEST_STOP)) {
                 log.warn("A thread of the sessions' upkeep has not ended within {} of closing", LONGEST_STOP);
+            }
+            if (!notifications.awaitEnd(LONGEST_STOP)) {
+                log.warn("The thread for notifications has not ended within {} of closing", LONGEST_STOP);
             }
         });
     }
