@@ -23,6 +23,11 @@ final class Discrepancies {
         }
     }
 
+    /** Counts others that are not named. */
+    void count(long others) {
+        count += others;
+    }
+
     /** Returns how many there are. */
     long count() {
         return count;

@@ -14,7 +14,6 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +25,8 @@ import java.util.stream.Collectors;
 
 /**
  * A look at what provider and database have, and where they disagree. Reads either side once, as it comes, and keeps of
- * each machine its id and no more; whatever is odd is looked up in the database, a thousand at a time.
+ * each machine a hash of its id, under a new key; whatever is odd by that is looked up in the database by the id itself,
+ * a thousand at a time, so that a hash never makes a discrepancy.
  *
  * <p><strong>Why the order is right.</strong> A machine that the database had before the listing must be in the listing.
  * One that the listing has either has its intent when that is asked for, which is after the provider showed it, or
@@ -84,7 +84,7 @@ final class Survey {
     static Survey of(
             Bmdb bmdb, ProviderCalls provider, ProvisionerSettings settings, Collection<String> resumable)
             throws InterruptedException {
-        MachineIndex index = bmdb.scanProviderIDs(provider.type(), MachineIndex::new, Survey::recorded);
+        MachineIndex index = bmdb.scanProviderIDs(provider.type(), MachineIndex::ofFlags, Survey::recorded);
         Survey survey = new Survey(bmdb, provider.type(), settings, Set.copyOf(resumable), index);
         provider.forEachMachine(survey::listed);
         survey.explain();
@@ -228,37 +228,44 @@ final class Survey {
         untested.clear();
     }
 
-    /** Looks for what the database had, and has, but the provider does not list, or lists as unused. */
+    /**
+     * Looks for what the database had, and has, but the provider does not list, or lists as unused. The index only tells
+     * that there is such a machine: then the database is read once more, to count and to name them.
+     */
     private void findMissing() throws InterruptedException {
-        List<ProviderID> odd = new ArrayList<>();
-        Set<ProviderID> unused = new HashSet<>();
-        index.forEach(RECORDED | PROVISIONING, RECORDED, (id, flags) -> {
-            if ((flags & UNUSED) != 0) {
-                unused.add(id);
-            }
-            if ((flags & UNUSED) != 0 || (flags & LISTED) == 0) {
-                odd.add(id);
-            }
-            if (odd.size() == BATCH) {
-                report(odd, unused);
-                odd.clear();
-                unused.clear();
-            }
-        });
-        report(odd, unused);
+        if (!index.anyMatch(RECORDED | PROVISIONING | LISTED, RECORDED)
+                && !index.anyMatch(RECORDED | PROVISIONING | UNUSED, RECORDED | UNUSED)) {
+            return;
+        }
+        Missing missing = bmdb.scanProviderIDs(type, Missing::new, this::ifMissing);
+        for (ProvidedMachine machine : bmdb.providedMachines(type, missing.named.keySet())) {
+            missing.named.computeIfPresent(machine.providerId(), (id, how) -> "machine " + machine.machineId() + how);
+        }
+        missing.named.forEach((id, detail) ->
+                discrepancies.add(new Discrepancy(Discrepancy.Kind.DATABASE_ONLY, id, detail.strip())));
+        discrepancies.count(missing.count - missing.named.size());
     }
 
-    private void report(List<ProviderID> odd, Set<ProviderID> unused) throws InterruptedException {
-        for (ProvidedMachine machine : bmdb.providedMachines(type, odd)) {
-            // One that is still being created is not listed yet.
-            if (!machine.status().equals(Optional.of(ProviderStatus.PROVISIONING))) {
-                discrepancies.add(new Discrepancy(
-                        Discrepancy.Kind.DATABASE_ONLY,
-                        machine.providerId(),
-                        "machine " + machine.machineId()
-                                + (unused.contains(machine.providerId())
-                                        ? " in the database, unused at the provider"
-                                        : " in the database, not listed by the provider")));
+    /** What the provider does not have, with what is wrong with the first of them. */
+    private static final class Missing {
+        private final Map<ProviderID, String> named = new LinkedHashMap<>();
+        private long count;
+    }
+
+    private void ifMissing(Missing missing, ProviderID id, Optional<ProviderStatus> status) {
+        int position = index.find(id);
+        int flags = position == MachineIndex.ABSENT ? 0 : index.flags(position);
+        boolean wasThere = (flags & (RECORDED | PROVISIONING)) == RECORDED;
+        boolean isInUse = (flags & (LISTED | UNUSED)) == LISTED;
+        // One that is still being created is not listed yet.
+        if (wasThere && !isInUse && !status.equals(Optional.of(ProviderStatus.PROVISIONING))) {
+            missing.count++;
+            if (missing.named.size() < Discrepancies.NAMED) {
+                missing.named.put(
+                        id,
+                        (flags & UNUSED) != 0
+                                ? " in the database, unused at the provider"
+                                : " in the database, not listed by the provider");
             }
         }
     }

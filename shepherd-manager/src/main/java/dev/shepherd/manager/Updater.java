@@ -312,26 +312,31 @@ public final class Updater {
         private final Round round;
         private final DescriptionHash hash = new DescriptionHash();
         private final Map<ProviderID, MachineInfo> differing = new LinkedHashMap<>();
-        private MachineIndex index = new MachineIndex();
+        private MachineIndex index = MachineIndex.ofNumbers();
 
         Comparison(Round round) {
             this.round = round;
         }
 
         void compare() throws InterruptedException {
-            index = bmdb.scanProviderChecks(type, MachineIndex::new, this::recorded);
+            index = bmdb.scanProviderChecks(type, MachineIndex::ofNumbers, this::recorded);
             provider.forEachMachine(this::listed);
             write();
-            List<ProviderID> unlisted = new ArrayList<>();
-            index.forEach(LISTED | MISSING | IN_MOTION | DUE, 0, (id, flags) -> {
-                unlisted.add(id);
-                if (unlisted.size() == WRITTEN_BATCH) {
-                    askSoon(unlisted);
-                    unlisted.clear();
+            if (index.anyMatch(LISTED | MISSING | IN_MOTION | DUE, 0)) {
+                List<ProviderID> unlisted = bmdb.scanProviderIDs(type, ArrayList::new, this::ifUnlisted);
+                for (int from = 0; from < unlisted.size(); from += WRITTEN_BATCH) {
+                    askSoon(unlisted.subList(from, Math.min(unlisted.size(), from + WRITTEN_BATCH)));
                 }
-            });
-            if (!unlisted.isEmpty()) {
-                askSoon(unlisted);
+            }
+        }
+
+        /** Those that are too many for now are found by the next comparison. */
+        private void ifUnlisted(List<ProviderID> unlisted, ProviderID id, Optional<ProviderStatus> status) {
+            int position = index.find(id);
+            if (position != MachineIndex.ABSENT
+                    && (index.flags(position) & (LISTED | MISSING | IN_MOTION | DUE)) == 0
+                    && unlisted.size() < LISTED_BATCH) {
+                unlisted.add(id);
             }
         }
 
