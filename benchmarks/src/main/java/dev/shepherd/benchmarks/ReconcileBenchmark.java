@@ -52,6 +52,10 @@ final class ReconcileBenchmark implements Benchmark {
     private static final int INSERTED_AT_ONCE = 10_000;
     private static final int FETCH_SIZE = 5000;
     private static final int LOOKS_AT_CONNECTIONS = 200;
+
+    /** So long that no session is lost when the machine is busy with something else. */
+    private static final Duration SESSION_INTERVAL = Duration.ofMinutes(2);
+
     private static final Duration SHORTEST_REST = Duration.ofSeconds(1);
 
     @Override
@@ -106,7 +110,10 @@ final class ReconcileBenchmark implements Benchmark {
         List<Double> reconciliations = new ArrayList<>();
         List<Double> ratios = new ArrayList<>();
         List<Double> comparisons = new ArrayList<>();
-        try (Bmdb bmdb = Bmdb.open(BmdbConfig.builder().jdbcUrl(url).build());
+        try (Bmdb bmdb = Bmdb.open(BmdbConfig.builder()
+                        .jdbcUrl(url)
+                        .sessionInterval(SESSION_INTERVAL)
+                        .build());
                 Shepherd shepherd = shepherd(bmdb, fleet);
                 HeapPeak heap = new HeapPeak()) {
             progress.stage("warming up");

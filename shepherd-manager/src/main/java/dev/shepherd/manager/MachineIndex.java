@@ -8,6 +8,7 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CharsetEncoder;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 
 /**
  * Which provider ids of a large fleet were met, each with a few flags and a number: what two sides are compared with of
@@ -24,6 +25,9 @@ final class MachineIndex {
     /** The position of an id that is not there. */
     static final int ABSENT = -1;
 
+    /** How many ids are prepared at once at most. */
+    static final int BATCH = 64;
+
     private static final int FLAGS = 15;
     private static final int LARGEST_ID = 3 * ProviderID.MAX_LENGTH;
     private static final int FIRST_CAPACITY = 1024;
@@ -32,6 +36,11 @@ final class MachineIndex {
     private final CharsetEncoder encoder = StandardCharsets.UTF_8.newEncoder();
     private final byte[] encoded = new byte[LARGEST_ID];
     private final long[] secondHalf = new long[1];
+    private final long[] preparedFirst = new long[BATCH];
+    private final long[] preparedSecond = new long[BATCH];
+
+    @SuppressWarnings({"unused", "FieldCanBeLocal"})
+    private long touched;
 
     /** Two longs for each position: the hash, whose last four bits make room for the flags. Free if the first is 0. */
     private long[] slots = new long[2 * FIRST_CAPACITY];
@@ -69,17 +78,43 @@ final class MachineIndex {
     /** Returns the position of an id until the next is put. It is added, without flags, if it is not there yet. */
     int put(ProviderID id) {
         long first = hash(id);
-        int position = position(first, secondHalf[0]);
+        return put(first, secondHalf[0]);
+    }
+
+    private int put(long first, long second) {
+        int position = position(first, second);
         if (slots[2 * position] != 0) {
             return position;
         }
         if (++size > slots.length / 4) {
             grow();
-            position = position(first, secondHalf[0]);
+            position = position(first, second);
         }
         slots[2 * position] = first;
-        slots[2 * position + 1] = secondHalf[0] & ~FLAGS;
+        slots[2 * position + 1] = second & ~FLAGS;
         return position;
+    }
+
+    /**
+     * Prepares to put some ids, at most {@link #BATCH}. Each is at a place in memory that is far from that of the one
+     * before it: asked for one after the other they are waited for one after the other, asked for at once only once.
+     */
+    void prepare(List<ProviderID> ids) {
+        int mask = slots.length / 2 - 1;
+        for (int i = 0; i < ids.size(); i++) {
+            preparedFirst[i] = hash(ids.get(i));
+            preparedSecond[i] = secondHalf[0];
+        }
+        long sum = 0;
+        for (int i = 0; i < ids.size(); i++) {
+            sum += slots[2 * ((int) preparedFirst[i] & mask)];
+        }
+        touched = sum; // So that the loop is not left out.
+    }
+
+    /** Puts one of the ids that were prepared, as {@link #put(ProviderID)} does. */
+    int putPrepared(int number) {
+        return put(preparedFirst[number], preparedSecond[number]);
     }
 
     /** Returns the flags at a position: the lowest four bits. */

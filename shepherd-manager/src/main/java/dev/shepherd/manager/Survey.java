@@ -56,6 +56,8 @@ final class Survey {
     private final int recorded;
     private final int wanted;
 
+    private final List<MachineInfo> shown = new ArrayList<>(MachineIndex.BATCH);
+    private final List<ProviderID> shownIds = new ArrayList<>(MachineIndex.BATCH);
     private final List<MachineInfo> unexplained = new ArrayList<>();
     private final Map<String, MachineInfo> untested = new LinkedHashMap<>();
     private final Map<String, MachineInfo> free = new LinkedHashMap<>();
@@ -84,27 +86,68 @@ final class Survey {
     static Survey of(
             Bmdb bmdb, ProviderCalls provider, ProvisionerSettings settings, Collection<String> resumable)
             throws InterruptedException {
-        MachineIndex index = bmdb.scanProviderIDs(provider.type(), MachineIndex::ofFlags, Survey::recorded);
-        Survey survey = new Survey(bmdb, provider.type(), settings, Set.copyOf(resumable), index);
-        provider.forEachMachine(survey::listed);
+        Recorder recorder = bmdb.scanProviderIDs(provider.type(), Recorder::new, Recorder::add);
+        Survey survey = new Survey(bmdb, provider.type(), settings, Set.copyOf(resumable), recorder.index());
+        provider.forEachMachine(survey::show);
+        survey.lookUp();
         survey.explain();
         survey.testCandidates();
         survey.findMissing();
         return survey;
     }
 
-    private static void recorded(MachineIndex index, ProviderID id, Optional<ProviderStatus> status) {
-        boolean provisioning = status.isPresent() && status.get() == ProviderStatus.PROVISIONING;
-        index.addFlags(index.put(id), provisioning ? RECORDED | PROVISIONING : RECORDED);
+    /** Puts what the database has into an index. */
+    private static final class Recorder {
+        private final MachineIndex index = MachineIndex.ofFlags();
+        private final List<ProviderID> ids = new ArrayList<>(MachineIndex.BATCH);
+        private final boolean[] provisioning = new boolean[MachineIndex.BATCH];
+
+        void add(ProviderID id, Optional<ProviderStatus> status) {
+            provisioning[ids.size()] = status.isPresent() && status.get() == ProviderStatus.PROVISIONING;
+            ids.add(id);
+            if (ids.size() == MachineIndex.BATCH) {
+                put();
+            }
+        }
+
+        private void put() {
+            index.prepare(ids);
+            for (int i = 0; i < ids.size(); i++) {
+                index.addFlags(index.putPrepared(i), provisioning[i] ? RECORDED | PROVISIONING : RECORDED);
+            }
+            ids.clear();
+        }
+
+        MachineIndex index() {
+            put();
+            return index;
+        }
     }
 
-    private void listed(Machine machine) throws InterruptedException {
+    private void show(Machine machine) throws InterruptedException {
         MachineInfo info = checked(type, machine);
+        shown.add(info);
+        shownIds.add(info.id());
+        if (shown.size() == MachineIndex.BATCH) {
+            lookUp();
+        }
+    }
+
+    private void lookUp() throws InterruptedException {
+        index.prepare(shownIds);
+        for (int i = 0; i < shown.size(); i++) {
+            listed(shown.get(i), i);
+        }
+        shown.clear();
+        shownIds.clear();
+    }
+
+    private void listed(MachineInfo info, int prepared) throws InterruptedException {
         listed++;
         int position = MachineIndex.ABSENT;
         boolean isRecorded = false;
         if (info.id().isValid()) {
-            position = index.put(info.id());
+            position = index.putPrepared(prepared);
             int flags = index.flags(position);
             if ((flags & LISTED) != 0) {
                 throw listedTwice(type, info.id());

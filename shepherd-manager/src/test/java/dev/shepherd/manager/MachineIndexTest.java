@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderID;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class MachineIndexTest {
@@ -48,6 +50,22 @@ class MachineIndexTest {
     private static ProviderID id(int number) {
         String filling = (number % 3 == 0 ? "ü" : number % 3 == 1 ? "🐑" : "x").repeat(number % 60);
         return new ProviderID(filling + number);
+    }
+
+    @Test
+    void idsThatArePreparedTogetherArePutAsOneByOne() {
+        for (int from = 0; from < 3000; from += MachineIndex.BATCH) {
+            List<ProviderID> ids = IntStream.range(from, from + MachineIndex.BATCH)
+                    .mapToObj(MachineIndexTest::id)
+                    .toList();
+            index.prepare(ids);
+            for (int i = 0; i < ids.size(); i++) {
+                index.addFlags(index.putPrepared(i), i % 8);
+            }
+        }
+        for (int i = 0; i < 3000; i++) {
+            assertThat(index.flags(index.find(id(i)))).isEqualTo(i % 8);
+        }
     }
 
     @Test
