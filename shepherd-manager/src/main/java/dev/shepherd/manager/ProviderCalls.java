@@ -69,6 +69,7 @@ final class ProviderCalls {
         private final MachineVisitor visitor;
         private final long startedAt = System.nanoTime();
         private boolean whole = true;
+        private long count;
 
         Listing(MachineVisitor visitor) {
             this.visitor = visitor;
@@ -81,7 +82,7 @@ final class ProviderCalls {
                 if (Thread.interrupted()) {
                     throw new InterruptedException("interrupted while provider " + type + " was listed");
                 }
-                if (System.nanoTime() - startedAt > longestListing.toNanos()) {
+                if (++count % 64 == 0 && System.nanoTime() - startedAt > longestListing.toNanos()) {
                     throw new ProviderException(
                             Reason.TRANSIENT,
                             "provider " + type + " was still listing its machines after " + longestListing);
