@@ -63,7 +63,8 @@ final class HeapPeak implements AutoCloseable {
     double usedMegabytes() {
         synchronized (lock) {
             used = Math.max(
-                    used, ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
+                    used,
+                    ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
             return used / 1048576.0;
         }
     }

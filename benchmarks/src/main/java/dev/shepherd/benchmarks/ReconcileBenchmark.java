@@ -227,13 +227,14 @@ final class ReconcileBenchmark implements Benchmark {
     /** The machines as a comparison by the updater leaves them: at rest. */
     private static void fill(Connection connection, Fleet fleet) throws SQLException {
         connection.setAutoCommit(false);
-        try (PreparedStatement statement = connection.prepareStatement("with fleet as (select gen_random_uuid() as uuid,"
-                + " id, ?::int + (row_number() over ())::int - 1 as n from unnest(?::text[]) as id),"
-                + " made as (insert into machines select uuid from fleet)"
-                + " insert into machine_provided (machine_id, provider, provider_id, provider_ip_address,"
-                + " provider_location, provider_status, provider_check_at)"
-                + " select uuid, ?, id, concat_ws('.', 10, n >> 16 & 255, n >> 8 & 255, n & 255), 'rack-' || n / 20,"
-                + " 'Running', '9999-01-01 00:00:00+00' from fleet")) {
+        try (PreparedStatement statement =
+                connection.prepareStatement("with fleet as (select gen_random_uuid() as uuid,"
+                        + " id, ?::int + (row_number() over ())::int - 1 as n from unnest(?::text[]) as id),"
+                        + " made as (insert into machines select uuid from fleet)"
+                        + " insert into machine_provided (machine_id, provider, provider_id, provider_ip_address,"
+                        + " provider_location, provider_status, provider_check_at)"
+                        + " select uuid, ?, id, concat_ws('.', 10, n >> 16 & 255, n >> 8 & 255, n & 255), 'rack-' || n / 20,"
+                        + " 'Running', '9999-01-01 00:00:00+00' from fleet")) {
             for (int from = 0; from < fleet.size(); from += INSERTED_AT_ONCE) {
                 String[] ids = IntStream.range(from, Math.min(fleet.size(), from + INSERTED_AT_ONCE))
                         .mapToObj(Fleet::id)

@@ -67,7 +67,8 @@ class MainTest {
     @Test
     void helpListsThemAll() throws Exception {
         assertThat(run("--help")).isZero();
-        assertThat(out.toString(StandardCharsets.UTF_8)).contains("heartbeats", "--seconds N (default: 30)", "reconcile", "--machines N (default: 1000000)");
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .contains("heartbeats", "--seconds N (default: 30)", "reconcile", "--machines N (default: 1000000)");
     }
 
     @Test

@@ -377,8 +377,7 @@ public final class Bmdb implements AutoCloseable {
      *
      * @param intentIds a thousand at a time are read well
      */
-    public List<MachineIntent> intents(ProviderType provider, Collection<UUID> intentIds)
-            throws InterruptedException {
+    public List<MachineIntent> intents(ProviderType provider, Collection<UUID> intentIds) throws InterruptedException {
         if (intentIds.isEmpty()) {
             return List.of();
         }

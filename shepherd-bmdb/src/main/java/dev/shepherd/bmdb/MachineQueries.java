@@ -129,8 +129,7 @@ final class MachineQueries {
                 .fetch(MachineQueries::provided);
     }
 
-    static List<ProvidedMachine> providedMachines(
-            DSLContext dsl, ProviderType provider, Collection<ProviderID> ids) {
+    static List<ProvidedMachine> providedMachines(DSLContext dsl, ProviderType provider, Collection<ProviderID> ids) {
         return dsl.selectFrom(MACHINE_PROVIDED).where(isOneOf(provider, ids)).fetch(MachineQueries::provided);
     }
 

@@ -105,7 +105,9 @@ final class PlanCommand implements Callable<Integer> {
                 "Provisioner: the provider lists %d machine(s), the database has %d%n", plan.listed(), plan.recorded());
         plan.discrepancies().forEach(one -> out.println("  stops at a discrepancy: " + one));
         if (plan.discrepancyCount() > plan.discrepancies().size()) {
-            out.printf("  and at %d more%n", plan.discrepancyCount() - plan.discrepancies().size());
+            out.printf(
+                    "  and at %d more%n",
+                    plan.discrepancyCount() - plan.discrepancies().size());
         }
         lines(out, "  does nothing: ", plan.paused());
         lines(out, "  adopts ", plan.adopt());

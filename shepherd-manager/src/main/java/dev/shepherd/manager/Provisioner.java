@@ -201,8 +201,7 @@ public final class Provisioner {
                 }
                 carryOut(intent, survey.listed(intent.candidate()));
             }
-            Reconciliation result =
-                    new Reconciliation(survey.listed(), survey.recorded(), created, adopted, failed);
+            Reconciliation result = new Reconciliation(survey.listed(), survey.recorded(), created, adopted, failed);
             if (!created.isEmpty() || !adopted.isEmpty() || failed > 0) {
                 log.info(
                         "Provider {}: listed {} machine(s), had {}, created {}, adopted {}, {} failed",
@@ -224,8 +223,7 @@ public final class Provisioner {
         }
 
         private List<MachineIntent> reserve(Survey survey, int room) throws InterruptedException {
-            List<String> free =
-                    survey.free().stream().limit(Math.max(room, 0)).toList();
+            List<String> free = survey.free().stream().limit(Math.max(room, 0)).toList();
             return free.isEmpty() ? List.of() : session.reserveIntents(type, settings.maxCount(), free);
         }
 

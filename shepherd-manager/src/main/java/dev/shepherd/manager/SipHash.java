@@ -12,8 +12,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SipHash {
 
-    private static final VarHandle LONG =
-            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     private static final int FINAL_ROUNDS = 3;
 

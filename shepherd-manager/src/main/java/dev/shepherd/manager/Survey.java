@@ -1,6 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.api.Availability;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
@@ -83,8 +82,7 @@ final class Survey {
      * @param resumable the candidates that may be tried again, of which what the provider lists is kept
      * @throws ProviderException if the provider cannot be listed, or lists what it must not
      */
-    static Survey of(
-            Bmdb bmdb, ProviderCalls provider, ProvisionerSettings settings, Collection<String> resumable)
+    static Survey of(Bmdb bmdb, ProviderCalls provider, ProvisionerSettings settings, Collection<String> resumable)
             throws InterruptedException {
         Recorder recorder = bmdb.scanProviderIDs(provider.type(), Recorder::new, Recorder::add);
         Survey survey = new Survey(bmdb, provider.type(), settings, Set.copyOf(resumable), recorder.index());
@@ -203,14 +201,15 @@ final class Survey {
     }
 
     private void explain() throws InterruptedException {
-        Map<UUID, MachineIntent> intents = bmdb
-                .intents(
-                        type,
-                        unexplained.stream()
-                                .flatMap(machine -> machine.intentId().stream())
-                                .toList())
-                .stream()
-                .collect(Collectors.toMap(MachineIntent::intentId, Function.identity()));
+        Map<UUID, MachineIntent> intents =
+                bmdb
+                        .intents(
+                                type,
+                                unexplained.stream()
+                                        .flatMap(machine -> machine.intentId().stream())
+                                        .toList())
+                        .stream()
+                        .collect(Collectors.toMap(MachineIntent::intentId, Function.identity()));
         Set<ProviderID> known = bmdb
                 .providedMachines(
                         type, unexplained.stream().map(MachineInfo::id).toList())
@@ -284,8 +283,8 @@ final class Survey {
         for (ProvidedMachine machine : bmdb.providedMachines(type, missing.named.keySet())) {
             missing.named.computeIfPresent(machine.providerId(), (id, how) -> "machine " + machine.machineId() + how);
         }
-        missing.named.forEach((id, detail) ->
-                discrepancies.add(new Discrepancy(Discrepancy.Kind.DATABASE_ONLY, id, detail.strip())));
+        missing.named.forEach(
+                (id, detail) -> discrepancies.add(new Discrepancy(Discrepancy.Kind.DATABASE_ONLY, id, detail.strip())));
         discrepancies.count(missing.count - missing.named.size());
     }
 

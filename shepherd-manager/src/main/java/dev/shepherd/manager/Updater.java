@@ -343,8 +343,8 @@ public final class Updater {
         private void recorded(MachineIndex into, ProviderCheck check) {
             int position = into.put(check.machine().providerId());
             into.setNumber(position, hash.of(check.machine()));
-            boolean moves = check.inRecovery()
-                    || check.machine().status().equals(Optional.of(ProviderStatus.PROVISIONING));
+            boolean moves =
+                    check.inRecovery() || check.machine().status().equals(Optional.of(ProviderStatus.PROVISIONING));
             into.addFlags(
                     position,
                     (check.due() ? DUE : 0) | (missing(check.machine()) ? MISSING : 0) | (moves ? IN_MOTION : 0));

@@ -52,8 +52,8 @@ class ProviderCallsTest {
         ProviderCalls calls = new ProviderCalls(ENDLESS);
 
         assertThatExceptionOfType(InterruptedException.class)
-                .isThrownBy(() -> calls.forEachMachine(
-                        machine -> Thread.currentThread().interrupt()));
+                .isThrownBy(() ->
+                        calls.forEachMachine(machine -> Thread.currentThread().interrupt()));
     }
 
     @Test

@@ -49,8 +49,12 @@ class ReconciliationTest {
 
             assertThat(e.count()).isEqualTo(2250);
             assertThat(e.discrepancies()).hasSize(200);
-            assertThat(named(e.discrepancies(), Kind.PROVIDER_ONLY)).hasSize(100).allMatch(id -> id.startsWith("stranger-"));
-            assertThat(named(e.discrepancies(), Kind.DATABASE_ONLY)).hasSize(100).allMatch(id -> id.startsWith("lost-"));
+            assertThat(named(e.discrepancies(), Kind.PROVIDER_ONLY))
+                    .hasSize(100)
+                    .allMatch(id -> id.startsWith("stranger-"));
+            assertThat(named(e.discrepancies(), Kind.DATABASE_ONLY))
+                    .hasSize(100)
+                    .allMatch(id -> id.startsWith("lost-"));
             assertThat(e).hasMessageContaining("2250 machine(s)").hasMessageEndingWith(" and 2050 more");
             assertThat(e.getMessage()).hasSizeLessThan(40_000);
             assertThat(shepherd.status().discrepancies().get(TYPE)).hasSize(200);
@@ -142,9 +146,10 @@ class ReconciliationTest {
     @Test
     void aMachineThatIsForgottenWhileTheProviderIsListedIsNoDiscrepancy() throws Exception {
         record(List.of("old"), ProviderStatus.RUNNING);
-        UUID machineId = database.bmdb().findMachine(TYPE, new ProviderID("old")).orElseThrow();
-        Provider provider = new ShowingProvider(
-                TYPE, visitor -> database.bmdb().operator().forget(machineId, "a test"));
+        UUID machineId =
+                database.bmdb().findMachine(TYPE, new ProviderID("old")).orElseThrow();
+        Provider provider =
+                new ShowingProvider(TYPE, visitor -> database.bmdb().operator().forget(machineId, "a test"));
         try (Shepherd shepherd = shepherd(provider)) {
             assertThat(shepherd.provisioner(TYPE).step().recorded()).isEqualTo(1);
         }
@@ -229,9 +234,7 @@ class ReconciliationTest {
         return Shepherd.builder()
                 .bmdb(database.bmdb())
                 .provider(provider)
-                .provisioner(ProvisionerSettings.DEFAULT
-                        .withMaxCount(maxCount)
-                        .withCreationInterval(Duration.ZERO))
+                .provisioner(ProvisionerSettings.DEFAULT.withMaxCount(maxCount).withCreationInterval(Duration.ZERO))
                 .takeover(target -> {
                     throw new IllegalStateException("nothing is taken over here");
                 })

@@ -254,7 +254,10 @@ class UpdaterTest {
     void machinesAtRestGetATimeAgainWhenTheirListingIsNoLongerCheap() throws Exception {
         FakeProvider cheap = provider(3, true);
         updater(cheap, database.bmdb()).step();
-        assertThat(database.bmdb().explain(machineId(FIRST), RecoveryPolicy.DEFAULT).orElseThrow().providerCheckAt())
+        assertThat(database.bmdb()
+                        .explain(machineId(FIRST), RecoveryPolicy.DEFAULT)
+                        .orElseThrow()
+                        .providerCheckAt())
                 .as("nobody waits for it")
                 .isEmpty();
         FakeProvider dear = FakeProvider.create(TYPE);
@@ -338,11 +341,7 @@ class UpdaterTest {
     }
 
     private ProvidedMachine read(ProviderID id) throws InterruptedException {
-        return database.bmdb()
-                .machine(machineId(id))
-                .orElseThrow()
-                .provided()
-                .orElseThrow();
+        return database.bmdb().machine(machineId(id)).orElseThrow().provided().orElseThrow();
     }
 
     private UUID machineId(ProviderID id) throws InterruptedException {

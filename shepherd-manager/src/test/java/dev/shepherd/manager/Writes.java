@@ -35,7 +35,8 @@ final class Writes {
         List<String> rows = new ArrayList<>();
         try (Connection connection = DriverManager.getConnection(url);
                 Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("delete from writes returning what || ' ' || coalesce(id, '')")) {
+                ResultSet row =
+                        statement.executeQuery("delete from writes returning what || ' ' || coalesce(id, '')")) {
             while (row.next()) {
                 rows.add(row.getString(1).strip());
             }
