@@ -133,7 +133,7 @@ final class ClaimsBenchmark implements Benchmark {
         return sorted[sorted.length / 2];
     }
 
-    private static HikariDataSource pool(String url, int size) {
+    static HikariDataSource pool(String url, int size) {
         HikariConfig config = new HikariConfig();
         config.setJdbcUrl(url);
         config.setMaximumPoolSize(size);

@@ -4,6 +4,7 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.pool.HikariPool;
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.Transactions.Body;
@@ -12,11 +13,15 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.function.BiConsumer;
+import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
@@ -260,6 +265,68 @@ public final class Bmdb implements AutoCloseable {
     }
 
     /**
+     * Reads the MachineProvided tags of some machines of a provider, in no particular order. Those that are not
+     * recorded are left out.
+     *
+     * @param ids the provider's ids; a thousand at a time are read well
+     */
+    public List<ProvidedMachine> providedMachines(ProviderType provider, Collection<ProviderID> ids)
+            throws InterruptedException {
+        if (ids.isEmpty()) {
+            return List.of();
+        }
+        return read(
+                "reading " + ids.size() + " machines of provider " + provider,
+                dsl -> MachineQueries.providedMachines(dsl, provider, ids));
+    }
+
+    /**
+     * Shows the provider's ids of all its machines to a visitor, one after the other and in no particular order, as they
+     * were at one moment. Holds a few thousand of them at a time, however many there are.
+     *
+     * @param begin makes what the visitor fills; called again if the reading has to be begun again, after a connection
+     *     broke
+     * @param visitor must not call the database
+     * @param <T> what the visitor fills
+     * @return what was filled, by all of the machines
+     */
+    public <T> T scanProviderIDs(ProviderType provider, Supplier<T> begin, ProviderIDVisitor<? super T> visitor)
+            throws InterruptedException {
+        return read(
+                "reading the ids of the machines of provider " + provider,
+                dsl -> MachineQueries.scanIds(dsl, provider, begin, visitor));
+    }
+
+    /**
+     * What is shown the ids of a provider's machines.
+     *
+     * @param <T> what it fills
+     */
+    @FunctionalInterface
+    public interface ProviderIDVisitor<T> {
+
+        /** Looks at one machine, of which the provider last said that it has this status, if it said so. */
+        void visit(T into, ProviderID id, Optional<ProviderStatus> status);
+    }
+
+    /**
+     * Shows what is recorded of all machines of a provider to a visitor, in the manner of {@link #scanProviderIDs}.
+     *
+     * @param begin makes what the visitor fills; called again if the reading has to be begun again, after a connection
+     *     broke
+     * @param visitor must not call the database
+     * @param <T> what the visitor fills
+     * @return what was filled, by all of the machines
+     */
+    public <T> T scanProviderChecks(
+            ProviderType provider, Supplier<T> begin, BiConsumer<? super T, ProviderCheck> visitor)
+            throws InterruptedException {
+        return read(
+                "reading all machines of provider " + provider,
+                dsl -> UpdateQueries.scan(dsl, time, provider, begin, visitor));
+    }
+
+    /**
      * Says what the loops make of a machine now, and why.
      *
      * @param policy the policy that the machine's provider is run with
@@ -354,6 +421,36 @@ public final class Bmdb implements AutoCloseable {
     /** Reads the open intents of a provider, oldest first. */
     public List<MachineIntent> intents(ProviderType provider) throws InterruptedException {
         return read("reading the intents of provider " + provider, dsl -> IntentQueries.list(dsl, provider));
+    }
+
+    /**
+     * Reads some open intents of a provider, in no particular order. Those that have ended are left out.
+     *
+     * @param intentIds a thousand at a time are read well
+     */
+    public List<MachineIntent> intents(ProviderType provider, Collection<UUID> intentIds) throws InterruptedException {
+        if (intentIds.isEmpty()) {
+            return List.of();
+        }
+        return read(
+                "reading " + intentIds.size() + " intents of provider " + provider,
+                dsl -> IntentQueries.list(dsl, provider, intentIds));
+    }
+
+    /**
+     * Finds which candidates of a provider {@link BmdbSession#reserveIntents} would pass over: those that have an intent
+     * already, or are recorded under their id or their reservation's.
+     *
+     * @param candidates a thousand at a time are read well
+     */
+    public Set<String> takenCandidates(ProviderType provider, Collection<String> candidates)
+            throws InterruptedException {
+        if (candidates.isEmpty()) {
+            return Set.of();
+        }
+        return read(
+                "looking for " + candidates.size() + " candidates of provider " + provider,
+                dsl -> IntentQueries.taken(dsl, provider, candidates));
     }
 
     /**

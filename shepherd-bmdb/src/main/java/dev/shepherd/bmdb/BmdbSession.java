@@ -405,16 +405,31 @@ public final class BmdbSession implements Session, AutoCloseable {
     }
 
     /**
+     * Reads the intents that {@link #takeIntents} would take, and leaves them where they are.
+     *
+     * @param limit how many at most, 1 to 1000
+     * @return the intents, oldest first
+     */
+    public List<MachineIntent> takeableIntents(ProviderType provider, int limit) throws InterruptedException {
+        checkIntents(limit);
+        return read(dsl -> IntentQueries.takeable(dsl, time, id, provider, limit));
+    }
+
+    /**
      * Takes over intents that nobody holds any more, or that this session holds and may try again now.
      *
      * @param limit how many at most, 1 to 1000
      * @return the intents, now held by this session, oldest first
      */
     public List<MachineIntent> takeIntents(ProviderType provider, int limit) throws InterruptedException {
+        checkIntents(limit);
+        return inTransaction(tx -> IntentQueries.take(tx.context(), time, id, provider, limit));
+    }
+
+    private static void checkIntents(int limit) {
         if (limit < 1 || limit > 1000) {
             throw new IllegalArgumentException("the limit of intents is from 1 to 1000, not " + limit);
         }
-        return inTransaction(tx -> IntentQueries.take(tx.context(), time, id, provider, limit));
     }
 
     /**

@@ -577,6 +577,35 @@ public final class BmdbTransaction implements Transaction {
         return UpdateQueries.take(context(), time, provider, limit);
     }
 
+    /**
+     * Reads what is recorded of some machines of a provider, and keeps others from changing that until the transaction
+     * ends. Those that are not recorded are left out.
+     *
+     * @param ids the provider's ids; a thousand at a time are read well
+     */
+    public List<ProviderCheck> lockProviderChecks(ProviderType provider, Collection<ProviderID> ids) {
+        return UpdateQueries.lock(context(), time, provider, ids);
+    }
+
+    /**
+     * Takes the descriptions of machines for settled: they are never due, until something is noted of a machine again.
+     * For providers whose whole listing is compared now and then; for others see {@link #recallProviderChecks}.
+     */
+    public void restProviderChecks(Collection<UUID> machineIds) {
+        UpdateQueries.rest(context(), machineIds);
+    }
+
+    /**
+     * Gives machines at rest a time again, for a provider whose machines are asked for one by one.
+     *
+     * @param delay when they are looked at
+     * @param limit how many machines at most, at least 1
+     * @return how many there were; fewer than the limit if none is left
+     */
+    public int recallProviderChecks(ProviderType provider, Duration delay, int limit) {
+        return UpdateQueries.recall(context(), time, provider, delay, limit);
+    }
+
     /** Sets when the descriptions of machines are looked at next. */
     public void checkProvidedAfter(Collection<UUID> machineIds, Duration delay) {
         UpdateQueries.checkAfter(context(), time, machineIds, delay);
