@@ -28,6 +28,7 @@ class EquinixProviderContractTest extends RecovererContract {
             Operation.CREATE_DEVICE,
             Operation.DEVICE_ACTION);
 
+    private Duration patience = Duration.ofSeconds(20);
     private final MutableClock clock = new MutableClock();
     private final FakeEquinix api = FakeEquinix.builder()
             .clock(clock)
@@ -39,8 +40,8 @@ class EquinixProviderContractTest extends RecovererContract {
     protected Recoverer createProvider() throws InterruptedException {
         return Equinix.provider(api)
                 .clock(clock)
-                .attemptTimeout(Duration.ofSeconds(4))
-                .totalTimeout(Duration.ofSeconds(5))
+                .attemptTimeout(patience)
+                .totalTimeout(patience)
                 .build();
     }
 
@@ -60,10 +61,13 @@ class EquinixProviderContractTest extends RecovererContract {
             case LOST_ANSWER -> CHANGES.forEach(operation -> api.failNext(operation, Fault.dropAfterEffect()));
             case STALE_LISTING -> api.freezeListings();
             case CONFLICT -> failAll(CHANGES, Fault.answer(409, "it is busy"));
-            case RATE_LIMITED -> failAll(ALL, Fault.answer(429, "too many requests", "0"));
+            case RATE_LIMITED -> failAll(ALL, Fault.answer(429, "too many requests", "60"));
             case UNAUTHENTICATED -> failAll(ALL, Fault.answer(401, "Invalid authentication token"));
             case UNREACHABLE -> failAll(ALL, Fault.dropBeforeEffect());
-            case HANGING -> failAll(ALL, Fault.delay(Duration.ofSeconds(30)));
+            case HANGING -> {
+                patience = Duration.ofSeconds(1);
+                failAll(ALL, Fault.delay(Duration.ofSeconds(30)));
+            }
             case DUPLICATE_MACHINE ->
                 failAll(
                         EnumSet.of(Operation.LIST_DEVICES),
@@ -103,7 +107,7 @@ class EquinixProviderContractTest extends RecovererContract {
 
     @Override
     protected Duration callLimit() {
-        return Duration.ofSeconds(15);
+        return Duration.ofSeconds(30);
     }
 
     @Override

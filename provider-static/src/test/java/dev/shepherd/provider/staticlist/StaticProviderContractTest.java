@@ -17,6 +17,7 @@ class StaticProviderContractTest extends ProviderContract {
 
     private final ListServer server;
     private String list = "[]";
+    private Duration patience = Duration.ofSeconds(20);
 
     StaticProviderContractTest() throws IOException {
         server = new ListServer();
@@ -26,13 +27,13 @@ class StaticProviderContractTest extends ProviderContract {
     @Override
     protected Provider createProvider() {
         return StaticProvider.builder(Lists.RACKS, URI.create(server.uri() + "?key=" + SECRET))
-                .timeout(Duration.ofSeconds(5))
+                .timeout(patience)
                 .build();
     }
 
     @Override
     protected Duration callLimit() {
-        return Duration.ofSeconds(15);
+        return Duration.ofSeconds(30);
     }
 
     @Override
@@ -49,7 +50,10 @@ class StaticProviderContractTest extends ProviderContract {
             case RATE_LIMITED -> server.answer(429, "Retry-After", "5");
             case UNAUTHENTICATED -> server.answer(401);
             case UNREACHABLE -> server.answer(503);
-            case HANGING -> server.hang();
+            case HANGING -> {
+                patience = Duration.ofSeconds(1);
+                server.hang();
+            }
             case LOST_ANSWER, STALE_LISTING, CONFLICT -> {
                 return false; // Nothing happens at this provider when a machine is created.
             }
