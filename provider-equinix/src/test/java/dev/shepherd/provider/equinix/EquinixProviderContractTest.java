@@ -82,8 +82,7 @@ class EquinixProviderContractTest extends RecovererContract {
     private static String device() {
         return """
                 {"id": "%s", "hostname": "%stwice", "state": "active", "tags": [], "ip_addresses":
-                [{"address": "198.18.0.1", "public": true, "address_family": 4, "management": true}]}"""
-                .formatted(UUID.nameUUIDFromBytes(new byte[1]), Equinix.PREFIX);
+                [{"address": "198.18.0.1", "public": true, "address_family": 4, "management": true}]}""".formatted(UUID.nameUUIDFromBytes(new byte[1]), Equinix.PREFIX);
     }
 
     private void failAll(Set<Operation> operations, Fault fault) {
@@ -122,7 +121,8 @@ class EquinixProviderContractTest extends RecovererContract {
 
     private OptionalInt times(String action, ProviderID id) {
         return OptionalInt.of((int) api.calls().stream()
-                .filter(call -> call.operation() == Operation.DEVICE_ACTION && call.path().contains(id.value()))
+                .filter(call -> call.operation() == Operation.DEVICE_ACTION
+                        && call.path().contains(id.value()))
                 .filter(call -> call.requestBody().contains(action) && hadItsEffect(call))
                 .count());
     }

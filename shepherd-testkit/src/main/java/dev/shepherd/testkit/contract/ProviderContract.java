@@ -789,7 +789,8 @@ public abstract class ProviderContract {
         Set<Thread> left = Set.of();
         run.start(1);
         FakeSession session = new FakeSession(); // A database has threads of its own.
-        // Threads of the outside that happen to start meanwhile do not do so every time: only the last round waits long.
+        // Threads of the outside that happen to start meanwhile do not do so every time: only the last round waits
+        // long.
         for (int divisor : List.of(20, 10, 1)) {
             left = leftBy(session, closeLimit().dividedBy(divisor));
             if (left.isEmpty()) {

@@ -253,9 +253,7 @@ public abstract class ProviderFactoryContract {
                 Map<String, String> properties = new LinkedHashMap<>(properties());
                 properties.put(property.name(), value);
                 Outcome<Provider> outcome = make(factory, type, properties);
-                if (!outcome.hasValue()
-                        && !namesAny(outcome)
-                        && !(outcome.failure() instanceof ProviderException)) {
+                if (!outcome.hasValue() && !namesAny(outcome) && !(outcome.failure() instanceof ProviderException)) {
                     throw run.broken(
                             "with \"" + property.name() + "\" being \"" + value
                                     + "\": a ConfigurationException that names a property, or a provider",
