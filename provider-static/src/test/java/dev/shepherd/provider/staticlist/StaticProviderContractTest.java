@@ -1,6 +1,7 @@
 package dev.shepherd.provider.staticlist;
 
 import dev.shepherd.api.Provider;
+import dev.shepherd.testkit.LogCapture;
 import dev.shepherd.testkit.contract.ContractFault;
 import dev.shepherd.testkit.contract.ProviderContract;
 import java.io.IOException;
@@ -9,11 +10,16 @@ import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The provider keeps the contract, over a list that a server holds. */
 class StaticProviderContractTest extends ProviderContract {
 
     private static final String SECRET = "query-nobody-may-see";
+
+    /** Keeps what the provider logs off the console. */
+    @RegisterExtension
+    final LogCapture log = LogCapture.of(StaticProvider.class.getName());
 
     private final ListServer server;
     private String list = "[]";
