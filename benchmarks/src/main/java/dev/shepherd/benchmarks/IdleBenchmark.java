@@ -100,8 +100,8 @@ final class IdleBenchmark implements Benchmark {
         database.execute("vacuum analyze");
         database.execute("checkpoint");
         progress.stage("asking for work among " + to);
-        Question agentStart =
-                () -> session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(PROVIDER), 10).isEmpty();
+        Question agentStart = () -> session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(PROVIDER), 10)
+                .isEmpty();
         Question recovery = () -> session.claimRecovery(PROVIDER, RecoveryPolicy.DEFAULT, 10)
                 .work()
                 .isEmpty();
@@ -158,17 +158,21 @@ final class IdleBenchmark implements Benchmark {
         for (String table : tables) {
             database.execute("alter table " + table + " disable trigger user");
         }
-        database.execute("create temporary table fresh as select gen_random_uuid() as machine_id, n % 2 = 0 as installed"
-                + " from generate_series(" + (from + 1) + ", " + to + ") n");
+        database.execute(
+                "create temporary table fresh as select gen_random_uuid() as machine_id, n % 2 = 0 as installed"
+                        + " from generate_series(" + (from + 1) + ", " + to + ") n");
         database.execute("insert into machines select machine_id, now() - interval '200 days' from fresh");
-        database.execute("insert into machine_provided (machine_id, provider, provider_id, provider_check_at)"
-                + " select machine_id, ?, machine_id::text, now() + interval '1 day' from fresh", PROVIDER.name());
-        database.execute("insert into machine_agent_started"
-                + " select machine_id, now() - interval '190 days', '' from fresh");
-        database.execute("insert into machine_agent_heartbeat select machine_id,"
-                + " case when installed then now() - interval '180 days' else now() + interval '1 hour' end from fresh");
-        database.execute("insert into machine_os_installation_request"
-                + " select machine_id, 1, '' from fresh where installed");
+        database.execute(
+                "insert into machine_provided (machine_id, provider, provider_id, provider_check_at)"
+                        + " select machine_id, ?, machine_id::text, now() + interval '1 day' from fresh",
+                PROVIDER.name());
+        database.execute(
+                "insert into machine_agent_started" + " select machine_id, now() - interval '190 days', '' from fresh");
+        database.execute(
+                "insert into machine_agent_heartbeat select machine_id,"
+                        + " case when installed then now() - interval '180 days' else now() + interval '1 hour' end from fresh");
+        database.execute(
+                "insert into machine_os_installation_request" + " select machine_id, 1, '' from fresh where installed");
         database.execute("insert into machine_os_installation_report"
                 + " select machine_id, 1, 'Success', '' from fresh where installed");
         for (String table : tables) {

@@ -50,8 +50,8 @@ final class WakeUpBenchmark implements Benchmark {
         // A takeover that begins tells who waits for it, and is then of no more use.
         BlockingQueue<Long> begun = new ArrayBlockingQueue<>(1);
         try (BenchmarkDatabase database = BenchmarkDatabase.start("wakeup");
-                Bmdb bmdb = Bmdb.open(
-                        BmdbConfig.builder().jdbcUrl(database.url()).build());
+                Bmdb bmdb =
+                        Bmdb.open(BmdbConfig.builder().jdbcUrl(database.url()).build());
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(bmdb)
                         .provider(new EmptyProvider(PROVIDER))
@@ -89,8 +89,12 @@ final class WakeUpBenchmark implements Benchmark {
         UUID machine = UUID.randomUUID();
         database.execute("insert into machines (machine_id) values (?)", machine);
         long recordedAt = System.nanoTime();
-        database.execute("insert into machine_provided (machine_id, provider, provider_id, provider_ip_address)"
-                + " values (?, ?, ?, '127.0.0.1')", machine, PROVIDER.name(), machine.toString());
+        database.execute(
+                "insert into machine_provided (machine_id, provider, provider_id, provider_ip_address)"
+                        + " values (?, ?, ?, '127.0.0.1')",
+                machine,
+                PROVIDER.name(),
+                machine.toString());
         Long begunAt = begun.poll(LONGEST_SECONDS, TimeUnit.SECONDS);
         if (begunAt == null) {
             throw new IllegalStateException("nobody came for a machine within " + LONGEST_SECONDS + " s");
