@@ -15,12 +15,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What jOOQ's generator reads the schema from: a throwaway PostgreSQL with all migrations applied. The folder
- * of the migrations is the property {@code migrations}.
+ * of the migrations is the property {@code migrations}; the server lives below the one in the property {@code tmpdir}.
  */
 public final class MigratedPostgresDatabase extends PostgresDatabase {
 
     /** What Flyway reports of every step is noise in a build. Held here, since loggers are weakly referenced. */
     private static final Logger FLYWAY = Logger.getLogger("org.flywaydb");
+
+    private static final String TMPDIR = "shepherd.postgres.tmpdir";
 
     private @Nullable PostgresServer server;
     private @Nullable Connection connection;
@@ -30,7 +32,7 @@ public final class MigratedPostgresDatabase extends PostgresDatabase {
         if (connection == null) {
             try {
                 FLYWAY.setLevel(Level.WARNING);
-                server = PostgresServer.startTemporary();
+                server = startServer(getProperties().getProperty("tmpdir"));
                 String url = server.jdbcUrl();
                 Flyway.configure()
                         .dataSource(url, null, null)
@@ -45,6 +47,21 @@ public final class MigratedPostgresDatabase extends PostgresDatabase {
             }
         }
         return DSL.using(connection, SQLDialect.POSTGRES);
+    }
+
+    /** Starts it where the tests have theirs, so that PostgreSQL is unpacked once in a build. */
+    private static PostgresServer startServer(String tmpdir) {
+        String before = System.getProperty(TMPDIR);
+        System.setProperty(TMPDIR, tmpdir);
+        try {
+            return PostgresServer.startTemporary();
+        } finally {
+            if (before == null) {
+                System.clearProperty(TMPDIR);
+            } else {
+                System.setProperty(TMPDIR, before);
+            }
+        }
     }
 
     @Override

@@ -52,6 +52,16 @@ class CommitOutcomeTest {
         proxy = db.closeLater(new TcpProxy(db.url()));
         source = new HookedDataSource(proxy.url(db.url()));
         session = open(Duration.ofMinutes(1)).startSession("test", "host");
+        awaitFirstHeartbeat();
+    }
+
+    /** It comes at once, and would be what the wire is told to lose if it were late. */
+    private void awaitFirstHeartbeat() {
+        await().until(() -> db.number(
+                        "select count(*) from sessions where session_id = ?"
+                                + " and session_deadline > session_created_at + session_interval_seconds * interval '1 s'",
+                        session.id())
+                == 1);
     }
 
     private Bmdb open(Duration interval) {
@@ -148,6 +158,7 @@ class CommitOutcomeTest {
     void whatAClaimTookIsReleasedLaterIfTheDatabaseCannotBeAsked() throws Exception {
         db.providedMachines(2);
         session = open(TestDatabase.LASTING).startSession("test", "host");
+        awaitFirstHeartbeat();
 
         source.onNext("commit", (connection, original) -> {
             try {

@@ -126,6 +126,11 @@ final class TcpProxy implements AutoCloseable {
             client.setTcpNoDelay(true);
             Wire wire = new Wire(client, server);
             wires.add(wire);
+            // A cut may have come while the server was being connected to, and have missed this one.
+            if (state() == State.CUT) {
+                wire.reset();
+                return;
+            }
             daemon("to server", () -> wire.pump(client, server, true));
             daemon("to client", () -> wire.pump(server, client, false));
         } catch (IOException | InterruptedException e) {

@@ -120,6 +120,8 @@ public final class PostgresServer implements AutoCloseable {
             FolderLock lock = FolderLock.acquire(ours(Objects.requireNonNull(folder, "folder")));
             try {
                 Path home = lock.folder();
+                // Before the binaries are unpacked, which takes a while.
+                Postmaster.requireQuotable(home);
                 account.own(home);
                 Binaries binaries = Binaries.in(home, account);
                 Postmaster postmaster = Postmaster.durable(home, binaries, account);

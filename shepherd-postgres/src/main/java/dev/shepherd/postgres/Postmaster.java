@@ -152,7 +152,7 @@ final class Postmaster {
     }
 
     /** The command line that starts the server passes through a shell, which would read these. */
-    private static void requireQuotable(Path path) {
+    static void requireQuotable(Path path) {
         if (Folders.POSIX && path.toString().chars().anyMatch(c -> "\"$`\\\n".indexOf(c) >= 0)) {
             throw new PostgresException(
                     Reason.NOT_STARTED, "PostgreSQL cannot live in " + path + ": a path with \", $, ` or \\");

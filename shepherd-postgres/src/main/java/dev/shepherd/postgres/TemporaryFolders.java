@@ -42,7 +42,7 @@ final class TemporaryFolders {
     }
 
     static TemporaryFolders open(Account account) throws IOException {
-        String parent = System.getProperty(TMPDIR_PROPERTY, System.getProperty("java.io.tmpdir"));
+        String parent = parent();
         String user = System.getProperty("user.name", "").replaceAll("[^A-Za-z0-9._-]", "_");
         Path top = Path.of(parent).toAbsolutePath().resolve("shepherd-postgres-" + user);
         Files.createDirectories(Path.of(parent));
@@ -53,6 +53,10 @@ final class TemporaryFolders {
         create(servers);
         letThrough(servers, account);
         return new TemporaryFolders(servers, Binaries.in(top.toRealPath(), account), account);
+    }
+
+    static String parent() {
+        return System.getProperty(TMPDIR_PROPERTY, System.getProperty("java.io.tmpdir"));
     }
 
     private static void create(Path folder) throws IOException {

@@ -49,8 +49,10 @@ final class Children {
     static Child start(Class<?> main, List<String> options, String... arguments) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.add("-Djava.io.tmpdir=" + System.getProperty("java.io.tmpdir"));
+        command.add("-D" + TemporaryFolders.TMPDIR_PROPERTY + "=" + TemporaryFolders.parent());
         command.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=info");
         command.addAll(options);
         command.add(main.getName());

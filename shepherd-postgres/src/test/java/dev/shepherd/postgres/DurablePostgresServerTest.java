@@ -10,8 +10,8 @@ import dev.shepherd.postgres.Children.Child;
 import dev.shepherd.postgres.PostgresException.Reason;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
@@ -27,14 +27,15 @@ import org.junit.jupiter.api.io.TempDir;
 /** Servers whose data stays in a folder. */
 class DurablePostgresServerTest {
 
-    private static Path unpacked;
+    private static Path laidOut;
 
     private Path tmp;
 
     @BeforeAll
-    static void unpack(@TempDir Path folder) {
-        unpacked = folder;
-        Binaries.in(unpacked, Account.current());
+    static void layOut(@TempDir Path folder) throws IOException {
+        laidOut = Prepared.binariesIn(folder.resolve("laid-out"));
+        Files.createFile(laidOut.resolve(FolderLock.FILE));
+        PostgresServer.startIn(laidOut).close();
     }
 
     @BeforeEach
@@ -42,20 +43,18 @@ class DurablePostgresServerTest {
         tmp = folder;
     }
 
-    /** Returns a folder that a start was begun in: to unpack the binaries for each test would take too long. */
+    /** Returns a folder that a start was begun in. */
     private Path begunFolder(String name) throws IOException {
-        Path folder = Files.createDirectory(tmp.resolve(name));
+        Path folder = Prepared.binariesIn(tmp.resolve(name));
         Files.createFile(folder.resolve(FolderLock.FILE));
-        try (Stream<Path> files = Files.walk(unpacked)) {
-            for (Path file : files.toList()) {
-                Path target = folder.resolve(unpacked.relativize(file).toString());
-                if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
-                    Files.createDirectories(target);
-                } else {
-                    Files.createLink(target, file);
-                }
-            }
-        }
+        return folder;
+    }
+
+    /** Returns a folder of a server that was started and closed. */
+    private Path usedFolder(String name) throws IOException {
+        Path folder = begunFolder(name);
+        Prepared.copy(laidOut.resolve("data"), folder.resolve("data"), false);
+        Files.copy(laidOut.resolve("password"), folder.resolve("password"), StandardCopyOption.COPY_ATTRIBUTES);
         return folder;
     }
 
@@ -106,7 +105,7 @@ class DurablePostgresServerTest {
 
     @Test
     void aFolderThatAnotherProcessHoldsIsRefused() throws Exception {
-        Path folder = begunFolder("held");
+        Path folder = usedFolder("held");
         try (Child holder = Children.start(Children.Holder.class, List.of(), folder.toString())) {
             ProcessHandle postmaster = postmaster(holder);
 
@@ -125,7 +124,7 @@ class DurablePostgresServerTest {
 
     @Test
     void aFolderThatThisProcessHoldsIsRefusedAndStaysHeld() throws Exception {
-        Path folder = begunFolder("held");
+        Path folder = usedFolder("held");
         try (PostgresServer server = PostgresServer.startIn(folder)) {
             assertRefused(
                     Reason.FOLDER_IN_USE,
@@ -150,7 +149,7 @@ class DurablePostgresServerTest {
 
     @Test
     void aServerThatAKilledProcessLeftIsStoppedAndItsDataTakenOver() throws Exception {
-        Path folder = begunFolder("orphaned");
+        Path folder = usedFolder("orphaned");
         try (Child holder = Children.start(Children.Holder.class, List.of(), folder.toString())) {
             ProcessHandle orphan = postmaster(holder);
             holder.kill();
@@ -166,7 +165,7 @@ class DurablePostgresServerTest {
 
     @Test
     void anOrphanIsKnownAfterItsFolderWasMoved() throws Exception {
-        Path folder = begunFolder("before");
+        Path folder = usedFolder("before");
         try (Child holder = Children.start(Children.Holder.class, List.of(), folder.toString())) {
             ProcessHandle orphan = postmaster(holder);
             holder.kill();
@@ -181,7 +180,7 @@ class DurablePostgresServerTest {
 
     @Test
     void dataSurvivesTheDeathOfProcessAndServer() throws Exception {
-        Path folder = begunFolder("crashed");
+        Path folder = usedFolder("crashed");
         try (Child holder = Children.start(Children.Holder.class, List.of(), folder.toString())) {
             ProcessHandle postmaster = postmaster(holder);
             holder.kill();
@@ -195,7 +194,7 @@ class DurablePostgresServerTest {
 
     @Test
     void aProcessThatGotTheNumberOfADeadServerIsLeftAlone() throws Exception {
-        Path folder = begunFolder("reused");
+        Path folder = usedFolder("reused");
         try (PostgresServer server = PostgresServer.startIn(folder)) {
             write(server);
         }
@@ -278,7 +277,7 @@ class DurablePostgresServerTest {
 
     @Test
     void aFailedStartTellsTheEndOfTheLogAndLeavesNothingBehind() throws Exception {
-        Path folder = begunFolder("broken");
+        Path folder = usedFolder("broken");
         PostgresServer.startIn(folder).close();
         Path configuration = folder.resolve("data/postgresql.conf");
         String whole = Files.readString(configuration);
@@ -298,7 +297,7 @@ class DurablePostgresServerTest {
 
     @Test
     void aServerWhoseFolderIsGoneIsStoppedAllTheSame() throws Exception {
-        Path folder = begunFolder("deleted");
+        Path folder = usedFolder("deleted");
         PostgresServer server = PostgresServer.startIn(folder);
         ProcessHandle postmaster = server.process();
         Folders.deleteWhileInUse(folder);
@@ -310,7 +309,7 @@ class DurablePostgresServerTest {
 
     @Test
     void aLogThatHasGrownLargeMakesWay() throws Exception {
-        Path folder = begunFolder("talkative");
+        Path folder = usedFolder("talkative");
         byte[] large = new byte[9 << 20];
         Files.write(folder.resolve("server.log"), large);
 
@@ -322,7 +321,7 @@ class DurablePostgresServerTest {
 
     @Test
     void binariesOfOtherVersionsAreClearedAway() throws Exception {
-        Path folder = begunFolder("updated");
+        Path folder = usedFolder("updated");
         Path older = Files.createDirectories(folder.resolve("binaries-older/bin"));
 
         PostgresServer.startIn(folder).close();

@@ -258,6 +258,7 @@ class PostgresServerTest {
 
     @Test
     void binariesThatWereSweptAwayInPartAreUnpackedAgain(@TempDir Path tmp) throws IOException {
+        Prepared.binariesIn(tmp.resolve(folderOfTemporaryServers()));
         withTmpdir(tmp, () -> {
             PostgresServer.startTemporary().close();
             Path binaries = Folders.list(Folders.list(tmp).get(0)).stream()
@@ -276,8 +277,7 @@ class PostgresServerTest {
     @Test
     void aFolderOfBinariesThatIsALinkIsNotTrusted(@TempDir Path tmp) throws IOException {
         Path elsewhere = Files.createDirectory(tmp.resolve("elsewhere"));
-        String name = "shepherd-postgres-" + System.getProperty("user.name").replaceAll("[^A-Za-z0-9._-]", "_");
-        Files.createSymbolicLink(tmp.resolve(name), elsewhere);
+        Files.createSymbolicLink(tmp.resolve(folderOfTemporaryServers()), elsewhere);
 
         withTmpdir(tmp, () -> assertThatThrownBy(PostgresServer::startTemporary).hasMessageContaining("somebody else"));
     }
@@ -298,15 +298,22 @@ class PostgresServerTest {
                     () -> "another account must get to " + tmp);
         }
         Account account = Account.unprivileged();
+        Prepared.binariesIn(tmp.resolve(folderOfTemporaryServers()));
         withTmpdir(tmp, () -> {
             try (PostgresServer other = PostgresServer.startTemporary(account, Postmaster::freePort)) {
                 assertThat(other.process().info().user()).isPresent().get().isNotEqualTo("root");
                 assertThat(other.databaseExists("postgres")).isTrue();
             }
         });
-        try (PostgresServer other = PostgresServer.startIn(tmp.resolve("durable"), account, Postmaster::freePort)) {
+        Path durable = Prepared.binariesIn(tmp.resolve("durable"));
+        Files.createFile(durable.resolve(FolderLock.FILE));
+        try (PostgresServer other = PostgresServer.startIn(durable, account, Postmaster::freePort)) {
             assertThat(other.databaseExists("postgres")).isTrue();
         }
+    }
+
+    private static String folderOfTemporaryServers() {
+        return "shepherd-postgres-" + System.getProperty("user.name").replaceAll("[^A-Za-z0-9._-]", "_");
     }
 
     private interface Action {
@@ -314,11 +321,12 @@ class PostgresServerTest {
     }
 
     private static void withTmpdir(Path tmp, Action action) throws IOException {
+        String before = TemporaryFolders.parent();
         System.setProperty(TemporaryFolders.TMPDIR_PROPERTY, tmp.toString());
         try {
             action.run();
         } finally {
-            System.clearProperty(TemporaryFolders.TMPDIR_PROPERTY);
+            System.setProperty(TemporaryFolders.TMPDIR_PROPERTY, before);
         }
     }
 }

@@ -18,6 +18,7 @@ final class Relay implements AutoCloseable {
     private final AtomicLong received = new AtomicLong();
     private final Socket toHost;
     private final Thread thread;
+    private volatile IOException writeFailure;
 
     Relay(SshHost host) throws IOException {
         toHost = new Socket(host.address(), host.port());
@@ -27,36 +28,62 @@ final class Relay implements AutoCloseable {
 
     private void relay() {
         try (Socket toClient = server.accept()) {
-            Thread upwards = new Thread(() -> {
-                try {
-                    toClient.getInputStream().transferTo(toHost.getOutputStream());
-                } catch (IOException e) {
-                    // The other direction tells.
-                }
-                closeQuietly(toHost);
-            });
+            Thread upwards = new Thread(() -> relayUpwards(toClient));
             upwards.start();
-            byte[] buffer = new byte[8192];
-            while (true) {
-                int count;
-                try {
-                    count = toHost.getInputStream().read(buffer);
-                } catch (IOException e) {
-                    end.complete(e);
-                    break;
-                }
-                if (count < 0) {
-                    end.complete(new IOException("the host closed the connection in peace"));
-                    break;
-                }
-                received.addAndGet(count);
-                toClient.getOutputStream().write(buffer, 0, count);
-            }
+            IOException seen = relayDownwards(toClient);
             toClient.close();
             upwards.join();
+            // The kernel tells of a reset once: to whichever of the two directions asks first.
+            IOException seenAbove = writeFailure;
+            end.complete(seenAbove != null && isReset(seenAbove) ? seenAbove : seen);
         } catch (IOException | InterruptedException e) {
             end.completeExceptionally(e);
         }
+    }
+
+    /** Passes on what the host says and returns how it stopped. */
+    private IOException relayDownwards(Socket toClient) throws IOException {
+        byte[] buffer = new byte[8192];
+        while (true) {
+            int count;
+            try {
+                count = toHost.getInputStream().read(buffer);
+            } catch (IOException e) {
+                return e;
+            }
+            if (count < 0) {
+                return new IOException("the host closed the connection in peace");
+            }
+            received.addAndGet(count);
+            toClient.getOutputStream().write(buffer, 0, count);
+        }
+    }
+
+    private void relayUpwards(Socket toClient) {
+        byte[] buffer = new byte[8192];
+        while (true) {
+            int count;
+            try {
+                count = toClient.getInputStream().read(buffer);
+            } catch (IOException e) {
+                count = -1;
+            }
+            if (count < 0) {
+                closeQuietly(toHost);
+                return;
+            }
+            try {
+                toHost.getOutputStream().write(buffer, 0, count);
+            } catch (IOException e) {
+                // The connection stays open, for the other direction to see its end.
+                writeFailure = e;
+                return;
+            }
+        }
+    }
+
+    private static boolean isReset(IOException failure) {
+        return String.valueOf(failure.getMessage()).contains("reset");
     }
 
     private static void closeQuietly(Socket socket) {
