@@ -28,6 +28,7 @@ class EquinixProviderContractTest extends RecovererContract {
             Operation.CREATE_DEVICE,
             Operation.DEVICE_ACTION);
 
+    private Duration patience = Duration.ofSeconds(20);
     private final MutableClock clock = new MutableClock();
     private final FakeEquinix api = FakeEquinix.builder()
             .clock(clock)
@@ -39,8 +40,8 @@ class EquinixProviderContractTest extends RecovererContract {
     protected Recoverer createProvider() throws InterruptedException {
         return Equinix.provider(api)
                 .clock(clock)
-                .attemptTimeout(Duration.ofSeconds(4))
-                .totalTimeout(Duration.ofSeconds(5))
+                .attemptTimeout(patience)
+                .totalTimeout(patience)
                 .build();
     }
 
@@ -60,10 +61,13 @@ class EquinixProviderContractTest extends RecovererContract {
             case LOST_ANSWER -> CHANGES.forEach(operation -> api.failNext(operation, Fault.dropAfterEffect()));
             case STALE_LISTING -> api.freezeListings();
             case CONFLICT -> failAll(CHANGES, Fault.answer(409, "it is busy"));
-            case RATE_LIMITED -> failAll(ALL, Fault.answer(429, "too many requests", "0"));
+            case RATE_LIMITED -> failAll(ALL, Fault.answer(429, "too many requests", "60"));
             case UNAUTHENTICATED -> failAll(ALL, Fault.answer(401, "Invalid authentication token"));
             case UNREACHABLE -> failAll(ALL, Fault.dropBeforeEffect());
-            case HANGING -> failAll(ALL, Fault.delay(Duration.ofSeconds(30)));
+            case HANGING -> {
+                patience = Duration.ofSeconds(1);
+                failAll(ALL, Fault.delay(Duration.ofSeconds(30)));
+            }
             case DUPLICATE_MACHINE ->
                 failAll(
                         EnumSet.of(Operation.LIST_DEVICES),
@@ -78,8 +82,7 @@ class EquinixProviderContractTest extends RecovererContract {
     private static String device() {
         return """
                 {"id": "%s", "hostname": "%stwice", "state": "active", "tags": [], "ip_addresses":
-                [{"address": "198.18.0.1", "public": true, "address_family": 4, "management": true}]}"""
-                .formatted(UUID.nameUUIDFromBytes(new byte[1]), Equinix.PREFIX);
+                [{"address": "198.18.0.1", "public": true, "address_family": 4, "management": true}]}""".formatted(UUID.nameUUIDFromBytes(new byte[1]), Equinix.PREFIX);
     }
 
     private void failAll(Set<Operation> operations, Fault fault) {
@@ -103,7 +106,7 @@ class EquinixProviderContractTest extends RecovererContract {
 
     @Override
     protected Duration callLimit() {
-        return Duration.ofSeconds(15);
+        return Duration.ofSeconds(30);
     }
 
     @Override
@@ -118,7 +121,8 @@ class EquinixProviderContractTest extends RecovererContract {
 
     private OptionalInt times(String action, ProviderID id) {
         return OptionalInt.of((int) api.calls().stream()
-                .filter(call -> call.operation() == Operation.DEVICE_ACTION && call.path().contains(id.value()))
+                .filter(call -> call.operation() == Operation.DEVICE_ACTION
+                        && call.path().contains(id.value()))
                 .filter(call -> call.requestBody().contains(action) && hadItsEffect(call))
                 .count());
     }

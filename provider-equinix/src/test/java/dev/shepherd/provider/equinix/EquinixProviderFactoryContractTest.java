@@ -5,6 +5,7 @@ import dev.shepherd.testkit.FakeEquinix;
 import dev.shepherd.testkit.contract.ProviderFactoryContract;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 
 /** The factory keeps the contract. */
@@ -26,9 +27,12 @@ class EquinixProviderFactoryContractTest extends ProviderFactoryContract {
         properties.put("ssh-key-label", Equinix.LABEL);
         properties.put("ssh-public-key", Equinix.KEY);
         properties.put("endpoint", api.endpoint().toString());
-        properties.put("attempt-timeout", "5s");
-        properties.put("total-timeout", "6s");
         return properties;
+    }
+
+    @Override
+    protected Set<String> keptProperties() {
+        return Set.of("endpoint");
     }
 
     @AfterEach

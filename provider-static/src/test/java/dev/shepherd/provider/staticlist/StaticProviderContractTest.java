@@ -1,6 +1,7 @@
 package dev.shepherd.provider.staticlist;
 
 import dev.shepherd.api.Provider;
+import dev.shepherd.testkit.LogCapture;
 import dev.shepherd.testkit.contract.ContractFault;
 import dev.shepherd.testkit.contract.ProviderContract;
 import java.io.IOException;
@@ -9,14 +10,20 @@ import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The provider keeps the contract, over a list that a server holds. */
 class StaticProviderContractTest extends ProviderContract {
 
     private static final String SECRET = "query-nobody-may-see";
 
+    /** Keeps what the provider logs off the console. */
+    @RegisterExtension
+    final LogCapture log = LogCapture.of(StaticProvider.class.getName());
+
     private final ListServer server;
     private String list = "[]";
+    private Duration patience = Duration.ofSeconds(20);
 
     StaticProviderContractTest() throws IOException {
         server = new ListServer();
@@ -26,13 +33,13 @@ class StaticProviderContractTest extends ProviderContract {
     @Override
     protected Provider createProvider() {
         return StaticProvider.builder(Lists.RACKS, URI.create(server.uri() + "?key=" + SECRET))
-                .timeout(Duration.ofSeconds(5))
+                .timeout(patience)
                 .build();
     }
 
     @Override
     protected Duration callLimit() {
-        return Duration.ofSeconds(15);
+        return Duration.ofSeconds(30);
     }
 
     @Override
@@ -49,7 +56,10 @@ class StaticProviderContractTest extends ProviderContract {
             case RATE_LIMITED -> server.answer(429, "Retry-After", "5");
             case UNAUTHENTICATED -> server.answer(401);
             case UNREACHABLE -> server.answer(503);
-            case HANGING -> server.hang();
+            case HANGING -> {
+                patience = Duration.ofSeconds(1);
+                server.hang();
+            }
             case LOST_ANSWER, STALE_LISTING, CONFLICT -> {
                 return false; // Nothing happens at this provider when a machine is created.
             }

@@ -1,11 +1,17 @@
 package dev.shepherd.provider.staticlist;
 
 import dev.shepherd.api.ProviderFactory;
+import dev.shepherd.testkit.LogCapture;
 import dev.shepherd.testkit.contract.ProviderFactoryContract;
 import java.util.Map;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The factory keeps the contract. */
 class StaticProviderFactoryContractTest extends ProviderFactoryContract {
+
+    /** Keeps what the provider logs off the console. */
+    @RegisterExtension
+    final LogCapture log = LogCapture.of(StaticProvider.class.getName());
 
     @Override
     protected ProviderFactory createFactory() {

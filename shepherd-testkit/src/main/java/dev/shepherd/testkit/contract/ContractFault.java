@@ -31,8 +31,8 @@ public enum ContractFault {
     UNREACHABLE,
 
     /**
-     * Until it is healed: calls arrive and are not answered for longer than 2 s. The provider should have a limit below
-     * {@link ProviderContract#callLimit()} for it.
+     * Until it is healed: calls arrive and are not answered for longer than 2 s. Let in before the provider is made, which
+     * may then be one that waits less long than usual: to save time, a second will do.
      */
     HANGING
 }

@@ -239,7 +239,9 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
                 "it needs " + machines + " machines, and machineBudget() is "
                         + contract().machineBudget());
         try {
-            contract().addFreeMachines(machines);
+            if (machines > 0) {
+                contract().addFreeMachines(machines);
+            }
         } catch (Exception e) {
             throw new AssertionError("fixture: addFreeMachines(" + machines + ") failed: " + e, e);
         }

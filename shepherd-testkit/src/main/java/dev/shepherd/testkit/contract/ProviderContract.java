@@ -789,7 +789,8 @@ public abstract class ProviderContract {
         Set<Thread> left = Set.of();
         run.start(1);
         FakeSession session = new FakeSession(); // A database has threads of its own.
-        // Threads of the outside that happen to start meanwhile do not do so every time: only the last round waits long.
+        // Threads of the outside that happen to start meanwhile do not do so every time: only the last round waits
+        // long.
         for (int divisor : List.of(20, 10, 1)) {
             left = leftBy(session, closeLimit().dividedBy(divisor));
             if (left.isEmpty()) {
@@ -987,9 +988,10 @@ public abstract class ProviderContract {
         ProviderID absent = absentId();
         run.requireReason(run.call("getMachine(" + absent + ")", () -> provider.getMachine(absent)), reason);
         healed();
-        Machine free = run.free(provider, 1).get(0);
+        Provider restarted = run.open(); // The first one may keep quiet for as long as it was told to.
+        Machine free = run.free(restarted, 1).get(0);
         requireFault(fault);
-        Outcome<? extends Machine> outcome = run.create(provider, run.session(), request(free));
+        Outcome<? extends Machine> outcome = run.create(restarted, run.session(), request(free));
         if (!outcome.hasValue()) {
             run.requireReason(outcome, reason);
             run.requireRecorded(provider, 0);
@@ -1021,8 +1023,7 @@ public abstract class ProviderContract {
 
     @Test
     public final void required_P39_interruptionEndsACallThatWaits() throws Exception {
-        Provider provider = run.start(1);
-        requireFault(ContractFault.HANGING);
+        Provider provider = startHanging();
         ContractRun.Started<List<? extends Machine>> started =
                 run.begin("listMachines(), which the outside does not answer", provider::listMachines);
         Outcome<List<? extends Machine>> early = started.await(UNTIL_WAITING);
@@ -1040,10 +1041,15 @@ public abstract class ProviderContract {
         }
     }
 
+    /** Lets the fault in before the provider is made, so that the fixture can make a less patient one. */
+    private Provider startHanging() {
+        requireFault(ContractFault.HANGING);
+        return run.start(0);
+    }
+
     @Test
     public final void required_P40_callsEndByThemselves() throws Exception {
-        Provider provider = run.start(1);
-        requireFault(ContractFault.HANGING);
+        Provider provider = startHanging();
         Outcome<List<? extends Machine>> outcome =
                 run.call("listMachines(), which the outside does not answer", provider::listMachines);
         if (!outcome.hasValue()) {

@@ -78,6 +78,14 @@ public abstract class ProviderFactoryContract {
      */
     protected abstract Map<String, String> properties() throws Exception;
 
+    /**
+     * Returns the names of those properties that are not required and yet have to be given, so that no test reaches beyond
+     * its fixture: an endpoint, for one. None by default. They are never left out.
+     */
+    protected Set<String> keptProperties() {
+        return Set.of();
+    }
+
     /** Returns how long making a provider may take; 10 s by default. */
     protected Duration callLimit() {
         return Duration.ofSeconds(10);
@@ -114,9 +122,7 @@ public abstract class ProviderFactoryContract {
     /** A refusal that a user can do something with. */
     private static boolean namesAny(Outcome<?> outcome) {
         return outcome.failure() instanceof ConfigurationException e
-                && e.property()
-                        .map(name -> String.valueOf(e.getMessage()).contains(name))
-                        .orElse(false);
+                && e.property().isPresent();
     }
 
     @Test
@@ -215,24 +221,25 @@ public abstract class ProviderFactoryContract {
         run.get(make(factory, type, properties()), "the fixture's properties make a provider");
         for (ProviderProperty property : run.get("properties()", factory::properties)) {
             Map<String, String> properties = new LinkedHashMap<>(properties());
-            if (properties.remove(property.name()) != null) {
+            if (!keptProperties().contains(property.name()) && properties.remove(property.name()) != null) {
                 Outcome<Provider> outcome = make(factory, type, properties);
                 if (property.required() && !names(outcome, property.name())) {
                     throw run.broken("a ConfigurationException that names \"" + property.name() + "\"", outcome);
                 }
-                if (!outcome.hasValue() && !namesAny(outcome)) {
-                    throw run.broken("a provider, or a ConfigurationException that names a property", outcome);
-                }
+                requireMadeOrNamed(outcome);
             }
         }
         Map<String, String> required = new LinkedHashMap<>(properties());
         for (ProviderProperty property : factory.properties()) {
-            if (!property.required()) {
+            if (!property.required() && !keptProperties().contains(property.name())) {
                 required.remove(property.name());
             }
         }
-        Outcome<Provider> outcome = make(factory, type, required);
-        if (!outcome.hasValue() && !namesAny(outcome)) {
+        requireMadeOrNamed(make(factory, type, required));
+    }
+
+    private void requireMadeOrNamed(Outcome<?> outcome) {
+        if (!outcome.hasValue() && !namesAny(outcome) && !(outcome.failure() instanceof ProviderException)) {
             throw run.broken("a provider, or a ConfigurationException that names a property", outcome);
         }
     }
@@ -246,8 +253,7 @@ public abstract class ProviderFactoryContract {
                 Map<String, String> properties = new LinkedHashMap<>(properties());
                 properties.put(property.name(), value);
                 Outcome<Provider> outcome = make(factory, type, properties);
-                boolean said = namesAny(outcome) || outcome.failure() instanceof ProviderException;
-                if (!outcome.hasValue() && !said) {
+                if (!outcome.hasValue() && !namesAny(outcome) && !(outcome.failure() instanceof ProviderException)) {
                     throw run.broken(
                             "with \"" + property.name() + "\" being \"" + value
                                     + "\": a ConfigurationException that names a property, or a provider",
@@ -311,8 +317,10 @@ public abstract class ProviderFactoryContract {
                 Map<String, String> properties = new LinkedHashMap<>(properties());
                 properties.put(property.name(), property.secret() ? value(property) + " \u0000" : "?");
                 make(factory, type, properties);
-                properties.remove(property.name());
-                make(factory, type, properties);
+                if (!keptProperties().contains(property.name())) {
+                    properties.remove(property.name());
+                    make(factory, type, properties);
+                }
             }
         } finally {
             log.stop();
@@ -346,15 +354,15 @@ public abstract class ProviderFactoryContract {
     @Test
     public final void required_F10_noThreadBeforeAndAfter() throws Exception {
         Set<Thread> left = Set.of();
-        for (int round = 0; round < 3; round++) {
+        for (int divisor : List.of(20, 10, 1)) {
             Set<Thread> before = Thread.getAllStackTraces().keySet();
             ProviderFactory factory = factory();
             factory.properties();
-            left = ContractRun.awaitNoMoreThreads(before, Duration.ofMillis(500));
+            left = ContractRun.awaitNoMoreThreads(before, CLOSE_LIMIT.dividedBy(10 * divisor));
             if (left.isEmpty()) {
                 Outcome<Provider> made = make(factory, type(factory), properties());
                 run.get(made, "create(config) returns a provider").close();
-                left = ContractRun.awaitNoMoreThreads(before, CLOSE_LIMIT);
+                left = ContractRun.awaitNoMoreThreads(before, CLOSE_LIMIT.dividedBy(divisor));
             }
             if (left.isEmpty()) {
                 return;

@@ -11,6 +11,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -52,7 +53,9 @@ interface Records extends AutoCloseable {
 
     /** Closed by JUnit when all tests are over. */
     final class SharedDatabase implements AutoCloseable {
-        private final BmdbExtension extension = BmdbExtension.create();
+        // Whether a session lives does not depend on how busy the machine is that runs the tests.
+        private final BmdbExtension extension =
+                BmdbExtension.create(config -> config.sessionInterval(Duration.ofMinutes(2)));
         private final ExtensionContext context;
 
         SharedDatabase(ExtensionContext context) {

@@ -7,8 +7,7 @@ import java.util.Map;
 class BrokenFactoryContract extends ProviderFactoryContract {
 
     /** What is broken, and how. Set before the tests are run. */
-    static BrokenFactories.Broken broken =
-            new BrokenFactories.Broken(Rule.F01, "not at all", FakeProviderFactory::new);
+    static BrokenFactories.Broken broken = new BrokenFactories.Broken(Rule.F01, "not at all", FakeProviderFactory::new);
 
     @Override
     protected ProviderFactory createFactory() {

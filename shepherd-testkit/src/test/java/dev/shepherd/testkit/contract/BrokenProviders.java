@@ -232,9 +232,11 @@ final class BrokenProviders {
         add(
                 Rule.P04,
                 "it names machines as they come",
-                listing(machines -> each(machines, machine -> machine.toBuilder()
-                        .reservationId("number-" + count.incrementAndGet())
-                        .build())));
+                listing(machines -> each(
+                        machines,
+                        machine -> machine.toBuilder()
+                                .reservationId("number-" + count.incrementAndGet())
+                                .build())));
         add(Rule.P05, "it lists a machine of undefined availability", world -> new Wrapped(world) {
             @Override
             public List<Machine> listMachines() throws InterruptedException {
@@ -255,12 +257,14 @@ final class BrokenProviders {
                 Rule.P06,
                 "its free machines have no names",
                 listing(machines -> each(
-                        machines, machine -> machine.toBuilder().reservationId(null).build())));
+                        machines,
+                        machine -> machine.toBuilder().reservationId(null).build())));
         add(
                 Rule.P06,
                 "its free machines have one name",
                 listing(machines -> each(
-                        machines, machine -> machine.toBuilder().reservationId("free").build())));
+                        machines,
+                        machine -> machine.toBuilder().reservationId("free").build())));
         add(Rule.P07, "it answers with an NPE", getting((wrapped, id) -> {
             throw new NullPointerException("machine");
         }));
@@ -300,24 +304,19 @@ final class BrokenProviders {
                 creating((wrapped, session, request) -> wrapped.good.createMachine(new FakeSession(), request)));
         add(Rule.P12, "it records under another type", creating((wrapped, session, request) -> {
             MachineInfo made = wrapped.good.createMachine(new FakeSession(), request);
-            session.transact(
-                    transaction -> transaction.recordMachine(new ProviderType("another"), request, made));
+            session.transact(transaction -> transaction.recordMachine(new ProviderType("another"), request, made));
             return made;
         }));
         add(
                 Rule.P13,
                 "it returns something else than it records",
-                creating((wrapped, session, request) -> wrapped.good
-                        .createMachine(session, request)
-                        .toBuilder()
+                creating((wrapped, session, request) -> wrapped.good.createMachine(session, request).toBuilder()
                         .location("elsewhere")
                         .build()));
         add(
                 Rule.P13,
                 "what it returns is unused",
-                creating((wrapped, session, request) -> wrapped.good
-                        .createMachine(session, request)
-                        .toBuilder()
+                creating((wrapped, session, request) -> wrapped.good.createMachine(session, request).toBuilder()
                         .availability(Availability.KNOWN_UNUSED)
                         .build()));
         Map<FakeWorld, List<MachineInfo>> first = new HashMap<>();
@@ -341,9 +340,11 @@ final class BrokenProviders {
         add(Rule.P15, "it lists what is still being made", world -> new Wrapped(world) {
             @Override
             public List<MachineInfo> listMachines() throws InterruptedException {
-                return each(good.listMachines(), machine -> machine.toBuilder()
-                        .status(ProviderStatus.PROVISIONING)
-                        .build());
+                return each(
+                        good.listMachines(),
+                        machine -> machine.toBuilder()
+                                .status(ProviderStatus.PROVISIONING)
+                                .build());
             }
 
             @Override
@@ -354,16 +355,19 @@ final class BrokenProviders {
             }
         });
         add(Rule.P16, "it forgets the intent", creating(BrokenProviders::makeAndRecord));
-        add(Rule.P16, "it looks for the machine before it looks for the intent", creating((wrapped, session, request) -> {
-            boolean free = wrapped.good.listMachines().stream()
-                    .filter(machine -> machine.availability() == Availability.KNOWN_UNUSED)
-                    .anyMatch(machine -> machine.reservationId()
-                            .equals(request.machine().flatMap(Machine::reservationId)));
-            if (!free) {
-                throw new NoCapacityException("it is gone");
-            }
-            return wrapped.good.createMachine(session, request);
-        }));
+        add(
+                Rule.P16,
+                "it looks for the machine before it looks for the intent",
+                creating((wrapped, session, request) -> {
+                    boolean free = wrapped.good.listMachines().stream()
+                            .filter(machine -> machine.availability() == Availability.KNOWN_UNUSED)
+                            .anyMatch(machine -> machine.reservationId()
+                                    .equals(request.machine().flatMap(Machine::reservationId)));
+                    if (!free) {
+                        throw new NoCapacityException("it is gone");
+                    }
+                    return wrapped.good.createMachine(session, request);
+                }));
         add(Rule.P17, "it forgets the intent", creating(BrokenProviders::makeAndRecord));
         add(Rule.P17, "it hides that the session is lost", creating((wrapped, session, request) -> {
             try {
@@ -377,17 +381,14 @@ final class BrokenProviders {
                 "its listing does not show the intent",
                 listing(machines -> each(
                         machines, machine -> machine.toBuilder().intentId(null).build())));
-        add(
-                Rule.P19,
-                "it makes the machine in the transaction",
-                creating((wrapped, session, request) -> {
-                    List<MachineInfo> made = new ArrayList<>();
-                    session.transact(transaction -> {
-                        made.add(makeUnmarked(wrapped));
-                        return transaction.recordMachine(wrapped.type(), request, made.get(made.size() - 1));
-                    });
-                    return made.get(made.size() - 1);
-                }));
+        add(Rule.P19, "it makes the machine in the transaction", creating((wrapped, session, request) -> {
+            List<MachineInfo> made = new ArrayList<>();
+            session.transact(transaction -> {
+                made.add(makeUnmarked(wrapped));
+                return transaction.recordMachine(wrapped.type(), request, made.get(made.size() - 1));
+            });
+            return made.get(made.size() - 1);
+        }));
         add(Rule.P20, "it keeps the session", world -> new Wrapped(world) {
             private Session kept;
 
@@ -507,8 +508,12 @@ final class BrokenProviders {
             LoggerFactory.getLogger("dev.shepherd.testkit.contract.broken").warn("GET /?token={}", SECRET);
             return wrapped.good.getMachine(id);
         }));
-        add(Rule.P31, "a machine shows the secret", listing(machines -> each(
-                machines, machine -> machine.toBuilder().location(SECRET).build())));
+        add(
+                Rule.P31,
+                "a machine shows the secret",
+                listing(machines -> each(
+                        machines,
+                        machine -> machine.toBuilder().location(SECRET).build())));
         add(Rule.P32, "it says that a lost answer had no effect", disguise(Reason.TRANSIENT, Reason.PERMANENT));
         add(Rule.P32, "it forgets the intent of a lost answer", creating((wrapped, session, request) -> {
             boolean known = wrapped.good.machines().stream()
@@ -524,7 +529,9 @@ final class BrokenProviders {
                     .findFirst();
             MachineInfo machine = made.isPresent()
                     ? made.get()
-                    : wrapped.good.createMachine(new FakeSession(), CreateMachineRequest.any(UUID.randomUUID()))
+                    : wrapped
+                            .good
+                            .createMachine(new FakeSession(), CreateMachineRequest.any(UUID.randomUUID()))
                             .toBuilder()
                             .intentId(request.intentId())
                             .build();
@@ -600,8 +607,11 @@ final class BrokenProviders {
             wrapped.good.rebootMachine(id);
             wrapped.good.rebootMachine(id);
         }));
-        add(Rule.R06, "it reboots another one", rebooting((wrapped, id) ->
-                wrapped.good.rebootMachine(wrapped.good.machines().get(0).id())));
+        add(
+                Rule.R06,
+                "it reboots another one",
+                rebooting((wrapped, id) -> wrapped.good.rebootMachine(
+                        wrapped.good.machines().get(0).id())));
         add(Rule.R06, "it reinstalls nothing", reinstalling((wrapped, id) -> wrapped.good.getMachine(id)));
         add(Rule.R07, "it tries a reboot again", rebooting((wrapped, id) -> {
             try {

@@ -28,7 +28,8 @@ public class FakeProviderFactory implements ProviderFactory {
     @Override
     public List<ProviderProperty> properties() {
         return List.of(
-                ProviderProperty.required("token", Type.STRING, "lets everybody in").asSecret(),
+                ProviderProperty.required("token", Type.STRING, "lets everybody in")
+                        .asSecret(),
                 ProviderProperty.optional("capacity", Type.INTEGER, "0", "how many machines can be made, 0 or more"),
                 ProviderProperty.optional("greeting", Type.STRING, null, "is not needed"));
     }

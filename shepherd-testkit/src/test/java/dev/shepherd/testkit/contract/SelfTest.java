@@ -36,7 +36,8 @@ class SelfTest {
             List.of(ProviderContract.class, RecovererContract.class, ProviderFactoryContract.class);
 
     private static final Path DOCUMENT = Path.of("..", "docs", "provider-contract.md");
-    private static final Pattern DOCUMENTED = Pattern.compile("\\| ([PRF]\\d\\d) \\| (MUST|SHOULD) \\| ([^|]+) \\| ([^|]+) \\|");
+    private static final Pattern DOCUMENTED =
+            Pattern.compile("\\| ([PRF]\\d\\d) \\| (MUST|SHOULD) \\| ([^|]+) \\| ([^|]+) \\|");
 
     /** The tests of the rules. */
     private static Map<Rule, Method> tests() {
@@ -45,7 +46,9 @@ class SelfTest {
             for (Method method : contract.getDeclaredMethods()) {
                 if (method.isAnnotationPresent(Test.class)) {
                     Rule rule = ContractRun.ruleOf(method.getName()).orElseThrow(() -> new AssertionError(method));
-                    assertThat(tests.put(rule, method)).as("two tests of %s", rule).isNull();
+                    assertThat(tests.put(rule, method))
+                            .as("two tests of %s", rule)
+                            .isNull();
                 }
             }
         }
@@ -77,8 +80,12 @@ class SelfTest {
         assertThat(tests.keySet()).containsExactlyInAnyOrder(Rule.values());
         tests.forEach((rule, method) -> {
             assertThat(method.getName()).startsWith(rule.force().prefix() + "_" + rule + "_");
-            assertThat(Modifier.isPublic(method.getModifiers())).as(method.getName()).isTrue();
-            assertThat(Modifier.isFinal(method.getModifiers())).as(method.getName()).isTrue();
+            assertThat(Modifier.isPublic(method.getModifiers()))
+                    .as(method.getName())
+                    .isTrue();
+            assertThat(Modifier.isFinal(method.getModifiers()))
+                    .as(method.getName())
+                    .isTrue();
         });
     }
 
@@ -89,7 +96,8 @@ class SelfTest {
             Matcher matcher = DOCUMENTED.matcher(line);
             if (matcher.matches()) {
                 Rule rule = Rule.valueOf(matcher.group(1));
-                assertThat(documented.put(rule, matcher.group(2) + " " + matcher.group(3).replace("`", "")))
+                assertThat(documented.put(
+                                rule, matcher.group(2) + " " + matcher.group(3).replace("`", "")))
                         .as("%s stands twice in the document", rule)
                         .isNull();
                 assertThat(matcher.group(4)).as("the reason of %s", rule).isNotBlank();
@@ -128,8 +136,7 @@ class SelfTest {
                     .toList();
             return broken.isEmpty()
                     ? Stream.of(DynamicTest.dynamicTest(
-                            rule + " is broken by somebody",
-                            () -> Assertions.fail("nobody breaks " + rule)))
+                            rule + " is broken by somebody", () -> Assertions.fail("nobody breaks " + rule)))
                     : broken.stream();
         });
     }
@@ -165,7 +172,9 @@ class SelfTest {
 
     @Test
     void aMachineThatIsSaidToBeReleasedAndIsNotFailsTheTest() throws Exception {
-        assertThat(failure(Leaving.class, Rule.P12)).hasMessageContaining("leftover of P12").hasMessageContaining("device-1");
+        assertThat(failure(Leaving.class, Rule.P12))
+                .hasMessageContaining("leftover of P12")
+                .hasMessageContaining("device-1");
     }
 
     /** Says that it releases machines, and does not. */
