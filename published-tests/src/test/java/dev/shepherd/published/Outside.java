@@ -22,6 +22,9 @@ final class Outside {
     static final String VERSION = property("published.version");
     static final Path ROOT = Path.of("").toAbsolutePath().getParent();
 
+    /** As for this build: its JVMs live for seconds. */
+    private static final String JVM_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
+
     private static final long LIMIT_SECONDS = 800;
 
     private final Path folder;
@@ -37,13 +40,16 @@ final class Outside {
         try {
             Path bin = Files.createDirectory(folder.resolve(".bin"));
             outside.command(bin.resolve("mvn"), """
-                    exec '%s' -s '%s' -Dmaven.repo.local='%s' -B -ntp -Dorg.slf4j.simpleLogger.defaultLogLevel=warn "$@"
+                    exec '%s' -s '%s' -Dmaven.repo.local='%s' -B -ntp -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \\
+                        -DargLine='%s' "$@"
                     """.formatted(
                             Path.of(property("published.maven"), "bin", "mvn"),
                             Files.writeString(folder.resolve(".settings.xml"), settings()),
-                            property("published.repository")));
+                            property("published.repository"),
+                            JVM_OPTIONS));
             outside.environment.put("PATH", bin + ":" + System.getenv("PATH"));
             outside.environment.put("JAVA_HOME", System.getProperty("java.home"));
+            outside.environment.put("MAVEN_OPTS", JVM_OPTIONS);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

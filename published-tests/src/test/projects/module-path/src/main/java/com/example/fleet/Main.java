@@ -58,7 +58,7 @@ public final class Main {
                         .build()) {
             shepherd.start();
             long start = System.nanoTime();
-            while (shepherd.status().loops().stream().mapToLong(LoopStatus::failed).sum() == 0) {
+            while (shepherd.status().loops().stream().allMatch(Main::isWell)) {
                 if (System.nanoTime() - start > LIMIT.toNanos()) {
                     throw new IllegalStateException("no takeover was tried: " + shepherd.status());
                 }
@@ -68,5 +68,9 @@ public final class Main {
             shepherd.status().loops().forEach(loop -> loop.lastError()
                     .ifPresent(error -> System.out.println("failed: " + error.message())));
         }
+    }
+
+    private static boolean isWell(LoopStatus loop) {
+        return loop.lastError().isEmpty();
     }
 }
