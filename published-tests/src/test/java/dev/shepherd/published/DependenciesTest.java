@@ -16,7 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 class DependenciesTest {
 
     private static final Path LISTS = Path.of("src/test/resources/runtime-dependencies.txt");
-    private static final Pattern LISTED = Pattern.compile("^\\s*([\\w.-]+:[\\w.-]+):jar:(?:[\\w.-]+:)?[^:]+:(compile|runtime)\\b");
+    private static final Pattern LISTED =
+            Pattern.compile("^\\s*([\\w.-]+:[\\w.-]+):jar:(?:[\\w.-]+:)?[^:]+:(compile|runtime)\\b");
 
     @TempDir
     Path folder;
@@ -30,7 +31,8 @@ class DependenciesTest {
         Outside outside = Outside.in(folder);
         for (String artifact : lists.keySet()) {
             Path project = Files.createDirectory(folder.resolve(artifact));
-            Files.writeString(project.resolve("pom.xml"), pom(artifact, "jar", """
+            Files.writeString(
+                    project.resolve("pom.xml"), pom(artifact, "jar", """
                     <dependencies>
                       <dependency>
                         <groupId>dev.shepherd</groupId>
@@ -57,7 +59,9 @@ class DependenciesTest {
             actual.put(artifact, dependencies(artifact));
         }
         assertThat(text(actual))
-                .as("What each artifact brings along. If that is meant, and worth its weight to all who use it: %s", LISTS)
+                .as(
+                        "What each artifact brings along. If that is meant, and worth its weight to all who use it: %s",
+                        LISTS)
                 .isEqualTo(text(lists));
     }
 

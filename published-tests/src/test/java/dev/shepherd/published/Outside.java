@@ -79,7 +79,8 @@ final class Outside {
                     <activeProfile>known</activeProfile>
                   </activeProfiles>
                 </settings>
-                """.formatted(repository.formatted("repository", known), repository.formatted("pluginRepository", known));
+                """.formatted(
+                        repository.formatted("repository", known), repository.formatted("pluginRepository", known));
     }
 
     static String property(String name) {

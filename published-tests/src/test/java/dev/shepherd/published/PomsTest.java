@@ -63,12 +63,10 @@ class PomsTest {
             Path folder = repository.resolve(module.artifact()).resolve(Outside.VERSION);
             assertThat(folder.resolve(module.artifact() + "-" + Outside.VERSION + ".pom"))
                     .exists();
-            if (!Files.exists(module.folder().resolve("src"))) {
-                continue;
-            }
-            for (String suffix : List.of(".jar", "-sources.jar")) {
-                assertThat(folder.resolve(module.artifact() + "-" + Outside.VERSION + suffix))
+            if (Files.exists(module.folder().resolve("src"))) {
+                assertThat(folder.resolve(module.artifact() + "-" + Outside.VERSION + ".jar"))
                         .exists();
+                assertThat(module.folder().resolve("target")).isDirectoryContaining("glob:**-sources.jar");
             }
         }
     }

@@ -28,8 +28,8 @@ final class Published {
     /** Returns all modules that the root POM names. */
     static List<Module> modules() throws Exception {
         List<Module> modules = new ArrayList<>();
-        NodeList names = (NodeList) xpath()
-                .evaluate("/project/modules/module", parse(Outside.ROOT.resolve("pom.xml")), XPathConstants.NODESET);
+        NodeList names = (NodeList) xpath().evaluate(
+                        "/project/modules/module", parse(Outside.ROOT.resolve("pom.xml")), XPathConstants.NODESET);
         for (int i = 0; i < names.getLength(); i++) {
             Path folder = Outside.ROOT.resolve(names.item(i).getTextContent());
             Document pom = parse(folder.resolve("pom.xml"));

@@ -48,10 +48,12 @@ class WritingAProviderTest {
                 .as("the fleet")
                 .contains("5 of 5 servers have their agent started")
                 .as("the command line")
-                .containsSubsequence("racks: ", "from target/plugins/rack-provider", "token (string, required, secret)");
-        String results = Files.readString(
-                project.resolve("target/surefire-reports/com.example.racks.RackProviderTest.txt"));
-        Matcher counts = Pattern.compile("Tests run: (\\d+), Failures: 0, Errors: 0, Skipped: 0").matcher(results);
+                .containsSubsequence(
+                        "racks: ", "from target/plugins/rack-provider", "token (string, required, secret)");
+        String results =
+                Files.readString(project.resolve("target/surefire-reports/com.example.racks.RackProviderTest.txt"));
+        Matcher counts = Pattern.compile("Tests run: (\\d+), Failures: 0, Errors: 0, Skipped: 0")
+                .matcher(results);
         assertThat(counts.find()).as(results).isTrue();
         assertThat(Integer.parseInt(counts.group(1))).isGreaterThan(40);
         assertThat(project.resolve("target/surefire-reports/com.example.racks.RackProviderFactoryTest.txt"))
@@ -92,8 +94,10 @@ class WritingAProviderTest {
         Matcher said = Pattern.compile("some (\\d+) are the provider, and (\\d+) are its tests")
                 .matcher(Files.readString(PAGE));
         assertThat(said.find()).isTrue();
-        assertThat(Long.parseLong(said.group(1))).isCloseTo(lines("src/main"), org.assertj.core.data.Percentage.withPercentage(5));
-        assertThat(Long.parseLong(said.group(2))).isCloseTo(lines("src/test"), org.assertj.core.data.Percentage.withPercentage(5));
+        assertThat(Long.parseLong(said.group(1)))
+                .isCloseTo(lines("src/main"), org.assertj.core.data.Percentage.withPercentage(5));
+        assertThat(Long.parseLong(said.group(2)))
+                .isCloseTo(lines("src/test"), org.assertj.core.data.Percentage.withPercentage(5));
     }
 
     private static long lines(String under) throws Exception {
