@@ -31,7 +31,8 @@ public final class RackProviderFactory implements ProviderFactory {
                 ProviderProperty.required("controller", Type.URI, "the http: or https: URL of the controller"),
                 ProviderProperty.required("token", Type.STRING, "the token that the controller lets us in with")
                         .asSecret(),
-                ProviderProperty.optional("timeout", Type.DURATION, "10s", "how long the controller may take to answer"));
+                ProviderProperty.optional(
+                        "timeout", Type.DURATION, "10s", "how long the controller may take to answer"));
     }
 
     @Override
