@@ -9,7 +9,12 @@ import java.util.Optional;
 /** Starts a benchmark by its name. */
 final class Main {
 
-    private static final List<Benchmark> BENCHMARKS = List.of(new HeartbeatBenchmark());
+    private static final List<Benchmark> BENCHMARKS = List.of(
+            new HeartbeatBenchmark(),
+            new ClaimsBenchmark(),
+            new IdleBenchmark(),
+            new WakeUpBenchmark(),
+            new ReconcileBenchmark());
 
     private static final int USAGE = 2;
 

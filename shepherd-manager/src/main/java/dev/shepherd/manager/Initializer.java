@@ -55,6 +55,7 @@ public final class Initializer {
         this.work = new WorkLoop(
                 "shepherd-initializer-" + provider,
                 limit -> sessions.current().claim(WorkProcess.AGENT_START, Eligibility.agentStart(provider), limit),
+                () -> bmdb.untilNextDue(WorkProcess.AGENT_START, provider),
                 settings.parallelism(),
                 settings.pollInterval(),
                 settings.backoff(),
@@ -94,6 +95,10 @@ public final class Initializer {
         if (address.isEmpty()) {
             fail(claimed, describe(machine), "the provider gives no address to reach it by SSH", false);
             return;
+        }
+        // The session may have been lost while the database was asked; not every takeover looks.
+        if (Thread.interrupted()) {
+            throw new InterruptedException("interrupted before taking over machine " + machineId);
         }
         try {
             TakeoverResult result = takeover.takeover(target(machine, address.get()));

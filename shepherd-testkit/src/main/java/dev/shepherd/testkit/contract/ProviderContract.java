@@ -624,7 +624,8 @@ public abstract class ProviderContract {
         Provider provider = run.start(2);
         Machine machine = run.free(provider, 2).get(0);
         List<Machine> before = run.list(provider);
-        Machine created = run.create(provider, request(machine));
+        CreateMachineRequest request = request(machine);
+        Machine created = run.create(provider, request);
         for (Provider each : List.of(provider, run.open())) {
             Outcome<? extends Machine> again = run.create(each, run.session(), request(machine));
             if (!(again.failure() instanceof ConflictException) && !again.failedWith(EnumSet.of(Reason.NO_CAPACITY))) {
@@ -634,6 +635,12 @@ public abstract class ProviderContract {
             run.finishCreations();
         }
         run.requireOnlyOneMore(provider, before, created.id());
+        Optional<UUID> mark = run.awaitListed(provider, created.id()).intentId();
+        if (mark.isPresent() && !mark.get().equals(request.intentId())) {
+            throw run.broken(
+                    "machine " + created.id() + " keeps the mark of its intent, " + request.intentId(),
+                    "it has the mark of the intent that was refused, " + mark.get());
+        }
     }
 
     @Test

@@ -416,6 +416,16 @@ final class BrokenProviders {
                 return wrapped.good.createMachine(session, CreateMachineRequest.any(request.intentId()));
             }
         }));
+        add(Rule.P21, "it marks the machine with the intent that it refuses", creating((wrapped, session, request) -> {
+            try {
+                return wrapped.good.createMachine(session, request);
+            } catch (NoCapacityException e) {
+                MachineInfo taken = wrapped.good.machines().get(0);
+                wrapped.good.addMachine(
+                        taken.toBuilder().intentId(request.intentId()).build());
+                throw e;
+            }
+        }));
         add(Rule.P22, "it thinks that more will come", disguise(Reason.NO_CAPACITY, Reason.TRANSIENT));
         add(Rule.P23, "it wants to be told which machine", creating((wrapped, session, request) -> {
             if (request.machine().isEmpty()) {

@@ -22,12 +22,18 @@ final class FakeWorld {
     private final Map<ProviderID, Integer> reinstallations = new HashMap<>();
 
     FakeWorld(int maxConcurrentCalls) {
+        this(maxConcurrentCalls, true);
+    }
+
+    FakeWorld(int maxConcurrentCalls, boolean reinstalls) {
         provider = FakeProvider.builder(new ProviderType("fake"))
                 .maxConcurrentCalls(maxConcurrentCalls)
                 .listingCheap(true)
                 .build();
         provider.onReboot(id -> reboots.merge(id, 1, Integer::sum));
-        provider.onReinstall(id -> reinstallations.merge(id, 1, Integer::sum));
+        if (reinstalls) {
+            provider.onReinstall(id -> reinstallations.merge(id, 1, Integer::sum));
+        }
     }
 
     FakeProvider open() {
