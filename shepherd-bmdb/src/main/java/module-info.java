@@ -9,9 +9,15 @@ module dev.shepherd.bmdb {
     requires java.compiler;
     requires org.postgresql.jdbc;
     requires org.slf4j;
+    // Flyway needs it, and is no module that could say so: without this it is not found on a module path.
+    requires tools.jackson.databind;
 
     exports dev.shepherd.bmdb;
 
-    opens dev.shepherd.bmdb.migration to
-            flyway.core;
+    // jOOQ makes the records of its results.
+    opens dev.shepherd.bmdb.internal.schema.tables.records to
+            org.jooq;
+
+    // To all, since Flyway reads the scripts through the class loader, which asks on nobody's behalf.
+    opens dev.shepherd.bmdb.migration;
 }

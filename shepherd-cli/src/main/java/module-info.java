@@ -5,6 +5,7 @@ module dev.shepherd.cli {
     requires dev.shepherd.bmdb;
     requires dev.shepherd.manager;
     requires dev.shepherd.postgres;
+    requires dev.shepherd.provider.staticlist;
     requires dev.shepherd.testkit;
     requires info.picocli;
     requires org.slf4j;

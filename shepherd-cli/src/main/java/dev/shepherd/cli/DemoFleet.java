@@ -18,6 +18,7 @@ import dev.shepherd.manager.RecovererSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
+import dev.shepherd.provider.staticlist.StaticProviderFactory;
 import dev.shepherd.testkit.SshHost;
 import dev.shepherd.testkit.SshHosts;
 import dev.shepherd.testkit.TestAgent;
@@ -81,7 +82,7 @@ final class DemoFleet implements AutoCloseable {
                     .endpoint(listener.url())
                     .totalTimeout(Duration.ofMinutes(2))
                     .build();
-            ProviderFactory factory = ProviderFactories.find("static");
+            ProviderFactory factory = new StaticProviderFactory();
             Provider listed = own(factory.create(
                     ProviderConfig.of(factory, TYPE, Map.of("list", list.toUri().toString()))));
             Map<ProviderID, SshHost> byId = new HashMap<>();

@@ -2,7 +2,6 @@ package dev.shepherd.cli;
 
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
-import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.PlannedRecovery;
@@ -62,6 +61,9 @@ final class PlanCommand implements Callable<Integer> {
     private int maxCount = 50;
 
     @Mixin
+    private PluginOptions plugins = new PluginOptions();
+
+    @Mixin
     private DatabaseOptions database = new DatabaseOptions();
 
     @Mixin
@@ -75,9 +77,7 @@ final class PlanCommand implements Callable<Integer> {
                 ProviderType provider = new ProviderType(type == null ? "static" : type);
                 print(out, opened.bmdb().planRecovery(provider, recovery.policy(), true));
             } else {
-                ProviderFactory factory = ProviderFactories.find(kind);
-                ProviderType provider = new ProviderType(type == null ? factory.kind() : type);
-                Plan plan = plan(opened.bmdb(), factory, provider);
+                Plan plan = plan(opened.bmdb(), kind);
                 print(out, plan.provisioning());
                 print(out, plan.recovery());
             }
@@ -85,8 +85,17 @@ final class PlanCommand implements Callable<Integer> {
         return 0;
     }
 
-    private Plan plan(Bmdb bmdb, ProviderFactory factory, ProviderType type) throws InterruptedException {
-        try (Provider provider = factory.create(ProviderConfig.of(factory, type, properties));
+    private Plan plan(Bmdb bmdb, String kind) throws InterruptedException {
+        try (ProviderFactories factories = plugins.open()) {
+            FoundProvider found = factories.find(kind);
+            try (FoundProvider.ContextClassLoader context = found.asContext()) {
+                return plan(bmdb, found, new ProviderType(type == null ? found.kind() : type));
+            }
+        }
+    }
+
+    private Plan plan(Bmdb bmdb, FoundProvider found, ProviderType type) throws InterruptedException {
+        try (Provider provider = found.create(ProviderConfig.of(found.factory(), type, properties));
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(bmdb)
                         .provider(provider)

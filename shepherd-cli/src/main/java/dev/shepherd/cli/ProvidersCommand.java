@@ -1,41 +1,54 @@
 package dev.shepherd.cli;
 
-import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderProperty;
+import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** {@code shepherd providers}. */
 @Command(
         name = "providers",
-        description = "Lists the kinds of provider that are there, with their properties.",
-        mixinStandardHelpOptions = true)
+        description = "Lists the kinds of provider on the class path and in plugins, with their properties.",
+        mixinStandardHelpOptions = true,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {"0:every plugin can be used", "1:a plugin is broken; standard error says why"})
 final class ProvidersCommand implements Callable<Integer> {
 
     @Spec
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
 
+    @Mixin
+    private PluginOptions plugins = new PluginOptions();
+
     @Override
     public Integer call() {
-        var out = spec.commandLine().getOut();
-        for (ProviderFactory factory : ProviderFactories.all()) {
-            out.println(factory.kind() + ": " + factory.description());
-            for (ProviderProperty property : factory.properties()) {
-                out.println("  " + property.name() + " (" + traits(property) + ")");
-                out.println("      " + property.description());
+        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter err = spec.commandLine().getErr();
+        try (ProviderFactories factories = plugins.open()) {
+            for (FoundProvider provider : factories.found()) {
+                out.println(provider.kind() + ": " + provider.description());
+                out.println("  from " + provider.from());
+                for (ProviderProperty property : provider.properties()) {
+                    out.println("  " + property.name() + " (" + traits(property) + ")");
+                    out.println("      " + property.description());
+                }
             }
+            out.flush();
+            factories.broken().forEach(broken -> err.println("shepherd: " + broken));
+            return factories.broken().isEmpty() ? 0 : Main.FAILED;
         }
-        return 0;
     }
 
     private static String traits(ProviderProperty property) {
         List<String> traits = new ArrayList<>();
-        traits.add(property.type().name().toLowerCase(java.util.Locale.ROOT));
+        traits.add(property.type().name().toLowerCase(Locale.ROOT));
         if (property.required()) {
             traits.add("required");
         }

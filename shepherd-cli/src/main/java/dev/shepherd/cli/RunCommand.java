@@ -2,7 +2,6 @@ package dev.shepherd.cli;
 
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
-import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.manager.InitializerSettings;
 import dev.shepherd.manager.LoopStatus;
@@ -58,6 +57,9 @@ final class RunCommand implements Callable<Integer> {
     private Map<String, String> properties = new LinkedHashMap<>();
 
     @Mixin
+    private PluginOptions plugins = new PluginOptions();
+
+    @Mixin
     private DatabaseOptions database = new DatabaseOptions();
 
     @Mixin
@@ -110,9 +112,17 @@ final class RunCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        ProviderFactory factory = ProviderFactories.find(kind);
+        try (ProviderFactories factories = plugins.open()) {
+            FoundProvider found = factories.find(kind);
+            try (FoundProvider.ContextClassLoader context = found.asContext()) {
+                return run(found);
+            }
+        }
+    }
+
+    private int run(FoundProvider found) throws InterruptedException {
         ProviderConfig config =
-                ProviderConfig.of(factory, new ProviderType(type == null ? factory.kind() : type), properties);
+                ProviderConfig.of(found.factory(), new ProviderType(type == null ? found.kind() : type), properties);
         ProvisionerSettings provisioner = new ProvisionerSettings(
                 maxCount, chunkSize, Duration.ofSeconds(reconcileInterval), Duration.ofSeconds(creationInterval));
         InitializerSettings initializer =
@@ -120,7 +130,7 @@ final class RunCommand implements Callable<Integer> {
         AgentTakeover takeover = agent.takeover();
         Optional<InetSocketAddress> listen = agent.listen();
         try (Shutdown shutdown = new Shutdown();
-                Provider provider = factory.create(config);
+                Provider provider = found.create(config);
                 DatabaseOptions.Opened opened =
                         database.open(parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0));
                 @Nullable

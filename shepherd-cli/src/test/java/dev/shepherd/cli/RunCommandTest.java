@@ -98,6 +98,47 @@ class RunCommandTest {
         }
     }
 
+    @Test
+    void theProviderMayBeAPlugin() throws Exception {
+        PluginJar.racks().write(folder.resolve("plugins/racks.jar"));
+        Path key = folder.resolve("id_ed25519");
+        String publicKey = SshCredentials.generateIfAbsent(key).publicKey().orElseThrow();
+        try (SshHost host = SshHost.builder().authorizedKey(publicKey).start()) {
+            Process process = start(
+                    "run",
+                    "--provider",
+                    "racks",
+                    "--type",
+                    "lab",
+                    "--property",
+                    "port=" + host.port(),
+                    "--database",
+                    database.jdbcUrl(),
+                    "--agent",
+                    TestAgent.write(folder.resolve("agent")).toString(),
+                    "--endpoint",
+                    "here",
+                    "--key",
+                    key.toString());
+            try {
+                await().atMost(LIMIT).until(() -> isAgentStarted("one") || !process.isAlive());
+                assertThat(process.isAlive())
+                        .as(Files.readString(folder.resolve("log")))
+                        .isTrue();
+                process.destroy();
+                assertThat(process.waitFor(30, TimeUnit.SECONDS))
+                        .as("ended after SIGTERM")
+                        .isTrue();
+            } finally {
+                process.destroyForcibly();
+            }
+        }
+        assertThat(Files.readString(folder.resolve("log")))
+                .contains("Provider racks comes from " + Path.of("plugins", "racks.jar"))
+                .contains("Stopped")
+                .doesNotContain("\tat ");
+    }
+
     private static String entry(String id, SshHost host) {
         return "{\"ID\": \"%s\", \"Addr\": \"%s\", \"SSHPort\": %d}"
                 .formatted(id, host.address().getHostAddress(), host.port());

@@ -1,0 +1,7 @@
+/** A program that embeds the library, as a module. */
+module com.example.fleet {
+    requires dev.shepherd.manager;
+    requires dev.shepherd.postgres;
+
+    uses dev.shepherd.api.ProviderFactory;
+}

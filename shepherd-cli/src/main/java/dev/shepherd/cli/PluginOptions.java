@@ -1,0 +1,32 @@
+package dev.shepherd.cli;
+
+import dev.shepherd.api.ConfigurationException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** The option that says where providers are found beside the class path. */
+final class PluginOptions {
+
+    private static final Path DEFAULT = Path.of("plugins");
+
+    @Option(
+            names = "--plugins",
+            paramLabel = "DIR",
+            description = "folder of providers: each a jar, or a folder of jars (default: plugins, if it is there)")
+    private @Nullable Path folder;
+
+    /** Finds the providers of the class path and of the folder. A folder that was asked for must be there. */
+    ProviderFactories open() {
+        return ProviderFactories.open(folder());
+    }
+
+    private Optional<Path> folder() {
+        if (folder != null && !Files.isDirectory(folder)) {
+            throw new ConfigurationException("--plugins", "--plugins: there is no folder " + folder);
+        }
+        return Optional.of(folder == null ? DEFAULT : folder).filter(Files::isDirectory);
+    }
+}
