@@ -327,24 +327,33 @@ class DueQueueTest {
                 .isEqualTo(due);
     }
 
+    @Test
+    void twoTransactionsThatEachSeeHalfOfAChangeDoNotLoseIt() throws Exception {
+        BmdbSession session = db.session();
+        for (int round = 0; round < 20; round++) {
+            UUID machine = db.providedMachine();
+            db.execute("insert into machine_agent_started values (?, now(), '')", machine);
+            db.execute("insert into machine_quarantine values (?, now(), 'x', 'y')", machine);
+            Race.run(2, racer -> {
+                raw(
+                        session,
+                        racer == 0
+                                ? "delete from machine_quarantine where machine_id = ?"
+                                : "delete from machine_agent_started where machine_id = ?",
+                        machine);
+                return true;
+            });
+            assertThat(up("ShepherdAgentStart", "test")).contains(machine.toString());
+        }
+    }
+
+    /** As another program would: past the library, which locks the machine before it writes. */
     private static void change(BmdbSession session, Random random, UUID machine) throws InterruptedException {
         switch (random.nextInt(6)) {
-            case 0 -> write(session, tx -> tx.quarantine(machine, "x", "y"));
-            case 1 ->
-                write(
-                        session,
-                        tx -> tx.context().execute("delete from machine_quarantine where machine_id = ?", machine));
-            case 2 ->
-                write(
-                        session,
-                        tx -> tx.context()
-                                .execute(
-                                        "insert into machine_agent_started values (?, now(), '') on conflict do nothing",
-                                        machine));
-            case 3 ->
-                write(
-                        session,
-                        tx -> tx.context().execute("delete from machine_agent_started where machine_id = ?", machine));
+            case 0 -> raw(session, "insert into machine_quarantine values (?, now(), 'x', 'y') on conflict do nothing", machine);
+            case 1 -> raw(session, "delete from machine_quarantine where machine_id = ?", machine);
+            case 2 -> raw(session, "insert into machine_agent_started values (?, now(), '') on conflict do nothing", machine);
+            case 3 -> raw(session, "delete from machine_agent_started where machine_id = ?", machine);
             default -> {
                 for (Work work :
                         session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 2)) {
@@ -359,6 +368,14 @@ class DueQueueTest {
                 }
             }
         }
+    }
+
+    private static void raw(BmdbSession session, String sql, UUID machine) throws InterruptedException {
+        write(session, tx -> {
+            tx.context().execute(sql, machine);
+            // Others change the same machine between the statement and the commit.
+            tx.context().execute("select pg_sleep(0.005)");
+        });
     }
 
     private interface Change {
