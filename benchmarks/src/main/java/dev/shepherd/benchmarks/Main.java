@@ -9,7 +9,7 @@ import java.util.Optional;
 /** Starts a benchmark by its name. */
 final class Main {
 
-    private static final List<Benchmark> BENCHMARKS = List.of(new HeartbeatBenchmark());
+    private static final List<Benchmark> BENCHMARKS = List.of(new HeartbeatBenchmark(), new TortureBenchmark());
 
     private static final int USAGE = 2;
 
