@@ -29,6 +29,9 @@ final class World {
 
     private static final int TICKS_PER_BEAT = 25;
 
+    /** How many agents may be silent at a time, as a share of those that are heard. */
+    private static final double MOST_SILENT = 0.1;
+
     private final EffectReader reader;
     private final AgentCallback callback;
     private final Random random;
@@ -99,7 +102,10 @@ final class World {
         }
     }
 
-    /** Lets so many agents, of those that are alive, fall silent. Returns how many there were. */
+    /**
+     * Lets agents fall silent, so many if they are few beside those that are heard: recovery freezes where many are not.
+     * Returns how many there were.
+     */
     int silence(int count) {
         synchronized (lock) {
             List<UUID> alive = new ArrayList<>();
@@ -108,12 +114,13 @@ final class World {
                     alive.add(id);
                 }
             });
-            int before = alive.size();
-            while (alive.size() > Math.max(0, before - count)) {
+            int silent = agents.size() - alive.size();
+            int chosen = Math.min(count, (int) (alive.size() * MOST_SILENT) - silent);
+            for (int i = 0; i < chosen; i++) {
                 kill(alive.remove(random.nextInt(alive.size())), Effect.now());
+                silenced++;
             }
-            silenced += before - alive.size();
-            return before - alive.size();
+            return Math.max(0, chosen);
         }
     }
 
