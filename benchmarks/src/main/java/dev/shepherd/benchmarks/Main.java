@@ -9,7 +9,13 @@ import java.util.Optional;
 /** Starts a benchmark by its name. */
 final class Main {
 
-    private static final List<Benchmark> BENCHMARKS = List.of(new HeartbeatBenchmark(), new TortureBenchmark());
+    private static final List<Benchmark> BENCHMARKS = List.of(
+            new HeartbeatBenchmark(),
+            new ClaimsBenchmark(),
+            new IdleBenchmark(),
+            new WakeUpBenchmark(),
+            new ReconcileBenchmark(),
+            new TortureBenchmark());
 
     private static final int USAGE = 2;
 

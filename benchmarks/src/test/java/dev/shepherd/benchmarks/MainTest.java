@@ -61,9 +61,36 @@ class MainTest {
     }
 
     @Test
+    void theReconciliationOfASmallFleetIsMeasuredAndWritesNothing() throws Exception {
+        int code = run("reconcile", "--machines", "3000", "--rounds", "1", "--json");
+
+        assertThat(code).isZero();
+        String last = out.toString(StandardCharsets.UTF_8).strip();
+        assertThat(last).matches("\\{.*}").contains("\"machines\":3000,", "\"rounds\":1,", "\"rows_written\":0,");
+        for (String key : List.of(
+                "ratio_read",
+                "seconds",
+                "read_seconds",
+                "peak_heap_mb",
+                "live_heap_mb",
+                "max_heap_mb",
+                "update_seconds",
+                "update_heap_mb")) {
+            assertThat(last).containsPattern("\"" + key + "\":[0-9]+(\\.[0-9]+)?[,}]");
+        }
+        assertThat(last).doesNotContain("\"ratio_read\":0.00");
+    }
+
+    @Test
     void helpListsThemAll() throws Exception {
         assertThat(run("--help")).isZero();
-        assertThat(out.toString(StandardCharsets.UTF_8)).contains("heartbeats", "torture", "--seconds N (default: 30)");
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .contains(
+                        "heartbeats",
+                        "torture",
+                        "--seconds N (default: 30)",
+                        "reconcile",
+                        "--machines N (default: 1000000)");
     }
 
     @Test

@@ -34,6 +34,27 @@ public interface Provider extends AutoCloseable {
     List<? extends Machine> listMachines() throws InterruptedException;
 
     /**
+     * Shows every machine that {@link #listMachines()} would list, one at a time. The manager lists in no other way,
+     * so a provider that overrides this need not hold a large fleet in memory.
+     *
+     * <p>The rules are those of {@link #listMachines()}: each machine once, in any order, and all of them or a
+     * failure. A provider that finds out half-way that its listing is not whole throws; what was shown until then
+     * counts for nothing. The visitor is called on the calling thread. It may take its time now and then (it asks the
+     * database), and the manager gives up a listing that takes longer than ten minutes in all.
+     *
+     * <p>The default lists the machines and then shows them.
+     *
+     * @param visitor what to show them to; what it throws is let pass
+     * @throws ProviderException if the machines cannot be listed
+     * @throws InterruptedException if the thread is interrupted
+     */
+    default void forEachMachine(MachineVisitor visitor) throws InterruptedException {
+        for (Machine machine : listMachines()) {
+            visitor.visit(machine);
+        }
+    }
+
+    /**
      * Describes one machine as it is now.
      *
      * @param id the id of the machine

@@ -217,7 +217,10 @@ public final class AgentCallback implements AutoCloseable {
     }
 
     private void write(List<PendingCall> calls) throws InterruptedException {
-        commit("recording " + calls.size() + " heartbeat(s)", dsl -> heartbeats(dsl, config.lockTimeout(), calls))
+        commit("recording " + calls.size() + " heartbeat(s)", dsl -> {
+                    HeartbeatQueries.begin(dsl, config.lockTimeout(), idleTimeout);
+                    return heartbeats(dsl, calls);
+                })
                 .forEach((call, outcome) -> outcome.deliver(call));
     }
 
@@ -278,7 +281,7 @@ public final class AgentCallback implements AutoCloseable {
         }
     }
 
-    private Map<PendingCall, Outcome> heartbeats(DSLContext dsl, Duration lockTimeout, List<PendingCall> calls) {
+    private Map<PendingCall, Outcome> heartbeats(DSLContext dsl, List<PendingCall> calls) {
         // Several calls of one agent are one.
         Map<Agent, List<PendingCall>> byAgent = new LinkedHashMap<>();
         for (PendingCall call : calls) {
@@ -286,7 +289,6 @@ public final class AgentCallback implements AutoCloseable {
                     .add(call);
         }
         List<Agent> agents = List.copyOf(byAgent.keySet());
-        HeartbeatQueries.begin(dsl, lockTimeout, idleTimeout);
         BitSet recorded = HeartbeatQueries.record(
                 dsl,
                 time,
@@ -317,12 +319,15 @@ public final class AgentCallback implements AutoCloseable {
     private Outcome report(DSLContext dsl, PendingCall pending) {
         AgentCall call = pending.call();
         UUID machineId = call.machineId();
-        Outcome heard =
-                requireNonNull(heartbeats(dsl, pending.left(), List.of(pending)).get(pending));
+        HeartbeatQueries.begin(dsl, pending.left(), idleTimeout);
+        BmdbTransaction tags = new BmdbTransaction(dsl, time, NO_SESSION);
+        if (call.installationReport().isPresent()) {
+            tags.lock(machineId); // Before its rows, as everybody does whose tags change what a machine is due for.
+        }
+        Outcome heard = requireNonNull(heartbeats(dsl, List.of(pending)).get(pending));
         if (heard.refusal() != null || !call.hasReports()) {
             return heard;
         }
-        BmdbTransaction tags = new BmdbTransaction(dsl, time, NO_SESSION);
         Optional<InstallationReport> installation = call.installationReport();
         if (installation.isPresent()) {
             InstallationReport report = installation.get();

@@ -5,6 +5,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.SQLExceptionOverride;
 import com.zaxxer.hikari.pool.HikariPool;
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.Transactions.Body;
@@ -13,10 +14,15 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.function.BiConsumer;
+import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
@@ -51,11 +57,18 @@ public final class Bmdb implements AutoCloseable {
     private final DatabaseTime time;
     private final OperatorActions operator;
     private final List<HikariDataSource> pools;
+    private final DueNotifications notifications;
 
-    private Bmdb(BmdbConfig config, DataSource dataSource, DataSource heartbeats, List<HikariDataSource> pools) {
+    private Bmdb(
+            BmdbConfig config,
+            DataSource dataSource,
+            DataSource heartbeats,
+            DataSource listening,
+            List<HikariDataSource> pools) {
         this.config = config;
         this.dataSource = dataSource;
         this.pools = pools;
+        this.notifications = new DueNotifications(listening);
         this.time = new DatabaseTime(config.timeOffset());
         this.transactions = new Transactions(
                 dataSource,
@@ -123,7 +136,7 @@ public final class Bmdb implements AutoCloseable {
         Optional<DataSource> given = config.dataSource();
         if (given.isPresent()) {
             prepareSchema(config, given.get());
-            return new Bmdb(config, given.get(), given.get(), List.of());
+            return new Bmdb(config, given.get(), given.get(), given.get(), List.of());
         }
         // A migration may take its time.
         Duration answer = config.migration() == Migration.MIGRATE ? Duration.ZERO : config.socketTimeout();
@@ -137,7 +150,8 @@ public final class Bmdb implements AutoCloseable {
             Duration half = half(config.sessionInterval());
             HikariDataSource heartbeats = pool(config, "shepherd-sessions", 1, half, half);
             pools.add(heartbeats);
-            return new Bmdb(config, main, heartbeats, List.copyOf(pools));
+            DataSource listening = connections(config, config.connectTimeout(), config.socketTimeout());
+            return new Bmdb(config, main, heartbeats, listening, List.copyOf(pools));
         } catch (RuntimeException e) {
             pools.forEach(HikariDataSource::close);
             throw e instanceof HikariPool.PoolInitializationException ? unreachable(config, e) : e;
@@ -263,6 +277,68 @@ public final class Bmdb implements AutoCloseable {
     }
 
     /**
+     * Reads the MachineProvided tags of some machines of a provider, in no particular order. Those that are not
+     * recorded are left out.
+     *
+     * @param ids the provider's ids; a thousand at a time are read well
+     */
+    public List<ProvidedMachine> providedMachines(ProviderType provider, Collection<ProviderID> ids)
+            throws InterruptedException {
+        if (ids.isEmpty()) {
+            return List.of();
+        }
+        return read(
+                "reading " + ids.size() + " machines of provider " + provider,
+                dsl -> MachineQueries.providedMachines(dsl, provider, ids));
+    }
+
+    /**
+     * Shows the provider's ids of all its machines to a visitor, one after the other and in no particular order, as they
+     * were at one moment. Holds a few thousand of them at a time, however many there are.
+     *
+     * @param begin makes what the visitor fills; called again if the reading has to be begun again, after a connection
+     *     broke
+     * @param visitor must not call the database
+     * @param <T> what the visitor fills
+     * @return what was filled, by all of the machines
+     */
+    public <T> T scanProviderIDs(ProviderType provider, Supplier<T> begin, ProviderIDVisitor<? super T> visitor)
+            throws InterruptedException {
+        return read(
+                "reading the ids of the machines of provider " + provider,
+                dsl -> MachineQueries.scanIds(dsl, provider, begin, visitor));
+    }
+
+    /**
+     * What is shown the ids of a provider's machines.
+     *
+     * @param <T> what it fills
+     */
+    @FunctionalInterface
+    public interface ProviderIDVisitor<T> {
+
+        /** Looks at one machine, of which the provider last said that it has this status, if it said so. */
+        void visit(T into, ProviderID id, Optional<ProviderStatus> status);
+    }
+
+    /**
+     * Shows what is recorded of all machines of a provider to a visitor, in the manner of {@link #scanProviderIDs}.
+     *
+     * @param begin makes what the visitor fills; called again if the reading has to be begun again, after a connection
+     *     broke
+     * @param visitor must not call the database
+     * @param <T> what the visitor fills
+     * @return what was filled, by all of the machines
+     */
+    public <T> T scanProviderChecks(
+            ProviderType provider, Supplier<T> begin, BiConsumer<? super T, ProviderCheck> visitor)
+            throws InterruptedException {
+        return read(
+                "reading all machines of provider " + provider,
+                dsl -> UpdateQueries.scan(dsl, time, provider, begin, visitor));
+    }
+
+    /**
      * Says what the loops make of a machine now, and why.
      *
      * @param policy the policy that the machine's provider is run with
@@ -283,6 +359,48 @@ public final class Bmdb implements AutoCloseable {
         return read(
                 "planning the recovery of provider " + provider,
                 dsl -> RecoveryQueries.plan(dsl, time, provider, policy, canReboot));
+    }
+
+    /**
+     * Says how long it is until the next machine comes up for a process, which is not before then if nothing but the time
+     * changes.
+     *
+     * @param provider whose machines; null for what is scheduled, see {@link Eligibility#scheduled}
+     * @return empty if no machine will come up by itself
+     */
+    public Optional<Duration> untilNextDue(WorkProcess process, @Nullable ProviderType provider)
+            throws InterruptedException {
+        return read("asking what is due next", dsl -> new DueQueue(dsl, time).untilNext(part(process, provider)));
+    }
+
+    /**
+     * Calls when a machine has come up for a process: a transaction was committed that makes one due now. It is a hint,
+     * and may come for nothing, or not at all: whoever waits for work should ask for it from time to time as well, and at
+     * {@link #untilNextDue}. Recovery is not told of, since it comes up by silence.
+     *
+     * <p>The first subscription takes a connection for itself, beside the pool of a URL and out of an embedder's
+     * DataSource. Where {@link BmdbConfig.Builder#wakeUps} is off, nothing is ever called.
+     *
+     * @param provider whose machines; null for what is scheduled, see {@link Eligibility#scheduled}
+     * @param wake what to call, on a thread of this object; must return at once
+     * @return to be closed when it is not wanted any more
+     */
+    public Subscription onDue(WorkProcess process, @Nullable ProviderType provider, Runnable wake) {
+        Objects.requireNonNull(wake, "wake");
+        return config.wakeUps() ? notifications.subscribe(part(process, provider), wake) : () -> {};
+    }
+
+    /** Who is called by {@link #onDue}, until it is closed. */
+    @FunctionalInterface
+    public interface Subscription extends AutoCloseable {
+
+        /** Ends the calls; one that is under way goes on. Closing twice is allowed. */
+        @Override
+        void close();
+    }
+
+    private static DueQueue.Part part(WorkProcess process, @Nullable ProviderType provider) {
+        return provider == null ? DueQueue.Part.scheduled(process) : new DueQueue.Part(process, provider.name());
     }
 
     /** Returns what a person can do to the running fleet. */
@@ -315,6 +433,36 @@ public final class Bmdb implements AutoCloseable {
     /** Reads the open intents of a provider, oldest first. */
     public List<MachineIntent> intents(ProviderType provider) throws InterruptedException {
         return read("reading the intents of provider " + provider, dsl -> IntentQueries.list(dsl, provider));
+    }
+
+    /**
+     * Reads some open intents of a provider, in no particular order. Those that have ended are left out.
+     *
+     * @param intentIds a thousand at a time are read well
+     */
+    public List<MachineIntent> intents(ProviderType provider, Collection<UUID> intentIds) throws InterruptedException {
+        if (intentIds.isEmpty()) {
+            return List.of();
+        }
+        return read(
+                "reading " + intentIds.size() + " intents of provider " + provider,
+                dsl -> IntentQueries.list(dsl, provider, intentIds));
+    }
+
+    /**
+     * Finds which candidates of a provider {@link BmdbSession#reserveIntents} would pass over: those that have an intent
+     * already, or are recorded under their id or their reservation's.
+     *
+     * @param candidates a thousand at a time are read well
+     */
+    public Set<String> takenCandidates(ProviderType provider, Collection<String> candidates)
+            throws InterruptedException {
+        if (candidates.isEmpty()) {
+            return Set.of();
+        }
+        return read(
+                "looking for " + candidates.size() + " candidates of provider " + provider,
+                dsl -> IntentQueries.taken(dsl, provider, candidates));
     }
 
     /**
@@ -385,9 +533,13 @@ public final class Bmdb implements AutoCloseable {
         // Also on an interrupted thread, on which the pools would leave connections behind.
         Uninterruptibly.run(() -> {
             keeper.close();
+            notifications.close();
             pools.forEach(HikariDataSource::close);
             if (!keeper.awaitEnd(LONGEST_STOP)) {
                 log.warn("A thread of the sessions' upkeep has not ended within {} of closing", LONGEST_STOP);
+            }
+            if (!notifications.awaitEnd(LONGEST_STOP)) {
+                log.warn("The thread for notifications has not ended within {} of closing", LONGEST_STOP);
             }
         });
     }

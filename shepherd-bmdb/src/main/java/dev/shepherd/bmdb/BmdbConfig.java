@@ -81,6 +81,10 @@ public final class BmdbConfig {
         return values.idleInTransactionTimeout;
     }
 
+    boolean wakeUps() {
+        return values.wakeUps;
+    }
+
     Supplier<Duration> timeOffset() {
         return values.timeOffset;
     }
@@ -106,6 +110,7 @@ public final class BmdbConfig {
         private Duration sessionInterval = Duration.ofSeconds(5);
         private int maxAttempts = 10;
         private Duration idleInTransactionTimeout = Duration.ofSeconds(10);
+        private boolean wakeUps = true;
         private Supplier<Duration> timeOffset = () -> Duration.ZERO;
 
         private Builder() {}
@@ -122,6 +127,7 @@ public final class BmdbConfig {
             sessionInterval = other.sessionInterval;
             maxAttempts = other.maxAttempts;
             idleInTransactionTimeout = other.idleInTransactionTimeout;
+            wakeUps = other.wakeUps;
             timeOffset = other.timeOffset;
         }
 
@@ -208,6 +214,16 @@ public final class BmdbConfig {
          */
         public Builder idleInTransactionTimeout(Duration timeout) {
             this.idleInTransactionTimeout = Objects.requireNonNull(timeout, "timeout");
+            return this;
+        }
+
+        /**
+         * Rare: sets whether loops are woken by notifications of the database when work becomes due; on by default.
+         * They take a connection that is kept open while a loop runs. Switch them off where they do not pass, as
+         * through PgBouncer in transaction mode: loops then only look from time to time.
+         */
+        public Builder wakeUps(boolean wakeUps) {
+            this.wakeUps = wakeUps;
             return this;
         }
 

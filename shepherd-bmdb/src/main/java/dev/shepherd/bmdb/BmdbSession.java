@@ -12,11 +12,13 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jooq.DSLContext;
@@ -52,7 +54,9 @@ public final class BmdbSession implements Session, AutoCloseable {
     private final Transactions transactions;
     private final SessionKeeper keeper;
     private final DatabaseTime time;
+    private final EndingQueue endings = new EndingQueue(this);
     private final Queue<Work> abandoned = new ConcurrentLinkedQueue<>();
+    private final Map<ProviderType, String> requeued = new ConcurrentHashMap<>();
 
     private final Object lock = new Object();
     private final Set<LossGuard> guards = new HashSet<>();
@@ -238,13 +242,39 @@ public final class BmdbSession implements Session, AutoCloseable {
     public RecoveryClaims claimRecovery(ProviderType provider, RecoveryPolicy policy, int limit)
             throws InterruptedException {
         checkLimit(limit);
-        AtomicReference<RecoveryOutlook> outlook = new AtomicReference<>(RecoveryOutlook.QUIET);
-        List<Work> work = take(WorkProcess.RECOVERY, dsl -> {
-            RecoveryQueries.Claimed claimed = RecoveryQueries.claim(dsl, time, id, provider, policy, limit);
-            outlook.set(claimed.outlook());
-            return claimed.claims();
-        });
-        return new RecoveryClaims(work, Objects.requireNonNull(outlook.get()));
+        requeueIfChanged(provider, policy);
+        AtomicReference<RecoveryQueries.Claimed> claimed = new AtomicReference<>(RecoveryQueries.Claimed.AGAIN);
+        List<Work> work;
+        do {
+            work = take(WorkProcess.RECOVERY, dsl -> {
+                RecoveryQueries.Claimed taken = RecoveryQueries.claim(dsl, time, id, provider, policy, limit);
+                claimed.set(taken);
+                return taken.claims();
+            });
+        } while (claimed.get() == RecoveryQueries.Claimed.AGAIN);
+        return new RecoveryClaims(work, Objects.requireNonNull(claimed.get()).outlook());
+    }
+
+    /**
+     * Has the machines of a provider looked at anew if they were put off under another policy: one with shorter spans must
+     * not wait for the ends of longer ones. Asked once for each policy.
+     */
+    private void requeueIfChanged(ProviderType provider, RecoveryPolicy policy) throws InterruptedException {
+        String spans = policy.spans();
+        if (spans.equals(requeued.get(provider))) {
+            return;
+        }
+        boolean changed = inTransaction(tx -> !RecoveryQueries.isQueuedBy(tx.context(), provider, spans));
+        if (changed) {
+            DueQueue.Part part = new DueQueue.Part(WorkProcess.RECOVERY, provider.name());
+            Optional<UUID> last = Optional.of(DueQueue.FIRST);
+            while (last.isPresent()) {
+                UUID after = last.get();
+                last = inTransaction(tx -> new DueQueue(tx.context(), time).armNext(part, after));
+            }
+            inTransaction(tx -> RecoveryQueries.queuedBy(tx.context(), provider, spans));
+        }
+        requeued.put(provider, spans);
     }
 
     private static void checkLimit(int limit) {
@@ -294,6 +324,68 @@ public final class BmdbSession implements Session, AutoCloseable {
     }
 
     /**
+     * Ends several pieces of work as done, in one transaction if that goes through: the counterpart of claiming them
+     * together. Each is still atomic by itself: if one fails, each is ended alone, so that it takes no other with it.
+     *
+     * @param work what to end; pieces of this session's work
+     * @param body what to write: for all of it at once, or for each where that fails
+     * @throws WorkLostException if some of it is no longer held
+     * @throws BmdbException if some of it could not be ended, and is still held. In both cases, and for whatever the body
+     *     throws, the rest was ended; further failures are suppressed ones of the first
+     * @throws SessionExpiredException if the session is lost
+     * @throws InterruptedException if the thread is interrupted; what was not ended by then is still held
+     */
+    public void finishAll(Collection<Work> work, Work.Body body) throws InterruptedException {
+        for (Work one : work) {
+            if (one.session() != this) {
+                throw new IllegalArgumentException(one + " is not held by " + this + " but by " + one.session());
+            }
+        }
+        if (!work.isEmpty()) {
+            Work.finishAll(this, work, body);
+        }
+    }
+
+    /** Ends a piece of work, perhaps in one transaction with others that end at the same moment. */
+    void end(Ending<?> ending) throws InterruptedException {
+        endings.end(ending);
+    }
+
+    /** Ends several pieces of work in one transaction; those that are still held. */
+    void endInTransaction(List<Ending<?>> endings) throws InterruptedException {
+        endHeld(endings, (tx, held) -> {
+            for (Ending<?> ending : held) {
+                ending.write(tx);
+            }
+        });
+    }
+
+    /** Ends several pieces of work in one transaction, and writes for all that are still held at once. */
+    void endInTransaction(List<Ending<?>> endings, Work.Body body) throws InterruptedException {
+        endHeld(endings, (tx, held) -> {
+            if (!held.isEmpty()) {
+                body.run(tx, held.stream().map(Ending::work).toList());
+            }
+        });
+    }
+
+    private interface Writing {
+        void write(BmdbTransaction tx, List<Ending<?>> held) throws InterruptedException;
+    }
+
+    private void endHeld(List<Ending<?>> endings, Writing writing) throws InterruptedException {
+        inTransaction(tx -> {
+            Set<UUID> claims = WorkQueries.lock(
+                    tx.context(), id, endings.stream().map(Ending::work).toList());
+            endings.forEach(ending -> ending.found(tx, claims.contains(ending.claimId())));
+            List<Ending<?>> held = endings.stream().filter(Ending::wasHeld).toList();
+            writing.write(tx, held);
+            WorkQueries.end(tx.context(), time, id, held);
+            return true;
+        });
+    }
+
+    /**
      * Records that machines are about to be created at a provider, as many of the candidates as there is room
      * for. Provisioners of one provider take turns here, so that together they never exceed the maximum.
      *
@@ -313,16 +405,31 @@ public final class BmdbSession implements Session, AutoCloseable {
     }
 
     /**
+     * Reads the intents that {@link #takeIntents} would take, and leaves them where they are.
+     *
+     * @param limit how many at most, 1 to 1000
+     * @return the intents, oldest first
+     */
+    public List<MachineIntent> takeableIntents(ProviderType provider, int limit) throws InterruptedException {
+        checkIntents(limit);
+        return read(dsl -> IntentQueries.takeable(dsl, time, id, provider, limit));
+    }
+
+    /**
      * Takes over intents that nobody holds any more, or that this session holds and may try again now.
      *
      * @param limit how many at most, 1 to 1000
      * @return the intents, now held by this session, oldest first
      */
     public List<MachineIntent> takeIntents(ProviderType provider, int limit) throws InterruptedException {
+        checkIntents(limit);
+        return inTransaction(tx -> IntentQueries.take(tx.context(), time, id, provider, limit));
+    }
+
+    private static void checkIntents(int limit) {
         if (limit < 1 || limit > 1000) {
             throw new IllegalArgumentException("the limit of intents is from 1 to 1000, not " + limit);
         }
-        return inTransaction(tx -> IntentQueries.take(tx.context(), time, id, provider, limit));
     }
 
     /**

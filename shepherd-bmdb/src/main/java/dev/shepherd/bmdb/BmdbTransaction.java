@@ -8,6 +8,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_R
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
 
 import dev.shepherd.api.ConflictException;
 import dev.shepherd.api.CreateMachineRequest;
@@ -19,12 +20,17 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Transaction;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
@@ -32,6 +38,7 @@ import org.jooq.Record;
 import org.jooq.Table;
 import org.jooq.TableField;
 import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,6 +53,7 @@ public final class BmdbTransaction implements Transaction {
     private final DatabaseTime time;
     private final UUID sessionId;
     private final Thread thread = Thread.currentThread();
+    private final Set<UUID> locked = new HashSet<>();
     private volatile boolean ended;
 
     BmdbTransaction(DSLContext dsl, DatabaseTime time, UUID sessionId) {
@@ -96,6 +104,27 @@ public final class BmdbTransaction implements Transaction {
 
     void end() {
         ended = true;
+    }
+
+    /**
+     * Keeps others from changing what a machine is due for until the transaction ends. Whoever writes a tag does so
+     * sooner or later: the database takes this lock when it brings the queue up to date. Taken before the tag's own
+     * row, it cannot be taken crosswise with whoever ends work on the machine.
+     */
+    void lock(UUID machineId) {
+        lock(List.of(machineId));
+    }
+
+    private void lock(List<UUID> machineIds) {
+        UUID[] free = machineIds.stream().filter(locked::add).toArray(UUID[]::new);
+        if (free.length > 0) {
+            WorkQueries.lockMachines(context(), free);
+        }
+    }
+
+    /** Notes that the machine is locked already. */
+    void holds(UUID machineId) {
+        locked.add(machineId);
     }
 
     @Override
@@ -180,13 +209,72 @@ public final class BmdbTransaction implements Transaction {
      * @return false if the machine has no such tag for this provider and this id
      */
     public boolean updateProvided(ProviderType provider, Machine machine) {
+        var locked = DSL.select(MACHINES.MACHINE_ID)
+                .from(MACHINES)
+                .join(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .and(MACHINE_PROVIDED.PROVIDER_ID.eq(machine.id().value()))
+                .forNoKeyUpdate()
+                .of(MACHINES)
+                .asTable("locked");
         return context()
                         .update(MACHINE_PROVIDED)
                         .set(ProviderColumns.of(MachineInfo.copyOf(machine)))
-                        .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                        .from(locked)
+                        .where(MACHINE_PROVIDED.MACHINE_ID.eq(locked.field(MACHINES.MACHINE_ID)))
+                        .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                         .and(MACHINE_PROVIDED.PROVIDER_ID.eq(machine.id().value()))
                         .execute()
                 == 1;
+    }
+
+    /**
+     * Makes a machine due for a process of an embedder's own: {@link Eligibility#scheduled} finds it from then on. If it
+     * is scheduled already, the time is moved. Finishing the work takes the schedule back, unless it was made after the
+     * work was claimed; failing or giving up keeps it.
+     *
+     * @param process any but the three shepherd processes
+     * @param dueAt when; may be in the past
+     * @throws IllegalArgumentException if it is one of the three shepherd processes: what these are due for follows from
+     *     the machine's tags
+     * @throws BmdbException if there is no such machine
+     */
+    public void schedule(WorkProcess process, UUID machineId, Instant dueAt) {
+        requireOwn(process);
+        if (WorkQueries.lockMachines(context(), machineId) == 0) {
+            throw new BmdbException("there is no machine " + machineId, null, null);
+        }
+        var at = DSL.val(dueAt.atOffset(ZoneOffset.UTC));
+        context()
+                .insertInto(WORK_SCHEDULE)
+                .set(WORK_SCHEDULE.MACHINE_ID, machineId)
+                .set(WORK_SCHEDULE.PROCESS, process.name())
+                .set(WORK_SCHEDULE.DUE_AT, at)
+                .set(WORK_SCHEDULE.SCHEDULED_AT, time.moment())
+                .onConflict(WORK_SCHEDULE.MACHINE_ID, WORK_SCHEDULE.PROCESS)
+                .doUpdate()
+                .set(WORK_SCHEDULE.DUE_AT, at)
+                .set(WORK_SCHEDULE.SCHEDULED_AT, time.moment())
+                .execute();
+    }
+
+    /** Takes back what {@link #schedule} did, if it did. */
+    public void unschedule(WorkProcess process, UUID machineId) {
+        requireOwn(process);
+        lock(machineId);
+        context()
+                .deleteFrom(WORK_SCHEDULE)
+                .where(WORK_SCHEDULE.MACHINE_ID.eq(machineId))
+                .and(WORK_SCHEDULE.PROCESS.eq(process.name()))
+                .execute();
+    }
+
+    private static void requireOwn(WorkProcess process) {
+        if (process.isShepherds()) {
+            throw new IllegalArgumentException(
+                    process + " cannot be scheduled: what it is due for follows from a machine's tags");
+        }
     }
 
     /**
@@ -195,19 +283,34 @@ public final class BmdbTransaction implements Transaction {
      * @param publicKey the agent's ed25519 public key, 32 bytes
      */
     public void putAgentStarted(UUID machineId, byte[] publicKey) {
-        if (publicKey.length != 32) {
-            throw new IllegalArgumentException("an ed25519 public key has 32 bytes, not " + publicKey.length);
-        }
+        putAgentsStarted(Map.of(machineId, publicKey));
+    }
+
+    /**
+     * Sets the AgentStarted tags of several machines, as of now, at once.
+     *
+     * @param publicKeys the ed25519 public key of each machine's agent, 32 bytes
+     */
+    public void putAgentsStarted(Map<UUID, byte[]> publicKeys) {
+        publicKeys.values().forEach(key -> {
+            if (key.length != 32) {
+                throw new IllegalArgumentException("an ed25519 public key has 32 bytes, not " + key.length);
+            }
+        });
+        UUID[] machineIds = publicKeys.keySet().stream().sorted().toArray(UUID[]::new);
+        byte[][] keys = Stream.of(machineIds).map(publicKeys::get).toArray(byte[][]::new);
+        lock(List.of(machineIds));
         context()
-                .insertInto(MACHINE_AGENT_STARTED)
-                .set(MACHINE_AGENT_STARTED.MACHINE_ID, machineId)
-                .set(MACHINE_AGENT_STARTED.AGENT_STARTED_AT, time.now())
-                .set(MACHINE_AGENT_STARTED.AGENT_PUBLIC_KEY, publicKey)
-                .onConflict(MACHINE_AGENT_STARTED.MACHINE_ID)
-                .doUpdate()
-                .set(MACHINE_AGENT_STARTED.AGENT_STARTED_AT, time.now())
-                .set(MACHINE_AGENT_STARTED.AGENT_PUBLIC_KEY, publicKey)
-                .execute();
+                .execute(
+                        "insert into machine_agent_started (machine_id, agent_started_at, agent_public_key)"
+                                + " select started.machine_id, {0}, started.agent_public_key"
+                                + " from unnest({1}, {2}) as started (machine_id, agent_public_key)"
+                                + " on conflict (machine_id) do update set"
+                                + " agent_started_at = excluded.agent_started_at,"
+                                + " agent_public_key = excluded.agent_public_key",
+                        time.now(),
+                        DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()),
+                        DSL.val(keys, SQLDataType.BLOB.getArrayDataType()));
     }
 
     /** Clears the AgentStarted tag, which makes the machine eligible for agent start again. */
@@ -300,6 +403,7 @@ public final class BmdbTransaction implements Transaction {
 
     /** Sets the OSInstallationReport tag. */
     public void putInstallationReport(UUID machineId, long generation, InstallationResult result, byte[] raw) {
+        lock(machineId);
         context()
                 .insertInto(MACHINE_OS_INSTALLATION_REPORT)
                 .set(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID, machineId)
@@ -347,11 +451,13 @@ public final class BmdbTransaction implements Transaction {
      * recovered, see {@link RecoveryPolicy#unreachableAttempts()}.
      */
     public void countUnreachable(UUID machineId) {
+        lock(machineId);
         RecoveryQueries.countUnreachable(context(), time, machineId);
     }
 
     /** Notes that a takeover did reach the machine's SSH server. */
     public void clearUnreachable(UUID machineId) {
+        lock(machineId);
         RecoveryQueries.forgetUnreachable(context(), machineId);
     }
 
@@ -370,6 +476,7 @@ public final class BmdbTransaction implements Transaction {
      * @return false if the machine is to be left alone
      */
     public boolean beginRecovery(ProviderType provider, RecoveryPolicy policy, UUID machineId, RecoveryAction action) {
+        lock(machineId);
         if (!RecoveryQueries.isStillDue(context(), time, provider, policy, machineId)) {
             return false;
         }
@@ -410,6 +517,7 @@ public final class BmdbTransaction implements Transaction {
      * @param callFailed whether the provider failed the call, so that it is unknown whether it did anything
      */
     public void restartTakeover(RecoveryPolicy policy, UUID machineId, RecoveryAction action, boolean callFailed) {
+        lock(machineId);
         // In this order: an agent is heard only while it is started.
         clearAgentStarted(machineId);
         clearAgentHeartbeat(machineId);
@@ -438,6 +546,7 @@ public final class BmdbTransaction implements Transaction {
      * @param before what there was before {@link #beginRecovery}
      */
     public void recoveryRefused(UUID machineId, boolean counts, Optional<RecoveryState> before) {
+        lock(machineId);
         if (counts) {
             RecoveryQueries.uncount(context(), machineId, before);
         } else {
@@ -452,6 +561,7 @@ public final class BmdbTransaction implements Transaction {
      * @param cause why, for people
      */
     public void quarantine(UUID machineId, String by, String cause) {
+        lock(machineId);
         RecoveryQueries.quarantine(context(), time, machineId, by, WorkQueries.shorten(cause));
     }
 
@@ -467,6 +577,35 @@ public final class BmdbTransaction implements Transaction {
         return UpdateQueries.take(context(), time, provider, limit);
     }
 
+    /**
+     * Reads what is recorded of some machines of a provider, and keeps others from changing that until the transaction
+     * ends. Those that are not recorded are left out.
+     *
+     * @param ids the provider's ids; a thousand at a time are read well
+     */
+    public List<ProviderCheck> lockProviderChecks(ProviderType provider, Collection<ProviderID> ids) {
+        return UpdateQueries.lock(context(), time, provider, ids);
+    }
+
+    /**
+     * Takes the descriptions of machines for settled: they are never due, until something is noted of a machine again.
+     * For providers whose whole listing is compared now and then; for others see {@link #recallProviderChecks}.
+     */
+    public void restProviderChecks(Collection<UUID> machineIds) {
+        UpdateQueries.rest(context(), machineIds);
+    }
+
+    /**
+     * Gives machines at rest a time again, for a provider whose machines are asked for one by one.
+     *
+     * @param delay when they are looked at
+     * @param limit how many machines at most, at least 1
+     * @return how many there were; fewer than the limit if none is left
+     */
+    public int recallProviderChecks(ProviderType provider, Duration delay, int limit) {
+        return UpdateQueries.recall(context(), time, provider, delay, limit);
+    }
+
     /** Sets when the descriptions of machines are looked at next. */
     public void checkProvidedAfter(Collection<UUID> machineIds, Duration delay) {
         UpdateQueries.checkAfter(context(), time, machineIds, delay);
@@ -474,6 +613,7 @@ public final class BmdbTransaction implements Transaction {
 
     /** Notes that the provider no longer knows a machine. */
     public void markMissing(UUID machineId) {
+        lock(machineId);
         UpdateQueries.markMissing(context(), machineId);
     }
 
@@ -497,6 +637,7 @@ public final class BmdbTransaction implements Transaction {
     }
 
     private <R extends Record> void clear(Table<R> table, TableField<R, UUID> key, UUID machineId) {
+        lock(machineId);
         context().deleteFrom(table).where(key.eq(machineId)).execute();
     }
 

@@ -10,6 +10,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
@@ -18,6 +19,7 @@ import static org.jooq.impl.DSL.selectOne;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.function.Function;
 import org.jooq.Condition;
 
@@ -35,8 +37,16 @@ public final class Eligibility {
 
     private final Function<DatabaseTime, Condition> condition;
 
+    /** The part of the due queue that holds all machines that this can be true of; empty if they are not queued. */
+    private final Optional<DueQueue.Part> queue;
+
     private Eligibility(Function<DatabaseTime, Condition> condition) {
+        this(condition, Optional.empty());
+    }
+
+    private Eligibility(Function<DatabaseTime, Condition> condition, Optional<DueQueue.Part> queue) {
         this.condition = condition;
+        this.queue = queue;
     }
 
     /**
@@ -44,7 +54,7 @@ public final class Eligibility {
      * installation, that are neither set aside nor missing at the provider, nor still being provisioned there.
      */
     public static Eligibility agentStart(ProviderType provider) {
-        return of(provider, agentStart());
+        return queued(WorkProcess.AGENT_START, provider, agentStart());
     }
 
     /** The part of {@link #agentStart(ProviderType)} that does not depend on the provider. */
@@ -67,7 +77,7 @@ public final class Eligibility {
      * machines are in recovery are not part of it.
      */
     public static Eligibility recovery(ProviderType provider, RecoveryPolicy policy) {
-        return of(provider, recovery(policy));
+        return queued(WorkProcess.RECOVERY, provider, recovery(policy));
     }
 
     /** The part of {@link #recovery(ProviderType, RecoveryPolicy)} that does not depend on the provider. */
@@ -149,7 +159,22 @@ public final class Eligibility {
     }
 
     /**
-     * Any condition of an embedder's own.
+     * Machines that were scheduled for a process of an embedder's own, by {@link BmdbTransaction#schedule}, and have
+     * come up.
+     */
+    public static Eligibility scheduled(WorkProcess process) {
+        return new Eligibility(
+                time -> exists(selectOne()
+                        .from(WORK_SCHEDULE)
+                        .where(WORK_SCHEDULE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .and(WORK_SCHEDULE.PROCESS.eq(process.name()))
+                        .and(WORK_SCHEDULE.DUE_AT.le(time.now()))),
+                Optional.of(DueQueue.Part.scheduled(process)));
+    }
+
+    /**
+     * Any condition of an embedder's own. Claims by it read every machine of the fleet: where that is too dear, schedule
+     * the machines instead, see {@link #scheduled}.
      *
      * @param condition a condition in which {@code machines.machine_id} is the machine in question
      */
@@ -157,13 +182,20 @@ public final class Eligibility {
         return new Eligibility(time -> condition);
     }
 
-    private static Eligibility of(ProviderType provider, Eligibility rest) {
-        return new Eligibility(time -> provided(provider).and(rest.condition(time)));
+    private static Eligibility queued(WorkProcess process, ProviderType provider, Eligibility rest) {
+        return new Eligibility(
+                time -> provided(provider).and(rest.condition(time)),
+                Optional.of(new DueQueue.Part(process, provider.name())));
     }
 
     /** Narrows this down by a condition. */
     Eligibility and(Condition narrower) {
-        return new Eligibility(time -> condition(time).and(narrower));
+        return new Eligibility(time -> condition(time).and(narrower), queue);
+    }
+
+    /** Returns the part of the due queue to look into; empty if every machine has to be looked at. */
+    Optional<DueQueue.Part> queue() {
+        return queue;
     }
 
     Condition condition(DatabaseTime time) {

@@ -83,6 +83,7 @@ final class ExplainQueries {
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(machine.machineId()))
                 .fetchOptional(MACHINE_PROVIDED.PROVIDER_CHECK_AT)
+                .filter(at -> at.isBefore(UpdateQueries.AT_REST))
                 .map(OffsetDateTime::toInstant);
         return new Explanation(machine, List.of(access(), agentStart(), recovery()), check);
     }

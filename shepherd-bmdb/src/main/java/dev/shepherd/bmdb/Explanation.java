@@ -10,7 +10,8 @@ import java.util.UUID;
  *
  * @param machine the machine as it is
  * @param processes what each process makes of it
- * @param providerCheckAt when the updater looks at it next; empty if it has no provider
+ * @param providerCheckAt when the updater looks at it by itself; empty if it has no provider, or if the updater compares
+ *     the whole listing of its provider now and then
  */
 public record Explanation(MachineRecord machine, List<OfProcess> processes, Optional<Instant> providerCheckAt) {
 

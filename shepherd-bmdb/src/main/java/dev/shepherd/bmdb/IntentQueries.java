@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 
@@ -113,14 +114,30 @@ final class IntentQueries {
         return made;
     }
 
+    /** Those that {@link #take} would take. */
+    static List<MachineIntent> takeable(
+            DSLContext dsl, DatabaseTime time, UUID sessionId, ProviderType provider, int limit) {
+        return dsl.selectFrom(MACHINE_INTENT)
+                .where(isTakeable(time, sessionId, provider))
+                .orderBy(MACHINE_INTENT.INTENT_MADE_AT, MACHINE_INTENT.INTENT_ID)
+                .limit(limit)
+                .fetch(IntentQueries::intent);
+    }
+
+    private static Condition isTakeable(DatabaseTime time, UUID sessionId, ProviderType provider) {
+        return MACHINE_INTENT
+                .PROVIDER
+                .eq(provider.name())
+                .and(MACHINE_INTENT.SESSION_ID.isNull().or(MACHINE_INTENT.SESSION_ID.eq(sessionId)))
+                .and(MACHINE_INTENT.RETRY_AT.isNull().or(MACHINE_INTENT.RETRY_AT.le(time.now())));
+    }
+
     static List<MachineIntent> take(
             DSLContext dsl, DatabaseTime time, UUID sessionId, ProviderType provider, int limit) {
         // Two statements, since the limit of a locking subquery does not hold under every plan.
         List<UUID> free = dsl.select(MACHINE_INTENT.INTENT_ID)
                 .from(MACHINE_INTENT)
-                .where(MACHINE_INTENT.PROVIDER.eq(provider.name()))
-                .and(MACHINE_INTENT.SESSION_ID.isNull().or(MACHINE_INTENT.SESSION_ID.eq(sessionId)))
-                .and(MACHINE_INTENT.RETRY_AT.isNull().or(MACHINE_INTENT.RETRY_AT.le(time.now())))
+                .where(isTakeable(time, sessionId, provider))
                 .orderBy(MACHINE_INTENT.INTENT_MADE_AT, MACHINE_INTENT.INTENT_ID)
                 .limit(limit)
                 .forUpdate()
@@ -172,6 +189,34 @@ final class IntentQueries {
                 .where(MACHINE_INTENT.PROVIDER.eq(provider.name()))
                 .orderBy(MACHINE_INTENT.INTENT_MADE_AT, MACHINE_INTENT.INTENT_ID)
                 .fetch(IntentQueries::intent);
+    }
+
+    static List<MachineIntent> list(DSLContext dsl, ProviderType provider, Collection<UUID> intentIds) {
+        return dsl.selectFrom(MACHINE_INTENT)
+                .where(MACHINE_INTENT.INTENT_ID.eq(any(intentIds.toArray(UUID[]::new))))
+                .and(MACHINE_INTENT.PROVIDER.eq(provider.name()))
+                .fetch(IntentQueries::intent);
+    }
+
+    /** Finds which candidates have an intent, or are recorded. Asks for intents first: one may become a machine. */
+    static Set<String> taken(DSLContext dsl, ProviderType provider, Collection<String> candidates) {
+        String[] names = candidates.toArray(String[]::new);
+        Set<String> taken = dsl.select(MACHINE_INTENT.CANDIDATE)
+                .from(MACHINE_INTENT)
+                .where(MACHINE_INTENT.PROVIDER.eq(provider.name()))
+                .and(MACHINE_INTENT.CANDIDATE.eq(any(names)))
+                .fetchSet(MACHINE_INTENT.CANDIDATE);
+        taken.addAll(dsl.select(MACHINE_PROVIDED.PROVIDER_ID)
+                .from(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .and(MACHINE_PROVIDED.PROVIDER_ID.eq(any(names)))
+                .fetchSet(MACHINE_PROVIDED.PROVIDER_ID));
+        taken.addAll(dsl.select(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID)
+                .from(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .and(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID.eq(any(names)))
+                .fetchSet(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID));
+        return taken;
     }
 
     private static MachineIntent intent(MachineIntentRecord row) {

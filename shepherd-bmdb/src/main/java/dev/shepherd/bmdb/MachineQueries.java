@@ -13,6 +13,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
+import static org.jooq.impl.DSL.any;
 import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.not;
@@ -29,13 +30,18 @@ import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineProvidedRecord;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jooq.Condition;
@@ -44,6 +50,7 @@ import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Table;
 import org.jooq.TableField;
+import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
 /** The statements that only read. */
@@ -51,6 +58,9 @@ final class MachineQueries {
 
     private static final Pattern IPV4 =
             Pattern.compile("(OCTET\\.){3}OCTET".replace("OCTET", "(25[0-5]|(2[0-4]|1?\\d)?\\d)"));
+
+    /** How many rows of a large result are in memory at a time. */
+    static final int FETCH_SIZE = 5000;
 
     private MachineQueries() {}
 
@@ -117,6 +127,53 @@ final class MachineQueries {
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
                 .fetch(MachineQueries::provided);
+    }
+
+    static List<ProvidedMachine> providedMachines(DSLContext dsl, ProviderType provider, Collection<ProviderID> ids) {
+        return dsl.selectFrom(MACHINE_PROVIDED).where(isOneOf(provider, ids)).fetch(MachineQueries::provided);
+    }
+
+    static Condition isOneOf(ProviderType provider, Collection<ProviderID> ids) {
+        return MACHINE_PROVIDED
+                .PROVIDER
+                .eq(provider.name())
+                .and(MACHINE_PROVIDED.PROVIDER_ID.eq(
+                        any(ids.stream().map(ProviderID::value).toArray(String[]::new))));
+    }
+
+    /**
+     * Shows ids and statuses of all machines of a provider to a visitor, as the server sends them. Read from the
+     * driver's rows, since what jOOQ makes of a row costs as much again as reading it.
+     */
+    static <T> T scanIds(
+            DSLContext dsl, ProviderType provider, Supplier<T> begin, Bmdb.ProviderIDVisitor<? super T> visitor)
+            throws InterruptedException {
+        T into = begin.get();
+        try (var cursor = dsl.select(MACHINE_PROVIDED.PROVIDER_ID, MACHINE_PROVIDED.PROVIDER_STATUS)
+                        .from(MACHINE_PROVIDED)
+                        .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                        .fetchSize(FETCH_SIZE)
+                        .fetchLazy();
+                ResultSet rows = Objects.requireNonNull(cursor.resultSet(), "the rows of a cursor that is open")) {
+            for (int i = 0; rows.next(); i++) {
+                if (i % FETCH_SIZE == 0) {
+                    checkInterrupted();
+                }
+                visitor.visit(
+                        into,
+                        new ProviderID(rows.getString(1)),
+                        Optional.ofNullable(rows.getString(2)).map(ProviderStatus::ofDatabaseName));
+            }
+        } catch (SQLException e) {
+            throw new DataAccessException("reading the ids of the machines of provider " + provider, e);
+        }
+        return into;
+    }
+
+    static void checkInterrupted() throws InterruptedException {
+        if (Thread.interrupted()) {
+            throw new InterruptedException("interrupted while machines were read");
+        }
     }
 
     static ProvidedMachine provided(MachineProvidedRecord row) {

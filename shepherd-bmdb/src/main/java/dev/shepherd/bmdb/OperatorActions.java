@@ -192,6 +192,7 @@ public final class OperatorActions {
     public boolean release(UUID machineId, String by) throws InterruptedException {
         requireText("by", by);
         boolean released = transactions.run("releasing machine " + machineId, dsl -> {
+            WorkQueries.lockMachines(dsl, machineId);
             if (dsl.deleteFrom(MACHINE_QUARANTINE)
                             .where(MACHINE_QUARANTINE.MACHINE_ID.eq(machineId))
                             .execute()
@@ -273,6 +274,32 @@ public final class OperatorActions {
         return forgotten;
     }
 
+    /**
+     * Holds the queue of due work to the tags that it follows from. Reads every machine. The database keeps the queue
+     * right by itself; what is wrong was done past it, such as by a restore without triggers.
+     *
+     * @param policy the policy that recoverers run with
+     */
+    public QueueCheck verifyQueue(RecoveryPolicy policy) throws InterruptedException {
+        return transactions.read("verifying the queue", dsl -> new DueQueue(dsl, time).check(policy));
+    }
+
+    /**
+     * Makes the queue of due work anew, a few thousand machines at a time; loops go on meanwhile. Recoverers then look
+     * at every machine once.
+     *
+     * @return how many machines there are
+     */
+    public long rebuildQueue() throws InterruptedException {
+        transactions.run("dropping what is queued for machines that are gone", dsl -> new DueQueue(dsl, time).sweep());
+        Optional<UUID> last = Optional.of(DueQueue.FIRST);
+        while (last.isPresent()) {
+            UUID after = last.get();
+            last = transactions.run("rebuilding the queue", dsl -> new DueQueue(dsl, time).armNext(after));
+        }
+        return transactions.read("counting machines", dsl -> (long) dsl.fetchCount(MACHINES));
+    }
+
     private static <R extends Record> void delete(DSLContext dsl, TableField<R, UUID> key, UUID machineId) {
         dsl.deleteFrom(Objects.requireNonNull(key.getTable()))
                 .where(key.eq(machineId))
@@ -280,7 +307,7 @@ public final class OperatorActions {
     }
 
     private static void requireMachine(DSLContext dsl, UUID machineId) {
-        if (!dsl.fetchExists(MACHINES, MACHINES.MACHINE_ID.eq(machineId))) {
+        if (WorkQueries.lockMachines(dsl, machineId) == 0) {
             throw new BmdbException("there is no machine " + machineId, null, null);
         }
     }

@@ -1,9 +1,10 @@
 package dev.shepherd.bmdb;
 
 /**
- * A machine that the updater is to look at. Immutable.
+ * What the updater compares with what the provider says of a machine. Immutable.
  *
  * @param machine what the database has of it
  * @param inRecovery whether it was acted on and has not been heard since
+ * @param due whether the time has come to look at it
  */
-public record ProviderCheck(ProvidedMachine machine, boolean inRecovery) {}
+public record ProviderCheck(ProvidedMachine machine, boolean inRecovery, boolean due) {}

@@ -72,6 +72,17 @@ public final class RecoveryPolicy {
         return values.cooldown;
     }
 
+    /** Returns what decides when a machine is to be looked at, as one text. */
+    String spans() {
+        return String.join(
+                " ",
+                silentAfterStart().toString(),
+                silentAfterHeartbeat().toString(),
+                stuckAfter().toString(),
+                cooldown().toString(),
+                Integer.toString(unreachableAttempts()));
+    }
+
     /** Returns how long the initializer leaves a machine alone that was rebooted. */
     public Duration bootTime() {
         return values.bootTime;

@@ -57,7 +57,11 @@ final class RecoveryQueries {
     private RecoveryQueries() {}
 
     /** What was claimed, and what was looked at for it. */
-    record Claimed(List<Claim> claims, RecoveryOutlook outlook) {}
+    record Claimed(List<Claim> claims, RecoveryOutlook outlook) {
+
+        /** There was something else to commit first. */
+        static final Claimed AGAIN = new Claimed(List.of(), RecoveryOutlook.QUIET);
+    }
 
     /** Machines that are due, and either are in recovery already or not. */
     private record Group(String location, boolean inRecovery) {
@@ -78,6 +82,9 @@ final class RecoveryQueries {
             RecoveryPolicy policy,
             int limit) {
         prove(dsl, time, provider, policy);
+        if (new DueQueue(dsl, time).putOffRecovery(provider, policy)) {
+            return Claimed.AGAIN;
+        }
         boolean looking = look(dsl, time, provider, policy);
         if (!isThereAnything(dsl, time, provider, policy)) {
             return new Claimed(List.of(), quiet(dsl, time, provider));
@@ -117,8 +124,7 @@ final class RecoveryQueries {
                         .from(MACHINES)
                         .join(MACHINE_PROVIDED)
                         .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                        .where(WorkQueries.claimable(
-                                time, WorkProcess.RECOVERY, Eligibility.recovery(provider, policy)))
+                        .where(due(time, provider, policy))
                         .and(group.condition())
                         .orderBy(MACHINES.MACHINE_CREATED_AT, MACHINES.MACHINE_ID)
                         .limit(places)
@@ -160,6 +166,21 @@ final class RecoveryQueries {
         return isLooking(dsl, time, provider, policy);
     }
 
+    /** Tells whether the provider's machines were queued under a policy with these spans. */
+    static boolean isQueuedBy(DSLContext dsl, ProviderType provider, String spans) {
+        return dsl.fetchExists(
+                PROVIDERS, PROVIDERS.PROVIDER.eq(provider.name()).and(PROVIDERS.RECOVERY_SPANS.eq(spans)));
+    }
+
+    static boolean queuedBy(DSLContext dsl, ProviderType provider, String spans) {
+        ProviderRows.ensure(dsl, provider);
+        return dsl.update(PROVIDERS)
+                        .set(PROVIDERS.RECOVERY_SPANS, spans)
+                        .where(PROVIDERS.PROVIDER.eq(provider.name()))
+                        .execute()
+                == 1;
+    }
+
     static boolean isLooking(DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
         return dsl.fetchExists(
                 PROVIDERS,
@@ -188,7 +209,8 @@ final class RecoveryQueries {
     }
 
     private static Condition due(DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
-        return WorkQueries.claimable(time, WorkProcess.RECOVERY, Eligibility.recovery(provider, policy));
+        return DueQueue.isUp(time, new DueQueue.Part(WorkProcess.RECOVERY, provider.name()))
+                .and(WorkQueries.claimable(time, WorkProcess.RECOVERY, Eligibility.recovery(provider, policy)));
     }
 
     private static RecoveryOutlook quiet(DSLContext dsl, DatabaseTime time, ProviderType provider) {

@@ -5,22 +5,36 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static org.jooq.impl.DSL.any;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.field;
+import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.selectOne;
 
+import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.Collection;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.BiConsumer;
+import java.util.function.Supplier;
 import org.jooq.DSLContext;
 import org.jooq.Field;
+import org.jooq.Record;
+import org.jooq.SelectJoinStep;
 
 /** The statements behind the updater. */
 final class UpdateQueries {
 
     /** How long a machine that was taken to be looked at is left to whoever took it. */
     private static final Duration LEASE = Duration.ofMinutes(1);
+
+    /** The time of a machine that nobody waits for: whoever compares whole listings looks at it without one. */
+    static final OffsetDateTime AT_REST = OffsetDateTime.of(9999, 1, 1, 0, 0, 0, 0, ZoneOffset.UTC);
+
+    private static final String IN_RECOVERY = "in_recovery";
+    private static final String DUE = "due";
 
     private UpdateQueries() {}
 
@@ -42,17 +56,63 @@ final class UpdateQueries {
             return List.of();
         }
         checkAfter(dsl, time, due, LEASE);
+        return select(dsl, inline(true))
+                .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(due.toArray(UUID[]::new))))
+                .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
+                .fetch(UpdateQueries::check);
+    }
+
+    /** Shows the machines of a provider to a visitor, as the server sends them and without ever holding them all. */
+    static <T> T scan(
+            DSLContext dsl,
+            DatabaseTime time,
+            ProviderType provider,
+            Supplier<T> begin,
+            BiConsumer<? super T, ProviderCheck> visitor)
+            throws InterruptedException {
+        T into = begin.get();
+        try (var rows = select(dsl, isDue(time))
+                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .fetchSize(MachineQueries.FETCH_SIZE)
+                .fetchLazy()) {
+            while (rows.hasNext()) {
+                MachineQueries.checkInterrupted();
+                rows.fetchNext(MachineQueries.FETCH_SIZE).forEach(row -> visitor.accept(into, check(row)));
+            }
+        }
+        return into;
+    }
+
+    /** Reads some machines of a provider and locks them, in the order of their ids, against others who would do so. */
+    static List<ProviderCheck> lock(
+            DSLContext dsl, DatabaseTime time, ProviderType provider, Collection<ProviderID> ids) {
+        return select(dsl, isDue(time))
+                .where(MachineQueries.isOneOf(provider, ids))
+                .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
+                .forNoKeyUpdate()
+                .of(MACHINE_PROVIDED)
+                .fetch(UpdateQueries::check);
+    }
+
+    private static Field<Boolean> isDue(DatabaseTime time) {
+        return field(MACHINE_PROVIDED.PROVIDER_CHECK_AT.le(time.now()));
+    }
+
+    private static SelectJoinStep<?> select(DSLContext dsl, Field<Boolean> due) {
         Field<Boolean> inRecovery = field(exists(selectOne()
                 .from(MACHINE_RECOVERY)
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())));
         return dsl.select(MACHINE_PROVIDED.fields())
-                .select(inRecovery)
-                .from(MACHINE_PROVIDED)
-                .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(due.toArray(UUID[]::new))))
-                .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
-                .fetch(row ->
-                        new ProviderCheck(MachineQueries.provided(row.into(MACHINE_PROVIDED)), row.get(inRecovery)));
+                .select(inRecovery.as(IN_RECOVERY), due.as(DUE))
+                .from(MACHINE_PROVIDED);
+    }
+
+    private static ProviderCheck check(Record row) {
+        return new ProviderCheck(
+                MachineQueries.provided(row.into(MACHINE_PROVIDED)),
+                row.get(IN_RECOVERY, Boolean.class),
+                row.get(DUE, Boolean.class));
     }
 
     static void checkAfter(DSLContext dsl, DatabaseTime time, Collection<UUID> machineIds, Duration delay) {
@@ -60,6 +120,30 @@ final class UpdateQueries {
                 .set(MACHINE_PROVIDED.PROVIDER_CHECK_AT, time.nowPlus(delay))
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))))
                 .execute();
+    }
+
+    /** Leaves machines alone until something is new of them. */
+    static void rest(DSLContext dsl, Collection<UUID> machineIds) {
+        dsl.update(MACHINE_PROVIDED)
+                .set(MACHINE_PROVIDED.PROVIDER_CHECK_AT, AT_REST)
+                .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))))
+                .execute();
+    }
+
+    /** Gives machines at rest a time again. Returns how many; fewer than the limit if there are no more. */
+    static int recall(DSLContext dsl, DatabaseTime time, ProviderType provider, Duration delay, int limit) {
+        List<UUID> atRest = dsl.select(MACHINE_PROVIDED.MACHINE_ID)
+                .from(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .and(MACHINE_PROVIDED.PROVIDER_CHECK_AT.ge(AT_REST))
+                .limit(limit)
+                .forNoKeyUpdate()
+                .skipLocked()
+                .fetch(MACHINE_PROVIDED.MACHINE_ID);
+        if (!atRest.isEmpty()) {
+            checkAfter(dsl, time, atRest, delay);
+        }
+        return atRest.size();
     }
 
     static void checkSoon(DSLContext dsl, DatabaseTime time, UUID machineId) {

@@ -2,8 +2,13 @@ package dev.shepherd.bmdb;
 
 import dev.shepherd.api.SessionExpiredException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,7 +38,7 @@ public final class Work implements AutoCloseable {
     private final UUID machineId;
     private final UUID claimId;
 
-    private final Object lock = new Object();
+    private final ReentrantLock lock = new ReentrantLock();
     private boolean ended;
 
     Work(BmdbSession session, WorkProcess process, UUID machineId, UUID claimId) {
@@ -73,14 +78,18 @@ public final class Work implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted
      */
     public <T extends @Nullable Object> T update(BmdbTransaction.Body<T> body) throws InterruptedException {
-        synchronized (lock) {
+        lock.lock();
+        try {
             requireHeld();
             return session.inTransaction(tx -> {
-                if (!WorkQueries.lock(tx.context(), session.id(), process, machineId, claimId)) {
+                if (!WorkQueries.lock(tx.context(), session.id(), List.of(this)).contains(claimId)) {
                     throw lost();
                 }
+                tx.holds(machineId);
                 return body.run(tx);
             });
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -93,10 +102,13 @@ public final class Work implements AutoCloseable {
      * Ends the work as done: writes what the body writes, clears the backoff and records the end, all in one
      * transaction.
      *
+     * <p>Ends that come in at the same moment under one session may share a transaction. Each is still atomic by itself:
+     * one that fails fails alone.
+     *
      * <p>If the connection breaks during the commit, the history tells whether it happened: then this returns
      * as if nothing had been wrong, or tries once more.
      *
-     * @param body what to write; it may run more than once
+     * @param body what to write; it may run more than once, and on the thread of another end of the same session
      * @param <T> what the body returns
      * @return what the body returned
      * @throws WorkLostException if the work is no longer held; nothing was written
@@ -108,11 +120,7 @@ public final class Work implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted
      */
     public <T extends @Nullable Object> T finish(BmdbTransaction.Body<T> body) throws InterruptedException {
-        return end(WorkEvent.FINISHED, null, tx -> {
-            T result = body.run(tx);
-            WorkQueries.clearBackoff(tx.context(), process, machineId);
-            return result;
-        });
+        return end(Ending.finished(this, body));
     }
 
     /**
@@ -126,11 +134,7 @@ public final class Work implements AutoCloseable {
      */
     public Duration finish(Backoff backoff, String cause, BmdbTransaction.Body<?> body) throws InterruptedException {
         Objects.requireNonNull(backoff, "backoff");
-        String shortened = WorkQueries.shorten(cause);
-        return end(WorkEvent.FINISHED, null, tx -> {
-            Object ignored = body.run(tx);
-            return WorkQueries.backOff(tx.context(), tx.time(), process, machineId, backoff, shortened);
-        });
+        return end(Ending.finishedForNow(this, backingOff(backoff, cause, body)));
     }
 
     /** Ends the work as failed, with nothing else to write. See {@link #fail(Backoff, String, BmdbTransaction.Body)}. */
@@ -156,37 +160,131 @@ public final class Work implements AutoCloseable {
     public Duration fail(Backoff backoff, String cause, BmdbTransaction.Body<?> body) throws InterruptedException {
         Objects.requireNonNull(backoff, "backoff");
         Objects.requireNonNull(cause, "cause");
-        String shortened = WorkQueries.shorten(cause);
-        return end(WorkEvent.FAILED, shortened, tx -> {
-            Object ignored = body.run(tx);
-            return WorkQueries.backOff(tx.context(), tx.time(), process, machineId, backoff, shortened);
-        });
+        return end(Ending.failed(this, WorkQueries.shorten(cause), backingOff(backoff, cause, body)));
     }
 
-    private <T extends @Nullable Object> T end(WorkEvent event, @Nullable String cause, BmdbTransaction.Body<T> body)
-            throws InterruptedException {
-        synchronized (lock) {
+    private BmdbTransaction.Body<Duration> backingOff(Backoff backoff, String cause, BmdbTransaction.Body<?> body) {
+        return tx -> {
+            Object ignored = body.run(tx);
+            return WorkQueries.backOff(
+                    tx.context(), tx.time(), process, machineId, backoff, WorkQueries.shorten(cause));
+        };
+    }
+
+    /** What to write with the end of several pieces of work. See {@link BmdbSession#finishAll}. */
+    @FunctionalInterface
+    public interface Body {
+
+        /**
+         * Writes within the transaction that ends the work. May run more than once.
+         *
+         * @param work what is ended in this transaction, at least one: all of it, or a part
+         */
+        void run(BmdbTransaction tx, List<Work> work) throws InterruptedException;
+    }
+
+    private <T extends @Nullable Object> T end(Ending<T> ending) throws InterruptedException {
+        lock.lock();
+        try {
             requireHeld();
-            Attempt<T> attempt = new Attempt<>();
             try {
-                endInTransaction(event, cause, body, attempt, false);
+                session.end(ending);
+                endedBy(ending);
             } catch (CommitOutcomeUnknownException e) {
-                log.warn("{}: {}; asking the database whether it did", this, e.getMessage());
-                resolve(event, cause, body, attempt, e);
+                resolve(ending, e);
             }
-            ended = true;
-            return attempt.result();
+            return ending.result();
+        } finally {
+            lock.unlock();
         }
     }
 
-    /** What the body returned when it last ran. */
-    private static final class Attempt<T extends @Nullable Object> {
-        private @Nullable T result;
+    private void endedBy(Ending<?> ending) {
+        if (!ending.wasHeld()) {
+            throw lost();
+        }
+        ended = true;
+    }
 
-        // A body that may return null has a T that says so.
-        @SuppressWarnings("NullAway")
-        T result() {
-            return result;
+    /** See {@link BmdbSession#finishAll}. */
+    static void finishAll(BmdbSession session, Collection<Work> all, Body body) throws InterruptedException {
+        // In one order, so that two threads with the same work do not wait for one another.
+        List<Work> works = all.stream()
+                .distinct()
+                .sorted(Comparator.comparing(Work::claimId))
+                .toList();
+        Failures failures = new Failures();
+        works.forEach(work -> work.lock.lock());
+        try {
+            List<Work> held = new ArrayList<>();
+            for (Work work : works) {
+                failures.catchFrom(() -> {
+                    work.requireHeld();
+                    held.add(work);
+                });
+            }
+            List<Ending<Boolean>> endings = held.stream()
+                    .map(work -> Ending.finished(work, tx -> {
+                        body.run(tx, List.of(work));
+                        return true;
+                    }))
+                    .toList();
+            CommitOutcomeUnknownException unknown = null;
+            boolean together = false;
+            try {
+                session.endInTransaction(List.copyOf(endings), body);
+                together = true;
+            } catch (CommitOutcomeUnknownException e) {
+                unknown = e;
+            } catch (SessionExpiredException e) {
+                throw e; // So would each alone.
+            } catch (RuntimeException e) {
+                log.debug("{} piece(s) of work could not be ended together, ending each alone", endings.size(), e);
+            }
+            for (Ending<Boolean> ending : endings) {
+                Work work = ending.work();
+                CommitOutcomeUnknownException broken = unknown;
+                boolean written = together;
+                failures.catchFrom(() -> {
+                    if (broken != null) {
+                        work.resolve(ending, broken);
+                    } else if (written) {
+                        work.endedBy(ending);
+                    } else {
+                        work.finish(ending.body());
+                    }
+                });
+            }
+        } finally {
+            works.forEach(work -> work.lock.unlock());
+        }
+        failures.throwFirst();
+    }
+
+    /** Collects what fails while the rest goes on. */
+    private static final class Failures {
+        private @Nullable RuntimeException first;
+
+        private interface Part {
+            void run() throws InterruptedException;
+        }
+
+        void catchFrom(Part part) throws InterruptedException {
+            try {
+                part.run();
+            } catch (RuntimeException e) {
+                if (first == null) {
+                    first = e;
+                } else {
+                    first.addSuppressed(e);
+                }
+            }
+        }
+
+        void throwFirst() {
+            if (first != null) {
+                throw first;
+            }
         }
     }
 
@@ -195,17 +293,16 @@ public final class Work implements AutoCloseable {
      *
      * <p>The row of this claim and its history change in one transaction, so the history tells. While the broken
      * transaction is still running in the server, it holds the row: the repeated one waits for it, finds the row
-     * gone and reads the history again.
+     * gone and reads the history after that.
      */
-    private <T extends @Nullable Object> void resolve(
-            WorkEvent event,
-            @Nullable String cause,
-            BmdbTransaction.Body<T> body,
-            Attempt<T> attempt,
-            CommitOutcomeUnknownException unknown)
-            throws InterruptedException {
+    private void resolve(Ending<?> ending, CommitOutcomeUnknownException unknown) throws InterruptedException {
+        log.warn("{}: {}; asking the database whether it did", this, unknown.getMessage());
         try {
-            endInTransaction(event, cause, body, attempt, true);
+            session.endInTransaction(List.of(ending));
+            if (!ending.wasHeld() && !isRecorded(ending, unknown)) {
+                throw lost();
+            }
+            ended = true;
         } catch (SessionExpiredException e) {
             // The session cannot be reaped before its transactions have ended. So where it is gone, this claim's
             // row with it, the history is final.
@@ -213,13 +310,20 @@ public final class Work implements AutoCloseable {
                 unknown.addSuppressed(e);
                 throw unknown;
             }
-            if (!readAfter(unknown, dsl -> WorkQueries.isRecorded(dsl, claimId, event))) {
+            if (!isRecorded(ending, unknown)) {
                 throw e;
             }
+            ended = true;
+        } catch (WorkLostException e) {
+            throw e;
         } catch (BmdbException e) {
             unknown.addSuppressed(e);
             throw unknown;
         }
+    }
+
+    private boolean isRecorded(Ending<?> ending, CommitOutcomeUnknownException unknown) throws InterruptedException {
+        return readAfter(unknown, dsl -> WorkQueries.isRecorded(dsl, claimId, ending.event()));
     }
 
     private boolean readAfter(CommitOutcomeUnknownException unknown, Transactions.Body<Boolean> question)
@@ -230,24 +334,6 @@ public final class Work implements AutoCloseable {
             unknown.addSuppressed(e);
             throw unknown;
         }
-    }
-
-    private <T extends @Nullable Object> void endInTransaction(
-            WorkEvent event,
-            @Nullable String cause,
-            BmdbTransaction.Body<T> body,
-            Attempt<T> attempt,
-            boolean mayHaveHappened)
-            throws InterruptedException {
-        session.inTransaction(tx -> {
-            if (WorkQueries.release(tx.context(), session.id(), process, machineId, claimId)) {
-                attempt.result = body.run(tx);
-                WorkQueries.record(tx.context(), tx.time(), session.id(), process, machineId, claimId, event, cause);
-            } else if (!mayHaveHappened || !WorkQueries.isRecorded(tx.context(), claimId, event)) {
-                throw lost();
-            }
-            return true;
-        });
     }
 
     private void requireHeld() {
@@ -272,23 +358,17 @@ public final class Work implements AutoCloseable {
 
     /** Cancels the work if it has not ended. Returns false if that has to be tried again later. */
     boolean tryCancel() {
-        synchronized (lock) {
+        lock.lock();
+        try {
             if (ended) {
                 return true;
             }
             try {
                 session.inTransaction(tx -> {
-                    if (WorkQueries.releaseForGood(tx.context(), session.id(), process, machineId, claimId)) {
-                        WorkQueries.record(
-                                tx.context(),
-                                tx.time(),
-                                session.id(),
-                                process,
-                                machineId,
-                                claimId,
-                                WorkEvent.CANCELED,
-                                null);
-                    }
+                    // The claim may still be on its way in: one whose commit broke, and which the server may not have
+                    // carried out yet.
+                    tx.lock(machineId);
+                    WorkQueries.end(tx.context(), tx.time(), session.id(), List.of(Ending.canceled(this)));
                     return true;
                 });
                 ended = true;
@@ -303,6 +383,8 @@ public final class Work implements AutoCloseable {
             }
             session.abandon(this);
             return false;
+        } finally {
+            lock.unlock();
         }
     }
 

@@ -13,15 +13,22 @@ import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.val;
 
+import java.lang.reflect.Array;
 import java.time.Duration;
-import java.time.OffsetDateTime;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.DataType;
 import org.jooq.Field;
+import org.jooq.Record1;
 import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /** The statements behind {@link Work} and its claiming. All run in a transaction that has proved its session. */
@@ -35,15 +42,14 @@ final class WorkQueries {
     record Claim(UUID machineId, UUID claimId) {}
 
     /**
-     * Claims up to {@code limit} machines.
+     * Claims up to {@code limit} machines, the longest due ones first.
      *
      * <p>The candidates' rows in {@code machines} are locked, and locked ones are skipped, so claimers at the same
      * time look at different machines. The locks alone are not enough: another claimer may have finished with a
      * machine between this statement's snapshot and its lock. So the condition is asked again by the insert,
      * whose snapshot is taken under the locks, and the unique keys of {@code work} decide what is left.
      *
-     * <p>The locks are of the kind that foreign keys do not wait for: who only writes a tag of a machine neither
-     * waits for a claim nor hides the machine from it.
+     * <p>The locks are of the kind that foreign keys do not wait for.
      */
     static List<Claim> claim(
             DSLContext dsl,
@@ -52,6 +58,11 @@ final class WorkQueries {
             WorkProcess process,
             Eligibility eligibility,
             int limit) {
+        Optional<DueQueue.Part> queue =
+                eligibility.queue().filter(part -> part.process().equals(process));
+        if (queue.isPresent()) {
+            return new DueQueue(dsl, time).claim(sessionId, queue.get(), eligibility, limit);
+        }
         Condition claimable = claimable(time, process, eligibility);
         List<UUID> candidates = dsl.select(MACHINES.MACHINE_ID)
                 .from(MACHINES)
@@ -62,15 +73,16 @@ final class WorkQueries {
                 .of(MACHINES)
                 .skipLocked()
                 .fetch(MACHINES.MACHINE_ID);
-        if (candidates.isEmpty()) {
-            return List.of();
-        }
-        return insert(
-                dsl,
-                time,
-                sessionId,
-                process,
-                MACHINES.MACHINE_ID.eq(any(candidates.toArray(UUID[]::new))).and(claimable));
+        return candidates.isEmpty()
+                ? List.of()
+                : insert(
+                        dsl,
+                        time,
+                        sessionId,
+                        process,
+                        MACHINES.MACHINE_ID
+                                .eq(any(candidates.toArray(UUID[]::new)))
+                                .and(claimable));
     }
 
     /** Claims one machine. Returns the one claim, or none if the machine is worked on. */
@@ -84,7 +96,7 @@ final class WorkQueries {
     }
 
     /** Waits for claims of these machines that are under way, and keeps others out. Returns how many there are. */
-    private static int lockMachines(DSLContext dsl, UUID... machineIds) {
+    static int lockMachines(DSLContext dsl, UUID... machineIds) {
         return dsl.select(MACHINES.MACHINE_ID)
                 .from(MACHINES)
                 .where(MACHINES.MACHINE_ID.eq(any(machineIds)))
@@ -107,24 +119,21 @@ final class WorkQueries {
                 .fetch(row -> new Claim(row.value1(), row.value2()));
     }
 
-    private static List<Claim> insert(
-            DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, Condition which) {
-        List<Claim> claims = dsl.insertInto(WORK, WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT)
+    /** Takes machines whose rows are locked, and records it. */
+    static List<Claim> insert(DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, Condition which) {
+        var claiming = DSL.insertInto(WORK, WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT)
                 .select(select(MACHINES.MACHINE_ID, val(sessionId), val(process.name()), time.moment())
                         .from(MACHINES)
                         .where(which))
                 .onConflictDoNothing()
-                .returningResult(WORK.MACHINE_ID, WORK.CLAIM_ID)
-                .fetch(row -> new Claim(row.value1(), row.value2()));
-        if (!claims.isEmpty()) {
-            UUID[] machineIds = claims.stream().map(Claim::machineId).toArray(UUID[]::new);
-            Condition claimed = WORK.SESSION_ID
-                    .eq(sessionId)
-                    .and(WORK.PROCESS.eq(process.name()))
-                    .and(WORK.MACHINE_ID.eq(any(machineIds)));
-            record(dsl, WorkEvent.STARTED, WORK.WORK_STARTED_AT, null, claimed);
-        }
-        return claims;
+                .returning(WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT, WORK.CLAIM_ID);
+        return dsl.resultQuery(
+                        "with claimed as ({0}), recorded as ("
+                                + "insert into work_history (machine_id, process, event, \"timestamp\", claim_id, session_id)"
+                                + " select machine_id, process, {1}, work_started_at, claim_id, session_id from claimed"
+                                + ") select machine_id, claim_id from claimed",
+                        claiming, inline(WorkEvent.STARTED.databaseName()))
+                .fetch(row -> new Claim(row.get(0, UUID.class), row.get(1, UUID.class)));
     }
 
     /** The definition of a machine that can be claimed now. */
@@ -169,68 +178,79 @@ final class WorkQueries {
                 .and(excluding)));
     }
 
-    private static Condition isClaim(UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
-        return WORK.MACHINE_ID
-                .eq(machineId)
-                .and(WORK.PROCESS.eq(process.name()))
-                .and(WORK.SESSION_ID.eq(sessionId))
-                .and(WORK.CLAIM_ID.eq(claimId));
-    }
-
-    /** Locks the row of a claim. Returns false if there is none. */
-    static boolean lock(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
-        return dsl.selectOne()
+    /**
+     * Locks the rows of claims, and their machines, in the order of the machines' ids. Returns the claims that there are.
+     * The others are gone for good, if the transactions that would have made or ended them have ended.
+     */
+    static Set<UUID> lock(DSLContext dsl, UUID sessionId, List<Work> work) {
+        return dsl
+                .select(WORK.CLAIM_ID)
                 .from(WORK)
-                .where(isClaim(sessionId, process, machineId, claimId))
-                .forUpdate()
-                .fetchOptional()
-                .isPresent();
+                .join(MACHINES)
+                .on(MACHINES.MACHINE_ID.eq(WORK.MACHINE_ID))
+                .where(WORK.MACHINE_ID.eq(any(work.stream().map(Work::machineId).toArray(UUID[]::new))))
+                .and(WORK.CLAIM_ID.eq(any(work.stream().map(Work::claimId).toArray(UUID[]::new))))
+                .and(WORK.SESSION_ID.eq(sessionId))
+                .orderBy(WORK.MACHINE_ID)
+                .forNoKeyUpdate()
+                .fetch()
+                .stream()
+                .map(Record1::value1)
+                .collect(Collectors.toSet());
     }
 
     /**
-     * Deletes the row of a claim that may still be on its way in: one whose commit broke, and which the server may
-     * not have carried out yet. Returns false if there is none, and will be none.
+     * Deletes the rows of claims, records how they ended, and takes back what is done with: the backoff, and what a process
+     * of an embedder's own was scheduled for when it was claimed, but not what came later. What was written before in the
+     * same transaction has made the machines what they are now; only from here on are they due for anything.
      */
-    static boolean releaseForGood(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
-        lockMachines(dsl, machineId);
-        return release(dsl, sessionId, process, machineId, claimId);
+    static void end(DSLContext dsl, DatabaseTime time, UUID sessionId, List<? extends Ending<?>> endings) {
+        dsl.execute(
+                "with ending as (select * from unnest({0}, {1}, {2}, {3}, {4})"
+                        + " as e (machine_id, claim_id, event, cause, clears)"
+                        + "), ended as (delete from work w using ending e"
+                        + " where w.machine_id = e.machine_id and w.claim_id = e.claim_id and w.session_id = {5}"
+                        + " returning w.machine_id, w.process, w.claim_id, w.work_started_at, e.event, e.cause, e.clears"
+                        + "), cleared as (delete from work_backoff b using ended e"
+                        + " where e.clears and b.machine_id = e.machine_id and b.process = e.process"
+                        + "), unscheduled as (delete from work_schedule s using ended e"
+                        + " where e.event = 'Finished' and s.machine_id = e.machine_id and s.process = e.process"
+                        + " and s.scheduled_at <= e.work_started_at"
+                        + ") insert into work_history"
+                        + " (machine_id, process, event, \"timestamp\", failed_cause, claim_id, session_id)"
+                        + " select machine_id, process, event, {6}, cause, claim_id, {5} from ended",
+                array(endings, Ending::machineId, UUID.class, SQLDataType.UUID),
+                array(endings, Ending::claimId, UUID.class, SQLDataType.UUID),
+                array(endings, ending -> ending.event().databaseName(), String.class, SQLDataType.CLOB),
+                array(endings, Ending::cause, String.class, SQLDataType.CLOB),
+                array(endings, Ending::clearsBackoff, Boolean.class, SQLDataType.BOOLEAN),
+                val(sessionId),
+                time.moment());
     }
 
-    /** Deletes the row of a claim. Returns false if there is none. */
-    static boolean release(DSLContext dsl, UUID sessionId, WorkProcess process, UUID machineId, UUID claimId) {
-        return dsl.deleteFrom(WORK)
-                        .where(isClaim(sessionId, process, machineId, claimId))
-                        .execute()
-                == 1;
+    @SuppressWarnings("unchecked") // Java makes an array of just that type.
+    private static <T> Field<T[]> array(
+            List<? extends Ending<?>> endings,
+            Function<Ending<?>, @Nullable T> part,
+            Class<T> type,
+            DataType<T> databaseType) {
+        T[] values = (T[]) Array.newInstance(type, endings.size());
+        for (int i = 0; i < values.length; i++) {
+            values[i] = part.apply(endings.get(i));
+        }
+        return val(values, databaseType.getArrayDataType());
     }
 
-    static void record(
-            DSLContext dsl,
-            DatabaseTime time,
-            UUID sessionId,
-            WorkProcess process,
-            UUID machineId,
-            UUID claimId,
-            WorkEvent event,
-            @Nullable String cause) {
-        dsl.insertInto(WORK_HISTORY)
-                .set(WORK_HISTORY.MACHINE_ID, machineId)
-                .set(WORK_HISTORY.PROCESS, process.name())
-                .set(WORK_HISTORY.EVENT, event.databaseName())
-                .set(WORK_HISTORY.TIMESTAMP, time.moment())
-                .set(WORK_HISTORY.FAILED_CAUSE, cause)
-                .set(WORK_HISTORY.CLAIM_ID, claimId)
-                .set(WORK_HISTORY.SESSION_ID, sessionId)
-                .execute();
-    }
-
-    /** Records that work goes away with its session. */
+    /** Records that work goes away with its session, whose row the caller has locked. */
     static void recordCanceled(DSLContext dsl, DatabaseTime time, Condition which, String why) {
-        record(dsl, WorkEvent.CANCELED, time.moment(), why, which);
-    }
-
-    private static void record(
-            DSLContext dsl, WorkEvent event, Field<OffsetDateTime> when, @Nullable String cause, Condition which) {
+        UUID[] machineIds = dsl.select(WORK.MACHINE_ID).from(WORK).where(which).fetch().stream()
+                .map(Record1::value1)
+                .toArray(UUID[]::new);
+        if (machineIds.length == 0) {
+            return;
+        }
+        // Machines before work: whoever claims one of them by its id waits here, not in the middle of it.
+        lockMachines(dsl, machineIds);
         dsl.insertInto(
                         WORK_HISTORY,
                         WORK_HISTORY.MACHINE_ID,
@@ -243,9 +263,9 @@ final class WorkQueries {
                 .select(select(
                                 WORK.MACHINE_ID,
                                 WORK.PROCESS,
-                                val(event.databaseName()),
-                                when,
-                                val(cause),
+                                val(WorkEvent.CANCELED.databaseName()),
+                                time.moment(),
+                                val(why),
                                 WORK.CLAIM_ID,
                                 WORK.SESSION_ID)
                         .from(WORK)

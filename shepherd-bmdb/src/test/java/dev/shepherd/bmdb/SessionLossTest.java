@@ -53,8 +53,9 @@ class SessionLossTest {
         assertThatThrownBy(() -> new CountDownLatch(1).await(20, TimeUnit.SECONDS))
                 .isInstanceOf(InterruptedException.class);
 
-        // The last heartbeat was before the cut, so the interval ends before this; the rest is for a busy machine.
-        assertThat(Duration.ofNanos(System.nanoTime() - cutAt)).isLessThan(INTERVAL.plusMillis(900));
+        // The last heartbeat was before the cut, so the interval ends before this; the rest is for a busy machine, and
+        // less than what a connection that hangs is waited for.
+        assertThat(Duration.ofNanos(System.nanoTime() - cutAt)).isLessThan(INTERVAL.plusSeconds(3));
         assertThat(guard.isLost()).isTrue();
         guard.close();
         assertThat(session.isAlive()).isFalse();

@@ -76,6 +76,7 @@ class StatementCostTest {
                 + " select machine_id, 'UnitTest2', 'Started', gen_random_uuid() from machines");
         db.execute("insert into work_backoff select machine_id, 'UnitTest2', now(), 'cause', 1 from machines");
         for (String table : List.of(
+                "work_schedule select machine_id, 'UnitTest2', now()",
                 "machine_agent_heartbeat select machine_id, now()",
                 "machine_agent_started select machine_id, now(), ''",
                 "machine_hardware_report select machine_id, ''",

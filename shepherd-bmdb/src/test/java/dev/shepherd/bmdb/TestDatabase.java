@@ -86,7 +86,7 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
                 "; ",
                 rows("select format('delete from %I', tablename) from pg_tables"
                         + " where schemaname = 'public' and tablename <> 'shepherd_schema_history'"
-                        + " order by array_position(array['machine_intent', 'providers', 'machines', 'sessions']::name[],"
+                        + " order by array_position(array['machine_intent', 'providers', 'machines', 'sessions', 'work_due']::name[],"
                         + " tablename) nulls first")));
     }
 
@@ -152,6 +152,11 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
     /** Moves the time of tags, backoff and eligibility. */
     void advance(Duration by) {
         offset.updateAndGet(by::plus);
+    }
+
+    /** Returns by how much the time was moved. */
+    Duration offset() {
+        return offset.get();
     }
 
     Connection connect() throws SQLException {

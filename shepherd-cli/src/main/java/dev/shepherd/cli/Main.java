@@ -25,6 +25,7 @@ import picocli.CommandLine.ScopeType;
             QuarantineCommand.class,
             ReleaseCommand.class,
             ForgetCommand.class,
+            QueueCommand.class,
             DatabaseCommand.class,
             ProvidersCommand.class,
             FakeEquinixCommand.class,

@@ -104,6 +104,11 @@ final class PlanCommand implements Callable<Integer> {
         out.printf(
                 "Provisioner: the provider lists %d machine(s), the database has %d%n", plan.listed(), plan.recorded());
         plan.discrepancies().forEach(one -> out.println("  stops at a discrepancy: " + one));
+        if (plan.discrepancyCount() > plan.discrepancies().size()) {
+            out.printf(
+                    "  and at %d more%n",
+                    plan.discrepancyCount() - plan.discrepancies().size());
+        }
         lines(out, "  does nothing: ", plan.paused());
         lines(out, "  adopts ", plan.adopt());
         lines(out, "  carries on with ", plan.resume());

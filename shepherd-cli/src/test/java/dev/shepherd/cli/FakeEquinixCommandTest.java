@@ -124,6 +124,8 @@ class FakeEquinixCommandTest {
     private Process start(String name, String... args) throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
                 "-Xmx256m",
                 "-XX:TieredStopAtLevel=1",
                 "-cp",

@@ -136,7 +136,7 @@ final class ControlLoop implements AutoCloseable {
         if (pause.compareTo(LONGEST_PAUSE) > 0) {
             pause = LONGEST_PAUSE;
         }
-        monitor.error(String.valueOf(e.getMessage()));
+        monitor.stepFailed(String.valueOf(e.getMessage()));
         log.warn("{}: the step failed ({} in a row), trying again in {}: {}", name, failures, pause, e.getMessage());
         log.debug("{}: the failure", name, e);
         return new Next(pause, "another try after a failure");

@@ -14,18 +14,26 @@ public final class FatalDiscrepancyException extends ShepherdException {
     private static final long serialVersionUID = 1L;
 
     private final transient List<Discrepancy> discrepancies;
+    private final long count;
 
-    FatalDiscrepancyException(ProviderType provider, List<Discrepancy> discrepancies) {
-        super("provider %s and the database disagree about %d machine(s), so nothing is provisioned: %s"
+    FatalDiscrepancyException(ProviderType provider, List<Discrepancy> discrepancies, long count) {
+        super("provider %s and the database disagree about %d machine(s), so nothing is provisioned: %s%s"
                 .formatted(
                         provider,
-                        discrepancies.size(),
-                        discrepancies.stream().map(Discrepancy::toString).collect(Collectors.joining(", "))));
+                        count,
+                        discrepancies.stream().map(Discrepancy::toString).collect(Collectors.joining(", ")),
+                        count > discrepancies.size() ? " and " + (count - discrepancies.size()) + " more" : ""));
         this.discrepancies = List.copyOf(discrepancies);
+        this.count = count;
     }
 
-    /** Returns every machine concerned. */
+    /** Returns the machines concerned, at most 100 of each {@linkplain Discrepancy.Kind kind}. */
     public List<Discrepancy> discrepancies() {
         return discrepancies;
+    }
+
+    /** Returns how many machines are concerned. */
+    public long count() {
+        return count;
     }
 }

@@ -2,6 +2,7 @@ package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import java.time.Clock;
 import java.time.Duration;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,7 +24,9 @@ final class Flock {
 
     private static final Duration CLOSING = Duration.ofSeconds(30);
 
+    private final Bmdb bmdb;
     private final ProviderType provider;
+    private final List<Bmdb.Subscription> wakeUps = new CopyOnWriteArrayList<>();
     private final Map<LoopKind, Loop> loops = new EnumMap<>(LoopKind.class);
     private final Provisioner provisioner;
     private final Initializer initializer;
@@ -42,6 +46,7 @@ final class Flock {
             String runtimeInfo) {}
 
     Flock(Bmdb bmdb, ProviderCalls calls, MachineTakeover takeover, Settings settings, Executor executor) {
+        this.bmdb = bmdb;
         this.provider = calls.type();
         Map<LoopKind, LoopMonitor> monitors = new EnumMap<>(LoopKind.class);
         Map<LoopKind, SessionSource> sessions = new EnumMap<>(LoopKind.class);
@@ -137,6 +142,14 @@ final class Flock {
                 loop.control().start(executor);
             }
         });
+        if (kinds.contains(LoopKind.INITIALIZER)) {
+            // Whichever process made the machine due.
+            wakeUps.add(bmdb.onDue(WorkProcess.AGENT_START, provider, () -> wake(LoopKind.INITIALIZER)));
+        }
+    }
+
+    List<LoopMonitor> monitors() {
+        return loops.values().stream().map(Loop::monitor).toList();
     }
 
     List<LoopStatus> status() {
@@ -147,6 +160,7 @@ final class Flock {
 
     /** Asks all loops to end and interrupts what they do; does not wait. */
     void requestClose() {
+        wakeUps.forEach(Bmdb.Subscription::close);
         loops.values().forEach(loop -> loop.control().requestClose());
         initializer.work().requestClose();
         recoverer.work().requestClose();

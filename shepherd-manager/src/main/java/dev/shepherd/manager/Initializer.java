@@ -55,6 +55,7 @@ public final class Initializer {
         this.work = new WorkLoop(
                 "shepherd-initializer-" + provider,
                 limit -> sessions.current().claim(WorkProcess.AGENT_START, Eligibility.agentStart(provider), limit),
+                () -> bmdb.untilNextDue(WorkProcess.AGENT_START, provider),
                 settings.parallelism(),
                 settings.pollInterval(),
                 settings.backoff(),

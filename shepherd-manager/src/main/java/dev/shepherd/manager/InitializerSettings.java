@@ -22,7 +22,7 @@ public record InitializerSettings(int parallelism, Backoff backoff, Duration pol
                     .exponent(1.2)
                     .maximum(Duration.ofHours(4))
                     .build(),
-            Duration.ofSeconds(10),
+            Duration.ofSeconds(30),
             22);
 
     /**

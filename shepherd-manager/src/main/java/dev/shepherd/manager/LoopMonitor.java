@@ -23,16 +23,60 @@ final class LoopMonitor {
     private int inProgress;
     private long succeeded;
     private long failed;
+    private long givenUp;
+    private long steps;
+    private long stepFailures;
+    private Duration stepTime = Duration.ZERO;
+    private @Nullable Instant startedAt;
+    private @Nullable Instant lastSuccessAt;
+
+    /** Time spent on machines: the ends of all less their beginnings, each counted from {@link #madeAt}. */
+    private Duration machineTime = Duration.ZERO;
+
+    private final Instant madeAt;
+
+    /**
+     * What adds up over the life of a loop, or is measured against now.
+     *
+     * @param steps how many steps have ended
+     * @param stepFailures how many of them failed
+     * @param stepTime how long all of them took together
+     * @param machineTime how long machines were worked on, all together, those in progress included
+     * @param sinceSuccess how long ago a step went through, or the loop was started if none ever did; empty while it
+     *     does not run
+     */
+    record Totals(
+            long steps,
+            long stepFailures,
+            Duration stepTime,
+            long succeeded,
+            long failed,
+            long givenUp,
+            int inProgress,
+            Duration machineTime,
+            Optional<Duration> sinceSuccess) {}
 
     LoopMonitor(String name, ProviderType provider, Clock clock) {
         this.name = name;
         this.provider = provider;
         this.clock = clock;
+        this.madeAt = clock.instant();
+    }
+
+    String name() {
+        return name;
+    }
+
+    ProviderType provider() {
+        return provider;
     }
 
     void state(LoopStatus.State newState) {
         synchronized (lock) {
             state = newState;
+            if (newState == LoopStatus.State.RUNNING) {
+                startedAt = clock.instant();
+            }
         }
     }
 
@@ -54,6 +98,8 @@ final class LoopMonitor {
         synchronized (lock) {
             if (lastRunAt != null) {
                 lastRunTook = Duration.between(lastRunAt, clock.instant());
+                steps++;
+                stepTime = stepTime.plus(atLeastZero(lastRunTook));
             }
         }
     }
@@ -61,12 +107,22 @@ final class LoopMonitor {
     /** A step went through, so whatever was wrong with the step before is over. */
     void stepSucceeded() {
         synchronized (lock) {
+            lastSuccessAt = clock.instant();
             if (lastError != null) {
                 lastError = new LoopStatus.LastError(lastError.at(), lastError.message(), false);
             }
         }
     }
 
+    /** A step threw. */
+    void stepFailed(String message) {
+        synchronized (lock) {
+            stepFailures++;
+            error(message);
+        }
+    }
+
+    /** Something went wrong that ended neither a step nor the work on a machine. */
     void error(String message) {
         synchronized (lock) {
             lastError = new LoopStatus.LastError(clock.instant(), message, true);
@@ -76,19 +132,20 @@ final class LoopMonitor {
     void machineBegins() {
         synchronized (lock) {
             inProgress++;
+            machineTime = machineTime.minus(age());
         }
     }
 
     void machineSucceeded() {
         synchronized (lock) {
-            inProgress--;
+            machineEnds();
             succeeded++;
         }
     }
 
     void machineFailed(String message) {
         synchronized (lock) {
-            inProgress--;
+            machineEnds();
             failed++;
             lastError = new LoopStatus.LastError(clock.instant(), message, true);
         }
@@ -96,7 +153,40 @@ final class LoopMonitor {
 
     void machineGivenUp() {
         synchronized (lock) {
-            inProgress--;
+            machineEnds();
+            givenUp++;
+        }
+    }
+
+    private void machineEnds() {
+        inProgress--;
+        machineTime = machineTime.plus(age());
+    }
+
+    private Duration age() {
+        return Duration.between(madeAt, clock.instant());
+    }
+
+    private static Duration atLeastZero(Duration duration) {
+        return duration.isNegative() ? Duration.ZERO : duration;
+    }
+
+    Totals totals() {
+        synchronized (lock) {
+            Instant since = lastSuccessAt == null ? startedAt : lastSuccessAt;
+            boolean running = state == LoopStatus.State.RUNNING;
+            return new Totals(
+                    steps,
+                    stepFailures,
+                    stepTime,
+                    succeeded,
+                    failed,
+                    givenUp,
+                    inProgress,
+                    atLeastZero(machineTime.plus(age().multipliedBy(inProgress))),
+                    since == null || !running
+                            ? Optional.empty()
+                            : Optional.of(atLeastZero(Duration.between(since, clock.instant()))));
         }
     }
 

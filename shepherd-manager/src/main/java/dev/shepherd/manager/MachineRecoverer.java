@@ -15,6 +15,7 @@ import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.Work;
+import dev.shepherd.bmdb.WorkProcess;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -57,6 +58,8 @@ public final class MachineRecoverer {
     private static final Duration REST = Duration.ofMinutes(1);
 
     private final Bmdb bmdb;
+    private static final Duration LEAST_WAIT = Duration.ofSeconds(5);
+
     private final ProviderCalls provider;
     private final ProviderType type;
     private final RecoveryPolicy policy;
@@ -86,6 +89,9 @@ public final class MachineRecoverer {
         this.work = new WorkLoop(
                 "shepherd-recoverer-" + type,
                 this::claim,
+                // In a large fleet there is always one to look at next, most often to see that it was heard meanwhile.
+                () -> bmdb.untilNextDue(WorkProcess.RECOVERY, type)
+                        .map(span -> span.compareTo(LEAST_WAIT) < 0 ? LEAST_WAIT : span),
                 settings.parallelism(),
                 settings.pollInterval(),
                 policy.backoff(),

@@ -2,6 +2,7 @@ package dev.shepherd.manager;
 
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineVisitor;
 import dev.shepherd.api.NotSupportedException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException;
@@ -12,7 +13,6 @@ import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.ShepherdException;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
@@ -29,8 +29,15 @@ final class ProviderCalls {
     private final ProviderType type;
     private final int permits;
     private final Semaphore semaphore;
+    private final Duration longestListing;
 
     ProviderCalls(Provider provider) {
+        this(provider, LONGEST_WAIT);
+    }
+
+    /** A listing must not take longer than others wait for it. */
+    ProviderCalls(Provider provider, Duration longestListing) {
+        this.longestListing = longestListing;
         this.provider = provider;
         this.type = provider.type();
         this.permits = provider.maxConcurrentCalls();
@@ -45,8 +52,57 @@ final class ProviderCalls {
         return type;
     }
 
-    List<? extends Machine> listMachines() throws InterruptedException {
-        return call("listing the machines", provider::listMachines);
+    /**
+     * Lists the machines. The visitor may call the database; what it throws ends the listing, and it is a failure
+     * whatever the provider makes of it.
+     */
+    void forEachMachine(MachineVisitor visitor) throws InterruptedException {
+        call("listing the machines", () -> {
+            Listing listing = new Listing(visitor);
+            provider.forEachMachine(listing);
+            return listing.end();
+        });
+    }
+
+    /** A listing under way: keeps to its time, ends when its thread is interrupted, and forgets no failure. */
+    private final class Listing implements MachineVisitor {
+        private final MachineVisitor visitor;
+        private final long startedAt = System.nanoTime();
+        private boolean whole = true;
+        private long count;
+
+        Listing(MachineVisitor visitor) {
+            this.visitor = visitor;
+        }
+
+        @Override
+        public void visit(Machine machine) throws InterruptedException {
+            boolean passed = false;
+            try {
+                if (Thread.interrupted()) {
+                    throw new InterruptedException("interrupted while provider " + type + " was listed");
+                }
+                if (++count % 64 == 0 && System.nanoTime() - startedAt > longestListing.toNanos()) {
+                    throw new ProviderException(
+                            Reason.TRANSIENT,
+                            "provider " + type + " was still listing its machines after " + longestListing);
+                }
+                visitor.visit(machine);
+                passed = true;
+            } finally {
+                whole &= passed;
+            }
+        }
+
+        /** A provider that goes on after its visitor threw must not be taken for one that listed everything. */
+        boolean end() {
+            if (!whole) {
+                throw new ProviderException(
+                        Reason.PERMANENT,
+                        "provider " + type + " swallowed what ended its listing, which it must let pass");
+            }
+            return true;
+        }
     }
 
     Machine getMachine(ProviderID id) throws InterruptedException {

@@ -8,26 +8,19 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineIntent;
 import dev.shepherd.bmdb.Pause;
-import dev.shepherd.bmdb.ProvidedMachine;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.function.Function;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,7 +29,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Each {@link #step()} lists the provider and the database, refuses to act if they disagree about used
  * machines, finishes what earlier creations left, and creates a chunk of new machines. Any number of processes
- * may do so for one provider at once: together they keep to the maximum and make no machine twice.
+ * may do so for one provider at once: together they keep to the maximum and make no machine twice. Both sides are read
+ * as they come: a fleet of a million machines takes 32 MB while it is compared. A step that finds nothing to do
+ * writes nothing.
  *
  * <p><strong>Why nothing is leaked or made twice.</strong> An intent, unique for its candidate, is committed
  * before the provider is asked, and a machine's row is committed under the intent's id. Whatever instant a
@@ -67,6 +62,7 @@ public final class Provisioner {
     private final Object stepping = new Object();
 
     private volatile List<Discrepancy> discrepancies = List.of();
+    private volatile long discrepancyCount;
 
     Provisioner(
             Bmdb bmdb,
@@ -85,9 +81,17 @@ public final class Provisioner {
         this.creations = new RateLimiter(settings.creationInterval());
     }
 
-    /** Returns the machines on which the last reconciliation found a fatal discrepancy; empty if there was none. */
+    /**
+     * Returns the machines on which the last reconciliation found a fatal discrepancy; empty if there was none. At most
+     * 100 of each {@linkplain Discrepancy.Kind kind}: {@link #discrepancyCount()} tells how many there are.
+     */
     public List<Discrepancy> discrepancies() {
         return discrepancies;
+    }
+
+    /** Returns on how many machines the last reconciliation found a fatal discrepancy. */
+    public long discrepancyCount() {
+        return discrepancyCount;
     }
 
     ControlLoop.Next run() throws InterruptedException {
@@ -129,64 +133,35 @@ public final class Provisioner {
      * @throws InterruptedException if the thread is interrupted
      */
     public ProvisioningPlan plan() throws InterruptedException {
-        Survey survey = survey();
         List<String> paused = bmdb.operator().pauses(type).stream()
                 .map(pause -> pause.by() + " paused it: " + pause.reason())
                 .toList();
-        Set<ProviderID> known = new HashSet<>(survey.after().keySet());
-        List<MachineInfo> adopted = survey.listing().used().stream()
-                .filter(machine -> !known.contains(machine.id()))
-                .filter(machine ->
-                        machine.intentId().map(survey.intents()::containsKey).orElse(false))
-                .toList();
-        List<ProviderID> adopt = adopted.stream().map(MachineInfo::id).toList();
-        known.addAll(adopt);
-        Set<UUID> ended =
-                adopted.stream().flatMap(machine -> machine.intentId().stream()).collect(Collectors.toSet());
-        List<String> resume = survey.intents().values().stream()
+        Survey survey = Survey.of(bmdb, provider, settings, List.of());
+        List<MachineIntent> intents = bmdb.intents(type);
+        Set<UUID> ended = survey.adoptable().stream()
+                .map(adoptable -> adoptable.intent().intentId())
+                .collect(Collectors.toSet());
+        List<String> resume = intents.stream()
                 .filter(intent -> !ended.contains(intent.intentId()))
                 .map(MachineIntent::candidate)
                 .toList();
-        int taken = survey.after().size() + survey.intents().size();
+        int taken = survey.recorded() + intents.size();
         int room = settings.maxCount() == 0 ? Integer.MAX_VALUE : settings.maxCount() - taken;
-        List<String> create = free(survey.listing().candidates(known), survey.intents())
+        List<String> create = survey.free().stream()
                 .limit(Math.max(0, Math.min(room, settings.chunkSize() - resume.size())))
                 .toList();
+        Discrepancies found = survey.discrepancies();
         return new ProvisioningPlan(
-                survey.listing().size(),
-                survey.after().size(),
-                survey.discrepancies(),
-                adopt,
+                survey.listed(),
+                survey.recorded(),
+                found.named(),
+                found.count(),
+                survey.adoptable().stream()
+                        .map(adoptable -> adoptable.machine().id())
+                        .toList(),
                 resume,
-                survey.discrepancies().isEmpty() ? create : List.of(),
+                found.count() == 0 ? create : List.of(),
                 paused);
-    }
-
-    private static Stream<String> free(Map<String, MachineInfo> candidates, Map<UUID, MachineIntent> intents) {
-        Set<String> taken =
-                intents.values().stream().map(MachineIntent::candidate).collect(Collectors.toSet());
-        return candidates.keySet().stream().filter(name -> !taken.contains(name));
-    }
-
-    /** What provider and database have, and where they disagree. */
-    private record Survey(
-            Map<ProviderID, ProvidedMachine> before,
-            Map<ProviderID, ProvidedMachine> after,
-            Map<UUID, MachineIntent> intents,
-            ProviderListing listing,
-            List<Discrepancy> discrepancies) {}
-
-    /**
-     * Looks at both sides. The order matters. A machine that the database had before the listing must be in the listing.
-     * One that the listing has either has its intent after the listing, or that became a machine by then, which the
-     * database shows after that: an intent ends in the transaction that records its machine.
-     */
-    private Survey survey() throws InterruptedException {
-        Map<ProviderID, ProvidedMachine> before = recorded();
-        ProviderListing listing = new ProviderListing(type, provider.listMachines());
-        Map<UUID, MachineIntent> intents = intents();
-        Map<ProviderID, ProvidedMachine> after = recorded();
-        return new Survey(before, after, intents, listing, findDiscrepancies(before, after, intents, listing));
     }
 
     /** One reconciliation. */
@@ -202,27 +177,31 @@ public final class Provisioner {
         }
 
         Reconciliation reconcile() throws InterruptedException {
-            Survey survey = survey();
-            ProviderListing listing = survey.listing();
-            Map<UUID, MachineIntent> intents = survey.intents();
-            discrepancies = survey.discrepancies();
-            if (!discrepancies.isEmpty()) {
-                throw new FatalDiscrepancyException(type, discrepancies);
+            List<MachineIntent> resumable = session.takeableIntents(type, settings.chunkSize());
+            Survey survey = Survey.of(
+                    bmdb,
+                    provider,
+                    settings,
+                    resumable.stream().map(MachineIntent::candidate).toList());
+            Discrepancies found = survey.discrepancies();
+            discrepancies = found.named();
+            discrepancyCount = found.count();
+            if (found.count() > 0) {
+                throw new FatalDiscrepancyException(type, found.named(), found.count());
             }
-
-            Set<ProviderID> known = new HashSet<>(survey.after().keySet());
-            adopt(listing, known, intents);
-            Map<String, MachineInfo> candidates = listing.candidates(known);
-            List<MachineIntent> toDo = new ArrayList<>(session.takeIntents(type, settings.chunkSize()));
-            toDo.addAll(reserve(candidates, intents, settings.chunkSize() - toDo.size()));
+            adopt(survey.adoptable());
+            List<MachineIntent> toDo = new ArrayList<>();
+            if (!resumable.isEmpty()) {
+                toDo.addAll(take(survey));
+            }
+            toDo.addAll(reserve(survey, settings.chunkSize() - toDo.size()));
             for (MachineIntent intent : toDo) {
                 if (providerRefuses) {
                     break; // Its intents stay, and are tried at the next reconciliation.
                 }
-                carryOut(intent, Optional.ofNullable(candidates.get(intent.candidate())));
+                carryOut(intent, survey.listed(intent.candidate()));
             }
-            Reconciliation result =
-                    new Reconciliation(listing.size(), survey.before().size(), created, adopted, failed);
+            Reconciliation result = new Reconciliation(survey.listed(), survey.recorded(), created, adopted, failed);
             if (!created.isEmpty() || !adopted.isEmpty() || failed > 0) {
                 log.info(
                         "Provider {}: listed {} machine(s), had {}, created {}, adopted {}, {} failed",
@@ -236,24 +215,27 @@ public final class Provisioner {
             return result;
         }
 
-        private List<MachineIntent> reserve(
-                Map<String, MachineInfo> candidates, Map<UUID, MachineIntent> intents, int room)
-                throws InterruptedException {
-            List<String> free =
-                    free(candidates, intents).limit(Math.max(room, 0)).toList();
-            return session.reserveIntents(type, settings.maxCount(), free);
+        /** Takes what may be tried again. What became so only after the listing waits for the next one. */
+        private List<MachineIntent> take(Survey survey) throws InterruptedException {
+            return session.takeIntents(type, settings.chunkSize()).stream()
+                    .filter(intent -> survey.looked(intent.candidate()))
+                    .toList();
+        }
+
+        private List<MachineIntent> reserve(Survey survey, int room) throws InterruptedException {
+            List<String> free = survey.free().stream().limit(Math.max(room, 0)).toList();
+            return free.isEmpty() ? List.of() : session.reserveIntents(type, settings.maxCount(), free);
         }
 
         /** Records the machines that carry an intent which nobody is working on any more. */
-        private void adopt(ProviderListing listing, Set<ProviderID> known, Map<UUID, MachineIntent> intents)
-                throws InterruptedException {
-            for (MachineInfo machine : listing.used()) {
-                MachineIntent intent = machine.intentId().map(intents::get).orElse(null);
-                if (intent == null || known.contains(machine.id()) || isHeldElsewhere(intent)) {
+        private void adopt(List<Survey.Adoptable> machines) throws InterruptedException {
+            for (Survey.Adoptable adoptable : machines) {
+                MachineInfo machine = adoptable.machine();
+                MachineIntent intent = adoptable.intent();
+                if (isHeldElsewhere(intent)) {
                     continue;
                 }
                 session.transact(tx -> tx.recordMachine(type, CreateMachineRequest.any(intent.intentId()), machine));
-                known.add(machine.id());
                 adopted.add(machine.id());
                 log.info(
                         "Provider {}: adopted machine {} as {}, which was created but never recorded",
@@ -365,61 +347,5 @@ public final class Provisioner {
             delay = RETRY.next(delay);
         }
         return delay;
-    }
-
-    private Map<ProviderID, ProvidedMachine> recorded() throws InterruptedException {
-        return bmdb.providedMachines(type).stream()
-                .collect(Collectors.toMap(ProvidedMachine::providerId, Function.identity()));
-    }
-
-    private Map<UUID, MachineIntent> intents() throws InterruptedException {
-        Map<UUID, MachineIntent> intents = new HashMap<>();
-        for (MachineIntent intent : bmdb.intents(type)) {
-            intents.put(intent.intentId(), intent);
-        }
-        return intents;
-    }
-
-    private static List<Discrepancy> findDiscrepancies(
-            Map<ProviderID, ProvidedMachine> before,
-            Map<ProviderID, ProvidedMachine> after,
-            Map<UUID, MachineIntent> intents,
-            ProviderListing listing) {
-        List<Discrepancy> found = new ArrayList<>();
-        for (MachineInfo machine : listing.used()) {
-            boolean explained = machine.intentId().map(intents::containsKey).orElse(false);
-            if (!machine.failed() && !explained && !after.containsKey(machine.id())) {
-                found.add(new Discrepancy(
-                        Discrepancy.Kind.PROVIDER_ONLY,
-                        machine.id(),
-                        "used at the provider" + at(machine) + ", not in the database"));
-            }
-        }
-        for (ProvidedMachine machine : before.values()) {
-            if (!after.containsKey(machine.providerId())
-                    || machine.status().equals(Optional.of(ProviderStatus.PROVISIONING))) {
-                continue; // Gone from the database meanwhile, or still being created and so not listed yet.
-            }
-            Optional<MachineInfo> listed = listing.find(machine.providerId());
-            if (listed.isEmpty()) {
-                found.add(new Discrepancy(
-                        Discrepancy.Kind.DATABASE_ONLY,
-                        machine.providerId(),
-                        "machine " + machine.machineId() + " in the database, not listed by the provider"));
-            } else if (listed.get().availability() == Availability.KNOWN_UNUSED
-                    && !listed.get().failed()) {
-                found.add(new Discrepancy(
-                        Discrepancy.Kind.DATABASE_ONLY,
-                        machine.providerId(),
-                        "machine " + machine.machineId() + " in the database, unused at the provider"));
-            }
-        }
-        return found;
-    }
-
-    private static String at(MachineInfo machine) {
-        return machine.address()
-                .map(address -> " at " + address.getHostAddress())
-                .orElse("");
     }
 }

@@ -15,7 +15,7 @@ public record RecovererSettings(RecoveryPolicy policy, int parallelism, Duration
 
     /** {@link RecoveryPolicy#DEFAULT}, 5 machines at once, a look every 10 s. */
     public static final RecovererSettings DEFAULT =
-            new RecovererSettings(RecoveryPolicy.DEFAULT, 5, Duration.ofSeconds(10));
+            new RecovererSettings(RecoveryPolicy.DEFAULT, 5, Duration.ofSeconds(30));
 
     /**
      * Checks the values.

@@ -114,14 +114,20 @@ public final class Shepherd implements AutoCloseable {
         List<LoopStatus> loopStatus = new ArrayList<>();
         Map<ProviderType, RecoveryOutlook> recovery = new LinkedHashMap<>();
         Map<ProviderType, List<Discrepancy>> discrepancies = new LinkedHashMap<>();
+        Map<ProviderType, Long> discrepancyCounts = new LinkedHashMap<>();
         for (Flock flock : flocks.values()) {
             loopStatus.addAll(flock.status());
             recovery.put(flock.provider(), flock.recoverer().outlook());
             if (!flock.provisioner().discrepancies().isEmpty()) {
                 discrepancies.put(flock.provider(), flock.provisioner().discrepancies());
+                discrepancyCounts.put(flock.provider(), flock.provisioner().discrepancyCount());
             }
         }
-        return new ShepherdStatus(loopStatus, discrepancies, recovery);
+        return new ShepherdStatus(loopStatus, discrepancies, discrepancyCounts, recovery);
+    }
+
+    List<Flock> flocks() {
+        return List.copyOf(flocks.values());
     }
 
     /**

@@ -9,19 +9,22 @@ import java.util.Map;
  * What a {@link Shepherd} is doing. A snapshot; immutable.
  *
  * @param loops the state of every loop, provider by provider
- * @param discrepancies the machines on which a provider and the database disagree, by provider; while there are
- *     any, nothing is provisioned for that provider
+ * @param discrepancies the machines on which a provider and the database disagree, by provider, at most 100 of each
+ *     {@linkplain Discrepancy.Kind kind}; while there are any, nothing is provisioned for that provider
+ * @param discrepancyCounts on how many machines they disagree, by provider
  * @param recovery what each provider's recoverer looked at last: what has to wait, and what is frozen
  */
 public record ShepherdStatus(
         List<LoopStatus> loops,
         Map<ProviderType, List<Discrepancy>> discrepancies,
+        Map<ProviderType, Long> discrepancyCounts,
         Map<ProviderType, RecoveryOutlook> recovery) {
 
     /** Copies list and maps. */
     public ShepherdStatus {
         loops = List.copyOf(loops);
         discrepancies = Map.copyOf(discrepancies);
+        discrepancyCounts = Map.copyOf(discrepancyCounts);
         recovery = Map.copyOf(recovery);
     }
 }

@@ -9,11 +9,15 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.ProviderCheck;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
@@ -27,8 +31,12 @@ import org.slf4j.LoggerFactory;
  * no longer says is cleared; a machine that it no longer knows becomes {@link ProviderStatus#MISSING}.
  *
  * <p>Its cost follows what is due, not the fleet: each machine has a time at which it is looked at next, sooner while it
- * is in motion. A provider whose listing is cheap is listed once for all that is due, others are asked machine by machine.
- * Several processes share the machines; nothing is written of a machine that did not change but the time.
+ * is in motion. Several processes share the machines; nothing is written of a machine that did not change but the time.
+ *
+ * <p>A provider whose listing is cheap is compared as a whole instead, once in {@link UpdaterSettings#restInterval()} by
+ * each process: both sides are read as they come, and of each machine a hash is kept of what the database has. Machines
+ * at rest then need no time, and nothing at all is written where nothing changed. Those in motion are looked at between
+ * the comparisons, at their own times.
  *
  * <p>Safe for use by several threads; steps run one at a time.
  */
@@ -36,8 +44,20 @@ public final class Updater {
 
     private static final Logger log = LoggerFactory.getLogger(Updater.class);
 
-    /** With a listing at hand a machine costs next to nothing. */
-    private static final int LISTED_BATCH = 1000;
+    /** How many machines in motion are looked up in one listing. They are in memory meanwhile. */
+    private static final int LISTED_BATCH = 10_000;
+
+    /** How many machines that changed are written in one transaction. */
+    private static final int WRITTEN_BATCH = 1000;
+
+    /** How many changes of one step are in the log one by one. */
+    private static final int NAMED = 100;
+
+    // What is noted of a machine while the whole fleet is compared.
+    private static final int DUE = 1;
+    private static final int MISSING = 2;
+    private static final int IN_MOTION = 4;
+    private static final int LISTED = 8;
 
     /** How many machines are asked for one by one before the results are written. Fits into the lease on them. */
     private static final int ASKED_BATCH = 20;
@@ -50,6 +70,11 @@ public final class Updater {
     private final LoopMonitor monitor;
     private final Runnable onChanged;
     private final Object stepping = new Object();
+
+    /** When the whole fleet is compared next. Guarded by {@link #stepping}. */
+    private Instant comparedNextAt = Instant.MIN;
+    /** Whether machines that a comparison left at rest were given a time. Guarded by {@link #stepping}. */
+    private boolean recalled;
 
     Updater(
             Bmdb bmdb,
@@ -74,7 +99,7 @@ public final class Updater {
     }
 
     /**
-     * Looks at all machines that are due.
+     * Looks at all machines that are due, and at the whole fleet if that is.
      *
      * @return how many of them had changed
      * @throws ProviderException if the provider cannot be asked; machines that were not looked at are due again within a
@@ -109,7 +134,7 @@ public final class Updater {
     /** One look at all that is due. */
     private final class Round {
         private final BmdbSession session;
-        private @Nullable ProviderListing listing;
+        private final boolean cheap = provider.isListingCheap();
         private int changed;
 
         Round(BmdbSession session) {
@@ -117,31 +142,84 @@ public final class Updater {
         }
 
         int update() throws InterruptedException {
-            int batch = provider.isListingCheap() ? LISTED_BATCH : ASKED_BATCH;
+            boolean compared = cheap && compareIfDue();
+            if (!cheap && !recalled) {
+                recall();
+            }
+            // What is due after a comparison was not listed, or came only then.
+            boolean lists = cheap && !compared;
+            int batch = lists ? LISTED_BATCH : ASKED_BATCH;
             List<ProviderCheck> due = take(batch);
             while (!due.isEmpty()) {
-                List<Found> found = new ArrayList<>();
-                try {
-                    for (ProviderCheck check : due) {
-                        found.add(look(check, due.size()));
-                    }
-                } finally {
-                    write(found);
+                List<ProviderCheck> unlisted = lists && due.size() > 1 ? lookUp(due) : due;
+                for (int from = 0; from < unlisted.size(); from += ASKED_BATCH) {
+                    ask(unlisted.subList(from, Math.min(unlisted.size(), from + ASKED_BATCH)));
                 }
                 due = due.size() < batch ? List.of() : take(batch);
             }
+            if (changed > NAMED) {
+                log.info("Provider {}: {} more machines changed", type, changed - NAMED);
+            }
             return changed;
+        }
+
+        private boolean compareIfDue() throws InterruptedException {
+            Instant now = bmdb.now();
+            if (now.isBefore(comparedNextAt)) {
+                return false;
+            }
+            new Comparison(this).compare();
+            comparedNextAt = now.plus(spread(settings.restInterval()));
+            return true;
+        }
+
+        /** The listing of this provider may have been cheap before. */
+        private void recall() throws InterruptedException {
+            int count;
+            do {
+                long within = ThreadLocalRandom.current()
+                        .nextLong(settings.restInterval().toMillis());
+                count = session.inTransaction(
+                        tx -> tx.recallProviderChecks(type, Duration.ofMillis(within), WRITTEN_BATCH));
+            } while (count == WRITTEN_BATCH);
+            recalled = true;
+        }
+
+        /** Looks at those of some machines that are listed. Returns the others. */
+        private List<ProviderCheck> lookUp(List<ProviderCheck> due) throws InterruptedException {
+            Map<ProviderID, ProviderCheck> unlisted = new LinkedHashMap<>();
+            due.forEach(check -> unlisted.put(check.machine().providerId(), check));
+            List<Found> found = new ArrayList<>();
+            provider.forEachMachine(machine -> {
+                ProviderCheck check = unlisted.remove(machine.id());
+                if (check != null) {
+                    found.add(compare(check, Survey.checked(type, machine)));
+                }
+            });
+            write(found);
+            return List.copyOf(unlisted.values());
+        }
+
+        private void ask(List<ProviderCheck> checks) throws InterruptedException {
+            List<Found> found = new ArrayList<>();
+            try {
+                for (ProviderCheck check : checks) {
+                    found.add(look(check));
+                }
+            } finally {
+                write(found);
+            }
         }
 
         private List<ProviderCheck> take(int limit) throws InterruptedException {
             return session.inTransaction(tx -> tx.takeProviderChecks(type, limit));
         }
 
-        private Found look(ProviderCheck check, int due) throws InterruptedException {
+        /** One that is not listed may be in creation: only the provider's own word makes a machine a missing one. */
+        private Found look(ProviderCheck check) throws InterruptedException {
             ProvidedMachine machine = check.machine();
             try {
-                MachineInfo info = ask(machine.providerId(), due);
-                return new Found(check, isSame(machine, info) ? Look.SAME : Look.CHANGED, info);
+                return compare(check, describe(machine.providerId()));
             } catch (ProviderException e) {
                 if (e.reason() == Reason.NOT_FOUND) {
                     return new Found(check, missing(machine) ? Look.SAME : Look.MISSING, null);
@@ -161,15 +239,6 @@ public final class Updater {
             }
         }
 
-        /** One that is not listed may be in creation: only the provider's own word makes a machine a missing one. */
-        private MachineInfo ask(ProviderID id, int due) throws InterruptedException {
-            if (provider.isListingCheap() && due > 1 && listing == null) {
-                listing = new ProviderListing(type, provider.listMachines());
-            }
-            Optional<MachineInfo> listed = listing == null ? Optional.empty() : listing.find(id);
-            return listed.isPresent() ? listed.get() : describe(id);
-        }
-
         private MachineInfo describe(ProviderID id) throws InterruptedException {
             Machine described = provider.getMachine(id);
             if (!described.id().equals(id)) {
@@ -181,48 +250,161 @@ public final class Updater {
         }
 
         private void write(List<Found> found) throws InterruptedException {
-            if (found.isEmpty()) {
-                return;
+            for (int from = 0; from < found.size(); from += WRITTEN_BATCH) {
+                List<Found> some = found.subList(from, Math.min(found.size(), from + WRITTEN_BATCH));
+                session.inTransaction(tx -> {
+                    write(tx, some);
+                    return true;
+                });
+                some.forEach(this::tell);
             }
+        }
+
+        private void write(BmdbTransaction tx, List<Found> found) {
             List<UUID> atRest = new ArrayList<>();
             List<UUID> inMotion = new ArrayList<>();
             for (Found one : found) {
-                (isInMotion(one) ? inMotion : atRest).add(one.check().machine().machineId());
+                UUID machineId = one.check().machine().machineId();
+                if (one.look() == Look.MISSING) {
+                    tx.markMissing(machineId);
+                } else if (one.look() == Look.CHANGED && one.info() != null) {
+                    tx.updateProvided(type, one.info());
+                }
+                if (one.look() != Look.SAME || one.check().due()) {
+                    (isInMotion(one) ? inMotion : atRest).add(machineId);
+                }
             }
-            session.inTransaction(tx -> {
-                for (Found one : found) {
-                    if (one.look() == Look.MISSING) {
-                        tx.markMissing(one.check().machine().machineId());
-                    } else if (one.look() == Look.CHANGED && one.info() != null) {
-                        tx.updateProvided(type, one.info());
-                    }
-                }
-                if (!inMotion.isEmpty()) {
-                    tx.checkProvidedAfter(inMotion, settings.motionInterval());
-                }
-                if (!atRest.isEmpty()) {
-                    tx.checkProvidedAfter(atRest, spread(settings.restInterval()));
-                }
-                return true;
-            });
-            found.forEach(this::tell);
+            if (!inMotion.isEmpty()) {
+                tx.checkProvidedAfter(inMotion, settings.motionInterval());
+            }
+            if (!atRest.isEmpty() && cheap) {
+                tx.restProviderChecks(atRest);
+            } else if (!atRest.isEmpty()) {
+                tx.checkProvidedAfter(atRest, spread(settings.restInterval()));
+            }
         }
 
         private void tell(Found one) {
             ProvidedMachine machine = one.check().machine();
-            if (one.look() == Look.MISSING) {
+            if (one.look() == Look.MISSING || one.look() == Look.CHANGED) {
                 changed++;
+            }
+            if (one.look() == Look.CHANGED) {
+                onChanged.run();
+            }
+            if (changed > NAMED) {
+                return;
+            }
+            if (one.look() == Look.MISSING) {
                 log.warn(
                         "Machine {} ({} {}): the provider no longer knows it",
                         machine.machineId(),
                         type,
                         machine.providerId());
             } else if (one.look() == Look.CHANGED) {
-                changed++;
-                onChanged.run();
                 log.info("Machine {} ({} {}): is now {}", machine.machineId(), type, machine.providerId(), one.info());
             }
         }
+    }
+
+    /** Compares the whole fleet with the whole listing. Keeps of each machine its id and a hash. */
+    private final class Comparison {
+        private final Round round;
+        private final DescriptionHash hash = new DescriptionHash();
+        private final Map<ProviderID, MachineInfo> differing = new LinkedHashMap<>();
+        private MachineIndex index = MachineIndex.ofNumbers();
+
+        Comparison(Round round) {
+            this.round = round;
+        }
+
+        void compare() throws InterruptedException {
+            index = bmdb.scanProviderChecks(type, MachineIndex::ofNumbers, this::recorded);
+            provider.forEachMachine(this::listed);
+            write();
+            if (index.anyMatch(LISTED | MISSING | IN_MOTION | DUE, 0)) {
+                List<ProviderID> unlisted = bmdb.scanProviderIDs(type, ArrayList::new, this::ifUnlisted);
+                for (int from = 0; from < unlisted.size(); from += WRITTEN_BATCH) {
+                    askSoon(unlisted.subList(from, Math.min(unlisted.size(), from + WRITTEN_BATCH)));
+                }
+            }
+        }
+
+        /** Those that are too many for now are found by the next comparison. */
+        private void ifUnlisted(List<ProviderID> unlisted, ProviderID id, Optional<ProviderStatus> status) {
+            int position = index.find(id);
+            if (position != MachineIndex.ABSENT
+                    && (index.flags(position) & (LISTED | MISSING | IN_MOTION | DUE)) == 0
+                    && unlisted.size() < LISTED_BATCH) {
+                unlisted.add(id);
+            }
+        }
+
+        private void recorded(MachineIndex into, ProviderCheck check) {
+            int position = into.put(check.machine().providerId());
+            into.setNumber(position, hash.of(check.machine()));
+            boolean moves =
+                    check.inRecovery() || check.machine().status().equals(Optional.of(ProviderStatus.PROVISIONING));
+            into.addFlags(
+                    position,
+                    (check.due() ? DUE : 0) | (missing(check.machine()) ? MISSING : 0) | (moves ? IN_MOTION : 0));
+        }
+
+        private void listed(Machine machine) throws InterruptedException {
+            int position = machine.id().isValid() ? index.find(machine.id()) : MachineIndex.ABSENT;
+            if (position == MachineIndex.ABSENT) {
+                return;
+            }
+            MachineInfo info = Survey.checked(type, machine);
+            int flags = index.flags(position);
+            if ((flags & LISTED) != 0) {
+                throw Survey.listedTwice(type, info.id());
+            }
+            index.addFlags(position, LISTED);
+            if ((flags & DUE) != 0 || index.number(position) != hash.of(info)) {
+                differing.put(info.id(), info);
+                if (differing.size() == WRITTEN_BATCH) {
+                    write();
+                }
+            }
+        }
+
+        /** Looks at the rows themselves, under a lock. What somebody else has changed since they were read is his. */
+        private void write() throws InterruptedException {
+            if (differing.isEmpty()) {
+                return;
+            }
+            List<Found> found = round.session.inTransaction(tx -> {
+                List<Found> looked = new ArrayList<>();
+                for (ProviderCheck check : tx.lockProviderChecks(type, differing.keySet())) {
+                    ProviderID id = check.machine().providerId();
+                    MachineInfo info = differing.get(id);
+                    if (info != null && index.number(index.find(id)) == hash.of(check.machine())) {
+                        looked.add(Updater.compare(check, info));
+                    }
+                }
+                round.write(tx, looked);
+                return looked;
+            });
+            found.forEach(round::tell);
+            differing.clear();
+        }
+
+        /** What is not listed is asked for by its id. */
+        private void askSoon(List<ProviderID> unlisted) throws InterruptedException {
+            round.session.inTransaction(tx -> {
+                List<UUID> machineIds = tx.lockProviderChecks(type, unlisted).stream()
+                        .filter(check -> !check.due())
+                        .map(check -> check.machine().machineId())
+                        .toList();
+                tx.checkProvidedAfter(machineIds, Duration.ZERO);
+                return true;
+            });
+        }
+    }
+
+    private static Found compare(ProviderCheck check, MachineInfo info) {
+        return new Found(check, isSame(check.machine(), info) ? Look.SAME : Look.CHANGED, info);
     }
 
     private static boolean isInMotion(Found found) {

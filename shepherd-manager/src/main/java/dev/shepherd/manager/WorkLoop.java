@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -39,8 +40,15 @@ final class WorkLoop {
         List<Work> claim(int limit) throws InterruptedException;
     }
 
+    /** Says how long it is until more machines come up by themselves; empty if none will. */
+    @FunctionalInterface
+    interface NextDue {
+        Optional<Duration> untilNext() throws InterruptedException;
+    }
+
     private final String name;
     private final Claimer claimer;
+    private final NextDue nextDue;
     private final int parallelism;
     private final Duration pollInterval;
     private final Backoff backoff;
@@ -58,6 +66,7 @@ final class WorkLoop {
     WorkLoop(
             String name,
             Claimer claimer,
+            NextDue nextDue,
             int parallelism,
             Duration pollInterval,
             Backoff backoff,
@@ -67,6 +76,7 @@ final class WorkLoop {
             Task task) {
         this.name = name;
         this.claimer = claimer;
+        this.nextDue = nextDue;
         this.parallelism = parallelism;
         this.pollInterval = pollInterval;
         this.backoff = backoff;
@@ -83,7 +93,10 @@ final class WorkLoop {
         if (claimed == free) {
             return new ControlLoop.Next(pollInterval, "one of the " + parallelism + " machines in progress to be done");
         }
-        return new ControlLoop.Next(pollInterval, "a machine to work on; looks again in " + pollInterval);
+        Duration delay = nextDue.untilNext()
+                .filter(span -> span.compareTo(pollInterval) < 0)
+                .orElse(pollInterval);
+        return new ControlLoop.Next(delay, "a machine to work on; looks again in " + delay);
     }
 
     /** Claims as many machines as there are free places, and waits until all work is done. Returns how many. */

@@ -42,6 +42,17 @@ class ArchitectureTest {
     }
 
     @Test
+    void onlyTheMetricsKnowOfMicrometerWhichIsOptional() {
+        noClasses()
+                .that()
+                .haveNameNotMatching(".*\\.ShepherdMetrics(\\$.*)?")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.micrometer..")
+                .check(CLASSES);
+    }
+
+    @Test
     void thePackagesHaveNoCycles() {
         slices().matching("dev.shepherd.(**)").should().beFreeOfCycles().check(CLASSES);
     }

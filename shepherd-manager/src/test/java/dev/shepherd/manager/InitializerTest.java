@@ -48,7 +48,7 @@ class InitializerTest {
     private static final Duration LIMIT = Duration.ofSeconds(30);
 
     @RegisterExtension
-    final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(5)));
+    final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(10)));
 
     @TempDir
     Path folder;

@@ -1,52 +1,80 @@
 package dev.shepherd.manager;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.shepherd.api.Availability;
+import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.testkit.FakeProvider;
-import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class ProviderCallsTest {
 
-    private static final ProviderID ID = new ProviderID("m-1");
+    private static final ProviderType TYPE = new ProviderType("lab");
 
-    private final FakeProvider provider =
-            FakeProvider.builder(new ProviderType("lab")).build();
-    private final ProviderCalls calls = new ProviderCalls(provider);
+    private static final ShowingProvider ENDLESS = new ShowingProvider(TYPE, visitor -> {
+        while (true) {
+            visitor.visit(machine());
+        }
+    });
 
-    ProviderCallsTest() {
-        provider.addMachine(MachineInfo.builder(ID, Availability.KNOWN_USED)
-                .address(InetAddress.getLoopbackAddress())
-                .build());
+    @Test
+    void aProviderThatOnlyListsIsShownMachineByMachine() throws Exception {
+        FakeProvider provider = FakeProvider.create(TYPE);
+        provider.addReservations(3);
+        List<Machine> seen = new ArrayList<>();
+
+        new ProviderCalls(provider).forEachMachine(seen::add);
+
+        assertThat(seen).hasSize(3);
     }
 
     @Test
-    void aMachineIsRebootedOnceTheCheckHasPassed() throws Exception {
-        assertThat(calls.rebootMachine(ID, () -> false)).isFalse();
-        assertThat(provider.calls()).isEmpty();
+    void aListingThatNeverEndsIsGivenUp() {
+        ProviderCalls calls = new ProviderCalls(ENDLESS, Duration.ofMillis(50));
 
-        assertThat(calls.rebootMachine(ID, () -> true)).isTrue();
-        assertThat(provider.calls()).hasSize(1);
+        assertThatExceptionOfType(ProviderException.class)
+                .isThrownBy(() -> calls.forEachMachine(machine -> {}))
+                .withMessageContaining("still listing")
+                .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.TRANSIENT));
     }
 
-    /** As when the answer of the database came so late that the session had been lost by then. */
     @Test
-    void aMachineIsLeftAloneIfTheSessionWasLostDuringTheCheck() throws Exception {
-        ProviderCalls.LastCheck lost = () -> {
-            Thread.currentThread().interrupt();
-            return true;
-        };
+    void anInterruptionEndsAListingThatWaitsForNothing() {
+        ProviderCalls calls = new ProviderCalls(ENDLESS);
 
-        assertThatThrownBy(() -> calls.rebootMachine(ID, lost)).isInstanceOf(InterruptedException.class);
-        assertThatThrownBy(() -> calls.reinstallMachine(ID, lost)).isInstanceOf(InterruptedException.class);
+        assertThatExceptionOfType(InterruptedException.class)
+                .isThrownBy(() ->
+                        calls.forEachMachine(machine -> Thread.currentThread().interrupt()));
+    }
 
-        assertThat(provider.calls()).isEmpty();
-        assertThat(Thread.currentThread().isInterrupted()).isFalse();
-        assertThat(calls.rebootMachine(ID, () -> true)).isTrue();
+    @Test
+    void aListingWhoseEndTheProviderSwallowedIsNotAWholeOne() {
+        ProviderCalls calls = new ProviderCalls(new ShowingProvider(TYPE, visitor -> {
+            try {
+                visitor.visit(machine());
+            } catch (IllegalStateException e) {
+                // As a provider would that goes on to its next page.
+            }
+        }));
+
+        assertThatExceptionOfType(ProviderException.class)
+                .isThrownBy(() -> calls.forEachMachine(machine -> {
+                    throw new IllegalStateException("the database is down");
+                }))
+                .withMessageContaining("swallowed");
+    }
+
+    private static MachineInfo machine() {
+        return MachineInfo.builder(new ProviderID("machine"), Availability.KNOWN_UNUSED)
+                .build();
     }
 }

@@ -43,7 +43,7 @@ class ProvisionerTest {
     private static final ProvisionerSettings SETTINGS = ProvisionerSettings.DEFAULT.withCreationInterval(Duration.ZERO);
 
     @RegisterExtension
-    final BmdbExtension database = BmdbExtension.create();
+    final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(20)));
 
     private final FakeProvider provider = FakeProvider.create(TYPE);
 

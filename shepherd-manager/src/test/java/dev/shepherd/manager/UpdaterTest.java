@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
@@ -14,6 +15,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.testkit.BmdbExtension;
 import dev.shepherd.testkit.FakeProvider;
 import dev.shepherd.testkit.FakeProvider.Operation;
@@ -21,7 +23,6 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -204,6 +205,87 @@ class UpdaterTest {
         assertThat(provider.calls(Operation.GET)).isEqualTo(3);
     }
 
+    @Test
+    void ofAFleetThatIsListedOnlyWhatChangedIsWritten() throws Exception {
+        FakeProvider provider = provider(40, true);
+        Updater updater = updater(provider, database.bmdb());
+        updater.step();
+        Writes writes = new Writes(database);
+
+        database.advance(Duration.ofMinutes(34));
+        assertThat(updater.step()).isZero();
+        assertThat(writes.taken()).isEmpty();
+
+        provider.addMachine(machine(7).location("rack-2").build());
+        database.advance(Duration.ofMinutes(34));
+        assertThat(updater.step()).isEqualTo(1);
+        assertThat(writes.taken()).isNotEmpty().allMatch("UPDATE machine_provided machine-7"::equals);
+
+        database.advance(Duration.ofSeconds(61));
+        assertThat(updater.step()).as("once more, and then it is at rest").isZero();
+        assertThat(writes.taken()).isNotEmpty().allMatch("UPDATE machine_provided machine-7"::equals);
+        database.advance(Duration.ofMinutes(34));
+        assertThat(updater.step()).isZero();
+        assertThat(writes.taken()).isEmpty();
+        assertThat(provider.calls(Operation.LIST)).isEqualTo(4);
+        assertThat(provider.calls(Operation.GET)).isEqualTo(1);
+    }
+
+    @Test
+    void whatAnotherUpdaterFoundOutDuringTheListingIsLeftAsItIs() throws Exception {
+        FakeProvider fake = provider(2, true);
+        MachineInfo stale = machine(0).location("rack-stale").build();
+        MachineInfo newer = machine(0).location("rack-newer").build();
+        updater(
+                        new ShowingProvider(TYPE, true, visitor -> {
+                            try (BmdbSession other = database.bmdb().startSession("updater", "another host")) {
+                                other.inTransaction(tx -> tx.updateProvided(TYPE, newer));
+                            }
+                            visitor.visit(stale);
+                            visitor.visit(fake.getMachine(new ProviderID("machine-1")));
+                        }),
+                        database.bmdb())
+                .step();
+
+        assertThat(read(FIRST).location()).contains("rack-newer");
+    }
+
+    @Test
+    void machinesAtRestGetATimeAgainWhenTheirListingIsNoLongerCheap() throws Exception {
+        FakeProvider cheap = provider(3, true);
+        updater(cheap, database.bmdb()).step();
+        assertThat(database.bmdb()
+                        .explain(machineId(FIRST), RecoveryPolicy.DEFAULT)
+                        .orElseThrow()
+                        .providerCheckAt())
+                .as("nobody waits for it")
+                .isEmpty();
+        FakeProvider dear = FakeProvider.create(TYPE);
+        open.push(dear);
+        for (int i = 0; i < 3; i++) {
+            dear.addMachine(machine(i).location("rack-2").build());
+        }
+        Updater updater = updater(dear, database.bmdb());
+
+        updater.step();
+        database.advance(Duration.ofMinutes(31));
+        updater.step();
+
+        assertThat(dear.calls(Operation.GET)).isEqualTo(3);
+        assertThat(read(FIRST).location()).contains("rack-2");
+    }
+
+    @Test
+    void aListingThatFailsIsTriedAgainAtTheNextStep() throws Exception {
+        FakeProvider provider = provider(3, true);
+        Updater updater = updater(provider, database.bmdb());
+        provider.failNext(Operation.LIST, new ProviderException(Reason.TRANSIENT, "the API is down"));
+
+        assertThatThrownBy(updater::step).hasMessageContaining("the API is down");
+        provider.addMachine(machine(0).location("rack-2").build());
+        assertThat(updater.step()).isEqualTo(1);
+    }
+
     private static void step(Updater updater) {
         try {
             updater.step();
@@ -212,7 +294,7 @@ class UpdaterTest {
         }
     }
 
-    private Updater updater(FakeProvider provider, Bmdb bmdb) {
+    private Updater updater(Provider provider, Bmdb bmdb) {
         Shepherd shepherd = Shepherd.builder()
                 .bmdb(bmdb)
                 .provider(provider)
@@ -259,11 +341,10 @@ class UpdaterTest {
     }
 
     private ProvidedMachine read(ProviderID id) throws InterruptedException {
-        Optional<UUID> machine = database.bmdb().findMachine(TYPE, id);
-        return database.bmdb()
-                .machine(machine.orElseThrow())
-                .orElseThrow()
-                .provided()
-                .orElseThrow();
+        return database.bmdb().machine(machineId(id)).orElseThrow().provided().orElseThrow();
+    }
+
+    private UUID machineId(ProviderID id) throws InterruptedException {
+        return database.bmdb().findMachine(TYPE, id).orElseThrow();
     }
 }

@@ -2,6 +2,7 @@ package dev.shepherd.testkit;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.bmdb.SchemaException;
 import dev.shepherd.postgres.TestPostgres;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -93,8 +94,12 @@ public final class BmdbExtension
         synchronized (lock) {
             url = TestPostgres.shared()
                     .freshDatabase(TEMPLATE, template -> Bmdb.open(template).close());
-            // A server that outlives the tests may hold a template of an older schema.
-            bmdb = open(BmdbConfig.Migration.MIGRATE);
+            try {
+                bmdb = open(BmdbConfig.Migration.CHECK);
+            } catch (SchemaException e) {
+                // A server that outlives the tests may hold a template of an older schema.
+                bmdb = open(BmdbConfig.Migration.MIGRATE);
+            }
         }
     }
 

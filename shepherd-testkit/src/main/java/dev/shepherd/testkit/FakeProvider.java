@@ -46,7 +46,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><strong>Faults.</strong> Each of {@link #failNext}, {@link #failNextAfterEffect}, {@link #delayNext} and
  * {@link #blockNext} is for one call of an operation. They are used up in the order in which they were given, one
- * by each call. {@link #freezeListing()} makes listings stale.
+ * by each call; {@link #failAll} is for all that come after them. {@link #freezeListing()} makes listings stale.
  *
  * <p>Safe for use by several threads, and by more than {@link #maxConcurrentCalls()} of them: that the manager
  * keeps to that number is for a test to find out from {@link #mostConcurrentCalls()}.
@@ -136,6 +136,7 @@ public final class FakeProvider implements Recoverer {
     private final Map<ProviderID, MachineInfo> machines = new LinkedHashMap<>();
     private final Map<String, MachineInfo> reservations = new LinkedHashMap<>();
     private final Map<Operation, Deque<Fault>> faults = new EnumMap<>(Operation.class);
+    private final Map<Operation, Fault> lastingFaults = new EnumMap<>(Operation.class);
     private final List<Attempt> attempts = new ArrayList<>();
     private @Nullable List<MachineInfo> frozen;
     private Consumer<ProviderID> onReboot = id -> {};
@@ -294,6 +295,13 @@ public final class FakeProvider implements Recoverer {
         }
     }
 
+    /** Opens a closed provider again, with the machines that it had: what a process finds that was restarted. */
+    public void reopen() {
+        synchronized (lock) {
+            closed = false;
+        }
+    }
+
     // What a test arranges.
 
     /**
@@ -403,6 +411,22 @@ public final class FakeProvider implements Recoverer {
         addFault(operation, new Fault(null, failure, null, null));
     }
 
+    /** Lets every call of a kind for which nothing else waits fail before it has any effect, until {@link #clearFaults()}. */
+    public void failAll(Operation operation, RuntimeException failure) {
+        Objects.requireNonNull(failure, "failure");
+        synchronized (lock) {
+            lastingFaults.put(operation, new Fault(failure, null, null, null));
+        }
+    }
+
+    /** Forgets all faults that were given and not used up. */
+    public void clearFaults() {
+        synchronized (lock) {
+            faults.clear();
+            lastingFaults.clear();
+        }
+    }
+
     /** Lets the next call of a kind take so much longer, before it has any effect. Interruption ends it. */
     public void delayNext(Operation operation, Duration delay) {
         Objects.requireNonNull(delay, "delay");
@@ -483,8 +507,7 @@ public final class FakeProvider implements Recoverer {
             if (closed) {
                 throw new IllegalStateException(operation + " was called on provider " + type + " after it was closed");
             }
-            Deque<Fault> waiting = faults.get(operation);
-            attempt = new Attempt(operation, id, intentId, waiting == null ? null : waiting.poll());
+            attempt = new Attempt(operation, id, intentId, nextFault(operation));
             attempts.add(attempt);
             running++;
             mostRunning = Math.max(mostRunning, running);
@@ -499,6 +522,13 @@ public final class FakeProvider implements Recoverer {
             attempt.ended(e);
             throw e;
         }
+    }
+
+    /** Called under the lock. */
+    private @Nullable Fault nextFault(Operation operation) {
+        Deque<Fault> waiting = faults.get(operation);
+        Fault next = waiting == null ? null : waiting.poll();
+        return next == null ? lastingFaults.get(operation) : next;
     }
 
     /** Called under the lock. */

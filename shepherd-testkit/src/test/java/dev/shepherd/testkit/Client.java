@@ -8,12 +8,16 @@ import java.nio.file.Path;
 import java.security.KeyPair;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.List;
+import org.apache.sshd.client.ClientBuilder;
 import org.apache.sshd.client.SshClient;
 import org.apache.sshd.client.channel.ChannelExec;
 import org.apache.sshd.client.channel.ClientChannelEvent;
 import org.apache.sshd.client.keyverifier.AcceptAllServerKeyVerifier;
 import org.apache.sshd.client.session.ClientSession;
+import org.apache.sshd.common.NamedFactory;
 import org.apache.sshd.common.config.keys.PublicKeyEntry;
+import org.apache.sshd.common.kex.BuiltinDHFactories;
 import org.apache.sshd.core.CoreModuleProperties;
 import org.apache.sshd.scp.client.ScpClient;
 import org.apache.sshd.scp.client.ScpClientCreator;
@@ -23,7 +27,7 @@ import org.apache.sshd.sftp.client.SftpClientFactory;
 /** A plain SSH client for tests. */
 final class Client implements AutoCloseable {
 
-    static final Duration PATIENCE = Duration.ofSeconds(20);
+    static final Duration PATIENCE = Duration.ofSeconds(60);
 
     /** What a command came to. */
     record Result(int exitCode, byte[] out, String err) {
@@ -41,6 +45,9 @@ final class Client implements AutoCloseable {
             return AcceptAllServerKeyVerifier.INSTANCE.verifyServerKey(session, address, key);
         });
         CoreModuleProperties.IDLE_TIMEOUT.set(client, Duration.ZERO);
+        // The first choice otherwise is a post-quantum one in plain Java, which takes longer than all else of a test.
+        client.setKeyExchangeFactories(NamedFactory.setUpTransformedFactories(
+                false, List.of(BuiltinDHFactories.curve25519), ClientBuilder.DH2KEX));
         client.start();
     }
 

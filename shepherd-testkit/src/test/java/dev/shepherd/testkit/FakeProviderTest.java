@@ -5,9 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.Availability;
-import dev.shepherd.api.ConflictException;
 import dev.shepherd.api.CreateMachineRequest;
-import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.NotSupportedException;
@@ -16,9 +14,7 @@ import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.api.Session;
 import dev.shepherd.api.SessionExpiredException;
-import dev.shepherd.api.Transaction;
 import dev.shepherd.testkit.FakeProvider.Operation;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -72,7 +68,7 @@ class FakeProviderTest {
         assertThat(machine.status()).contains(ProviderStatus.RUNNING);
         assertThat(provider.getMachine(machine.id())).isEqualTo(machine);
         assertThat(provider.listMachines()).containsExactly(machine, reservations.get(0));
-        assertThat(session.recorded).containsExactly(Map.entry(intent, machine));
+        assertThat(session.recorded()).containsExactly(new FakeSession.Recorded(intent, TYPE, machine));
     }
 
     @Test
@@ -95,7 +91,7 @@ class FakeProviderTest {
         assertThatThrownBy(() -> small.createMachine(session, CreateMachineRequest.any(UUID.randomUUID())))
                 .isInstanceOf(NoCapacityException.class)
                 .hasMessageContaining("fake");
-        assertThat(session.recorded).hasSize(1);
+        assertThat(session.recorded()).hasSize(1);
     }
 
     @Test
@@ -137,7 +133,7 @@ class FakeProviderTest {
             assertThat(provider.createMachine(session, request).availability()).isEqualTo(Availability.KNOWN_USED);
             assertThat(provider.listMachines()).containsExactly(machine);
         }
-        assertThat(session.recorded).hasSize(1);
+        assertThat(session.recorded()).hasSize(1);
     }
 
     @Test
@@ -182,14 +178,14 @@ class FakeProviderTest {
         provider.failNextAfterEffect(Operation.CREATE, failure);
         CreateMachineRequest request = CreateMachineRequest.any(UUID.randomUUID());
         assertThatThrownBy(() -> provider.createMachine(session, request)).isSameAs(failure);
-        assertThat(session.recorded).isEmpty();
+        assertThat(session.recorded()).isEmpty();
         assertThat(provider.listMachines())
                 .singleElement()
                 .satisfies(machine -> assertThat(machine.intentId()).contains(request.intentId()));
 
         MachineInfo adopted = provider.createMachine(session, request);
         assertThat(provider.machines()).containsExactly(adopted);
-        assertThat(session.recorded).containsExactly(Map.entry(request.intentId(), adopted));
+        assertThat(session.recorded()).containsExactly(new FakeSession.Recorded(request.intentId(), TYPE, adopted));
 
         List<ProviderID> reboots = new ArrayList<>();
         provider.onReboot(reboots::add);
@@ -201,10 +197,11 @@ class FakeProviderTest {
     @Test
     void aSessionThatIsLostLeavesTheMachineToItsIntent() throws Exception {
         provider.setCapacity(5);
-        session.expired = true;
+        FakeSession lost = session.another();
+        lost.lose();
         CreateMachineRequest request = CreateMachineRequest.any(UUID.randomUUID());
-        assertThatThrownBy(() -> provider.createMachine(session, request)).isInstanceOf(SessionExpiredException.class);
-        session.expired = false;
+        assertThatThrownBy(() -> provider.createMachine(lost, request)).isInstanceOf(SessionExpiredException.class);
+        assertThat(session.recorded()).isEmpty();
         provider.createMachine(session, request);
         assertThat(provider.machines()).hasSize(1);
     }
@@ -397,10 +394,35 @@ class FakeProviderTest {
                 ids.add(future.get().id());
             }
             assertThat(ids).hasSize(50);
-            assertThat(session.recorded).hasSize(50);
+            assertThat(session.recorded()).hasSize(50);
         } finally {
             executor.shutdownNow();
         }
+    }
+
+    @Test
+    void faultsLastUntilTheyAreForgotten() throws Exception {
+        ProviderException lasting = new ProviderException(Reason.RATE_LIMITED, "lasting");
+        ProviderException once = new ProviderException(Reason.TRANSIENT, "once");
+        provider.failAll(Operation.LIST, lasting);
+        provider.failNext(Operation.LIST, once);
+        assertThatThrownBy(provider::listMachines).isSameAs(once);
+        assertThatThrownBy(provider::listMachines).isSameAs(lasting);
+        assertThatThrownBy(provider::listMachines).isSameAs(lasting);
+        assertReason(Reason.NOT_FOUND, () -> provider.getMachine(ABSENT));
+        provider.failNext(Operation.LIST, once);
+        provider.clearFaults();
+        assertThat(provider.listMachines()).isEmpty();
+    }
+
+    @Test
+    void aProviderThatIsOpenedAgainHasItsMachines() throws Exception {
+        provider.addReservations(1);
+        MachineInfo machine = provider.createMachine(session, CreateMachineRequest.any(UUID.randomUUID()));
+        provider.close();
+        assertThatThrownBy(provider::listMachines).isInstanceOf(IllegalStateException.class);
+        provider.reopen();
+        assertThat(provider.listMachines()).containsExactly(machine);
     }
 
     private static SshHost host(Map<ProviderID, SshHost> machines, ProviderID id) {
@@ -419,40 +441,5 @@ class FakeProviderTest {
         assertThatThrownBy(attempt::run)
                 .isInstanceOfSatisfying(
                         ProviderException.class, e -> assertThat(e.reason()).isEqualTo(reason));
-    }
-
-    /** Records machines by the rules of {@link Transaction#recordMachine}. */
-    private static final class FakeSession implements Session {
-        private final UUID id = UUID.randomUUID();
-        private final Map<UUID, Machine> recorded = new ConcurrentHashMap<>();
-        private volatile boolean expired;
-
-        @Override
-        public UUID id() {
-            return id;
-        }
-
-        @Override
-        public <T extends @org.jspecify.annotations.Nullable Object> T transact(TransactionBody<T> body)
-                throws InterruptedException {
-            if (expired) {
-                throw new SessionExpiredException(id, "expired", null);
-            }
-            return body.run(new Transaction() {
-                @Override
-                public UUID recordMachine(ProviderType provider, CreateMachineRequest request, Machine machine) {
-                    Machine before = recorded.putIfAbsent(request.intentId(), machine);
-                    if (before != null && !before.id().equals(machine.id())) {
-                        throw new ConflictException(request.intentId() + " is " + before.id());
-                    }
-                    return request.intentId();
-                }
-
-                @Override
-                public Optional<UUID> findMachine(ProviderType provider, ProviderID machine) {
-                    return Optional.empty();
-                }
-            });
-        }
     }
 }

@@ -143,6 +143,8 @@ class CreationCrashTest {
     private Process start(FakeEquinix api, String hold) throws IOException {
         return new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-XX:TieredStopAtLevel=1",
+                        "-XX:+UseSerialGC",
                         "-Xmx128m",
                         "-XX:TieredStopAtLevel=1",
                         "-Djava.io.tmpdir=" + System.getProperty("java.io.tmpdir"),

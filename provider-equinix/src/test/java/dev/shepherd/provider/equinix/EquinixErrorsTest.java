@@ -11,6 +11,8 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.testkit.FakeEquinix;
 import dev.shepherd.testkit.FakeEquinix.Fault;
 import dev.shepherd.testkit.FakeEquinix.Operation;
+import dev.shepherd.testkit.FakeSession;
+import dev.shepherd.testkit.LogCapture;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.time.Duration;
@@ -28,7 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class EquinixErrorsTest {
 
     @RegisterExtension
-    final LogCapture log = new LogCapture();
+    final LogCapture log = LogCapture.of(EquinixProvider.class.getPackageName() + ".");
 
     private final FakeEquinix api = FakeEquinix.start();
 

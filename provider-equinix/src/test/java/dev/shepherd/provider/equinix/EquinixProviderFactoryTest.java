@@ -9,6 +9,7 @@ import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.testkit.FakeEquinix;
+import dev.shepherd.testkit.LogCapture;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -29,7 +30,7 @@ class EquinixProviderFactoryTest {
     private static final Path DOCUMENT = Path.of("..", "docs", "providers", "equinix.md");
 
     @RegisterExtension
-    final LogCapture log = new LogCapture();
+    final LogCapture log = LogCapture.of(EquinixProvider.class.getPackageName() + ".");
 
     private final FakeEquinix api = FakeEquinix.start();
     private final Map<String, String> environment = new HashMap<>();

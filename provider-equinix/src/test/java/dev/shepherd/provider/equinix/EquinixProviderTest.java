@@ -19,6 +19,8 @@ import dev.shepherd.testkit.FakeEquinix.Address;
 import dev.shepherd.testkit.FakeEquinix.Call;
 import dev.shepherd.testkit.FakeEquinix.Fault;
 import dev.shepherd.testkit.FakeEquinix.Operation;
+import dev.shepherd.testkit.FakeSession;
+import dev.shepherd.testkit.LogCapture;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -34,7 +36,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class EquinixProviderTest {
 
     @RegisterExtension
-    final LogCapture log = new LogCapture();
+    final LogCapture log = LogCapture.of(EquinixProvider.class.getPackageName() + ".");
 
     private final MutableClock clock = new MutableClock();
     private final FakeEquinix api = FakeEquinix.builder()
@@ -344,8 +346,7 @@ class EquinixProviderTest {
         });
         assertThat(machine.status()).contains(ProviderStatus.PROVISIONING);
         assertThat(machine.address()).isEmpty();
-        assertThat(session.rows).containsOnlyKeys(new FakeSession.Key(Equinix.TYPE, machine.id()));
-        assertThat(session.rows.values()).containsExactly(new FakeSession.Row(intent, machine));
+        assertThat(session.recorded()).containsExactly(new FakeSession.Recorded(intent, Equinix.TYPE, machine));
     }
 
     @Test

@@ -9,6 +9,8 @@ import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.testkit.FakeEquinix;
 import dev.shepherd.testkit.FakeEquinix.Fault;
 import dev.shepherd.testkit.FakeEquinix.Operation;
+import dev.shepherd.testkit.FakeSession;
+import dev.shepherd.testkit.LogCapture;
 import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
@@ -21,7 +23,7 @@ class ProjectKeyTest {
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDk0bGFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh other@host";
 
     @RegisterExtension
-    final LogCapture log = new LogCapture();
+    final LogCapture log = LogCapture.of(EquinixProvider.class.getPackageName() + ".");
 
     private final FakeEquinix api = FakeEquinix.start();
 

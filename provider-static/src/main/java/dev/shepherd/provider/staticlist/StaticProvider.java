@@ -6,6 +6,7 @@ import dev.shepherd.api.ConflictException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineVisitor;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.NotSupportedException;
 import dev.shepherd.api.Provider;
@@ -119,6 +120,25 @@ public final class StaticProvider implements Provider {
     }
 
     /**
+     * Shows the machines as the list has them now, in its order, without a copy of the list.
+     *
+     * @throws ProviderException as {@link #listMachines()} does
+     * @throws IllegalStateException if the provider is closed
+     */
+    @Override
+    public void forEachMachine(MachineVisitor visitor) throws InterruptedException {
+        for (MachineInfo machine : current(false).machines().values()) {
+            visitor.visit(machine);
+        }
+    }
+
+    /** It is: the list is read as a whole, whatever is asked for. */
+    @Override
+    public boolean isListingCheap() {
+        return true;
+    }
+
+    /**
      * Describes one machine as the list has it now.
      *
      * <p>The list is read again if it has changed. While it cannot be read, it is asked for no more often
@@ -128,12 +148,6 @@ public final class StaticProvider implements Provider {
      *     {@link #listMachines()} does
      * @throws IllegalStateException if the provider is closed
      */
-    /** It is: the list is read as a whole, whatever is asked for. */
-    @Override
-    public boolean isListingCheap() {
-        return true;
-    }
-
     @Override
     public MachineInfo getMachine(ProviderID id) throws InterruptedException {
         Objects.requireNonNull(id, "id");

@@ -16,6 +16,8 @@ import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.testkit.FakeSession;
+import dev.shepherd.testkit.LogCapture;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 class StaticProviderCreateMachineTest {
 
     @RegisterExtension
-    final LogCapture log = new LogCapture();
+    final LogCapture log = LogCapture.of(StaticProvider.class.getName());
 
     private final FakeSession session = new FakeSession();
     private final UUID intent = UUID.randomUUID();
@@ -60,9 +62,7 @@ class StaticProviderCreateMachineTest {
         assertThat(created)
                 .isEqualTo(
                         listed.toBuilder().availability(Availability.KNOWN_USED).build());
-        assertThat(session.rows)
-                .containsOnlyKeys(new FakeSession.Key(RACKS, id("a")))
-                .containsValue(new FakeSession.Row(intent, created));
+        assertThat(session.recorded()).containsExactly(new FakeSession.Recorded(intent, RACKS, created));
         assertThat(provider.getMachine(id("a")))
                 .as("the list itself is as before")
                 .isEqualTo(listed);
@@ -75,7 +75,7 @@ class StaticProviderCreateMachineTest {
 
         assertThat(provider.createMachine(session, request)).isEqualTo(first);
 
-        assertThat(session.rows).hasSize(1);
+        assertThat(session.recorded()).hasSize(1);
     }
 
     @Test
@@ -96,7 +96,7 @@ class StaticProviderCreateMachineTest {
 
         assertThat(created.address()).contains(AddressLiteral.parse("10.0.0.9"));
         assertThat(created.sshPort()).isEmpty();
-        assertThat(session.rows).containsValue(new FakeSession.Row(intent, created));
+        assertThat(session.recorded()).containsExactly(new FakeSession.Recorded(intent, RACKS, created));
     }
 
     @Test
@@ -109,7 +109,7 @@ class StaticProviderCreateMachineTest {
                 .withMessage("static provider racks (file:%s) has no machine a any more, which intent %s is for"
                         .formatted(file, intent));
 
-        assertThat(session.rows).isEmpty();
+        assertThat(session.recorded()).isEmpty();
     }
 
     @Test
@@ -142,7 +142,7 @@ class StaticProviderCreateMachineTest {
                                 .formatted(file, intent)
                         + " name one of those it lists");
 
-        assertThat(session.rows).isEmpty();
+        assertThat(session.recorded()).isEmpty();
     }
 
     @Test
@@ -152,7 +152,7 @@ class StaticProviderCreateMachineTest {
 
         provider.createMachine(session, CreateMachineRequest.of(intent, listed));
 
-        assertThat(session.rows).hasSize(1);
+        assertThat(session.recorded()).hasSize(1);
     }
 
     @Test
@@ -164,7 +164,7 @@ class StaticProviderCreateMachineTest {
                     .isThrownBy(() -> restarted.createMachine(session, CreateMachineRequest.of(intent, listed)))
                     .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.TRANSIENT));
         }
-        assertThat(session.rows).isEmpty();
+        assertThat(session.recorded()).isEmpty();
     }
 
     @Test
@@ -183,6 +183,6 @@ class StaticProviderCreateMachineTest {
 
         assertThatIllegalStateException()
                 .isThrownBy(() -> provider.createMachine(session, CreateMachineRequest.of(intent, listed)));
-        assertThat(session.rows).isEmpty();
+        assertThat(session.recorded()).isEmpty();
     }
 }

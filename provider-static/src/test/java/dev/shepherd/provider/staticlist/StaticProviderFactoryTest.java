@@ -11,6 +11,7 @@ import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
+import dev.shepherd.testkit.LogCapture;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -25,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class StaticProviderFactoryTest {
 
     @RegisterExtension
-    final LogCapture log = new LogCapture();
+    final LogCapture log = LogCapture.of(StaticProvider.class.getName());
 
     private final ProviderFactory factory = new StaticProviderFactory();
 

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.testkit.LogCapture;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -45,7 +46,7 @@ class StaticProviderHttpTest {
     private static final String OLD = "Tue, 01 Jan 2019 00:00:00 GMT";
 
     @RegisterExtension
-    final LogCapture log = new LogCapture();
+    final LogCapture log = LogCapture.of(StaticProvider.class.getName());
 
     private final MutableClock clock = new MutableClock();
     private ListServer server;

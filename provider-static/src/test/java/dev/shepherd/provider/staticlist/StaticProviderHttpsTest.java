@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.testkit.LogCapture;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -25,7 +26,7 @@ class StaticProviderHttpsTest {
     private static final char[] PASSWORD = "changeit".toCharArray();
 
     @RegisterExtension
-    final LogCapture log = new LogCapture();
+    final LogCapture log = LogCapture.of(StaticProvider.class.getName());
 
     private static SSLContext ownAuthority;
 

@@ -1,0 +1,84 @@
+package dev.shepherd.benchmarks;
+
+import dev.shepherd.postgres.PostgresServer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Comparator;
+import java.util.stream.Stream;
+
+/**
+ * A PostgreSQL of a benchmark's own, which writes through to the disk what it commits, with one database and a connection
+ * to it. Deleted when it is closed. Not safe for several threads.
+ */
+final class BenchmarkDatabase implements AutoCloseable {
+
+    private final Path folder;
+    private final PostgresServer server;
+    private final String url;
+    private final Connection connection;
+
+    private BenchmarkDatabase(Path folder, PostgresServer server, String url, Connection connection) {
+        this.folder = folder;
+        this.server = server;
+        this.url = url;
+        this.connection = connection;
+    }
+
+    static BenchmarkDatabase start(String name) throws IOException, InterruptedException, SQLException {
+        Path folder = Files.createTempDirectory("shepherd-benchmark");
+        PostgresServer server = PostgresServer.startIn(folder.resolve("database"));
+        String url = server.createDatabase(name);
+        return new BenchmarkDatabase(folder, server, url, DriverManager.getConnection(url));
+    }
+
+    String url() {
+        return url;
+    }
+
+    void execute(String sql, Object... parameters) throws SQLException {
+        try (PreparedStatement statement = prepare(sql, parameters)) {
+            statement.execute();
+        }
+    }
+
+    /** Executes several statements, without parameters. */
+    void script(String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    long number(String sql, Object... parameters) throws SQLException {
+        try (PreparedStatement statement = prepare(sql, parameters);
+                ResultSet row = statement.executeQuery()) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+
+    private PreparedStatement prepare(String sql, Object... parameters) throws SQLException {
+        PreparedStatement statement = connection.prepareStatement(sql);
+        for (int i = 0; i < parameters.length; i++) {
+            statement.setObject(i + 1, parameters[i]);
+        }
+        return statement;
+    }
+
+    @Override
+    public void close() throws SQLException, IOException {
+        connection.close();
+        server.close();
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+}

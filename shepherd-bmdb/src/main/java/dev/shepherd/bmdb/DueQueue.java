@@ -1,0 +1,471 @@
+package dev.shepherd.bmdb;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE_EXPECTED;
+import static org.jooq.impl.DSL.any;
+import static org.jooq.impl.DSL.coalesce;
+import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.field;
+import static org.jooq.impl.DSL.greatest;
+import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.least;
+import static org.jooq.impl.DSL.name;
+import static org.jooq.impl.DSL.not;
+import static org.jooq.impl.DSL.select;
+import static org.jooq.impl.DSL.when;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.WorkQueries.Claim;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.Record1;
+import org.jooq.SelectConditionStep;
+import org.jooq.Table;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The statements on {@code work_due}, the queue of machines that have something due.
+ *
+ * <p>The database keeps the queue right whoever writes the tags: see {@code docs/decisions/0007-the-due-queue.md}. It
+ * holds, for each machine and process, a moment that is never later than the one from which on the machine can be claimed.
+ * For agent start and for what is scheduled it is that very moment. For recovery it is earlier: heartbeats do not touch
+ * the queue, and the spans of silence are a recoverer's setting. So a recoverer looks at what has come up, and puts off
+ * what is not due yet.
+ *
+ * <p>An entry never makes a machine claimable: every claim asks the definition again, under the machine's lock.
+ */
+final class DueQueue {
+
+    private static final Logger log = LoggerFactory.getLogger(DueQueue.class);
+
+    /** What comes before every machine. */
+    static final UUID FIRST = new UUID(0, 0);
+
+    /** How many entries are put off, or made anew, by one statement. */
+    private static final int CHUNK = 2000;
+
+    /** How long an entry is set back of which nobody knows why it is there. */
+    private static final Duration SETBACK = Duration.ofMinutes(1);
+
+    private static final Duration LEAST_PUT_OFF = Duration.ofSeconds(1);
+
+    private static final int ROUNDS = 3;
+
+    private static final int EXAMPLES = 20;
+
+    private static final Field<OffsetDateTime> NEVER =
+            field("'infinity'::timestamptz", SQLDataType.TIMESTAMPWITHTIMEZONE);
+    private static final Field<OffsetDateTime> AT_ONCE =
+            field("'-infinity'::timestamptz", SQLDataType.TIMESTAMPWITHTIMEZONE);
+
+    private final DSLContext dsl;
+    private final DatabaseTime time;
+
+    DueQueue(DSLContext dsl, DatabaseTime time) {
+        this.dsl = dsl;
+        this.time = time;
+    }
+
+    /**
+     * What one kind of claimer looks at.
+     *
+     * @param process what is due
+     * @param provider whose machines; empty for what is scheduled, which is looked for over all providers
+     */
+    record Part(WorkProcess process, String provider) {
+
+        static Part scheduled(WorkProcess process) {
+            return new Part(process, "");
+        }
+
+        Condition condition() {
+            return WORK_DUE.PROCESS.eq(process.name()).and(WORK_DUE.PROVIDER.eq(provider));
+        }
+    }
+
+    /**
+     * Claims what has come up, the longest due first. Claimers at the same time take different machines, for the reasons
+     * given at {@link WorkQueries#claim}.
+     */
+    List<Claim> claim(UUID sessionId, Part part, Eligibility eligibility, int limit) {
+        if (part.process().equals(WorkProcess.RECOVERY)) {
+            Condition claimable = WorkQueries.claimable(time, part.process(), eligibility);
+            UUID[] candidates = dueNow(part, MACHINES.MACHINE_CREATED_AT, limit, claimable);
+            return candidates.length == 0
+                    ? List.of()
+                    : WorkQueries.insert(
+                            dsl,
+                            time,
+                            sessionId,
+                            part.process(),
+                            MACHINES.MACHINE_ID.eq(any(candidates)).and(claimable));
+        }
+        for (int round = 0; round < ROUNDS; round++) {
+            UUID[] candidates = dueNow(part, limit);
+            if (candidates.length == 0) {
+                return List.of();
+            }
+            List<Claim> claims = insert(sessionId, part, candidates);
+            if (claims.size() < candidates.length) {
+                putRight(part, candidates, claims);
+            }
+            if (!claims.isEmpty()) {
+                return claims;
+            }
+        }
+        return List.of();
+    }
+
+    /**
+     * Locks the machines that have come up, but for those that somebody else has locked. The statement is short, and
+     * written out: it is what loops ask all day.
+     */
+    private UUID[] dueNow(Part part, int limit) {
+        // Entries of a provider's machines are not asked one by one whether all of them are paused.
+        String paused = part.provider().isEmpty()
+                ? "(z.machine_id is null or z.machine_id = d.machine_id)"
+                        + " and (z.provider is null or exists (select 1 from machine_provided p"
+                        + " where p.machine_id = d.machine_id and p.provider = z.provider))"
+                : "z.machine_id is null and (z.provider is null or z.provider = {1})";
+        return dsl
+                .resultQuery(
+                        "select d.machine_id from work_due d join machines m on m.machine_id = d.machine_id"
+                                + " where d.process = {0} and d.provider = {1} and d.due_at <= {2}"
+                                + " and not exists (select 1 from pauses z where " + paused
+                                + " and (z.process is null or z.process = {0})"
+                                + " and (z.paused_until is null or z.paused_until > {2}))"
+                                + " order by d.due_at, d.machine_id limit {3} for no key update of m skip locked",
+                        DSL.val(part.process().name()),
+                        DSL.val(part.provider()),
+                        time.now(),
+                        DSL.val(limit))
+                .fetch()
+                .stream()
+                .map(row -> row.get(0, UUID.class))
+                .toArray(UUID[]::new);
+    }
+
+    /**
+     * Takes machines whose rows are locked, and records it. What the queue should hold of them is asked anew, in a snapshot
+     * taken under the locks.
+     */
+    private List<Claim> insert(UUID sessionId, Part part, UUID[] candidates) {
+        return dsl.resultQuery(
+                        "with claimed as ("
+                                + "insert into work (machine_id, session_id, process, work_started_at)"
+                                + " select machine_id, {0}, process, {1} from work_due_of({2})"
+                                + " where process = {3} and provider = {4} and due_at <= {5}"
+                                + " on conflict do nothing"
+                                + " returning machine_id, session_id, process, work_started_at, claim_id"
+                                + "), recorded as ("
+                                + "insert into work_history (machine_id, process, event, \"timestamp\", claim_id, session_id)"
+                                + " select machine_id, process, 'Started', work_started_at, claim_id, session_id"
+                                + " from claimed"
+                                + ") select machine_id, claim_id from claimed",
+                        DSL.val(sessionId),
+                        time.moment(),
+                        DSL.val(candidates, SQLDataType.UUID.getArrayDataType()),
+                        DSL.val(part.process().name()),
+                        DSL.val(part.provider()),
+                        time.now())
+                .fetch(row -> new Claim(row.get(0, UUID.class), row.get(1, UUID.class)));
+    }
+
+    /** Locks the machines whose entries have come up, but for those that somebody else has locked. */
+    private UUID[] dueNow(Part part, Field<OffsetDateTime> order, int limit, Condition which) {
+        return due(part)
+                .and(which)
+                .orderBy(order, WORK_DUE.MACHINE_ID)
+                .limit(limit)
+                .forNoKeyUpdate()
+                .of(MACHINES)
+                .skipLocked()
+                .fetch()
+                .stream()
+                .map(Record1::value1)
+                .toArray(UUID[]::new);
+    }
+
+    private SelectConditionStep<Record1<UUID>> due(Part part) {
+        return dsl.select(MACHINES.MACHINE_ID)
+                .from(WORK_DUE)
+                .join(MACHINES)
+                .on(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .where(part.condition())
+                .and(WORK_DUE.DUE_AT.le(time.now()));
+    }
+
+    /**
+     * Asks which machines have come up. To be used as the first of a query's conditions: what is looked at then follows
+     * what is due, and not the fleet.
+     */
+    static Condition isUp(DatabaseTime time, Part part) {
+        return MACHINES.MACHINE_ID.in(select(WORK_DUE.MACHINE_ID)
+                .from(WORK_DUE)
+                .where(part.condition())
+                .and(WORK_DUE.DUE_AT.le(time.now())));
+    }
+
+    /**
+     * Mends the entries of machines that were looked at and could not be claimed. Most of them were claimed by somebody
+     * else in the meantime. What is there for no reason goes; what ought to be claimable and is not goes to the back, so
+     * that it cannot keep others from being looked at.
+     */
+    private void putRight(Part part, UUID[] candidates, List<Claim> claims) {
+        Set<UUID> left = new HashSet<>(List.of(candidates));
+        claims.forEach(claim -> left.remove(claim.machineId()));
+        UUID[] machineIds = left.toArray(UUID[]::new);
+        arm(machineIds);
+        int stuck = dsl.update(WORK_DUE)
+                .set(WORK_DUE.DUE_AT, time.nowPlus(SETBACK))
+                .where(WORK_DUE.MACHINE_ID.eq(any(machineIds)))
+                .and(part.condition())
+                .and(WORK_DUE.DUE_AT.le(time.now()))
+                .execute();
+        if (stuck > 0) {
+            log.info(
+                    "{}: {} machine(s) are in the queue but cannot be claimed; looking at them again in {}",
+                    part.process(),
+                    stuck,
+                    SETBACK);
+        }
+    }
+
+    /** Makes the entries of some machines anew. */
+    private void arm(UUID[] machineIds) {
+        dsl.fetch("select work_due_arm({0})", DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()));
+    }
+
+    /**
+     * Puts off some of the machines of a provider that have come up for recovery and are not due under the policy. Each is
+     * looked at again at the first moment at which it can be due, whatever its agent does until then: a heartbeat only makes
+     * that later, and what makes it earlier is a change of its tags, for which the database makes the entry anew.
+     *
+     * @return whether there were any. Then there may be more, and the transaction should be committed before they are
+     *     looked for: it holds the locks of their machines
+     */
+    boolean putOffRecovery(ProviderType provider, RecoveryPolicy policy) {
+        Part part = new Part(WorkProcess.RECOVERY, provider.name());
+        Eligibility eligibility = Eligibility.recovery(provider, policy);
+        Condition notDue = not(eligibility.condition(time)).or(isBackedOff());
+        UUID[] early = dueNow(part, WORK_DUE.DUE_AT, CHUNK, notDue);
+        if (early.length == 0) {
+            return false;
+        }
+        // A statement of its own: its snapshot is taken under the machines' locks.
+        dsl.update(WORK_DUE)
+                .set(WORK_DUE.DUE_AT, nextLook(policy))
+                .from(MACHINES.leftJoin(MACHINE_AGENT_STARTED)
+                        .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .leftJoin(MACHINE_AGENT_HEARTBEAT)
+                        .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .leftJoin(MACHINE_UNREACHABLE)
+                        .on(MACHINE_UNREACHABLE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .leftJoin(MACHINE_RECOVERY)
+                        .on(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .leftJoin(WORK_BACKOFF)
+                        .on(WORK_BACKOFF.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .and(WORK_BACKOFF.PROCESS.eq(WorkProcess.RECOVERY.name())))
+                .where(WORK_DUE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(WORK_DUE.MACHINE_ID.eq(any(early)))
+                .and(part.condition())
+                .and(WORK_DUE.DUE_AT.le(time.now()))
+                .and(notDue)
+                .execute();
+        return true;
+    }
+
+    private Condition isBackedOff() {
+        return DSL.exists(DSL.selectOne()
+                .from(WORK_BACKOFF)
+                .where(WORK_BACKOFF.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(WORK_BACKOFF.PROCESS.eq(WorkProcess.RECOVERY.name()))
+                .and(WORK_BACKOFF.UNTIL.gt(time.now())));
+    }
+
+    /** The first moment from now on at which a machine can be due for recovery. */
+    private Field<OffsetDateTime> nextLook(RecoveryPolicy policy) {
+        // It may be heard for the first time at any moment, and fall silent then.
+        Field<OffsetDateTime> firstSilence = time.nowPlus(policy.silentAfterHeartbeat());
+        // Spans are over when more than they have passed: at the very end of one there is nothing to do yet.
+        return greatest(due(policy, firstSilence), time.nowPlus(LEAST_PUT_OFF));
+    }
+
+    /** The last moment to look at a machine for the first time that is to be brought back. */
+    private Field<OffsetDateTime> latestLook(RecoveryPolicy policy) {
+        return greatest(due(policy, NEVER), time.nowPlus(LEAST_PUT_OFF));
+    }
+
+    /**
+     * When a machine is due for recovery if nothing changes but the time. The condition that it follows from is {@link
+     * Eligibility#recovery}.
+     *
+     * @param firstSilence when to look, at the latest, at a machine whose agent was never heard
+     */
+    private Field<OffsetDateTime> due(RecoveryPolicy policy, Field<OffsetDateTime> firstSilence) {
+        Field<OffsetDateTime> silent = when(
+                        MACHINE_AGENT_HEARTBEAT.MACHINE_ID.isNotNull(),
+                        DatabaseTime.shifted(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, policy.silentAfterHeartbeat()))
+                .otherwise(least(
+                        DatabaseTime.shifted(MACHINE_AGENT_STARTED.AGENT_STARTED_AT, policy.silentAfterStart()),
+                        firstSilence));
+        // Once that has passed, only another failure makes it due, and its end makes the entry anew.
+        Field<OffsetDateTime> stuck = DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.stuckAfter());
+        Field<OffsetDateTime> base = when(MACHINE_AGENT_STARTED.MACHINE_ID.isNotNull(), silent)
+                .when(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS.ge(policy.unreachableAttempts()), AT_ONCE)
+                .when(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull().and(stuck.gt(time.now())), stuck)
+                .otherwise(NEVER);
+        Field<OffsetDateTime> cooled = DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.cooldown());
+        return greatest(base, cooled, WORK_BACKOFF.UNTIL);
+    }
+
+    /** Says how long it is until the next machine comes up; empty if none will unless something changes. */
+    Optional<Duration> untilNext(Part part) {
+        Field<Long> millis =
+                field("ceil(extract(epoch from {0} - {1}) * 1000)::bigint", Long.class, WORK_DUE.DUE_AT, time.now());
+        return dsl.select(millis)
+                .from(WORK_DUE)
+                .where(part.condition())
+                .and(WORK_DUE.DUE_AT.gt(time.now()))
+                .and(WORK_DUE.DUE_AT.lt(NEVER))
+                .orderBy(WORK_DUE.DUE_AT)
+                .limit(1)
+                .fetchOptional(millis)
+                .map(Duration::ofMillis);
+    }
+
+    /**
+     * Makes the next entries of a part anew, in the order of their machines' ids.
+     *
+     * @param after the last machine of the chunk before; all zeros for the first chunk
+     * @return the last machine of this chunk; empty if there was none left
+     */
+    Optional<UUID> armNext(Part part, UUID after) {
+        UUID[] machineIds = dsl
+                .select(WORK_DUE.MACHINE_ID)
+                .from(WORK_DUE)
+                .where(part.condition())
+                .and(WORK_DUE.MACHINE_ID.gt(after))
+                .orderBy(WORK_DUE.MACHINE_ID)
+                .limit(CHUNK)
+                .fetch()
+                .stream()
+                .map(Record1::value1)
+                .toArray(UUID[]::new);
+        return armed(machineIds);
+    }
+
+    /** Makes the entries of the next machines anew; otherwise as {@link #armNext(Part, UUID)}. */
+    Optional<UUID> armNext(UUID after) {
+        UUID[] machineIds = dsl
+                .select(MACHINES.MACHINE_ID)
+                .from(MACHINES)
+                .where(MACHINES.MACHINE_ID.gt(after))
+                .orderBy(MACHINES.MACHINE_ID)
+                .limit(CHUNK)
+                .fetch()
+                .stream()
+                .map(Record1::value1)
+                .toArray(UUID[]::new);
+        return armed(machineIds);
+    }
+
+    /** Drops the entries of machines that do not exist. Returns how many there were. */
+    int sweep() {
+        return dsl.deleteFrom(WORK_DUE)
+                .where(not(
+                        DSL.exists(DSL.selectOne().from(MACHINES).where(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID)))))
+                .execute();
+    }
+
+    private Optional<UUID> armed(UUID[] machineIds) {
+        if (machineIds.length == 0) {
+            return Optional.empty();
+        }
+        arm(machineIds);
+        return Optional.of(machineIds[machineIds.length - 1]);
+    }
+
+    /** Holds the whole queue to what it follows from. Reads every machine. */
+    QueueCheck check(RecoveryPolicy policy) {
+        Field<String> wrong = field(name("wrong"), String.class);
+        Field<String> example = field(name("example"), String.class);
+        // An entry for recovery may come up earlier than the machine is due, not later.
+        Field<OffsetDateTime> latest = latestLook(policy);
+        Table<?> compared = dsl.select(
+                        when(WORK_DUE.MACHINE_ID.isNull(), inline("missing"))
+                                .when(WORK_DUE_EXPECTED.MACHINE_ID.isNull(), inline("superfluous"))
+                                .when(
+                                        WORK_DUE.PROVIDER
+                                                .ne(WORK_DUE_EXPECTED.PROVIDER)
+                                                .or(WORK_DUE.DUE_AT.gt(when(
+                                                                WORK_DUE_EXPECTED.PROCESS.eq(
+                                                                        WorkProcess.RECOVERY.name()),
+                                                                greatest(WORK_DUE_EXPECTED.DUE_AT, latest))
+                                                        .otherwise(WORK_DUE_EXPECTED.DUE_AT))),
+                                        inline("late"))
+                                .as(wrong),
+                        DSL.concat(
+                                        coalesce(WORK_DUE.PROCESS, WORK_DUE_EXPECTED.PROCESS),
+                                        inline(" on machine "),
+                                        coalesce(WORK_DUE.MACHINE_ID, WORK_DUE_EXPECTED.MACHINE_ID)
+                                                .cast(SQLDataType.VARCHAR),
+                                        inline(": comes up at "),
+                                        coalesce(WORK_DUE.DUE_AT.cast(SQLDataType.VARCHAR), inline("no time")),
+                                        inline(", should at "),
+                                        coalesce(WORK_DUE_EXPECTED.DUE_AT.cast(SQLDataType.VARCHAR), inline("no time")))
+                                .as(example))
+                .from(WORK_DUE)
+                .fullOuterJoin(WORK_DUE_EXPECTED)
+                .on(WORK_DUE_EXPECTED.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .and(WORK_DUE_EXPECTED.PROCESS.eq(WORK_DUE.PROCESS))
+                .leftJoin(MACHINE_AGENT_STARTED)
+                .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .leftJoin(MACHINE_AGENT_HEARTBEAT)
+                .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .leftJoin(MACHINE_UNREACHABLE)
+                .on(MACHINE_UNREACHABLE.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .leftJoin(MACHINE_RECOVERY)
+                .on(MACHINE_RECOVERY.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .leftJoin(WORK_BACKOFF)
+                .on(WORK_BACKOFF.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .and(WORK_BACKOFF.PROCESS.eq(WORK_DUE.PROCESS))
+                .asTable("compared");
+        Map<String, Integer> counts = dsl.select(wrong, count())
+                .from(compared)
+                .where(wrong.isNotNull())
+                .groupBy(wrong)
+                .fetchMap(wrong, count());
+        List<String> examples = counts.isEmpty()
+                ? List.of()
+                : dsl.select(DSL.concat(wrong, inline(": "), example))
+                        .from(compared)
+                        .where(wrong.isNotNull())
+                        .limit(EXAMPLES)
+                        .fetch(0, String.class);
+        return new QueueCheck(
+                dsl.fetchCount(WORK_DUE),
+                counts.getOrDefault("missing", 0),
+                counts.getOrDefault("late", 0),
+                counts.getOrDefault("superfluous", 0),
+                examples);
+    }
+}

@@ -1,0 +1,160 @@
+package dev.shepherd.bmdb;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lets ends of work that come in at the same moment share a transaction.
+ *
+ * <p>Who comes when nobody writes, writes at once and alone. Whoever comes while others write waits for its turn, and then
+ * writes with its own end all those that have come meanwhile. There is no thread for it and nothing waits for company: the
+ * batches grow with the load, and only with it.
+ *
+ * <p>Each end stays atomic by itself. If a shared transaction fails, for whatever reason, nothing of it was written; then
+ * each end is written alone, by the thread that asked for it, which so gets the failure that is its own. If the connection
+ * breaks during the commit, each finds out for itself what became of its end.
+ */
+final class EndingQueue {
+
+    /** How many ends share a transaction at most: their locks are held for as long as it takes. */
+    private static final int LARGEST = 50;
+
+    /** While one transaction commits, the next one is written. */
+    private static final int WRITERS = 2;
+
+    private final BmdbSession session;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Deque<Waiting> queue = new ArrayDeque<>();
+    private int writing;
+
+    EndingQueue(BmdbSession session) {
+        this.session = session;
+    }
+
+    private enum State {
+        /** In the queue. */
+        WAITING,
+        /** In the hands of a writer. */
+        TAKEN,
+        /** Shared its transaction with one that failed: to be written alone. */
+        ALONE,
+        /** The connection broke during the commit. */
+        UNKNOWN,
+        /** Written, or failed on the thread that asked for it. */
+        DONE
+    }
+
+    private final class Waiting {
+        private final Ending<?> ending;
+        private final Condition changed = lock.newCondition();
+        private State state = State.WAITING;
+        private @Nullable CommitOutcomeUnknownException unknown;
+
+        Waiting(Ending<?> ending) {
+            this.ending = ending;
+        }
+    }
+
+    /**
+     * Writes an end, perhaps together with others.
+     *
+     * @throws CommitOutcomeUnknownException if the connection broke during the commit
+     * @throws InterruptedException if the thread was interrupted before the end was written; nothing was
+     */
+    void end(Ending<?> ending) throws InterruptedException {
+        Waiting own = new Waiting(ending);
+        List<Waiting> batch = awaitTurn(own);
+        if (!batch.isEmpty()) {
+            write(batch);
+        }
+        if (own.state == State.ALONE) {
+            session.endInTransaction(List.of(ending));
+        } else if (own.state == State.UNKNOWN) {
+            CommitOutcomeUnknownException shared = Objects.requireNonNull(own.unknown);
+            throw new CommitOutcomeUnknownException(
+                    String.valueOf(shared.getMessage()), shared.sqlState().orElse(null), shared);
+        }
+    }
+
+    /** Waits until somebody else has written the end, or it is this thread's turn. Returns what it has to write. */
+    private List<Waiting> awaitTurn(Waiting own) throws InterruptedException {
+        lock.lockInterruptibly();
+        boolean interrupted = false;
+        try {
+            queue.add(own);
+            while (own.state == State.TAKEN || own.state == State.WAITING && writing >= WRITERS) {
+                try {
+                    own.changed.await();
+                } catch (InterruptedException e) {
+                    if (queue.remove(own)) {
+                        throw e;
+                    }
+                    interrupted = true; // It is being written: that does not take long, and then it is known.
+                }
+            }
+            return own.state == State.WAITING ? take(own) : List.of();
+        } finally {
+            lock.unlock();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private List<Waiting> take(Waiting own) {
+        writing++;
+        queue.remove(own);
+        own.state = State.TAKEN;
+        List<Waiting> batch = new ArrayList<>(List.of(own));
+        while (batch.size() < LARGEST && !queue.isEmpty()) {
+            Waiting next = queue.remove();
+            next.state = State.TAKEN;
+            batch.add(next);
+        }
+        return batch;
+    }
+
+    private void write(List<Waiting> batch) throws InterruptedException {
+        State outcome = State.ALONE;
+        CommitOutcomeUnknownException unknown = null;
+        try {
+            session.endInTransaction(
+                    batch.stream().<Ending<?>>map(one -> one.ending).toList());
+            outcome = State.DONE;
+        } catch (CommitOutcomeUnknownException e) {
+            outcome = State.UNKNOWN;
+            unknown = e;
+        } catch (RuntimeException | Error e) {
+            if (batch.size() == 1) {
+                outcome = State.DONE;
+                throw e;
+            }
+        } finally {
+            settle(batch, outcome, unknown);
+        }
+    }
+
+    private void settle(List<Waiting> batch, State outcome, @Nullable CommitOutcomeUnknownException unknown) {
+        lock.lock();
+        try {
+            writing--;
+            for (Waiting one : batch) {
+                one.state = outcome;
+                one.unknown = unknown;
+                one.changed.signal();
+            }
+            Waiting next = queue.peek();
+            if (next != null) {
+                next.changed.signal();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+}

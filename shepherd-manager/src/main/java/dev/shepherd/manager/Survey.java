@@ -1,0 +1,349 @@
+package dev.shepherd.manager;
+
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.MachineIntent;
+import dev.shepherd.bmdb.ProvidedMachine;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/**
+ * A look at what provider and database have, and where they disagree. Reads either side once, as it comes, and keeps of
+ * each machine a hash of its id, under a new key; whatever is odd by that is looked up in the database by the id itself,
+ * a thousand at a time, so that a hash never makes a discrepancy.
+ *
+ * <p><strong>Why the order is right.</strong> A machine that the database had before the listing must be in the listing.
+ * One that the listing has either has its intent when that is asked for, which is after the provider showed it, or
+ * became a machine by then, which the database shows when it is asked after that: an intent ends in the transaction
+ * that records its machine.
+ *
+ * <p>Made anew for each look, by one thread.
+ */
+final class Survey {
+
+    /** How many machines are looked up at once, and how many adoptions are done at once. */
+    static final int BATCH = 1000;
+
+    // What is noted of an id.
+    private static final int RECORDED = 1;
+    private static final int PROVISIONING = 2;
+    private static final int LISTED = 4;
+    private static final int UNUSED = 8;
+
+    /** A machine that was made for an intent, and is not recorded. */
+    record Adoptable(MachineInfo machine, MachineIntent intent) {}
+
+    private final Bmdb bmdb;
+    private final ProviderType type;
+    private final Set<String> resumable;
+    private final MachineIndex index;
+    private final int recorded;
+    private final int wanted;
+
+    private final List<MachineInfo> shown = new ArrayList<>(MachineIndex.BATCH);
+    private final List<ProviderID> shownIds = new ArrayList<>(MachineIndex.BATCH);
+    private final List<MachineInfo> unexplained = new ArrayList<>();
+    private final Map<String, MachineInfo> untested = new LinkedHashMap<>();
+    private final Map<String, MachineInfo> free = new LinkedHashMap<>();
+    private final Map<String, MachineInfo> listedResumable = new HashMap<>();
+    private final List<Adoptable> adoptable = new ArrayList<>();
+    private final Discrepancies discrepancies = new Discrepancies();
+    private int listed;
+
+    private Survey(
+            Bmdb bmdb, ProviderType type, ProvisionerSettings settings, Set<String> resumable, MachineIndex index) {
+        this.bmdb = bmdb;
+        this.type = type;
+        this.resumable = resumable;
+        this.index = index;
+        this.recorded = index.size();
+        int room = settings.maxCount() == 0 ? Integer.MAX_VALUE : settings.maxCount() - recorded;
+        this.wanted = Math.max(0, Math.min(room, settings.chunkSize()));
+    }
+
+    /**
+     * Looks at both sides.
+     *
+     * @param resumable the candidates that may be tried again, of which what the provider lists is kept
+     * @throws ProviderException if the provider cannot be listed, or lists what it must not
+     */
+    static Survey of(Bmdb bmdb, ProviderCalls provider, ProvisionerSettings settings, Collection<String> resumable)
+            throws InterruptedException {
+        Recorder recorder = bmdb.scanProviderIDs(provider.type(), Recorder::new, Recorder::add);
+        Survey survey = new Survey(bmdb, provider.type(), settings, Set.copyOf(resumable), recorder.index());
+        provider.forEachMachine(survey::show);
+        survey.lookUp();
+        survey.explain();
+        survey.testCandidates();
+        survey.findMissing();
+        return survey;
+    }
+
+    /** Puts what the database has into an index. */
+    private static final class Recorder {
+        private final MachineIndex index = MachineIndex.ofFlags();
+        private final List<ProviderID> ids = new ArrayList<>(MachineIndex.BATCH);
+        private final boolean[] provisioning = new boolean[MachineIndex.BATCH];
+
+        void add(ProviderID id, Optional<ProviderStatus> status) {
+            provisioning[ids.size()] = status.isPresent() && status.get() == ProviderStatus.PROVISIONING;
+            ids.add(id);
+            if (ids.size() == MachineIndex.BATCH) {
+                put();
+            }
+        }
+
+        private void put() {
+            index.prepare(ids);
+            for (int i = 0; i < ids.size(); i++) {
+                index.addFlags(index.putPrepared(i), provisioning[i] ? RECORDED | PROVISIONING : RECORDED);
+            }
+            ids.clear();
+        }
+
+        MachineIndex index() {
+            put();
+            return index;
+        }
+    }
+
+    private void show(Machine machine) throws InterruptedException {
+        MachineInfo info = checked(type, machine);
+        shown.add(info);
+        shownIds.add(info.id());
+        if (shown.size() == MachineIndex.BATCH) {
+            lookUp();
+        }
+    }
+
+    private void lookUp() throws InterruptedException {
+        index.prepare(shownIds);
+        for (int i = 0; i < shown.size(); i++) {
+            listed(shown.get(i), i);
+        }
+        shown.clear();
+        shownIds.clear();
+    }
+
+    private void listed(MachineInfo info, int prepared) throws InterruptedException {
+        listed++;
+        int position = MachineIndex.ABSENT;
+        boolean isRecorded = false;
+        if (info.id().isValid()) {
+            position = index.putPrepared(prepared);
+            int flags = index.flags(position);
+            if ((flags & LISTED) != 0) {
+                throw listedTwice(type, info.id());
+            }
+            index.addFlags(position, LISTED);
+            isRecorded = (flags & RECORDED) != 0;
+        }
+        switch (info.availability()) {
+            case KNOWN_USED -> {
+                if (!isRecorded) {
+                    unexplained(info);
+                }
+            }
+            case KNOWN_UNUSED -> {
+                if (isRecorded && !info.failed()) {
+                    index.addFlags(position, UNUSED);
+                }
+                candidate(info);
+            }
+            case POSSIBLY_USED -> {
+                if (!isRecorded) {
+                    candidate(info);
+                }
+            }
+            case UNDEFINED -> throw new AssertionError("a machine that was checked");
+        }
+    }
+
+    static MachineInfo checked(ProviderType provider, Machine machine) {
+        try {
+            return MachineInfo.copyOf(machine);
+        } catch (IllegalArgumentException e) {
+            throw new ProviderException(
+                    Reason.PERMANENT,
+                    "provider " + provider + " lists a machine that it must not: " + e.getMessage(),
+                    e);
+        }
+    }
+
+    static ProviderException listedTwice(ProviderType provider, ProviderID id) {
+        return new ProviderException(Reason.PERMANENT, "provider " + provider + " lists machine " + id + " twice");
+    }
+
+    /** The provider is sure that it is used, and the database did not have it. */
+    private void unexplained(MachineInfo machine) throws InterruptedException {
+        if (machine.failed() && machine.intentId().isEmpty()) {
+            return;
+        }
+        unexplained.add(machine);
+        if (unexplained.size() == BATCH) {
+            explain();
+        }
+    }
+
+    private void explain() throws InterruptedException {
+        Map<UUID, MachineIntent> intents =
+                bmdb
+                        .intents(
+                                type,
+                                unexplained.stream()
+                                        .flatMap(machine -> machine.intentId().stream())
+                                        .toList())
+                        .stream()
+                        .collect(Collectors.toMap(MachineIntent::intentId, Function.identity()));
+        Set<ProviderID> known = bmdb
+                .providedMachines(
+                        type, unexplained.stream().map(MachineInfo::id).toList())
+                .stream()
+                .map(ProvidedMachine::providerId)
+                .collect(Collectors.toSet());
+        for (MachineInfo machine : unexplained) {
+            MachineIntent intent = machine.intentId().map(intents::get).orElse(null);
+            if (known.contains(machine.id())) {
+                continue; // Recorded meanwhile.
+            }
+            if (intent == null && !machine.failed()) {
+                discrepancies.add(new Discrepancy(
+                        Discrepancy.Kind.PROVIDER_ONLY,
+                        machine.id(),
+                        "used at the provider" + at(machine) + ", not in the database"));
+            } else if (intent != null && adoptable.size() < BATCH) {
+                adoptable.add(new Adoptable(machine, intent));
+            }
+        }
+        unexplained.clear();
+    }
+
+    private static String at(MachineInfo machine) {
+        return machine.address()
+                .map(address -> " at " + address.getHostAddress())
+                .orElse("");
+    }
+
+    /**
+     * Notes a machine that may be created, by the name that it is known by at every listing: its id, or its
+     * reservation's where it has none. Failed ones are left out, and so are nameless ones, which could not be told from
+     * one another.
+     */
+    private void candidate(MachineInfo machine) throws InterruptedException {
+        Optional<String> name =
+                machine.id().isValid() ? Optional.of(machine.id().value()) : machine.reservationId();
+        if (machine.failed() || name.isEmpty()) {
+            return;
+        }
+        if (resumable.contains(name.get())) {
+            listedResumable.putIfAbsent(name.get(), machine);
+        } else if (free.size() < wanted) {
+            untested.putIfAbsent(name.get(), machine);
+            if (untested.size() == BATCH) {
+                testCandidates();
+            }
+        }
+    }
+
+    private void testCandidates() throws InterruptedException {
+        Set<String> taken = bmdb.takenCandidates(type, untested.keySet());
+        untested.forEach((name, machine) -> {
+            if (free.size() < wanted && !taken.contains(name)) {
+                free.putIfAbsent(name, machine);
+            }
+        });
+        untested.clear();
+    }
+
+    /**
+     * Looks for what the database had, and has, but the provider does not list, or lists as unused. The index only tells
+     * that there is such a machine: then the database is read once more, to count and to name them.
+     */
+    private void findMissing() throws InterruptedException {
+        if (!index.anyMatch(RECORDED | PROVISIONING | LISTED, RECORDED)
+                && !index.anyMatch(RECORDED | PROVISIONING | UNUSED, RECORDED | UNUSED)) {
+            return;
+        }
+        Missing missing = bmdb.scanProviderIDs(type, Missing::new, this::ifMissing);
+        for (ProvidedMachine machine : bmdb.providedMachines(type, missing.named.keySet())) {
+            missing.named.computeIfPresent(machine.providerId(), (id, how) -> "machine " + machine.machineId() + how);
+        }
+        missing.named.forEach(
+                (id, detail) -> discrepancies.add(new Discrepancy(Discrepancy.Kind.DATABASE_ONLY, id, detail.strip())));
+        discrepancies.count(missing.count - missing.named.size());
+    }
+
+    /** What the provider does not have, with what is wrong with the first of them. */
+    private static final class Missing {
+        private final Map<ProviderID, String> named = new LinkedHashMap<>();
+        private long count;
+    }
+
+    private void ifMissing(Missing missing, ProviderID id, Optional<ProviderStatus> status) {
+        int position = index.find(id);
+        int flags = position == MachineIndex.ABSENT ? 0 : index.flags(position);
+        boolean wasThere = (flags & (RECORDED | PROVISIONING)) == RECORDED;
+        boolean isInUse = (flags & (LISTED | UNUSED)) == LISTED;
+        // One that is still being created is not listed yet.
+        if (wasThere && !isInUse && !status.equals(Optional.of(ProviderStatus.PROVISIONING))) {
+            missing.count++;
+            if (missing.named.size() < Discrepancies.NAMED) {
+                missing.named.put(
+                        id,
+                        (flags & UNUSED) != 0
+                                ? " in the database, unused at the provider"
+                                : " in the database, not listed by the provider");
+            }
+        }
+    }
+
+    /** Returns how many machines the provider listed. */
+    int listed() {
+        return listed;
+    }
+
+    /** Returns how many machines the database had. */
+    int recorded() {
+        return recorded;
+    }
+
+    Discrepancies discrepancies() {
+        return discrepancies;
+    }
+
+    /** Returns machines that carry an intent and are not recorded; the first ones, if there are many. */
+    List<Adoptable> adoptable() {
+        return adoptable;
+    }
+
+    /** Returns names of machines that may be created, as many as there is room for in one reconciliation. */
+    List<String> free() {
+        return List.copyOf(free.keySet());
+    }
+
+    /** Tells whether it was looked for a candidate in the listing. */
+    boolean looked(String candidate) {
+        return resumable.contains(candidate) || free.containsKey(candidate);
+    }
+
+    /** Returns what the provider listed of a candidate that may be tried again or is free, if it listed it. */
+    Optional<MachineInfo> listed(String candidate) {
+        return Optional.ofNullable(
+                listedResumable.containsKey(candidate) ? listedResumable.get(candidate) : free.get(candidate));
+    }
+}

@@ -1,0 +1,89 @@
+package dev.shepherd.manager;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.FakeProvider;
+import java.io.File;
+import java.net.MalformedURLException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** Micrometer is optional. */
+class WithoutMicrometerTest {
+
+    @RegisterExtension
+    final BmdbExtension database = BmdbExtension.create();
+
+    /** What an embedder without Micrometer does. */
+    public static final class Embedder {
+        private Embedder() {}
+
+        /** Provisions two machines and returns what the status says of them. */
+        public static String run(String url) throws InterruptedException {
+            ProviderType type = new ProviderType("fake");
+            FakeProvider provider = FakeProvider.create(type);
+            provider.addReservations(2);
+            try (Bmdb bmdb = Bmdb.open(url);
+                    Shepherd shepherd = Shepherd.builder()
+                            .bmdb(bmdb)
+                            .provider(provider)
+                            .provisioner(ProvisionerSettings.DEFAULT.withCreationInterval(Duration.ZERO))
+                            .takeover(target -> {
+                                throw new IllegalStateException("nothing is taken over here");
+                            })
+                            .build()) {
+                shepherd.provisioner(type).step();
+                return shepherd.status().loops().get(0).name() + " "
+                        + shepherd.status().loops().get(0).succeeded();
+            }
+        }
+    }
+
+    @Test
+    void aShepherdRunsWithoutMicrometerOnTheClassPath() throws Exception {
+        URL[] without = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+                .filter(entry -> !Path.of(entry).getFileName().toString().startsWith("micrometer-"))
+                .map(WithoutMicrometerTest::url)
+                .toArray(URL[]::new);
+        Thread thread = Thread.currentThread();
+        ClassLoader before = thread.getContextClassLoader();
+        try (URLClassLoader loader = new URLClassLoader(without, ClassLoader.getPlatformClassLoader())) {
+            thread.setContextClassLoader(loader);
+            assertThatThrownBy(() -> loader.loadClass("io.micrometer.core.instrument.MeterRegistry"))
+                    .isInstanceOf(ClassNotFoundException.class);
+
+            Object said = loader.loadClass(Embedder.class.getName())
+                    .getMethod("run", String.class)
+                    .invoke(null, database.jdbcUrl());
+
+            assertThat(said).isEqualTo("provisioner 2");
+            // Frameworks look at all methods of a class.
+            assertThat(loader.loadClass(Shepherd.class.getName()).getDeclaredMethods())
+                    .isNotEmpty();
+            assertThat(loader.loadClass(Shepherd.Builder.class.getName()).getDeclaredMethods())
+                    .isNotEmpty();
+            assertThatThrownBy(() -> loader.loadClass(ShepherdMetrics.class.getName()))
+                    .isInstanceOf(NoClassDefFoundError.class)
+                    .hasMessageContaining("micrometer");
+        } finally {
+            thread.setContextClassLoader(before);
+        }
+    }
+
+    private static URL url(String entry) {
+        try {
+            return Path.of(entry).toUri().toURL();
+        } catch (MalformedURLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+package dev.shepherd.testkit.contract;
+
+import static dev.shepherd.testkit.contract.ContractRun.request;
+
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.Recoverer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The contract of {@link Recoverer} as tests: all of {@link ProviderContract}, and what is asked of reboots and
+ * reinstallations. Extend this one in place of the other.
+ *
+ * <p>{@link #timesRebooted} and {@link #timesReinstalled} let it see that the machine that was meant is acted on, and once.
+ */
+public abstract class RecovererContract extends ProviderContract {
+
+    /** For subclasses. */
+    protected RecovererContract() {}
+
+    @Override
+    protected abstract Recoverer createProvider() throws Exception;
+
+    /** Tells whether the provider reinstalls machines; true by default. Otherwise it has to say "not supported". */
+    protected boolean reinstallsMachines() {
+        return true;
+    }
+
+    /**
+     * Returns how often a machine was rebooted in this test so far, as the outside counts.
+     *
+     * @return the number; empty if the fixture cannot tell, as by default
+     */
+    protected OptionalInt timesRebooted(ProviderID id) {
+        return OptionalInt.empty();
+    }
+
+    /** Returns how often a machine was reinstalled in this test so far, like {@link #timesRebooted}. */
+    protected OptionalInt timesReinstalled(ProviderID id) {
+        return OptionalInt.empty();
+    }
+
+    private Recoverer recoverer(Provider provider) {
+        return (Recoverer) provider;
+    }
+
+    /** Creates machines, and waits until they are listed. */
+    private List<ProviderID> created(Provider provider, int count) throws InterruptedException {
+        List<Machine> free = run.free(provider, count);
+        List<ProviderID> created = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            created.add(run.create(provider, request(free.get(i))).id());
+        }
+        for (ProviderID id : created) {
+            run.awaitListed(provider, id);
+        }
+        return created;
+    }
+
+    private Outcome<Boolean> reboot(Provider provider, ProviderID id) throws InterruptedException {
+        return run.call("rebootMachine(" + id + ")", () -> {
+            recoverer(provider).rebootMachine(id);
+            return true;
+        });
+    }
+
+    private Outcome<Boolean> reinstall(Provider provider, ProviderID id) throws InterruptedException {
+        return run.call("reinstallMachine(" + id + ")", () -> {
+            recoverer(provider).reinstallMachine(id);
+            return true;
+        });
+    }
+
+    private List<ProviderID> noMachines() {
+        List<ProviderID> ids = new ArrayList<>(malformedIds());
+        ids.add(0, absentId());
+        return ids;
+    }
+
+    @Test
+    public final void required_R01_rebootReturnsOnceItIsAccepted() throws Exception {
+        Provider provider = run.start(1);
+        ProviderID id = created(provider, 1).get(0);
+        for (int i = 0; i < repeats(); i++) {
+            run.get(reboot(provider, id), "rebootMachine returns");
+            run.finishCreations();
+        }
+    }
+
+    @Test
+    public final void required_R02_rebootOfAnUnknownMachineIsNotFound() throws Exception {
+        Provider provider = run.start(1);
+        for (ProviderID id : noMachines()) {
+            run.requireReason(reboot(provider, id), Reason.NOT_FOUND);
+        }
+    }
+
+    @Test
+    public final void required_R03_reinstallIsAcceptedOrNotSupported() throws Exception {
+        Provider provider = run.start(1);
+        ProviderID id = created(provider, 1).get(0);
+        Outcome<Boolean> outcome = reinstall(provider, id);
+        if (reinstallsMachines()) {
+            run.get(outcome, "reinstallMachine returns (reinstallsMachines() is true)");
+        } else {
+            run.requireReason(outcome, Reason.NOT_SUPPORTED);
+        }
+    }
+
+    @Test
+    public final void required_R04_reinstallOfAnUnknownMachineIsNotFound() throws Exception {
+        Provider provider = run.start(1);
+        for (ProviderID id : noMachines()) {
+            run.requireReason(reinstall(provider, id), reinstallsMachines() ? Reason.NOT_FOUND : Reason.NOT_SUPPORTED);
+        }
+    }
+
+    @Test
+    public final void required_R05_aMachineStaysTheSame() throws Exception {
+        Provider provider = run.start(2);
+        ProviderID id = created(provider, 1).get(0);
+        List<Machine> before = run.list(provider);
+        run.get(reboot(provider, id), "rebootMachine returns");
+        requireStillThere(provider, id, before);
+        if (reinstallsMachines()) {
+            run.get(reinstall(provider, id), "reinstallMachine returns");
+            requireStillThere(provider, id, before);
+        }
+    }
+
+    private void requireStillThere(Provider provider, ProviderID id, List<Machine> before) throws InterruptedException {
+        Machine listed = run.awaitListed(provider, id);
+        if (listed.availability() == Availability.KNOWN_UNUSED) {
+            throw run.broken("machine " + id + " is still used", "it is listed as " + ContractRun.text(listed));
+        }
+        run.requireNoneMade(provider, before);
+    }
+
+    @Test
+    public final void required_R06_oneMachineIsActedOnOnce() throws Exception {
+        Provider provider = run.start(2);
+        List<ProviderID> ids = created(provider, 2);
+        ProviderID meant = ids.get(1);
+        run.require(
+                timesRebooted(meant).isPresent() || timesReinstalled(meant).isPresent(),
+                "the fixture cannot count, see timesRebooted() and timesReinstalled()");
+        if (timesRebooted(meant).isPresent()) {
+            int others = timesRebooted(ids.get(0)).orElse(0);
+            int times = timesRebooted(meant).getAsInt();
+            run.get(reboot(provider, meant), "rebootMachine returns");
+            requireCount("reboot(s) of " + meant, times + 1, timesRebooted(meant));
+            requireCount("reboot(s) of " + ids.get(0), others, timesRebooted(ids.get(0)));
+            run.finishCreations();
+        }
+        if (reinstallsMachines() && timesReinstalled(meant).isPresent()) {
+            int others = timesReinstalled(ids.get(0)).orElse(0);
+            int times = timesReinstalled(meant).getAsInt();
+            run.get(reinstall(provider, meant), "reinstallMachine returns");
+            requireCount("reinstallation(s) of " + meant, times + 1, timesReinstalled(meant));
+            requireCount("reinstallation(s) of " + ids.get(0), others, timesReinstalled(ids.get(0)));
+        }
+    }
+
+    private void requireCount(String what, int expected, OptionalInt actual) {
+        if (actual.isPresent() && actual.getAsInt() != expected) {
+            throw run.broken(expected + " " + what, "the outside counts " + actual.getAsInt());
+        }
+    }
+
+    @Test
+    public final void required_R07_whatMayHaveHappenedIsNotRepeated() throws Exception {
+        Provider provider = run.start(1);
+        ProviderID id = created(provider, 1).get(0);
+        OptionalInt reboots = timesRebooted(id);
+        requireFault(ContractFault.LOST_ANSWER);
+        run.requireReason(reboot(provider, id), Reason.TRANSIENT);
+        healed();
+        if (reboots.isPresent()) {
+            requireCount("reboot(s) of " + id, reboots.getAsInt() + 1, timesRebooted(id));
+        }
+        run.finishCreations();
+        if (reinstallsMachines()) {
+            OptionalInt reinstallations = timesReinstalled(id);
+            requireFault(ContractFault.LOST_ANSWER);
+            run.requireReason(reinstall(provider, id), Reason.TRANSIENT);
+            healed();
+            if (reinstallations.isPresent()) {
+                requireCount("reinstallation(s) of " + id, reinstallations.getAsInt() + 1, timesReinstalled(id));
+            }
+        }
+    }
+
+    @Test
+    public final void required_R08_interruptionIsNotSwallowed() throws Exception {
+        Provider provider = run.start(1);
+        ProviderID id = created(provider, 1).get(0);
+        run.requireInterruptionKept(run.callInterrupted("rebootMachine(" + id + ") on an interrupted thread", () -> {
+            recoverer(provider).rebootMachine(id);
+            return true;
+        }));
+        run.finishCreations();
+        if (reinstallsMachines()) {
+            run.requireInterruptionKept(
+                    run.callInterrupted("reinstallMachine(" + id + ") on an interrupted thread", () -> {
+                        recoverer(provider).reinstallMachine(id);
+                        return true;
+                    }));
+        }
+    }
+
+    @Test
+    public final void required_R09_aRefusedRebootRebootsNothing() throws Exception {
+        Provider provider = run.start(1);
+        ProviderID id = created(provider, 1).get(0);
+        OptionalInt reboots = timesRebooted(id);
+        requireFault(ContractFault.RATE_LIMITED);
+        run.requireReason(reboot(provider, id), Reason.RATE_LIMITED);
+        healed();
+        if (reboots.isPresent()) {
+            requireCount("reboot(s) of " + id, reboots.getAsInt(), timesRebooted(id));
+        }
+    }
+}

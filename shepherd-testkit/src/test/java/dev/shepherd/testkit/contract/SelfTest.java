@@ -1,0 +1,272 @@
+package dev.shepherd.testkit.contract;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectMethod;
+
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.Recoverer;
+import java.io.IOException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assertions;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.platform.engine.TestExecutionResult;
+import org.junit.platform.launcher.LauncherDiscoveryRequest;
+import org.junit.platform.launcher.TestExecutionListener;
+import org.junit.platform.launcher.TestIdentifier;
+import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
+import org.junit.platform.launcher.core.LauncherFactory;
+
+/** The contract kit is tested by providers and factories that break its rules, each at least one. */
+class SelfTest {
+
+    private static final List<Class<?>> CONTRACTS =
+            List.of(ProviderContract.class, RecovererContract.class, ProviderFactoryContract.class);
+
+    private static final Path DOCUMENT = Path.of("..", "docs", "provider-contract.md");
+    private static final Pattern DOCUMENTED =
+            Pattern.compile("\\| ([PRF]\\d\\d) \\| (MUST|SHOULD) \\| ([^|]+) \\| ([^|]+) \\|");
+
+    /** The tests of the rules. */
+    private static Map<Rule, Method> tests() {
+        Map<Rule, Method> tests = new EnumMap<>(Rule.class);
+        for (Class<?> contract : CONTRACTS) {
+            for (Method method : contract.getDeclaredMethods()) {
+                if (method.isAnnotationPresent(Test.class)) {
+                    Rule rule = ContractRun.ruleOf(method.getName()).orElseThrow(() -> new AssertionError(method));
+                    assertThat(tests.put(rule, method))
+                            .as("two tests of %s", rule)
+                            .isNull();
+                }
+            }
+        }
+        return tests;
+    }
+
+    private static Map<TestIdentifier, TestExecutionResult> run(Class<?> type, Method... methods) {
+        LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request()
+                .selectors(Stream.of(methods)
+                        .map(method -> selectMethod(type, method))
+                        .toList())
+                .build();
+        Map<TestIdentifier, TestExecutionResult> results = new LinkedHashMap<>();
+        LauncherFactory.create().execute(request, new TestExecutionListener() {
+            @Override
+            public void executionFinished(TestIdentifier test, TestExecutionResult result) {
+                if (test.isTest()) {
+                    results.put(test, result);
+                }
+            }
+        });
+        assertThat(results).hasSize(methods.length);
+        return results;
+    }
+
+    @Test
+    void eachRuleHasOneTestThatIsNamedAfterItAndCannotBeOverridden() {
+        Map<Rule, Method> tests = tests();
+        assertThat(tests.keySet()).containsExactlyInAnyOrder(Rule.values());
+        tests.forEach((rule, method) -> {
+            assertThat(method.getName()).startsWith(rule.force().prefix() + "_" + rule + "_");
+            assertThat(Modifier.isPublic(method.getModifiers()))
+                    .as(method.getName())
+                    .isTrue();
+            assertThat(Modifier.isFinal(method.getModifiers()))
+                    .as(method.getName())
+                    .isTrue();
+        });
+    }
+
+    @Test
+    void theDocumentHasTheSameRulesWithTheSameForceAndText() throws IOException {
+        Map<Rule, String> documented = new EnumMap<>(Rule.class);
+        for (String line : Files.readAllLines(DOCUMENT)) {
+            Matcher matcher = DOCUMENTED.matcher(line);
+            if (matcher.matches()) {
+                Rule rule = Rule.valueOf(matcher.group(1));
+                assertThat(documented.put(
+                                rule, matcher.group(2) + " " + matcher.group(3).replace("`", "")))
+                        .as("%s stands twice in the document", rule)
+                        .isNull();
+                assertThat(matcher.group(4)).as("the reason of %s", rule).isNotBlank();
+            }
+        }
+        Map<Rule, String> coded = new EnumMap<>(Rule.class);
+        for (Rule rule : Rule.values()) {
+            coded.put(rule, rule.force() + " " + rule.text());
+        }
+        assertThat(documented).isEqualTo(coded);
+        assertThat(Files.readString(DOCUMENT)).contains("There are %d rules".formatted(Rule.values().length));
+    }
+
+    /** What is not broken passes: so it is the defect that fails below, not the fixture. */
+    @Test
+    void theGoodOnesBreakNoRule() {
+        BrokenContract.broken = new BrokenProviders.Broken(Rule.P01, "not at all", Wrapped::new);
+        BrokenFactoryContract.broken = new BrokenFactories.Broken(Rule.F01, "not at all", FakeProviderFactory::new);
+        Method[] ofProviders = tests().values().stream()
+                .filter(method -> method.getDeclaringClass() != ProviderFactoryContract.class)
+                .toArray(Method[]::new);
+        Method[] ofFactories = tests().values().stream()
+                .filter(method -> method.getDeclaringClass() == ProviderFactoryContract.class)
+                .toArray(Method[]::new);
+        assertThat(run(BrokenContract.class, ofProviders).values()).containsOnly(TestExecutionResult.successful());
+        assertThat(run(BrokenFactoryContract.class, ofFactories).values())
+                .containsOnly(TestExecutionResult.successful());
+    }
+
+    @TestFactory
+    Stream<DynamicTest> eachRuleIsBrokenBySomebodyAndTellsOfIt() {
+        return Arrays.stream(Rule.values()).flatMap(rule -> {
+            List<DynamicTest> broken = Stream.concat(
+                            BrokenProviders.of(rule).stream().map(SelfTest::provider),
+                            BrokenFactories.of(rule).stream().map(SelfTest::factory))
+                    .toList();
+            return broken.isEmpty()
+                    ? Stream.of(DynamicTest.dynamicTest(
+                            rule + " is broken by somebody", () -> Assertions.fail("nobody breaks " + rule)))
+                    : broken.stream();
+        });
+    }
+
+    private static DynamicTest provider(BrokenProviders.Broken broken) {
+        return DynamicTest.dynamicTest(broken.toString(), () -> {
+            BrokenContract.broken = broken;
+            assertTold(broken.rule(), BrokenContract.class);
+        });
+    }
+
+    private static DynamicTest factory(BrokenFactories.Broken broken) {
+        return DynamicTest.dynamicTest(broken.toString(), () -> {
+            BrokenFactoryContract.broken = broken;
+            assertTold(broken.rule(), BrokenFactoryContract.class);
+        });
+    }
+
+    private static void assertTold(Rule rule, Class<?> contract) {
+        Method method = tests().get(rule);
+        TestExecutionResult result = run(contract, method).values().iterator().next();
+        assertThat(result.getStatus()).isEqualTo(TestExecutionResult.Status.FAILED);
+        assertThat(result.getThrowable().orElseThrow())
+                .isInstanceOf(AssertionError.class)
+                .hasMessageStartingWith("%s %s: %s\n".formatted(rule, rule.force(), rule.text()))
+                .hasMessageContaining("\n  provider: ")
+                .hasMessageContaining("\n  expected: ")
+                .hasMessageContaining("\n  actual:   ")
+                .hasMessageContaining("\n  check:    " + rule.advice());
+    }
+
+    // What a fixture can do wrong.
+
+    @Test
+    void aMachineThatIsSaidToBeReleasedAndIsNotFailsTheTest() throws Exception {
+        assertThat(failure(Leaving.class, Rule.P12))
+                .hasMessageContaining("leftover of P12")
+                .hasMessageContaining("device-1");
+    }
+
+    /** Says that it releases machines, and does not. */
+    static class Leaving extends BrokenContract {
+        @Override
+        protected boolean release(Machine machine) {
+            return true;
+        }
+    }
+
+    @Test
+    void machinesAreReleasedInTheReverseOrder() {
+        Releasing.released.setLength(0);
+        BrokenContract.broken = new BrokenProviders.Broken(Rule.P01, "not at all", Wrapped::new);
+        assertThat(run(Releasing.class, tests().get(Rule.P20)).values())
+                .containsExactly(TestExecutionResult.successful());
+        assertThat(Releasing.released).hasToString("device-2 device-1 ");
+    }
+
+    /** Releases what it is told to. */
+    static class Releasing extends BrokenContract {
+        static final StringBuilder released = new StringBuilder();
+        private Wrapped opened;
+
+        @Override
+        protected Recoverer createProvider() {
+            opened = (Wrapped) super.createProvider();
+            return opened;
+        }
+
+        @Override
+        protected boolean release(Machine machine) {
+            released.append(machine.id()).append(' ');
+            opened.good.removeMachine(machine.id());
+            return true;
+        }
+    }
+
+    @Test
+    void aRuleThatIsAMustCannotBeOptedOutOf() {
+        assertThat(failure(OptingOut.class, Rule.P01))
+                .hasMessageContaining("optedOut() names P12")
+                .hasMessageContaining("MUST");
+    }
+
+    /** Opts out of a MUST. */
+    static class OptingOut extends BrokenContract {
+        @Override
+        protected Map<Rule, String> optedOut() {
+            return Map.of(Rule.P12, "records are for others");
+        }
+    }
+
+    @Test
+    void aRuleThatIsOptedOutOfIsSkippedWithTheReason() {
+        assertAborted(OptingOutOfShould.class, Rule.P30, "P30 SHOULD was skipped: opted out of: nothing to close");
+    }
+
+    /** Opts out of a SHOULD. */
+    static class OptingOutOfShould extends BrokenContract {
+        @Override
+        protected Map<Rule, String> optedOut() {
+            return Map.of(Rule.P30, "nothing to close");
+        }
+    }
+
+    @Test
+    void aRuleThatNeedsMoreMachinesThanTheBudgetIsSkipped() {
+        assertAborted(Poor.class, Rule.P16, "P16 MUST was skipped: it needs 3 machines, and machineBudget() is 1");
+    }
+
+    /** Has one machine to give. */
+    static class Poor extends BrokenContract {
+        @Override
+        protected int machineBudget() {
+            return 1;
+        }
+    }
+
+    private static Throwable failure(Class<?> contract, Rule rule) {
+        BrokenContract.broken = new BrokenProviders.Broken(Rule.P01, "not at all", Wrapped::new);
+        TestExecutionResult result =
+                run(contract, tests().get(rule)).values().iterator().next();
+        assertThat(result.getStatus()).isEqualTo(TestExecutionResult.Status.FAILED);
+        return result.getThrowable().orElseThrow();
+    }
+
+    private static void assertAborted(Class<?> contract, Rule rule, String reason) {
+        BrokenContract.broken = new BrokenProviders.Broken(Rule.P01, "not at all", Wrapped::new);
+        TestExecutionResult result =
+                run(contract, tests().get(rule)).values().iterator().next();
+        assertThat(result.getStatus()).isEqualTo(TestExecutionResult.Status.ABORTED);
+        assertThat(result.getThrowable().orElseThrow()).hasMessageContaining(reason);
+    }
+}
