@@ -82,6 +82,47 @@ class MainTest {
     }
 
     @Test
+    void theClaimsOfASmallFleetAreMeasuredBesideOthers() throws Exception {
+        int code = run(
+                "claims", "--machines", "300", "--due", "120", "--rounds", "1", "--original-seconds", "1", "--json");
+
+        assertThat(code).isZero();
+        String last = out.toString(StandardCharsets.UTF_8).strip();
+        assertThat(last).matches("\\{.*}").contains("\"machines\":300,", "\"due\":120,", "\"workers\":8,");
+        for (String key : List.of("shepherd_per_s", "dbscheduler_per_s", "original_per_s")) {
+            assertThat(last).containsPattern("\"" + key + "\":[1-9][0-9]*,");
+        }
+        for (String key : List.of("ratio_dbscheduler", "ratio_original")) {
+            assertThat(last).containsPattern("\"" + key + "\":[0-9]+\\.[0-9]+,");
+        }
+    }
+
+    @Test
+    void askingForNothingIsMeasured() throws Exception {
+        int code = run(
+                "idle", "--small", "50", "--medium", "100", "--large", "200", "--asks", "3", "--seconds", "1", "--json");
+
+        assertThat(code).isZero();
+        String last = out.toString(StandardCharsets.UTF_8).strip();
+        for (String key : List.of(
+                "ms_1k", "ms_100k", "ms_1m", "flatness", "original_ms_1m", "recovery_ms_1m", "statements_per_s")) {
+            assertThat(last).containsPattern("\"" + key + "\":[0-9]+\\.[0-9]+,");
+        }
+        assertThat(last).contains("\"large\":200,").doesNotContain("\"ms_1m\":0.000");
+    }
+
+    @Test
+    void wakingUpIsMeasured() throws Exception {
+        int code = run("wakeup", "--machines", "5", "--json");
+
+        assertThat(code).isZero();
+        String last = out.toString(StandardCharsets.UTF_8).strip();
+        assertThat(last)
+                .containsPattern("\"p50_ms\":[0-9]+\\.[0-9]+,\"p99_ms\":[0-9]+\\.[0-9]+,")
+                .contains("\"machines\":5,");
+    }
+
+    @Test
     void helpListsThemAll() throws Exception {
         assertThat(run("--help")).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8))

@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static org.jooq.impl.DSL.any;
@@ -14,6 +15,7 @@ import dev.shepherd.api.ProviderType;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.UUID;
@@ -22,6 +24,7 @@ import java.util.function.Supplier;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
+import org.jooq.SelectFieldOrAsterisk;
 import org.jooq.SelectJoinStep;
 
 /** The statements behind the updater. */
@@ -83,14 +86,19 @@ final class UpdateQueries {
         return into;
     }
 
-    /** Reads some machines of a provider and locks them, in the order of their ids, against others who would do so. */
+    /**
+     * Reads some machines of a provider and locks them, in the order of their ids, against others who would do so. The
+     * machine is locked before its description, as by everybody who may write both.
+     */
     static List<ProviderCheck> lock(
             DSLContext dsl, DatabaseTime time, ProviderType provider, Collection<ProviderID> ids) {
-        return select(dsl, isDue(time))
+        return dsl.select(columns(isDue(time)))
+                .from(MACHINES)
+                .join(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .where(MachineQueries.isOneOf(provider, ids))
                 .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
                 .forNoKeyUpdate()
-                .of(MACHINE_PROVIDED)
                 .fetch(UpdateQueries::check);
     }
 
@@ -99,13 +107,18 @@ final class UpdateQueries {
     }
 
     private static SelectJoinStep<?> select(DSLContext dsl, Field<Boolean> due) {
+        return dsl.select(columns(due)).from(MACHINE_PROVIDED);
+    }
+
+    private static List<SelectFieldOrAsterisk> columns(Field<Boolean> due) {
         Field<Boolean> inRecovery = field(exists(selectOne()
                 .from(MACHINE_RECOVERY)
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())));
-        return dsl.select(MACHINE_PROVIDED.fields())
-                .select(inRecovery.as(IN_RECOVERY), due.as(DUE))
-                .from(MACHINE_PROVIDED);
+        List<SelectFieldOrAsterisk> columns = new ArrayList<>(List.of(MACHINE_PROVIDED.fields()));
+        columns.add(inRecovery.as(IN_RECOVERY));
+        columns.add(due.as(DUE));
+        return columns;
     }
 
     private static ProviderCheck check(Record row) {

@@ -2,6 +2,7 @@ package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.bmdb.BmdbException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
@@ -25,6 +26,9 @@ final class ControlLoop implements AutoCloseable {
 
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
+    /** A database that is away may be back at any moment, and all loops wait for it. */
+    private static final Duration LONGEST_PAUSE_FOR_DATABASE = Duration.ofSeconds(5);
+
     private static final Duration CLOSING = Duration.ofSeconds(30);
 
     /** One step. */
@@ -133,8 +137,9 @@ final class ControlLoop implements AutoCloseable {
         } else if (e instanceof SessionExpiredException) {
             pause = FIRST_PAUSE;
         }
-        if (pause.compareTo(LONGEST_PAUSE) > 0) {
-            pause = LONGEST_PAUSE;
+        Duration longest = e instanceof BmdbException ? LONGEST_PAUSE_FOR_DATABASE : LONGEST_PAUSE;
+        if (pause.compareTo(longest) > 0) {
+            pause = longest;
         }
         monitor.stepFailed(String.valueOf(e.getMessage()));
         log.warn("{}: the step failed ({} in a row), trying again in {}: {}", name, failures, pause, e.getMessage());

@@ -96,6 +96,10 @@ public final class Initializer {
             fail(claimed, describe(machine), "the provider gives no address to reach it by SSH", false);
             return;
         }
+        // The session may have been lost while the database was asked; not every takeover looks.
+        if (Thread.interrupted()) {
+            throw new InterruptedException("interrupted before taking over machine " + machineId);
+        }
         try {
             TakeoverResult result = takeover.takeover(target(machine, address.get()));
             record(claimed, machine, result);
