@@ -14,7 +14,8 @@ final class Main {
             new ClaimsBenchmark(),
             new IdleBenchmark(),
             new WakeUpBenchmark(),
-            new ReconcileBenchmark());
+            new ReconcileBenchmark(),
+            new TortureBenchmark());
 
     private static final int USAGE = 2;
 

@@ -6,6 +6,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class MainTest {
@@ -41,6 +42,22 @@ class MainTest {
             assertThat(last).containsPattern("\"" + key + "\":[0-9]+(\\.[0-9]+)?[,}]");
         }
         assertThat(last).doesNotContain("\"per_s\":0,");
+    }
+
+    @Test
+    @Tag("slow")
+    void managersThatAreTorturedBreakNoRule() throws Exception {
+        int code = run("torture", "--seconds", "45", "--machines", "150", "--managers", "3", "--json");
+
+        assertThat(code).isZero();
+        String last = out.toString(StandardCharsets.UTF_8).strip();
+        assertThat(last)
+                .as(err.toString(StandardCharsets.UTF_8))
+                .matches("\\{.*}")
+                .contains("\"violations\":0,", "\"machines\":150,", "\"managers\":3,", "\"failovers\":1,");
+        for (String key : List.of("kills", "freezes", "effects", "takeovers", "finishes")) {
+            assertThat(last).as(last).containsPattern("\"" + key + "\":[1-9][0-9]*,");
+        }
     }
 
     @Test
@@ -109,7 +126,12 @@ class MainTest {
     void helpListsThemAll() throws Exception {
         assertThat(run("--help")).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8))
-                .contains("heartbeats", "--seconds N (default: 30)", "reconcile", "--machines N (default: 1000000)");
+                .contains(
+                        "heartbeats",
+                        "torture",
+                        "--seconds N (default: 30)",
+                        "reconcile",
+                        "--machines N (default: 1000000)");
     }
 
     @Test

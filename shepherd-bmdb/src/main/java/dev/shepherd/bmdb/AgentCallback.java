@@ -257,7 +257,8 @@ public final class AgentCallback implements AutoCloseable {
 
     /** A pool that has no connection to give may not say which state that is. */
     private static boolean isConnectionFailure(BmdbException e) {
-        return Transactions.isConnectionFailure(e.sqlState().orElse("08000"));
+        String state = e.sqlState().orElse("08000");
+        return Transactions.isConnectionFailure(state) || Transactions.isNotPrimary(state);
     }
 
     private static boolean isLockTimeout(BmdbException e) {

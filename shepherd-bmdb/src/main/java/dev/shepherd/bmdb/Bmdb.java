@@ -2,6 +2,7 @@ package dev.shepherd.bmdb;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.SQLExceptionOverride;
 import com.zaxxer.hikari.pool.HikariPool;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
@@ -195,6 +196,13 @@ public final class Bmdb implements AutoCloseable {
         hikari.setMinimumIdle(Math.min(size, 2));
         hikari.setConnectionTimeout(Math.max(250, connectTimeout.toMillis()));
         hikari.setValidationTimeout(Math.max(250, connectTimeout.toMillis() / 2));
+        hikari.setExceptionOverride(new SQLExceptionOverride() {
+            @java.lang.Override
+            public Override adjudicate(SQLException e) {
+                // The connection works, but what it leads to is no longer the primary.
+                return Transactions.isNotPrimary(e.getSQLState()) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+            }
+        });
         return new HikariDataSource(hikari);
     }
 
@@ -208,6 +216,10 @@ public final class Bmdb implements AutoCloseable {
         }
         if (config.password() != null) {
             source.setPassword(config.password());
+        }
+        // A standby would take the connection, and refuse whatever is written.
+        if (!JdbcUrls.hasParameter(url, "targetServerType")) {
+            source.setTargetServerType("primary");
         }
         if (!JdbcUrls.hasParameter(url, "connectTimeout")) {
             source.setConnectTimeout(seconds(connectTimeout));

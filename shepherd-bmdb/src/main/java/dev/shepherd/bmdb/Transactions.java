@@ -29,8 +29,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A transaction that writes runs at READ COMMITTED: what must not change under it, it locks (see
  * {@code docs/decisions/0003-read-committed-and-locks.md}). It is tried again after a serialization failure, a
- * deadlock, or a connection that broke before the commit was sent; the last only for so long. A connection that
- * breaks during the commit leaves the outcome unknown, and is reported as just that.
+ * deadlock, or a connection that broke before the commit was sent or leads to a server that only reads; the last two
+ * only for so long. A connection that breaks during the commit leaves the outcome unknown, and is reported as just
+ * that.
  *
  * <p>Transactions do not nest: a second one on the same thread would take a second connection while it holds
  * the first, and could wait for locks that only its own thread can release.
@@ -44,6 +45,9 @@ final class Transactions {
 
     /** admin_shutdown, crash_shutdown, cannot_connect_now, idle_in_transaction_session_timeout. */
     private static final Set<String> CONNECTION_ENDED = Set.of("57P01", "57P02", "57P03", "25P03");
+
+    /** read_only_sql_transaction: the server was the primary when the connection was made, and no longer is. */
+    private static final String READ_ONLY = "25006";
 
     /** statement_completion_unknown: a database in several parts does not know itself whether it committed. */
     private static final String COMPLETION_UNKNOWN = "40003";
@@ -105,7 +109,7 @@ final class Transactions {
      */
     <T extends @Nullable Object> T run(String what, Runnable beforeEachAttempt, Body<T> body)
             throws InterruptedException {
-        return repeat(what, beforeEachAttempt, dsl -> {
+        return repeat(what, true, beforeEachAttempt, dsl -> {
             if (setsIsolation) {
                 dsl.execute("set transaction isolation level read committed");
             }
@@ -119,7 +123,7 @@ final class Transactions {
         String begin = "set transaction isolation level repeatable read, read only; "
                 + "set local idle_in_transaction_session_timeout = "
                 + limits.idle().toMillis();
-        return repeat(what, () -> {}, dsl -> {
+        return repeat(what, false, () -> {}, dsl -> {
             dsl.execute(begin);
             return body.run(dsl);
         });
@@ -148,7 +152,7 @@ final class Transactions {
         }
     }
 
-    private <T extends @Nullable Object> T repeat(String what, Runnable beforeEachAttempt, Body<T> body)
+    private <T extends @Nullable Object> T repeat(String what, boolean writes, Runnable beforeEachAttempt, Body<T> body)
             throws InterruptedException {
         String outer = open.get();
         if (outer != null) {
@@ -171,7 +175,7 @@ final class Transactions {
                     throw interruption;
                 }
                 String state = sqlState(e);
-                if (attempt >= limits.maxAttempts() || !isWorthRepeating(state, startedAt)) {
+                if (attempt >= limits.maxAttempts() || !isWorthRepeating(state, writes, startedAt)) {
                     throw giveUp(beforeEachAttempt, failure(what, attempt, state, e));
                 }
                 log.debug("{}: attempt {} failed with SQLSTATE {}, trying again", what, attempt, state);
@@ -307,13 +311,19 @@ final class Transactions {
         Thread.sleep(1 + ThreadLocalRandom.current().nextLong(longest));
     }
 
-    private boolean isWorthRepeating(@Nullable String state, long startedAt) {
+    private boolean isWorthRepeating(@Nullable String state, boolean writes, long startedAt) {
         if (state != null && CONTENTION.contains(state)) {
             return true;
         }
+        // Where nothing is to be written, it is the body that tries to.
+        boolean broken = writes && isNotPrimary(state) || isConnectionFailure(state);
         // A pool has waited for a connection already when it gives up: this must not multiply that.
-        return isConnectionFailure(state)
-                && System.nanoTime() - startedAt < limits.reconnecting().toNanos();
+        return broken && System.nanoTime() - startedAt < limits.reconnecting().toNanos();
+    }
+
+    /** Tells whether a server refuses to write because it is not, or no longer, the primary. */
+    static boolean isNotPrimary(@Nullable String state) {
+        return READ_ONLY.equals(state);
     }
 
     /** Class 08 is "connection exception". */

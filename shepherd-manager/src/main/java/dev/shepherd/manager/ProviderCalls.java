@@ -133,22 +133,30 @@ final class ProviderCalls {
     /** Reboots a machine. Returns false if the check did not pass; then the provider was not asked. */
     boolean rebootMachine(ProviderID id, LastCheck check) throws InterruptedException {
         Recoverer recoverer = recoverer();
-        return call("rebooting machine " + id, () -> {
-            boolean go = check.passes();
-            if (go) {
-                recoverer.rebootMachine(id);
-            }
-            return go;
-        });
+        return callAfter(check, "rebooting machine " + id, () -> recoverer.rebootMachine(id));
     }
 
     /** Reinstalls a machine. Returns false if the check did not pass; then the provider was not asked. */
     boolean reinstallMachine(ProviderID id, LastCheck check) throws InterruptedException {
         Recoverer recoverer = recoverer();
-        return call("reinstalling machine " + id, () -> {
+        return callAfter(check, "reinstalling machine " + id, () -> recoverer.reinstallMachine(id));
+    }
+
+    @FunctionalInterface
+    private interface Action {
+        void run() throws InterruptedException;
+    }
+
+    private boolean callAfter(LastCheck check, String what, Action action) throws InterruptedException {
+        return call(what, () -> {
             boolean go = check.passes();
+            // The answer to the check may have come late: then the session was lost meanwhile, and this interrupted. A
+            // provider need not look before it calls.
+            if (go && Thread.interrupted()) {
+                throw new InterruptedException("interrupted before " + what);
+            }
             if (go) {
-                recoverer.reinstallMachine(id);
+                action.run();
             }
             return go;
         });

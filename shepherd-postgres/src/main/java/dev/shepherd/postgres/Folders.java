@@ -16,6 +16,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -65,6 +66,51 @@ final class Folders {
         try (Stream<Path> entries = Files.list(folder)) {
             return entries.sorted().toList();
         }
+    }
+
+    /**
+     * Copies a folder whose files may change, shrink and vanish meanwhile.
+     *
+     * @param leftEmpty the names of folders of which only the folder itself is copied
+     * @param leftOut the names of files that are not copied
+     * @param account who is to own the copy
+     */
+    static void copyWhileInUse(Path from, Path to, Set<String> leftEmpty, Set<String> leftOut, Account account)
+            throws IOException {
+        Files.walkFileTree(from, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) throws IOException {
+                Path target = to.resolve(from.relativize(folder).toString());
+                if (!Files.exists(target)) {
+                    Files.createDirectory(target, privateFolder());
+                    account.own(target);
+                }
+                boolean empty = leftEmpty.contains(folder.getFileName().toString());
+                return empty ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                if (!leftOut.contains(file.getFileName().toString())) {
+                    Path target = to.resolve(from.relativize(file).toString());
+                    try {
+                        Files.copy(file, target);
+                        account.own(target);
+                    } catch (NoSuchFileException e) {
+                        // Deleted since the folder was read.
+                    }
+                }
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
+                if (e instanceof NoSuchFileException) {
+                    return FileVisitResult.CONTINUE;
+                }
+                throw e;
+            }
+        });
     }
 
     /** Deletes a folder that processes may still write to as they end. */

@@ -40,6 +40,7 @@ final class Postmaster {
     private static final Duration DURABLE_START_TIMEOUT = Duration.ofSeconds(180);
     private static final Duration FAST_STOP_TIMEOUT = Duration.ofSeconds(30);
     private static final Duration IMMEDIATE_STOP_TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration PROMOTE_TIMEOUT = Duration.ofSeconds(60);
     private static final Duration END_TIMEOUT = Duration.ofSeconds(10);
     private static final long END_POLL_MILLIS = 5;
     private static final Duration GRACE = Duration.ofSeconds(10);
@@ -48,6 +49,9 @@ final class Postmaster {
 
     private static final List<String> TEMPORARY_SETTINGS =
             List.of("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=256MB");
+    // A commit waits for the standby's word that it has it. The log is kept for a standby that is being made.
+    private static final List<String> REPLICATED_SETTINGS =
+            List.of("fsync=off", "synchronous_commit=on", "hot_standby=on", "wal_level=replica", "wal_keep_size=1GB");
     private static final List<String> DURABLE_SETTINGS =
             List.of("fsync=on", "synchronous_commit=on", "full_page_writes=on");
 
@@ -55,27 +59,34 @@ final class Postmaster {
     private final Path data;
     private final Path log;
     private final boolean temporary;
+    private final List<String> settings;
     private final Binaries binaries;
     private final Account account;
     private @Nullable ProcessHandle process;
 
-    private Postmaster(Path home, boolean temporary, Binaries binaries, Account account) {
+    private Postmaster(Path home, boolean temporary, List<String> settings, Binaries binaries, Account account) {
         this.home = home;
         this.data = home.resolve("data");
         this.log = home.resolve("server.log");
         this.temporary = temporary;
+        this.settings = settings;
         this.binaries = binaries;
         this.account = account;
     }
 
     /** Returns one whose data need not outlive anything, not running as yet. */
     static Postmaster temporary(Path home, Binaries binaries, Account account) {
-        return new Postmaster(home, true, binaries, account);
+        return new Postmaster(home, true, TEMPORARY_SETTINGS, binaries, account);
+    }
+
+    /** Returns one of a pair, whose data need not outlive a crash of the host, not running as yet. */
+    static Postmaster replicated(Path home, Binaries binaries, Account account) {
+        return new Postmaster(home, true, REPLICATED_SETTINGS, binaries, account);
     }
 
     /** Returns one whose data outlives a crash of the host, not running as yet. */
     static Postmaster durable(Path home, Binaries binaries, Account account) {
-        return new Postmaster(home, false, binaries, account);
+        return new Postmaster(home, false, DURABLE_SETTINGS, binaries, account);
     }
 
     /** Requires that the data, if there is any, is PostgreSQL's and of the version of the binaries. */
@@ -219,7 +230,7 @@ final class Postmaster {
         options.append(" -c listen_addresses=").append(ADDRESS);
         // Sockets in the file system would need a short path, and nobody asks for them.
         options.append(" -c unix_socket_directories=");
-        for (String setting : temporary ? TEMPORARY_SETTINGS : DURABLE_SETTINGS) {
+        for (String setting : settings) {
             options.append(" -c ").append(setting);
         }
         return options.toString();
@@ -316,6 +327,39 @@ final class Postmaster {
                 "The folder " + home + " is in use by the process " + candidate.pid()
                         + ", which may be its PostgreSQL: stop it, or remove " + data.resolve(PID_FILE)
                         + " if it is something else");
+    }
+
+    /** Makes a standby the primary. */
+    void promote() {
+        Commands.Result result = run(
+                PROMOTE_TIMEOUT.plus(GRACE),
+                List.of(
+                        binaries.program("pg_ctl"),
+                        "promote",
+                        "-D",
+                        data.toString(),
+                        "-w",
+                        "-t",
+                        Long.toString(PROMOTE_TIMEOUT.toSeconds())));
+        if (!result.succeeded()) {
+            throw new PostgresException(
+                    Reason.NOT_STARTED, "The standby in " + home + " cannot be promoted: " + result.output());
+        }
+    }
+
+    /** Ends the server, if it runs, without letting it write anything more: what a crash does. */
+    void crash() {
+        ProcessHandle running = process;
+        if (running != null && isRunning(running)) {
+            // The children see at once that their parent is gone; killed with it, none can answer anybody.
+            List<ProcessHandle> children = running.descendants().toList();
+            running.destroyForcibly();
+            children.forEach(ProcessHandle::destroyForcibly);
+            if (!ends(running) || !children.stream().allMatch(Postmaster::ends)) {
+                throw new PostgresException(
+                        Reason.NOT_STOPPED, "PostgreSQL " + running.pid() + " in " + home + " does not end");
+            }
+        }
     }
 
     /** Stops the server, if it runs: politely, then at once, then by force. */

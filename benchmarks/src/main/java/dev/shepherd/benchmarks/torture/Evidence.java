@@ -1,0 +1,134 @@
+package dev.shepherd.benchmarks.torture;
+
+import dev.shepherd.benchmarks.torture.ManagerProcess.Frozen;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * All that is held against one another in the end: what managers logged, when they stood still, and what the database
+ * has.
+ *
+ * @param maxMachines how many machines there may be
+ * @param effects what managers did
+ * @param frozen when they did not run
+ * @param sessions the numbers of the managers, by the sessions that they ever had
+ * @param history what the database recorded of work, in its order
+ * @param machines what the database has of machines
+ * @param agents the keys of the agents that run, by the machines' ids in the database
+ * @param leftovers what should not be there in the end, in words
+ */
+record Evidence(
+        int maxMachines,
+        List<Effect> effects,
+        List<Frozen> frozen,
+        Map<UUID, Integer> sessions,
+        List<HistoryLine> history,
+        List<MachineRow> machines,
+        Map<UUID, String> agents,
+        List<String> leftovers) {
+
+    /** A row of {@code work_history}; times in microseconds since the epoch. */
+    record HistoryLine(
+            long id,
+            UUID machine,
+            String process,
+            String event,
+            long micros,
+            Optional<String> cause,
+            UUID claim,
+            UUID session) {}
+
+    /** A machine in the database. */
+    record MachineRow(UUID id, String providerId, Optional<String> agentKey, long inspections) {}
+
+    /** Lets the database note which manager a session is of, in the transaction that makes the session. */
+    static void noteSessions(String jdbcUrl) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(jdbcUrl);
+                Statement statement = connection.createStatement()) {
+            statement.execute(
+                    "create table torture_sessions (session_id uuid primary key, runtime_info text not null)");
+            statement.execute("create function torture_note_session() returns trigger language plpgsql as $$"
+                    + " begin insert into torture_sessions values (new.session_id, new.session_runtime_info);"
+                    + " return null; end $$");
+            statement.execute("create trigger torture_note_session after insert on sessions for each row"
+                    + " execute function torture_note_session()");
+        }
+    }
+
+    /** Reads what the database has. */
+    static Evidence read(
+            String jdbcUrl,
+            int maxMachines,
+            List<Effect> effects,
+            List<Frozen> frozen,
+            Map<UUID, String> agents,
+            List<String> leftovers)
+            throws SQLException {
+        List<String> all = new ArrayList<>(leftovers);
+        Map<UUID, Integer> sessions = new HashMap<>();
+        List<HistoryLine> history = new ArrayList<>();
+        List<MachineRow> machines = new ArrayList<>();
+        try (Connection connection = DriverManager.getConnection(jdbcUrl)) {
+            each(connection, "select session_id, runtime_info from torture_sessions", row -> {
+                String[] words = row.getString(2).split(" ");
+                sessions.put(row.getObject(1, UUID.class), Integer.parseInt(words[words.length - 1]));
+            });
+            each(
+                    connection,
+                    "select history_id, machine_id, process, event, (extract(epoch from \"timestamp\") * 1000000)::bigint,"
+                            + " failed_cause, claim_id, session_id from work_history order by history_id",
+                    row -> history.add(new HistoryLine(
+                            row.getLong(1),
+                            row.getObject(2, UUID.class),
+                            row.getString(3),
+                            row.getString(4),
+                            row.getLong(5),
+                            Optional.ofNullable(row.getString(6)),
+                            row.getObject(7, UUID.class),
+                            row.getObject(8, UUID.class))));
+            each(
+                    connection,
+                    "select machine_id, provider_id, encode(agent_public_key, 'hex'),"
+                            + " coalesce(('x' || encode(hardware_report_raw, 'hex'))::bit(64)::bigint, 0)"
+                            + " from machine_provided left join machine_agent_started using (machine_id)"
+                            + " left join machine_hardware_report using (machine_id) order by provider_id",
+                    row -> machines.add(new MachineRow(
+                            row.getObject(1, UUID.class),
+                            row.getString(2),
+                            Optional.ofNullable(row.getString(3)),
+                            row.getLong(4))));
+            for (String table : List.of("work", "machine_intent", "sessions", "machine_quarantine")) {
+                each(connection, "select count(*) from " + table, row -> {
+                    if (row.getLong(1) > 0) {
+                        all.add(row.getLong(1) + " row(s) are left in " + table);
+                    }
+                });
+            }
+        }
+        return new Evidence(maxMachines, effects, frozen, sessions, history, machines, agents, all);
+    }
+
+    @FunctionalInterface
+    private interface Reader {
+        void read(ResultSet row) throws SQLException;
+    }
+
+    private static void each(Connection connection, String sql, Reader reader) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql);
+                ResultSet rows = statement.executeQuery()) {
+            while (rows.next()) {
+                reader.read(rows);
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+package dev.shepherd.benchmarks.torture;
+
+import dev.shepherd.benchmarks.torture.Effect.Kind;
+import dev.shepherd.manager.takeover.MachineTakeover;
+import dev.shepherd.manager.takeover.TakeoverException;
+import dev.shepherd.manager.takeover.TakeoverResult;
+import dev.shepherd.manager.takeover.TakeoverStep;
+import dev.shepherd.manager.takeover.TakeoverTarget;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Takeovers that do nothing but log their steps. Most take some hundredths of a second, a few longer than a session
+ * lives without a heartbeat, and a few do not reach the machine. Safe for use by several threads.
+ */
+final class LoggedTakeover implements MachineTakeover {
+
+    private static final double OUT_OF_REACH = 0.01;
+    private static final double SLOW = 0.01;
+    private static final int STEP_MILLIS = 40;
+    private static final int SLOW_STEP_MILLIS = 3000;
+    private static final String HOST_KEY = hostKey();
+
+    private final int manager;
+    private final EffectLog log;
+    private final AtomicLong takeovers = new AtomicLong();
+
+    LoggedTakeover(int manager, EffectLog log) {
+        this.manager = manager;
+        this.log = log;
+    }
+
+    @Override
+    public TakeoverResult takeover(TakeoverTarget target) throws InterruptedException {
+        String machine = target.name();
+        String id = target.machineId().toString();
+        int most = chance(SLOW) ? SLOW_STEP_MILLIS : STEP_MILLIS;
+        log.add(Kind.CONNECT, machine, id, "");
+        pause(most);
+        if (chance(OUT_OF_REACH)) {
+            throw new TakeoverException(
+                    TakeoverException.Kind.UNREACHABLE,
+                    TakeoverStep.CONNECT,
+                    target,
+                    Duration.ofMillis(1),
+                    "it was made to be out of reach");
+        }
+        log.add(Kind.UPLOAD, machine, id, "");
+        pause(most);
+        byte[] key = key(target.machineId());
+        log.add(Kind.RUN, machine, id, HexFormat.of().formatHex(key));
+        pause(most);
+        return new TakeoverResult(target.machineId(), key, HOST_KEY, List.of(), Map.of());
+    }
+
+    private static void pause(int most) throws InterruptedException {
+        Thread.sleep(ThreadLocalRandom.current().nextInt(most));
+    }
+
+    private static boolean chance(double share) {
+        return ThreadLocalRandom.current().nextDouble() < share;
+    }
+
+    /** Returns a key that no other takeover has. */
+    private byte[] key(UUID machineId) {
+        return ByteBuffer.allocate(32)
+                .putInt(manager)
+                .putLong(takeovers.incrementAndGet())
+                .putLong(machineId.getMostSignificantBits())
+                .putLong(machineId.getLeastSignificantBits())
+                .array();
+    }
+
+    private static String hostKey() {
+        byte[] type = "ssh-ed25519".getBytes(StandardCharsets.US_ASCII);
+        byte[] blob = ByteBuffer.allocate(4 + type.length + 4 + 32)
+                .putInt(type.length)
+                .put(type)
+                .putInt(32)
+                .array();
+        return "ssh-ed25519 " + Base64.getEncoder().encodeToString(blob);
+    }
+}

@@ -1,0 +1,382 @@
+package dev.shepherd.benchmarks.torture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.shepherd.benchmarks.torture.Checker.Rule;
+import dev.shepherd.benchmarks.torture.Checker.Verdict;
+import dev.shepherd.benchmarks.torture.Effect.Kind;
+import dev.shepherd.benchmarks.torture.Evidence.HistoryLine;
+import dev.shepherd.benchmarks.torture.Evidence.MachineRow;
+import dev.shepherd.benchmarks.torture.ManagerProcess.Frozen;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+/** Logs made by hand, with one thing wrong in each. Two managers, 1 and 2; times in seconds. */
+class CheckerTest {
+
+    private static final String MACHINE = "t-00001";
+    private static final UUID ID = UUID.randomUUID();
+    private static final String KEY = "aa".repeat(32);
+    private static final String OTHER_KEY = "bb".repeat(32);
+    private static final String START = "ShepherdAgentStart";
+    private static final String RECOVERY = "ShepherdRecovery";
+
+    private final List<Effect> effects = new ArrayList<>();
+    private final List<Frozen> frozen = new ArrayList<>();
+    private final Map<UUID, Integer> sessions = new HashMap<>();
+    private final List<HistoryLine> history = new ArrayList<>();
+    private final List<MachineRow> machines = new ArrayList<>();
+    private final Map<UUID, String> agents = new HashMap<>();
+    private final List<String> leftovers = new ArrayList<>();
+    private final UUID sessionOfOne = UUID.randomUUID();
+    private final UUID sessionOfTwo = UUID.randomUUID();
+    private int maxMachines = 1;
+
+    CheckerTest() {
+        sessions.put(sessionOfOne, 1);
+        sessions.put(sessionOfTwo, 2);
+    }
+
+    private static long micros(double seconds) {
+        return 1_000_000_000L + Math.round(seconds * 1_000_000);
+    }
+
+    private void effect(double at, int manager, Kind kind, Object first, String second) {
+        effects.add(new Effect(micros(at), manager, kind, MACHINE, first.toString(), second));
+    }
+
+    private UUID begins(double at, int manager, String process) {
+        UUID claim = UUID.randomUUID();
+        line(at, manager, process, "Started", null, claim);
+        return claim;
+    }
+
+    private void ends(double at, int manager, String process, UUID claim, String event) {
+        line(at, manager, process, event, null, claim);
+    }
+
+    private void expires(double at, int manager, String process, UUID claim) {
+        line(at, manager, process, "Canceled", "the session expired", claim);
+    }
+
+    private void line(double at, int manager, String process, String event, String cause, UUID claim) {
+        history.add(new HistoryLine(
+                history.size(),
+                ID,
+                process,
+                event,
+                micros(at),
+                Optional.ofNullable(cause),
+                claim,
+                manager == 1 ? sessionOfOne : sessionOfTwo));
+    }
+
+    /** Manager 1 creates a machine and starts its agent, from second 0 to 5. */
+    private void soundBeginning() {
+        effect(0, 1, Kind.CREATE, ID, "");
+        effect(1, 1, Kind.RECORDED, ID, "");
+        UUID claim = begins(2, 1, START);
+        effect(3, 1, Kind.CONNECT, ID, "");
+        effect(4, 1, Kind.RUN, ID, KEY);
+        ends(5, 1, START, claim, "Finished");
+        machines.add(new MachineRow(ID, MACHINE, Optional.of(KEY), 0));
+        agents.put(ID, KEY);
+    }
+
+    /** A later takeover by manager 2. */
+    private void soundTakeover(double from) {
+        UUID claim = begins(from, 2, START);
+        effect(from + 1, 2, Kind.RUN, ID, OTHER_KEY);
+        ends(from + 2, 2, START, claim, "Finished");
+        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(OTHER_KEY), 0));
+        agents.put(ID, OTHER_KEY);
+    }
+
+    private void reboot(double at, int manager) {
+        UUID claim = begins(at - 0.1, manager, RECOVERY);
+        effect(at, manager, Kind.REBOOT, "", "");
+        ends(at + 0.1, manager, RECOVERY, claim, "Finished");
+    }
+
+    private void inspected(int manager, double at, UUID claim, String event, long number) {
+        history.removeIf(line -> line.claim().equals(claim));
+        line(at, manager, Plan.INSPECTION, "Started", null, claim);
+        effect(at + 0.1, manager, Kind.INSPECT, ID, claim.toString());
+        line(at + 0.2, manager, Plan.INSPECTION, event, null, claim);
+        effect(at + 0.3, manager, Kind.INSPECTED, claim, Long.toString(number));
+    }
+
+    private Verdict verdict() {
+        return Checker.check(
+                new Evidence(maxMachines, effects, frozen, sessions, history, machines, agents, leftovers));
+    }
+
+    private List<Rule> broken() {
+        return verdict().violations().stream().map(Checker.Violation::rule).toList();
+    }
+
+    @Test
+    void nothingIsFoundWhereNothingIsWrong() {
+        soundBeginning();
+        reboot(20, 2);
+        soundTakeover(21);
+        inspected(1, 30, UUID.randomUUID(), "Finished", 1);
+        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(OTHER_KEY), 1));
+
+        assertThat(verdict().violations()).isEmpty();
+        assertThat(verdict().latestEffectMillis()).isZero();
+    }
+
+    @Test
+    void aClaimThatBeginsWhileAnotherIsHeldIsFound() {
+        soundBeginning();
+        UUID held = begins(10, 1, START);
+        UUID second = begins(11, 2, START);
+        ends(12, 1, START, held, "Canceled");
+        ends(13, 2, START, second, "Canceled");
+
+        assertThat(broken()).containsExactly(Rule.TWO_HOLDERS);
+    }
+
+    @Test
+    void theProcessesThatExcludeOneAnotherMayNotHoldAMachineTogether() {
+        soundBeginning();
+        UUID held = begins(10, 1, START);
+        UUID second = begins(11, 2, RECOVERY);
+        ends(12, 1, START, held, "Canceled");
+        ends(13, 2, RECOVERY, second, "Canceled");
+
+        assertThat(broken()).containsExactly(Rule.TWO_HOLDERS);
+    }
+
+    @Test
+    void aProcessOfItsOwnMayHoldAMachineBesideThem() {
+        soundBeginning();
+        UUID held = begins(10, 1, START);
+        UUID second = begins(11, 2, Plan.INSPECTION);
+        ends(12, 1, START, held, "Canceled");
+        ends(13, 2, Plan.INSPECTION, second, "Canceled");
+
+        assertThat(broken()).isEmpty();
+    }
+
+    @Test
+    void aClaimThatEndsTwiceIsFound() {
+        soundBeginning();
+        UUID claim = begins(10, 1, START);
+        ends(11, 1, START, claim, "Canceled");
+        ends(12, 1, START, claim, "Failed");
+
+        assertThat(broken()).containsExactly(Rule.TWO_HOLDERS);
+    }
+
+    @Test
+    void anEffectWithoutAClaimIsFound() {
+        soundBeginning();
+        effect(10, 2, Kind.CONNECT, ID, "");
+        effect(11, 1, Kind.REBOOT, "", "");
+
+        assertThat(broken()).containsExactly(Rule.NO_CLAIM, Rule.NO_CLAIM);
+    }
+
+    @Test
+    void anEffectUnderAClaimOfAnotherManagerIsFound() {
+        soundBeginning();
+        UUID claim = begins(10, 1, RECOVERY);
+        effect(11, 2, Kind.REBOOT, "", "");
+        ends(12, 1, RECOVERY, claim, "Finished");
+
+        assertThat(broken()).containsExactly(Rule.NO_CLAIM);
+    }
+
+    @Test
+    void anEffectAfterTheManagerEndedTheClaimIsFound() {
+        soundBeginning();
+        effect(5.1, 1, Kind.CONNECT, ID, "");
+
+        assertThat(broken()).containsExactly(Rule.AFTER_END);
+    }
+
+    @Test
+    void anEffectLongAfterTheSessionExpiredIsFound() {
+        soundBeginning();
+        UUID claim = begins(10, 1, START);
+        expires(14, 1, START, claim);
+        effect(14.5, 1, Kind.CONNECT, ID, "");
+        assertThat(broken()).isEmpty();
+        assertThat(verdict().latestEffectMillis()).isEqualTo(500);
+
+        effect(14.1 + Checker.NOTICE.toMillis() / 1000.0, 1, Kind.UPLOAD, ID, "");
+        assertThat(broken()).containsExactly(Rule.AFTER_LOSS);
+    }
+
+    @Test
+    void aFrozenManagerMayActWhenItWakesButNotGoOn() {
+        soundBeginning();
+        UUID claim = begins(10, 1, START);
+        expires(14, 1, START, claim);
+        soundTakeover(15);
+        frozen.add(new Frozen(1, micros(11), micros(30)));
+        effect(30.01, 1, Kind.CONNECT, ID, "");
+        assertThat(broken()).isEmpty();
+
+        effect(31.1 + Checker.NOTICE.toMillis() / 1000.0, 1, Kind.UPLOAD, ID, "");
+        assertThat(broken()).containsExactly(Rule.AFTER_LOSS);
+    }
+
+    @Test
+    void whatTheHostStoodStillForIsCountedOnce() {
+        soundBeginning();
+        UUID claim = begins(10, 1, START);
+        expires(14, 1, START, claim);
+        frozen.add(new Frozen(1, micros(14), micros(16)));
+        frozen.add(new Frozen(Frozen.EVERY, micros(15), micros(16.5)));
+        effect(16.6, 1, Kind.CONNECT, ID, "");
+        assertThat(broken()).isEmpty();
+        assertThat(verdict().latestEffectMillis()).isEqualTo(100);
+
+        effect(16.6 + Checker.NOTICE.toMillis() / 1000.0, 1, Kind.UPLOAD, ID, "");
+        assertThat(broken()).containsExactly(Rule.AFTER_LOSS);
+    }
+
+    @Test
+    void thatAnotherManagerWasFrozenIsNoExcuse() {
+        soundBeginning();
+        UUID claim = begins(10, 1, START);
+        expires(14, 1, START, claim);
+        frozen.add(new Frozen(2, micros(11), micros(30)));
+        effect(30, 1, Kind.CONNECT, ID, "");
+
+        assertThat(broken()).containsExactly(Rule.AFTER_LOSS);
+    }
+
+    @Test
+    void aSecondRebootWithinTheCooldownIsFound() {
+        soundBeginning();
+        reboot(20, 1);
+        reboot(24, 2);
+        soundTakeover(26);
+
+        assertThat(broken()).containsExactly(Rule.REBOOTED_TWICE);
+    }
+
+    @Test
+    void aRebootThatWasHeldUpByAFreezeCountsFromBeforeIt() {
+        soundBeginning();
+        reboot(20, 1);
+        frozen.add(new Frozen(1, micros(12), micros(19.9)));
+        reboot(24, 2);
+        soundTakeover(26);
+
+        assertThat(broken()).isEmpty();
+    }
+
+    @Test
+    void aMachineThatIsCreatedUnderTwoIntentsIsFound() {
+        soundBeginning();
+        effect(10, 2, Kind.CREATE, UUID.randomUUID(), "");
+
+        // It is also recorded under another intent than the last.
+        assertThat(broken()).contains(Rule.CREATED_TWICE);
+    }
+
+    @Test
+    void aMachineThatWasCreatedAndIsNotRecordedIsFound() {
+        soundBeginning();
+        effects.add(new Effect(
+                micros(10), 2, Kind.CREATE, "t-00002", UUID.randomUUID().toString(), ""));
+
+        assertThat(broken()).containsExactly(Rule.LOST_COMMIT);
+    }
+
+    @Test
+    void aRecordingThatWasAnsweredAndIsGoneIsFound() {
+        soundBeginning();
+        effects.add(new Effect(
+                micros(10), 2, Kind.RECORDED, "t-00002", UUID.randomUUID().toString(), ""));
+
+        assertThat(broken()).containsExactly(Rule.LOST_COMMIT);
+    }
+
+    @Test
+    void moreMachinesThanThereMayBeAreFound() {
+        soundBeginning();
+        maxMachines = 0;
+
+        assertThat(broken()).containsExactly(Rule.TOO_MANY);
+    }
+
+    @Test
+    void aFinishThatWasAnsweredAndIsGoneIsFound() {
+        soundBeginning();
+        effect(10, 1, Kind.INSPECTED, UUID.randomUUID(), "1");
+
+        assertThat(broken()).containsExactly(Rule.LOST_COMMIT);
+    }
+
+    @Test
+    void aFinishThatWasAnsweredButDidNotHappenIsFound() {
+        soundBeginning();
+        inspected(1, 10, UUID.randomUUID(), "Canceled", 1);
+
+        assertThat(broken()).containsExactly(Rule.LOST_COMMIT);
+    }
+
+    @Test
+    void whatAFinishWroteAndIsGoneIsFound() {
+        soundBeginning();
+        inspected(1, 10, UUID.randomUUID(), "Finished", 1);
+        // The machine's own count is still 0.
+
+        assertThat(broken()).containsExactly(Rule.LOST_COMMIT);
+    }
+
+    @Test
+    void aFinishThatWroteTheSameAsAnotherIsFound() {
+        soundBeginning();
+        inspected(1, 10, UUID.randomUUID(), "Finished", 1);
+        inspected(2, 20, UUID.randomUUID(), "Finished", 1);
+        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(KEY), 2));
+
+        assertThat(broken()).containsExactly(Rule.LOST_COMMIT);
+    }
+
+    @Test
+    void aMachineWithoutAnAgentIsFound() {
+        soundBeginning();
+        machines.set(0, new MachineRow(ID, MACHINE, Optional.empty(), 0));
+
+        assertThat(broken()).containsExactly(Rule.NO_AGENT);
+    }
+
+    @Test
+    void aMachineThatRunsAnotherAgentThanIsRecordedIsFound() {
+        soundBeginning();
+        agents.put(ID, OTHER_KEY);
+
+        assertThat(broken()).containsExactly(Rule.NO_AGENT);
+    }
+
+    @Test
+    void anAgentThatIsNotOfTheLastFinishedTakeoverIsFound() {
+        soundBeginning();
+        soundTakeover(10);
+        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(KEY), 0));
+        agents.put(ID, KEY);
+
+        assertThat(broken()).containsExactly(Rule.LOST_COMMIT);
+    }
+
+    @Test
+    void whatIsLeftIsFound() {
+        soundBeginning();
+        leftovers.add("1 row(s) are left in work");
+
+        assertThat(broken()).containsExactly(Rule.LEFT_OVER);
+    }
+}

@@ -1,0 +1,245 @@
+package dev.shepherd.bmdb;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.postgres.PostgresPair;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** A primary that goes away, and a standby that takes its place. */
+class FailoverTest {
+
+    private static final ProviderType PROVIDER = new ProviderType("test");
+    private static final Eligibility ELIGIBLE = Eligibility.agentStart(PROVIDER);
+    private static final int MACHINES = 400;
+    private static final int WORKERS = 4;
+
+    private static PostgresPair pair;
+    private static final AtomicInteger databases = new AtomicInteger();
+
+    private String url;
+
+    @BeforeAll
+    static void startAPair() {
+        pair = PostgresPair.start();
+    }
+
+    @AfterAll
+    static void endThePair() {
+        pair.close();
+    }
+
+    @BeforeEach
+    void makeADatabase() {
+        url = pair.createDatabase("fleet" + databases.incrementAndGet());
+    }
+
+    private Bmdb open(Duration interval) {
+        return Bmdb.open(
+                BmdbConfig.builder().jdbcUrl(url).sessionInterval(interval).build());
+    }
+
+    private long number(String sql) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+
+    private void execute(String sql) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private void failOver() {
+        pair.crashPrimary();
+        pair.promote();
+    }
+
+    @Test
+    void noFinishThatWasAnsweredIsLostWithThePrimaryAndEveryMachineIsFinishedOnce() throws Exception {
+        try (Bmdb bmdb = open(TestDatabase.LASTING)) {
+            execute("with made as (insert into machines select gen_random_uuid() from generate_series(1, " + MACHINES
+                    + ") returning machine_id) insert into machine_provided (machine_id, provider, provider_id)"
+                    + " select machine_id, 'test', machine_id::text from made");
+            Set<UUID> answered = ConcurrentHashMap.newKeySet();
+            CountDownLatch someDone = new CountDownLatch(MACHINES / 4);
+            List<Thread> workers = new ArrayList<>();
+            for (int i = 0; i < WORKERS; i++) {
+                Thread worker = new Thread(() -> workUntilDone(bmdb, answered, someDone));
+                workers.add(worker);
+                worker.start();
+            }
+
+            assertThat(someDone.await(60, TimeUnit.SECONDS)).isTrue();
+            failOver();
+
+            for (Thread worker : workers) {
+                worker.join(Duration.ofSeconds(60).toMillis());
+                assertThat(worker.isAlive()).isFalse();
+            }
+            // Whose outcome could not be found out is done as well, though nobody was told.
+            assertThat(number("select count(*) from machine_agent_started")).isEqualTo(MACHINES);
+            assertThat(number("select count(*) from work_history where event = 'Finished'"))
+                    .isEqualTo(MACHINES);
+            try (Connection connection = DriverManager.getConnection(url);
+                    Statement statement = connection.createStatement();
+                    ResultSet rows =
+                            statement.executeQuery("select claim_id from work_history where event = 'Finished'")) {
+                while (rows.next()) {
+                    answered.remove(rows.getObject(1, UUID.class));
+                }
+            }
+            assertThat(answered).as("ends that were answered and are gone").isEmpty();
+        } finally {
+            pair.restoreStandby();
+        }
+    }
+
+    /** Starts agents until there is no machine without one. A session that is lost is followed by another. */
+    private void workUntilDone(Bmdb bmdb, Set<UUID> answered, CountDownLatch someDone) {
+        boolean done = false;
+        while (!done) {
+            try (BmdbSession session = bmdb.startSession("worker", "host")) {
+                List<Work> claimed = session.claim(WorkProcess.AGENT_START, ELIGIBLE, 2);
+                while (!claimed.isEmpty()) {
+                    for (Work work : claimed) {
+                        try (work) {
+                            work.finish(tx -> {
+                                tx.putAgentStarted(work.machineId(), new byte[32]);
+                                return true;
+                            });
+                            answered.add(work.claimId());
+                            someDone.countDown();
+                        }
+                    }
+                    claimed = session.claim(WorkProcess.AGENT_START, ELIGIBLE, 2);
+                }
+                done = number("select count(*) from machine_agent_started") == MACHINES;
+            } catch (BmdbException | SessionExpiredException | WorkLostException | SQLException e) {
+                // The primary is away: that is the point.
+            } catch (InterruptedException e) {
+                return;
+            }
+        }
+    }
+
+    @Test
+    void aSessionOutlivesAFailoverThatIsShorterThanItsInterval() throws Exception {
+        try (Bmdb bmdb = open(Duration.ofSeconds(30));
+                BmdbSession session = bmdb.startSession("test", "host")) {
+            failOver();
+
+            assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
+            assertThat(session.isAlive()).isTrue();
+        } finally {
+            pair.restoreStandby();
+        }
+    }
+
+    @Test
+    void aServerThatOnlyReadsIsLeftForOneThatWrites() throws Exception {
+        try (Bmdb bmdb = open(Duration.ofSeconds(30));
+                BmdbSession session = bmdb.startSession("test", "host")) {
+            // As a primary that was demoted while something between, such as a pooler, kept the connections open.
+            try (Connection connection = DriverManager.getConnection(url)) {
+                run(connection, "alter system set default_transaction_read_only = on");
+                run(connection, "select pg_reload_conf()");
+                try {
+                    await().until(this::isReadOnly);
+                    long before = connectionsMade(connection);
+                    Thread promotion = new Thread(() -> {
+                        // It was left, and no other was found as yet.
+                        await().until(() -> connectionsMade(connection) > before);
+                        allowWriting(connection);
+                    });
+                    promotion.start();
+
+                    UUID machine = UUID.randomUUID();
+                    session.inTransaction(tx -> {
+                        tx.createMachine(machine);
+                        return true;
+                    });
+
+                    promotion.join();
+                    assertThat(bmdb.machine(machine)).isPresent();
+                    assertThat(session.isAlive()).isTrue();
+                } finally {
+                    allowWriting(connection);
+                }
+            }
+        }
+    }
+
+    private static void run(Connection connection, String sql) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private static long connectionsMade(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "select sessions from pg_stat_database where datname = current_database()")) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+
+    private boolean isReadOnly() throws SQLException {
+        try (Connection connection = DriverManager.getConnection(url.replace("&targetServerType=primary", ""));
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("show default_transaction_read_only")) {
+            row.next();
+            return row.getString(1).equals("on");
+        }
+    }
+
+    private static void allowWriting(Connection connection) {
+        try {
+            run(connection, "alter system reset default_transaction_read_only");
+            run(connection, "select pg_reload_conf()");
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
+    void aStandbyIsNotTakenForTheDatabase() {
+        String standby = pair.jdbcUrl(List.of(pair.ports().get(1 - pair.primary())), "postgres")
+                .replace("&targetServerType=primary", "");
+        BmdbConfig config = BmdbConfig.builder()
+                .jdbcUrl(standby)
+                .connectTimeout(Duration.ofSeconds(1))
+                .build();
+
+        assertThatThrownBy(() -> Bmdb.open(config))
+                .isInstanceOf(BmdbException.class)
+                .hasMessageContaining("cannot be reached")
+                .hasMessageContaining("primary");
+    }
+}
