@@ -1,6 +1,6 @@
 /** The loops that keep a fleet in order, and the takeover of machines by SSH. */
 module dev.shepherd.manager {
-    requires static transitive micrometer.core;
+    requires static micrometer.core;
     requires static transitive org.jspecify;
     requires transitive dev.shepherd.api;
     requires transitive dev.shepherd.bmdb;

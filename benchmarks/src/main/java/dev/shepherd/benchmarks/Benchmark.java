@@ -1,6 +1,7 @@
 package dev.shepherd.benchmarks;
 
 import java.util.Map;
+import java.util.Objects;
 
 /** One thing that is measured. Each has a class of its own and a line in {@link Main}. */
 interface Benchmark {
@@ -22,6 +23,11 @@ interface Benchmark {
      * @throws Exception if it cannot be measured
      */
     Figures run(Map<String, Long> options, Progress progress) throws Exception;
+
+    /** Returns an option that the benchmark has. */
+    static long option(Map<String, Long> options, String name) {
+        return Objects.requireNonNull(options.get(name), name);
+    }
 
     /** Tells the user what is being done. */
     @FunctionalInterface

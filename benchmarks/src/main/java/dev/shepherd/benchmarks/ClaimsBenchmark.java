@@ -73,10 +73,10 @@ final class ClaimsBenchmark implements Benchmark {
 
     @Override
     public Figures run(Map<String, Long> options, Progress progress) throws Exception {
-        int machines = Math.toIntExact(options.get("machines"));
-        int due = Math.toIntExact(options.get("due"));
-        int workers = Math.toIntExact(options.get("workers"));
-        int rounds = Math.toIntExact(options.get("rounds"));
+        int machines = Math.toIntExact(Benchmark.option(options, "machines"));
+        int due = Math.toIntExact(Benchmark.option(options, "due"));
+        int workers = Math.toIntExact(Benchmark.option(options, "workers"));
+        int rounds = Math.toIntExact(Benchmark.option(options, "rounds"));
         progress.stage("starting a PostgreSQL that keeps what it commits");
         try (BenchmarkDatabase database = BenchmarkDatabase.start("claims");
                 Bmdb bmdb = Bmdb.open(BmdbConfig.builder()
@@ -97,8 +97,8 @@ final class ClaimsBenchmark implements Benchmark {
                 progress.stage(which + ": db-scheduler");
                 double dbSchedulerPerSecond = dbScheduler(database, pool, due, workers);
                 progress.stage(which + ": the plain query");
-                double originalPerSecond =
-                        original(database, pool, workers, round < 0 ? 1 : options.get("original-seconds"));
+                double originalPerSecond = original(
+                        database, pool, workers, round < 0 ? 1 : Benchmark.option(options, "original-seconds"));
                 if (round >= 0) {
                     shepherd[round] = shepherdPerSecond;
                     dbScheduler[round] = dbSchedulerPerSecond;

@@ -59,9 +59,9 @@ final class HeartbeatBenchmark implements Benchmark {
 
     @Override
     public Figures run(Map<String, Long> options, Progress progress) throws Exception {
-        int machines = Math.toIntExact(option(options, "machines"));
-        int inFlight = Math.toIntExact(option(options, "in-flight"));
-        long seconds = option(options, "seconds");
+        int machines = Math.toIntExact(Benchmark.option(options, "machines"));
+        int inFlight = Math.toIntExact(Benchmark.option(options, "in-flight"));
+        long seconds = Benchmark.option(options, "seconds");
         progress.stage("starting a PostgreSQL that keeps what it commits");
         Path folder = Files.createTempDirectory("shepherd-benchmark");
         try (PostgresServer server = PostgresServer.startIn(folder.resolve("database"))) {
@@ -109,14 +109,6 @@ final class HeartbeatBenchmark implements Benchmark {
         } finally {
             delete(folder);
         }
-    }
-
-    private static long option(Map<String, Long> options, String name) {
-        Long value = options.get(name);
-        if (value == null) {
-            throw new IllegalArgumentException("the option " + name + " is missing");
-        }
-        return value;
     }
 
     private static List<AgentCall> fill(Connection connection, int machines) throws SQLException {

@@ -52,10 +52,10 @@ final class IdleBenchmark implements Benchmark {
 
     @Override
     public Figures run(Map<String, Long> options, Progress progress) throws Exception {
-        long small = options.get("small");
-        long medium = options.get("medium");
-        long large = options.get("large");
-        int asks = Math.toIntExact(options.get("asks"));
+        long small = Benchmark.option(options, "small");
+        long medium = Benchmark.option(options, "medium");
+        long large = Benchmark.option(options, "large");
+        int asks = Math.toIntExact(Benchmark.option(options, "asks"));
         progress.stage("starting a PostgreSQL that keeps what it commits");
         try (BenchmarkDatabase database = BenchmarkDatabase.start("idle");
                 Bmdb bmdb = Bmdb.open(BmdbConfig.builder()
@@ -67,8 +67,8 @@ final class IdleBenchmark implements Benchmark {
             Costs smallest = costs(database, session, 0, small, asks, progress);
             Costs middle = costs(database, session, small, medium, asks, progress);
             Costs largest = costs(database, session, medium, large, asks, progress);
-            progress.stage("an idle manager for " + options.get("seconds") + " s");
-            double statements = statementsPerSecond(database, options.get("seconds"));
+            progress.stage("an idle manager for " + Benchmark.option(options, "seconds") + " s");
+            double statements = statementsPerSecond(database, Benchmark.option(options, "seconds"));
             return new Figures()
                     .put("ms_1k", smallest.queue(), 3)
                     .put("ms_100k", middle.queue(), 3)

@@ -79,8 +79,8 @@ final class ReconcileBenchmark implements Benchmark {
 
     @Override
     public Figures run(Map<String, Long> options, Progress progress) throws Exception {
-        int machines = Math.toIntExact(option(options, "machines"));
-        int rounds = Math.toIntExact(option(options, "rounds"));
+        int machines = Math.toIntExact(Benchmark.option(options, "machines"));
+        int rounds = Math.toIntExact(Benchmark.option(options, "rounds"));
         progress.stage("starting a PostgreSQL that keeps what it commits");
         Path folder = Files.createTempDirectory("shepherd-benchmark");
         try (PostgresServer server = PostgresServer.startIn(folder.resolve("database"))) {
@@ -214,14 +214,6 @@ final class ReconcileBenchmark implements Benchmark {
         List<Double> sorted = values.stream().sorted().toList();
         int middle = sorted.size() / 2;
         return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
-    }
-
-    private static long option(Map<String, Long> options, String name) {
-        Long value = options.get(name);
-        if (value == null) {
-            throw new IllegalArgumentException("the option " + name + " is missing");
-        }
-        return value;
     }
 
     /** The machines as a comparison by the updater leaves them: at rest. */

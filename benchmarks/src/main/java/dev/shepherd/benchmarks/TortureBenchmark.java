@@ -32,12 +32,12 @@ final class TortureBenchmark implements Benchmark {
 
     @Override
     public Figures run(Map<String, Long> options, Progress progress) throws Exception {
-        long seconds = option(options, "seconds");
+        long seconds = Benchmark.option(options, "seconds");
         Outcome outcome = new Torture(
-                        Math.toIntExact(option(options, "machines")),
-                        Math.toIntExact(option(options, "managers")),
+                        Math.toIntExact(Benchmark.option(options, "machines")),
+                        Math.toIntExact(Benchmark.option(options, "managers")),
                         seconds,
-                        option(options, "seed"),
+                        Benchmark.option(options, "seed"),
                         progress::stage)
                 .run();
         outcome.violations().forEach(violation -> progress.stage("VIOLATION " + violation));
@@ -59,7 +59,7 @@ final class TortureBenchmark implements Benchmark {
                 .put("stall_ms", outcome.longestStallMillis())
                 .put("settle_s", outcome.settleSeconds(), 1)
                 .put("machines", outcome.machines())
-                .put("managers", option(options, "managers"))
+                .put("managers", Benchmark.option(options, "managers"))
                 .put("started", outcome.started())
                 .put("seconds", seconds)
                 .put("processors", Runtime.getRuntime().availableProcessors());
@@ -67,9 +67,5 @@ final class TortureBenchmark implements Benchmark {
 
     private static int fault(Outcome outcome, String name) {
         return Objects.requireNonNull(outcome.faults().get(name), name);
-    }
-
-    private static long option(Map<String, Long> options, String name) {
-        return Objects.requireNonNull(options.get(name), name);
     }
 }

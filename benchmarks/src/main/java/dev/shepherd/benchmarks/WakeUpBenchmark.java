@@ -45,7 +45,7 @@ final class WakeUpBenchmark implements Benchmark {
 
     @Override
     public Figures run(Map<String, Long> options, Progress progress) throws Exception {
-        int machines = Math.toIntExact(options.get("machines"));
+        int machines = Math.toIntExact(Benchmark.option(options, "machines"));
         progress.stage("starting a PostgreSQL that keeps what it commits");
         // A takeover that begins tells who waits for it, and is then of no more use.
         BlockingQueue<Long> begun = new ArrayBlockingQueue<>(1);

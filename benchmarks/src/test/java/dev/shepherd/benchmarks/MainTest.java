@@ -100,7 +100,18 @@ class MainTest {
     @Test
     void askingForNothingIsMeasured() throws Exception {
         int code = run(
-                "idle", "--small", "50", "--medium", "100", "--large", "200", "--asks", "3", "--seconds", "1", "--json");
+                "idle",
+                "--small",
+                "50",
+                "--medium",
+                "100",
+                "--large",
+                "200",
+                "--asks",
+                "3",
+                "--seconds",
+                "1",
+                "--json");
 
         assertThat(code).isZero();
         String last = out.toString(StandardCharsets.UTF_8).strip();

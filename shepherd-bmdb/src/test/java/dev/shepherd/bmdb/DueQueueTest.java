@@ -350,9 +350,14 @@ class DueQueueTest {
     /** As another program would: past the library, which locks the machine before it writes. */
     private static void change(BmdbSession session, Random random, UUID machine) throws InterruptedException {
         switch (random.nextInt(6)) {
-            case 0 -> raw(session, "insert into machine_quarantine values (?, now(), 'x', 'y') on conflict do nothing", machine);
+            case 0 ->
+                raw(
+                        session,
+                        "insert into machine_quarantine values (?, now(), 'x', 'y') on conflict do nothing",
+                        machine);
             case 1 -> raw(session, "delete from machine_quarantine where machine_id = ?", machine);
-            case 2 -> raw(session, "insert into machine_agent_started values (?, now(), '') on conflict do nothing", machine);
+            case 2 ->
+                raw(session, "insert into machine_agent_started values (?, now(), '') on conflict do nothing", machine);
             case 3 -> raw(session, "delete from machine_agent_started where machine_id = ?", machine);
             default -> {
                 for (Work work :

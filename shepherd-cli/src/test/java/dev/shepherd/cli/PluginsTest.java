@@ -116,7 +116,9 @@ class PluginsTest {
                                 .write(plugin)),
                 breakage(
                         "more recent version of the Java Runtime",
-                        plugin -> PluginJar.racks().bytes(PluginsTest::ofALaterJava).write(plugin)),
+                        plugin -> PluginJar.racks()
+                                .bytes(PluginsTest::ofALaterJava)
+                                .write(plugin)),
                 breakage(
                         "its factory does not say what it makes: java.lang.IllegalArgumentException",
                         plugin -> new PluginJar()
