@@ -190,7 +190,8 @@ final class WorkQueries {
                 .on(MACHINES.MACHINE_ID.eq(WORK.MACHINE_ID))
                 .where(WORK.MACHINE_ID.eq(any(work.stream().map(Work::machineId).toArray(UUID[]::new))))
                 .and(WORK.CLAIM_ID.eq(any(work.stream().map(Work::claimId).toArray(UUID[]::new))))
-                .and(WORK.SESSION_ID.eq(sessionId))
+                // Not by the index on sessions: it has an entry for all that the session ever did, until a vacuum.
+                .and(DSL.field(WORK.SESSION_ID.eq(sessionId)).isTrue())
                 .orderBy(WORK.MACHINE_ID)
                 .forNoKeyUpdate()
                 .fetch()
@@ -209,7 +210,7 @@ final class WorkQueries {
                 "with ending as (select * from unnest({0}, {1}, {2}, {3}, {4})"
                         + " as e (machine_id, claim_id, event, cause, clears)"
                         + "), ended as (delete from work w using ending e"
-                        + " where w.machine_id = e.machine_id and w.claim_id = e.claim_id and w.session_id = {5}"
+                        + " where w.machine_id = e.machine_id and w.claim_id = e.claim_id and (w.session_id = {5}) is true"
                         + " returning w.machine_id, w.process, w.claim_id, w.work_started_at, e.event, e.cause, e.clears"
                         + "), cleared as (delete from work_backoff b using ended e"
                         + " where e.clears and b.machine_id = e.machine_id and b.process = e.process"

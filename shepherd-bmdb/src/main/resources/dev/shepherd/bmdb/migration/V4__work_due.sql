@@ -244,13 +244,19 @@ $$;
 create function work_due_after_claim() returns trigger
     language plpgsql set search_path from current
 as $$
+declare
+    claimed text;
+    ids     uuid[];
 begin
-    perform 1 from machines where machine_id in (select machine_id from changed) order by machine_id for no key update;
-    delete from work_due d using changed c
-    where d.machine_id = c.machine_id
-      and (d.process = c.process
-          or (c.process in ('ShepherdAccess', 'ShepherdAgentStart', 'ShepherdRecovery')
-              and d.process in ('ShepherdAgentStart', 'ShepherdRecovery')));
+    for claimed in select distinct process from changed loop
+        ids := array(select machine_id from changed where process = claimed order by machine_id);
+        perform 1 from machines where machine_id = any (ids) order by machine_id for no key update;
+        delete from work_due
+        where machine_id = any (ids)
+          and (process = claimed
+              or (claimed in ('ShepherdAccess', 'ShepherdAgentStart', 'ShepherdRecovery')
+                  and process in ('ShepherdAgentStart', 'ShepherdRecovery')));
+    end loop;
     return null;
 end
 $$;
