@@ -264,41 +264,50 @@ final class DueQueue {
      */
     boolean putOffRecovery(ProviderType provider, RecoveryPolicy policy) {
         Part part = new Part(WorkProcess.RECOVERY, provider.name());
-        Eligibility eligibility = Eligibility.recovery(provider, policy);
-        Condition notDue = not(eligibility.condition(time)).or(isBackedOff());
-        UUID[] early = dueNow(part, WORK_DUE.DUE_AT, CHUNK, notDue);
-        if (early.length == 0) {
+        Condition early = part.condition()
+                .and(WORK_DUE.DUE_AT.le(time.now()))
+                .and(due(policy, time.nowPlus(policy.silentAfterHeartbeat())).gt(time.now()));
+        UUID[] machineIds = dsl.select(MACHINES.MACHINE_ID)
+                .from(WORK_DUE)
+                .join(withWhatDecides())
+                .on(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
+                .where(early)
+                .orderBy(WORK_DUE.DUE_AT, WORK_DUE.MACHINE_ID)
+                .limit(CHUNK)
+                .forNoKeyUpdate()
+                .of(MACHINES)
+                .skipLocked()
+                .fetch()
+                .stream()
+                .map(Record1::value1)
+                .toArray(UUID[]::new);
+        if (machineIds.length == 0) {
             return false;
         }
         // A statement of its own: its snapshot is taken under the machines' locks.
         dsl.update(WORK_DUE)
                 .set(WORK_DUE.DUE_AT, nextLook(policy))
-                .from(MACHINES.leftJoin(MACHINE_AGENT_STARTED)
-                        .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                        .leftJoin(MACHINE_AGENT_HEARTBEAT)
-                        .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                        .leftJoin(MACHINE_UNREACHABLE)
-                        .on(MACHINE_UNREACHABLE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                        .leftJoin(MACHINE_RECOVERY)
-                        .on(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                        .leftJoin(WORK_BACKOFF)
-                        .on(WORK_BACKOFF.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                        .and(WORK_BACKOFF.PROCESS.eq(WorkProcess.RECOVERY.name())))
+                .from(withWhatDecides())
                 .where(WORK_DUE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(WORK_DUE.MACHINE_ID.eq(any(early)))
-                .and(part.condition())
-                .and(WORK_DUE.DUE_AT.le(time.now()))
-                .and(notDue)
+                .and(WORK_DUE.MACHINE_ID.eq(any(machineIds)))
+                .and(early)
                 .execute();
         return true;
     }
 
-    private Condition isBackedOff() {
-        return DSL.exists(DSL.selectOne()
-                .from(WORK_BACKOFF)
-                .where(WORK_BACKOFF.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(WORK_BACKOFF.PROCESS.eq(WorkProcess.RECOVERY.name()))
-                .and(WORK_BACKOFF.UNTIL.gt(time.now())));
+    /** Machines with the rows that say when they are due for recovery. */
+    private static Table<?> withWhatDecides() {
+        return MACHINES.leftJoin(MACHINE_AGENT_STARTED)
+                .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_AGENT_HEARTBEAT)
+                .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_UNREACHABLE)
+                .on(MACHINE_UNREACHABLE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_RECOVERY)
+                .on(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(WORK_BACKOFF)
+                .on(WORK_BACKOFF.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(WORK_BACKOFF.PROCESS.eq(WorkProcess.RECOVERY.name()));
     }
 
     /** The first moment from now on at which a machine can be due for recovery. */
@@ -327,11 +336,13 @@ final class DueQueue {
                 .otherwise(least(
                         DatabaseTime.shifted(MACHINE_AGENT_STARTED.AGENT_STARTED_AT, policy.silentAfterStart()),
                         firstSilence));
-        // Once that has passed, only another failure makes it due, and its end makes the entry anew.
+        Condition isOpen = MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull();
         Field<OffsetDateTime> stuck = DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.stuckAfter());
         Field<OffsetDateTime> base = when(MACHINE_AGENT_STARTED.MACHINE_ID.isNotNull(), silent)
                 .when(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS.ge(policy.unreachableAttempts()), AT_ONCE)
-                .when(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull().and(stuck.gt(time.now())), stuck)
+                .when(isOpen.and(stuck.gt(time.now())), stuck)
+                .when(isOpen.and(Eligibility.failedToStartSinceRecovery()), stuck)
+                // Only another failure to start its agent makes it due, and the end of that work makes the entry anew.
                 .otherwise(NEVER);
         Field<OffsetDateTime> cooled = DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.cooldown());
         return greatest(base, cooled, WORK_BACKOFF.UNTIL);

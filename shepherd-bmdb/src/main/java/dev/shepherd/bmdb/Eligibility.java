@@ -124,12 +124,17 @@ public final class Eligibility {
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
                 .and(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT.le(time.nowMinus(policy.stuckAfter())))
-                .and(exists(selectOne()
-                        .from(WORK_HISTORY)
-                        .where(WORK_HISTORY.MACHINE_ID.eq(MACHINE_RECOVERY.MACHINE_ID))
-                        .and(WORK_HISTORY.PROCESS.eq(inline(WorkProcess.AGENT_START.name())))
-                        .and(WORK_HISTORY.EVENT.eq(inline(WorkEvent.FAILED.databaseName())))
-                        .and(WORK_HISTORY.TIMESTAMP.gt(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT)))));
+                .and(failedToStartSinceRecovery()));
+    }
+
+    /** A takeover has failed since the machine of a row of {@code machine_recovery} was acted on. */
+    static Condition failedToStartSinceRecovery() {
+        return exists(selectOne()
+                .from(WORK_HISTORY)
+                .where(WORK_HISTORY.MACHINE_ID.eq(MACHINE_RECOVERY.MACHINE_ID))
+                .and(WORK_HISTORY.PROCESS.eq(inline(WorkProcess.AGENT_START.name())))
+                .and(WORK_HISTORY.EVENT.eq(inline(WorkEvent.FAILED.databaseName())))
+                .and(WORK_HISTORY.TIMESTAMP.gt(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT)));
     }
 
     private static Condition coolingDown(DatabaseTime time, RecoveryPolicy policy) {
