@@ -283,93 +283,34 @@ begin
 end
 $$;
 
-create trigger work_due_insert after insert on machine_provided
-    referencing new table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_delete after delete on machine_provided
-    referencing old table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_update after update on machine_provided
-    referencing old table as before new table as changed
-    for each statement execute function work_due_after_provided_update();
-
-create trigger work_due_insert after insert on machine_agent_started
-    referencing new table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_delete after delete on machine_agent_started
-    referencing old table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_update after update on machine_agent_started
-    referencing old table as before new table as changed
-    for each statement execute function work_due_after_tags_update();
-
-create trigger work_due_insert after insert on machine_agent_heartbeat
-    for each row when (new.agent_heartbeat_at < now()) execute function work_due_after_heartbeat();
-create trigger work_due_update after update on machine_agent_heartbeat
-    for each row when (new.agent_heartbeat_at < old.agent_heartbeat_at) execute function work_due_after_heartbeat();
-create trigger work_due_delete after delete on machine_agent_heartbeat
-    for each row execute function work_due_after_heartbeat();
-
-create trigger work_due_insert after insert on machine_os_installation_request
-    referencing new table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_delete after delete on machine_os_installation_request
-    referencing old table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_update after update on machine_os_installation_request
-    referencing old table as before new table as changed
-    for each statement execute function work_due_after_tags_update();
-
-create trigger work_due_insert after insert on machine_os_installation_report
-    referencing new table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_delete after delete on machine_os_installation_report
-    referencing old table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_update after update on machine_os_installation_report
-    referencing old table as before new table as changed
-    for each statement execute function work_due_after_tags_update();
-
-create trigger work_due_insert after insert on machine_unreachable
-    referencing new table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_delete after delete on machine_unreachable
-    referencing old table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_update after update on machine_unreachable
-    referencing old table as before new table as changed
-    for each statement execute function work_due_after_tags_update();
-
-create trigger work_due_insert after insert on machine_recovery
-    referencing new table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_delete after delete on machine_recovery
-    referencing old table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_update after update on machine_recovery
-    referencing old table as before new table as changed
-    for each statement execute function work_due_after_tags_update();
-
-create trigger work_due_insert after insert on machine_quarantine
-    referencing new table as changed for each statement execute function work_due_after_tags();
-create trigger work_due_delete after delete on machine_quarantine
-    referencing old table as changed for each statement execute function work_due_after_tags();
-
-create trigger work_due_insert after insert on pauses
-    referencing new table as changed for each statement execute function work_due_after_rows();
-create trigger work_due_delete after delete on pauses
-    referencing old table as changed for each statement execute function work_due_after_rows();
-create trigger work_due_update after update on pauses
-    referencing old table as before new table as changed
-    for each statement execute function work_due_after_update();
-create trigger work_due_pause_delete after delete on pauses
-    referencing old table as changed for each statement execute function work_due_after_pause();
-create trigger work_due_pause_update after update on pauses
-    referencing old table as changed for each statement execute function work_due_after_pause();
-
-create trigger work_due_insert after insert on work_backoff
-    referencing new table as changed for each statement execute function work_due_after_rows();
-create trigger work_due_delete after delete on work_backoff
-    referencing old table as changed for each statement execute function work_due_after_rows();
-create trigger work_due_update after update on work_backoff
-    referencing old table as before new table as changed
-    for each statement execute function work_due_after_update();
-
-create trigger work_due_insert after insert on work_schedule
-    referencing new table as changed for each statement execute function work_due_after_rows();
-create trigger work_due_delete after delete on work_schedule
-    referencing old table as changed for each statement execute function work_due_after_rows();
-create trigger work_due_update after update on work_schedule
-    referencing old table as before new table as changed
-    for each statement execute function work_due_after_update();
+-- Each table that the queue follows from has three triggers, which differ in the functions that they call.
+do $$
+declare
+    followed record;
+begin
+    for followed in
+        select * from (values
+            ('machine_provided', 'work_due_after_tags', 'work_due_after_provided_update'),
+            ('machine_agent_started', 'work_due_after_tags', 'work_due_after_tags_update'),
+            ('machine_os_installation_request', 'work_due_after_tags', 'work_due_after_tags_update'),
+            ('machine_os_installation_report', 'work_due_after_tags', 'work_due_after_tags_update'),
+            ('machine_unreachable', 'work_due_after_tags', 'work_due_after_tags_update'),
+            ('machine_recovery', 'work_due_after_tags', 'work_due_after_tags_update'),
+            ('machine_quarantine', 'work_due_after_tags', 'work_due_after_tags_update'),
+            ('pauses', 'work_due_after_rows', 'work_due_after_update'),
+            ('work_backoff', 'work_due_after_rows', 'work_due_after_update'),
+            ('work_schedule', 'work_due_after_rows', 'work_due_after_update')
+        ) as t (name, on_rows, on_update)
+    loop
+        execute format('create trigger work_due_insert after insert on %I referencing new table as changed'
+            ' for each statement execute function %I()', followed.name, followed.on_rows);
+        execute format('create trigger work_due_delete after delete on %I referencing old table as changed'
+            ' for each statement execute function %I()', followed.name, followed.on_rows);
+        execute format('create trigger work_due_update after update on %I referencing old table as before'
+            ' new table as changed for each statement execute function %I()', followed.name, followed.on_update);
+    end loop;
+end
+$$;
 
 create trigger work_due_insert after insert on work
     referencing new table as changed for each statement execute function work_due_after_claim();
@@ -378,6 +319,18 @@ create trigger work_due_delete after delete on work
 create trigger work_due_update after update on work
     referencing old table as before new table as changed
     for each statement execute function work_due_after_update();
+
+create trigger work_due_pause_delete after delete on pauses
+    referencing old table as changed for each statement execute function work_due_after_pause();
+create trigger work_due_pause_update after update on pauses
+    referencing old table as changed for each statement execute function work_due_after_pause();
+
+create trigger work_due_insert after insert on machine_agent_heartbeat
+    for each row when (new.agent_heartbeat_at < now()) execute function work_due_after_heartbeat();
+create trigger work_due_update after update on machine_agent_heartbeat
+    for each row when (new.agent_heartbeat_at < old.agent_heartbeat_at) execute function work_due_after_heartbeat();
+create trigger work_due_delete after delete on machine_agent_heartbeat
+    for each row execute function work_due_after_heartbeat();
 
 -- The spans of the policy that a provider's recoverers put machines off by. Another policy has all of them looked at anew.
 alter table providers add column recovery_spans text;
