@@ -267,7 +267,8 @@ final class DueQueue {
         Condition early = part.condition()
                 .and(WORK_DUE.DUE_AT.le(time.now()))
                 .and(due(policy, time.nowPlus(policy.silentAfterHeartbeat())).gt(time.now()));
-        UUID[] machineIds = dsl.select(MACHINES.MACHINE_ID)
+        UUID[] machineIds = dsl
+                .select(MACHINES.MACHINE_ID)
                 .from(WORK_DUE)
                 .join(withWhatDecides())
                 .on(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
