@@ -45,7 +45,7 @@ class MainTest {
     }
 
     @Test
-    @Tag("slow")
+    @Tag("torture")
     void managersThatAreTorturedBreakNoRule() throws Exception {
         int code = run("torture", "--seconds", "45", "--machines", "150", "--managers", "3", "--json");
 
