@@ -2,31 +2,44 @@ package dev.shepherd.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class MainTest {
 
-    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+    @Test
+    void helpListsThemAll() throws Exception {
+        BenchmarkRun run = BenchmarkRun.of("--help");
 
-    private int run(String... args) throws Exception {
-        return Main.run(
-                List.of(args),
-                new PrintStream(out, true, StandardCharsets.UTF_8),
-                new PrintStream(err, true, StandardCharsets.UTF_8));
+        assertThat(run.code()).isZero();
+        assertThat(run.out())
+                .contains(
+                        "heartbeats",
+                        "torture",
+                        "--seconds N (default: 30)",
+                        "reconcile",
+                        "--machines N (default: 1000000)");
+    }
+
+    @Test
+    void whatIsNotUnderstoodIsNamed() throws Exception {
+        for (List<String> args :
+                List.of(List.of("nonsense"), List.of("heartbeats", "--minutes", "3"), List.of("heartbeats", "--seconds", "-1"))) {
+            BenchmarkRun run = BenchmarkRun.of(args.toArray(String[]::new));
+
+            assertThat(run.code()).isEqualTo(2);
+            assertThat(run.err()).contains(args.get(args.size() == 1 ? 0 : 1));
+            assertThat(run.out()).isEmpty();
+        }
     }
 
     @Test
     void theHeartbeatsOfASmallFleetAreMeasured() throws Exception {
-        int code = run("heartbeats", "--machines", "300", "--seconds", "1", "--in-flight", "50", "--json");
+        BenchmarkRun run = BenchmarkRun.of("heartbeats", "--machines", "300", "--seconds", "1", "--in-flight", "50", "--json");
 
-        assertThat(code).isZero();
-        String last = out.toString(StandardCharsets.UTF_8).strip();
+        assertThat(run.code()).as(run.err()).isZero();
+        String last = run.out();
         assertThat(last).matches("\\{.*}").contains("\"machines\":300,", "\"in_flight\":50,", "\"live_tuples\":300,");
         for (String key : List.of(
                 "per_s",
@@ -47,12 +60,12 @@ class MainTest {
     @Test
     @Tag("torture")
     void managersThatAreTorturedBreakNoRule() throws Exception {
-        int code = run("torture", "--seconds", "45", "--machines", "150", "--managers", "3", "--json");
+        BenchmarkRun run = BenchmarkRun.of("torture", "--seconds", "45", "--machines", "150", "--managers", "3", "--json");
 
-        assertThat(code).isZero();
-        String last = out.toString(StandardCharsets.UTF_8).strip();
+        assertThat(run.code()).as(run.err()).isZero();
+        String last = run.out();
         assertThat(last)
-                .as(err.toString(StandardCharsets.UTF_8))
+                .as(run.err())
                 .matches("\\{.*}")
                 .contains("\"violations\":0,", "\"machines\":150,", "\"managers\":3,", "\"failovers\":1,");
         for (String key : List.of("kills", "freezes", "effects", "takeovers", "finishes")) {
@@ -61,96 +74,13 @@ class MainTest {
     }
 
     @Test
-    void theReconciliationOfASmallFleetIsMeasuredAndWritesNothing() throws Exception {
-        int code = run("reconcile", "--machines", "3000", "--rounds", "1", "--json");
-
-        assertThat(code).isZero();
-        String last = out.toString(StandardCharsets.UTF_8).strip();
-        assertThat(last).matches("\\{.*}").contains("\"machines\":3000,", "\"rounds\":1,", "\"rows_written\":0,");
-        for (String key : List.of(
-                "ratio_read",
-                "seconds",
-                "read_seconds",
-                "peak_heap_mb",
-                "live_heap_mb",
-                "max_heap_mb",
-                "update_seconds",
-                "update_heap_mb")) {
-            assertThat(last).containsPattern("\"" + key + "\":[0-9]+(\\.[0-9]+)?[,}]");
-        }
-        assertThat(last).doesNotContain("\"ratio_read\":0.00");
-    }
-
-    @Test
-    void theClaimsOfASmallFleetAreMeasuredBesideOthers() throws Exception {
-        int code = run(
-                "claims", "--machines", "300", "--due", "120", "--rounds", "1", "--original-seconds", "1", "--json");
-
-        assertThat(code).isZero();
-        String last = out.toString(StandardCharsets.UTF_8).strip();
-        assertThat(last).matches("\\{.*}").contains("\"machines\":300,", "\"due\":120,", "\"workers\":8,");
-        for (String key : List.of("shepherd_per_s", "dbscheduler_per_s", "original_per_s")) {
-            assertThat(last).containsPattern("\"" + key + "\":[1-9][0-9]*,");
-        }
-        for (String key : List.of("ratio_dbscheduler", "ratio_original")) {
-            assertThat(last).containsPattern("\"" + key + "\":[0-9]+\\.[0-9]+,");
-        }
-    }
-
-    @Test
-    void askingForNothingIsMeasured() throws Exception {
-        int code = run(
-                "idle",
-                "--small",
-                "50",
-                "--medium",
-                "100",
-                "--large",
-                "200",
-                "--asks",
-                "3",
-                "--seconds",
-                "1",
-                "--json");
-
-        assertThat(code).isZero();
-        String last = out.toString(StandardCharsets.UTF_8).strip();
-        for (String key : List.of(
-                "ms_1k", "ms_100k", "ms_1m", "flatness", "original_ms_1m", "recovery_ms_1m", "statements_per_s")) {
-            assertThat(last).containsPattern("\"" + key + "\":[0-9]+\\.[0-9]+,");
-        }
-        assertThat(last).contains("\"large\":200,").doesNotContain("\"ms_1m\":0.000");
-    }
-
-    @Test
     void wakingUpIsMeasured() throws Exception {
-        int code = run("wakeup", "--machines", "5", "--json");
+        BenchmarkRun run = BenchmarkRun.of("wakeup", "--machines", "5", "--json");
 
-        assertThat(code).isZero();
-        String last = out.toString(StandardCharsets.UTF_8).strip();
+        assertThat(run.code()).as(run.err()).isZero();
+        String last = run.out();
         assertThat(last)
                 .containsPattern("\"p50_ms\":[0-9]+\\.[0-9]+,\"p99_ms\":[0-9]+\\.[0-9]+,")
                 .contains("\"machines\":5,");
-    }
-
-    @Test
-    void helpListsThemAll() throws Exception {
-        assertThat(run("--help")).isZero();
-        assertThat(out.toString(StandardCharsets.UTF_8))
-                .contains(
-                        "heartbeats",
-                        "torture",
-                        "--seconds N (default: 30)",
-                        "reconcile",
-                        "--machines N (default: 1000000)");
-    }
-
-    @Test
-    void whatIsNotUnderstoodIsNamed() throws Exception {
-        assertThat(run("nonsense")).isEqualTo(2);
-        assertThat(run("heartbeats", "--minutes", "3")).isEqualTo(2);
-        assertThat(run("heartbeats", "--seconds", "-1")).isEqualTo(2);
-        assertThat(err.toString(StandardCharsets.UTF_8)).contains("nonsense", "--minutes", "--seconds");
-        assertThat(out.toString(StandardCharsets.UTF_8)).isEmpty();
     }
 }

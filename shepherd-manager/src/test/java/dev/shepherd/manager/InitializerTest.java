@@ -7,23 +7,12 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbSession;
-import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.WorkEvent;
-import dev.shepherd.bmdb.WorkHistoryEntry;
-import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.MachineTakeover;
-import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverTarget;
-import dev.shepherd.testkit.BmdbExtension;
-import dev.shepherd.testkit.Mood;
-import dev.shepherd.testkit.SshHost;
-import dev.shepherd.testkit.TestAgent;
 import java.net.InetAddress;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -37,136 +26,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.jooq.impl.DSL;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
-class InitializerTest {
-
-    private static final ProviderType TYPE = new ProviderType("lab");
-    private static final Duration LIMIT = Duration.ofSeconds(30);
-
-    @RegisterExtension
-    final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(10)));
-
-    @TempDir
-    Path folder;
-
-    private final AtomicInteger machines = new AtomicInteger();
-
-    @Test
-    void aMachineIsTakenOverAndItsAgentAndHostKeyRecorded() throws Exception {
-        try (SshHost host = host();
-                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(60)))) {
-            UUID machine = record(host.address(), host.port());
-
-            assertThat(shepherd.initializer(TYPE).step()).isEqualTo(1);
-
-            MachineRecord taken = read(machine);
-            assertThat(taken.agentStarted().orElseThrow().publicKey()).hasSize(32);
-            assertThat(taken.sshHostKey()).contains(host.hostKey());
-            assertThat(taken.work()).isEmpty();
-            assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.FINISHED);
-            assertThat(shepherd.initializer(TYPE).step())
-                    .as("nothing is left to do")
-                    .isZero();
-        }
-    }
-
-    @ParameterizedTest
-    @EnumSource(
-            value = Mood.class,
-            names = {"NORMAL"},
-            mode = EnumSource.Mode.EXCLUDE)
-    void aMachineInABadMoodIsBackedOffWithTheReasonAndLeavesNothingBehind(Mood mood) throws Exception {
-        try (SshHost host = host();
-                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(5)))) {
-            host.setMood(mood);
-            UUID machine = record(host.address(), host.port());
-
-            assertThat(shepherd.initializer(TYPE).step()).isEqualTo(1);
-
-            MachineRecord failed = read(machine);
-            assertThat(failed.agentStarted()).isEmpty();
-            assertThat(failed.sshHostKey()).isEmpty();
-            assertThat(failed.work()).isEmpty();
-            assertThat(failed.backoffs()).hasSize(1);
-            MachineRecord.ActiveBackoff backoff = failed.backoffs().get(0);
-            assertThat(backoff.process()).isEqualTo(WorkProcess.AGENT_START);
-            assertThat(backoff.lastIntervalSeconds()).isEqualTo(300);
-            assertThat(backoff.cause())
-                    .contains(machine.toString())
-                    .contains("127.0.0.1:" + host.port())
-                    .contains("failed at ");
-            assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.FAILED);
-            assertThat(shepherd.initializer(TYPE).step())
-                    .as("it is left alone for now")
-                    .isZero();
-            await().atMost(LIMIT).until(() -> host.openConnections() == 0);
-
-            host.setMood(Mood.NORMAL);
-            database.advance(Duration.ofMinutes(6));
-            shepherd(ssh(Duration.ofSeconds(60))).initializer(TYPE).step();
-            assertThat(read(machine).agentStarted())
-                    .as("taken over once it is well")
-                    .isPresent();
-            assertThat(read(machine).backoffs()).isEmpty();
-        }
-    }
-
-    @Test
-    void aSecondFailureIsBackedOffForLonger() throws Exception {
-        try (SshHost host = host();
-                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(5)))) {
-            host.setMood(Mood.REFUSE);
-            UUID machine = record(host.address(), host.port());
-
-            shepherd.initializer(TYPE).step();
-            database.advance(Duration.ofMinutes(6));
-            shepherd.initializer(TYPE).step();
-
-            assertThat(read(machine).backoffs().get(0).lastIntervalSeconds()).isEqualTo(360);
-        }
-    }
-
-    @Test
-    void aMachineThatShowsAnotherHostKeyIsNotTakenOver() throws Exception {
-        try (SshHost host = host();
-                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(60)))) {
-            UUID machine = record(host.address(), host.port());
-            shepherd.initializer(TYPE).step();
-            String pinned = host.hostKey();
-            int executions = host.executions().size();
-            host.changeHostKey();
-            forgetAgent(machine);
-
-            shepherd.initializer(TYPE).step();
-
-            MachineRecord refused = read(machine);
-            assertThat(refused.agentStarted()).isEmpty();
-            assertThat(refused.sshHostKey()).contains(pinned);
-            assertThat(refused.backoffs().get(0).cause()).contains("host key", "SHA256:");
-            assertThat(host.executions()).hasSize(executions);
-        }
-    }
-
-    @Test
-    void aMachineThatIsTakenOverAgainGetsTheNewKeyAndHasYetToBeHeard() throws Exception {
-        try (SshHost host = host();
-                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(60)))) {
-            UUID machine = record(host.address(), host.port());
-            shepherd.initializer(TYPE).step();
-            byte[] firstKey = read(machine).agentStarted().orElseThrow().publicKey();
-            inSession(tx -> tx.putAgentHeartbeat(machine));
-            forgetAgent(machine);
-
-            shepherd.initializer(TYPE).step();
-
-            assertThat(read(machine).agentStarted().orElseThrow().publicKey()).isNotEqualTo(firstKey);
-            assertThat(read(machine).agentHeartbeatAt()).isEmpty();
-        }
-    }
+class InitializerTest extends InitializerScenario {
 
     @Test
     void aMachineWithoutAnAddressIsBackedOffWithThatReason() throws Exception {
@@ -365,68 +226,10 @@ class InitializerTest {
                 .allSatisfy((machine, count) -> assertThat(count).isEqualTo(1));
     }
 
-    private Shepherd shepherd(MachineTakeover takeover) {
-        return Shepherd.builder()
-                .bmdb(database.bmdb())
-                .provider(new EmptyProvider(TYPE))
-                .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
-                .takeover(takeover)
-                .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofMillis(50)))
-                .build();
-    }
-
-    private SshHost host() {
-        return SshHost.builder()
-                .authorizedKey(credentials().publicKey().orElseThrow())
-                .start();
-    }
-
-    private SshCredentials credentials() {
-        return SshCredentials.generateIfAbsent(folder.resolve("id_ed25519"));
-    }
-
-    private AgentTakeover ssh(Duration limit) {
-        return AgentTakeover.builder()
-                .executable(TestAgent.write(folder.resolve("agent")))
-                .credentials(credentials())
-                .endpoint("fleet.example:7834")
-                .totalTimeout(limit)
-                .build();
-    }
-
     private static TakeoverResult result(TakeoverTarget target) {
         byte[] key = new byte[32];
         key[0] = 7;
         return new TakeoverResult(target.machineId(), key, "ssh-ed25519 AAAA", List.of(), Map.of());
-    }
-
-    private UUID record(InetAddress address, int port) throws InterruptedException {
-        UUID machine = UUID.randomUUID();
-        MachineInfo info = MachineInfo.builder(
-                        new ProviderID("machine-" + machines.incrementAndGet()), Availability.KNOWN_USED)
-                .address(address)
-                .sshPort(port)
-                .build();
-        inSession(tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(machine), info));
-        return machine;
-    }
-
-    private void forgetAgent(UUID machine) throws InterruptedException {
-        inSession(tx -> tx.clearAgentStarted(machine));
-    }
-
-    @FunctionalInterface
-    private interface Writes {
-        void on(dev.shepherd.bmdb.BmdbTransaction tx);
-    }
-
-    private void inSession(Writes writes) throws InterruptedException {
-        try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.inTransaction(tx -> {
-                writes.on(tx);
-                return true;
-            });
-        }
     }
 
     /** Lets a session's deadline pass behind its back, as if no heartbeat had arrived. */
@@ -437,19 +240,6 @@ class InitializerTest {
                             "update sessions set session_deadline = now() - interval '1 minute' where session_id = ?",
                             session));
         }
-    }
-
-    private MachineRecord read(UUID machine) throws InterruptedException {
-        return database.bmdb().machine(machine).orElseThrow();
-    }
-
-    /** The events of a machine's history, oldest first. */
-    private List<WorkEvent> events(UUID machine) throws InterruptedException {
-        List<WorkEvent> events = database.bmdb().history(machine, 100).stream()
-                .map(WorkHistoryEntry::event)
-                .collect(Collectors.toList());
-        java.util.Collections.reverse(events);
-        return events;
     }
 
     private static Set<String> threads() {

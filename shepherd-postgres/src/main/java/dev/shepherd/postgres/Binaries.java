@@ -6,6 +6,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.URL;
+import org.jspecify.annotations.Nullable;
+import java.util.stream.Stream;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.LinkOption;
+import java.nio.channels.FileLock;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystemException;
@@ -57,16 +63,24 @@ final class Binaries {
     }
 
     /**
-     * Unpacks the programs for this platform below a folder, unless they are there and whole. Others may do the same
-     * at the same time.
+     * Puts the programs for this platform below a folder, unless they are there and whole. Others may do the same at the
+     * same time.
+     *
+     * @param other a folder of the same user's in which they may be already: to copy them takes a tenth of the time
      */
-    static Binaries in(Path folder, Account account) {
+    static Binaries in(Path folder, @Nullable Path other, Account account) {
         URL archive = archive();
         try {
             synchronized (UNPACKING) {
-                Path root = folder.resolve(PREFIX + digest(archive));
+                String name = PREFIX + digest(archive);
+                Path root = folder.resolve(name);
                 if (!isWhole(root)) {
-                    unpack(archive, folder, root);
+                    Path unpacked = other == null ? null : other.resolve(name);
+                    if (unpacked != null && isWhole(unpacked)) {
+                        put(folder, root, next -> copy(unpacked, next));
+                    } else {
+                        unpackAlone(archive, folder, root);
+                    }
                 }
                 return ask(root, folder, account);
             }
@@ -174,15 +188,54 @@ final class Binaries {
         return true;
     }
 
-    private static void unpack(URL archive, Path folder, Path root) throws IOException {
-        long start = System.nanoTime();
+    /** Processes that start at the same time need not all do it. */
+    private static void unpackAlone(URL archive, Path folder, Path root) throws IOException {
+        Path file = folder.resolve(PREFIX + "lock");
+        try (FileChannel channel = FileChannel.open(
+                        file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
+                FileLock lock = channel.lock()) {
+            if (!isWhole(root)) {
+                long start = System.nanoTime();
+                put(folder, root, next -> unpack(archive, next));
+                LOG.debug(
+                        "Unpacked PostgreSQL in {} in {} ms, under {}",
+                        root,
+                        Duration.ofNanos(System.nanoTime() - start).toMillis(),
+                        lock);
+            }
+        }
+    }
+
+    private static void unpack(URL archive, Path next) throws IOException {
+        List<String> contents = new ArrayList<>();
+        try (InputStream in = new XZInputStream(new BufferedInputStream(archive.openStream()))) {
+            new Tar(in).extract(next, contents);
+        }
+        Files.write(next.resolve(CONTENTS), contents, StandardCharsets.UTF_8);
+    }
+
+    private static void copy(Path from, Path next) throws IOException {
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path file : files.filter(file -> !file.equals(from)).toList()) {
+                Files.copy(
+                        file,
+                        next.resolve(from.relativize(file).toString()),
+                        StandardCopyOption.COPY_ATTRIBUTES,
+                        LinkOption.NOFOLLOW_LINKS);
+            }
+        }
+    }
+
+    @FunctionalInterface
+    private interface Filling {
+        void run(Path next) throws IOException;
+    }
+
+    /** Fills a folder beside its place and then moves it there, so that it is whole or not there. */
+    private static void put(Path folder, Path root, Filling filling) throws IOException {
         Path next = Files.createDirectory(folder.resolve(PREFIX + "new-" + UUID.randomUUID()));
         try {
-            List<String> contents = new ArrayList<>();
-            try (InputStream in = new XZInputStream(new BufferedInputStream(archive.openStream()))) {
-                new Tar(in).extract(next, contents);
-            }
-            Files.write(next.resolve(CONTENTS), contents, StandardCharsets.UTF_8);
+            filling.run(next);
             Folders.setPermissions(next, "rwxr-xr-x");
             put(next, root);
         } finally {
@@ -193,10 +246,6 @@ final class Binaries {
                 Folders.delete(other);
             }
         }
-        LOG.debug(
-                "Unpacked PostgreSQL in {} in {} ms",
-                root,
-                Duration.ofNanos(System.nanoTime() - start).toMillis());
     }
 
     private static void put(Path next, Path root) throws IOException {

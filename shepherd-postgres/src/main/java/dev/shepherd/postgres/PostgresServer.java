@@ -128,7 +128,7 @@ public final class PostgresServer implements AutoCloseable {
                 // Before the binaries are unpacked, which takes a while.
                 Postmaster.requireQuotable(home);
                 account.own(home);
-                Binaries binaries = Binaries.in(home, account);
+                Binaries binaries = Binaries.in(home, TemporaryFolders.existing(), account);
                 Postmaster postmaster = Postmaster.durable(home, binaries, account);
                 postmaster.requireReadable();
                 postmaster.stopOrphan();

@@ -52,14 +52,30 @@ final class TemporaryFolders {
         Path servers = (data == null ? top : top(data, account)).resolve("temporary");
         create(servers);
         letThrough(servers, account);
-        return new TemporaryFolders(servers, Binaries.in(top, account), account);
+        return new TemporaryFolders(servers, Binaries.in(top, null, account), account);
+    }
+
+    /** Returns the folder that temporary servers have their binaries in, if there is one and it is this user's. */
+    static @Nullable Path existing() {
+        Path top = named(Path.of(parent()));
+        try {
+            requireOwn(top);
+            return top;
+        } catch (IOException | PostgresException e) {
+            LOG.debug("There are no binaries in {}", top, e);
+            return null;
+        }
+    }
+
+    private static Path named(Path parent) {
+        String user = System.getProperty("user.name", "").replaceAll("[^A-Za-z0-9._-]", "_");
+        return parent.toAbsolutePath().resolve("shepherd-postgres-" + user);
     }
 
     /** Returns this user's folder in another, made if need be. */
     private static Path top(Path parent, Account account) throws IOException {
-        String user = System.getProperty("user.name", "").replaceAll("[^A-Za-z0-9._-]", "_");
         Files.createDirectories(parent);
-        Path top = parent.toAbsolutePath().resolve("shepherd-postgres-" + user);
+        Path top = named(parent);
         create(top);
         requireOwn(top);
         letThrough(top, account);

@@ -1,0 +1,81 @@
+package dev.shepherd.manager;
+
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.WorkEvent;
+import dev.shepherd.bmdb.WorkHistoryEntry;
+import dev.shepherd.manager.takeover.MachineTakeover;
+import dev.shepherd.testkit.BmdbExtension;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** An initializer, and machines for it to take over. */
+abstract class InitializerScenario {
+
+    static final ProviderType TYPE = new ProviderType("lab");
+    static final Duration LIMIT = Duration.ofSeconds(30);
+
+    @RegisterExtension
+    final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(10)));
+
+    private final AtomicInteger machines = new AtomicInteger();
+
+    Shepherd shepherd(MachineTakeover takeover) {
+        return Shepherd.builder()
+                .bmdb(database.bmdb())
+                .provider(new EmptyProvider(TYPE))
+                .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
+                .takeover(takeover)
+                .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofMillis(50)))
+                .build();
+    }
+
+    UUID record(InetAddress address, int port) throws InterruptedException {
+        UUID machine = UUID.randomUUID();
+        MachineInfo info = MachineInfo.builder(
+                        new ProviderID("machine-" + machines.incrementAndGet()), Availability.KNOWN_USED)
+                .address(address)
+                .sshPort(port)
+                .build();
+        inSession(tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(machine), info));
+        return machine;
+    }
+
+    @FunctionalInterface
+    interface Writes {
+        void on(dev.shepherd.bmdb.BmdbTransaction tx);
+    }
+
+    void inSession(Writes writes) throws InterruptedException {
+        try (BmdbSession session = database.bmdb().startSession("test", "here")) {
+            session.inTransaction(tx -> {
+                writes.on(tx);
+                return true;
+            });
+        }
+    }
+
+    MachineRecord read(UUID machine) throws InterruptedException {
+        return database.bmdb().machine(machine).orElseThrow();
+    }
+
+    /** The events of a machine's history, oldest first. */
+    List<WorkEvent> events(UUID machine) throws InterruptedException {
+        List<WorkEvent> events = database.bmdb().history(machine, 100).stream()
+                .map(WorkHistoryEntry::event)
+                .collect(Collectors.toList());
+        java.util.Collections.reverse(events);
+        return events;
+    }
+}

@@ -1,0 +1,163 @@
+package dev.shepherd.manager;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.WorkEvent;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.manager.takeover.AgentTakeover;
+import dev.shepherd.manager.takeover.SshCredentials;
+import dev.shepherd.testkit.Mood;
+import dev.shepherd.testkit.SshHost;
+import dev.shepherd.testkit.TestAgent;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Takes machines over by SSH. */
+class InitializerSshTest extends InitializerScenario {
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void aMachineIsTakenOverAndItsAgentAndHostKeyRecorded() throws Exception {
+        try (SshHost host = host();
+                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(60)))) {
+            UUID machine = record(host.address(), host.port());
+
+            assertThat(shepherd.initializer(TYPE).step()).isEqualTo(1);
+
+            MachineRecord taken = read(machine);
+            assertThat(taken.agentStarted().orElseThrow().publicKey()).hasSize(32);
+            assertThat(taken.sshHostKey()).contains(host.hostKey());
+            assertThat(taken.work()).isEmpty();
+            assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.FINISHED);
+            assertThat(shepherd.initializer(TYPE).step())
+                    .as("nothing is left to do")
+                    .isZero();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Mood.class,
+            names = {"NORMAL"},
+            mode = EnumSource.Mode.EXCLUDE)
+    void aMachineInABadMoodIsBackedOffWithTheReasonAndLeavesNothingBehind(Mood mood) throws Exception {
+        try (SshHost host = host();
+                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(5)))) {
+            host.setMood(mood);
+            UUID machine = record(host.address(), host.port());
+
+            assertThat(shepherd.initializer(TYPE).step()).isEqualTo(1);
+
+            MachineRecord failed = read(machine);
+            assertThat(failed.agentStarted()).isEmpty();
+            assertThat(failed.sshHostKey()).isEmpty();
+            assertThat(failed.work()).isEmpty();
+            assertThat(failed.backoffs()).hasSize(1);
+            MachineRecord.ActiveBackoff backoff = failed.backoffs().get(0);
+            assertThat(backoff.process()).isEqualTo(WorkProcess.AGENT_START);
+            assertThat(backoff.lastIntervalSeconds()).isEqualTo(300);
+            assertThat(backoff.cause())
+                    .contains(machine.toString())
+                    .contains("127.0.0.1:" + host.port())
+                    .contains("failed at ");
+            assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.FAILED);
+            assertThat(shepherd.initializer(TYPE).step())
+                    .as("it is left alone for now")
+                    .isZero();
+            await().atMost(LIMIT).until(() -> host.openConnections() == 0);
+
+            host.setMood(Mood.NORMAL);
+            database.advance(Duration.ofMinutes(6));
+            shepherd(ssh(Duration.ofSeconds(60))).initializer(TYPE).step();
+            assertThat(read(machine).agentStarted())
+                    .as("taken over once it is well")
+                    .isPresent();
+            assertThat(read(machine).backoffs()).isEmpty();
+        }
+    }
+
+    @Test
+    void aSecondFailureIsBackedOffForLonger() throws Exception {
+        try (SshHost host = host();
+                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(5)))) {
+            host.setMood(Mood.REFUSE);
+            UUID machine = record(host.address(), host.port());
+
+            shepherd.initializer(TYPE).step();
+            database.advance(Duration.ofMinutes(6));
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(machine).backoffs().get(0).lastIntervalSeconds()).isEqualTo(360);
+        }
+    }
+
+    @Test
+    void aMachineThatShowsAnotherHostKeyIsNotTakenOver() throws Exception {
+        try (SshHost host = host();
+                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(60)))) {
+            UUID machine = record(host.address(), host.port());
+            shepherd.initializer(TYPE).step();
+            String pinned = host.hostKey();
+            int executions = host.executions().size();
+            host.changeHostKey();
+            forgetAgent(machine);
+
+            shepherd.initializer(TYPE).step();
+
+            MachineRecord refused = read(machine);
+            assertThat(refused.agentStarted()).isEmpty();
+            assertThat(refused.sshHostKey()).contains(pinned);
+            assertThat(refused.backoffs().get(0).cause()).contains("host key", "SHA256:");
+            assertThat(host.executions()).hasSize(executions);
+        }
+    }
+
+    @Test
+    void aMachineThatIsTakenOverAgainGetsTheNewKeyAndHasYetToBeHeard() throws Exception {
+        try (SshHost host = host();
+                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(60)))) {
+            UUID machine = record(host.address(), host.port());
+            shepherd.initializer(TYPE).step();
+            byte[] firstKey = read(machine).agentStarted().orElseThrow().publicKey();
+            inSession(tx -> tx.putAgentHeartbeat(machine));
+            forgetAgent(machine);
+
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(machine).agentStarted().orElseThrow().publicKey()).isNotEqualTo(firstKey);
+            assertThat(read(machine).agentHeartbeatAt()).isEmpty();
+        }
+    }
+
+    private SshHost host() {
+        return SshHost.builder()
+                .authorizedKey(credentials().publicKey().orElseThrow())
+                .start();
+    }
+
+    private SshCredentials credentials() {
+        return SshCredentials.generateIfAbsent(folder.resolve("id_ed25519"));
+    }
+
+    private AgentTakeover ssh(Duration limit) {
+        return AgentTakeover.builder()
+                .executable(TestAgent.write(folder.resolve("agent")))
+                .credentials(credentials())
+                .endpoint("fleet.example:7834")
+                .totalTimeout(limit)
+                .build();
+    }
+
+    private void forgetAgent(UUID machine) throws InterruptedException {
+        inSession(tx -> tx.clearAgentStarted(machine));
+    }
+}
