@@ -15,6 +15,7 @@ final class Main {
             new IdleBenchmark(),
             new WakeUpBenchmark(),
             new ReconcileBenchmark(),
+            new TakeoverBenchmark(),
             new TortureBenchmark());
 
     private static final int USAGE = 2;
