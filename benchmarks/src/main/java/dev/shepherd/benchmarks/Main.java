@@ -16,6 +16,7 @@ final class Main {
             new WakeUpBenchmark(),
             new ReconcileBenchmark(),
             new TakeoverBenchmark(),
+            new MemoryBenchmark(),
             new TortureBenchmark());
 
     private static final int USAGE = 2;

@@ -32,6 +32,17 @@ final class TakeoverBenchmark implements Benchmark {
     private static final long LOOK_MILLIS = 5;
     private static final long MEGABYTE = 1_000_000;
 
+    private final Optional<Path> ansibleProgram;
+
+    TakeoverBenchmark() {
+        this(Ansible.program());
+    }
+
+    /** Makes one that compares with the Ansible that it is given, or with none. */
+    TakeoverBenchmark(Optional<Path> ansibleProgram) {
+        this.ansibleProgram = ansibleProgram;
+    }
+
     @Override
     public String name() {
         return "takeover";
@@ -119,14 +130,13 @@ final class TakeoverBenchmark implements Benchmark {
         }
     }
 
-    private static Optional<Ansible> ansible(SshMachines machines, Path agent, int parallelism, Progress progress)
+    private Optional<Ansible> ansible(SshMachines machines, Path agent, int parallelism, Progress progress)
             throws Exception {
-        Optional<Path> program = Ansible.program();
-        if (program.isEmpty()) {
+        if (ansibleProgram.isEmpty()) {
             progress.stage("without Ansible: there is no ansible-playbook on the PATH");
             return Optional.empty();
         }
-        return Optional.of(Ansible.prepare(program.get(), machines, agent, parallelism));
+        return Optional.of(Ansible.prepare(ansibleProgram.get(), machines, agent, parallelism));
     }
 
     /** Machines have a path of their own each, since they share a host. */
