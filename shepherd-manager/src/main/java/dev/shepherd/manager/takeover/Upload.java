@@ -43,7 +43,7 @@ final class Upload {
 
     /**
      * How many chunks may be on their way at least. OpenSSH keeps in memory what it has not written yet, and copies all
-     * of it each time that it grows: an upload of 10 MB costs the host 0.05 s of its processor with 16, 0.2 s with 64.
+     * of it each time that it grows: a takeover with 10 MB cost the host 0.06 s of its processor with 16, 0.26 s with 64.
      */
     private static final int MIN_UNCONFIRMED = 16;
 
