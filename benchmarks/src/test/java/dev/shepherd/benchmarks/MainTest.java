@@ -1,11 +1,14 @@
 package dev.shepherd.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -134,12 +137,53 @@ class MainTest {
     }
 
     @Test
+    void takeoversOfAFewMachinesAreMeasuredBesideTheLibraryAlone() throws Exception {
+        assumeTrue(SshMachines.sshd().isPresent(), "no sshd of OpenSSH on this machine");
+
+        // Ansible would take its seconds.
+        String last = new TakeoverBenchmark(Optional.empty())
+                .run(
+                        Map.of("machines", 3L, "parallelism", 2L, "agent-mb", 1L, "rounds", 1L, "ansible-rounds", 1L),
+                        what -> {})
+                .json();
+
+        for (String key : List.of("per_s", "bare_sshj_per_s", "ratio_bare_sshj")) {
+            assertThat(last).containsPattern("\"" + key + "\":[0-9]+\\.[0-9]+,");
+        }
+        assertThat(last)
+                .contains(
+                        "\"ansible_per_s\":null,\"ratio_ansible\":null,",
+                        "\"machines\":3,\"parallelism\":2,\"agent_mb\":1,\"rounds\":1,\"ansible_rounds\":0,")
+                .doesNotContain("\"per_s\":0.00", "\"bare_sshj_per_s\":0.00");
+    }
+
+    @Test
+    void memoryIsMeasuredWithTakeoversInFlight() throws Exception {
+        assumeTrue(SshMachines.sshd().isPresent(), "no sshd of OpenSSH on this machine");
+        assumeTrue(MemoryBenchmark.sftpServer().isPresent(), "no sftp-server of OpenSSH on this machine");
+
+        int code = run("memory", "--machines", "10", "--takeovers", "3", "--settle-seconds", "1", "--json");
+
+        assertThat(code).isZero();
+        String last = out.toString(StandardCharsets.UTF_8).strip();
+        for (String key : List.of("heap_mb_before", "heap_mb_idle", "heap_mb_takeovers")) {
+            assertThat(last).containsPattern("\"" + key + "\":[0-9]+\\.[0-9],");
+        }
+        for (String key : List.of("threads_before", "threads_idle", "threads_takeovers")) {
+            assertThat(last).containsPattern("\"" + key + "\":[1-9][0-9]*,");
+        }
+        assertThat(last).contains("\"takeovers\":3,", "\"machines\":10,");
+    }
+
+    @Test
     void helpListsThemAll() throws Exception {
         assertThat(run("--help")).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8))
                 .contains(
                         "heartbeats",
                         "torture",
+                        "takeover",
+                        "memory",
                         "--seconds N (default: 30)",
                         "reconcile",
                         "--machines N (default: 1000000)");
