@@ -325,9 +325,13 @@ final class RecoveryQueries {
                 .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull());
         return byLocation(
                 dsl,
+                // The few that come into question at all: of the rest, an index tells. Two questions with an or between
+                // them would be asked of the whole fleet.
                 MACHINES.MACHINE_ID
-                        .in(working)
-                        .or(MACHINES.MACHINE_ID.in(open).and(not(WorkQueries.paused(time, WorkProcess.RECOVERY))))
+                        .in(working.union(open))
+                        .and(MACHINES.MACHINE_ID
+                                .in(working)
+                                .or(not(WorkQueries.paused(time, WorkProcess.RECOVERY))))
                         .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                         .and(Eligibility.present())
                         .and(not(Eligibility.installationFulfilled())));
