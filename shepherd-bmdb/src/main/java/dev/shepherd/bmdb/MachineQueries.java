@@ -30,14 +30,11 @@ import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineProvidedRecord;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.sql.ResultSet;
-import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
@@ -50,7 +47,6 @@ import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Table;
 import org.jooq.TableField;
-import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
 /** The statements that only read. */
@@ -165,31 +161,18 @@ final class MachineQueries {
             DSLContext dsl, ProviderType provider, Supplier<T> begin, Bmdb.ProviderIDVisitor<? super T> visitor)
             throws InterruptedException {
         T into = begin.get();
-        try (var cursor = dsl.select(MACHINE_PROVIDED.PROVIDER_ID, MACHINE_PROVIDED.PROVIDER_STATUS)
-                        .from(MACHINE_PROVIDED)
-                        .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                        .fetchSize(FETCH_SIZE)
-                        .fetchLazy();
-                ResultSet rows = Objects.requireNonNull(cursor.resultSet(), "the rows of a cursor that is open")) {
-            for (int i = 0; rows.next(); i++) {
-                if (i % FETCH_SIZE == 0) {
-                    checkInterrupted();
-                }
-                visitor.visit(
-                        into,
-                        new ProviderID(rows.getString(1)),
-                        Optional.ofNullable(rows.getString(2)).map(ProviderStatus::ofDatabaseName));
-            }
-        } catch (SQLException e) {
-            throw new DataAccessException("reading the ids of the machines of provider " + provider, e);
-        }
+        new PreparedSql<>(
+                        "select provider_id, provider_status from machine_provided where provider = ?",
+                        row -> true,
+                        provider.name())
+                .forEach(
+                        dsl,
+                        FETCH_SIZE,
+                        row -> visitor.visit(
+                                into,
+                                new ProviderID(row.getString(1)),
+                                Optional.ofNullable(row.getString(2)).map(ProviderStatus::ofDatabaseName)));
         return into;
-    }
-
-    static void checkInterrupted() throws InterruptedException {
-        if (Thread.interrupted()) {
-            throw new InterruptedException("interrupted while machines were read");
-        }
     }
 
     static ProvidedMachine provided(MachineProvidedRecord row) {

@@ -54,6 +54,36 @@ final class PreparedSql<T> {
         });
     }
 
+    /** Looks at one row of a result. */
+    interface Visitor {
+        void visit(ResultSet row) throws SQLException;
+    }
+
+    /**
+     * Runs the statement in the transaction of {@code dsl} and shows its rows one by one, as the server sends them.
+     *
+     * @param fetchSize how many rows are in memory at a time
+     * @throws InterruptedException if the thread is interrupted; it looks once for that many rows
+     */
+    void forEach(DSLContext dsl, int fetchSize, Visitor visitor) throws InterruptedException {
+        boolean whole = prepared(dsl, sql, statement -> {
+            bind(statement, 0);
+            statement.setFetchSize(fetchSize);
+            try (ResultSet rows = statement.executeQuery()) {
+                for (int i = 0; rows.next(); i++) {
+                    if (i % fetchSize == 0 && Thread.interrupted()) {
+                        return false;
+                    }
+                    visitor.visit(rows);
+                }
+            }
+            return true;
+        });
+        if (!whole) {
+            throw new InterruptedException("interrupted while rows were read");
+        }
+    }
+
     /** What two statements returned. */
     record Both<A, B>(List<A> first, List<B> second) {}
 
