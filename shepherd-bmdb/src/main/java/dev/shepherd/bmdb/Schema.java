@@ -35,7 +35,7 @@ final class Schema {
     Schema(DataSource dataSource) {
         this.dataSource = dataSource;
         FluentConfiguration configuration = Flyway.configure(Schema.class.getClassLoader())
-                .dataSource(dataSource)
+                .dataSource(PlainUrls.of(dataSource))
                 .locations("classpath:dev/shepherd/bmdb/migration")
                 .table(HISTORY_TABLE)
                 // Another schema's tables may be there already: ours start from nothing beside them.

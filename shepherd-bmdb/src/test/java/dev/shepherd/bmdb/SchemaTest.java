@@ -19,6 +19,8 @@ import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.postgresql.PGConnection;
+import org.postgresql.ds.PGSimpleDataSource;
 
 class SchemaTest {
 
@@ -178,6 +180,25 @@ class SchemaTest {
                 .hasMessageContaining("work");
 
         assertThat(tables("public")).doesNotContain("machines");
+    }
+
+    @Test
+    void flywayIsToldTheUrlWithoutItsParametersAndHasTheDriversConnection() throws Exception {
+        PGSimpleDataSource source = new PGSimpleDataSource();
+        source.setUrl(url);
+
+        try (Connection connection = PlainUrls.of(source).getConnection()) {
+            assertThat(connection.getMetaData().getURL())
+                    .startsWith("jdbc:postgresql://")
+                    .doesNotContain("?");
+            assertThat(connection.unwrap(PGConnection.class)).isNotNull();
+            try (Statement statement = connection.createStatement()) {
+                assertThatThrownBy(() -> statement.execute("select 1 from absent"))
+                        .isInstanceOfSatisfying(
+                                SQLException.class,
+                                e -> assertThat(e.getSQLState()).isEqualTo("42P01"));
+            }
+        }
     }
 
     @Test

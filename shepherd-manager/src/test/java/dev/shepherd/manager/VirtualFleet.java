@@ -78,10 +78,12 @@ final class VirtualFleet implements AutoCloseable {
     private final List<Effect> effects = new CopyOnWriteArrayList<>();
     private final List<Shepherd> managers = new ArrayList<>();
     private volatile Duration elapsed = Duration.ZERO;
+    private final BmdbSession ingest;
     private boolean ingestWorks = true;
 
     VirtualFleet(BmdbExtension database, int count, int locations) throws InterruptedException {
         this.database = database;
+        ingest = database.bmdb().startSession("heartbeats", "here");
         provider.onReboot(id -> acted(id, "reboot"));
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
             session.inTransaction(tx -> {
@@ -240,16 +242,15 @@ final class VirtualFleet implements AutoCloseable {
     /** Records the heartbeats of started agents, all in one statement. */
     void heartbeat(UUID... ids) throws InterruptedException {
         Timestamp now = Timestamp.from(database.bmdb().now());
-        try (BmdbSession session = database.bmdb().startSession("heartbeats", "here")) {
-            session.inTransaction(tx -> tx.dsl()
-                    .execute(
-                            "insert into machine_agent_heartbeat select machine_id, ?::timestamptz"
-                                    + " from machine_agent_started where machine_id = any(?::uuid[])"
-                                    + " on conflict (machine_id) do update"
-                                    + " set agent_heartbeat_at = excluded.agent_heartbeat_at",
-                            now,
-                            ids));
-        }
+        ingest.inTransaction(tx -> tx.dsl()
+                .execute(
+                        "insert into machine_agent_heartbeat select machine_id, ?::timestamptz"
+                                + " from machine_agent_started join unnest(?::uuid[]) as heard (machine_id)"
+                                + " using (machine_id)"
+                                + " on conflict (machine_id) do update"
+                                + " set agent_heartbeat_at = excluded.agent_heartbeat_at",
+                        now,
+                        ids));
     }
 
     /** Returns how many machines of each location were acted on and not heard since. */
@@ -264,5 +265,6 @@ final class VirtualFleet implements AutoCloseable {
     @Override
     public void close() {
         managers.forEach(Shepherd::close);
+        ingest.close();
     }
 }

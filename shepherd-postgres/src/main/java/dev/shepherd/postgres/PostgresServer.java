@@ -38,9 +38,14 @@ import org.slf4j.LoggerFactory;
  * command line and win.
  *
  * <p>Temporary servers keep all that below {@code java.io.tmpdir} in {@code shepherd-postgres-<user>}, share one copy
- * of the binaries there, and clear away what killed processes left. The system property
- * {@code shepherd.postgres.tmpdir} names another folder than {@code java.io.tmpdir}, such as when that forbids
- * programs, or one in memory, where databases are made several times faster.
+ * of the binaries there, and clear away what killed processes left. Two system properties change that:
+ * <ul>
+ *   <li>{@code shepherd.postgres.tmpdir} names another folder than {@code java.io.tmpdir}, such as when that forbids
+ *       programs;
+ *   <li>{@code shepherd.postgres.datadir} names a folder for all but the binaries, such as {@code /dev/shm}, which is in
+ *       memory, where databases are made several times faster. It is used if it is there, can be written to and has
+ *       2 GiB of room.
+ * </ul>
  *
  * <p>Instances are safe for use by many threads. Once one is closed, what needs it throws
  * {@link IllegalStateException}.

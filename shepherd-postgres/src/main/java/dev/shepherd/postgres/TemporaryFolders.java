@@ -9,16 +9,21 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The folder in which a user's temporary servers live: one folder each, locked by its process, and the binaries that
+ * The folders in which a user's temporary servers live: one folder each, locked by its process, and the binaries that
  * they share.
  */
 final class TemporaryFolders {
 
     static final String TMPDIR_PROPERTY = "shepherd.postgres.tmpdir";
+    static final String DATADIR_PROPERTY = "shepherd.postgres.datadir";
+
+    /** What a few servers at once fill: less would be no help, as in a container, where memory has 64 MB. */
+    private static final long DATADIR_ROOM_BYTES = 2L << 30;
 
     private static final Logger LOG = LoggerFactory.getLogger(TemporaryFolders.class);
     private static final Duration ABANDONED_AFTER = Duration.ofHours(1);
@@ -42,17 +47,41 @@ final class TemporaryFolders {
     }
 
     static TemporaryFolders open(Account account) throws IOException {
-        String parent = parent();
+        Path top = top(Path.of(parent()), account);
+        Path data = dataParent(System.getProperty(DATADIR_PROPERTY, ""), DATADIR_ROOM_BYTES);
+        Path servers = (data == null ? top : top(data, account)).resolve("temporary");
+        create(servers);
+        letThrough(servers, account);
+        return new TemporaryFolders(servers, Binaries.in(top, account), account);
+    }
+
+    /** Returns this user's folder in another, made if need be. */
+    private static Path top(Path parent, Account account) throws IOException {
         String user = System.getProperty("user.name", "").replaceAll("[^A-Za-z0-9._-]", "_");
-        Path top = Path.of(parent).toAbsolutePath().resolve("shepherd-postgres-" + user);
-        Files.createDirectories(Path.of(parent));
+        Files.createDirectories(parent);
+        Path top = parent.toAbsolutePath().resolve("shepherd-postgres-" + user);
         create(top);
         requireOwn(top);
         letThrough(top, account);
-        Path servers = top.toRealPath().resolve("temporary");
-        create(servers);
-        letThrough(servers, account);
-        return new TemporaryFolders(servers, Binaries.in(top.toRealPath(), account), account);
+        return top.toRealPath();
+    }
+
+    /** Returns where the data is to be, if that is said and there is room; else it is beside the binaries. */
+    static @Nullable Path dataParent(String named, long needed) throws IOException {
+        if (named.isBlank()) {
+            return null;
+        }
+        Path parent = Path.of(named);
+        if (!Files.isDirectory(parent) || !Files.isWritable(parent)) {
+            LOG.debug("There is no folder {} that can be written to: the data is beside the binaries", parent);
+            return null;
+        }
+        long room = Files.getFileStore(parent).getUsableSpace();
+        if (room < needed) {
+            LOG.debug("{} has room for {} bytes only: the data is beside the binaries", parent, room);
+            return null;
+        }
+        return parent;
     }
 
     static String parent() {

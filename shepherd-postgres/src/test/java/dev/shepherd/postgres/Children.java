@@ -53,6 +53,8 @@ final class Children {
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.add("-Djava.io.tmpdir=" + System.getProperty("java.io.tmpdir"));
         command.add("-D" + TemporaryFolders.TMPDIR_PROPERTY + "=" + TemporaryFolders.parent());
+        command.add("-D" + TemporaryFolders.DATADIR_PROPERTY + "="
+                + System.getProperty(TemporaryFolders.DATADIR_PROPERTY, ""));
         command.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=info");
         command.addAll(options);
         command.add(main.getName());

@@ -316,17 +316,54 @@ class PostgresServerTest {
         return "shepherd-postgres-" + System.getProperty("user.name").replaceAll("[^A-Za-z0-9._-]", "_");
     }
 
+    @Test
+    void dataLivesWhereTheFolderForItIs(@TempDir Path memory) throws IOException {
+        withProperty(TemporaryFolders.DATADIR_PROPERTY, memory.toString(), () -> {
+            assumeTrue(memory.toFile().getUsableSpace() > 3L << 30, "there is room");
+            try (PostgresServer other = PostgresServer.startTemporary()) {
+                assertThat(other.home()).startsWith(memory.toRealPath());
+                assertThat(other.databaseExists("postgres")).isTrue();
+            }
+            assertThat(Folders.list(memory))
+                    .singleElement()
+                    .satisfies(top ->
+                            assertThat(Folders.list(top)).as("no binaries").containsExactly(top.resolve("temporary")));
+        });
+    }
+
+    @Test
+    void aFolderForDataThatIsNotThereOrHasNoRoomIsNotUsed(@TempDir Path memory) throws IOException {
+        assertThat(TemporaryFolders.dataParent(memory.toString(), 1)).isEqualTo(memory);
+        assertThat(TemporaryFolders.dataParent(memory.toString(), Long.MAX_VALUE))
+                .isNull();
+        assertThat(TemporaryFolders.dataParent(memory.resolve("absent").toString(), 1))
+                .isNull();
+        assertThat(TemporaryFolders.dataParent("", 1)).isNull();
+    }
+
     private interface Action {
         void run() throws IOException;
     }
 
+    /** Binaries and data are in that folder. */
     private static void withTmpdir(Path tmp, Action action) throws IOException {
-        String before = TemporaryFolders.parent();
-        System.setProperty(TemporaryFolders.TMPDIR_PROPERTY, tmp.toString());
+        withProperty(
+                TemporaryFolders.DATADIR_PROPERTY,
+                "",
+                () -> withProperty(TemporaryFolders.TMPDIR_PROPERTY, tmp.toString(), action));
+    }
+
+    private static void withProperty(String name, String value, Action action) throws IOException {
+        String before = System.getProperty(name);
+        System.setProperty(name, value);
         try {
             action.run();
         } finally {
-            System.setProperty(TemporaryFolders.TMPDIR_PROPERTY, before);
+            if (before == null) {
+                System.clearProperty(name);
+            } else {
+                System.setProperty(name, before);
+            }
         }
     }
 }

@@ -1,0 +1,181 @@
+package dev.shepherd.manager;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.shepherd.bmdb.Freeze;
+import dev.shepherd.manager.VirtualFleet.Effect;
+import dev.shepherd.manager.VirtualFleet.Health;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+class RecoveryFreezeTest extends RecoveryScenario {
+
+    @Test
+    void aTotalHeartbeatOutageRebootsNothingAndEndsByItself() throws Exception {
+        aTotalHeartbeatOutageRebootsNothing(200);
+    }
+
+    @Test
+    @Tag("slow")
+    void aTotalHeartbeatOutageOfAThousandMachinesRebootsNothingAndEndsByItself() throws Exception {
+        aTotalHeartbeatOutageRebootsNothing(1000);
+    }
+
+    private void aTotalHeartbeatOutageRebootsNothing(int machines) throws Exception {
+        fleet(machines, 4);
+        Shepherd manager = fleet.manager(POLICY);
+        pass(15);
+        fleet.ingestWorks(false);
+
+        boolean seenFrozen = false;
+        for (int minute = 0; minute < 60; minute++) {
+            pass(1);
+            seenFrozen |= isFrozen(manager);
+        }
+
+        assertThat(fleet.effects()).isEmpty();
+        assertThat(seenFrozen).isTrue();
+        assertThat(manager.recoverer(VirtualFleet.TYPE).outlook().freezes())
+                .anySatisfy(freeze -> assertThat(freeze.evidence())
+                        .contains("%1$d of %1$d agents fell silent together".formatted(machines)));
+        assertThat(loop(manager, LoopKind.RECOVERER).name()).isEqualTo("recoverer");
+
+        fleet.ingestWorks(true);
+        pass(20);
+
+        assertThat(isFrozen(manager)).isFalse();
+        assertThat(database.bmdb().operator().freezes()).isEmpty();
+        assertThat(fleet.effects()).isEmpty();
+        UUID hung = fleet.all().get(0);
+        fleet.become(Health.HUNG, hung);
+        pass(30);
+        assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(hung);
+    }
+
+    @Test
+    void anOutageThatIsNoticedOnlyHoursLaterFreezesAsWell() throws Exception {
+        fleet(100, 2);
+        fleet.passWithoutManagers(Duration.ofHours(3)); // Every manager was down, and with it the ingest.
+        fleet.ingestWorks(false);
+        fleet.passWithoutManagers(Duration.ofHours(3));
+
+        Shepherd manager = fleet.manager(POLICY);
+        pass(5);
+
+        assertThat(isFrozen(manager)).isTrue();
+        assertThat(fleet.effects()).isEmpty();
+    }
+
+    @Test
+    void machinesThatOnlyWaitForTheirNextHeartbeatAfterAnOutageOfEverythingAreNotRebooted() throws Exception {
+        fleet(100, 2);
+        Shepherd manager = fleet.manager(POLICY);
+        pass(10);
+        // The database is away, and with it ingest and recovery. When it is back, most agents beat before the first
+        // look.
+        database.advance(Duration.ofMinutes(12));
+        List<UUID> first = fleet.all().subList(0, 80);
+        fleet.heartbeat(first.toArray(UUID[]::new));
+
+        manager.recoverer(VirtualFleet.TYPE).step();
+        assertThat(manager.recoverer(VirtualFleet.TYPE).outlook().heldBack())
+                .singleElement()
+                .asString()
+                .contains("20 machine(s)")
+                .contains("has just begun to look");
+        pass(10);
+
+        assertThat(fleet.effects()).isEmpty();
+    }
+
+    @Test
+    void anOutageThatFollowsUponTheEndOfAFreezeFreezesAgain() throws Exception {
+        fleet(100, 2);
+        Shepherd manager = fleet.manager(POLICY);
+        pass(10);
+        fleet.ingestWorks(false);
+        pass(20);
+        assertThat(isFrozen(manager)).isTrue();
+
+        fleet.ingestWorks(true);
+        pass(1);
+        fleet.ingestWorks(false);
+        pass(60);
+
+        assertThat(isFrozen(manager)).isTrue();
+        assertThat(fleet.effects()).isEmpty();
+    }
+
+    @Test
+    void agentsThatAreStartedOneAfterTheOtherAndNeverHeardFreezeRecovery() throws Exception {
+        fleet(60, 2);
+        Shepherd manager = fleet.manager(POLICY);
+        fleet.ingestWorks(false);
+        List<UUID> all = fleet.all();
+        inTransaction(tx -> all.forEach(id -> {
+            tx.clearAgentStarted(id);
+            tx.clearAgentHeartbeat(id);
+        }));
+        for (UUID id : all) {
+            inTransaction(tx -> tx.putAgentStarted(id, new byte[32]));
+            database.advance(MINUTE);
+            manager.recoverer(VirtualFleet.TYPE).step();
+        }
+        pass(60);
+
+        assertThat(isFrozen(manager)).isTrue();
+        assertThat(fleet.effects()).isEmpty();
+    }
+
+    @Test
+    void oneOfTwoAgentsThatComesBackEndsTheFreeze() throws Exception {
+        fleet(2, 1);
+        Shepherd manager = fleet.manager(POLICY);
+        pass(10);
+        fleet.ingestWorks(false);
+        pass(20);
+        assertThat(isFrozen(manager)).isTrue();
+        UUID dead = fleet.all().get(1);
+        fleet.become(Health.HUNG, dead);
+
+        fleet.ingestWorks(true);
+        pass(40);
+
+        assertThat(isFrozen(manager)).isFalse();
+        assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(dead);
+    }
+
+    @Test
+    void anOperatorCanEndAFreezeAndWhatWasSilentThenIsNoEvidenceForAnother() throws Exception {
+        fleet(100, 2);
+        Shepherd manager = fleet.manager(POLICY);
+        pass(1);
+        fleet.become(Health.HUNG, fleet.all().subList(0, 60).toArray(UUID[]::new));
+        pass(15);
+        List<Freeze> freezes = database.bmdb().operator().freezes();
+        assertThat(freezes).isNotEmpty();
+        assertThat(fleet.effects()).isEmpty();
+
+        for (Freeze freeze : freezes) {
+            assertThat(database.bmdb().operator().release(freeze, "night shift"))
+                    .isTrue();
+        }
+        for (int minute = 0; minute < 120; minute++) {
+            pass(1);
+            assertThat(total(fleet.inRecovery())).isLessThanOrEqualTo(20);
+        }
+
+        assertThat(fleet.effects()).hasSize(60);
+        assertThat(statistics().recovered()).isEqualTo(60);
+    }
+
+    private static LoopStatus loop(Shepherd manager, LoopKind kind) {
+        return manager.status().loops().stream()
+                .filter(loop -> loop.name().equals(kind.toString()))
+                .findFirst()
+                .orElseThrow();
+    }
+}

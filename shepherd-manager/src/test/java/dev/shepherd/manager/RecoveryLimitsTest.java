@@ -1,0 +1,119 @@
+package dev.shepherd.manager;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.manager.VirtualFleet.Effect;
+import dev.shepherd.manager.VirtualFleet.Health;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+class RecoveryLimitsTest extends RecoveryScenario {
+
+    @Test
+    void aShareOfALocationThatDiesIsRecoveredOrSetAsideWithinTheCap() throws Exception {
+        aShareOfALocationDies(240, 14, 4);
+    }
+
+    @Test
+    @Tag("slow")
+    void aShareOfALocationOfAThousandMachinesThatDiesIsRecoveredOrSetAsideWithinTheCap() throws Exception {
+        aShareOfALocationDies(1000, 60, 15);
+    }
+
+    /** Nearly a third of one location dies: too few for a freeze, and more than may be in recovery at once. */
+    private void aShareOfALocationDies(int machines, int hanging, int dying) throws Exception {
+        fleet(machines, 4);
+        Shepherd manager = fleet.manager(POLICY);
+        pass(2);
+        List<UUID> location = fleet.machinesOf("rack-1");
+        List<UUID> hung = location.subList(0, hanging);
+        List<UUID> dead = location.subList(hanging, hanging + dying);
+        fleet.become(Health.HUNG, hung.toArray(UUID[]::new));
+        fleet.become(Health.DEAD, dead.toArray(UUID[]::new));
+
+        long most = 0;
+        int minutes = 0;
+        while (statistics().recovered() + statistics().quarantined() < hanging + dying && minutes++ < 12 * 60) {
+            pass(1);
+            Map<String, Long> now = fleet.inRecovery();
+            assertThat(now.keySet()).allMatch("rack-1"::equals);
+            most = Math.max(most, total(now));
+            assertThat(isFrozen(manager)).isFalse();
+        }
+
+        assertThat(most).isEqualTo(POLICY.maxPerLocation());
+        assertThat(statistics().quarantined()).isEqualTo(dying);
+        for (UUID machine : dead) {
+            assertThat(database.bmdb().quarantine(machine)).isPresent();
+        }
+        Map<UUID, Long> reboots =
+                fleet.effects().stream().collect(Collectors.groupingBy(Effect::machine, Collectors.counting()));
+        assertThat(reboots.keySet()).hasSize(hanging + dying);
+        assertThat(hung).allSatisfy(id -> assertThat(reboots.get(id)).isEqualTo(1));
+        assertThat(dead).allSatisfy(id -> assertThat(reboots.get(id)).isEqualTo(3));
+    }
+
+    @Test
+    void twoRecoverersTogetherKeepToTheCapsAndTheCooldown() throws Exception {
+        fleet(200, 4);
+        RecoveryPolicy policy =
+                RecoveryPolicy.builder().maxPerProvider(12).maxPerLocation(5).build();
+        Shepherd one = fleet.manager(policy);
+        Shepherd two = fleet.manager(database.openAnother(), policy);
+        fleet.passWithoutManagers(MINUTE);
+        for (int rack = 0; rack < 4; rack++) {
+            fleet.become(
+                    Health.DEAD, fleet.machinesOf("rack-" + rack).subList(0, 12).toArray(UUID[]::new));
+        }
+        fleet.passWithoutManagers(Duration.ofMinutes(12));
+
+        for (int minute = 0; minute < 90; minute++) {
+            fleet.passWithoutManagers(MINUTE);
+            CompletableFuture<Void> first = background(() -> stepAll(one));
+            CompletableFuture<Void> second = background(() -> stepAll(two));
+            first.get(60, TimeUnit.SECONDS);
+            second.get(60, TimeUnit.SECONDS);
+            Map<String, Long> now = fleet.inRecovery();
+            assertThat(total(now)).isLessThanOrEqualTo(12);
+            assertThat(now.values()).allMatch(count -> count <= 5);
+        }
+
+        // Twelve at a time, three reboots each, some 45 minutes for that.
+        assertThat(fleet.effects()).hasSizeGreaterThan(36);
+        assertThat(statistics().quarantined()).isGreaterThanOrEqualTo(12);
+        requireCooldown(fleet.effects());
+    }
+
+    @Test
+    void aPausedMachineInRecoveryTakesNoPlaceFromOthers() throws Exception {
+        fleet(5, 1);
+        fleet.manager(POLICY);
+        UUID dead = fleet.all().get(0);
+        UUID hung = fleet.all().get(1);
+        fleet.become(Health.DEAD, dead);
+        passUntilEffects(1);
+        database.bmdb().operator().pause(dead, null, null, "rack team", "new disks", null);
+        fleet.become(Health.HUNG, hung);
+
+        pass(40);
+
+        assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(dead, hung);
+    }
+
+    private static void stepAll(Shepherd manager) throws InterruptedException {
+        while (manager.recoverer(VirtualFleet.TYPE).step() > 0) {
+            // As the loop does.
+        }
+        while (manager.initializer(VirtualFleet.TYPE).step() > 0) {
+            // As the loop does.
+        }
+    }
+}
