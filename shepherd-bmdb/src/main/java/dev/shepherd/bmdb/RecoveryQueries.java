@@ -329,9 +329,7 @@ final class RecoveryQueries {
                 // them would be asked of the whole fleet.
                 MACHINES.MACHINE_ID
                         .in(working.union(open))
-                        .and(MACHINES.MACHINE_ID
-                                .in(working)
-                                .or(not(WorkQueries.paused(time, WorkProcess.RECOVERY))))
+                        .and(MACHINES.MACHINE_ID.in(working).or(not(WorkQueries.paused(time, WorkProcess.RECOVERY))))
                         .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                         .and(Eligibility.present())
                         .and(not(Eligibility.installationFulfilled())));
