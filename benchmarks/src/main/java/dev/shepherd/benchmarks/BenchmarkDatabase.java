@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 
 /**
  * A PostgreSQL of a benchmark's own, which writes through to the disk what it commits, with one database and a connection
- * to it. Deleted when it is closed. Not safe for several threads.
+ * to it. Deleted when it is closed, or when the JVM ends. Not safe for several threads.
  */
 final class BenchmarkDatabase implements AutoCloseable {
 
@@ -23,6 +23,9 @@ final class BenchmarkDatabase implements AutoCloseable {
     private final PostgresServer server;
     private final String url;
     private final Connection connection;
+    private final Object lock = new Object();
+    private final Thread hook = new Thread(this::endQuietly, "benchmark-database-shutdown");
+    private boolean ended;
 
     private BenchmarkDatabase(Path folder, PostgresServer server, String url, Connection connection) {
         this.folder = folder;
@@ -35,7 +38,9 @@ final class BenchmarkDatabase implements AutoCloseable {
         Path folder = Files.createTempDirectory("shepherd-benchmark");
         PostgresServer server = PostgresServer.startIn(folder.resolve("database"));
         String url = server.createDatabase(name);
-        return new BenchmarkDatabase(folder, server, url, DriverManager.getConnection(url));
+        BenchmarkDatabase database = new BenchmarkDatabase(folder, server, url, DriverManager.getConnection(url));
+        Runtime.getRuntime().addShutdownHook(database.hook);
+        return database;
     }
 
     String url() {
@@ -73,11 +78,34 @@ final class BenchmarkDatabase implements AutoCloseable {
 
     @Override
     public void close() throws SQLException, IOException {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The JVM is ending, and the hook does the work.
+        }
         connection.close();
-        server.close();
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
+        end();
+    }
+
+    private void endQuietly() {
+        try {
+            end();
+        } catch (IOException e) {
+            // It is a temporary folder.
+        }
+    }
+
+    private void end() throws IOException {
+        synchronized (lock) {
+            if (ended) {
+                return;
+            }
+            ended = true;
+            server.close();
+            try (Stream<Path> files = Files.walk(folder)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
             }
         }
     }

@@ -20,6 +20,12 @@ final class Figures {
         return this;
     }
 
+    /** Says that there is no such number this time. */
+    Figures putUnmeasured(String name) {
+        numbers.put(name, "null");
+        return this;
+    }
+
     String text() {
         return numbers.entrySet().stream()
                 .map(figure -> String.format(Locale.ROOT, "  %-18s %12s", figure.getKey(), figure.getValue()))

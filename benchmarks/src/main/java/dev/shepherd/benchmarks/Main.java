@@ -15,6 +15,8 @@ final class Main {
             new IdleBenchmark(),
             new WakeUpBenchmark(),
             new ReconcileBenchmark(),
+            new TakeoverBenchmark(),
+            new MemoryBenchmark(),
             new TortureBenchmark());
 
     private static final int USAGE = 2;

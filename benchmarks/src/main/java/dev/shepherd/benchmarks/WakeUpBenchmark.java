@@ -26,6 +26,9 @@ final class WakeUpBenchmark implements Benchmark {
     private static final int WARM_UP = 100;
     private static final long LONGEST_SECONDS = 60;
 
+    /** After this, the end of the takeover before has been written and all loops wait again. */
+    private static final Duration PAUSE = Duration.ofMillis(50);
+
     @Override
     public String name() {
         return "wakeup";
@@ -70,6 +73,7 @@ final class WakeUpBenchmark implements Benchmark {
             progress.stage("recording machines one by one, the first " + WARM_UP + " for nothing");
             Latencies latencies = new Latencies();
             for (int i = -WARM_UP; i < machines; i++) {
+                Thread.sleep(PAUSE.toMillis());
                 long took = record(database, begun);
                 if (i >= 0) {
                     latencies.add(took);

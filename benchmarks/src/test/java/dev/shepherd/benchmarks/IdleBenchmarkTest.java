@@ -3,11 +3,13 @@ package dev.shepherd.benchmarks;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class IdleBenchmarkTest {
 
     @Test
+    @Tag("slow")
     void askingForNothingIsMeasured() throws Exception {
         BenchmarkRun run = BenchmarkRun.of(
                 "idle",

@@ -3,11 +3,13 @@ package dev.shepherd.benchmarks;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class ReconcileBenchmarkTest {
 
     @Test
+    @Tag("slow")
     void theReconciliationOfASmallFleetIsMeasuredAndWritesNothing() throws Exception {
         BenchmarkRun run = BenchmarkRun.of("reconcile", "--machines", "3000", "--rounds", "1", "--json");
 

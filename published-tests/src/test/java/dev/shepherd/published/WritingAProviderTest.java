@@ -10,11 +10,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Does what docs/writing-a-provider.md says, from an empty folder. */
+@Tag("slow")
 class WritingAProviderTest {
 
     private static final Path PAGE = Outside.ROOT.resolve("docs/writing-a-provider.md");

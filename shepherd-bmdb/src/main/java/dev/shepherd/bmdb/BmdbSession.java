@@ -8,6 +8,7 @@ import dev.shepherd.api.Session;
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.WorkQueries.Claim;
 import java.time.Duration;
+import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -21,6 +22,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +57,7 @@ public final class BmdbSession implements Session, AutoCloseable {
     private final SessionKeeper keeper;
     private final DatabaseTime time;
     private final EndingQueue endings = new EndingQueue(this);
+    private final QueuePositions positions = new QueuePositions(System::nanoTime);
     private final Queue<Work> abandoned = new ConcurrentLinkedQueue<>();
     private final Map<ProviderType, String> requeued = new ConcurrentHashMap<>();
 
@@ -159,7 +162,7 @@ public final class BmdbSession implements Session, AutoCloseable {
      */
     public <T extends @Nullable Object> T inTransaction(BmdbTransaction.Body<T> body) throws InterruptedException {
         return transactions.run("a transaction of " + this, this::requireAlive, dsl -> {
-            prove(dsl);
+            checkProof(proof().fetch(dsl));
             BmdbTransaction transaction = new BmdbTransaction(dsl, time, id);
             try {
                 return body.run(transaction);
@@ -169,22 +172,44 @@ public final class BmdbSession implements Session, AutoCloseable {
         });
     }
 
+    /** {@link #inTransaction} for one whose first statement is known beforehand: it goes with the proof, in one round trip. */
+    private <A, T extends @Nullable Object> T inTransaction(PreparedSql<A> first, Continuation<A, T> body)
+            throws InterruptedException {
+        return transactions.run("a transaction of " + this, this::requireAlive, dsl -> {
+            PreparedSql.Both<String, A> both = proof().fetchWith(dsl, first);
+            checkProof(both.first());
+            BmdbTransaction transaction = new BmdbTransaction(dsl, time, id);
+            try {
+                return body.run(transaction, both.second());
+            } finally {
+                transaction.end();
+            }
+        });
+    }
+
+    private interface Continuation<A, T extends @Nullable Object> {
+        T run(BmdbTransaction tx, List<A> first) throws InterruptedException;
+    }
+
     /**
      * Proves that the session is alive, and keeps it provable until the transaction ends: the reaper's delete has
      * to wait for this lock, a heartbeat does not.
      */
-    private void prove(DSLContext dsl) {
-        Optional<Record> proof = dsl.select(transactions.first())
-                .from(SESSIONS)
-                .where(SESSIONS.SESSION_ID.eq(id))
-                .and(SESSIONS.SESSION_DEADLINE.gt(DatabaseTime.transactionTime()))
-                .forKeyShare()
-                .fetchOptional();
-        if (proof.isEmpty()) {
+    private PreparedSql<String> proof() {
+        return new PreparedSql<>(
+                "select set_config('idle_in_transaction_session_timeout', ?, true), current_setting('transaction_isolation')"
+                        + " from sessions where session_id = ? and session_deadline > now() for key share",
+                row -> row.getString(2),
+                transactions.idleTimeout(),
+                id);
+    }
+
+    private void checkProof(List<String> isolation) {
+        if (isolation.isEmpty()) {
             lose(EXPIRED);
             throw expired();
         }
-        transactions.checkFirst(proof.get());
+        transactions.checkIsolation(isolation.get(0));
     }
 
     /**
@@ -208,7 +233,28 @@ public final class BmdbSession implements Session, AutoCloseable {
      */
     public List<Work> claim(WorkProcess process, Eligibility eligibility, int limit) throws InterruptedException {
         checkLimit(limit);
-        return take(process, dsl -> WorkQueries.claim(dsl, time, id, process, eligibility, limit));
+        Optional<DueQueue.Part> queue =
+                eligibility.queue(process).filter(part -> !process.equals(WorkProcess.RECOVERY));
+        return queue.isPresent()
+                ? claimDue(queue.get(), limit)
+                : take(process, dsl -> WorkQueries.claim(dsl, time, id, process, eligibility, limit));
+    }
+
+    private List<Work> claimDue(DueQueue.Part part, int limit) throws InterruptedException {
+        Optional<OffsetDateTime> from = positions.from(part);
+        return resolving(
+                part.process(),
+                attempted -> inTransaction(DueQueue.claiming(time, id, part, from, limit), (tx, first) -> {
+                    DueQueue due = new DueQueue(tx.context(), time);
+                    List<DueQueue.Looked> looked = new ArrayList<>(first);
+                    if (from.isPresent() && looked.size() < limit) {
+                        looked.addAll(due.look(id, part, limit - looked.size()));
+                    }
+                    positions.looked(part, from, looked, limit);
+                    List<Claim> claims = due.claims(id, part, limit, looked);
+                    attempted.accept(claims);
+                    return claims;
+                }));
     }
 
     /**
@@ -284,16 +330,27 @@ public final class BmdbSession implements Session, AutoCloseable {
     }
 
     private List<Work> take(WorkProcess process, Transactions.Body<List<Claim>> claiming) throws InterruptedException {
-        List<Claim> attempted = new ArrayList<>();
+        return resolving(
+                process,
+                attempted -> inTransaction(tx -> {
+                    List<Claim> claims = claiming.run(tx.context());
+                    attempted.accept(claims);
+                    return claims;
+                }));
+    }
+
+    /** Claims in a transaction, and says what before it commits: it may break then. */
+    private interface Claiming {
+        List<Claim> run(Consumer<List<Claim>> attempted) throws InterruptedException;
+    }
+
+    private List<Work> resolving(WorkProcess process, Claiming claiming) throws InterruptedException {
+        AtomicReference<List<Claim>> attempted = new AtomicReference<>(List.of());
         List<Claim> claims;
         try {
-            claims = inTransaction(tx -> {
-                attempted.clear();
-                attempted.addAll(claiming.run(tx.context()));
-                return attempted;
-            });
+            claims = claiming.run(attempted::set);
         } catch (CommitOutcomeUnknownException e) {
-            claims = resolve(process, attempted, e);
+            claims = resolve(process, Objects.requireNonNull(attempted.get()), e);
         }
         return work(process, claims);
     }
@@ -374,9 +431,10 @@ public final class BmdbSession implements Session, AutoCloseable {
     }
 
     private void endHeld(List<Ending<?>> endings, Writing writing) throws InterruptedException {
-        inTransaction(tx -> {
-            Set<UUID> claims = WorkQueries.lock(
-                    tx.context(), id, endings.stream().map(Ending::work).toList());
+        PreparedSql<UUID> locking =
+                WorkQueries.lock(id, endings.stream().map(Ending::work).toList());
+        inTransaction(locking, (tx, locked) -> {
+            Set<UUID> claims = Set.copyOf(locked);
             endings.forEach(ending -> ending.found(tx, claims.contains(ending.claimId())));
             List<Ending<?>> held = endings.stream().filter(Ending::wasHeld).toList();
             writing.write(tx, held);

@@ -38,7 +38,6 @@ import org.jooq.Record;
 import org.jooq.Table;
 import org.jooq.TableField;
 import org.jooq.impl.DSL;
-import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -300,17 +299,18 @@ public final class BmdbTransaction implements Transaction {
         UUID[] machineIds = publicKeys.keySet().stream().sorted().toArray(UUID[]::new);
         byte[][] keys = Stream.of(machineIds).map(publicKeys::get).toArray(byte[][]::new);
         lock(List.of(machineIds));
-        context()
-                .execute(
+        new PreparedSql<>(
                         "insert into machine_agent_started (machine_id, agent_started_at, agent_public_key)"
-                                + " select started.machine_id, {0}, started.agent_public_key"
-                                + " from unnest({1}, {2}) as started (machine_id, agent_public_key)"
+                                + " select started.machine_id, " + time.sqlNow() + ", started.agent_public_key"
+                                + " from unnest(?, ?) as started (machine_id, agent_public_key)"
                                 + " on conflict (machine_id) do update set"
                                 + " agent_started_at = excluded.agent_started_at,"
-                                + " agent_public_key = excluded.agent_public_key",
-                        time.now(),
-                        DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()),
-                        DSL.val(keys, SQLDataType.BLOB.getArrayDataType()));
+                                + " agent_public_key = excluded.agent_public_key"
+                                + " returning true",
+                        row -> true,
+                        machineIds,
+                        keys)
+                .fetch(context());
     }
 
     /** Clears the AgentStarted tag, which makes the machine eligible for agent start again. */

@@ -35,6 +35,17 @@ final class DatabaseTime {
         return by.isZero() ? moment : shifted(moment, by);
     }
 
+    /** {@link #now()}, for a statement that is written out. */
+    String sqlNow() {
+        Duration by = offset.get();
+        return by.isZero() ? "now()" : "(now() + " + by.toMillis() + " * interval '1 millisecond')";
+    }
+
+    /** What to add to the database's own time, as an interval in the database's way of writing it. */
+    String ahead() {
+        return offset.get().toMillis() + " milliseconds";
+    }
+
     Field<OffsetDateTime> nowPlus(Duration by) {
         return shifted(transactionTime(), offset.get().plus(by));
     }

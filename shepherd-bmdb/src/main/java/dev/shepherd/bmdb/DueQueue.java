@@ -24,11 +24,10 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.WorkQueries.Claim;
 import java.time.Duration;
 import java.time.OffsetDateTime;
-import java.util.HashSet;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
@@ -38,6 +37,7 @@ import org.jooq.SelectConditionStep;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -102,98 +102,84 @@ final class DueQueue {
     }
 
     /**
-     * Claims what has come up, the longest due first. Claimers at the same time take different machines, for the reasons
-     * given at {@link WorkQueries#claim}.
+     * A machine that was looked at.
+     *
+     * @param claimId empty if the queue names a machine that cannot be claimed
      */
-    List<Claim> claim(UUID sessionId, Part part, Eligibility eligibility, int limit) {
-        if (part.process().equals(WorkProcess.RECOVERY)) {
-            Condition claimable = WorkQueries.claimable(time, part.process(), eligibility);
-            UUID[] candidates = dueNow(part, MACHINES.MACHINE_CREATED_AT, limit, claimable);
-            return candidates.length == 0
-                    ? List.of()
-                    : WorkQueries.insert(
-                            dsl,
-                            time,
-                            sessionId,
-                            part.process(),
-                            MACHINES.MACHINE_ID.eq(any(candidates)).and(claimable));
-        }
-        for (int round = 0; round < ROUNDS; round++) {
-            UUID[] candidates = dueNow(part, limit);
-            if (candidates.length == 0) {
-                return List.of();
+    record Looked(UUID machineId, @Nullable UUID claimId, OffsetDateTime dueAt) {}
+
+    /**
+     * What claims machines for agent start, or for what is scheduled. Claimers at the same time take different machines,
+     * for the reasons given at {@link WorkQueries#claim}.
+     *
+     * @param from passes over what was due earlier
+     */
+    static PreparedSql<Looked> claiming(
+            DatabaseTime time, UUID sessionId, Part part, Optional<OffsetDateTime> from, int limit) {
+        return new PreparedSql<>(
+                "select machine_id, claim_id, due_at from work_claim(?, ?, ?, ?::timestamptz, ?, ?::interval)",
+                row -> new Looked(
+                        row.getObject(1, UUID.class),
+                        row.getObject(2, UUID.class),
+                        row.getObject(3, OffsetDateTime.class)),
+                sessionId,
+                part.process().name(),
+                part.provider(),
+                from.map(OffsetDateTime::toString).orElse("-infinity"),
+                limit,
+                time.ahead());
+    }
+
+    /** Looks at the queue from its beginning. */
+    List<Looked> look(UUID sessionId, Part part, int limit) {
+        return claiming(time, sessionId, part, Optional.empty(), limit).fetch(dsl);
+    }
+
+    /**
+     * Makes sense of what was looked at, and mends the queue where it named what cannot be claimed. If that is all there
+     * was, looks again, some times.
+     */
+    List<Claim> claims(UUID sessionId, Part part, int limit, List<Looked> first) {
+        List<Looked> looked = first;
+        for (int round = 1; ; round++) {
+            List<Claim> claims = new ArrayList<>();
+            List<UUID> left = new ArrayList<>();
+            for (Looked one : looked) {
+                if (one.claimId() == null) {
+                    left.add(one.machineId());
+                } else {
+                    claims.add(new Claim(one.machineId(), one.claimId()));
+                }
             }
-            List<Claim> claims = insert(sessionId, part, candidates);
-            if (claims.size() < candidates.length) {
-                putRight(part, candidates, claims);
+            if (!left.isEmpty()) {
+                putRight(part, left.toArray(UUID[]::new));
             }
-            if (!claims.isEmpty()) {
+            if (!claims.isEmpty() || looked.isEmpty() || round == ROUNDS) {
                 return claims;
             }
+            looked = look(sessionId, part, limit);
         }
-        return List.of();
     }
 
-    /**
-     * Locks the machines that have come up, but for those that somebody else has locked. The statement is short, and
-     * written out: it is what loops ask all day.
-     */
-    private UUID[] dueNow(Part part, int limit) {
-        // Entries of a provider's machines are not asked one by one whether all of them are paused.
-        String paused = part.provider().isEmpty()
-                ? "(z.machine_id is null or z.machine_id = d.machine_id)"
-                        + " and (z.provider is null or exists (select 1 from machine_provided p"
-                        + " where p.machine_id = d.machine_id and p.provider = z.provider))"
-                : "z.machine_id is null and (z.provider is null or z.provider = {1})";
-        return dsl
-                .resultQuery(
-                        "select d.machine_id from work_due d join machines m on m.machine_id = d.machine_id"
-                                + " where d.process = {0} and d.provider = {1} and d.due_at <= {2}"
-                                + " and not exists (select 1 from pauses z where " + paused
-                                + " and (z.process is null or z.process = {0})"
-                                + " and (z.paused_until is null or z.paused_until > {2}))"
-                                + " order by d.due_at, d.machine_id limit {3} for no key update of m skip locked",
-                        DSL.val(part.process().name()),
-                        DSL.val(part.provider()),
-                        time.now(),
-                        DSL.val(limit))
-                .fetch()
-                .stream()
-                .map(row -> row.get(0, UUID.class))
-                .toArray(UUID[]::new);
-    }
-
-    /**
-     * Takes machines whose rows are locked, and records it. What the queue should hold of them is asked anew, in a snapshot
-     * taken under the locks.
-     */
-    private List<Claim> insert(UUID sessionId, Part part, UUID[] candidates) {
-        return dsl.resultQuery(
-                        "with claimed as ("
-                                + "insert into work (machine_id, session_id, process, work_started_at)"
-                                + " select machine_id, {0}, process, {1} from work_due_of({2})"
-                                + " where process = {3} and provider = {4} and due_at <= {5}"
-                                + " on conflict do nothing"
-                                + " returning machine_id, session_id, process, work_started_at, claim_id"
-                                + "), recorded as ("
-                                + "insert into work_history (machine_id, process, event, \"timestamp\", claim_id, session_id)"
-                                + " select machine_id, process, 'Started', work_started_at, claim_id, session_id"
-                                + " from claimed"
-                                + ") select machine_id, claim_id from claimed",
-                        DSL.val(sessionId),
-                        time.moment(),
-                        DSL.val(candidates, SQLDataType.UUID.getArrayDataType()),
-                        DSL.val(part.process().name()),
-                        DSL.val(part.provider()),
-                        time.now())
-                .fetch(row -> new Claim(row.get(0, UUID.class), row.get(1, UUID.class)));
+    /** Claims what has come up for recovery, the oldest machines first. */
+    List<Claim> claimRecovery(UUID sessionId, Part part, Eligibility eligibility, int limit) {
+        Condition claimable = WorkQueries.claimable(time, part.process(), eligibility);
+        UUID[] candidates = dueNow(part, limit, claimable);
+        return candidates.length == 0
+                ? List.of()
+                : WorkQueries.insert(
+                        dsl,
+                        time,
+                        sessionId,
+                        part.process(),
+                        MACHINES.MACHINE_ID.eq(any(candidates)).and(claimable));
     }
 
     /** Locks the machines whose entries have come up, but for those that somebody else has locked. */
-    private UUID[] dueNow(Part part, Field<OffsetDateTime> order, int limit, Condition which) {
+    private UUID[] dueNow(Part part, int limit, Condition which) {
         return due(part)
                 .and(which)
-                .orderBy(order, WORK_DUE.MACHINE_ID)
+                .orderBy(MACHINES.MACHINE_CREATED_AT, WORK_DUE.MACHINE_ID)
                 .limit(limit)
                 .forNoKeyUpdate()
                 .of(MACHINES)
@@ -229,10 +215,7 @@ final class DueQueue {
      * else in the meantime. What is there for no reason goes; what ought to be claimable and is not goes to the back, so
      * that it cannot keep others from being looked at.
      */
-    private void putRight(Part part, UUID[] candidates, List<Claim> claims) {
-        Set<UUID> left = new HashSet<>(List.of(candidates));
-        claims.forEach(claim -> left.remove(claim.machineId()));
-        UUID[] machineIds = left.toArray(UUID[]::new);
+    private void putRight(Part part, UUID[] machineIds) {
         arm(machineIds);
         int stuck = dsl.update(WORK_DUE)
                 .set(WORK_DUE.DUE_AT, time.nowPlus(SETBACK))

@@ -199,8 +199,8 @@ public final class Eligibility {
     }
 
     /** Returns the part of the due queue to look into; empty if every machine has to be looked at. */
-    Optional<DueQueue.Part> queue() {
-        return queue;
+    Optional<DueQueue.Part> queue(WorkProcess process) {
+        return queue.filter(part -> part.process().equals(process));
     }
 
     Condition condition(DatabaseTime time) {

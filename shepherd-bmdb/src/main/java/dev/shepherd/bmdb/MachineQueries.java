@@ -30,14 +30,11 @@ import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineProvidedRecord;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.sql.ResultSet;
-import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
@@ -50,7 +47,6 @@ import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Table;
 import org.jooq.TableField;
-import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
 /** The statements that only read. */
@@ -65,53 +61,69 @@ final class MachineQueries {
     private MachineQueries() {}
 
     static Optional<MachineRecord> machine(DSLContext dsl, DatabaseTime time, UUID id) {
-        return dsl.select(MACHINES.MACHINE_CREATED_AT)
-                .from(MACHINES)
+        return dsl.select()
+                .from(withTags())
                 .where(MACHINES.MACHINE_ID.eq(id))
-                .fetchOptional(MACHINES.MACHINE_CREATED_AT)
-                .map(createdAt -> new MachineRecord(
+                .fetchOptional()
+                .map(row -> new MachineRecord(
                         id,
-                        createdAt.toInstant(),
-                        tag(dsl, MACHINE_PROVIDED, MACHINE_PROVIDED.MACHINE_ID, id)
-                                .map(MachineQueries::provided),
-                        tag(dsl, MACHINE_AGENT_STARTED, MACHINE_AGENT_STARTED.MACHINE_ID, id)
-                                .map(row ->
-                                        new AgentStarted(row.getAgentStartedAt().toInstant(), row.getAgentPublicKey())),
-                        tag(dsl, MACHINE_AGENT_HEARTBEAT, MACHINE_AGENT_HEARTBEAT.MACHINE_ID, id)
-                                .map(row -> row.getAgentHeartbeatAt().toInstant()),
-                        tag(dsl, MACHINE_HARDWARE_REPORT, MACHINE_HARDWARE_REPORT.MACHINE_ID, id)
-                                .map(row -> row.getHardwareReportRaw()),
-                        tag(dsl, MACHINE_OS_INSTALLATION_REQUEST, MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, id)
-                                .map(row -> new InstallationRequest(
-                                        row.getGeneration(), row.getOsInstallationRequestRaw())),
-                        tag(dsl, MACHINE_OS_INSTALLATION_REPORT, MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID, id)
-                                .map(row -> new InstallationReport(
-                                        row.getGeneration(),
-                                        InstallationResult.ofDatabaseName(row.getOsInstallationResult()),
-                                        row.getOsInstallationReportRaw())),
-                        tag(dsl, MACHINE_SSH_HOST_KEY, MACHINE_SSH_HOST_KEY.MACHINE_ID, id)
-                                .map(row -> row.getSshHostKey()),
+                        row.get(MACHINES.MACHINE_CREATED_AT).toInstant(),
+                        tag(row, MACHINE_PROVIDED, MACHINE_PROVIDED.MACHINE_ID).map(MachineQueries::provided),
+                        tag(row, MACHINE_AGENT_STARTED, MACHINE_AGENT_STARTED.MACHINE_ID)
+                                .map(tag ->
+                                        new AgentStarted(tag.getAgentStartedAt().toInstant(), tag.getAgentPublicKey())),
+                        tag(row, MACHINE_AGENT_HEARTBEAT, MACHINE_AGENT_HEARTBEAT.MACHINE_ID)
+                                .map(tag -> tag.getAgentHeartbeatAt().toInstant()),
+                        tag(row, MACHINE_HARDWARE_REPORT, MACHINE_HARDWARE_REPORT.MACHINE_ID)
+                                .map(tag -> tag.getHardwareReportRaw()),
+                        tag(row, MACHINE_OS_INSTALLATION_REQUEST, MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID)
+                                .map(tag -> new InstallationRequest(
+                                        tag.getGeneration(), tag.getOsInstallationRequestRaw())),
+                        tag(row, MACHINE_OS_INSTALLATION_REPORT, MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID)
+                                .map(tag -> new InstallationReport(
+                                        tag.getGeneration(),
+                                        InstallationResult.ofDatabaseName(tag.getOsInstallationResult()),
+                                        tag.getOsInstallationReportRaw())),
+                        tag(row, MACHINE_SSH_HOST_KEY, MACHINE_SSH_HOST_KEY.MACHINE_ID)
+                                .map(tag -> tag.getSshHostKey()),
                         dsl.selectFrom(WORK)
                                 .where(WORK.MACHINE_ID.eq(id))
                                 .orderBy(WORK.PROCESS)
-                                .fetch(row -> new ActiveWork(
-                                        new WorkProcess(row.getProcess()),
-                                        row.getSessionId(),
-                                        row.getWorkStartedAt().toInstant())),
+                                .fetch(work -> new ActiveWork(
+                                        new WorkProcess(work.getProcess()),
+                                        work.getSessionId(),
+                                        work.getWorkStartedAt().toInstant())),
                         dsl.selectFrom(WORK_BACKOFF)
                                 .where(WORK_BACKOFF.MACHINE_ID.eq(id))
                                 .and(WORK_BACKOFF.UNTIL.gt(time.now()))
                                 .orderBy(WORK_BACKOFF.PROCESS)
-                                .fetch(row -> new ActiveBackoff(
-                                        new WorkProcess(row.getProcess()),
-                                        row.getUntil().toInstant(),
-                                        row.getCause(),
-                                        row.getLastIntervalSeconds()))));
+                                .fetch(backoff -> new ActiveBackoff(
+                                        new WorkProcess(backoff.getProcess()),
+                                        backoff.getUntil().toInstant(),
+                                        backoff.getCause(),
+                                        backoff.getLastIntervalSeconds()))));
     }
 
-    private static <R extends Record> Optional<R> tag(
-            DSLContext dsl, Table<R> table, TableField<R, UUID> key, UUID machineId) {
-        return dsl.selectFrom(table).where(key.eq(machineId)).fetchOptional();
+    private static Table<?> withTags() {
+        return MACHINES.leftJoin(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_AGENT_STARTED)
+                .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_AGENT_HEARTBEAT)
+                .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_HARDWARE_REPORT)
+                .on(MACHINE_HARDWARE_REPORT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_OS_INSTALLATION_REQUEST)
+                .on(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_OS_INSTALLATION_REPORT)
+                .on(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_SSH_HOST_KEY)
+                .on(MACHINE_SSH_HOST_KEY.MACHINE_ID.eq(MACHINES.MACHINE_ID));
+    }
+
+    /** Returns the part of a row that came from a tag's table, if the machine has that tag. */
+    private static <R extends Record> Optional<R> tag(Record row, Table<R> table, TableField<R, UUID> key) {
+        return row.get(key) == null ? Optional.empty() : Optional.of(row.into(table));
     }
 
     static Optional<UUID> find(DSLContext dsl, ProviderType provider, ProviderID id) {
@@ -149,31 +161,18 @@ final class MachineQueries {
             DSLContext dsl, ProviderType provider, Supplier<T> begin, Bmdb.ProviderIDVisitor<? super T> visitor)
             throws InterruptedException {
         T into = begin.get();
-        try (var cursor = dsl.select(MACHINE_PROVIDED.PROVIDER_ID, MACHINE_PROVIDED.PROVIDER_STATUS)
-                        .from(MACHINE_PROVIDED)
-                        .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                        .fetchSize(FETCH_SIZE)
-                        .fetchLazy();
-                ResultSet rows = Objects.requireNonNull(cursor.resultSet(), "the rows of a cursor that is open")) {
-            for (int i = 0; rows.next(); i++) {
-                if (i % FETCH_SIZE == 0) {
-                    checkInterrupted();
-                }
-                visitor.visit(
-                        into,
-                        new ProviderID(rows.getString(1)),
-                        Optional.ofNullable(rows.getString(2)).map(ProviderStatus::ofDatabaseName));
-            }
-        } catch (SQLException e) {
-            throw new DataAccessException("reading the ids of the machines of provider " + provider, e);
-        }
+        new PreparedSql<>(
+                        "select provider_id, provider_status from machine_provided where provider = ?",
+                        row -> true,
+                        provider.name())
+                .forEach(
+                        dsl,
+                        FETCH_SIZE,
+                        row -> visitor.visit(
+                                into,
+                                new ProviderID(row.getString(1)),
+                                Optional.ofNullable(row.getString(2)).map(ProviderStatus::ofDatabaseName)));
         return into;
-    }
-
-    static void checkInterrupted() throws InterruptedException {
-        if (Thread.interrupted()) {
-            throw new InterruptedException("interrupted while machines were read");
-        }
     }
 
     static ProvidedMachine provided(MachineProvidedRecord row) {

@@ -319,15 +319,23 @@ final class RecoveryQueries {
      * no place: nobody acts on it, and others must not wait for that.
      */
     private static Map<String, Integer> inRecovery(DSLContext dsl, DatabaseTime time, ProviderType provider) {
-        var working = select(WORK.MACHINE_ID).from(WORK).where(WORK.PROCESS.eq(WorkProcess.RECOVERY.name()));
-        var open = select(MACHINE_RECOVERY.MACHINE_ID)
-                .from(MACHINE_RECOVERY)
-                .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull());
+        Condition isWorkedOn = WORK.PROCESS.eq(WorkProcess.RECOVERY.name());
         return byLocation(
                 dsl,
+                // The few that come into question at all: of the rest, an index tells. Two questions with an or between
+                // them would be asked of the whole fleet.
                 MACHINES.MACHINE_ID
-                        .in(working)
-                        .or(MACHINES.MACHINE_ID.in(open).and(not(WorkQueries.paused(time, WorkProcess.RECOVERY))))
+                        .in(select(WORK.MACHINE_ID)
+                                .from(WORK)
+                                .where(isWorkedOn)
+                                .union(select(MACHINE_RECOVERY.MACHINE_ID)
+                                        .from(MACHINE_RECOVERY)
+                                        .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())))
+                        .and(exists(selectOne()
+                                        .from(WORK)
+                                        .where(WORK.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                                        .and(isWorkedOn))
+                                .or(not(WorkQueries.paused(time, WorkProcess.RECOVERY))))
                         .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                         .and(Eligibility.present())
                         .and(not(Eligibility.installationFulfilled())));

@@ -137,16 +137,24 @@ final class Transactions {
      */
     List<Field<String>> first() {
         Field<String> idle = DSL.field(
-                "set_config('idle_in_transaction_session_timeout', {0}, true)",
-                String.class, DSL.val(limits.idle().toMillis() + "ms"));
+                "set_config('idle_in_transaction_session_timeout', {0}, true)", String.class, DSL.val(idleTimeout()));
         return List.of(idle, ISOLATION);
+    }
+
+    /** How long the database lets a transaction sit idle, as {@link #first()} sets it. */
+    String idleTimeout() {
+        return limits.idle().toMillis() + "ms";
     }
 
     /** Checks what a statement with {@link #first()} returned. */
     void checkFirst(Record row) {
+        checkIsolation(row.get(ISOLATION));
+    }
+
+    /** Checks the level that a transaction runs at. */
+    void checkIsolation(String level) {
         // Rechecks under locks need a new snapshot for each statement. A database that offers nothing weaker than
         // serializable, and so says so after having been asked, does the checking itself.
-        String level = row.get(ISOLATION);
         if (!level.equals("read committed") && !(setsIsolation && level.equals("serializable"))) {
             throw new WrongIsolation(level);
         }

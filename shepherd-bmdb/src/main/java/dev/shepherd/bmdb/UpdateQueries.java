@@ -79,7 +79,9 @@ final class UpdateQueries {
                 .fetchSize(MachineQueries.FETCH_SIZE)
                 .fetchLazy()) {
             while (rows.hasNext()) {
-                MachineQueries.checkInterrupted();
+                if (Thread.interrupted()) {
+                    throw new InterruptedException("interrupted while machines were read");
+                }
                 rows.fetchNext(MachineQueries.FETCH_SIZE).forEach(row -> visitor.accept(into, check(row)));
             }
         }

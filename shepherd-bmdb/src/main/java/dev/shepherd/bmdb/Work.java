@@ -82,7 +82,9 @@ public final class Work implements AutoCloseable {
         try {
             requireHeld();
             return session.inTransaction(tx -> {
-                if (!WorkQueries.lock(tx.context(), session.id(), List.of(this)).contains(claimId)) {
+                if (!WorkQueries.lock(session.id(), List.of(this))
+                        .fetch(tx.context())
+                        .contains(claimId)) {
                     throw lost();
                 }
                 tx.holds(machineId);
@@ -323,7 +325,7 @@ public final class Work implements AutoCloseable {
     }
 
     private boolean isRecorded(Ending<?> ending, CommitOutcomeUnknownException unknown) throws InterruptedException {
-        return readAfter(unknown, dsl -> WorkQueries.isRecorded(dsl, claimId, ending.event()));
+        return readAfter(unknown, dsl -> WorkQueries.isRecorded(dsl, claimId, machineId, ending.event()));
     }
 
     private boolean readAfter(CommitOutcomeUnknownException unknown, Transactions.Body<Boolean> question)

@@ -13,23 +13,15 @@ import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.val;
 
-import java.lang.reflect.Array;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
-import org.jooq.DataType;
-import org.jooq.Field;
 import org.jooq.Record1;
 import org.jooq.impl.DSL;
-import org.jooq.impl.SQLDataType;
-import org.jspecify.annotations.Nullable;
 
 /** The statements behind {@link Work} and its claiming. All run in a transaction that has proved its session. */
 final class WorkQueries {
@@ -58,10 +50,11 @@ final class WorkQueries {
             WorkProcess process,
             Eligibility eligibility,
             int limit) {
-        Optional<DueQueue.Part> queue =
-                eligibility.queue().filter(part -> part.process().equals(process));
-        if (queue.isPresent()) {
-            return new DueQueue(dsl, time).claim(sessionId, queue.get(), eligibility, limit);
+        if (process.equals(WorkProcess.RECOVERY)) {
+            Optional<DueQueue.Part> queue = eligibility.queue(process);
+            if (queue.isPresent()) {
+                return new DueQueue(dsl, time).claimRecovery(sessionId, queue.get(), eligibility, limit);
+            }
         }
         Condition claimable = claimable(time, process, eligibility);
         List<UUID> candidates = dsl.select(MACHINES.MACHINE_ID)
@@ -97,12 +90,11 @@ final class WorkQueries {
 
     /** Waits for claims of these machines that are under way, and keeps others out. Returns how many there are. */
     static int lockMachines(DSLContext dsl, UUID... machineIds) {
-        return dsl.select(MACHINES.MACHINE_ID)
-                .from(MACHINES)
-                .where(MACHINES.MACHINE_ID.eq(any(machineIds)))
-                .orderBy(MACHINES.MACHINE_ID)
-                .forNoKeyUpdate()
-                .fetch()
+        return new PreparedSql<>(
+                        "select machine_id from machines where machine_id = any (?) order by machine_id for no key update",
+                        row -> true,
+                        new Object[] {machineIds})
+                .fetch(dsl)
                 .size();
     }
 
@@ -182,22 +174,13 @@ final class WorkQueries {
      * Locks the rows of claims, and their machines, in the order of the machines' ids. Returns the claims that there are.
      * The others are gone for good, if the transactions that would have made or ended them have ended.
      */
-    static Set<UUID> lock(DSLContext dsl, UUID sessionId, List<Work> work) {
-        return dsl
-                .select(WORK.CLAIM_ID)
-                .from(WORK)
-                .join(MACHINES)
-                .on(MACHINES.MACHINE_ID.eq(WORK.MACHINE_ID))
-                .where(WORK.MACHINE_ID.eq(any(work.stream().map(Work::machineId).toArray(UUID[]::new))))
-                .and(WORK.CLAIM_ID.eq(any(work.stream().map(Work::claimId).toArray(UUID[]::new))))
-                // Not by the index on sessions: it has an entry for all that the session ever did, until a vacuum.
-                .and(DSL.field(WORK.SESSION_ID.eq(sessionId)).isTrue())
-                .orderBy(WORK.MACHINE_ID)
-                .forNoKeyUpdate()
-                .fetch()
-                .stream()
-                .map(Record1::value1)
-                .collect(Collectors.toSet());
+    static PreparedSql<UUID> lock(UUID sessionId, List<Work> work) {
+        return new PreparedSql<>(
+                "select work_lock(?, ?, ?)",
+                row -> row.getObject(1, UUID.class),
+                sessionId,
+                work.stream().map(Work::machineId).toArray(UUID[]::new),
+                work.stream().map(Work::claimId).toArray(UUID[]::new));
     }
 
     /**
@@ -206,40 +189,19 @@ final class WorkQueries {
      * same transaction has made the machines what they are now; only from here on are they due for anything.
      */
     static void end(DSLContext dsl, DatabaseTime time, UUID sessionId, List<? extends Ending<?>> endings) {
-        dsl.execute(
-                "with ending as (select * from unnest({0}, {1}, {2}, {3}, {4})"
-                        + " as e (machine_id, claim_id, event, cause, clears)"
-                        + "), ended as (delete from work w using ending e"
-                        + " where w.machine_id = e.machine_id and w.claim_id = e.claim_id and (w.session_id = {5}) is true"
-                        + " returning w.machine_id, w.process, w.claim_id, w.work_started_at, e.event, e.cause, e.clears"
-                        + "), cleared as (delete from work_backoff b using ended e"
-                        + " where e.clears and b.machine_id = e.machine_id and b.process = e.process"
-                        + "), unscheduled as (delete from work_schedule s using ended e"
-                        + " where e.event = 'Finished' and s.machine_id = e.machine_id and s.process = e.process"
-                        + " and s.scheduled_at <= e.work_started_at"
-                        + ") insert into work_history"
-                        + " (machine_id, process, event, \"timestamp\", failed_cause, claim_id, session_id)"
-                        + " select machine_id, process, event, {6}, cause, claim_id, {5} from ended",
-                array(endings, Ending::machineId, UUID.class, SQLDataType.UUID),
-                array(endings, Ending::claimId, UUID.class, SQLDataType.UUID),
-                array(endings, ending -> ending.event().databaseName(), String.class, SQLDataType.CLOB),
-                array(endings, Ending::cause, String.class, SQLDataType.CLOB),
-                array(endings, Ending::clearsBackoff, Boolean.class, SQLDataType.BOOLEAN),
-                val(sessionId),
-                time.moment());
-    }
-
-    @SuppressWarnings("unchecked") // Java makes an array of just that type.
-    private static <T> Field<T[]> array(
-            List<? extends Ending<?>> endings,
-            Function<Ending<?>, @Nullable T> part,
-            Class<T> type,
-            DataType<T> databaseType) {
-        T[] values = (T[]) Array.newInstance(type, endings.size());
-        for (int i = 0; i < values.length; i++) {
-            values[i] = part.apply(endings.get(i));
-        }
-        return val(values, databaseType.getArrayDataType());
+        new PreparedSql<>(
+                        "select work_end(?, ?, ?, ?, ?, ?, ?::interval)",
+                        row -> true,
+                        sessionId,
+                        endings.stream().map(Ending::machineId).toArray(UUID[]::new),
+                        endings.stream().map(Ending::claimId).toArray(UUID[]::new),
+                        endings.stream()
+                                .map(ending -> ending.event().databaseName())
+                                .toArray(String[]::new),
+                        endings.stream().map(Ending::cause).toArray(String[]::new),
+                        endings.stream().map(Ending::clearsBackoff).toArray(Boolean[]::new),
+                        time.ahead())
+                .fetch(dsl);
     }
 
     /** Records that work goes away with its session, whose row the caller has locked. */
@@ -278,10 +240,11 @@ final class WorkQueries {
         return dsl.fetchExists(WORK, WORK.MACHINE_ID.eq(machineId).and(WORK.CLAIM_ID.eq(claimId)));
     }
 
-    static boolean isRecorded(DSLContext dsl, UUID claimId, WorkEvent event) {
+    static boolean isRecorded(DSLContext dsl, UUID claimId, UUID machineId, WorkEvent event) {
         return dsl.fetchExists(selectOne()
                 .from(WORK_HISTORY)
-                .where(WORK_HISTORY.CLAIM_ID.eq(claimId))
+                .where(WORK_HISTORY.MACHINE_ID.eq(machineId))
+                .and(WORK_HISTORY.CLAIM_ID.eq(claimId))
                 .and(WORK_HISTORY.EVENT.eq(event.databaseName())));
     }
 

@@ -398,6 +398,23 @@ class DueQueueTest {
         return new HashSet<>(list);
     }
 
+    @Test
+    void aClaimThatFindsLessThanItAskedForLooksAtWhatHasComeBeforeMeanwhile() throws Exception {
+        for (int i = 0; i < 5; i++) {
+            db.providedMachine();
+        }
+        Eligibility eligibility = Eligibility.agentStart(TestDatabase.PROVIDER);
+        BmdbSession session = db.session();
+        Set<UUID> claimed = new HashSet<>(claim(session, WorkProcess.AGENT_START, eligibility, 2));
+        UUID early = db.providedMachine();
+        db.execute("update work_due set due_at = now() - interval '1 day' where machine_id = ?", early);
+
+        Set<UUID> rest = claim(session, WorkProcess.AGENT_START, eligibility, 4);
+
+        assertThat(rest).hasSize(4).contains(early);
+        assertThat(claimed).hasSize(2).doesNotContainAnyElementsOf(rest);
+    }
+
     private static Set<UUID> claim(BmdbSession session, WorkProcess process, Eligibility eligibility)
             throws InterruptedException {
         return session.claim(process, eligibility, 1000).stream()

@@ -35,6 +35,8 @@ import org.apache.sshd.server.auth.keyboard.UserAuthKeyboardInteractiveFactory;
 import org.apache.sshd.server.shell.ProcessShellCommandFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Servers that differ from an everyday one, and some that are none. */
 class OtherServersTest {
@@ -181,12 +183,14 @@ class OtherServersTest {
         }
     }
 
-    @Test
-    void aConnectionThatEndsWhileTheServerTakesNothingMoreIsNoticed() throws Exception {
-        // The server acknowledges nothing and opens no window, so the upload waits for it; then it goes away.
+    @ParameterizedTest
+    @CsvSource({"100000, awaitExpansion", "2000000, checkWriteResponse"})
+    void aConnectionThatEndsWhileTheServerTakesNothingMoreIsNoticed(long window, String waiting) throws Exception {
+        // The server acknowledges nothing and opens no window, so the upload waits for one of them; then it goes away.
         AtomicReference<Session> session = new AtomicReference<>();
         try (MinaServer server = new MinaServer(fixture.publicKey, made -> {
             made.setSubsystemFactories(List.of(new StuckSubsystem()));
+            CoreModuleProperties.WINDOW_SIZE.set(made, window);
             made.addSessionListener(new SessionListener() {
                 @Override
                 public void sessionCreated(Session created) {
@@ -200,7 +204,7 @@ class OtherServersTest {
                     .totalTimeout(Duration.ofMinutes(2))
                     .build();
             Thread reset = new Thread(() -> {
-                await().until(() -> isAnyThreadIn("awaitExpansion"));
+                await().until(() -> isAnyThreadIn(waiting));
                 Objects.requireNonNull(session.get()).close(true);
             });
             reset.start();

@@ -39,6 +39,21 @@ class SmallThingsTest {
         assertThat(ShellWord.quote(path)).isEqualTo(word);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "0, 32768, 16",
+        "20, 32768, 16",
+        "30, 32768, 23",
+        "50, 32768, 39",
+        "84, 32768, 64",
+        "3000, 32768, 64",
+        "20, 8192, 62",
+        "2, 1, 64"
+    })
+    void asMuchIsOnItsWayAsTheDistanceOfTheHostNeeds(long roundTripMillis, int chunk, int unconfirmed) {
+        assertThat(Upload.unconfirmed(roundTripMillis * 1_000_000, chunk)).isEqualTo(unconfirmed);
+    }
+
     @Test
     void textFromElsewhereStaysOnOneLine() {
         assertThat(Escaped.text("ä ok\t1\r\n\u0000\u001b[0m\u202e\u2028\ud83d\ude00", 100))
