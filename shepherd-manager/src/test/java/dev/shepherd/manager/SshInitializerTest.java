@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Takes machines over by SSH. */
-class InitializerSshTest extends InitializerScenario {
+class SshInitializerTest extends InitializerScenario {
 
     @TempDir
     Path folder;
