@@ -25,6 +25,7 @@ class MainTest {
     }
 
     @Test
+    @Tag("slow")
     void theHeartbeatsOfASmallFleetAreMeasured() throws Exception {
         int code = run("heartbeats", "--machines", "300", "--seconds", "1", "--in-flight", "50", "--json");
 
@@ -64,6 +65,7 @@ class MainTest {
     }
 
     @Test
+    @Tag("slow")
     void theReconciliationOfASmallFleetIsMeasuredAndWritesNothing() throws Exception {
         int code = run("reconcile", "--machines", "3000", "--rounds", "1", "--json");
 
@@ -101,6 +103,7 @@ class MainTest {
     }
 
     @Test
+    @Tag("slow")
     void askingForNothingIsMeasured() throws Exception {
         int code = run(
                 "idle",
@@ -137,6 +140,7 @@ class MainTest {
     }
 
     @Test
+    @Tag("slow")
     void takeoversOfAFewMachinesAreMeasuredBesideTheLibraryAlone() throws Exception {
         assumeTrue(SshMachines.sshd().isPresent(), "no sshd of OpenSSH on this machine");
 
@@ -158,6 +162,7 @@ class MainTest {
     }
 
     @Test
+    @Tag("slow")
     void memoryIsMeasuredWithTakeoversInFlight() throws Exception {
         assumeTrue(SshMachines.sshd().isPresent(), "no sshd of OpenSSH on this machine");
         assumeTrue(MemoryBenchmark.sftpServer().isPresent(), "no sftp-server of OpenSSH on this machine");
