@@ -11,7 +11,8 @@ class HeartbeatBenchmarkTest {
     @Test
     @Tag("slow")
     void theHeartbeatsOfASmallFleetAreMeasured() throws Exception {
-        BenchmarkRun run = BenchmarkRun.of("heartbeats", "--machines", "300", "--seconds", "1", "--in-flight", "50", "--json");
+        BenchmarkRun run =
+                BenchmarkRun.of("heartbeats", "--machines", "300", "--seconds", "1", "--in-flight", "50", "--json");
 
         assertThat(run.code()).as(run.err()).isZero();
         String last = run.out();

@@ -15,7 +15,8 @@ class MemoryBenchmarkTest {
         assumeTrue(SshMachines.sshd().isPresent(), "no sshd of OpenSSH on this machine");
         assumeTrue(MemoryBenchmark.sftpServer().isPresent(), "no sftp-server of OpenSSH on this machine");
 
-        BenchmarkRun run = BenchmarkRun.of("memory", "--machines", "10", "--takeovers", "3", "--settle-seconds", "1", "--json");
+        BenchmarkRun run =
+                BenchmarkRun.of("memory", "--machines", "10", "--takeovers", "3", "--settle-seconds", "1", "--json");
 
         assertThat(run.code()).as(run.err()).isZero();
         String last = run.out();

@@ -11,7 +11,8 @@ class TortureBenchmarkTest {
     @Test
     @Tag("torture")
     void managersThatAreTorturedBreakNoRule() throws Exception {
-        BenchmarkRun run = BenchmarkRun.of("torture", "--seconds", "45", "--machines", "150", "--managers", "3", "--json");
+        BenchmarkRun run =
+                BenchmarkRun.of("torture", "--seconds", "45", "--machines", "150", "--managers", "3", "--json");
 
         assertThat(run.code()).as(run.err()).isZero();
         String last = run.out();
