@@ -275,6 +275,32 @@ class PostgresServerTest {
     }
 
     @Test
+    void aDurableServerCopiesTheBinariesThatATemporaryOneHasUnpacked(@TempDir Path tmp) throws IOException {
+        Path top = Prepared.binariesIn(tmp.resolve(folderOfTemporaryServers()));
+        Path unpacked = Folders.list(top).get(0);
+        Files.createFile(unpacked.resolve("trace"));
+        Path folder = tmp.resolve("durable");
+
+        withTmpdir(tmp, () -> PostgresServer.startIn(folder).close());
+
+        assertThat(folder.resolve(unpacked.getFileName()).resolve("trace")).exists();
+    }
+
+    @Test
+    void aDurableServerTrustsNoBinariesBehindALink(@TempDir Path tmp) throws IOException {
+        Path elsewhere = Prepared.binariesIn(tmp.resolve("elsewhere"));
+        Path unpacked = Folders.list(elsewhere).get(0);
+        Files.createFile(unpacked.resolve("trace"));
+        Files.createSymbolicLink(tmp.resolve(folderOfTemporaryServers()), elsewhere);
+        Path folder = tmp.resolve("durable");
+
+        withTmpdir(tmp, () -> PostgresServer.startIn(folder).close());
+
+        assertThat(folder.resolve(unpacked.getFileName()).resolve("bin")).exists();
+        assertThat(folder.resolve(unpacked.getFileName()).resolve("trace")).doesNotExist();
+    }
+
+    @Test
     void aFolderOfBinariesThatIsALinkIsNotTrusted(@TempDir Path tmp) throws IOException {
         Path elsewhere = Files.createDirectory(tmp.resolve("elsewhere"));
         Files.createSymbolicLink(tmp.resolve(folderOfTemporaryServers()), elsewhere);
