@@ -4,7 +4,6 @@ import static dev.shepherd.manager.takeover.TakeoverFixture.assertNoThreadIsLeft
 import static dev.shepherd.manager.takeover.TakeoverFixture.failure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.testkit.TestAgent;
@@ -26,28 +25,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Takeovers by way of what real machines run. Skipped where there is no sshd. */
-class OpenSshTest {
-
-    private static final String SFTP = "Subsystem sftp internal-sftp";
-
-    private final Path folder;
-    private final TakeoverFixture fixture;
-    private final Path remote;
+class OpenSshTest extends OpenSshScenario {
 
     OpenSshTest(@TempDir Path folder) throws IOException {
-        this.folder = folder;
-        fixture = new TakeoverFixture(folder);
-        remote = Files.createDirectory(folder.resolve("remote"));
-    }
-
-    private OpenSshServer server(String... lines) throws Exception {
-        return new OpenSshServer(folder, List.of(fixture.key.publicKey().orElseThrow()), lines);
-    }
-
-    private AgentTakeover.Builder settings() {
-        return fixture.settings()
-                .user(OpenSshServer.USER)
-                .remotePath(remote.resolve("agent").toString());
+        super(folder);
     }
 
     @Test
@@ -89,58 +70,6 @@ class OpenSshTest {
                                 SshPublicKey.parse(OpenSshServer.publicKey(key)).fingerprint());
             }
             assertThat(names()).isEmpty();
-        }
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"rsa", "ecdsa"})
-    void aPinnedKeyIsAskedForWhereTheServerHasSeveral(String type) throws Exception {
-        assumeTrue(!type.equals("ecdsa") || SshConfig.hasEcdsa(), "ECDSA keys need BouncyCastle");
-        Path key = OpenSshServer.makeKey(folder.resolve("second"), type, "");
-        try (OpenSshServer server = server(SFTP, "HostKey " + key)) {
-            String pin = OpenSshServer.publicKey(key);
-
-            TakeoverResult result = settings()
-                    .build()
-                    .takeover(server.target().pinnedHostKey(pin).build());
-
-            assertThat(result.hostKey()).isEqualTo(pin);
-        }
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"ed25519", "rsa", "ecdsa"})
-    void encryptedKeysOfAllTypesLetIn(String type) throws Exception {
-        assumeTrue(!type.equals("ecdsa") || SshConfig.hasEcdsa(), "ECDSA keys need BouncyCastle");
-        Path key = OpenSshServer.makeKey(folder.resolve("client"), type, "open sesame");
-        try (OpenSshServer server = new OpenSshServer(folder, List.of(OpenSshServer.publicKey(key)), SFTP)) {
-            TakeoverResult result = settings()
-                    .credentials(SshCredentials.privateKey(key, "open sesame".toCharArray()))
-                    .build()
-                    .takeover(server.target().build());
-
-            assertThat(result.agentKey()).hasSize(32);
-        }
-    }
-
-    @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "Ciphers aes256-gcm@openssh.com",
-                "Ciphers aes128-ctr\nMACs hmac-sha2-256-etm@openssh.com",
-                "Ciphers aes256-ctr\nMACs hmac-sha2-512",
-                "KexAlgorithms ecdh-sha2-nistp256",
-                "KexAlgorithms ecdh-sha2-nistp521",
-                "KexAlgorithms diffie-hellman-group14-sha256",
-                "KexAlgorithms diffie-hellman-group-exchange-sha256",
-                "RekeyLimit 256K"
-            })
-    void serversThatAreStrictAboutAlgorithmsAreFine(String line) throws Exception {
-        Path large = QuickAgent.write(folder.resolve("large"), 2_000_000);
-        try (OpenSshServer server = server(SFTP, line)) {
-            settings().executable(large).build().takeover(server.target().build());
-
-            assertThat(remote.resolve("agent")).hasSameBinaryContentAs(large);
         }
     }
 
@@ -305,11 +234,5 @@ class OpenSshTest {
         return Stream.of(Security.getProviders())
                 .map(provider -> provider.getName())
                 .toList();
-    }
-
-    private List<String> names() throws IOException {
-        try (Stream<Path> files = Files.list(remote)) {
-            return files.map(file -> file.getFileName().toString()).toList();
-        }
     }
 }
