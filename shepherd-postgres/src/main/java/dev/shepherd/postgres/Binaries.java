@@ -4,10 +4,10 @@ import dev.shepherd.postgres.PostgresException.Reason;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.net.URL;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystemException;
@@ -46,6 +46,10 @@ final class Binaries {
     private static final String PREFIX = "binaries-";
     private static final String CONTENTS = ".contents";
     private static final Duration ABANDONED_AFTER = Duration.ofHours(1);
+
+    /** It takes seconds; whoever has not finished by then is stuck, and is not waited for. */
+    private static final Duration UNPACKING_TAKES = Duration.ofMinutes(1);
+
     private static final Duration VERSION_TIMEOUT = Duration.ofSeconds(30);
     private static final Pattern VERSION = Pattern.compile("\\(PostgreSQL\\) ((\\d+)\\S*)");
     private static final Object UNPACKING = new Object();
@@ -188,21 +192,31 @@ final class Binaries {
         return true;
     }
 
-    /** Processes that start at the same time need not all do it. */
+    /** Processes that start at the same time need not all do it: the others wait for the first, but not for ever. */
     private static void unpackAlone(URL archive, Path folder, Path root) throws IOException {
         Path file = folder.resolve(PREFIX + "lock");
         try (FileChannel channel = FileChannel.open(
-                        file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
-                FileLock lock = channel.lock()) {
+                file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE)) {
+            long start = System.nanoTime();
+            while (channel.tryLock() == null && System.nanoTime() - start < UNPACKING_TAKES.toNanos()) {
+                pause();
+            }
             if (!isWhole(root)) {
-                long start = System.nanoTime();
                 put(folder, root, next -> unpack(archive, next));
                 LOG.debug(
-                        "Unpacked PostgreSQL in {} in {} ms, under {}",
+                        "Unpacked PostgreSQL in {} in {} ms",
                         root,
-                        Duration.ofNanos(System.nanoTime() - start).toMillis(),
-                        lock);
+                        Duration.ofNanos(System.nanoTime() - start).toMillis());
             }
+        }
+    }
+
+    private static void pause() throws IOException {
+        try {
+            Thread.sleep(50);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted while another process unpacks PostgreSQL");
         }
     }
 
