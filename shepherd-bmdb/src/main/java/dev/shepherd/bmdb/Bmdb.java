@@ -272,7 +272,7 @@ public final class Bmdb implements AutoCloseable {
 
     /** Reads the MachineProvided tags of all machines of a provider, in the order of the provider's ids. */
     public List<ProvidedMachine> providedMachines(ProviderType provider) throws InterruptedException {
-        return read(
+        return transactions.ask(
                 "reading the machines of provider " + provider, dsl -> MachineQueries.providedMachines(dsl, provider));
     }
 
@@ -287,7 +287,7 @@ public final class Bmdb implements AutoCloseable {
         if (ids.isEmpty()) {
             return List.of();
         }
-        return read(
+        return transactions.ask(
                 "reading " + ids.size() + " machines of provider " + provider,
                 dsl -> MachineQueries.providedMachines(dsl, provider, ids));
     }
@@ -370,7 +370,8 @@ public final class Bmdb implements AutoCloseable {
      */
     public Optional<Duration> untilNextDue(WorkProcess process, @Nullable ProviderType provider)
             throws InterruptedException {
-        return read("asking what is due next", dsl -> new DueQueue(dsl, time).untilNext(part(process, provider)));
+        return transactions.ask(
+                "asking what is due next", dsl -> new DueQueue(dsl, time).untilNext(part(process, provider)));
     }
 
     /**
@@ -410,29 +411,30 @@ public final class Bmdb implements AutoCloseable {
 
     /** Reads why a machine is set aside; empty if it is not. */
     public Optional<Quarantine> quarantine(UUID machineId) throws InterruptedException {
-        return read("reading machine " + machineId, dsl -> ExplainQueries.quarantine(dsl, machineId));
+        return transactions.ask("reading machine " + machineId, dsl -> ExplainQueries.quarantine(dsl, machineId));
     }
 
     /** Reads which machines are set aside, and why; the longest first. */
     public Map<UUID, Quarantine> quarantined() throws InterruptedException {
-        return read("reading the machines that are set aside", ExplainQueries::quarantined);
+        return transactions.ask("reading the machines that are set aside", ExplainQueries::quarantined);
     }
 
     /** Reads what was tried to bring a machine back; empty if nothing was. */
     public Optional<RecoveryState> recovery(UUID machineId) throws InterruptedException {
-        return read("reading machine " + machineId, dsl -> RecoveryQueries.state(dsl, machineId));
+        return transactions.ask("reading machine " + machineId, dsl -> RecoveryQueries.state(dsl, machineId));
     }
 
     /** Finds a machine by its provider's id. */
     public Optional<UUID> findMachine(ProviderType provider, ProviderID id) throws InterruptedException {
-        return read(
+        return transactions.ask(
                 "looking for machine " + id + " of provider " + provider,
                 dsl -> MachineQueries.find(dsl, provider, id));
     }
 
     /** Reads the open intents of a provider, oldest first. */
     public List<MachineIntent> intents(ProviderType provider) throws InterruptedException {
-        return read("reading the intents of provider " + provider, dsl -> IntentQueries.list(dsl, provider));
+        return transactions.ask(
+                "reading the intents of provider " + provider, dsl -> IntentQueries.list(dsl, provider));
     }
 
     /**
@@ -444,7 +446,7 @@ public final class Bmdb implements AutoCloseable {
         if (intentIds.isEmpty()) {
             return List.of();
         }
-        return read(
+        return transactions.ask(
                 "reading " + intentIds.size() + " intents of provider " + provider,
                 dsl -> IntentQueries.list(dsl, provider, intentIds));
     }
@@ -474,7 +476,7 @@ public final class Bmdb implements AutoCloseable {
         if (limit < 1) {
             throw new IllegalArgumentException("the limit is at least 1, not " + limit);
         }
-        return read(
+        return transactions.ask(
                 "reading the history of machine " + machineId, dsl -> MachineQueries.history(dsl, machineId, limit));
     }
 
@@ -485,7 +487,7 @@ public final class Bmdb implements AutoCloseable {
 
     /** Returns the time that tags, backoff and eligibility live in. */
     public Instant now() throws InterruptedException {
-        return read("reading the time", dsl -> MachineQueries.now(dsl, time));
+        return transactions.ask("reading the time", dsl -> MachineQueries.now(dsl, time));
     }
 
     /**

@@ -470,7 +470,7 @@ public final class BmdbSession implements Session, AutoCloseable {
      */
     public List<MachineIntent> takeableIntents(ProviderType provider, int limit) throws InterruptedException {
         checkIntents(limit);
-        return read(dsl -> IntentQueries.takeable(dsl, time, id, provider, limit));
+        return transactions.ask("a query of " + this, dsl -> IntentQueries.takeable(dsl, time, id, provider, limit));
     }
 
     /**

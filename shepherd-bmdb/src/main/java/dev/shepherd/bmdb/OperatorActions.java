@@ -128,12 +128,12 @@ public final class OperatorActions {
 
     /** Returns the pauses in force, the oldest first. */
     public List<Pause> pauses() throws InterruptedException {
-        return transactions.read("reading the pauses", dsl -> pauses(dsl, time, DSL.noCondition()));
+        return transactions.ask("reading the pauses", dsl -> pauses(dsl, time, DSL.noCondition()));
     }
 
     /** Returns the pauses in force that keep a provider from being called. */
     public List<Pause> pauses(ProviderType provider) throws InterruptedException {
-        return transactions.read(
+        return transactions.ask(
                 "reading the pauses of provider " + provider,
                 dsl -> pauses(
                         dsl,
@@ -214,7 +214,7 @@ public final class OperatorActions {
 
     /** Returns where recovery stands still, and why. */
     public List<Freeze> freezes() throws InterruptedException {
-        return transactions.read("reading the freezes", FreezeQueries::inForce);
+        return transactions.ask("reading the freezes", FreezeQueries::inForce);
     }
 
     /**
@@ -297,7 +297,7 @@ public final class OperatorActions {
             UUID after = last.get();
             last = transactions.run("rebuilding the queue", dsl -> new DueQueue(dsl, time).armNext(after));
         }
-        return transactions.read("counting machines", dsl -> (long) dsl.fetchCount(MACHINES));
+        return transactions.ask("counting machines", dsl -> (long) dsl.fetchCount(MACHINES));
     }
 
     private static <R extends Record> void delete(DSLContext dsl, TableField<R, UUID> key, UUID machineId) {

@@ -148,7 +148,15 @@ final class RecoveryQueries {
      * may have been able to record heartbeats either, agents need some time to be heard again.
      */
     private static boolean look(DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
-        ProviderRows.ensure(dsl, provider);
+        noteLook(dsl, time, provider, policy);
+        return looksForLongEnough(dsl, time, provider, policy).orElseGet(() -> {
+            ProviderRows.ensure(dsl, provider);
+            noteLook(dsl, time, provider, policy);
+            return isLooking(dsl, time, provider, policy);
+        });
+    }
+
+    private static void noteLook(DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
         Condition gap = PROVIDERS
                 .RECOVERY_LOOKED_AT
                 .isNull()
@@ -163,7 +171,6 @@ final class RecoveryQueries {
                 .and(gap.or(PROVIDERS.RECOVERY_LOOKED_AT.lt(
                         time.nowMinus(policy.lateAfter().dividedBy(4)))))
                 .execute();
-        return isLooking(dsl, time, provider, policy);
     }
 
     /** Tells whether the provider's machines were queued under a policy with these spans. */
@@ -182,12 +189,18 @@ final class RecoveryQueries {
     }
 
     static boolean isLooking(DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
-        return dsl.fetchExists(
-                PROVIDERS,
-                PROVIDERS
-                        .PROVIDER
-                        .eq(provider.name())
-                        .and(PROVIDERS.RECOVERY_LOOKING_SINCE.le(time.nowMinus(policy.freezeReleaseAfter()))));
+        return looksForLongEnough(dsl, time, provider, policy).orElse(false);
+    }
+
+    /** Empty if there is no row of the provider. */
+    private static Optional<Boolean> looksForLongEnough(
+            DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
+        Field<Boolean> longEnough = DSL.coalesce(
+                DSL.field(PROVIDERS.RECOVERY_LOOKING_SINCE.le(time.nowMinus(policy.freezeReleaseAfter()))), false);
+        return dsl.select(longEnough)
+                .from(PROVIDERS)
+                .where(PROVIDERS.PROVIDER.eq(provider.name()))
+                .fetchOptional(longEnough);
     }
 
     private static Room noRoom(

@@ -109,7 +109,7 @@ final class Transactions {
      */
     <T extends @Nullable Object> T run(String what, Runnable beforeEachAttempt, Body<T> body)
             throws InterruptedException {
-        return repeat(what, true, beforeEachAttempt, dsl -> {
+        return repeat(what, Kind.WRITES, beforeEachAttempt, dsl -> {
             if (setsIsolation) {
                 dsl.execute("set transaction isolation level read committed");
             }
@@ -123,10 +123,25 @@ final class Transactions {
         String begin = "set transaction isolation level repeatable read, read only; "
                 + "set local idle_in_transaction_session_timeout = "
                 + limits.idle().toMillis();
-        return repeat(what, false, () -> {}, dsl -> {
+        return repeat(what, Kind.READS, () -> {}, dsl -> {
             dsl.execute(begin);
             return body.run(dsl);
         });
+    }
+
+    /**
+     * Runs one statement that only reads. It is a transaction by itself: one round trip, where {@link #read} takes three.
+     */
+    <T extends @Nullable Object> T ask(String what, Body<T> statement) throws InterruptedException {
+        return repeat(what, Kind.ASKS, () -> {}, statement);
+    }
+
+    private enum Kind {
+        WRITES,
+        READS,
+
+        /** A single statement, which needs no begin and no end. */
+        ASKS
     }
 
     /**
@@ -160,7 +175,7 @@ final class Transactions {
         }
     }
 
-    private <T extends @Nullable Object> T repeat(String what, boolean writes, Runnable beforeEachAttempt, Body<T> body)
+    private <T extends @Nullable Object> T repeat(String what, Kind kind, Runnable beforeEachAttempt, Body<T> body)
             throws InterruptedException {
         String outer = open.get();
         if (outer != null) {
@@ -174,7 +189,7 @@ final class Transactions {
             }
             beforeEachAttempt.run();
             try {
-                return attempt(what, body);
+                return attempt(what, kind, body);
             } catch (DataAccessException | SQLException e) {
                 if (isInterruption(e)) {
                     Thread.interrupted();
@@ -183,7 +198,7 @@ final class Transactions {
                     throw interruption;
                 }
                 String state = sqlState(e);
-                if (attempt >= limits.maxAttempts() || !isWorthRepeating(state, writes, startedAt)) {
+                if (attempt >= limits.maxAttempts() || !isWorthRepeating(state, kind, startedAt)) {
                     throw giveUp(beforeEachAttempt, failure(what, attempt, state, e));
                 }
                 log.debug("{}: attempt {} failed with SQLSTATE {}, trying again", what, attempt, state);
@@ -199,23 +214,25 @@ final class Transactions {
         }
     }
 
-    private <T extends @Nullable Object> T attempt(String what, Body<T> body)
+    private <T extends @Nullable Object> T attempt(String what, Kind kind, Body<T> body)
             throws SQLException, InterruptedException {
         Connection connection = dataSource.getConnection();
         boolean clean = false;
         try {
             boolean autoCommit = connection.getAutoCommit();
             int timeout = limitAnswers(connection);
-            connection.setAutoCommit(false);
+            connection.setAutoCommit(kind == Kind.ASKS);
             open.set(what);
             try {
                 T result = body.run(view(connection));
-                commit(what, connection);
+                if (kind != Kind.ASKS) {
+                    commit(what, connection);
+                }
                 clean = true;
                 return result;
             } finally {
                 open.remove();
-                clean = clean || rollBack(connection);
+                clean = clean || kind == Kind.ASKS || rollBack(connection);
                 if (clean) {
                     restore(connection, autoCommit, timeout);
                 }
@@ -319,12 +336,12 @@ final class Transactions {
         Thread.sleep(1 + ThreadLocalRandom.current().nextLong(longest));
     }
 
-    private boolean isWorthRepeating(@Nullable String state, boolean writes, long startedAt) {
+    private boolean isWorthRepeating(@Nullable String state, Kind kind, long startedAt) {
         if (state != null && CONTENTION.contains(state)) {
             return true;
         }
         // Where nothing is to be written, it is the body that tries to.
-        boolean broken = writes && isNotPrimary(state) || isConnectionFailure(state);
+        boolean broken = kind == Kind.WRITES && isNotPrimary(state) || isConnectionFailure(state);
         // A pool has waited for a connection already when it gives up: this must not multiply that.
         return broken && System.nanoTime() - startedAt < limits.reconnecting().toNanos();
     }
