@@ -186,12 +186,13 @@ final class ReconcileBenchmark implements Benchmark {
         long[] seen = new long[2];
         connection.setAutoCommit(false);
         try (PreparedStatement statement = connection.prepareStatement(
-                "select provider_id, provider_status from machine_provided where provider = ?")) {
+                "select provider_id, provider_status is not distinct from 'Provisioning' from machine_provided"
+                        + " where provider = ?")) {
             statement.setFetchSize(FETCH_SIZE);
             statement.setString(1, TYPE.name());
             try (ResultSet rows = statement.executeQuery()) {
                 while (rows.next()) {
-                    seen[0] += rows.getString(1).isEmpty() || rows.getString(2).isEmpty() ? 0 : 1;
+                    seen[0] += rows.getString(1).isEmpty() || rows.getBoolean(2) ? 0 : 1;
                 }
             }
         } finally {

@@ -5,7 +5,6 @@ import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.SQLExceptionOverride;
 import com.zaxxer.hikari.pool.HikariPool;
 import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.Transactions.Body;
@@ -317,8 +316,12 @@ public final class Bmdb implements AutoCloseable {
     @FunctionalInterface
     public interface ProviderIDVisitor<T> {
 
-        /** Looks at one machine, of which the provider last said that it has this status, if it said so. */
-        void visit(T into, ProviderID id, Optional<ProviderStatus> status);
+        /**
+         * Looks at one machine.
+         *
+         * @param provisioning whether the provider last said that it is being created
+         */
+        void visit(T into, ProviderID id, boolean provisioning);
     }
 
     /**

@@ -154,24 +154,23 @@ final class MachineQueries {
     }
 
     /**
-     * Shows ids and statuses of all machines of a provider to a visitor, as the server sends them. Read from the
-     * driver's rows, since what jOOQ makes of a row costs as much again as reading it.
+     * Shows the ids of all machines of a provider to a visitor, as the server sends them. Read from the driver's rows, since
+     * what jOOQ makes of a row costs as much again as reading it.
      */
     static <T> T scanIds(
             DSLContext dsl, ProviderType provider, Supplier<T> begin, Bmdb.ProviderIDVisitor<? super T> visitor)
             throws InterruptedException {
         T into = begin.get();
         new PreparedSql<>(
-                        "select provider_id, provider_status from machine_provided where provider = ?",
+                        "select provider_id, provider_status is not distinct from ? from machine_provided"
+                                + " where provider = ?",
                         row -> true,
+                        ProviderStatus.PROVISIONING.databaseName(),
                         provider.name())
                 .forEach(
                         dsl,
                         FETCH_SIZE,
-                        row -> visitor.visit(
-                                into,
-                                new ProviderID(row.getString(1)),
-                                Optional.ofNullable(row.getString(2)).map(ProviderStatus::ofDatabaseName)));
+                        row -> visitor.visit(into, new ProviderID(row.getString(1)), row.getBoolean(2)));
         return into;
     }
 

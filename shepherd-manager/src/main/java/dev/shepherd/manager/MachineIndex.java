@@ -31,6 +31,7 @@ final class MachineIndex {
     private static final int FLAGS = 15;
     private static final int LARGEST_ID = 3 * ProviderID.MAX_LENGTH;
     private static final int FIRST_CAPACITY = 1024;
+    private static final int LARGEST_CAPACITY = 1 << 29;
 
     private final SipHash hash = new SipHash();
     private final CharsetEncoder encoder = StandardCharsets.UTF_8.newEncoder();
@@ -43,25 +44,33 @@ final class MachineIndex {
     private long touched;
 
     /** Two longs for each position: the hash, whose last four bits make room for the flags. Free if the first is 0. */
-    private long[] slots = new long[2 * FIRST_CAPACITY];
+    private long[] slots;
 
     /** Empty if there are none. */
     private long[] numbers;
 
     private int size;
 
-    private MachineIndex(boolean numbered) {
-        numbers = new long[numbered ? FIRST_CAPACITY : 0];
+    private MachineIndex(boolean numbered, int expected) {
+        // At most half of the places are taken.
+        int capacity =
+                Integer.highestOneBit(Math.max(FIRST_CAPACITY, 4 * Math.min(expected, LARGEST_CAPACITY / 4) - 1));
+        slots = new long[2 * capacity];
+        numbers = new long[numbered ? capacity : 0];
     }
 
-    /** Makes an index of ids with flags. */
-    static MachineIndex ofFlags() {
-        return new MachineIndex(false);
+    /**
+     * Makes an index of ids with flags.
+     *
+     * @param expected how many ids there will be, if that is known: it need not grow then
+     */
+    static MachineIndex ofFlags(int expected) {
+        return new MachineIndex(false, expected);
     }
 
-    /** Makes an index of ids with flags and a number each. */
-    static MachineIndex ofNumbers() {
-        return new MachineIndex(true);
+    /** Makes an index of ids with flags and a number each; otherwise as {@link #ofFlags}. */
+    static MachineIndex ofNumbers(int expected) {
+        return new MachineIndex(true, expected);
     }
 
     int size() {
@@ -161,7 +170,7 @@ final class MachineIndex {
     }
 
     private void grow() {
-        if (slots.length > Integer.MAX_VALUE / 4) {
+        if (slots.length == 2 * LARGEST_CAPACITY) {
             throw new IllegalStateException("an index of machines has room for 268 million ids");
         }
         long[] old = slots;

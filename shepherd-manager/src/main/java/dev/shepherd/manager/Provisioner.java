@@ -64,6 +64,9 @@ public final class Provisioner {
     private volatile List<Discrepancy> discrepancies = List.of();
     private volatile long discrepancyCount;
 
+    /** Guarded by {@link #stepping}. */
+    private int recordedLast;
+
     Provisioner(
             Bmdb bmdb,
             ProviderCalls provider,
@@ -136,7 +139,7 @@ public final class Provisioner {
         List<String> paused = bmdb.operator().pauses(type).stream()
                 .map(pause -> pause.by() + " paused it: " + pause.reason())
                 .toList();
-        Survey survey = Survey.of(bmdb, provider, settings, List.of());
+        Survey survey = Survey.of(bmdb, provider, settings, List.of(), 0);
         List<MachineIntent> intents = bmdb.intents(type);
         Set<UUID> ended = survey.adoptable().stream()
                 .map(adoptable -> adoptable.intent().intentId())
@@ -182,7 +185,9 @@ public final class Provisioner {
                     bmdb,
                     provider,
                     settings,
-                    resumable.stream().map(MachineIntent::candidate).toList());
+                    resumable.stream().map(MachineIntent::candidate).toList(),
+                    recordedLast);
+            recordedLast = survey.recorded();
             Discrepancies found = survey.discrepancies();
             discrepancies = found.named();
             discrepancyCount = found.count();

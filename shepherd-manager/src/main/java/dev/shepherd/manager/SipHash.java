@@ -45,29 +45,52 @@ final class SipHash {
     }
 
     private long hash(byte[] bytes, int length, long @Nullable [] second) {
-        long v0 = key0 ^ 0x736f6d6570736575L;
-        long v1 = key1 ^ 0x646f72616e646f6dL;
-        long v2 = key0 ^ 0x6c7967656e657261L;
-        long v3 = key1 ^ 0x7465646279746573L;
+        // Never leaves this method, so the compiler keeps it in registers.
+        State state = new State(key0, key1);
         if (second != null) {
-            v1 ^= 0xee;
+            state.v1 ^= 0xee;
         }
-        int words = length >> 3;
-        int rounds = words + 1 + FINAL_ROUNDS + (second == null ? 0 : FINAL_ROUNDS);
-        long first = 0;
-        for (int round = 0; round < rounds; round++) {
-            long word = 0;
-            if (round < words) {
-                word = (long) LONG.get(bytes, round << 3);
-            } else if (round == words) {
-                word = tail(bytes, words << 3, length);
-            } else if (round == words + 1) {
-                v2 ^= second == null ? 0xff : 0xee;
-            } else if (round == words + 1 + FINAL_ROUNDS) {
-                first = v0 ^ v1 ^ v2 ^ v3;
-                v1 ^= 0xdd;
-            }
+        int words = length & ~7;
+        for (int at = 0; at < words; at += 8) {
+            state.take((long) LONG.get(bytes, at));
+        }
+        state.take(tail(bytes, words, length));
+        state.v2 ^= second == null ? 0xff : 0xee;
+        long first = state.end();
+        if (second != null) {
+            state.v1 ^= 0xdd;
+            second[0] = state.end();
+        }
+        return first;
+    }
+
+    private static final class State {
+        private long v0;
+        private long v1;
+        private long v2;
+        private long v3;
+
+        State(long key0, long key1) {
+            v0 = key0 ^ 0x736f6d6570736575L;
+            v1 = key1 ^ 0x646f72616e646f6dL;
+            v2 = key0 ^ 0x6c7967656e657261L;
+            v3 = key1 ^ 0x7465646279746573L;
+        }
+
+        void take(long word) {
             v3 ^= word;
+            round();
+            v0 ^= word;
+        }
+
+        long end() {
+            for (int i = 0; i < FINAL_ROUNDS; i++) {
+                round();
+            }
+            return v0 ^ v1 ^ v2 ^ v3;
+        }
+
+        private void round() {
             v0 += v1;
             v1 = Long.rotateLeft(v1, 13) ^ v0;
             v0 = Long.rotateLeft(v0, 32);
@@ -78,13 +101,7 @@ final class SipHash {
             v2 += v1;
             v1 = Long.rotateLeft(v1, 17) ^ v2;
             v2 = Long.rotateLeft(v2, 32);
-            v0 ^= word;
         }
-        if (second == null) {
-            return v0 ^ v1 ^ v2 ^ v3;
-        }
-        second[0] = v0 ^ v1 ^ v2 ^ v3;
-        return first;
     }
 
     /** The last word: what is left of the input, and its length in the highest byte. */

@@ -5,7 +5,6 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.MachineIntent;
@@ -65,13 +64,19 @@ final class Survey {
     private final Discrepancies discrepancies = new Discrepancies();
     private int listed;
 
+    /** How many machines the listing has yet to show, of those that the database had and that are there for long. */
+    private int awaited;
+
+    private boolean isAnyUnused;
+
     private Survey(
-            Bmdb bmdb, ProviderType type, ProvisionerSettings settings, Set<String> resumable, MachineIndex index) {
+            Bmdb bmdb, ProviderType type, ProvisionerSettings settings, Set<String> resumable, Recorder recorder) {
         this.bmdb = bmdb;
         this.type = type;
         this.resumable = resumable;
-        this.index = index;
+        this.index = recorder.index();
         this.recorded = index.size();
+        this.awaited = recorder.awaited;
         int room = settings.maxCount() == 0 ? Integer.MAX_VALUE : settings.maxCount() - recorded;
         this.wanted = Math.max(0, Math.min(room, settings.chunkSize()));
     }
@@ -80,12 +85,14 @@ final class Survey {
      * Looks at both sides.
      *
      * @param resumable the candidates that may be tried again, of which what the provider lists is kept
+     * @param expected how many machines there will be about; zero if nobody knows
      * @throws ProviderException if the provider cannot be listed, or lists what it must not
      */
-    static Survey of(Bmdb bmdb, ProviderCalls provider, ProvisionerSettings settings, Collection<String> resumable)
+    static Survey of(
+            Bmdb bmdb, ProviderCalls provider, ProvisionerSettings settings, Collection<String> resumable, int expected)
             throws InterruptedException {
-        Recorder recorder = bmdb.scanProviderIDs(provider.type(), Recorder::new, Recorder::add);
-        Survey survey = new Survey(bmdb, provider.type(), settings, Set.copyOf(resumable), recorder.index());
+        Recorder recorder = bmdb.scanProviderIDs(provider.type(), () -> new Recorder(expected), Recorder::add);
+        Survey survey = new Survey(bmdb, provider.type(), settings, Set.copyOf(resumable), recorder);
         provider.forEachMachine(survey::show);
         survey.lookUp();
         survey.explain();
@@ -96,12 +103,18 @@ final class Survey {
 
     /** Puts what the database has into an index. */
     private static final class Recorder {
-        private final MachineIndex index = MachineIndex.ofFlags();
+        private final MachineIndex index;
         private final List<ProviderID> ids = new ArrayList<>(MachineIndex.BATCH);
         private final boolean[] provisioning = new boolean[MachineIndex.BATCH];
+        private int awaited;
 
-        void add(ProviderID id, Optional<ProviderStatus> status) {
-            provisioning[ids.size()] = status.isPresent() && status.get() == ProviderStatus.PROVISIONING;
+        Recorder(int expected) {
+            index = MachineIndex.ofFlags(expected);
+        }
+
+        void add(ProviderID id, boolean isProvisioning) {
+            awaited += isProvisioning ? 0 : 1;
+            provisioning[ids.size()] = isProvisioning;
             ids.add(id);
             if (ids.size() == MachineIndex.BATCH) {
                 put();
@@ -152,6 +165,7 @@ final class Survey {
             }
             index.addFlags(position, LISTED);
             isRecorded = (flags & RECORDED) != 0;
+            awaited -= isAwaited(flags) ? 1 : 0;
         }
         switch (info.availability()) {
             case KNOWN_USED -> {
@@ -162,6 +176,7 @@ final class Survey {
             case KNOWN_UNUSED -> {
                 if (isRecorded && !info.failed()) {
                     index.addFlags(position, UNUSED);
+                    isAnyUnused |= isAwaited(index.flags(position));
                 }
                 candidate(info);
             }
@@ -271,12 +286,11 @@ final class Survey {
     }
 
     /**
-     * Looks for what the database had, and has, but the provider does not list, or lists as unused. The index only tells
-     * that there is such a machine: then the database is read once more, to count and to name them.
+     * Looks for what the database had, and has, but the provider does not list, or lists as unused. That there is such a
+     * machine was noticed on the way: then the database is read once more, to count and to name them.
      */
     private void findMissing() throws InterruptedException {
-        if (!index.anyMatch(RECORDED | PROVISIONING | LISTED, RECORDED)
-                && !index.anyMatch(RECORDED | PROVISIONING | UNUSED, RECORDED | UNUSED)) {
+        if (awaited == 0 && !isAnyUnused) {
             return;
         }
         Missing missing = bmdb.scanProviderIDs(type, Missing::new, this::ifMissing);
@@ -294,13 +308,12 @@ final class Survey {
         private long count;
     }
 
-    private void ifMissing(Missing missing, ProviderID id, Optional<ProviderStatus> status) {
+    private void ifMissing(Missing missing, ProviderID id, boolean isProvisioning) {
         int position = index.find(id);
         int flags = position == MachineIndex.ABSENT ? 0 : index.flags(position);
-        boolean wasThere = (flags & (RECORDED | PROVISIONING)) == RECORDED;
         boolean isInUse = (flags & (LISTED | UNUSED)) == LISTED;
         // One that is still being created is not listed yet.
-        if (wasThere && !isInUse && !status.equals(Optional.of(ProviderStatus.PROVISIONING))) {
+        if (isAwaited(flags) && !isInUse && !isProvisioning) {
             missing.count++;
             if (missing.named.size() < Discrepancies.NAMED) {
                 missing.named.put(
@@ -310,6 +323,11 @@ final class Survey {
                                 : " in the database, not listed by the provider");
             }
         }
+    }
+
+    /** Tells whether the database had a machine that was not just being made, so that the listing must show it. */
+    private static boolean isAwaited(int flags) {
+        return (flags & (RECORDED | PROVISIONING)) == RECORDED;
     }
 
     /** Returns how many machines the provider listed. */

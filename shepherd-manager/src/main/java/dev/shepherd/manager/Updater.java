@@ -73,6 +73,10 @@ public final class Updater {
 
     /** When the whole fleet is compared next. Guarded by {@link #stepping}. */
     private Instant comparedNextAt = Instant.MIN;
+
+    /** How many machines the last comparison found in the database. Guarded by {@link #stepping}. */
+    private int recordedLast;
+
     /** Whether machines that a comparison left at rest were given a time. Guarded by {@link #stepping}. */
     private boolean recalled;
 
@@ -312,14 +316,15 @@ public final class Updater {
         private final Round round;
         private final DescriptionHash hash = new DescriptionHash();
         private final Map<ProviderID, MachineInfo> differing = new LinkedHashMap<>();
-        private MachineIndex index = MachineIndex.ofNumbers();
+        private MachineIndex index = MachineIndex.ofNumbers(0);
 
         Comparison(Round round) {
             this.round = round;
         }
 
         void compare() throws InterruptedException {
-            index = bmdb.scanProviderChecks(type, MachineIndex::ofNumbers, this::recorded);
+            index = bmdb.scanProviderChecks(type, () -> MachineIndex.ofNumbers(recordedLast), this::recorded);
+            recordedLast = index.size();
             provider.forEachMachine(this::listed);
             write();
             if (index.anyMatch(LISTED | MISSING | IN_MOTION | DUE, 0)) {
@@ -331,7 +336,7 @@ public final class Updater {
         }
 
         /** Those that are too many for now are found by the next comparison. */
-        private void ifUnlisted(List<ProviderID> unlisted, ProviderID id, Optional<ProviderStatus> status) {
+        private void ifUnlisted(List<ProviderID> unlisted, ProviderID id, boolean provisioning) {
             int position = index.find(id);
             if (position != MachineIndex.ABSENT
                     && (index.flags(position) & (LISTED | MISSING | IN_MOTION | DUE)) == 0

@@ -11,12 +11,14 @@ import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MachineIndexTest {
 
     private static final int IDS = 6_000;
 
-    private final MachineIndex index = MachineIndex.ofNumbers();
+    private final MachineIndex index = MachineIndex.ofNumbers(0);
 
     @Test
     void itIsAMapOfIdsToFlagsAndNumbers() {
@@ -82,6 +84,20 @@ class MachineIndexTest {
         assertThat(index.anyMatch(3, 1)).isTrue();
         assertThat(index.anyMatch(2, 0)).isTrue();
         assertThat(index.anyMatch(1, 0)).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 512, 513, 2999, 3000, 3001, 100_000})
+    void itHoldsAllIdsHoweverManyWereExpected(int expected) {
+        MachineIndex sized = MachineIndex.ofFlags(expected);
+        for (int i = 0; i < 3000; i++) {
+            sized.addFlags(sized.put(id(i)), i % 8);
+        }
+        assertThat(sized.size()).isEqualTo(3000);
+        for (int i = 0; i < 3000; i++) {
+            assertThat(sized.flags(sized.find(id(i)))).isEqualTo(i % 8);
+        }
+        assertThat(sized.find(id(3000))).isEqualTo(MachineIndex.ABSENT);
     }
 
     @Test
