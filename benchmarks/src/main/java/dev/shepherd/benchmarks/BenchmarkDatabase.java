@@ -19,6 +19,8 @@ import java.util.stream.Stream;
  */
 final class BenchmarkDatabase implements AutoCloseable {
 
+    private static final int LOOKS_AT_CONNECTIONS = 200;
+
     private final Path folder;
     private final PostgresServer server;
     private final String url;
@@ -47,6 +49,11 @@ final class BenchmarkDatabase implements AutoCloseable {
         return url;
     }
 
+    /** The connection that all methods here use; closed together with the database. */
+    Connection connection() {
+        return connection;
+    }
+
     void execute(String sql, Object... parameters) throws SQLException {
         try (PreparedStatement statement = prepare(sql, parameters)) {
             statement.execute();
@@ -66,6 +73,22 @@ final class BenchmarkDatabase implements AutoCloseable {
             row.next();
             return row.getLong(1);
         }
+    }
+
+    /**
+     * Waits until there is no other connection. What a connection did to a table is in the statistics when it ends, at the
+     * latest.
+     */
+    void awaitCounts() throws SQLException, InterruptedException {
+        for (int look = 0; look < LOOKS_AT_CONNECTIONS; look++) {
+            if (number("select count(*) from pg_stat_activity where datname = current_database()"
+                            + " and backend_type = 'client backend' and pid <> pg_backend_pid()")
+                    == 0) {
+                return;
+            }
+            Thread.sleep(50);
+        }
+        throw new IllegalStateException("connections are still open, so not all that they did is counted");
     }
 
     private PreparedStatement prepare(String sql, Object... parameters) throws SQLException {

@@ -5,18 +5,10 @@ import dev.shepherd.bmdb.AgentCallback;
 import dev.shepherd.bmdb.AgentReply;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.postgres.PostgresServer;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,7 +17,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,7 +27,6 @@ final class HeartbeatBenchmark implements Benchmark {
 
     private static final long WARM_UP_SECONDS = 3;
     private static final long LAST_ANSWER_SECONDS = 30;
-    private static final int LOOKS_AT_CONNECTIONS = 200;
 
     @Override
     public String name() {
@@ -63,63 +53,55 @@ final class HeartbeatBenchmark implements Benchmark {
         int inFlight = Math.toIntExact(Benchmark.option(options, "in-flight"));
         long seconds = Benchmark.option(options, "seconds");
         progress.stage("starting a PostgreSQL that keeps what it commits");
-        Path folder = Files.createTempDirectory("shepherd-benchmark");
-        try (PostgresServer server = PostgresServer.startIn(folder.resolve("database"))) {
-            String url = server.createDatabase("heartbeats");
-            try (Bmdb bmdb = Bmdb.open(
-                            BmdbConfig.builder().jdbcUrl(url).poolSize(8).build());
-                    AgentCallback callback = AgentCallback.of(bmdb);
-                    Connection connection = DriverManager.getConnection(url)) {
-                progress.stage("recording " + machines + " machines with an agent each");
-                List<AgentCall> calls = fill(connection, machines);
-                callback.start();
-                Load load = new Load(callback, calls, inFlight);
-                progress.stage("every machine beats once");
-                load.beat(machines, Long.MAX_VALUE);
-                execute(connection, "vacuum analyze machine_agent_heartbeat");
-                double before = tableMegabytes(connection);
-                progress.stage("warming up for " + WARM_UP_SECONDS + " s");
-                load.beat(Long.MAX_VALUE, WARM_UP_SECONDS);
-                progress.stage("measuring for " + seconds + " s");
-                long startedAt = System.nanoTime();
-                Latencies latencies = load.beat(Long.MAX_VALUE, seconds);
-                double took = (System.nanoTime() - startedAt) / 1e9;
-                double after = tableMegabytes(connection);
-                callback.close();
-                bmdb.close();
-                awaitCounts(connection);
-                return new Figures()
-                        .put("per_s", Math.round(latencies.count() / took))
-                        .put("p50_ms", latencies.millis(0.5), 2)
-                        .put("p99_ms", latencies.millis(0.99), 2)
-                        .put("max_ms", latencies.millis(1), 2)
-                        .put("heartbeats", latencies.count())
-                        .put("machines", machines)
-                        .put("in_flight", inFlight)
-                        .put("seconds", took, 1)
-                        .put("table_mb_before", before, 2)
-                        .put("table_mb_after", after, 2)
-                        .put("bloat_ratio", after / before, 2)
-                        .put("live_tuples", machines(connection))
-                        .put("dead_tuples", counted(connection, "n_dead_tup"))
-                        .put("hot_updates_share", hotUpdatesShare(connection), 4)
-                        .put("autovacuums", counted(connection, "autovacuum_count"))
-                        .put("processors", Runtime.getRuntime().availableProcessors());
-            }
-        } finally {
-            delete(folder);
+        try (BenchmarkDatabase database = BenchmarkDatabase.start("heartbeats");
+                Bmdb bmdb = Bmdb.open(
+                        BmdbConfig.builder().jdbcUrl(database.url()).poolSize(8).build());
+                AgentCallback callback = AgentCallback.of(bmdb)) {
+            progress.stage("recording " + machines + " machines with an agent each");
+            List<AgentCall> calls = fill(database, machines);
+            callback.start();
+            Load load = new Load(callback, calls, inFlight);
+            progress.stage("every machine beats once");
+            load.beat(machines, Long.MAX_VALUE);
+            database.execute("vacuum analyze machine_agent_heartbeat");
+            double before = tableMegabytes(database);
+            progress.stage("warming up for " + WARM_UP_SECONDS + " s");
+            load.beat(Long.MAX_VALUE, WARM_UP_SECONDS);
+            progress.stage("measuring for " + seconds + " s");
+            long startedAt = System.nanoTime();
+            Latencies latencies = load.beat(Long.MAX_VALUE, seconds);
+            double took = (System.nanoTime() - startedAt) / 1e9;
+            double after = tableMegabytes(database);
+            callback.close();
+            bmdb.close();
+            database.awaitCounts();
+            return new Figures()
+                    .put("per_s", Math.round(latencies.count() / took))
+                    .put("p50_ms", latencies.millis(0.5), 2)
+                    .put("p99_ms", latencies.millis(0.99), 2)
+                    .put("max_ms", latencies.millis(1), 2)
+                    .put("heartbeats", latencies.count())
+                    .put("machines", machines)
+                    .put("in_flight", inFlight)
+                    .put("seconds", took, 1)
+                    .put("table_mb_before", before, 2)
+                    .put("table_mb_after", after, 2)
+                    .put("bloat_ratio", after / before, 2)
+                    .put("live_tuples", database.number("select count(*) from machine_agent_heartbeat"))
+                    .put("dead_tuples", counted(database, "n_dead_tup"))
+                    .put("hot_updates_share", hotUpdatesShare(database), 4)
+                    .put("autovacuums", counted(database, "autovacuum_count"))
+                    .put("processors", Runtime.getRuntime().availableProcessors());
         }
     }
 
-    private static List<AgentCall> fill(Connection connection, int machines) throws SQLException {
-        execute(connection, "insert into machines select gen_random_uuid() from generate_series(1, " + machines + ")");
-        execute(
-                connection,
-                "insert into machine_agent_started select machine_id, now(), sha256(machine_id::text::bytea)"
-                        + " from machines");
-        execute(connection, "analyze");
+    private static List<AgentCall> fill(BenchmarkDatabase database, int machines) throws SQLException {
+        database.execute("insert into machines select gen_random_uuid() from generate_series(1, " + machines + ")");
+        database.execute("insert into machine_agent_started select machine_id, now(), sha256(machine_id::text::bytea)"
+                + " from machines");
+        database.execute("analyze");
         List<AgentCall> calls = new ArrayList<>(machines);
-        try (Statement statement = connection.createStatement();
+        try (Statement statement = database.connection().createStatement();
                 ResultSet rows = statement.executeQuery("select machine_id, agent_public_key from machine_agent_started"
                         + " order by agent_public_key")) {
             while (rows.next()) {
@@ -129,61 +111,19 @@ final class HeartbeatBenchmark implements Benchmark {
         return calls;
     }
 
-    private static double tableMegabytes(Connection connection) throws SQLException {
-        return number(connection, "select pg_total_relation_size('machine_agent_heartbeat')") / 1048576.0;
+    private static double tableMegabytes(BenchmarkDatabase database) throws SQLException {
+        return database.number("select pg_total_relation_size('machine_agent_heartbeat')") / 1048576.0;
     }
 
-    private static long machines(Connection connection) throws SQLException {
-        return number(connection, "select count(*) from machine_agent_heartbeat");
+    private static long counted(BenchmarkDatabase database, String column) throws SQLException {
+        return database.number(
+                "select " + column + " from pg_stat_user_tables where relname = 'machine_agent_heartbeat'");
     }
 
-    private static long counted(Connection connection, String column) throws SQLException {
-        return number(
-                connection, "select " + column + " from pg_stat_user_tables where relname = 'machine_agent_heartbeat'");
-    }
-
-    /** What a connection did to a table is counted when it ends, at the latest. */
-    private static void awaitCounts(Connection connection) throws SQLException, InterruptedException {
-        for (int look = 0; look < LOOKS_AT_CONNECTIONS; look++) {
-            if (number(
-                            connection,
-                            "select count(*) from pg_stat_activity where datname = current_database()"
-                                    + " and backend_type = 'client backend' and pid <> pg_backend_pid()")
-                    == 0) {
-                return;
-            }
-            Thread.sleep(50);
-        }
-    }
-
-    private static double hotUpdatesShare(Connection connection) throws SQLException {
-        return number(
-                        connection,
-                        "select round(n_tup_hot_upd * 10000.0 / greatest(n_tup_upd, 1)) from pg_stat_user_tables"
-                                + " where relname = 'machine_agent_heartbeat'")
+    private static double hotUpdatesShare(BenchmarkDatabase database) throws SQLException {
+        return database.number("select round(n_tup_hot_upd * 10000.0 / greatest(n_tup_upd, 1)) from pg_stat_user_tables"
+                        + " where relname = 'machine_agent_heartbeat'")
                 / 10_000.0;
-    }
-
-    private static long number(Connection connection, String sql) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(sql);
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            return row.getLong(1);
-        }
-    }
-
-    private static void execute(Connection connection, String sql) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(sql);
-        }
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
     }
 
     /** The machines, beating in turns. */

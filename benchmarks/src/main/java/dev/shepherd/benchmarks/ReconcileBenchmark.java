@@ -18,27 +18,19 @@ import dev.shepherd.manager.ProvisionerSettings;
 import dev.shepherd.manager.Reconciliation;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.UpdaterSettings;
-import dev.shepherd.postgres.PostgresServer;
-import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
  * Reconciliations of a fleet in which nothing has changed, each beside a bare reading of the same two sides: the
@@ -51,7 +43,6 @@ final class ReconcileBenchmark implements Benchmark {
     private static final ProviderType TYPE = new ProviderType("fleet");
     private static final int INSERTED_AT_ONCE = 10_000;
     private static final int FETCH_SIZE = 5000;
-    private static final int LOOKS_AT_CONNECTIONS = 200;
 
     /** So long that no session is lost when the machine is busy with something else. */
     private static final Duration SESSION_INTERVAL = Duration.ofMinutes(2);
@@ -82,49 +73,43 @@ final class ReconcileBenchmark implements Benchmark {
         int machines = Math.toIntExact(Benchmark.option(options, "machines"));
         int rounds = Math.toIntExact(Benchmark.option(options, "rounds"));
         progress.stage("starting a PostgreSQL that keeps what it commits");
-        Path folder = Files.createTempDirectory("shepherd-benchmark");
-        try (PostgresServer server = PostgresServer.startIn(folder.resolve("database"))) {
-            String url = server.createDatabase("reconcile");
-            Bmdb.open(url).close();
+        try (BenchmarkDatabase database = BenchmarkDatabase.start("reconcile")) {
+            Bmdb.open(database.url()).close();
             Fleet fleet = new Fleet(machines);
-            try (Connection connection = DriverManager.getConnection(url)) {
-                progress.stage("recording " + machines + " machines");
-                fill(connection, fleet);
-                execute(connection, "select pg_stat_force_next_flush()");
-                long writtenBefore = rowsWritten(connection);
-                Figures figures = measure(url, connection, fleet, rounds, progress);
-                awaitCounts(connection);
-                return figures.put("rows_written", rowsWritten(connection) - writtenBefore)
-                        .put("machines", machines)
-                        .put("rounds", rounds)
-                        .put("processors", Runtime.getRuntime().availableProcessors());
-            }
-        } finally {
-            delete(folder);
+            progress.stage("recording " + machines + " machines");
+            fill(database, fleet);
+            database.execute("select pg_stat_force_next_flush()");
+            long writtenBefore = rowsWritten(database);
+            Figures figures = measure(database, fleet, rounds, progress);
+            database.awaitCounts();
+            return figures.put("rows_written", rowsWritten(database) - writtenBefore)
+                    .put("machines", machines)
+                    .put("rounds", rounds)
+                    .put("processors", Runtime.getRuntime().availableProcessors());
         }
     }
 
-    private static Figures measure(String url, Connection connection, Fleet fleet, int rounds, Progress progress)
+    private static Figures measure(BenchmarkDatabase database, Fleet fleet, int rounds, Progress progress)
             throws Exception {
         List<Double> reads = new ArrayList<>();
         List<Double> reconciliations = new ArrayList<>();
         List<Double> ratios = new ArrayList<>();
         List<Double> comparisons = new ArrayList<>();
         try (Bmdb bmdb = Bmdb.open(BmdbConfig.builder()
-                        .jdbcUrl(url)
+                        .jdbcUrl(database.url())
                         .sessionInterval(SESSION_INTERVAL)
                         .build());
                 Shepherd shepherd = shepherd(bmdb, fleet);
                 HeapPeak heap = new HeapPeak()) {
             progress.stage("warming up");
-            read(connection, fleet);
+            read(database.connection(), fleet);
             reconcile(shepherd, fleet);
             for (int round = 1; round <= rounds; round++) {
                 progress.stage("round " + round + " of " + rounds);
                 // Who comes second finds the machine warmer: they take turns.
-                double read = round % 2 == 0 ? 0 : read(connection, fleet);
+                double read = round % 2 == 0 ? 0 : read(database.connection(), fleet);
                 double reconciled = reconcile(shepherd, fleet);
-                read = round % 2 == 0 ? read(connection, fleet) : read;
+                read = round % 2 == 0 ? read(database.connection(), fleet) : read;
                 reads.add(read);
                 reconciliations.add(reconciled);
                 ratios.add(reconciled / read);
@@ -218,7 +203,8 @@ final class ReconcileBenchmark implements Benchmark {
     }
 
     /** The machines as a comparison by the updater leaves them: at rest. */
-    private static void fill(Connection connection, Fleet fleet) throws SQLException {
+    private static void fill(BenchmarkDatabase database, Fleet fleet) throws SQLException {
+        Connection connection = database.connection();
         connection.setAutoCommit(false);
         try (PreparedStatement statement =
                 connection.prepareStatement("with fleet as (select gen_random_uuid() as uuid,"
@@ -240,52 +226,13 @@ final class ReconcileBenchmark implements Benchmark {
         }
         connection.commit();
         connection.setAutoCommit(true);
-        execute(connection, "vacuum analyze");
+        database.execute("vacuum analyze");
     }
 
     /** Rows that were written by anything but the heartbeats of sessions. */
-    private static long rowsWritten(Connection connection) throws SQLException {
-        return number(
-                connection,
-                "select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) from pg_stat_user_tables"
-                        + " where relname <> 'sessions'");
-    }
-
-    /** What a connection did to a table is counted when it ends, at the latest. */
-    private static void awaitCounts(Connection connection) throws SQLException, InterruptedException {
-        for (int look = 0; look < LOOKS_AT_CONNECTIONS; look++) {
-            if (number(
-                            connection,
-                            "select count(*) from pg_stat_activity where datname = current_database()"
-                                    + " and backend_type = 'client backend' and pid <> pg_backend_pid()")
-                    == 0) {
-                return;
-            }
-            Thread.sleep(50);
-        }
-        throw new IllegalStateException("connections are still open, so not all that they wrote is counted");
-    }
-
-    private static long number(Connection connection, String sql) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(sql);
-                ResultSet row = statement.executeQuery()) {
-            row.next();
-            return row.getLong(1);
-        }
-    }
-
-    private static void execute(Connection connection, String sql) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(sql);
-        }
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
+    private static long rowsWritten(BenchmarkDatabase database) throws SQLException {
+        return database.number("select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) from pg_stat_user_tables"
+                + " where relname <> 'sessions'");
     }
 
     /** A provider that makes up its machines while it lists them, always the same ones. */

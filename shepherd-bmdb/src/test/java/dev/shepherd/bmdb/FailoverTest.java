@@ -19,6 +19,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
@@ -156,6 +157,29 @@ class FailoverTest {
 
             assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
             assertThat(session.isAlive()).isTrue();
+        } finally {
+            pair.restoreStandby();
+        }
+    }
+
+    @Test
+    void whoWaitsForWorkIsWokenByTheNewPrimaryToo() throws Exception {
+        Semaphore woken = new Semaphore(0);
+        try (Bmdb bmdb = open(Duration.ofSeconds(30));
+                Bmdb.Subscription unused = bmdb.onDue(WorkProcess.AGENT_START, PROVIDER, woken::release)) {
+            assertThat(woken.tryAcquire(30, TimeUnit.SECONDS)).as("listening").isTrue();
+
+            failOver();
+
+            // Whoever begins to listen looks once, for what came up meanwhile.
+            assertThat(woken.tryAcquire(60, TimeUnit.SECONDS))
+                    .as("listening again")
+                    .isTrue();
+            woken.drainPermits();
+            execute("with made as (insert into machines select gen_random_uuid() returning machine_id)"
+                    + " insert into machine_provided (machine_id, provider, provider_id)"
+                    + " select machine_id, 'test', 'm-1' from made");
+            assertThat(woken.tryAcquire(30, TimeUnit.SECONDS)).as("woken").isTrue();
         } finally {
             pair.restoreStandby();
         }

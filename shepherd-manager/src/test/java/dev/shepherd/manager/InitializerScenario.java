@@ -11,6 +11,7 @@ import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkHistoryEntry;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.FakeProvider;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
@@ -34,7 +35,7 @@ abstract class InitializerScenario {
     Shepherd shepherd(MachineTakeover takeover) {
         return Shepherd.builder()
                 .bmdb(database.bmdb())
-                .provider(new EmptyProvider(TYPE))
+                .provider(FakeProvider.create(TYPE))
                 .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
                 .takeover(takeover)
                 .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofMillis(50)))

@@ -12,6 +12,7 @@ import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverTarget;
+import dev.shepherd.testkit.FakeProvider;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
@@ -72,7 +73,7 @@ class InitializerTest extends InitializerScenario {
         CountDownLatch full = new CountDownLatch(4);
         try (Shepherd shepherd = Shepherd.builder()
                 .bmdb(database.bmdb())
-                .provider(new EmptyProvider(TYPE))
+                .provider(FakeProvider.create(TYPE))
                 .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
                 .initializer(InitializerSettings.DEFAULT.withParallelism(4).withPollInterval(Duration.ofMillis(50)))
                 .takeover(target -> {
