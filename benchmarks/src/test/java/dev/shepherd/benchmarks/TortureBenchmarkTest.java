@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 class TortureBenchmarkTest {
 
     @Test
-    @Tag("torture")
+    @Tag("slow")
     void managersThatAreTorturedBreakNoRule() throws Exception {
         BenchmarkRun run =
                 BenchmarkRun.of("torture", "--seconds", "45", "--machines", "150", "--managers", "3", "--json");

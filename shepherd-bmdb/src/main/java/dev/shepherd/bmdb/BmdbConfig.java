@@ -154,9 +154,9 @@ public final class BmdbConfig {
 
         /**
          * Essential, instead of a URL: sets an embedder's own source of connections. It stays the embedder's to
-         * close. It must hand out a connection within the session interval, or sessions are lost: give it a
-         * connection for each loop and one more; migrating takes three for a moment. Its connections must not be enlisted in transactions of the
-         * embedder's own.
+         * close. It must hand out a connection within the session interval, or sessions are lost: give it what {@link
+         * #poolSize} names and three more, for the heartbeats of sessions, for wake-ups, and since migrating takes three for
+         * a moment. Its connections must not be enlisted in transactions of the embedder's own.
          */
         public Builder dataSource(DataSource dataSource) {
             this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
@@ -169,7 +169,11 @@ public final class BmdbConfig {
             return this;
         }
 
-        /** Common: sets how many connections are pooled, 1 to 1000; 10 by default. Only with a URL. */
+        /**
+         * Common: sets how many connections are pooled, 1 to 1000; 10 by default. Only with a URL. A loop holds one while it
+         * asks for work, and a piece of work while it writes, which takes milliseconds: what all loops do at the same time,
+         * and one for each loop, is the most that is ever of use.
+         */
         public Builder poolSize(int poolSize) {
             this.poolSize = poolSize;
             return this;

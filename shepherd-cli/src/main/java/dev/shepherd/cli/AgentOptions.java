@@ -53,8 +53,9 @@ final class AgentOptions {
     @Option(
             names = "--endpoint",
             paramLabel = "TEXT",
-            description = "where agents report to, such as HOST:PORT; handed to them as it is (default: the URL of"
-                    + " --agent-listen)")
+            description =
+                    "where agents report to, such as http://HOST:PORT; handed to them as it is (default: the URL of"
+                            + " --agent-listen)")
     private @Nullable String endpoint;
 
     @Option(
@@ -125,18 +126,17 @@ final class AgentOptions {
         if (!Files.isRegularFile(agent) || !Files.isReadable(agent)) {
             throw new ConfigurationException("--agent", "--agent: " + agent + " is not a file that can be read");
         }
-        AgentTakeover.Builder takeover = AgentTakeover.builder()
-                .executable(agent)
-                .endpoint(endpoint())
-                .credentials(credentials())
-                .user(sshUser)
-                .remotePath(agentPath)
-                .totalTimeout(Duration.ofSeconds(takeoverTimeout));
+        AgentTakeover.Builder takeover =
+                AgentTakeover.builder().executable(agent).credentials(credentials());
+        Setting.of("--endpoint", () -> takeover.endpoint(endpoint()));
+        Setting.of("--ssh-user", () -> takeover.user(sshUser));
+        Setting.of("--agent-path", () -> takeover.remotePath(agentPath));
+        Setting.of("--takeover-timeout", () -> takeover.totalTimeout(Duration.ofSeconds(takeoverTimeout)));
         if (acceptAnyHostKey) {
             takeover.hostKeyPolicy(HostKeyPolicy.ACCEPT_ANY);
         }
         if (caCertificate != null) {
-            takeover.caCertificate(read(caCertificate));
+            Setting.of("--ca-certificate", () -> takeover.caCertificate(read(caCertificate)));
         }
         return takeover.build();
     }

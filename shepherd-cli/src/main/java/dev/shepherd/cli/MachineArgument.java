@@ -31,11 +31,12 @@ final class MachineArgument {
         if (id != null && bmdb.machine(id).isPresent()) {
             return id;
         }
-        return bmdb.findMachine(new ProviderType(type), new ProviderID(machine))
+        ProviderType provider = Setting.of("--type", () -> new ProviderType(type));
+        return bmdb.findMachine(provider, Setting.of("MACHINE", () -> new ProviderID(machine)))
                 .orElseThrow(() -> new ConfigurationException(
                         "MACHINE",
-                        "there is no machine " + machine
-                                + (id == null ? " of provider " + type + "; --type names another" : "")));
+                        "there is no machine " + machine + ", by that id or by provider " + type
+                                + "'s; --type names another provider"));
     }
 
     private static @Nullable UUID uuid(String text) {

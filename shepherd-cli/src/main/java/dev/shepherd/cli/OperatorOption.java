@@ -13,6 +13,6 @@ final class OperatorOption {
     private String by = "";
 
     String by() {
-        return by;
+        return Setting.text("--by", by);
     }
 }

@@ -73,15 +73,13 @@ final class PauseCommand implements Callable<Integer> {
             UUID machineId = machine == null
                     ? null
                     : MachineArgument.find(opened.bmdb(), machine, provider == null ? "static" : provider);
-            Pause pause = opened.bmdb()
-                    .operator()
-                    .pause(
-                            machineId,
-                            provider == null ? null : new ProviderType(provider),
-                            process == null ? null : new WorkProcess(process),
-                            operator.by(),
-                            reason,
-                            span);
+            ProviderType ofProvider =
+                    provider == null ? null : Setting.of("--provider", () -> new ProviderType(provider));
+            WorkProcess ofProcess = process == null ? null : Setting.of("--process", () -> new WorkProcess(process));
+            String why = Setting.text("--reason", reason);
+            Pause pause = Setting.of(
+                    "--for",
+                    () -> opened.bmdb().operator().pause(machineId, ofProvider, ofProcess, operator.by(), why, span));
             out.println("Paused"
                     + pause.until().map(until -> " until " + until).orElse("")
                     + ". To end it: shepherd resume " + pause.id());

@@ -41,7 +41,8 @@ final class PlanCommand implements Callable<Integer> {
     @Option(
             names = "--provider",
             paramLabel = "KIND",
-            description = "the kind of provider to list; without it only recovery is planned")
+            description =
+                    "the kind of provider to list; without it only recovery is planned, as of one that can reboot machines")
     private @Nullable String kind;
 
     @Option(
@@ -74,8 +75,12 @@ final class PlanCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             if (kind == null) {
-                ProviderType provider = new ProviderType(type == null ? "static" : type);
-                print(out, opened.bmdb().planRecovery(provider, recovery.policy(), true));
+                ProviderType provider = Setting.of("--type", () -> new ProviderType(type == null ? "static" : type));
+                PlannedRecovery planned = opened.bmdb().planRecovery(provider, recovery.policy(), true);
+                print(out, planned);
+                if (!planned.steps().isEmpty()) {
+                    out.println("  (if the provider can reboot machines; give --provider to have that looked up)");
+                }
             } else {
                 Plan plan = plan(opened.bmdb(), kind);
                 print(out, plan.provisioning());
@@ -89,7 +94,8 @@ final class PlanCommand implements Callable<Integer> {
         try (ProviderFactories factories = plugins.open()) {
             FoundProvider found = factories.find(kind);
             try (FoundProvider.ContextClassLoader context = found.asContext()) {
-                return plan(bmdb, found, new ProviderType(type == null ? found.kind() : type));
+                return plan(
+                        bmdb, found, Setting.of("--type", () -> new ProviderType(type == null ? found.kind() : type)));
             }
         }
     }
@@ -102,7 +108,8 @@ final class PlanCommand implements Callable<Integer> {
                         .takeover(target -> {
                             throw new IllegalStateException("a plan takes nothing over");
                         })
-                        .provisioner(ProvisionerSettings.DEFAULT.withMaxCount(maxCount))
+                        .provisioner(
+                                Setting.of("--max-count", () -> ProvisionerSettings.DEFAULT.withMaxCount(maxCount)))
                         .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
                         .build()) {
             return shepherd.plan(type);

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,6 +31,7 @@ import picocli.CommandLine.Option;
                     + " and brings back those that fall silent.",
             "",
             "Example: shepherd run --provider static --property list=file:machines.json --agent ./agent"
+                    + " --agent-listen 10.0.0.1:7834"
         },
         mixinStandardHelpOptions = true,
         sortOptions = false)
@@ -121,12 +123,11 @@ final class RunCommand implements Callable<Integer> {
     }
 
     private int run(FoundProvider found) throws InterruptedException {
-        ProviderConfig config =
-                ProviderConfig.of(found.factory(), new ProviderType(type == null ? found.kind() : type), properties);
-        ProvisionerSettings provisioner = new ProvisionerSettings(
-                maxCount, chunkSize, Duration.ofSeconds(reconcileInterval), Duration.ofSeconds(creationInterval));
-        InitializerSettings initializer =
-                InitializerSettings.DEFAULT.withParallelism(parallelism).withSshPort(sshPort);
+        ProviderType provided = Setting.of("--type", () -> new ProviderType(type == null ? found.kind() : type));
+        ProviderConfig config = ProviderConfig.of(found.factory(), provided, properties);
+        ProvisionerSettings provisioner = provisioner();
+        InitializerSettings initializer = initializer();
+        RecovererSettings recoverer = RecovererSettings.DEFAULT.withPolicy(recovery.policy());
         AgentTakeover takeover = agent.takeover();
         Optional<InetSocketAddress> listen = agent.listen();
         try (Shutdown shutdown = new Shutdown();
@@ -142,7 +143,7 @@ final class RunCommand implements Callable<Integer> {
                         .takeover(takeover)
                         .provisioner(provisioner)
                         .initializer(initializer)
-                        .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
+                        .recoverer(recoverer)
                         .build()) {
             shepherd.start();
             if (listener != null) {
@@ -154,6 +155,28 @@ final class RunCommand implements Callable<Integer> {
             log.info("Asked to end: stopping the loops and releasing their work");
         }
         return 0;
+    }
+
+    private ProvisionerSettings provisioner() {
+        ProvisionerSettings settings = ProvisionerSettings.DEFAULT;
+        settings = with("--max-count", settings, from -> from.withMaxCount(maxCount));
+        settings = with("--chunk-size", settings, from -> from.withChunkSize(chunkSize));
+        settings = with(
+                "--reconcile-interval", settings, from -> from.withInterval(Duration.ofSeconds(reconcileInterval)));
+        return with(
+                "--creation-interval",
+                settings,
+                from -> from.withCreationInterval(Duration.ofSeconds(creationInterval)));
+    }
+
+    private InitializerSettings initializer() {
+        InitializerSettings settings = InitializerSettings.DEFAULT;
+        settings = with("--parallelism", settings, from -> from.withParallelism(parallelism));
+        return with("--ssh-port", settings, from -> from.withSshPort(sshPort));
+    }
+
+    private static <T> T with(String option, T settings, UnaryOperator<T> change) {
+        return Setting.of(option, () -> change.apply(settings));
     }
 
     private static void report(LoopStatus loop) {

@@ -52,6 +52,33 @@ class MainTest {
         assertThat(run.err()).contains("\"clouds\"", "there are: ", "static").doesNotContain("\tat ");
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "--type Lab | a provider type is made of lower-case letters",
+                "--max-count -1 | maxCount is 0 (no limit) or more, not -1",
+                "--chunk-size 0 | chunkSize is at least 1, not 0",
+                "--reconcile-interval 0 | interval is at least 1 ms",
+                "--creation-interval -1 | creationInterval is not negative",
+                "--parallelism 0 | parallelism is from 1 to 1000, not 0",
+                "--ssh-port 0 | sshPort is from 1 to 65535, not 0",
+                "--takeover-timeout 0 | is not within",
+                "--agent-path agent | not the absolute path of a file",
+                "--max-recovery-share 7 | ",
+                "--cooldown soon | no span of time"
+            })
+    void aWrongValueIsToldUnderItsOptionsName(String setting, String why) throws Exception {
+        List<String> args = new ArrayList<>(List.of("--provider", "static", "--property", "list=file:none"));
+        args.addAll(List.of(setting.split(" ")));
+        CommandLineRun run = run(args.toArray(String[]::new));
+
+        assertThat(run.exitCode()).as(run.err()).isEqualTo(2);
+        assertThat(run.err()).contains(why == null ? "" : why).doesNotContain("\tat ");
+        String name = setting.startsWith("--max-recovery") ? "maxShare" : setting.split(" ")[0];
+        assertThat(run.err()).contains(name);
+    }
+
     @Test
     void anUnknownPropertyIsNamed() throws Exception {
         CommandLineRun run = run("--provider", "static", "--property", "lst=file:x");

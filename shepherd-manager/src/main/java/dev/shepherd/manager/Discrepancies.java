@@ -13,10 +13,10 @@ final class Discrepancies {
     static final int NAMED = 100;
 
     private final Map<Kind, List<Discrepancy>> named = new EnumMap<>(Kind.class);
-    private long count;
+    private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
 
     void add(Discrepancy discrepancy) {
-        count++;
+        count(discrepancy.kind(), 1);
         List<Discrepancy> ofKind = named.computeIfAbsent(discrepancy.kind(), kind -> new ArrayList<>());
         if (ofKind.size() < NAMED) {
             ofKind.add(discrepancy);
@@ -24,13 +24,18 @@ final class Discrepancies {
     }
 
     /** Counts others that are not named. */
-    void count(long others) {
-        count += others;
+    void count(Kind kind, long others) {
+        counts.merge(kind, others, Long::sum);
     }
 
     /** Returns how many there are. */
     long count() {
-        return count;
+        return counts.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** Returns how many there are of a kind. */
+    long count(Kind kind) {
+        return counts.getOrDefault(kind, 0L);
     }
 
     /** Returns the first of each kind. */

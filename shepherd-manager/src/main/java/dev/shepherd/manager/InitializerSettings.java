@@ -14,7 +14,7 @@ import java.time.Duration;
  */
 public record InitializerSettings(int parallelism, Backoff backoff, Duration pollInterval, int sshPort) {
 
-    /** 10 machines at once, a backoff of 5 min × 1.2 up to 4 h, a look every 10 s, port 22. */
+    /** 10 machines at once, a backoff of 5 min × 1.2 up to 4 h, a look every 30 s, port 22. */
     public static final InitializerSettings DEFAULT = new InitializerSettings(
             10,
             Backoff.builder()

@@ -61,8 +61,8 @@ public final class Provisioner {
     private final RateLimiter creations;
     private final Object stepping = new Object();
 
-    private volatile List<Discrepancy> discrepancies = List.of();
-    private volatile long discrepancyCount;
+    /** What the last reconciliation found; does not change any more. */
+    private volatile Discrepancies discrepancies = new Discrepancies();
 
     /** Guarded by {@link #stepping}. */
     private int recordedLast;
@@ -89,12 +89,17 @@ public final class Provisioner {
      * 100 of each {@linkplain Discrepancy.Kind kind}: {@link #discrepancyCount()} tells how many there are.
      */
     public List<Discrepancy> discrepancies() {
-        return discrepancies;
+        return discrepancies.named();
     }
 
     /** Returns on how many machines the last reconciliation found a fatal discrepancy. */
     public long discrepancyCount() {
-        return discrepancyCount;
+        return discrepancies.count();
+    }
+
+    /** Returns on how many machines the last reconciliation found a fatal discrepancy of a kind. */
+    public long discrepancyCount(Discrepancy.Kind kind) {
+        return discrepancies.count(kind);
     }
 
     ControlLoop.Next run() throws InterruptedException {
@@ -189,8 +194,7 @@ public final class Provisioner {
                     recordedLast);
             recordedLast = survey.recorded();
             Discrepancies found = survey.discrepancies();
-            discrepancies = found.named();
-            discrepancyCount = found.count();
+            discrepancies = found;
             if (found.count() > 0) {
                 throw new FatalDiscrepancyException(type, found.named(), found.count());
             }

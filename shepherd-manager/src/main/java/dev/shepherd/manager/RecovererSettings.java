@@ -13,7 +13,7 @@ import java.util.Objects;
  */
 public record RecovererSettings(RecoveryPolicy policy, int parallelism, Duration pollInterval) {
 
-    /** {@link RecoveryPolicy#DEFAULT}, 5 machines at once, a look every 10 s. */
+    /** {@link RecoveryPolicy#DEFAULT}, 5 machines at once, a look every 30 s. */
     public static final RecovererSettings DEFAULT =
             new RecovererSettings(RecoveryPolicy.DEFAULT, 5, Duration.ofSeconds(30));
 

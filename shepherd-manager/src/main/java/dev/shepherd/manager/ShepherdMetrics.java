@@ -156,7 +156,10 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
         for (Discrepancy.Kind kind : Discrepancy.Kind.values()) {
             remember(
                     registry,
-                    Gauge.builder("shepherd.discrepancies", flock, of -> count(of, kind))
+                    Gauge.builder(
+                                    "shepherd.discrepancies",
+                                    flock,
+                                    of -> of.provisioner().discrepancyCount(kind))
                             .description(
                                     "Machines on which provider and database disagree so that nothing is provisioned")
                             .tags(tags.and("kind", kind.name().toLowerCase(Locale.ROOT)))
@@ -178,12 +181,6 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
                 "freezes",
                 "What stands still, since many agents fell silent at once",
                 outlook -> outlook.freezes().size());
-    }
-
-    private static long count(Flock flock, Discrepancy.Kind kind) {
-        return flock.provisioner().discrepancies().stream()
-                .filter(discrepancy -> discrepancy.kind() == kind)
-                .count();
     }
 
     private void bindOutlook(

@@ -299,7 +299,7 @@ final class Survey {
         }
         missing.named.forEach(
                 (id, detail) -> discrepancies.add(new Discrepancy(Discrepancy.Kind.DATABASE_ONLY, id, detail.strip())));
-        discrepancies.count(missing.count - missing.named.size());
+        discrepancies.count(Discrepancy.Kind.DATABASE_ONLY, missing.count - missing.named.size());
     }
 
     /** What the provider does not have, with what is wrong with the first of them. */

@@ -59,6 +59,10 @@ class ReconciliationTest {
             assertThat(e.getMessage()).hasSizeLessThan(40_000);
             assertThat(shepherd.status().discrepancies().get(TYPE)).hasSize(200);
             assertThat(shepherd.status().discrepancyCounts()).containsEntry(TYPE, 2250L);
+            assertThat(shepherd.provisioner(TYPE).discrepancyCount(Kind.PROVIDER_ONLY))
+                    .isEqualTo(2100);
+            assertThat(shepherd.provisioner(TYPE).discrepancyCount(Kind.DATABASE_ONLY))
+                    .isEqualTo(150);
             assertThat(shepherd.plan(TYPE).provisioning().discrepancyCount()).isEqualTo(2250);
         }
     }

@@ -4,11 +4,14 @@ import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.agent.AgentEndpoint;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.provider.staticlist.StaticProviderFactory;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -18,16 +21,26 @@ public final class Fleet {
 
     private Fleet() {}
 
-    /** Runs until the process is ended. Arguments: JDBC URL, list of machines, agent, private key. */
+    /**
+     * Runs until the process is ended. Arguments: JDBC URL, list of machines, agent, private key, and the address of this
+     * host that agents reach.
+     */
     public static void main(String[] args) throws InterruptedException {
-        run(args[0], Path.of(args[1]), Path.of(args[2]), Path.of(args[3]), new CountDownLatch(1));
+        InetSocketAddress listen = new InetSocketAddress(args[4], AgentEndpoint.DEFAULT_PORT);
+        run(args[0], Path.of(args[1]), Path.of(args[2]), Path.of(args[3]), listen, new CountDownLatch(1));
     }
 
     // tag::embedding[]
-    static void run(String jdbcUrl, Path list, Path agent, Path key, CountDownLatch stop) throws InterruptedException {
+    static void run(String jdbcUrl, Path list, Path agent, Path key, InetSocketAddress listen, CountDownLatch stop)
+            throws InterruptedException {
         ProviderFactory factory = new StaticProviderFactory();
         Map<String, String> properties = Map.of("list", list.toUri().toString());
         try (Bmdb bmdb = Bmdb.open(jdbcUrl);
+                AgentCallback callback = AgentCallback.of(bmdb);
+                AgentEndpoint endpoint = AgentEndpoint.builder()
+                        .callback(callback)
+                        .address(listen)
+                        .build();
                 Provider provider =
                         factory.create(ProviderConfig.of(factory, new ProviderType("lab-racks"), properties));
                 Shepherd shepherd = Shepherd.builder()
@@ -36,9 +49,11 @@ public final class Fleet {
                         .takeover(AgentTakeover.builder()
                                 .executable(agent)
                                 .credentials(SshCredentials.generateIfAbsent(key))
-                                .endpoint("shepherd.example.com:7834")
+                                .endpoint(AgentEndpoint.url(listen))
                                 .build())
                         .build()) {
+            callback.start();
+            endpoint.start();
             shepherd.start();
             stop.await();
         }

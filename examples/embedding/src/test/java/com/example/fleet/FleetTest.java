@@ -7,6 +7,10 @@ import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.testkit.BmdbExtension;
 import dev.shepherd.testkit.SshHost;
 import dev.shepherd.testkit.TestAgent;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -26,7 +30,7 @@ class FleetTest {
     Path folder;
 
     @Test
-    void theExampleTakesItsMachinesOver() throws Exception {
+    void theExampleTakesItsMachinesOverAndHearsTheirAgents() throws Exception {
         Path key = folder.resolve("id_ed25519");
         String publicKey = SshCredentials.generateIfAbsent(key).publicKey().orElseThrow();
         Path agent = TestAgent.write(folder.resolve("agent"));
@@ -35,22 +39,29 @@ class FleetTest {
                     folder.resolve("machines.json"),
                     "[{\"ID\": \"rack-1-7\", \"Addr\": \"%s\", \"SSHPort\": %d}]"
                             .formatted(machine.address().getHostAddress(), machine.port()));
+            InetSocketAddress listen = new InetSocketAddress(InetAddress.getLoopbackAddress(), freePort());
             CountDownLatch stop = new CountDownLatch(1);
             CompletableFuture<Void> running = CompletableFuture.runAsync(() -> {
                 try {
-                    Fleet.run(database.jdbcUrl(), list, agent, key, stop);
+                    Fleet.run(database.jdbcUrl(), list, agent, key, listen, stop);
                 } catch (InterruptedException e) {
                     throw new IllegalStateException(e);
                 }
             });
             try {
                 await().atMost(Duration.ofMinutes(1))
-                        .until(() -> database.bmdb().statistics().agentStarted() == 1);
+                        .until(() -> database.bmdb().statistics().heartbeating() == 1);
             } finally {
                 stop.countDown();
                 running.get(30, TimeUnit.SECONDS);
             }
             assertThat(machine.executions()).hasSize(1);
+        }
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
         }
     }
 }

@@ -62,7 +62,7 @@ public final class ${className}Fleet {
                         .takeover(AgentTakeover.builder()
                                 .executable(agent)
                                 .credentials(credentials)
-                                .endpoint("shepherd.example.com:7834")
+                                .endpoint("http://shepherd.example.com:7834")
                                 .build())
                         // Sooner than a fleet that nobody watches needs it.
                         .provisioner(ProvisionerSettings.DEFAULT

@@ -52,7 +52,7 @@ public final class Main {
                         .takeover(AgentTakeover.builder()
                                 .executable(agent)
                                 .credentials(SshCredentials.generateIfAbsent(folder.resolve("key")))
-                                .endpoint("shepherd.example.com:7834")
+                                .endpoint("http://shepherd.example.com:7834")
                                 .build())
                         .provisioner(ProvisionerSettings.DEFAULT.withCreationInterval(Duration.ZERO))
                         .build()) {
