@@ -77,9 +77,6 @@ public final class AgentCallback implements AutoCloseable {
 
     private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
 
-    /** lock_not_available: what a statement fails with that has waited for a lock for too long. */
-    private static final String LOCK_TIMEOUT = "55P03";
-
     /** No session stands behind an agent's call. */
     private static final UUID NO_SESSION = new UUID(0, 0);
 
@@ -226,7 +223,7 @@ public final class AgentCallback implements AutoCloseable {
 
     private void failed(List<PendingCall> calls, BmdbException e) {
         for (PendingCall call : calls) {
-            if (isLockTimeout(e)) {
+            if (Transactions.isLockTimeout(e)) {
                 // It waits where it holds up nobody's heartbeat.
                 reports.add(call);
             } else {
@@ -241,7 +238,7 @@ public final class AgentCallback implements AutoCloseable {
             commit("recording the call of the agent of machine " + call.call().machineId(), dsl -> report(dsl, call))
                     .deliver(call);
         } catch (BmdbException e) {
-            call.fail(isLockTimeout(e) ? Reason.TIMED_OUT : Reason.DATABASE_FAILED, e);
+            call.fail(Transactions.isLockTimeout(e) ? Reason.TIMED_OUT : Reason.DATABASE_FAILED, e);
         }
     }
 
@@ -259,10 +256,6 @@ public final class AgentCallback implements AutoCloseable {
     private static boolean isConnectionFailure(BmdbException e) {
         String state = e.sqlState().orElse("08000");
         return Transactions.isConnectionFailure(state) || Transactions.isNotPrimary(state);
-    }
-
-    private static boolean isLockTimeout(BmdbException e) {
-        return e.sqlState().filter(LOCK_TIMEOUT::equals).isPresent();
     }
 
     /** What is to be told to the caller once the transaction is committed. */

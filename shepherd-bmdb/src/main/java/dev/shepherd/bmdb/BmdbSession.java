@@ -42,6 +42,9 @@ public final class BmdbSession implements Session, AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(BmdbSession.class);
 
+    /** How long a transaction that others wait for waits for a lock. All locks of ours are held for less. */
+    private static final Duration PATIENCE = Duration.ofSeconds(1);
+
     static final String EXPIRED = "the database no longer has it: its deadline had passed";
 
     private enum State {
@@ -173,10 +176,10 @@ public final class BmdbSession implements Session, AutoCloseable {
     }
 
     /** {@link #inTransaction} for one whose first statement is known beforehand: it goes with the proof, in one round trip. */
-    private <A, T extends @Nullable Object> T inTransaction(PreparedSql<A> first, Continuation<A, T> body)
-            throws InterruptedException {
+    private <A, T extends @Nullable Object> T inTransaction(
+            PreparedSql<String> proof, PreparedSql<A> first, Continuation<A, T> body) throws InterruptedException {
         return transactions.run("a transaction of " + this, this::requireAlive, dsl -> {
-            PreparedSql.Both<String, A> both = proof().fetchWith(dsl, first);
+            PreparedSql.Both<String, A> both = proof.fetchWith(dsl, first);
             checkProof(both.first());
             BmdbTransaction transaction = new BmdbTransaction(dsl, time, id);
             try {
@@ -201,6 +204,18 @@ public final class BmdbSession implements Session, AutoCloseable {
                         + " from sessions where session_id = ? and session_deadline > now() for key share",
                 row -> row.getString(2),
                 transactions.idleTimeout(),
+                id);
+    }
+
+    /** A proof for a transaction that others wait for: it fails if it would have to wait for a lock for long. */
+    private PreparedSql<String> hurriedProof() {
+        return new PreparedSql<>(
+                "select set_config('idle_in_transaction_session_timeout', ?, true), current_setting('transaction_isolation'),"
+                        + " set_config('lock_timeout', ?, true)"
+                        + " from sessions where session_id = ? and session_deadline > now() for key share",
+                row -> row.getString(2),
+                transactions.idleTimeout(),
+                PATIENCE.toMillis() + "ms",
                 id);
     }
 
@@ -244,7 +259,7 @@ public final class BmdbSession implements Session, AutoCloseable {
         Optional<OffsetDateTime> from = positions.from(part);
         return resolving(
                 part.process(),
-                attempted -> inTransaction(DueQueue.claiming(time, id, part, from, limit), (tx, first) -> {
+                attempted -> inTransaction(proof(), DueQueue.claiming(time, id, part, from, limit), (tx, first) -> {
                     DueQueue due = new DueQueue(tx.context(), time);
                     List<DueQueue.Looked> looked = new ArrayList<>(first);
                     if (from.isPresent() && looked.size() < limit) {
@@ -410,7 +425,16 @@ public final class BmdbSession implements Session, AutoCloseable {
 
     /** Ends several pieces of work in one transaction; those that are still held. */
     void endInTransaction(List<Ending<?>> endings) throws InterruptedException {
-        endHeld(endings, (tx, held) -> {
+        endInTransaction(proof(), endings);
+    }
+
+    /** {@link #endInTransaction(List)}, but fails with a lock timeout rather than to wait for a machine for long. */
+    void endQuickly(List<Ending<?>> endings) throws InterruptedException {
+        endInTransaction(hurriedProof(), endings);
+    }
+
+    private void endInTransaction(PreparedSql<String> proof, List<Ending<?>> endings) throws InterruptedException {
+        endHeld(proof, endings, (tx, held) -> {
             for (Ending<?> ending : held) {
                 ending.write(tx);
             }
@@ -419,7 +443,7 @@ public final class BmdbSession implements Session, AutoCloseable {
 
     /** Ends several pieces of work in one transaction, and writes for all that are still held at once. */
     void endInTransaction(List<Ending<?>> endings, Work.Body body) throws InterruptedException {
-        endHeld(endings, (tx, held) -> {
+        endHeld(hurriedProof(), endings, (tx, held) -> {
             if (!held.isEmpty()) {
                 body.run(tx, held.stream().map(Ending::work).toList());
             }
@@ -430,10 +454,11 @@ public final class BmdbSession implements Session, AutoCloseable {
         void write(BmdbTransaction tx, List<Ending<?>> held) throws InterruptedException;
     }
 
-    private void endHeld(List<Ending<?>> endings, Writing writing) throws InterruptedException {
+    private void endHeld(PreparedSql<String> proof, List<Ending<?>> endings, Writing writing)
+            throws InterruptedException {
         PreparedSql<UUID> locking =
                 WorkQueries.lock(id, endings.stream().map(Ending::work).toList());
-        inTransaction(locking, (tx, locked) -> {
+        inTransaction(proof, locking, (tx, locked) -> {
             Set<UUID> claims = Set.copyOf(locked);
             endings.forEach(ending -> ending.found(tx, claims.contains(ending.claimId())));
             List<Ending<?>> held = endings.stream().filter(Ending::wasHeld).toList();
@@ -546,6 +571,10 @@ public final class BmdbSession implements Session, AutoCloseable {
                 }
             }
         }
+    }
+
+    void requireNoTransaction(String what) {
+        transactions.requireNone(what);
     }
 
     <T extends @Nullable Object> T read(Transactions.Body<T> body) throws InterruptedException {

@@ -540,18 +540,24 @@ public final class BmdbTransaction implements Transaction {
     }
 
     /**
-     * Notes that the provider refused to act on a machine.
+     * Notes that the provider refused to act on a machine, which counts against it as a failed call.
      *
-     * @param counts whether that counts against the machine; if not, all is as if it had not been asked
+     * @param counted what counted against the machine before {@link #beginRecovery}; not what had been proved too long ago
+     *     to count, since the machine is in recovery from now on
+     */
+    public void recoveryRefused(UUID machineId, RecoveryState counted) {
+        lock(machineId);
+        RecoveryQueries.uncount(context(), machineId, counted);
+    }
+
+    /**
+     * Notes that the provider did not even look at a machine: all is as if it had not been asked.
+     *
      * @param before what there was before {@link #beginRecovery}
      */
-    public void recoveryRefused(UUID machineId, boolean counts, Optional<RecoveryState> before) {
+    public void recoveryNotTried(UUID machineId, Optional<RecoveryState> before) {
         lock(machineId);
-        if (counts) {
-            RecoveryQueries.uncount(context(), machineId, before);
-        } else {
-            RecoveryQueries.restore(context(), machineId, before);
-        }
+        RecoveryQueries.restore(context(), machineId, before);
     }
 
     /**

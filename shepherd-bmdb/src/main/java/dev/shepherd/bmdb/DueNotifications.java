@@ -105,7 +105,8 @@ final class DueNotifications implements AutoCloseable {
                 }
                 pause = FIRST_PAUSE;
                 listen(connection);
-            } catch (SQLException e) {
+            } catch (SQLException | RuntimeException e) {
+                // An embedder's source of connections may throw either.
                 if (isClosed()) {
                     return;
                 }

@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * batches grow with the load, and only with it.
  *
  * <p>Each end stays atomic by itself. If a shared transaction fails, for whatever reason, nothing of it was written; then
- * each end is written alone, by the thread that asked for it, which so gets the failure that is its own. If the connection
- * breaks during the commit, each finds out for itself what became of its end.
+ * each end is written alone, by the thread that asked for it, which so gets the failure that is its own. So does an end whose
+ * machine somebody else keeps locked: it waits by itself, and the others go on. If the connection breaks during the commit, each finds out for itself what became of its end.
  */
 final class EndingQueue {
 
@@ -66,8 +66,11 @@ final class EndingQueue {
      *
      * @throws CommitOutcomeUnknownException if the connection broke during the commit
      * @throws InterruptedException if the thread was interrupted before the end was written; nothing was
+     * @throws IllegalStateException if this thread is in the middle of a transaction
      */
     void end(Ending<?> ending) throws InterruptedException {
+        // Another thread may write it, which is in no transaction and would wait for this one.
+        session.requireNoTransaction("the end of " + ending.work());
         Waiting own = new Waiting(ending);
         List<Waiting> batch = awaitTurn(own);
         if (!batch.isEmpty()) {
@@ -93,6 +96,7 @@ final class EndingQueue {
                     own.changed.await();
                 } catch (InterruptedException e) {
                     if (queue.remove(own)) {
+                        signalNext(); // What this one was told is lost on it.
                         throw e;
                     }
                     interrupted = true; // It is being written: that does not take long, and then it is known.
@@ -124,14 +128,14 @@ final class EndingQueue {
         State outcome = State.ALONE;
         CommitOutcomeUnknownException unknown = null;
         try {
-            session.endInTransaction(
-                    batch.stream().<Ending<?>>map(one -> one.ending).toList());
+            session.endQuickly(batch.stream().<Ending<?>>map(one -> one.ending).toList());
             outcome = State.DONE;
         } catch (CommitOutcomeUnknownException e) {
             outcome = State.UNKNOWN;
             unknown = e;
         } catch (RuntimeException | Error e) {
-            if (batch.size() == 1) {
+            // A machine that somebody has locked for long is waited for, but not in a writer's place.
+            if (batch.size() == 1 && !Transactions.isLockTimeout(e)) {
                 outcome = State.DONE;
                 throw e;
             }
@@ -149,12 +153,16 @@ final class EndingQueue {
                 one.unknown = unknown;
                 one.changed.signal();
             }
-            Waiting next = queue.peek();
-            if (next != null) {
-                next.changed.signal();
-            }
+            signalNext();
         } finally {
             lock.unlock();
+        }
+    }
+
+    private void signalNext() {
+        Waiting next = queue.peek();
+        if (next != null) {
+            next.changed.signal();
         }
     }
 }

@@ -88,7 +88,7 @@ public final class OperatorActions {
         if (duration != null && (duration.isNegative() || duration.isZero())) {
             throw new IllegalArgumentException("a pause lasts for more than no time, not for " + duration);
         }
-        Pause pause = transactions.run("a pause", dsl -> {
+        Pause pause = transactions.runAlone("a pause", dsl -> {
             if (machineId != null) {
                 requireMachine(dsl, machineId);
             }
@@ -117,7 +117,7 @@ public final class OperatorActions {
 
     /** Ends a pause. Returns false if there is none with this id. */
     public boolean resume(UUID pauseId) throws InterruptedException {
-        boolean ended = transactions.run(
+        boolean ended = transactions.runAlone(
                 "the end of pause " + pauseId,
                 dsl -> dsl.deleteFrom(PAUSES).where(PAUSES.PAUSE_ID.eq(pauseId)).execute() == 1);
         if (ended) {
@@ -174,7 +174,7 @@ public final class OperatorActions {
     public void quarantine(UUID machineId, String by, String cause) throws InterruptedException {
         requireText("by", by);
         requireText("cause", cause);
-        transactions.run("setting machine " + machineId + " aside", dsl -> {
+        transactions.runAlone("setting machine " + machineId + " aside", dsl -> {
             requireMachine(dsl, machineId);
             RecoveryQueries.quarantine(dsl, time, machineId, by, WorkQueries.shorten(cause));
             return true;
@@ -191,7 +191,7 @@ public final class OperatorActions {
      */
     public boolean release(UUID machineId, String by) throws InterruptedException {
         requireText("by", by);
-        boolean released = transactions.run("releasing machine " + machineId, dsl -> {
+        boolean released = transactions.runAlone("releasing machine " + machineId, dsl -> {
             WorkQueries.lockMachines(dsl, machineId);
             if (dsl.deleteFrom(MACHINE_QUARANTINE)
                             .where(MACHINE_QUARANTINE.MACHINE_ID.eq(machineId))
@@ -226,7 +226,7 @@ public final class OperatorActions {
      */
     public boolean release(Freeze freeze, String by) throws InterruptedException {
         requireText("by", by);
-        boolean released = transactions.run(
+        boolean released = transactions.runAlone(
                 "releasing " + freeze.scope(),
                 dsl -> FreezeQueries.release(
                         dsl,
@@ -251,7 +251,7 @@ public final class OperatorActions {
      */
     public boolean forget(UUID machineId, String by) throws InterruptedException {
         requireText("by", by);
-        boolean forgotten = transactions.run("forgetting machine " + machineId, dsl -> {
+        boolean forgotten = transactions.runAlone("forgetting machine " + machineId, dsl -> {
             // Claims take this lock first: after it nobody can begin to work on the machine.
             if (dsl.selectOne()
                     .from(MACHINES)
@@ -291,11 +291,12 @@ public final class OperatorActions {
      * @return how many machines there are
      */
     public long rebuildQueue() throws InterruptedException {
-        transactions.run("dropping what is queued for machines that are gone", dsl -> new DueQueue(dsl, time).sweep());
+        transactions.runAlone(
+                "dropping what is queued for machines that are gone", dsl -> new DueQueue(dsl, time).sweep());
         Optional<UUID> last = Optional.of(DueQueue.FIRST);
         while (last.isPresent()) {
             UUID after = last.get();
-            last = transactions.run("rebuilding the queue", dsl -> new DueQueue(dsl, time).armNext(after));
+            last = transactions.runAlone("rebuilding the queue", dsl -> new DueQueue(dsl, time).armNext(after));
         }
         return transactions.ask("counting machines", dsl -> (long) dsl.fetchCount(MACHINES));
     }

@@ -480,8 +480,7 @@ final class RecoveryQueries {
     }
 
     /** Takes an attempt back that had no effect, and counts the call as failed. The cooldown stays. */
-    static void uncount(DSLContext dsl, UUID machineId, Optional<RecoveryState> before) {
-        RecoveryState counted = before.orElseGet(RecoveryState::none);
+    static void uncount(DSLContext dsl, UUID machineId, RecoveryState counted) {
         dsl.update(MACHINE_RECOVERY)
                 .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTS, counted.attempts())
                 .set(MACHINE_RECOVERY.RECOVERY_REINSTALLS, counted.reinstalls())

@@ -4,8 +4,10 @@ import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -13,11 +15,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
-import org.jooq.Result;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
@@ -57,6 +59,12 @@ final class SessionKeeper implements AutoCloseable {
     private final Transactions heartbeats;
     private final Transactions reaping;
     private final Duration interval;
+    /** How long a session's machines are waited for before the next session's turn. */
+    private static final Duration PATIENCE = Duration.ofSeconds(1);
+
+    private static final Field<String> LOCK_TIMEOUT =
+            DSL.field("set_config('lock_timeout', {0}, true)", String.class, DSL.inline(PATIENCE.toMillis() + "ms"));
+
     private final DatabaseTime time;
     private final Map<UUID, BmdbSession> sessions = new ConcurrentHashMap<>();
     private final Object lock = new Object();
@@ -232,29 +240,59 @@ final class SessionKeeper implements AutoCloseable {
 
     /**
      * Deletes the sessions whose deadline has passed, and with them their work. A session that is in the middle
-     * of a transaction is locked by it and skipped: it goes at a later round.
+     * of a transaction is locked by it and skipped: it goes at a later round. So does one that holds a machine which
+     * somebody keeps locked.
      *
      * @return how many there were
      */
     int reap() throws InterruptedException {
-        return reaping.run("reaping expired sessions", dsl -> {
-            Result<Record> rows = dsl.select(SESSIONS.SESSION_ID)
-                    .select(reaping.first())
-                    .from(SESSIONS)
-                    .where(SESSIONS.SESSION_DEADLINE.lt(DatabaseTime.transactionTime()))
-                    .forUpdate()
-                    .skipLocked()
-                    .fetch();
-            if (!rows.isEmpty()) {
-                reaping.checkFirst(rows.get(0));
-                UUID[] expired = rows.getValues(SESSIONS.SESSION_ID).toArray(UUID[]::new);
-                WorkQueries.recordCanceled(dsl, time, WORK.SESSION_ID.eq(DSL.any(expired)), "the session expired");
-                dsl.deleteFrom(SESSIONS)
-                        .where(SESSIONS.SESSION_ID.eq(DSL.any(expired)))
-                        .execute();
+        Set<UUID> stuck = new HashSet<>();
+        int reaped = 0;
+        while (true) {
+            AtomicReference<@Nullable UUID> next = new AtomicReference<>();
+            try {
+                // Each by itself, so that one which cannot go does not hold up the others.
+                if (!reaping.run("reaping an expired session", dsl -> reapNext(dsl, stuck, next))) {
+                    return reaped;
+                }
+                reaped++;
+            } catch (BmdbException e) {
+                UUID session = next.get();
+                if (session == null || !Transactions.isLockTimeout(e)) {
+                    throw e;
+                }
+                stuck.add(session);
+                log.warn(
+                        "Expired session {} works on a machine that somebody has locked for over {}: its work is released"
+                                + " later",
+                        session,
+                        PATIENCE);
             }
-            return rows.size();
-        });
+        }
+    }
+
+    /** Reaps one of the expired sessions. Returns false if there is none but those that are known to be stuck. */
+    private boolean reapNext(DSLContext dsl, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {
+        Optional<Record> row = dsl.select(SESSIONS.SESSION_ID)
+                .select(reaping.first())
+                .select(LOCK_TIMEOUT)
+                .from(SESSIONS)
+                .where(SESSIONS.SESSION_DEADLINE.lt(DatabaseTime.transactionTime()))
+                .and(SESSIONS.SESSION_ID.notIn(stuck))
+                .orderBy(SESSIONS.SESSION_DEADLINE)
+                .limit(1)
+                .forUpdate()
+                .skipLocked()
+                .fetchOptional();
+        if (row.isEmpty()) {
+            return false;
+        }
+        reaping.checkFirst(row.get());
+        UUID expired = row.get().get(SESSIONS.SESSION_ID);
+        next.set(expired);
+        WorkQueries.recordCanceled(dsl, time, WORK.SESSION_ID.eq(expired), "the session expired");
+        dsl.deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(expired)).execute();
+        return true;
     }
 
     /** Stops the threads. Sessions that are still open are left to expire. */

@@ -49,6 +49,9 @@ final class Transactions {
     /** read_only_sql_transaction: the server was the primary when the connection was made, and no longer is. */
     private static final String READ_ONLY = "25006";
 
+    /** lock_not_available. */
+    private static final String LOCK_TIMEOUT = "55P03";
+
     /** statement_completion_unknown: a database in several parts does not know itself whether it committed. */
     private static final String COMPLETION_UNKNOWN = "40003";
 
@@ -62,7 +65,7 @@ final class Transactions {
     private final DataSource dataSource;
     private final Limits limits;
     private final Settings settings = new Settings().withRenderSchema(false).withExecuteLogging(false);
-    private final ThreadLocal<String> open = new ThreadLocal<>();
+    private final ThreadLocal<Open> open = new ThreadLocal<>();
 
     /** Set when the database or the DataSource turned out to have another isolation level by default. */
     private volatile boolean setsIsolation;
@@ -85,6 +88,14 @@ final class Transactions {
             Duration reconnecting,
             Duration idle,
             @Nullable Duration answer) {}
+
+    /**
+     * The transaction that a thread is in.
+     *
+     * @param what what it is for
+     * @param setsIsolation whether it was told which isolation level to run at
+     */
+    private record Open(String what, boolean setsIsolation) {}
 
     /** What to do in a transaction; may run several times. */
     @FunctionalInterface
@@ -110,9 +121,25 @@ final class Transactions {
     <T extends @Nullable Object> T run(String what, Runnable beforeEachAttempt, Body<T> body)
             throws InterruptedException {
         return repeat(what, Kind.WRITES, beforeEachAttempt, dsl -> {
-            if (setsIsolation) {
+            if (open.get().setsIsolation()) {
                 dsl.execute("set transaction isolation level read committed");
             }
+            return body.run(dsl);
+        });
+    }
+
+    /**
+     * Runs a transaction whose first statement proves nothing, and so cannot tell at which isolation level it runs, nor
+     * bound how long it may sit idle with its locks: a statement before it sets both.
+     *
+     * @param what what it is for, in error messages
+     */
+    <T extends @Nullable Object> T runAlone(String what, Body<T> body) throws InterruptedException {
+        String begin = "set transaction isolation level read committed; "
+                + "set local idle_in_transaction_session_timeout = "
+                + limits.idle().toMillis();
+        return repeat(what, Kind.WRITES, () -> {}, dsl -> {
+            dsl.execute(begin);
             return body.run(dsl);
         });
     }
@@ -170,18 +197,15 @@ final class Transactions {
     void checkIsolation(String level) {
         // Rechecks under locks need a new snapshot for each statement. A database that offers nothing weaker than
         // serializable, and so says so after having been asked, does the checking itself.
-        if (!level.equals("read committed") && !(setsIsolation && level.equals("serializable"))) {
-            throw new WrongIsolation(level);
+        boolean wasSet = open.get().setsIsolation();
+        if (!level.equals("read committed") && !(wasSet && level.equals("serializable"))) {
+            throw new WrongIsolation(level, wasSet);
         }
     }
 
     private <T extends @Nullable Object> T repeat(String what, Kind kind, Runnable beforeEachAttempt, Body<T> body)
             throws InterruptedException {
-        String outer = open.get();
-        if (outer != null) {
-            throw new IllegalStateException(what + " was begun inside of " + outer
-                    + ", on the same thread: use the transaction that is open, or wait until it has ended");
-        }
+        requireNone(what);
         long startedAt = System.nanoTime();
         for (int attempt = 1; ; attempt++) {
             if (Thread.interrupted()) {
@@ -204,13 +228,27 @@ final class Transactions {
                 log.debug("{}: attempt {} failed with SQLSTATE {}, trying again", what, attempt, state);
                 pause(attempt);
             } catch (WrongIsolation e) {
-                if (setsIsolation) {
+                if (e.wasSet) {
                     throw new BmdbException(
                             what + " must run at READ COMMITTED, but the database runs it at " + e.level, null, null);
                 }
                 log.info("Transactions run at {} by default here: setting READ COMMITTED for each", e.level);
                 setsIsolation = true;
             }
+        }
+    }
+
+    /**
+     * Makes sure that this thread is in no transaction.
+     *
+     * @param what what is about to begin
+     * @throws IllegalStateException if it is in one
+     */
+    void requireNone(String what) {
+        Open outer = open.get();
+        if (outer != null) {
+            throw new IllegalStateException(what + " was begun inside of " + outer.what()
+                    + ", on the same thread: use the transaction that is open, or wait until it has ended");
         }
     }
 
@@ -221,17 +259,21 @@ final class Transactions {
         try {
             boolean autoCommit = connection.getAutoCommit();
             int timeout = limitAnswers(connection);
+            if (!autoCommit) {
+                connection.rollback(); // A check of the source's may have begun a transaction.
+            }
             connection.setAutoCommit(kind == Kind.ASKS);
-            open.set(what);
+            open.set(new Open(what, setsIsolation));
             try {
                 T result = body.run(view(connection));
-                if (kind != Kind.ASKS) {
+                if (kind == Kind.WRITES) {
                     commit(what, connection);
+                    clean = true;
                 }
-                clean = true;
                 return result;
             } finally {
                 open.remove();
+                // What was read is read, whatever becomes of the end of a transaction that only read.
                 clean = clean || kind == Kind.ASKS || rollBack(connection);
                 if (clean) {
                     restore(connection, autoCommit, timeout);
@@ -351,6 +393,12 @@ final class Transactions {
         return READ_ONLY.equals(state);
     }
 
+    /** Tells whether a statement waited for a lock for as long as it was allowed to. */
+    static boolean isLockTimeout(Throwable e) {
+        return e instanceof BmdbException failure
+                && failure.sqlState().filter(LOCK_TIMEOUT::equals).isPresent();
+    }
+
     /** Class 08 is "connection exception". */
     static boolean isConnectionFailure(@Nullable String state) {
         return state != null && (state.startsWith("08") || CONNECTION_ENDED.contains(state));
@@ -404,10 +452,12 @@ final class Transactions {
     @SuppressWarnings("serial")
     private static final class WrongIsolation extends RuntimeException {
         private final String level;
+        private final boolean wasSet;
 
-        WrongIsolation(String level) {
+        WrongIsolation(String level, boolean wasSet) {
             super(level, null, false, false);
             this.level = level;
+            this.wasSet = wasSet;
         }
     }
 }

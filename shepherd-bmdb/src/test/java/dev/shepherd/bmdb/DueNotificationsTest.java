@@ -3,6 +3,8 @@ package dev.shepherd.bmdb;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -77,6 +79,28 @@ class DueNotificationsTest {
             await().until(() -> woken.get() == 2);
         }
         assertThat(TestDatabase.threads()).noneMatch(name -> name.contains("wake-ups"));
+    }
+
+    @Test
+    void aDataSourceThatThrowsSomethingOfItsOwnIsAskedAgain() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        PGSimpleDataSource source = new PGSimpleDataSource() {
+            @Override
+            public Connection getConnection() throws SQLException {
+                boolean wakeUps = Thread.currentThread().getName().contains("wake-ups");
+                if (wakeUps && asked.incrementAndGet() == 1) {
+                    throw new IllegalStateException("no route to the database");
+                }
+                return super.getConnection();
+            }
+        };
+        source.setUrl(db.url());
+        AtomicInteger woken = new AtomicInteger();
+        try (Bmdb bmdb = Bmdb.open(source)) {
+            bmdb.onDue(WorkProcess.AGENT_START, TestDatabase.PROVIDER, woken::incrementAndGet);
+            await().until(() -> woken.get() == 1);
+        }
+        assertThat(asked).hasValue(2);
     }
 
     @Test

@@ -3,6 +3,7 @@ package dev.shepherd.bmdb;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.sql.Connection;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -75,6 +76,56 @@ class EndingQueueTest {
         assertThat(db.work(bad)).containsExactly(PROCESS.name());
         work.get(5).finish();
         assertThat(db.number("select count(*) from work")).isZero();
+    }
+
+    @Test
+    void machinesThatSomebodyKeepsLockedHoldUpNoOtherEnd() throws Exception {
+        BmdbSession session = db.session();
+        List<Work> work = claimed(session, 9);
+        Connection psql = db.transaction();
+        for (Work stuck : work.subList(0, 3)) {
+            TestDatabase.execute(psql, "select 1 from machines where machine_id = ? for update", stuck.machineId());
+        }
+
+        List<Throwable> failures = inParallel(work, (number, one) -> one.finish(tx -> true), () -> {
+            org.awaitility.Awaitility.await().until(() -> finished() == 6);
+            assertThat(db.number("select count(*) from work")).isEqualTo(3);
+            psql.rollback();
+        });
+
+        assertThat(failures).isEmpty();
+        assertThat(finished()).isEqualTo(9);
+    }
+
+    @Test
+    void anEndInTheMiddleOfATransactionIsAMistakeAlsoIfAnotherThreadWouldWriteIt() throws Exception {
+        BmdbSession session = db.session();
+        List<Work> work = claimed(session, 3);
+        CountDownLatch twoWrite = new CountDownLatch(2);
+        CountDownLatch go = new CountDownLatch(1);
+        List<Throwable> failures = inParallel(
+                work.subList(0, 2),
+                (number, one) -> one.finish(tx -> {
+                    twoWrite.countDown();
+                    return go.await(30, TimeUnit.SECONDS);
+                }),
+                () -> {
+                    assertThat(twoWrite.await(30, TimeUnit.SECONDS)).isTrue();
+                    try {
+                        session.inTransaction(tx -> {
+                            assertThatThrownBy(() -> work.get(2).finish(inner -> true))
+                                    .isInstanceOf(IllegalStateException.class)
+                                    .hasMessageContaining("inside of");
+                            return true;
+                        });
+                    } finally {
+                        go.countDown();
+                    }
+                });
+
+        assertThat(failures).isEmpty();
+        work.get(2).finish(tx -> true);
+        assertThat(finished()).isEqualTo(3);
     }
 
     @Test

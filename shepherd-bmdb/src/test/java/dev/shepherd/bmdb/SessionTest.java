@@ -207,6 +207,32 @@ class SessionTest {
     }
 
     @Test
+    void aMachineThatSomebodyKeepsLockedHoldsUpNoSessionButThoseThatWorkOnIt() throws Exception {
+        UUID locked = db.machine();
+        UUID free = db.machine();
+        for (UUID machine : List.of(locked, free)) {
+            db.execute(
+                    "with dead as (insert into sessions values (gen_random_uuid(), 'dead', '', now(), 1,"
+                            + " now() - interval '1 s' - case when ?::uuid = ?::uuid then interval '1 s' else '0 s' end)"
+                            + " returning session_id)"
+                            + " insert into work (machine_id, session_id, process) select ?, session_id, 'UnitTest1' from dead",
+                    machine,
+                    locked,
+                    machine);
+        }
+        Connection psql = db.transaction();
+        TestDatabase.execute(psql, "select 1 from machines where machine_id = ? for update", locked);
+
+        assertThat(db.bmdb().reapExpiredSessions()).isEqualTo(1);
+
+        assertThat(db.work(free)).isEmpty();
+        assertThat(db.work(locked)).hasSize(1);
+        psql.rollback();
+        assertThat(db.bmdb().reapExpiredSessions()).isEqualTo(1);
+        assertThat(db.work(locked)).isEmpty();
+    }
+
+    @Test
     void theProofOfATransactionKeepsADeleteWaitingButNotAHeartbeat() throws Exception {
         BmdbSession session = db.session();
 

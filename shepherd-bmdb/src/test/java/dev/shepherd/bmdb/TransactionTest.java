@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.HookedDataSource.Hook;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.postgresql.ds.PGSimpleDataSource;
 
 class TransactionTest {
 
@@ -365,6 +367,104 @@ class TransactionTest {
         }
         db.expire(session);
         assertThat(bmdb.reapExpiredSessions()).isEqualTo(1);
+    }
+
+    @Test
+    void thatIsFoundOutByManyAtOnceToo() throws Exception {
+        for (int round = 0; round < 5; round++) {
+            HookedDataSource source =
+                    new HookedDataSource(db.url() + "&options=-c%20default_transaction_isolation=repeatable%5C%20read");
+            Bmdb bmdb = db.closeLater(Bmdb.open(
+                    BmdbConfig.builder().dataSource(source.dataSource()).build()));
+            List<BmdbSession> sessions = new ArrayList<>();
+            for (int i = 0; i < 6; i++) {
+                sessions.add(bmdb.startSession("test", "host"));
+            }
+            CyclicBarrier together = new CyclicBarrier(6);
+
+            List<String> levels = Race.run(6, i -> {
+                meet(together);
+                return sessions.get(i)
+                        .<String>inTransaction(tx -> tx.dsl()
+                                .fetchSingle("show transaction_isolation")
+                                .get(0, String.class));
+            });
+
+            assertThat(levels).containsOnly("read committed");
+            for (BmdbSession session : sessions) {
+                session.close();
+            }
+        }
+    }
+
+    /** Who resumes and releases on the command line has no session, whose proof would tell the level. */
+    @Test
+    void anOperatorsActionMissesNothingThatEndsMeanwhileWhateverTheDefaultIsolationLevel() throws Exception {
+        UUID machine = db.providedMachine();
+        Bmdb operator = db.closeLater(Bmdb.open(db.config()
+                .jdbcUrl(db.url() + "&options=-c%20default_transaction_isolation=repeatable%5C%20read")
+                .build()));
+        BmdbSession session = db.session();
+        Work work = session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1)
+                .get(0);
+        Pause pause = operator.operator().pause(machine, null, null, "me", "a look", null);
+        AtomicReference<Thread> resuming = new AtomicReference<>();
+        work.finish(tx -> {
+            Thread thread = new Thread(() -> resume(operator, pause));
+            resuming.set(thread);
+            thread.start();
+            await().until(() -> db.number("select count(*) from pg_stat_activity where datname = current_database()"
+                            + " and wait_event_type = 'Lock'")
+                    == 1);
+            return true;
+        });
+        resuming.get().join(30_000);
+
+        assertThat(db.rows("select process from work_due where machine_id = ? and due_at <= now()", machine))
+                .containsExactly(WorkProcess.AGENT_START.name());
+    }
+
+    private static void resume(Bmdb bmdb, Pause pause) {
+        try {
+            bmdb.operator().resume(pause.id());
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
+    void aConnectionThatComesInTheMiddleOfATransactionIsUsedAllTheSame() throws Exception {
+        UUID machine = db.machine();
+        PGSimpleDataSource source = new PGSimpleDataSource() {
+            @Override
+            public Connection getConnection() throws SQLException {
+                Connection connection = super.getConnection();
+                connection.setAutoCommit(false);
+                TestDatabase.execute(connection, "select 1"); // As a pool does that checks its connections.
+                return connection;
+            }
+        };
+        source.setUrl(db.url());
+        Bmdb bmdb = db.closeLater(Bmdb.open(source));
+
+        assertThat(bmdb.machine(machine)).isPresent();
+        assertThat(bmdb.now()).isNotNull();
+        assertThat(bmdb.startSession("test", "host").<Boolean>inTransaction(tx -> true))
+                .isTrue();
+    }
+
+    @Test
+    void aReadThatIsCompleteDoesNotFailForTheEndOfItsTransaction() throws Exception {
+        UUID machine = db.machine();
+        HookedDataSource source = new HookedDataSource(db.url());
+        Bmdb bmdb = db.closeLater(
+                Bmdb.open(BmdbConfig.builder().dataSource(source.dataSource()).build()));
+        for (String end : List.of("commit", "rollback")) {
+            source.onNext(end, (connection, original) -> {
+                throw HookedDataSource.broken();
+            });
+            assertThat(bmdb.machine(machine)).as("a broken %s", end).isPresent();
+        }
     }
 
     @Test

@@ -128,15 +128,15 @@ final class AgentOptions {
         }
         AgentTakeover.Builder takeover =
                 AgentTakeover.builder().executable(agent).credentials(credentials());
-        Setting.of("--endpoint", () -> takeover.endpoint(endpoint()));
-        Setting.of("--ssh-user", () -> takeover.user(sshUser));
-        Setting.of("--agent-path", () -> takeover.remotePath(agentPath));
-        Setting.of("--takeover-timeout", () -> takeover.totalTimeout(Duration.ofSeconds(takeoverTimeout)));
+        Setting.of("--endpoint", endpoint(), takeover::endpoint);
+        Setting.of("--ssh-user", sshUser, takeover::user);
+        Setting.of("--agent-path", agentPath, takeover::remotePath);
+        Setting.of("--takeover-timeout", Duration.ofSeconds(takeoverTimeout), takeover::totalTimeout);
         if (acceptAnyHostKey) {
             takeover.hostKeyPolicy(HostKeyPolicy.ACCEPT_ANY);
         }
         if (caCertificate != null) {
-            Setting.of("--ca-certificate", () -> takeover.caCertificate(read(caCertificate)));
+            Setting.of("--ca-certificate", read(caCertificate), takeover::caCertificate);
         }
         return takeover.build();
     }

@@ -31,8 +31,8 @@ final class MachineArgument {
         if (id != null && bmdb.machine(id).isPresent()) {
             return id;
         }
-        ProviderType provider = Setting.of("--type", () -> new ProviderType(type));
-        return bmdb.findMachine(provider, Setting.of("MACHINE", () -> new ProviderID(machine)))
+        ProviderType provider = Setting.of("--type", type, ProviderType::new);
+        return bmdb.findMachine(provider, Setting.of("MACHINE", machine, ProviderID::new))
                 .orElseThrow(() -> new ConfigurationException(
                         "MACHINE",
                         "there is no machine " + machine + ", by that id or by provider " + type

@@ -41,7 +41,7 @@ final class MachinesCommand implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             Bmdb bmdb = opened.bmdb();
-            List<ProvidedMachine> machines = bmdb.providedMachines(Setting.of("--type", () -> new ProviderType(type)));
+            List<ProvidedMachine> machines = bmdb.providedMachines(Setting.of("--type", type, ProviderType::new));
             out.printf("%-36s  %-24s  %-21s  %s%n", "MACHINE", "PROVIDER ID", "ADDRESS", "STATE");
             for (ProvidedMachine machine : machines) {
                 out.printf(

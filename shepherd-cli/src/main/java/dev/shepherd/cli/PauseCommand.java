@@ -70,16 +70,21 @@ final class PauseCommand implements Callable<Integer> {
                 throw new ParameterException(
                         spec.commandLine(), "name a machine, a provider or a process, or say --all");
             }
+            if (span != null && span.isZero()) {
+                throw new ParameterException(spec.commandLine(), "--for 0 is no span: a pause lasts for some time");
+            }
             UUID machineId = machine == null
                     ? null
                     : MachineArgument.find(opened.bmdb(), machine, provider == null ? "static" : provider);
-            ProviderType ofProvider =
-                    provider == null ? null : Setting.of("--provider", () -> new ProviderType(provider));
-            WorkProcess ofProcess = process == null ? null : Setting.of("--process", () -> new WorkProcess(process));
-            String why = Setting.text("--reason", reason);
-            Pause pause = Setting.of(
-                    "--for",
-                    () -> opened.bmdb().operator().pause(machineId, ofProvider, ofProcess, operator.by(), why, span));
+            Pause pause = opened.bmdb()
+                    .operator()
+                    .pause(
+                            machineId,
+                            provider == null ? null : Setting.of("--provider", provider, ProviderType::new),
+                            process == null ? null : Setting.of("--process", process, WorkProcess::new),
+                            operator.by(),
+                            Setting.text("--reason", reason),
+                            span);
             out.println("Paused"
                     + pause.until().map(until -> " until " + until).orElse("")
                     + ". To end it: shepherd resume " + pause.id());

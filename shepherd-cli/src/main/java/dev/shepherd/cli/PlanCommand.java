@@ -75,7 +75,7 @@ final class PlanCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             if (kind == null) {
-                ProviderType provider = Setting.of("--type", () -> new ProviderType(type == null ? "static" : type));
+                ProviderType provider = Setting.of("--type", type == null ? "static" : type, ProviderType::new);
                 PlannedRecovery planned = opened.bmdb().planRecovery(provider, recovery.policy(), true);
                 print(out, planned);
                 if (!planned.steps().isEmpty()) {
@@ -94,8 +94,7 @@ final class PlanCommand implements Callable<Integer> {
         try (ProviderFactories factories = plugins.open()) {
             FoundProvider found = factories.find(kind);
             try (FoundProvider.ContextClassLoader context = found.asContext()) {
-                return plan(
-                        bmdb, found, Setting.of("--type", () -> new ProviderType(type == null ? found.kind() : type)));
+                return plan(bmdb, found, Setting.of("--type", type == null ? found.kind() : type, ProviderType::new));
             }
         }
     }
@@ -108,8 +107,7 @@ final class PlanCommand implements Callable<Integer> {
                         .takeover(target -> {
                             throw new IllegalStateException("a plan takes nothing over");
                         })
-                        .provisioner(
-                                Setting.of("--max-count", () -> ProvisionerSettings.DEFAULT.withMaxCount(maxCount)))
+                        .provisioner(Setting.of("--max-count", maxCount, ProvisionerSettings.DEFAULT::withMaxCount))
                         .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
                         .build()) {
             return shepherd.plan(type);

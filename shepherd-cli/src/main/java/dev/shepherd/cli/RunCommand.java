@@ -15,7 +15,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -123,7 +122,7 @@ final class RunCommand implements Callable<Integer> {
     }
 
     private int run(FoundProvider found) throws InterruptedException {
-        ProviderType provided = Setting.of("--type", () -> new ProviderType(type == null ? found.kind() : type));
+        ProviderType provided = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
         ProviderConfig config = ProviderConfig.of(found.factory(), provided, properties);
         ProvisionerSettings provisioner = provisioner();
         InitializerSettings initializer = initializer();
@@ -159,24 +158,16 @@ final class RunCommand implements Callable<Integer> {
 
     private ProvisionerSettings provisioner() {
         ProvisionerSettings settings = ProvisionerSettings.DEFAULT;
-        settings = with("--max-count", settings, from -> from.withMaxCount(maxCount));
-        settings = with("--chunk-size", settings, from -> from.withChunkSize(chunkSize));
-        settings = with(
-                "--reconcile-interval", settings, from -> from.withInterval(Duration.ofSeconds(reconcileInterval)));
-        return with(
-                "--creation-interval",
-                settings,
-                from -> from.withCreationInterval(Duration.ofSeconds(creationInterval)));
+        settings = Setting.of("--max-count", maxCount, settings::withMaxCount);
+        settings = Setting.of("--chunk-size", chunkSize, settings::withChunkSize);
+        settings = Setting.of("--reconcile-interval", Duration.ofSeconds(reconcileInterval), settings::withInterval);
+        return Setting.of("--creation-interval", Duration.ofSeconds(creationInterval), settings::withCreationInterval);
     }
 
     private InitializerSettings initializer() {
         InitializerSettings settings = InitializerSettings.DEFAULT;
-        settings = with("--parallelism", settings, from -> from.withParallelism(parallelism));
-        return with("--ssh-port", settings, from -> from.withSshPort(sshPort));
-    }
-
-    private static <T> T with(String option, T settings, UnaryOperator<T> change) {
-        return Setting.of(option, () -> change.apply(settings));
+        settings = Setting.of("--parallelism", parallelism, settings::withParallelism);
+        return Setting.of("--ssh-port", sshPort, settings::withSshPort);
     }
 
     private static void report(LoopStatus loop) {

@@ -1,17 +1,12 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.ConfigurationException;
+import java.util.function.Function;
 
 /** Makes of options what the library takes. What that refuses is told under the option's name, as a mistake of usage. */
 final class Setting {
 
     private Setting() {}
-
-    /** Makes something of an option's value. */
-    @FunctionalInterface
-    interface Making<T, E extends Exception> {
-        T make() throws E;
-    }
 
     /** Returns what an option says, which must be something. */
     static String text(String option, String value) {
@@ -22,9 +17,9 @@ final class Setting {
     }
 
     /** Makes something of the value of an option. */
-    static <T, E extends Exception> T of(String option, Making<T, E> making) throws E {
+    static <V, T> T of(String option, V value, Function<V, T> making) {
         try {
-            return making.make();
+            return making.apply(value);
         } catch (IllegalArgumentException e) {
             throw new ConfigurationException(option, option + ": " + e.getMessage(), e);
         }

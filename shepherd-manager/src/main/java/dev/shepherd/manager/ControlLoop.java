@@ -103,7 +103,8 @@ final class ControlLoop implements AutoCloseable {
                     failures = 0;
                 } catch (InterruptedException e) {
                     continue; // Closed, or a stray interruption, after which the step runs again.
-                } catch (RuntimeException e) {
+                } catch (RuntimeException | Error e) {
+                    // A plugin that lacks a class, say, must not end the loop for good.
                     failures++;
                     next = failed(e, failures);
                 }
@@ -130,7 +131,7 @@ final class ControlLoop implements AutoCloseable {
         }
     }
 
-    private Next failed(RuntimeException e, int failures) {
+    private Next failed(Throwable e, int failures) {
         Duration pause = FIRST_PAUSE.multipliedBy(1L << Math.min(failures - 1, 10));
         if (e instanceof ProviderException provider && provider.retryAfter().isPresent()) {
             pause = provider.retryAfter().get();
@@ -141,9 +142,15 @@ final class ControlLoop implements AutoCloseable {
         if (pause.compareTo(longest) > 0) {
             pause = longest;
         }
-        monitor.stepFailed(String.valueOf(e.getMessage()));
-        log.warn("{}: the step failed ({} in a row), trying again in {}: {}", name, failures, pause, e.getMessage());
-        log.debug("{}: the failure", name, e);
+        // What the JVM throws says little by its message alone, such as the name of a class.
+        String message = e instanceof Error ? e.toString() : String.valueOf(e.getMessage());
+        monitor.stepFailed(message);
+        log.warn("{}: the step failed ({} in a row), trying again in {}: {}", name, failures, pause, message);
+        if (e instanceof Error) {
+            log.error("{}: the failure", name, e);
+        } else {
+            log.debug("{}: the failure", name, e);
+        }
         return new Next(pause, "another try after a failure");
     }
 

@@ -330,10 +330,10 @@ public final class MachineRecoverer {
                 }
                 case NOT_FOUND ->
                     fail(cause, tx -> {
-                        tx.recoveryRefused(machineId, true, before);
+                        tx.recoveryRefused(machineId, counted);
                         tx.markMissing(machineId);
                     });
-                case CONFLICT, PERMANENT, NO_CAPACITY -> fail(cause, tx -> tx.recoveryRefused(machineId, true, before));
+                case CONFLICT, PERMANENT, NO_CAPACITY -> fail(cause, tx -> tx.recoveryRefused(machineId, counted));
                 // It may have had its effect: whether it had is seen by SSH, rather than by doing it again.
                 case TRANSIENT -> fail(cause, tx -> tx.restartTakeover(policy, machineId, action, true));
             }
@@ -342,7 +342,7 @@ public final class MachineRecoverer {
         /** The provider did not even look at it: the machine is as it was, and the loop rests instead of backing it off. */
         private void takeBack(String cause) throws InterruptedException {
             claimed.update(tx -> {
-                tx.recoveryRefused(machineId, false, before);
+                tx.recoveryNotTried(machineId, before);
                 return true;
             });
             claimed.close();

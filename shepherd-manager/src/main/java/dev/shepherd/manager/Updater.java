@@ -62,6 +62,9 @@ public final class Updater {
     /** How many machines are asked for one by one before the results are written. Fits into the lease on them. */
     private static final int ASKED_BATCH = 20;
 
+    /** After how many batches a step ends. */
+    private static final int LARGEST_STEP = 50;
+
     private final Bmdb bmdb;
     private final ProviderCalls provider;
     private final ProviderType type;
@@ -76,6 +79,9 @@ public final class Updater {
 
     /** How many machines the last comparison found in the database. Guarded by {@link #stepping}. */
     private int recordedLast;
+
+    /** Whether the last step left machines that are due. */
+    private volatile boolean leftOver;
 
     /** Whether machines that a comparison left at rest were given a time. Guarded by {@link #stepping}. */
     private boolean recalled;
@@ -98,12 +104,16 @@ public final class Updater {
 
     ControlLoop.Next run() throws InterruptedException {
         step();
+        if (leftOver) {
+            return new ControlLoop.Next(Duration.ZERO, "nothing: more machines are due");
+        }
         return new ControlLoop.Next(
                 settings.pollInterval(), "a machine to be due; looks again in " + settings.pollInterval());
     }
 
     /**
-     * Looks at all machines that are due, and at the whole fleet if that is.
+     * Looks at the machines that are due, a thousand at most if they have to be asked for one by one, and at the whole fleet if
+     * that is. Stops where the provider is paused meanwhile.
      *
      * @return how many of them had changed
      * @throws ProviderException if the provider cannot be asked; machines that were not looked at are due again within a
@@ -114,7 +124,8 @@ public final class Updater {
      */
     public int step() throws InterruptedException {
         synchronized (stepping) {
-            if (!bmdb.operator().pauses(type).isEmpty()) {
+            leftOver = false;
+            if (isPaused()) {
                 return 0;
             }
             BmdbSession session = sessions.current();
@@ -122,6 +133,10 @@ public final class Updater {
                 return new Round(session).update();
             }
         }
+    }
+
+    private boolean isPaused() throws InterruptedException {
+        return !bmdb.operator().pauses(type).isEmpty();
     }
 
     /** What was found out of one machine. */
@@ -154,12 +169,16 @@ public final class Updater {
             boolean lists = cheap && !compared;
             int batch = lists ? LISTED_BATCH : ASKED_BATCH;
             List<ProviderCheck> due = take(batch);
-            while (!due.isEmpty()) {
+            for (int batches = 1; !due.isEmpty(); batches++) {
                 List<ProviderCheck> unlisted = lists && due.size() > 1 ? lookUp(due) : due;
                 for (int from = 0; from < unlisted.size(); from += ASKED_BATCH) {
                     ask(unlisted.subList(from, Math.min(unlisted.size(), from + ASKED_BATCH)));
                 }
-                due = due.size() < batch ? List.of() : take(batch);
+                // Where machines come due as fast as they are asked for, there is always more: a step ends all the
+                // same, so
+                // that it can be seen that the loop goes on.
+                leftOver = due.size() == batch && batches == LARGEST_STEP;
+                due = due.size() < batch || leftOver || isPaused() ? List.of() : take(batch);
             }
             if (changed > NAMED) {
                 log.info("Provider {}: {} more machines changed", type, changed - NAMED);

@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
@@ -147,7 +146,8 @@ final class WorkLoop {
         monitor.machineBegins();
         try {
             executor.execute(() -> runTask(work));
-        } catch (RejectedExecutionException e) {
+        } catch (RuntimeException | Error e) {
+            // It is closed, or there is no room for another thread.
             monitor.machineGivenUp();
             ended();
             throw e;

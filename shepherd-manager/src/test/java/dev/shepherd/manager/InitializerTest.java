@@ -1,6 +1,7 @@
 package dev.shepherd.manager;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.Availability;
@@ -21,6 +22,9 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -63,6 +67,38 @@ class InitializerTest extends InitializerScenario {
             assertThat(tries).hasValue(1);
             assertThat(read(machine).backoffs().get(0).cause()).contains("a defect");
             assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.FAILED);
+        }
+    }
+
+    /** As when the system has no room for another thread. */
+    @Test
+    void aTaskThatCannotBeStartedKeepsNoPlace() throws Exception {
+        AtomicBoolean full = new AtomicBoolean(true);
+        ThreadPoolExecutor executor = new ThreadPoolExecutor(0, 10, 1, TimeUnit.SECONDS, new SynchronousQueue<>()) {
+            @Override
+            public void execute(Runnable task) {
+                if (full.getAndSet(false)) {
+                    throw new OutOfMemoryError("unable to create native thread");
+                }
+                super.execute(task);
+            }
+        };
+        try (Shepherd shepherd = Shepherd.builder()
+                .bmdb(database.bmdb())
+                .provider(FakeProvider.create(TYPE))
+                .loops(Set.of(LoopKind.INITIALIZER))
+                .executor(executor)
+                .initializer(InitializerSettings.DEFAULT.withParallelism(1))
+                .takeover(InitializerTest::result)
+                .build()) {
+            UUID machine = record(InetAddress.getLoopbackAddress(), 22);
+
+            assertThatThrownBy(() -> shepherd.initializer(TYPE).step()).isInstanceOf(OutOfMemoryError.class);
+            assertThat(read(machine).work()).isEmpty();
+            assertThat(shepherd.initializer(TYPE).step()).isEqualTo(1);
+            assertThat(read(machine).agentStarted()).isPresent();
+        } finally {
+            executor.shutdownNow();
         }
     }
 

@@ -117,6 +117,29 @@ class MachineRecovererTest extends RecoveryScenario {
         assertThat(database.bmdb().quarantine(flapping)).isPresent();
     }
 
+    /** Three reboots of last month are no reason to reinstall a machine, or to set it aside. */
+    @Test
+    void aRefusedCallDoesNotBringBackAttemptsThatNoLongerCount() throws Exception {
+        fleet(20, 1);
+        fleet.manager(POLICY);
+        UUID machine = fleet.all().get(0);
+        for (int relapse = 1; relapse <= 3; relapse++) {
+            fleet.become(Health.HUNG, machine);
+            passUntilEffects(relapse);
+            pass(20);
+        }
+        passUneventfully(POLICY.relapseAfter().plus(MINUTE.multipliedBy(10)));
+        fleet.provider().failNext(Operation.REBOOT, new ProviderException(Reason.CONFLICT, "it is being moved"));
+        fleet.become(Health.HUNG, machine);
+
+        passUntilEffects(4);
+
+        assertThat(fleet.effects().get(3).what())
+                .isEqualTo(fleet.effects().get(0).what());
+        assertThat(database.bmdb().quarantine(machine)).isEmpty();
+        assertThat(database.bmdb().recovery(machine).orElseThrow().attempts()).isEqualTo(1);
+    }
+
     @Test
     void aMachineThatIsReinstalledWhereThatIsAllowedForgetsItsHostKey() throws Exception {
         fleet(20, 1);

@@ -25,11 +25,13 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -439,6 +441,33 @@ class ProvisionerTest {
         return provider.machines().stream()
                 .filter(machine -> machine.availability() == Availability.KNOWN_USED)
                 .toList();
+    }
+
+    /** As when the jar of a plugin lacks something. */
+    @Test
+    void anErrorOfThePluginDoesNotEndTheLoop() throws Exception {
+        AtomicInteger listings = new AtomicInteger();
+        Provider provider = new ShowingProvider(TYPE, visitor -> {
+            if (listings.incrementAndGet() == 1) {
+                throw new NoClassDefFoundError("com/example/Missing");
+            }
+        });
+        try (Shepherd shepherd = Shepherd.builder()
+                .bmdb(database.bmdb())
+                .provider(provider)
+                .loops(Set.of(LoopKind.PROVISIONER))
+                .takeover(target -> {
+                    throw new IllegalStateException("nothing is taken over here");
+                })
+                .build()) {
+            shepherd.start();
+
+            await().atMost(LIMIT).until(() -> listings.get() == 2);
+            LoopStatus loop = shepherd.status().loops().get(0);
+            assertThat(loop.lastError().orElseThrow().message())
+                    .contains("NoClassDefFoundError", "com/example/Missing");
+            assertThat(loop.state()).isNotEqualTo(LoopStatus.State.CLOSED);
+        }
     }
 
     private List<ProvidedMachine> recorded() throws InterruptedException {

@@ -206,6 +206,34 @@ class UpdaterTest {
     }
 
     @Test
+    void aProviderThatIsPausedMeanwhileIsNotAskedAnyMore() throws Exception {
+        FakeProvider provider = provider(50, false);
+        Updater updater = updater(provider, database.bmdb());
+        try (FakeProvider.Blocked first = provider.blockNext(Operation.GET)) {
+            Thread asking = new Thread(() -> step(updater));
+            asking.start();
+            first.awaitReached();
+            database.bmdb().operator().pause(null, TYPE, null, "rack team", "their maintenance", null);
+            first.close();
+            asking.join(20_000);
+            assertThat(asking.isAlive()).isFalse();
+        }
+
+        assertThat(provider.calls(Operation.GET)).as("the batch that was begun").isEqualTo(20);
+    }
+
+    @Test
+    void aStepEndsThoughMoreIsDueAndTheNextGoesOnAtOnce() throws Exception {
+        FakeProvider provider = provider(1030, false);
+        Updater updater = updater(provider, database.bmdb());
+
+        assertThat(updater.run().delay()).isZero();
+        assertThat(provider.calls(Operation.GET)).isEqualTo(1000);
+        assertThat(updater.run().delay()).isPositive();
+        assertThat(provider.calls(Operation.GET)).isEqualTo(1030);
+    }
+
+    @Test
     void ofAFleetThatIsListedOnlyWhatChangedIsWritten() throws Exception {
         FakeProvider provider = provider(40, true);
         Updater updater = updater(provider, database.bmdb());
