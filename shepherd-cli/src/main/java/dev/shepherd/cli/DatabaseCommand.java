@@ -1,5 +1,6 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.postgres.PostgresException;
 import dev.shepherd.postgres.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +15,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "database",
         description = "Starts the embedded PostgreSQL of a folder and prints its JDBC URL, to look at with psql or any"
-                + " other client, until it is interrupted.",
+                + " other client, until it is interrupted. If it is running already, prints the URL and ends.",
         mixinStandardHelpOptions = true)
 final class DatabaseCommand implements Callable<Integer> {
 
@@ -36,15 +37,23 @@ final class DatabaseCommand implements Callable<Integer> {
         }
         try (Shutdown shutdown = new Shutdown();
                 PostgresServer server = PostgresServer.startIn(folder)) {
-            var out = spec.commandLine().getOut();
-            String url = DatabaseOptions.databaseUrl(server);
-            out.println(url);
-            out.println("psql \"" + psqlUrl(url) + "\"");
-            out.println("Interrupt (Ctrl-C) to stop it.");
-            out.flush();
+            print(DatabaseOptions.databaseUrl(server), "Interrupt (Ctrl-C) to stop it.");
             shutdown.await();
+        } catch (PostgresException e) {
+            if (e.reason() != PostgresException.Reason.FOLDER_IN_USE) {
+                throw e;
+            }
+            print(DatabaseOptions.urlOfRunning(folder), "It is running, for as long as the process that started it.");
         }
         return 0;
+    }
+
+    private void print(String url, String remark) {
+        var out = spec.commandLine().getOut();
+        out.println(url);
+        out.println("psql \"" + psqlUrl(url) + "\"");
+        out.println(remark);
+        out.flush();
     }
 
     /** The same address as psql spells it. */

@@ -105,17 +105,19 @@ final class DatabaseOptions {
             if (e.reason() != PostgresException.Reason.FOLDER_IN_USE) {
                 throw e;
             }
-            String url = "jdbc:" + firstLine("--data", folder().resolve("connection"));
-            return new Opened(
-                    null,
-                    Bmdb.open(config(url.replaceFirst("/postgres(?=[?]|$)", "/shepherd"), 2)
-                            .build()));
+            return new Opened(null, Bmdb.open(config(urlOfRunning(folder()), 2).build()));
         }
     }
 
     /** The name of the database within an embedded server. */
     static String databaseUrl(PostgresServer server) {
         return server.databaseExists("shepherd") ? server.jdbcUrl("shepherd") : server.createDatabase("shepherd");
+    }
+
+    /** The same of a server that another process runs on a folder. */
+    static String urlOfRunning(Path folder) {
+        return "jdbc:"
+                + firstLine("--data", folder.resolve("connection")).replaceFirst("/postgres(?=[?]|$)", "/shepherd");
     }
 
     private static BmdbConfig.Builder config(String url, int poolSize) {

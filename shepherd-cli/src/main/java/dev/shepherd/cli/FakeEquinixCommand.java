@@ -112,7 +112,7 @@ final class FakeEquinixCommand implements Callable<Integer> {
         property(out, "device-prefix", "try-");
         property(out, "ssh-key-label", "try");
         property(out, "ssh-public-key-file", ".shepherd/id_ed25519.pub");
-        out.println("      --ssh-port " + sshPort + " --agent " + agent + " --endpoint fleet.example:7834");
+        out.println("      --ssh-port " + sshPort + " --agent " + agent + " --endpoint http://fleet.example:7834");
         out.println();
         out.println("It ends with Ctrl-C.");
         out.flush();

@@ -2,8 +2,12 @@ package dev.shepherd.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.postgres.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -136,6 +140,28 @@ class MainTest {
             assertThat(run.err()).contains("there is no database in " + nothing);
         }
         assertThat(nothing).doesNotExist();
+    }
+
+    @Test
+    void aDatabaseThatIsRunningIsNamedAndCanBeLookedInto() throws Exception {
+        try (PostgresServer server = PostgresServer.startIn(folder.resolve("database"))) {
+            Bmdb.open(server.createDatabase("shepherd")).close();
+
+            CommandLineRun run = CommandLineRun.of(
+                    "database", "--data", folder.resolve("database").toString());
+            assertThat(run.exitCode()).as(run.err()).isZero();
+            assertThat(run.out()).contains("It is running", "psql \"postgresql:");
+            String url = run.out().lines().findFirst().orElseThrow();
+            try (Connection connection = DriverManager.getConnection(url)) {
+                assertThat(connection.getCatalog()).isEqualTo("shepherd");
+            }
+            assertThat(CommandLineRun.of(
+                                    "machines",
+                                    "--data",
+                                    folder.resolve("database").toString())
+                            .out())
+                    .contains("0 machine(s)");
+        }
     }
 
     @Test
