@@ -21,6 +21,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.jooq.DSLContext;
@@ -41,9 +42,6 @@ import org.slf4j.LoggerFactory;
 public final class BmdbSession implements Session, AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(BmdbSession.class);
-
-    /** How long a transaction that others wait for waits for a lock. All locks of ours are held for less. */
-    private static final Duration PATIENCE = Duration.ofSeconds(1);
 
     static final String EXPIRED = "the database no longer has it: its deadline had passed";
 
@@ -176,10 +174,10 @@ public final class BmdbSession implements Session, AutoCloseable {
     }
 
     /** {@link #inTransaction} for one whose first statement is known beforehand: it goes with the proof, in one round trip. */
-    private <A, T extends @Nullable Object> T inTransaction(
-            PreparedSql<String> proof, PreparedSql<A> first, Continuation<A, T> body) throws InterruptedException {
+    private <A, T extends @Nullable Object> T inTransaction(PreparedSql<A> first, Continuation<A, T> body)
+            throws InterruptedException {
         return transactions.run("a transaction of " + this, this::requireAlive, dsl -> {
-            PreparedSql.Both<String, A> both = proof.fetchWith(dsl, first);
+            PreparedSql.Both<String, A> both = proof().fetchWith(dsl, first);
             checkProof(both.first());
             BmdbTransaction transaction = new BmdbTransaction(dsl, time, id);
             try {
@@ -204,18 +202,6 @@ public final class BmdbSession implements Session, AutoCloseable {
                         + " from sessions where session_id = ? and session_deadline > now() for key share",
                 row -> row.getString(2),
                 transactions.idleTimeout(),
-                id);
-    }
-
-    /** A proof for a transaction that others wait for: it fails if it would have to wait for a lock for long. */
-    private PreparedSql<String> hurriedProof() {
-        return new PreparedSql<>(
-                "select set_config('idle_in_transaction_session_timeout', ?, true), current_setting('transaction_isolation'),"
-                        + " set_config('lock_timeout', ?, true)"
-                        + " from sessions where session_id = ? and session_deadline > now() for key share",
-                row -> row.getString(2),
-                transactions.idleTimeout(),
-                PATIENCE.toMillis() + "ms",
                 id);
     }
 
@@ -259,7 +245,7 @@ public final class BmdbSession implements Session, AutoCloseable {
         Optional<OffsetDateTime> from = positions.from(part);
         return resolving(
                 part.process(),
-                attempted -> inTransaction(proof(), DueQueue.claiming(time, id, part, from, limit), (tx, first) -> {
+                attempted -> inTransaction(DueQueue.claiming(time, id, part, from, limit), (tx, first) -> {
                     DueQueue due = new DueQueue(tx.context(), time);
                     List<DueQueue.Looked> looked = new ArrayList<>(first);
                     if (from.isPresent() && looked.size() < limit) {
@@ -423,27 +409,27 @@ public final class BmdbSession implements Session, AutoCloseable {
         endings.end(ending);
     }
 
-    /** Ends several pieces of work in one transaction; those that are still held. */
+    /** {@link #end} without the others, for work whose machine somebody may keep locked. */
+    void endPatiently(Ending<?> ending) throws InterruptedException {
+        endings.endPatiently(ending);
+    }
+
+    /**
+     * Ends several pieces of work in one transaction; those that are still held.
+     *
+     * @throws MachineLockedException if somebody keeps one of the machines locked; nothing was written
+     */
     void endInTransaction(List<Ending<?>> endings) throws InterruptedException {
-        endInTransaction(proof(), endings);
-    }
-
-    /** {@link #endInTransaction(List)}, but fails with a lock timeout rather than to wait for a machine for long. */
-    void endQuickly(List<Ending<?>> endings) throws InterruptedException {
-        endInTransaction(hurriedProof(), endings);
-    }
-
-    private void endInTransaction(PreparedSql<String> proof, List<Ending<?>> endings) throws InterruptedException {
-        endHeld(proof, endings, (tx, held) -> {
+        endHeld(endings, (tx, held) -> {
             for (Ending<?> ending : held) {
                 ending.write(tx);
             }
         });
     }
 
-    /** Ends several pieces of work in one transaction, and writes for all that are still held at once. */
+    /** {@link #endInTransaction(List)}, where all that are still held are written for at once. */
     void endInTransaction(List<Ending<?>> endings, Work.Body body) throws InterruptedException {
-        endHeld(hurriedProof(), endings, (tx, held) -> {
+        endHeld(endings, (tx, held) -> {
             if (!held.isEmpty()) {
                 body.run(tx, held.stream().map(Ending::work).toList());
             }
@@ -454,18 +440,27 @@ public final class BmdbSession implements Session, AutoCloseable {
         void write(BmdbTransaction tx, List<Ending<?>> held) throws InterruptedException;
     }
 
-    private void endHeld(PreparedSql<String> proof, List<Ending<?>> endings, Writing writing)
-            throws InterruptedException {
+    private void endHeld(List<Ending<?>> endings, Writing writing) throws InterruptedException {
         PreparedSql<UUID> locking =
                 WorkQueries.lock(id, endings.stream().map(Ending::work).toList());
-        inTransaction(proof, locking, (tx, locked) -> {
-            Set<UUID> claims = Set.copyOf(locked);
-            endings.forEach(ending -> ending.found(tx, claims.contains(ending.claimId())));
-            List<Ending<?>> held = endings.stream().filter(Ending::wasHeld).toList();
-            writing.write(tx, held);
-            WorkQueries.end(tx.context(), time, id, held);
-            return true;
-        });
+        AtomicBoolean gotTheLocks = new AtomicBoolean();
+        try {
+            inTransaction(locking, (tx, locked) -> {
+                gotTheLocks.set(true);
+                Set<UUID> claims = Set.copyOf(locked);
+                endings.forEach(ending -> ending.found(tx, claims.contains(ending.claimId())));
+                List<Ending<?>> held = endings.stream().filter(Ending::wasHeld).toList();
+                writing.write(tx, held);
+                WorkQueries.end(tx.context(), time, id, held);
+                return true;
+            });
+        } catch (BmdbException e) {
+            // What is written may have to wait for locks too, and that is another matter.
+            if (!gotTheLocks.get() && Transactions.isLockTimeout(e)) {
+                throw new MachineLockedException(e);
+            }
+            throw e;
+        }
     }
 
     /**
@@ -663,7 +658,7 @@ public final class BmdbSession implements Session, AutoCloseable {
             try {
                 transactions.run("closing " + this, this::delete);
             } catch (BmdbException e) {
-                log.warn("{} could not be closed and is left to expire within {}: {}", this, interval, e.getMessage());
+                log.warn("{} could not be closed and is left to expire after {}: {}", this, interval, e.getMessage());
             }
         });
     }
@@ -672,6 +667,8 @@ public final class BmdbSession implements Session, AutoCloseable {
         // The lock comes first: a transaction of this session that is still under way ends before it, and so none
         // can release work that is recorded as canceled here, or take work that is not.
         Optional<Record> row = dsl.select(transactions.first())
+                // While this waited for a machine that somebody keeps locked, the reaper would pass over the session.
+                .select(Transactions.IN_A_HURRY)
                 .from(SESSIONS)
                 .where(SESSIONS.SESSION_ID.eq(id))
                 .forUpdate()

@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb;
 
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -17,8 +18,10 @@ import org.jspecify.annotations.Nullable;
  * batches grow with the load, and only with it.
  *
  * <p>Each end stays atomic by itself. If a shared transaction fails, for whatever reason, nothing of it was written; then
- * each end is written alone, by the thread that asked for it, which so gets the failure that is its own. So does an end whose
- * machine somebody else keeps locked: it waits by itself, and the others go on. If the connection breaks during the commit, each finds out for itself what became of its end.
+ * each end is written alone, by the thread that asked for it, which so gets the failure that is its own. So is an end whose
+ * machine somebody else keeps locked: it tries again for a while, and holds no connection and no lock in between, so that
+ * neither other ends nor the reaper wait for it. If the connection breaks during the commit, each finds out for itself what
+ * became of its end.
  */
 final class EndingQueue {
 
@@ -28,7 +31,13 @@ final class EndingQueue {
     /** While one transaction commits, the next one is written. */
     private static final int WRITERS = 2;
 
+    /** How long an end tries to get hold of a machine that somebody keeps locked. */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    private static final Duration PAUSE = Duration.ofMillis(500);
+
     private final BmdbSession session;
+    private final ReentrantLock retrying = new ReentrantLock();
     private final ReentrantLock lock = new ReentrantLock();
     private final Deque<Waiting> queue = new ArrayDeque<>();
     private int writing;
@@ -77,11 +86,45 @@ final class EndingQueue {
             write(batch);
         }
         if (own.state == State.ALONE) {
-            session.endInTransaction(List.of(ending));
+            endPatiently(ending);
         } else if (own.state == State.UNKNOWN) {
             CommitOutcomeUnknownException shared = Objects.requireNonNull(own.unknown);
             throw new CommitOutcomeUnknownException(
                     String.valueOf(shared.getMessage()), shared.sqlState().orElse(null), shared);
+        }
+    }
+
+    /**
+     * Writes an end alone, and tries again for a while if somebody keeps its machine locked.
+     *
+     * @throws MachineLockedException if somebody still does
+     */
+    void endPatiently(Ending<?> ending) throws InterruptedException {
+        long startedAt = System.nanoTime();
+        for (boolean again = false; ; again = true) {
+            try {
+                tryAlone(ending, again);
+                return;
+            } catch (MachineLockedException e) {
+                if (System.nanoTime() - startedAt > PATIENCE.toNanos()) {
+                    throw e;
+                }
+            }
+            Thread.sleep(PAUSE.toMillis());
+        }
+    }
+
+    /** Of those that try again, one does at a time: each takes a connection for a second. */
+    private void tryAlone(Ending<?> ending, boolean again) throws InterruptedException {
+        if (again) {
+            retrying.lockInterruptibly();
+        }
+        try {
+            session.endInTransaction(List.of(ending));
+        } finally {
+            if (again) {
+                retrying.unlock();
+            }
         }
     }
 
@@ -128,14 +171,14 @@ final class EndingQueue {
         State outcome = State.ALONE;
         CommitOutcomeUnknownException unknown = null;
         try {
-            session.endQuickly(batch.stream().<Ending<?>>map(one -> one.ending).toList());
+            session.endInTransaction(
+                    batch.stream().<Ending<?>>map(one -> one.ending).toList());
             outcome = State.DONE;
         } catch (CommitOutcomeUnknownException e) {
             outcome = State.UNKNOWN;
             unknown = e;
         } catch (RuntimeException | Error e) {
-            // A machine that somebody has locked for long is waited for, but not in a writer's place.
-            if (batch.size() == 1 && !Transactions.isLockTimeout(e)) {
+            if (batch.size() == 1 && !(e instanceof MachineLockedException)) {
                 outcome = State.DONE;
                 throw e;
             }

@@ -59,12 +59,6 @@ final class SessionKeeper implements AutoCloseable {
     private final Transactions heartbeats;
     private final Transactions reaping;
     private final Duration interval;
-    /** How long a session's machines are waited for before the next session's turn. */
-    private static final Duration PATIENCE = Duration.ofSeconds(1);
-
-    private static final Field<String> LOCK_TIMEOUT =
-            DSL.field("set_config('lock_timeout', {0}, true)", String.class, DSL.inline(PATIENCE.toMillis() + "ms"));
-
     private final DatabaseTime time;
     private final Map<UUID, BmdbSession> sessions = new ConcurrentHashMap<>();
     private final Object lock = new Object();
@@ -218,7 +212,6 @@ final class SessionKeeper implements AutoCloseable {
     }
 
     private Duration reapAndRelease() throws InterruptedException {
-        sessions.values().forEach(BmdbSession::releaseAbandonedWork);
         try {
             int reaped = reap();
             if (reaped > 0) {
@@ -227,6 +220,7 @@ final class SessionKeeper implements AutoCloseable {
         } catch (BmdbException e) {
             log.warn("Expired sessions could not be reaped, trying again in {}: {}", interval, e.getMessage());
         }
+        sessions.values().forEach(BmdbSession::releaseAbandonedWork);
         return atMost(LONGEST_REAPING, interval);
     }
 
@@ -266,7 +260,7 @@ final class SessionKeeper implements AutoCloseable {
                         "Expired session {} works on a machine that somebody has locked for over {}: its work is released"
                                 + " later",
                         session,
-                        PATIENCE);
+                        Transactions.PATIENCE);
             }
         }
     }
@@ -275,7 +269,7 @@ final class SessionKeeper implements AutoCloseable {
     private boolean reapNext(DSLContext dsl, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {
         Optional<Record> row = dsl.select(SESSIONS.SESSION_ID)
                 .select(reaping.first())
-                .select(LOCK_TIMEOUT)
+                .select(Transactions.IN_A_HURRY)
                 .from(SESSIONS)
                 .where(SESSIONS.SESSION_DEADLINE.lt(DatabaseTime.transactionTime()))
                 .and(SESSIONS.SESSION_ID.notIn(stuck))

@@ -60,6 +60,13 @@ final class Transactions {
     private static final Duration FIRST_PAUSE = Duration.ofMillis(5);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(500);
 
+    /** How long a transaction waits for a lock while others wait for it. */
+    static final Duration PATIENCE = Duration.ofSeconds(1);
+
+    /** What a transaction selects to fail, from there on, rather than to wait for a lock for longer than that. */
+    static final Field<String> IN_A_HURRY =
+            DSL.field("set_config('lock_timeout', {0}, true)", String.class, DSL.inline(PATIENCE.toMillis() + "ms"));
+
     private static final Field<String> ISOLATION = DSL.field("current_setting('transaction_isolation')", String.class);
 
     private final DataSource dataSource;
@@ -135,22 +142,20 @@ final class Transactions {
      * @param what what it is for, in error messages
      */
     <T extends @Nullable Object> T runAlone(String what, Body<T> body) throws InterruptedException {
-        String begin = "set transaction isolation level read committed; "
-                + "set local idle_in_transaction_session_timeout = "
-                + limits.idle().toMillis();
-        return repeat(what, Kind.WRITES, () -> {}, dsl -> {
-            dsl.execute(begin);
-            return body.run(dsl);
-        });
+        return begun(what, Kind.WRITES, "read committed", body);
     }
 
     /** Runs a transaction that only reads, and sees the database as it is at one moment. */
     <T extends @Nullable Object> T read(String what, Body<T> body) throws InterruptedException {
+        return begun(what, Kind.READS, "repeatable read, read only", body);
+    }
+
+    private <T extends @Nullable Object> T begun(String what, Kind kind, String mode, Body<T> body)
+            throws InterruptedException {
         // One round trip: the driver sends both statements at once, together with the begin.
-        String begin = "set transaction isolation level repeatable read, read only; "
-                + "set local idle_in_transaction_session_timeout = "
+        String begin = "set transaction isolation level " + mode + "; set local idle_in_transaction_session_timeout = "
                 + limits.idle().toMillis();
-        return repeat(what, Kind.READS, () -> {}, dsl -> {
+        return repeat(what, kind, () -> {}, dsl -> {
             dsl.execute(begin);
             return body.run(dsl);
         });
@@ -394,9 +399,8 @@ final class Transactions {
     }
 
     /** Tells whether a statement waited for a lock for as long as it was allowed to. */
-    static boolean isLockTimeout(Throwable e) {
-        return e instanceof BmdbException failure
-                && failure.sqlState().filter(LOCK_TIMEOUT::equals).isPresent();
+    static boolean isLockTimeout(BmdbException e) {
+        return e.sqlState().filter(LOCK_TIMEOUT::equals).isPresent();
     }
 
     /** Class 08 is "connection exception". */

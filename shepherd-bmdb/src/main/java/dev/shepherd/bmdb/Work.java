@@ -201,6 +201,19 @@ public final class Work implements AutoCloseable {
         }
     }
 
+    /** Ends it alone. Returns false if somebody keeps the machine locked. */
+    private boolean tryEnd(Ending<?> ending) throws InterruptedException {
+        try {
+            session.endInTransaction(List.of(ending));
+            endedBy(ending);
+        } catch (MachineLockedException e) {
+            return false;
+        } catch (CommitOutcomeUnknownException e) {
+            resolve(ending, e);
+        }
+        return true;
+    }
+
     private void endedBy(Ending<?> ending) {
         if (!ending.wasHeld()) {
             throw lost();
@@ -243,6 +256,7 @@ public final class Work implements AutoCloseable {
             } catch (RuntimeException e) {
                 log.debug("{} piece(s) of work could not be ended together, ending each alone", endings.size(), e);
             }
+            List<Ending<Boolean>> locked = new ArrayList<>();
             for (Ending<Boolean> ending : endings) {
                 Work work = ending.work();
                 CommitOutcomeUnknownException broken = unknown;
@@ -252,10 +266,14 @@ public final class Work implements AutoCloseable {
                         work.resolve(ending, broken);
                     } else if (written) {
                         work.endedBy(ending);
-                    } else {
-                        work.finish(ending.body());
+                    } else if (!work.tryEnd(ending)) {
+                        locked.add(ending);
                     }
                 });
+            }
+            // Those that have to wait do so when all others have ended.
+            for (Ending<Boolean> ending : locked) {
+                failures.catchFrom(() -> ending.work().finish(ending.body()));
             }
         } finally {
             works.forEach(work -> work.lock.unlock());
@@ -300,7 +318,7 @@ public final class Work implements AutoCloseable {
     private void resolve(Ending<?> ending, CommitOutcomeUnknownException unknown) throws InterruptedException {
         log.warn("{}: {}; asking the database whether it did", this, unknown.getMessage());
         try {
-            session.endInTransaction(List.of(ending));
+            session.endPatiently(ending);
             if (!ending.wasHeld() && !isRecorded(ending, unknown)) {
                 throw lost();
             }
@@ -367,6 +385,7 @@ public final class Work implements AutoCloseable {
             }
             try {
                 session.inTransaction(tx -> {
+                    tx.context().select(Transactions.IN_A_HURRY).fetch(); // It is tried again later.
                     // The claim may still be on its way in: one whose commit broke, and which the server may not have
                     // carried out yet.
                     tx.lock(machineId);

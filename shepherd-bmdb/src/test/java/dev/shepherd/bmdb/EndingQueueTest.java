@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -95,6 +96,55 @@ class EndingQueueTest {
 
         assertThat(failures).isEmpty();
         assertThat(finished()).isEqualTo(9);
+    }
+
+    @Test
+    void ofSeveralThatEndTogetherThoseWithALockedMachineComeLast() throws Exception {
+        BmdbSession session = db.session();
+        List<Work> work = claimed(session, 6);
+        Connection psql = db.transaction();
+        for (Work stuck : work.subList(2, 4)) {
+            TestDatabase.execute(psql, "select 1 from machines where machine_id = ? for update", stuck.machineId());
+        }
+
+        List<Throwable> failures =
+                inParallel(work.subList(0, 1), (number, one) -> session.finishAll(work, (tx, all) -> {}), () -> {
+                    org.awaitility.Awaitility.await().until(() -> finished() == 4);
+                    psql.rollback();
+                });
+
+        assertThat(failures).isEmpty();
+        assertThat(finished()).isEqualTo(6);
+    }
+
+    /** What the body of an end waits for is its own affair. */
+    @Test
+    void theLimitForMachinesIsNoneForWhatIsWrittenWithAnEnd() throws Exception {
+        Work work = claimed(db.session(), 1).get(0);
+        db.execute("create table if not exists orders (id int primary key)");
+        db.execute("insert into orders values (1) on conflict do nothing");
+        Connection psql = db.transaction();
+        TestDatabase.execute(psql, "select 1 from orders for update");
+        AtomicInteger runs = new AtomicInteger();
+
+        List<Throwable> failures = inParallel(
+                List.of(work),
+                (number, one) -> one.finish(tx -> {
+                    runs.incrementAndGet();
+                    return tx.dsl().execute("update orders set id = 2");
+                }),
+                () -> {
+                    org.awaitility.Awaitility.await()
+                            .until(() -> db.number(
+                                            "select count(*) from pg_stat_activity where query like 'update orders%'"
+                                                    + " and now() - query_start > interval '1500 ms' and wait_event_type = 'Lock'")
+                                    == 1);
+                    psql.rollback();
+                });
+        db.execute("drop table orders");
+
+        assertThat(failures).isEmpty();
+        assertThat(runs).hasValue(1);
     }
 
     @Test

@@ -223,13 +223,45 @@ class SessionTest {
         Connection psql = db.transaction();
         TestDatabase.execute(psql, "select 1 from machines where machine_id = ? for update", locked);
 
-        assertThat(db.bmdb().reapExpiredSessions()).isEqualTo(1);
+        db.bmdb().reapExpiredSessions();
 
         assertThat(db.work(free)).isEmpty();
         assertThat(db.work(locked)).hasSize(1);
         psql.rollback();
-        assertThat(db.bmdb().reapExpiredSessions()).isEqualTo(1);
-        assertThat(db.work(locked)).isEmpty();
+        await().until(() -> {
+            db.bmdb().reapExpiredSessions();
+            return db.work(locked).isEmpty();
+        });
+    }
+
+    @Test
+    void aMachineThatSomebodyKeepsLockedHoldsUpNeitherACloseNorTheReaping() throws Exception {
+        UUID locked = db.machine();
+        UUID free = db.machine();
+        BmdbSession closing = db.session();
+        BmdbSession dead = db.session();
+        Work stuck = closing.claimMachine(new WorkProcess("UnitTest1"), locked).orElseThrow();
+        dead.claimMachine(new WorkProcess("UnitTest2"), free).orElseThrow();
+        Connection psql = db.transaction();
+        TestDatabase.execute(psql, "select 1 from machines where machine_id = ? for update", locked);
+        long startedAt = System.nanoTime();
+
+        stuck.close();
+        closing.close();
+
+        assertThat(Duration.ofNanos(System.nanoTime() - startedAt)).isLessThan(Duration.ofSeconds(20));
+        expire(dead);
+        await().until(() -> {
+            db.bmdb().reapExpiredSessions();
+            return db.work(free).isEmpty();
+        });
+        assertThat(db.work(locked)).hasSize(1);
+        psql.rollback();
+        expire(closing);
+        await().until(() -> {
+            db.bmdb().reapExpiredSessions();
+            return db.work(locked).isEmpty();
+        });
     }
 
     @Test

@@ -23,20 +23,20 @@ final class MachineArgument {
     private String type = "static";
 
     UUID find(Bmdb bmdb) throws InterruptedException {
-        return find(bmdb, machine, type);
+        return find(bmdb, machine, "--type", type);
     }
 
-    static UUID find(Bmdb bmdb, String machine, String type) throws InterruptedException {
+    static UUID find(Bmdb bmdb, String machine, String option, String type) throws InterruptedException {
         UUID id = uuid(machine);
         if (id != null && bmdb.machine(id).isPresent()) {
             return id;
         }
-        ProviderType provider = Setting.of("--type", type, ProviderType::new);
+        ProviderType provider = Setting.of(option, type, ProviderType::new);
         return bmdb.findMachine(provider, Setting.of("MACHINE", machine, ProviderID::new))
                 .orElseThrow(() -> new ConfigurationException(
                         "MACHINE",
-                        "there is no machine " + machine + ", by that id or by provider " + type
-                                + "'s; --type names another provider"));
+                        "there is no machine " + machine + ", by that id or by provider " + type + "'s; " + option
+                                + " names another provider"));
     }
 
     private static @Nullable UUID uuid(String text) {

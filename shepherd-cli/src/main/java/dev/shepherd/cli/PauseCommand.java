@@ -75,7 +75,8 @@ final class PauseCommand implements Callable<Integer> {
             }
             UUID machineId = machine == null
                     ? null
-                    : MachineArgument.find(opened.bmdb(), machine, provider == null ? "static" : provider);
+                    : MachineArgument.find(
+                            opened.bmdb(), machine, "--provider", provider == null ? "static" : provider);
             Pause pause = opened.bmdb()
                     .operator()
                     .pause(

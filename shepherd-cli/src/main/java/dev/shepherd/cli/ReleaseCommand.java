@@ -55,7 +55,7 @@ final class ReleaseCommand implements Callable<Integer> {
                 throw new ParameterException(spec.commandLine(), "name a machine, or say --freeze; one of the two");
             }
             if (machine != null) {
-                UUID machineId = MachineArgument.find(opened.bmdb(), machine, type);
+                UUID machineId = MachineArgument.find(opened.bmdb(), machine, "--type", type);
                 boolean released = opened.bmdb().operator().release(machineId, operator.by());
                 out.println(released ? "Released" : "It was not set aside");
                 return 0;

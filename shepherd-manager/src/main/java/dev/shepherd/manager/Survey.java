@@ -67,7 +67,8 @@ final class Survey {
     /** How many machines the listing has yet to show, of those that the database had and that are there for long. */
     private int awaited;
 
-    private boolean isAnyUnused;
+    /** Whether the listing showed one of those as unused. */
+    private boolean awaitedOneIsUnused;
 
     private Survey(
             Bmdb bmdb, ProviderType type, ProvisionerSettings settings, Set<String> resumable, Recorder recorder) {
@@ -176,7 +177,7 @@ final class Survey {
             case KNOWN_UNUSED -> {
                 if (isRecorded && !info.failed()) {
                     index.addFlags(position, UNUSED);
-                    isAnyUnused |= isAwaited(index.flags(position));
+                    awaitedOneIsUnused |= isAwaited(index.flags(position));
                 }
                 candidate(info);
             }
@@ -290,7 +291,7 @@ final class Survey {
      * machine was noticed on the way: then the database is read once more, to count and to name them.
      */
     private void findMissing() throws InterruptedException {
-        if (awaited == 0 && !isAnyUnused) {
+        if (awaited == 0 && !awaitedOneIsUnused) {
             return;
         }
         Missing missing = bmdb.scanProviderIDs(type, Missing::new, this::ifMissing);

@@ -80,7 +80,7 @@ public final class Updater {
     /** How many machines the last comparison found in the database. Guarded by {@link #stepping}. */
     private int recordedLast;
 
-    /** Whether the last step left machines that are due. */
+    /** Whether more machines may have been due when the last step ended. */
     private volatile boolean leftOver;
 
     /** Whether machines that a comparison left at rest were given a time. Guarded by {@link #stepping}. */
@@ -124,13 +124,14 @@ public final class Updater {
      */
     public int step() throws InterruptedException {
         synchronized (stepping) {
+            boolean goesOn = leftOver;
             leftOver = false;
             if (isPaused()) {
                 return 0;
             }
             BmdbSession session = sessions.current();
             try (var guard = session.interruptOnLoss()) {
-                return new Round(session).update();
+                return new Round(session, goesOn).update();
             }
         }
     }
@@ -153,11 +154,13 @@ public final class Updater {
     /** One look at all that is due. */
     private final class Round {
         private final BmdbSession session;
+        private final boolean goesOn;
         private final boolean cheap = provider.isListingCheap();
         private int changed;
 
-        Round(BmdbSession session) {
+        Round(BmdbSession session, boolean goesOn) {
             this.session = session;
+            this.goesOn = goesOn;
         }
 
         int update() throws InterruptedException {
@@ -165,18 +168,18 @@ public final class Updater {
             if (!cheap && !recalled) {
                 recall();
             }
-            // What is due after a comparison was not listed, or came only then.
-            boolean lists = cheap && !compared;
+            // What is due after a comparison was not listed, or came only then. Whoever goes on has listed already.
+            boolean lists = cheap && !compared && !goesOn;
             int batch = lists ? LISTED_BATCH : ASKED_BATCH;
             List<ProviderCheck> due = take(batch);
             for (int batches = 1; !due.isEmpty(); batches++) {
                 List<ProviderCheck> unlisted = lists && due.size() > 1 ? lookUp(due) : due;
-                for (int from = 0; from < unlisted.size(); from += ASKED_BATCH) {
+                for (int from = 0; from < unlisted.size() && !(from > 0 && isPaused()); from += ASKED_BATCH) {
                     ask(unlisted.subList(from, Math.min(unlisted.size(), from + ASKED_BATCH)));
                 }
-                // Where machines come due as fast as they are asked for, there is always more: a step ends all the
-                // same, so
-                // that it can be seen that the loop goes on.
+                // Where machines come due as fast as they are asked for, there is always more. A step ends all the
+                // same, and
+                // shows that the loop goes on.
                 leftOver = due.size() == batch && batches == LARGEST_STEP;
                 due = due.size() < batch || leftOver || isPaused() ? List.of() : take(batch);
             }

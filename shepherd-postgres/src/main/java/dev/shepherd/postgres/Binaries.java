@@ -8,6 +8,7 @@ import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.net.URL;
 import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystemException;
@@ -45,6 +46,7 @@ final class Binaries {
 
     private static final String PREFIX = "binaries-";
     private static final String CONTENTS = ".contents";
+    private static final String LOCK = "unpacking.lock";
     private static final Duration ABANDONED_AFTER = Duration.ofHours(1);
 
     /** It takes seconds; whoever has not finished by then is stuck, and is not waited for. */
@@ -80,9 +82,7 @@ final class Binaries {
                 Path root = folder.resolve(name);
                 if (!isWhole(root)) {
                     Path unpacked = other == null ? null : other.resolve(name);
-                    if (unpacked != null && isWhole(unpacked)) {
-                        put(folder, root, next -> copy(unpacked, next));
-                    } else {
+                    if (unpacked == null || !isWhole(unpacked) || !tryCopy(unpacked, folder, root)) {
                         unpackAlone(archive, folder, root);
                     }
                 }
@@ -194,11 +194,11 @@ final class Binaries {
 
     /** Processes that start at the same time need not all do it: the others wait for the first, but not for ever. */
     private static void unpackAlone(URL archive, Path folder, Path root) throws IOException {
-        Path file = folder.resolve(PREFIX + "lock");
-        try (FileChannel channel = FileChannel.open(
-                file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE)) {
+        Path file = folder.resolve(LOCK);
+        // It stays: whoever deleted it would let others lock one of the same name at the same time.
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
             long start = System.nanoTime();
-            while (channel.tryLock() == null && System.nanoTime() - start < UNPACKING_TAKES.toNanos()) {
+            while (!isLocked(channel) && System.nanoTime() - start < UNPACKING_TAKES.toNanos()) {
                 pause();
             }
             if (!isWhole(root)) {
@@ -208,6 +208,14 @@ final class Binaries {
                         root,
                         Duration.ofNanos(System.nanoTime() - start).toMillis());
             }
+        }
+    }
+
+    private static boolean isLocked(FileChannel channel) throws IOException {
+        try {
+            return channel.tryLock() != null;
+        } catch (OverlappingFileLockException e) {
+            return false; // By this JVM, with this class loaded twice.
         }
     }
 
@@ -226,6 +234,17 @@ final class Binaries {
             new Tar(in).extract(next, contents);
         }
         Files.write(next.resolve(CONTENTS), contents, StandardCharsets.UTF_8);
+    }
+
+    /** Returns false if that did not work: the folder is another's, which may tidy it up meanwhile. */
+    private static boolean tryCopy(Path from, Path folder, Path root) {
+        try {
+            put(folder, root, next -> copy(from, next));
+            return true;
+        } catch (IOException e) {
+            LOG.debug("{} could not be copied: unpacking the archive", from, e);
+            return false;
+        }
     }
 
     private static void copy(Path from, Path next) throws IOException {
