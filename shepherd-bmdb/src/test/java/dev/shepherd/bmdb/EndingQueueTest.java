@@ -83,10 +83,8 @@ class EndingQueueTest {
     void machinesThatSomebodyKeepsLockedHoldUpNoOtherEnd() throws Exception {
         BmdbSession session = db.session();
         List<Work> work = claimed(session, 9);
-        Connection psql = db.transaction();
-        for (Work stuck : work.subList(0, 3)) {
-            TestDatabase.execute(psql, "select 1 from machines where machine_id = ? for update", stuck.machineId());
-        }
+        Connection psql =
+                db.lock(work.subList(0, 3).stream().map(Work::machineId).toList());
 
         List<Throwable> failures = inParallel(work, (number, one) -> one.finish(tx -> true), () -> {
             org.awaitility.Awaitility.await().until(() -> finished() == 6);
@@ -102,10 +100,8 @@ class EndingQueueTest {
     void ofSeveralThatEndTogetherThoseWithALockedMachineComeLast() throws Exception {
         BmdbSession session = db.session();
         List<Work> work = claimed(session, 6);
-        Connection psql = db.transaction();
-        for (Work stuck : work.subList(2, 4)) {
-            TestDatabase.execute(psql, "select 1 from machines where machine_id = ? for update", stuck.machineId());
-        }
+        Connection psql =
+                db.lock(work.subList(2, 4).stream().map(Work::machineId).toList());
 
         List<Throwable> failures =
                 inParallel(work.subList(0, 1), (number, one) -> session.finishAll(work, (tx, all) -> {}), () -> {

@@ -220,18 +220,14 @@ class SessionTest {
                     locked,
                     machine);
         }
-        Connection psql = db.transaction();
-        TestDatabase.execute(psql, "select 1 from machines where machine_id = ? for update", locked);
+        Connection psql = db.lock(List.of(locked));
 
         db.bmdb().reapExpiredSessions();
 
         assertThat(db.work(free)).isEmpty();
         assertThat(db.work(locked)).hasSize(1);
         psql.rollback();
-        await().until(() -> {
-            db.bmdb().reapExpiredSessions();
-            return db.work(locked).isEmpty();
-        });
+        awaitReaped(locked);
     }
 
     @Test
@@ -242,8 +238,7 @@ class SessionTest {
         BmdbSession dead = db.session();
         Work stuck = closing.claimMachine(new WorkProcess("UnitTest1"), locked).orElseThrow();
         dead.claimMachine(new WorkProcess("UnitTest2"), free).orElseThrow();
-        Connection psql = db.transaction();
-        TestDatabase.execute(psql, "select 1 from machines where machine_id = ? for update", locked);
+        Connection psql = db.lock(List.of(locked));
         long startedAt = System.nanoTime();
 
         stuck.close();
@@ -251,16 +246,17 @@ class SessionTest {
 
         assertThat(Duration.ofNanos(System.nanoTime() - startedAt)).isLessThan(Duration.ofSeconds(20));
         expire(dead);
-        await().until(() -> {
-            db.bmdb().reapExpiredSessions();
-            return db.work(free).isEmpty();
-        });
+        awaitReaped(free);
         assertThat(db.work(locked)).hasSize(1);
         psql.rollback();
         expire(closing);
+        awaitReaped(locked);
+    }
+
+    private static void awaitReaped(UUID machine) {
         await().until(() -> {
             db.bmdb().reapExpiredSessions();
-            return db.work(locked).isEmpty();
+            return db.work(machine).isEmpty();
         });
     }
 

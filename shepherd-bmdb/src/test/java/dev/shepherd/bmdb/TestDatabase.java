@@ -170,6 +170,15 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
         return connection;
     }
 
+    /** Locks machines, as somebody in the middle of a transaction, which is to be rolled back. */
+    Connection lock(List<UUID> machineIds) throws SQLException {
+        Connection somebody = transaction();
+        for (UUID machineId : machineIds) {
+            execute(somebody, "select 1 from machines where machine_id = ? for update", machineId);
+        }
+        return somebody;
+    }
+
     private Connection own() throws SQLException {
         if (own == null) {
             own = connect();

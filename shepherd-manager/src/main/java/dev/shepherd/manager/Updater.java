@@ -177,9 +177,8 @@ public final class Updater {
                 for (int from = 0; from < unlisted.size() && !(from > 0 && isPaused()); from += ASKED_BATCH) {
                     ask(unlisted.subList(from, Math.min(unlisted.size(), from + ASKED_BATCH)));
                 }
-                // Where machines come due as fast as they are asked for, there is always more. A step ends all the
-                // same, and
-                // shows that the loop goes on.
+                // Machines may come due as fast as they are asked for. A step ends all the same, and shows that the
+                // loop goes on.
                 leftOver = due.size() == batch && batches == LARGEST_STEP;
                 due = due.size() < batch || leftOver || isPaused() ? List.of() : take(batch);
             }

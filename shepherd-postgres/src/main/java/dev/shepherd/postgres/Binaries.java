@@ -7,8 +7,6 @@ import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.net.URL;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystemException;
@@ -16,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -194,12 +191,10 @@ final class Binaries {
 
     /** Processes that start at the same time need not all do it: the others wait for the first, but not for ever. */
     private static void unpackAlone(URL archive, Path folder, Path root) throws IOException {
-        Path file = folder.resolve(LOCK);
-        // It stays: whoever deleted it would let others lock one of the same name at the same time.
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-            long start = System.nanoTime();
-            while (!isLocked(channel) && System.nanoTime() - start < UNPACKING_TAKES.toNanos()) {
-                pause();
+        long start = System.nanoTime();
+        try (FolderLock lock = awaitLock(folder)) {
+            if (lock == null) {
+                LOG.debug("Another process has been unpacking PostgreSQL in {} for {}", folder, UNPACKING_TAKES);
             }
             if (!isWhole(root)) {
                 put(folder, root, next -> unpack(archive, next));
@@ -211,12 +206,15 @@ final class Binaries {
         }
     }
 
-    private static boolean isLocked(FileChannel channel) throws IOException {
-        try {
-            return channel.tryLock() != null;
-        } catch (OverlappingFileLockException e) {
-            return false; // By this JVM, with this class loaded twice.
+    /** Returns null if somebody still holds it after the time that unpacking takes. */
+    private static @Nullable FolderLock awaitLock(Path folder) throws IOException {
+        long start = System.nanoTime();
+        FolderLock lock = FolderLock.tryAcquire(folder, LOCK);
+        while (lock == null && System.nanoTime() - start < UNPACKING_TAKES.toNanos()) {
+            pause();
+            lock = FolderLock.tryAcquire(folder, LOCK);
         }
+        return lock;
     }
 
     private static void pause() throws IOException {

@@ -71,7 +71,12 @@ final class FolderLock implements AutoCloseable {
 
     /** Takes the lock on a folder, given as its real path, or returns null if somebody holds it. */
     static @Nullable FolderLock tryAcquire(Path folder) throws IOException {
-        Path file = folder.resolve(FILE);
+        return tryAcquire(folder, FILE);
+    }
+
+    /** Takes another lock than a server's on a folder, by the name of its file. */
+    static @Nullable FolderLock tryAcquire(Path folder, String name) throws IOException {
+        Path file = folder.resolve(name);
         if (!HELD.add(file)) {
             return null;
         }
