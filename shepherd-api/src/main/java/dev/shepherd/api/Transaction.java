@@ -21,7 +21,7 @@ public interface Transaction {
      * @param machine the machine, with a valid id
      * @return the id of the machine in the database, which is the intent's
      * @throws IllegalArgumentException if the machine has no valid id
-     * @throws ConflictException if the intent already became another machine, or the machine is already
+     * @throws AlreadyRecordedException if the intent already became another machine, or the machine is already
      *     recorded under another intent
      */
     UUID recordMachine(ProviderType provider, CreateMachineRequest request, Machine machine);

@@ -10,7 +10,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
 
-import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
@@ -137,7 +137,7 @@ public final class BmdbTransaction implements Transaction {
         if (!insertProvided(machineId, provider, checked)) {
             try {
                 requireSame(machineId, provider, checked.id());
-            } catch (ConflictException e) {
+            } catch (AlreadyRecordedException e) {
                 if (created) {
                     // Also if the caller goes on with the transaction, there must be no trace of the machine.
                     clear(MACHINES, MACHINES.MACHINE_ID, machineId);
@@ -164,11 +164,11 @@ public final class BmdbTransaction implements Transaction {
     private void requireSame(UUID machineId, ProviderType provider, ProviderID id) {
         Optional<UUID> owner = findMachine(provider, id);
         if (owner.isEmpty()) {
-            throw new ConflictException("intent " + machineId + " has already become another machine than " + id
+            throw new AlreadyRecordedException("intent " + machineId + " has already become another machine than " + id
                     + " of provider " + provider);
         }
         if (!owner.get().equals(machineId)) {
-            throw new ConflictException("machine " + id + " of provider " + provider + " is already recorded as "
+            throw new AlreadyRecordedException("machine " + id + " of provider " + provider + " is already recorded as "
                     + owner.get() + " and cannot become " + machineId);
         }
     }

@@ -15,7 +15,6 @@ import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 
-import dev.shepherd.api.ConflictException;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.internal.schema.tables.records.PausesRecord;
 import java.time.Duration;
@@ -247,7 +246,7 @@ public final class OperatorActions {
      *
      * @param by who asks for it; not blank
      * @return false if there is no such machine
-     * @throws ConflictException if somebody works on the machine; nothing was deleted
+     * @throws MachineBusyException if a session works on the machine; nothing was deleted
      */
     public boolean forget(UUID machineId, String by) throws InterruptedException {
         requireText("by", by);
@@ -262,7 +261,8 @@ public final class OperatorActions {
                 return false;
             }
             if (dsl.fetchExists(WORK, WORK.MACHINE_ID.eq(machineId))) {
-                throw new ConflictException("machine " + machineId + " is being worked on and cannot be forgotten now");
+                throw new MachineBusyException(
+                        machineId, "machine " + machineId + " is being worked on and cannot be forgotten now");
             }
             TAGS.forEach(tag -> delete(dsl, tag, machineId));
             delete(dsl, MACHINES.MACHINE_ID, machineId);

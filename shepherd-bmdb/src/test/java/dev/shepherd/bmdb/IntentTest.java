@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.Availability;
-import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
@@ -360,7 +360,7 @@ class IntentTest {
         record(session, intent, machine("a"));
 
         assertThatThrownBy(() -> record(session, intent, machine("b")))
-                .isInstanceOf(ConflictException.class)
+                .isInstanceOf(AlreadyRecordedException.class)
                 .hasMessageContaining(intent.toString())
                 .hasMessageContaining("already become another machine than b");
 
@@ -376,7 +376,7 @@ class IntentTest {
         record(session, first, machine("a"));
 
         assertThatThrownBy(() -> record(session, second, machine("a")))
-                .isInstanceOf(ConflictException.class)
+                .isInstanceOf(AlreadyRecordedException.class)
                 .hasMessageContaining(first.toString())
                 .hasMessageContaining(second.toString());
 
@@ -386,7 +386,7 @@ class IntentTest {
         // Also if the caller goes on with its transaction.
         session.transact(tx -> {
             assertThatThrownBy(() -> tx.recordMachine(PROVIDER, CreateMachineRequest.any(second), machine("a")))
-                    .isInstanceOf(ConflictException.class);
+                    .isInstanceOf(AlreadyRecordedException.class);
             return true;
         });
         assertThat(db.rows("select machine_id from machines")).containsExactly(first.toString());
@@ -401,7 +401,7 @@ class IntentTest {
             try {
                 record(session, intents.get(i).intentId(), machine("same"));
                 return true;
-            } catch (ConflictException e) {
+            } catch (AlreadyRecordedException e) {
                 return false;
             }
         });

@@ -1,7 +1,7 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.Availability;
-import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
@@ -276,7 +276,7 @@ public final class Provisioner {
                 onRecorded.run();
             } catch (ProviderException e) {
                 failed(intent, e);
-            } catch (ConflictException e) {
+            } catch (AlreadyRecordedException e) {
                 drop(intent, e.getMessage());
             } catch (RuntimeException | InterruptedException e) {
                 monitor.machineGivenUp();

@@ -1,6 +1,6 @@
 package dev.shepherd.testkit;
 
-import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
@@ -134,12 +134,12 @@ public final class FakeSession implements Session {
             if (existing != null
                     && !(existing.provider().equals(provider)
                             && existing.machine().id().equals(info.id()))) {
-                throw new ConflictException("intent " + intent + " has already become machine "
+                throw new AlreadyRecordedException("intent " + intent + " has already become machine "
                         + existing.machine().id() + " of provider " + existing.provider());
             }
             Optional<UUID> owner = findMachine(provider, info.id());
             if (owner.isPresent() && !owner.get().equals(intent)) {
-                throw new ConflictException("machine " + info.id() + " of provider " + provider
+                throw new AlreadyRecordedException("machine " + info.id() + " of provider " + provider
                         + " is already recorded under intent " + owner.get());
             }
             machines.putIfAbsent(intent, new Recorded(intent, provider, info));

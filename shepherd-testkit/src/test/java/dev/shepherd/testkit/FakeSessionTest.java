@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.shepherd.api.Availability;
-import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
@@ -55,8 +55,8 @@ class FakeSessionTest {
         record(request, machine("a"));
 
         assertThat(session.recorded()).hasSize(1);
-        assertThatExceptionOfType(ConflictException.class).isThrownBy(() -> record(request, machine("b")));
-        assertThatExceptionOfType(ConflictException.class)
+        assertThatExceptionOfType(AlreadyRecordedException.class).isThrownBy(() -> record(request, machine("b")));
+        assertThatExceptionOfType(AlreadyRecordedException.class)
                 .isThrownBy(() -> record(CreateMachineRequest.any(UUID.randomUUID()), machine("a")));
         assertThat(session.recorded()).hasSize(1);
     }

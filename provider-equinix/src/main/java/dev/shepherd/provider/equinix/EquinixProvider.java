@@ -1,7 +1,7 @@
 package dev.shepherd.provider.equinix;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.NoCapacityException;
@@ -215,7 +215,7 @@ public final class EquinixProvider implements Recoverer {
      * @return the machine as it was recorded; one that is still being made may have no address yet
      * @throws NoCapacityException if there is no such free reservation, or it failed within the last hour; nothing was
      *     made
-     * @throws ConflictException if the intent or the machine is already recorded otherwise
+     * @throws AlreadyRecordedException if the intent or the machine is already recorded otherwise
      * @throws ProviderException with {@link Reason#TRANSIENT} if it is unknown whether a device was made; with another
      *     reason if none was
      * @throws IllegalStateException if the provider is closed

@@ -2,7 +2,7 @@ package dev.shepherd.provider.staticlist;
 
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
@@ -169,7 +169,7 @@ public final class StaticProvider implements Provider {
      * @throws NotSupportedException if the request names no machine: which machines of a list are in use,
      *     and which of the others are fit for it, only the caller knows
      * @throws NoCapacityException if the machine is not in the list; nothing was recorded
-     * @throws ConflictException if the intent or the machine is already recorded otherwise
+     * @throws AlreadyRecordedException if the intent or the machine is already recorded otherwise
      * @throws ProviderException as {@link #listMachines()} does; nothing was recorded
      * @throws IllegalStateException if the provider is closed
      */

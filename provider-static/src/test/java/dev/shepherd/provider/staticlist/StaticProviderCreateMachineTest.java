@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.shepherd.api.Availability;
-import dev.shepherd.api.ConflictException;
+import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.NoCapacityException;
@@ -83,7 +83,7 @@ class StaticProviderCreateMachineTest {
         MachineInfo machine = provider.getMachine(id("a"));
         provider.createMachine(session, CreateMachineRequest.of(intent, machine));
 
-        assertThatExceptionOfType(ConflictException.class)
+        assertThatExceptionOfType(AlreadyRecordedException.class)
                 .isThrownBy(() -> provider.createMachine(session, CreateMachineRequest.of(UUID.randomUUID(), machine)));
     }
 

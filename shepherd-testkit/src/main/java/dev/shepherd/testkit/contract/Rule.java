@@ -90,7 +90,7 @@ public enum Rule {
             "Do not keep sessions and transactions in fields, nor hand them to other threads."),
     P21(
             Force.MUST,
-            "a machine that was created is not given to another intent: NoCapacityException or ConflictException, and"
+            "a machine that was created is not given to another intent: NoCapacityException or AlreadyRecordedException, and"
                     + " nothing is recorded",
             "Look whether the machine asked for is still free, and whose it is if not."),
     P22(
