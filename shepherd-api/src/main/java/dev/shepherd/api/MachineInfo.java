@@ -117,12 +117,12 @@ public record MachineInfo(
         builder.status = status.orElse(null);
         builder.location = location.orElse(null);
         builder.reservationId = reservationId.orElse(null);
-        builder.sshPort = sshPort;
+        builder.sshPort = sshPort.isPresent() ? sshPort.getAsInt() : null;
         builder.intentId = intentId.orElse(null);
         return builder;
     }
 
-    /** Collects the values of a {@link MachineInfo}. A null clears a value. Not safe for several threads. */
+    /** Collects the values of a {@link MachineInfo}. A null clears an optional value. Not safe for several threads. */
     public static final class Builder {
         private ProviderID id;
         private Availability availability;
@@ -131,7 +131,7 @@ public record MachineInfo(
         private @Nullable ProviderStatus status;
         private @Nullable String location;
         private @Nullable String reservationId;
-        private OptionalInt sshPort = OptionalInt.empty();
+        private @Nullable Integer sshPort;
         private @Nullable UUID intentId;
 
         private Builder(ProviderID id, Availability availability) {
@@ -182,8 +182,8 @@ public record MachineInfo(
         }
 
         /** Sets {@link MachineInfo#sshPort()}; none by default. */
-        public Builder sshPort(int sshPort) {
-            this.sshPort = OptionalInt.of(sshPort);
+        public Builder sshPort(@Nullable Integer sshPort) {
+            this.sshPort = sshPort;
             return this;
         }
 
@@ -207,7 +207,7 @@ public record MachineInfo(
                     Optional.ofNullable(status),
                     Optional.ofNullable(location),
                     Optional.ofNullable(reservationId),
-                    sshPort,
+                    sshPort == null ? OptionalInt.empty() : OptionalInt.of(sshPort),
                     Optional.ofNullable(intentId));
         }
     }

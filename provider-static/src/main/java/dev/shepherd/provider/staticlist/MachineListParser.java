@@ -338,10 +338,11 @@ final class MachineListParser {
         }
 
         private static MachineInfo machine(ProviderID id, InetAddress address, @Nullable String location, int port) {
-            MachineInfo.Builder machine = MachineInfo.builder(id, Availability.POSSIBLY_USED)
+            return MachineInfo.builder(id, Availability.POSSIBLY_USED)
                     .address(address)
-                    .location(location);
-            return (port == 0 ? machine : machine.sshPort(port)).build();
+                    .location(location)
+                    .sshPort(port == 0 ? null : port)
+                    .build();
         }
 
         private JsonLocation here() {

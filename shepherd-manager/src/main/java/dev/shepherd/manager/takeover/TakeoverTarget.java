@@ -97,23 +97,24 @@ public final class TakeoverTarget {
         /**
          * Sets the port of the SSH server; {@value #DEFAULT_PORT} if not set.
          *
-         * @param port 1 to 65535
+         * @param port 1 to 65535; null for the default
          */
-        public Builder port(int port) {
-            if (port < 1 || port > 65535) {
+        public Builder port(@Nullable Integer port) {
+            if (port != null && (port < 1 || port > 65535)) {
                 throw new IllegalArgumentException("port is not within 1 to 65535: " + port);
             }
-            this.port = port;
+            this.port = port == null ? DEFAULT_PORT : port;
             return this;
         }
 
         /**
-         * Sets what the provider calls the machine, such as {@code equinix/4f2a}: for messages only.
+         * Sets what the provider calls the machine, such as {@code equinix/4f2a}: for messages only; none by default.
          *
-         * @param name any text; control characters are escaped, and what is beyond 256 characters is cut off
+         * @param name any text; control characters are escaped, and what is beyond 256 characters is cut off; null for
+         *     none
          */
-        public Builder name(String name) {
-            this.name = Escaped.text(Objects.requireNonNull(name, "name"), MAX_NAME_LENGTH);
+        public Builder name(@Nullable String name) {
+            this.name = name == null ? "" : Escaped.text(name, MAX_NAME_LENGTH);
             return this;
         }
 
