@@ -28,7 +28,7 @@ public interface Session {
      * @throws ShepherdException if the database cannot be reached, or the retries are used up
      * @throws InterruptedException if the thread is interrupted
      */
-    <T extends @org.jspecify.annotations.Nullable Object> T transact(TransactionBody<T> body)
+    <T extends @org.jspecify.annotations.Nullable Object> T inTransaction(TransactionBody<T> body)
             throws InterruptedException;
 
     /**

@@ -4,7 +4,7 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * The part of a database transaction that a provider needs. Got from {@link Session#transact}; valid until
+ * The part of a database transaction that a provider needs. Got from {@link Session#inTransaction}; valid until
  * the transaction's body returns, and only on its thread.
  */
 public interface Transaction {

@@ -3,6 +3,7 @@ package dev.shepherd.bmdb;
 import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 
+import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.SessionExpiredException;
@@ -39,7 +40,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Safe for use by several threads.
  */
-public final class BmdbSession implements Session, AutoCloseable {
+public final class BmdbSession implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(BmdbSession.class);
 
@@ -57,6 +58,7 @@ public final class BmdbSession implements Session, AutoCloseable {
     private final Transactions transactions;
     private final SessionKeeper keeper;
     private final DatabaseTime time;
+    private final Session providersView = new ProvidersView();
     private final EndingQueue endings = new EndingQueue(this);
     private final QueuePositions positions = new QueuePositions(System::nanoTime);
     private final Queue<Work> abandoned = new ConcurrentLinkedQueue<>();
@@ -120,7 +122,7 @@ public final class BmdbSession implements Session, AutoCloseable {
         return session;
     }
 
-    @Override
+    /** Returns the id of the session, as in the table {@code sessions}. */
     public UUID id() {
         return id;
     }
@@ -141,15 +143,16 @@ public final class BmdbSession implements Session, AutoCloseable {
         }
     }
 
-    @Override
-    public <T extends @Nullable Object> T transact(TransactionBody<T> body) throws InterruptedException {
-        return inTransaction(body::run);
+    /** Returns this session as providers see it: with what {@link Provider#createMachine} needs of a transaction. */
+    public Session forProviders() {
+        return providersView;
     }
 
     /**
-     * Runs a transaction, like {@link #transact}, with everything that this module can do in one.
+     * Runs a transaction and commits it.
      *
-     * <p>It is tried again as long as the session is alive and the retries last. Transactions do not nest.
+     * <p>It first proves that the session is alive, and is tried again as long as that is so and the retries last: the
+     * body must have no effect outside of the transaction. Transactions do not nest.
      *
      * @param body what to do; it may run more than once
      * @param <T> what the body returns
@@ -186,6 +189,25 @@ public final class BmdbSession implements Session, AutoCloseable {
                 transaction.end();
             }
         });
+    }
+
+    /** Not the session itself: two methods that take a lambda cannot have one name. */
+    private final class ProvidersView implements Session {
+
+        @Override
+        public UUID id() {
+            return id;
+        }
+
+        @Override
+        public <T extends @Nullable Object> T inTransaction(TransactionBody<T> body) throws InterruptedException {
+            return BmdbSession.this.inTransaction(body::run);
+        }
+
+        @Override
+        public String toString() {
+            return BmdbSession.this.toString();
+        }
     }
 
     private interface Continuation<A, T extends @Nullable Object> {

@@ -189,7 +189,7 @@ class CommitOutcomeTest {
                 .isInstanceOf(CommitOutcomeUnknownException.class)
                 .hasMessageContaining("may or may not");
         source.onNext("commit", broken);
-        assertThatThrownBy(() -> session.transact(tx -> true)).isInstanceOf(CommitOutcomeUnknownException.class);
+        assertThatThrownBy(() -> session.inTransaction(tx -> true)).isInstanceOf(CommitOutcomeUnknownException.class);
 
         assertThat(db.number("select count(*) from machine_agent_heartbeat")).isEqualTo(1);
         finish(work);

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import dev.shepherd.api.Availability;
 import dev.shepherd.api.AlreadyRecordedException;
+import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
@@ -334,9 +334,9 @@ class IntentTest {
         assertThat(provided.reservationId()).contains("r-1");
         assertThat(provided.sshPort()).hasValue(22);
         assertThat(provided.status()).contains(ProviderStatus.RUNNING);
-        assertThat(session.<Optional<UUID>>transact(tx -> tx.findMachine(PROVIDER, machine.id())))
+        assertThat(session.<Optional<UUID>>inTransaction(tx -> tx.findMachine(PROVIDER, machine.id())))
                 .contains(intent);
-        assertThat(session.<Optional<UUID>>transact(tx -> tx.findMachine(new ProviderType("other"), machine.id())))
+        assertThat(session.<Optional<UUID>>inTransaction(tx -> tx.findMachine(new ProviderType("other"), machine.id())))
                 .isEmpty();
     }
 
@@ -384,7 +384,7 @@ class IntentTest {
         assertThat(db.rows("select intent_id from machine_intent")).containsExactly(second.toString());
 
         // Also if the caller goes on with its transaction.
-        session.transact(tx -> {
+        session.inTransaction(tx -> {
             assertThatThrownBy(() -> tx.recordMachine(PROVIDER, CreateMachineRequest.any(second), machine("a")))
                     .isInstanceOf(AlreadyRecordedException.class);
             return true;
@@ -454,7 +454,7 @@ class IntentTest {
     }
 
     private static UUID record(BmdbSession session, UUID intent, Machine machine) throws InterruptedException {
-        return session.transact(tx -> tx.recordMachine(PROVIDER, CreateMachineRequest.any(intent), machine));
+        return session.inTransaction(tx -> tx.recordMachine(PROVIDER, CreateMachineRequest.any(intent), machine));
     }
 
     private static List<String> names(int from, int count) {

@@ -40,7 +40,7 @@ class SchemaTest {
     void migratingAnEmptyDatabaseMakesItUsable() throws Exception {
         try (Bmdb bmdb = Bmdb.open(url);
                 BmdbSession session = bmdb.startSession("test", "host")) {
-            assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+            assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
         }
 
         assertThat(tables("public")).contains("machines", "sessions", "work", "shepherd_schema_history");
@@ -150,7 +150,7 @@ class SchemaTest {
 
         try (Bmdb bmdb = Bmdb.open(url + "&currentSchema=fleet");
                 BmdbSession session = bmdb.startSession("test", "host")) {
-            assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+            assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
         }
 
         assertThat(tables("fleet")).contains("machines", "shepherd_schema_history");
@@ -167,7 +167,7 @@ class SchemaTest {
         try (HikariDataSource source = new HikariDataSource(pool);
                 Bmdb bmdb = Bmdb.open(source);
                 BmdbSession session = bmdb.startSession("test", "host")) {
-            assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+            assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
         }
     }
 

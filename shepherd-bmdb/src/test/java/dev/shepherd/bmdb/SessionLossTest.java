@@ -87,7 +87,7 @@ class SessionLossTest {
                         + " + interval '5 seconds'")
                 == 1);
         assertThat(session.isAlive()).isTrue();
-        assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+        assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
     }
 
     @Test

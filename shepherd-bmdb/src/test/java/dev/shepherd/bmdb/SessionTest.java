@@ -58,7 +58,7 @@ class SessionTest {
 
         for (BmdbSession session : sessions) {
             assertThat(session.isAlive()).isTrue();
-            assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+            assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
         }
     }
 
@@ -154,7 +154,7 @@ class SessionTest {
         BmdbSession session = bmdb.startSession("test", "host");
 
         assertThat(session.isAlive()).isTrue();
-        assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+        assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
     }
 
     @Test
@@ -311,7 +311,7 @@ class SessionTest {
 
         assertThat(db.bmdb().reapExpiredSessions()).isZero();
 
-        assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+        assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
     }
 
     @Test

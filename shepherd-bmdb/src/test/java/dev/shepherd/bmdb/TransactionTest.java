@@ -224,7 +224,7 @@ class TransactionTest {
                 .isInstanceOf(InterruptedException.class);
 
         assertThat(db.rows("select * from machine_agent_heartbeat")).isEmpty();
-        assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+        assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
     }
 
     @Test
@@ -255,7 +255,7 @@ class TransactionTest {
         Work work = session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1)
                 .get(0);
 
-        assertThatThrownBy(() -> session.inTransaction(tx -> other.transact(inner -> true)))
+        assertThatThrownBy(() -> session.inTransaction(tx -> other.inTransaction(inner -> true)))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("inside of a transaction of " + session);
         assertThatThrownBy(() -> session.inTransaction(tx -> db.bmdb().now()))
@@ -268,7 +268,7 @@ class TransactionTest {
                 .isInstanceOf(IllegalStateException.class);
 
         work.finish();
-        assertThat(session.<Boolean>transact(tx -> true)).isTrue();
+        assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
     }
 
     @Test
@@ -480,7 +480,7 @@ class TransactionTest {
         };
 
         source.onNext("close", look);
-        session.transact(tx -> true);
+        session.inTransaction(tx -> true);
         assertThat(autoCommit.getAndSet(null)).isEqualTo(true);
 
         source.onNext("close", look);

@@ -135,7 +135,7 @@ final class PluginJar {
                                 }
                                 return List.of(MachineInfo.builder(new ProviderID("one"), Availability.POSSIBLY_USED)
                                         .address(InetAddress.getLoopbackAddress())
-                                        .sshPort(config.integer("port").orElseThrow())
+                                        .sshPort(config.integer("port").orElse(null))
                                         .build());
                             }
 
@@ -148,7 +148,7 @@ final class PluginJar {
                             public Machine createMachine(Session session, CreateMachineRequest request)
                                     throws InterruptedException {
                                 Machine machine = listMachines().get(0);
-                                session.transact(t -> t.recordMachine(type(), request, machine));
+                                session.inTransaction(t -> t.recordMachine(type(), request, machine));
                                 return machine;
                             }
                         }

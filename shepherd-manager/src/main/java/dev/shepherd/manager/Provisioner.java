@@ -1,7 +1,7 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.api.Availability;
 import dev.shepherd.api.AlreadyRecordedException;
+import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
@@ -244,7 +244,8 @@ public final class Provisioner {
                 if (isHeldElsewhere(intent)) {
                     continue;
                 }
-                session.transact(tx -> tx.recordMachine(type, CreateMachineRequest.any(intent.intentId()), machine));
+                session.inTransaction(
+                        tx -> tx.recordMachine(type, CreateMachineRequest.any(intent.intentId()), machine));
                 adopted.add(machine.id());
                 log.info(
                         "Provider {}: adopted machine {} as {}, which was created but never recorded",
@@ -268,7 +269,7 @@ public final class Provisioner {
             }
             monitor.machineBegins();
             try {
-                Machine machine = provider.createMachine(session, request);
+                Machine machine = provider.createMachine(session.forProviders(), request);
                 requireRecorded(intent, machine);
                 created.add(machine.id());
                 monitor.machineSucceeded();

@@ -411,7 +411,7 @@ class ProvisionerTest {
 
     private void record(String id, ProviderStatus status) throws InterruptedException {
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.transact(tx -> tx.recordMachine(
+            session.inTransaction(tx -> tx.recordMachine(
                     TYPE,
                     CreateMachineRequest.any(UUID.randomUUID()),
                     machine(id, Availability.KNOWN_USED).toBuilder()

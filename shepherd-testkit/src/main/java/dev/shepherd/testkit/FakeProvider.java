@@ -236,7 +236,7 @@ public final class FakeProvider implements Recoverer {
             MachineInfo machine = make(request);
             attempt.made(machine.id());
             attempt.failAfterEffect();
-            session.transact(transaction -> transaction.recordMachine(type, request, machine));
+            session.inTransaction(transaction -> transaction.recordMachine(type, request, machine));
             return machine;
         });
     }

@@ -75,7 +75,7 @@ public final class FakeSession implements Session {
     }
 
     @Override
-    public <T extends @Nullable Object> T transact(TransactionBody<T> body) throws InterruptedException {
+    public <T extends @Nullable Object> T inTransaction(TransactionBody<T> body) throws InterruptedException {
         if (Thread.interrupted()) {
             throw new InterruptedException();
         }

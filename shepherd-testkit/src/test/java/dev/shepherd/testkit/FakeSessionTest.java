@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import dev.shepherd.api.Availability;
 import dev.shepherd.api.AlreadyRecordedException;
+import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
@@ -31,13 +31,13 @@ class FakeSessionTest {
     }
 
     private void record(CreateMachineRequest request, MachineInfo machine) throws InterruptedException {
-        session.transact(transaction -> transaction.recordMachine(TYPE, request, machine));
+        session.inTransaction(transaction -> transaction.recordMachine(TYPE, request, machine));
     }
 
     @Test
     void aBodyRunsTwiceAndIsCommittedOnce() throws Exception {
         List<String> runs = new ArrayList<>();
-        session.transact(transaction -> {
+        session.inTransaction(transaction -> {
             assertThat(transaction.findMachine(TYPE, new ProviderID("a"))).isEmpty();
             runs.add("run");
             return transaction.recordMachine(TYPE, request, machine("a"));
@@ -69,7 +69,7 @@ class FakeSessionTest {
     @Test
     void aFailureRollsBack() {
         assertThatIllegalStateException()
-                .isThrownBy(() -> session.transact(transaction -> {
+                .isThrownBy(() -> session.inTransaction(transaction -> {
                     transaction.recordMachine(TYPE, request, machine("a"));
                     throw new IllegalStateException();
                 }));
@@ -86,14 +86,14 @@ class FakeSessionTest {
                 .isThrownBy(() -> record(request, machine("a")))
                 .satisfies(e -> assertThat(e.sessionId()).isEqualTo(session.id()));
         assertThat(session.recorded()).isEmpty();
-        other.transact(transaction -> transaction.recordMachine(TYPE, request, machine("a")));
+        other.inTransaction(transaction -> transaction.recordMachine(TYPE, request, machine("a")));
         assertThat(session.recorded()).hasSize(1);
     }
 
     @Test
     void aTransactionEndsWithItsBody() throws Exception {
         List<Transaction> kept = new ArrayList<>();
-        session.transact(transaction -> kept.add(transaction));
+        session.inTransaction(transaction -> kept.add(transaction));
 
         assertThatIllegalStateException().isThrownBy(() -> kept.get(0).findMachine(TYPE, new ProviderID("a")));
     }

@@ -121,7 +121,7 @@ final class LoggedProvider implements Recoverer {
             throw new NoCapacityException("machine " + id + " was taken under the intent " + earlier);
         }
         MachineInfo machine = machine(number(id), request.intentId());
-        UUID recorded = session.transact(tx -> tx.recordMachine(type(), request, machine));
+        UUID recorded = session.inTransaction(tx -> tx.recordMachine(type(), request, machine));
         log.add(Kind.RECORDED, id.value(), recorded.toString(), "");
         return machine;
     }

@@ -1,7 +1,7 @@
 package dev.shepherd.provider.equinix;
 
-import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.AlreadyRecordedException;
+import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.NoCapacityException;
@@ -224,7 +224,7 @@ public final class EquinixProvider implements Recoverer {
     public MachineInfo createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
         Objects.requireNonNull(session, "session");
         MachineInfo machine = mapper.machine(creation.make(request));
-        session.transact(transaction -> transaction.recordMachine(type, request, machine));
+        session.inTransaction(transaction -> transaction.recordMachine(type, request, machine));
         log.debug("provider {}: device {} recorded for intent {}", type, machine.id(), request.intentId());
         return machine;
     }

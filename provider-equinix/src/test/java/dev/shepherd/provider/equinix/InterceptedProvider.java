@@ -50,8 +50,8 @@ record InterceptedProvider(Provider provider, Runnable beforeCommit, Runnable af
         }
 
         @Override
-        public <T> T transact(TransactionBody<T> body) throws InterruptedException {
-            T result = session.transact(transaction -> {
+        public <T> T inTransaction(TransactionBody<T> body) throws InterruptedException {
+            T result = session.inTransaction(transaction -> {
                 T made = body.run(transaction);
                 beforeCommit.run();
                 return made;

@@ -1,8 +1,8 @@
 package dev.shepherd.provider.staticlist;
 
+import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
@@ -185,7 +185,7 @@ public final class StaticProvider implements Provider {
             return alreadyCreated(session, request, asked);
         }
         MachineInfo used = used(listed);
-        session.transact(transaction -> transaction.recordMachine(type, request, used));
+        session.inTransaction(transaction -> transaction.recordMachine(type, request, used));
         log.debug("provider {}: machine {} recorded for intent {}", type, used.id(), request.intentId());
         return used;
     }
@@ -193,7 +193,7 @@ public final class StaticProvider implements Provider {
     private MachineInfo alreadyCreated(Session session, CreateMachineRequest request, Machine asked)
             throws InterruptedException {
         Optional<?> recorded = asked.id().isValid()
-                ? session.transact(transaction -> transaction.findMachine(type, asked.id()))
+                ? session.inTransaction(transaction -> transaction.findMachine(type, asked.id()))
                 : Optional.empty();
         if (recorded.isPresent() && recorded.get().equals(request.intentId())) {
             return used(MachineInfo.copyOf(asked));

@@ -57,7 +57,7 @@ final class ${className}Provider implements Recoverer {
     @Override
     public Machine createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
         Machine machine = machine(claim(request));
-        session.transact(transaction -> transaction.recordMachine(type, request, machine));
+        session.inTransaction(transaction -> transaction.recordMachine(type, request, machine));
         return machine;
     }
 

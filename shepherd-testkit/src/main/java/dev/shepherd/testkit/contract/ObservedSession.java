@@ -57,13 +57,13 @@ final class ObservedSession implements Session {
     }
 
     @Override
-    public <T extends @Nullable Object> T transact(TransactionBody<T> body) throws InterruptedException {
+    public <T extends @Nullable Object> T inTransaction(TransactionBody<T> body) throws InterruptedException {
         if (returned) {
-            misuse.add("session.transact was called after createMachine had ended");
+            misuse.add("session.inTransaction was called after createMachine had ended");
         }
         if (rollBackFirst) {
             try {
-                session.transact(transaction -> {
+                session.inTransaction(transaction -> {
                     run(body, transaction);
                     throw new RollBack();
                 });
@@ -71,7 +71,7 @@ final class ObservedSession implements Session {
                 // As the database does when two transactions collide.
             }
         }
-        return session.transact(transaction -> run(body, transaction));
+        return session.inTransaction(transaction -> run(body, transaction));
     }
 
     private <T extends @Nullable Object> T run(TransactionBody<T> body, Transaction transaction)

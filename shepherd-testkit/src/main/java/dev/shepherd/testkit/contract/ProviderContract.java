@@ -4,8 +4,8 @@ import static dev.shepherd.testkit.contract.ContractRun.INTERRUPTION_LIMIT;
 import static dev.shepherd.testkit.contract.ContractRun.request;
 import static dev.shepherd.testkit.contract.ContractRun.text;
 
-import dev.shepherd.api.Availability;
 import dev.shepherd.api.AlreadyRecordedException;
+import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
@@ -628,7 +628,8 @@ public abstract class ProviderContract {
         Machine created = run.create(provider, request);
         for (Provider each : List.of(provider, run.open())) {
             Outcome<? extends Machine> again = run.create(each, run.session(), request(machine));
-            if (!(again.failure() instanceof AlreadyRecordedException) && !again.failedWith(EnumSet.of(Reason.NO_CAPACITY))) {
+            if (!(again.failure() instanceof AlreadyRecordedException)
+                    && !again.failedWith(EnumSet.of(Reason.NO_CAPACITY))) {
                 throw run.broken("a NoCapacityException or a AlreadyRecordedException", again);
             }
             run.requireRecorded(provider, 1);

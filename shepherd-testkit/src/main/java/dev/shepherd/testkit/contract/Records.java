@@ -88,12 +88,14 @@ interface Records extends AutoCloseable {
         public Session startSession() throws InterruptedException {
             BmdbSession session = database.bmdb().startSession("contract", "contract tests");
             sessions.add(session);
-            return session;
+            return session.forProviders();
         }
 
         @Override
         public void lose(Session session) {
-            ((BmdbSession) session).close();
+            sessions.stream()
+                    .filter(started -> started.id().equals(session.id()))
+                    .forEach(BmdbSession::close);
         }
 
         @Override

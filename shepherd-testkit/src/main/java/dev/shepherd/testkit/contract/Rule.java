@@ -53,7 +53,7 @@ public enum Rule {
             Force.MUST,
             "createMachine records exactly one machine, under the intent and this provider's type, through the session it is"
                     + " given",
-            "Call transaction.recordMachine(type(), request, machine) once, in session.transact."),
+            "Call transaction.recordMachine(type(), request, machine) once, in session.inTransaction."),
     P13(
             Force.MUST,
             "createMachine returns the machine as it was recorded: KNOWN_USED, with a valid id, which getMachine finds",
@@ -83,7 +83,7 @@ public enum Rule {
     P19(
             Force.MUST,
             "a transaction's body has no effect outside of the transaction: it may run more than once",
-            "Make the machine first; only record it in session.transact."),
+            "Make the machine first; only record it in session.inTransaction."),
     P20(
             Force.MUST,
             "a session is borrowed: it is not used after createMachine has ended, nor its transaction after the body",

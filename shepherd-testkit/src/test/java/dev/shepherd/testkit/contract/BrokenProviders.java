@@ -70,7 +70,7 @@ final class BrokenProviders {
     private static MachineInfo makeAndRecord(Wrapped wrapped, Session session, CreateMachineRequest request)
             throws InterruptedException {
         MachineInfo made = makeUnmarked(wrapped);
-        session.transact(transaction -> transaction.recordMachine(wrapped.type(), request, made));
+        session.inTransaction(transaction -> transaction.recordMachine(wrapped.type(), request, made));
         return made;
     }
 
@@ -304,7 +304,7 @@ final class BrokenProviders {
                 creating((wrapped, session, request) -> wrapped.good.createMachine(new FakeSession(), request)));
         add(Rule.P12, "it records under another type", creating((wrapped, session, request) -> {
             MachineInfo made = wrapped.good.createMachine(new FakeSession(), request);
-            session.transact(transaction -> transaction.recordMachine(new ProviderType("another"), request, made));
+            session.inTransaction(transaction -> transaction.recordMachine(new ProviderType("another"), request, made));
             return made;
         }));
         add(
@@ -383,7 +383,7 @@ final class BrokenProviders {
                         machines, machine -> machine.toBuilder().intentId(null).build())));
         add(Rule.P19, "it makes the machine in the transaction", creating((wrapped, session, request) -> {
             List<MachineInfo> made = new ArrayList<>();
-            session.transact(transaction -> {
+            session.inTransaction(transaction -> {
                 made.add(makeUnmarked(wrapped));
                 return transaction.recordMachine(wrapped.type(), request, made.get(made.size() - 1));
             });
@@ -546,7 +546,7 @@ final class BrokenProviders {
                             .intentId(request.intentId())
                             .build();
             wrapped.good.addMachine(machine);
-            session.transact(transaction -> transaction.recordMachine(wrapped.type(), request, machine));
+            session.inTransaction(transaction -> transaction.recordMachine(wrapped.type(), request, machine));
             return machine;
         }));
         add(Rule.P33, "it gives the intent up", creating((wrapped, session, request) -> {
