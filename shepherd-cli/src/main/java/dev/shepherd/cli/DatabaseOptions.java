@@ -118,7 +118,7 @@ final class DatabaseOptions {
             if (e.reason() != SchemaException.Reason.ABSENT) {
                 throw e;
             }
-            throw new CommandLine.ParameterException(commandLine, e.getMessage(), e);
+            throw new ConfigurationException("--database", String.valueOf(e.getMessage()), e);
         }
     }
 
