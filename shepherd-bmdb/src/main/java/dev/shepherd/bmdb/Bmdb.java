@@ -107,7 +107,7 @@ public final class Bmdb implements AutoCloseable {
      * Opens the database at a JDBC URL with the default settings, and migrates its schema.
      *
      * @param jdbcUrl {@code jdbc:postgresql://…}, with user and password as parameters where they are needed
-     * @throws BmdbException if the database cannot be reached
+     * @throws BmdbException if the database cannot be reached, takes no writes, or has another encoding than UTF8
      * @throws SchemaException if the schema cannot be migrated
      */
     public static Bmdb open(String jdbcUrl) {
@@ -118,7 +118,7 @@ public final class Bmdb implements AutoCloseable {
      * Opens the database at an embedder's source of connections with the default settings, and migrates its
      * schema. See {@link BmdbConfig.Builder#dataSource} for what is asked of it.
      *
-     * @throws BmdbException if the database cannot be reached
+     * @throws BmdbException if the database cannot be reached, takes no writes, or has another encoding than UTF8
      * @throws SchemaException if the schema cannot be migrated
      */
     public static Bmdb open(DataSource dataSource) {
@@ -128,18 +128,20 @@ public final class Bmdb implements AutoCloseable {
     /**
      * Opens the database.
      *
-     * @throws BmdbException if the database cannot be reached
+     * @throws BmdbException if the database cannot be reached, takes no writes where its schema may have to be migrated,
+     *     or has another encoding than UTF8
      * @throws SchemaException if the schema cannot be migrated, or is not the one that is needed
      */
     public static Bmdb open(BmdbConfig config) {
         Optional<DataSource> given = config.dataSource();
         if (given.isPresent()) {
-            prepareSchema(config, given.get());
+            new Opening(config, given.get()).run();
             return new Bmdb(config, given.get(), given.get(), given.get(), List.of());
         }
         // A migration may take its time.
-        Duration answer = config.migration() == Migration.MIGRATE ? Duration.ZERO : config.socketTimeout();
-        prepareSchema(config, connections(config, config.connectTimeout(), answer));
+        Duration answer = config.migration() == Migration.CHECK ? config.socketTimeout() : Duration.ZERO;
+        Opening opening = new Opening(config, connections(config, config.connectTimeout(), answer));
+        opening.run();
         List<HikariDataSource> pools = new ArrayList<>();
         try {
             HikariDataSource main =
@@ -153,36 +155,8 @@ public final class Bmdb implements AutoCloseable {
             return new Bmdb(config, main, heartbeats, listening, List.copyOf(pools));
         } catch (RuntimeException e) {
             pools.forEach(HikariDataSource::close);
-            throw e instanceof HikariPool.PoolInitializationException ? unreachable(config, e) : e;
+            throw e instanceof HikariPool.PoolInitializationException ? opening.unreachable(e) : e;
         }
-    }
-
-    private static void prepareSchema(BmdbConfig config, DataSource dataSource) {
-        try {
-            dataSource.getConnection().close();
-        } catch (SQLException e) {
-            throw unreachable(config, e);
-        }
-        Schema schema = new Schema(dataSource);
-        switch (config.migration()) {
-            case MIGRATE -> schema.migrate();
-            case CHECK -> schema.check();
-        }
-    }
-
-    private static BmdbException unreachable(BmdbConfig config, Exception e) {
-        Throwable root = e;
-        while (root.getCause() != null) {
-            root = root.getCause();
-        }
-        return new BmdbException(
-                "the database at " + where(config) + " cannot be reached: " + root.getMessage(),
-                Transactions.sqlState(e),
-                e);
-    }
-
-    private static String where(BmdbConfig config) {
-        return config.jdbcUrl().map(JdbcUrls::withoutSecrets).orElse("the DataSource");
     }
 
     private static HikariDataSource pool(
@@ -523,7 +497,7 @@ public final class Bmdb implements AutoCloseable {
     /** Names the database, without secrets. */
     @Override
     public String toString() {
-        return "the database at " + where(config);
+        return Opening.where(config);
     }
 
     /**

@@ -18,9 +18,17 @@ public final class BmdbConfig {
 
     /** What {@link Bmdb#open} does about the schema. */
     public enum Migration {
-        /** Brings the schema to this version; several processes may do so at once. The default. */
+        /**
+         * Brings the schema to this version, and makes the tables if there are none, also beside tables of others;
+         * several processes may do so at once. The default.
+         */
         MIGRATE,
-        /** Only checks that the schema is there and not older than this version needs. */
+        /**
+         * As {@link #MIGRATE}, but makes no tables beside those of others, nor in a database that has a fleet in another
+         * of its schemas: for a program that is told its database by people, who may name the wrong one.
+         */
+        MIGRATE_ALONE,
+        /** Only checks that the schema is there and not older than this version needs. Makes and changes nothing. */
         CHECK
     }
 
@@ -140,13 +148,13 @@ public final class BmdbConfig {
             return this;
         }
 
-        /** Essential: sets the user, where the URL does not name one. */
+        /** Essential: sets the user, where the URL does not name one. It comes before one in the URL. */
         public Builder username(String username) {
             this.username = Objects.requireNonNull(username, "username");
             return this;
         }
 
-        /** Essential: sets the password, where the URL does not hold one. Never shown. */
+        /** Essential: sets the password, where the URL does not hold one. It comes before one in the URL. Never shown. */
         public Builder password(String password) {
             this.password = Objects.requireNonNull(password, "password");
             return this;

@@ -1,8 +1,13 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.SchemaException.Reason;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
@@ -29,39 +34,125 @@ final class Schema {
     /** feature_not_supported and undefined_function. */
     private static final Set<String> WITHOUT_ADVISORY_LOCKS = Set.of("0A000", "42883");
 
+    private static final int MOST_NAMED = 3;
+
     private final DataSource dataSource;
+    private final String where;
     private final Flyway flyway;
 
-    Schema(DataSource dataSource) {
+    /** @param where names the database in messages */
+    Schema(DataSource dataSource, String where) {
         this.dataSource = dataSource;
+        this.where = where;
         FluentConfiguration configuration = Flyway.configure(Schema.class.getClassLoader())
                 .dataSource(PlainUrls.of(dataSource))
                 .locations("classpath:dev/shepherd/bmdb/migration")
                 .table(HISTORY_TABLE)
-                // Another schema's tables may be there already: ours start from nothing beside them.
+                // Tables of others may be there already: ours start from nothing beside them. Flyway's own guard
+                // against that knows of no permission and of no other schema; see requireAlone.
                 .baselineOnMigrate(true)
                 .baselineVersion("0");
         flyway = configuration.load();
     }
 
     /**
-     * Migrates, while nobody else does. Flyway takes a lock too, but only after it has made up its mind about what
-     * kind of database it has before it: two that do that at once can mistake each other's half-made table for
-     * somebody else's, and fail.
+     * Migrates, while no other process does. Flyway takes a lock too, but only after it has made up its mind about what
+     * kind of database it has before it: two that do that at once can mistake each other's half-made table for one of
+     * others, and fail.
+     *
+     * @param alone whether to begin a fleet only where there is nothing else
      */
-    void migrate() {
+    void migrate(boolean alone) {
         try (Connection guard = dataSource.getConnection()) {
             boolean autoCommit = guard.getAutoCommit();
             guard.setAutoCommit(false);
             try {
                 lock(guard);
-                migrateAlone();
+                if (!isBegun(guard)) {
+                    checkCompany(guard, alone);
+                }
+                migrateLocked();
             } finally {
                 guard.rollback();
                 guard.setAutoCommit(autoCommit);
             }
         } catch (SQLException e) {
-            throw new SchemaException("the schema could not be migrated: " + e.getMessage(), e);
+            throw new SchemaException(
+                    Reason.FAILED, "the schema of " + where + " could not be migrated: " + e.getMessage(), e);
+        }
+    }
+
+    private static boolean isBegun(Connection connection) throws SQLException {
+        return !strings(
+                        connection,
+                        "select 1 from pg_class where relname = '" + HISTORY_TABLE
+                                + "' and relnamespace = (select oid from pg_namespace where nspname = current_schema())")
+                .isEmpty();
+    }
+
+    /** Looks at what else is in a database in which a fleet is about to begin. */
+    private void checkCompany(Connection connection, boolean alone) throws SQLException {
+        String schema = currentSchema(connection);
+        List<String> fleets = fleetsElsewhere(connection);
+        if (!fleets.isEmpty()) {
+            String message = "%s has a fleet in its schema %s, and none in %s, where this connection makes its tables"
+                    .formatted(where, named(fleets), schema);
+            if (alone) {
+                throw new SchemaException(
+                        Reason.SHARED,
+                        message + ": if that fleet is meant, add currentSchema=" + fleets.get(0) + " to the URL",
+                        null);
+            }
+            log.warn("Beginning another fleet: {}", message);
+        }
+        List<String> tables = alone ? foreignTables(connection) : List.of();
+        if (!tables.isEmpty()) {
+            throw new SchemaException(
+                    Reason.SHARED,
+                    "there is no fleet in %s, but its schema %s has tables of others: %s; a fleet begins in an empty schema"
+                            .formatted(where, schema, named(tables)),
+                    null);
+        }
+    }
+
+    private static String currentSchema(Connection connection) throws SQLException {
+        return strings(connection, "select coalesce(current_schema(), '(none: the search_path names no schema)')")
+                .get(0);
+    }
+
+    private static List<String> fleetsElsewhere(Connection connection) throws SQLException {
+        return strings(
+                connection,
+                "select nspname from pg_class c join pg_namespace n on n.oid = relnamespace where relname = '"
+                        + HISTORY_TABLE + "' and nspname is distinct from current_schema() order by nspname");
+    }
+
+    /** Those of extensions are no one's data. */
+    private static List<String> foreignTables(Connection connection) throws SQLException {
+        return strings(connection, """
+                select relname from pg_class c
+                where relnamespace = (select oid from pg_namespace where nspname = current_schema())
+                    and relkind in ('r', 'p', 'v', 'm', 'f')
+                    and not exists (select from pg_depend
+                        where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
+                order by relname""");
+    }
+
+    private static String named(List<String> names) {
+        int more = names.size() - MOST_NAMED;
+        return more <= 0
+                ? String.join(", ", names)
+                : String.join(", ", names.subList(0, MOST_NAMED)) + " and " + more + " more";
+    }
+
+    private static List<String> strings(Connection connection, String query) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet rows = statement.executeQuery(query)) {
+            List<String> strings = new ArrayList<>();
+            while (rows.next()) {
+                strings.add(Objects.requireNonNull(rows.getString(1)));
+            }
+            return strings;
         }
     }
 
@@ -78,7 +169,7 @@ final class Schema {
         }
     }
 
-    private void migrateAlone() {
+    private void migrateLocked() {
         try {
             int applied = flyway.migrate().migrationsExecuted;
             MigrationInfoService info = flyway.info();
@@ -87,7 +178,8 @@ final class Schema {
             }
             warnIfNewer(info);
         } catch (FlywayException e) {
-            throw new SchemaException("the schema could not be migrated: " + e.getMessage(), e);
+            throw new SchemaException(
+                    Reason.FAILED, "the schema of " + where + " could not be migrated: " + e.getMessage(), e);
         }
     }
 
@@ -95,18 +187,43 @@ final class Schema {
         try {
             MigrationInfoService info = flyway.info();
             MigrationInfo[] pending = info.pending();
+            if (info.current() == null) {
+                throw absent();
+            }
             if (pending.length > 0) {
                 throw new SchemaException(
-                        ("the schema is %s, but this version of the library needs version %s: let this version open"
-                                        + " the database once with BmdbConfig.Migration.MIGRATE")
+                        Reason.OUTDATED,
+                        "the schema of %s is at version %s, and this version of the library needs version %s: %s"
                                 .formatted(
-                                        info.current() == null ? "not there" : "at version " + version(info.current()),
-                                        version(pending[pending.length - 1])),
+                                        where,
+                                        version(info.current()),
+                                        version(pending[pending.length - 1]),
+                                        "a process of this version that migrates it, such as 'shepherd run', brings it"
+                                                + " there (BmdbConfig.Migration)"),
                         null);
             }
             warnIfNewer(info);
-        } catch (FlywayException e) {
-            throw new SchemaException("the schema could not be checked: " + e.getMessage(), e);
+        } catch (FlywayException | SQLException e) {
+            throw new SchemaException(
+                    Reason.FAILED, "the schema of " + where + " could not be checked: " + e.getMessage(), e);
+        }
+    }
+
+    private SchemaException absent() throws SQLException {
+        try (Connection connection = dataSource.getConnection()) {
+            List<String> elsewhere = fleetsElsewhere(connection);
+            return new SchemaException(
+                    Reason.ABSENT,
+                    "there is no fleet in %s: its schema %s has no tables of Shepherd, %s"
+                            .formatted(
+                                    where,
+                                    currentSchema(connection),
+                                    elsewhere.isEmpty()
+                                            ? "which a process that migrates makes, such as 'shepherd run'"
+                                                    + " (BmdbConfig.Migration)"
+                                            : "but its schema " + named(elsewhere) + " has: add currentSchema="
+                                                    + elsewhere.get(0) + " to the URL"),
+                    null);
         }
     }
 

@@ -40,6 +40,15 @@ final class Transactions {
 
     private static final Logger log = LoggerFactory.getLogger(Transactions.class);
 
+    static {
+        // jOOQ logs a banner and a tip of the day when it is first used. Embedders who want them say so.
+        for (String banner : List.of("org.jooq.no-logo", "org.jooq.no-tips")) {
+            if (System.getProperty(banner) == null) {
+                System.setProperty(banner, "true");
+            }
+        }
+    }
+
     /** serialization_failure and deadlock_detected. */
     private static final Set<String> CONTENTION = Set.of("40001", "40P01");
 

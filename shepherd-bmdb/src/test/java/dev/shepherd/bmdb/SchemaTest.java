@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
+import dev.shepherd.bmdb.SchemaException.Reason;
 import dev.shepherd.postgres.TestPostgres;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -15,6 +16,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -84,10 +86,10 @@ class SchemaTest {
     @Test
     void checkingAnEmptyDatabaseSaysWhatToDoAndDoesNothing() throws Exception {
         assertThatThrownBy(this::check)
-                .isInstanceOf(SchemaException.class)
-                .hasMessageContaining("the schema is not there")
-                .hasMessageContaining("needs version ")
-                .hasMessageContaining("Migration.MIGRATE");
+                .satisfies(reason(Reason.ABSENT))
+                .hasMessageContaining("there is no fleet in the database at jdbc:postgresql://")
+                .hasMessageContaining("its schema public has no tables of Shepherd")
+                .hasMessageContaining("BmdbConfig.Migration");
 
         assertThat(tables("public")).isEmpty();
     }
@@ -99,10 +101,10 @@ class SchemaTest {
         execute("update shepherd_schema_history set version = '0.9'");
 
         assertThatThrownBy(this::check)
-                .isInstanceOf(SchemaException.class)
-                .hasMessageContaining("the schema is at version 0.9")
+                .satisfies(reason(Reason.OUTDATED))
+                .hasMessageContaining(" is at version 0.9")
                 .hasMessageContaining("needs version ")
-                .hasMessageContaining("Migration.MIGRATE");
+                .hasMessageContaining("BmdbConfig.Migration");
     }
 
     @Test
@@ -142,6 +144,65 @@ class SchemaTest {
         assertThat(tables("public"))
                 .contains("customers", "flyway_schema_history", "shepherd_schema_history", "machines");
         assertThatCode(this::check).doesNotThrowAnyException();
+    }
+
+    @Test
+    void aFleetThatIsToBeginAloneRefusesTheTablesOfOthers() throws Exception {
+        for (int i = 0; i < 5; i++) {
+            execute("create table customers" + i + " (id int)");
+        }
+
+        assertThatThrownBy(() -> openAlone(url))
+                .satisfies(reason(Reason.SHARED))
+                .hasMessageContaining(
+                        "its schema public has tables of others: customers0, customers1, customers2 and 2" + " more");
+
+        assertThat(tables("public")).hasSize(5);
+    }
+
+    @Test
+    void aFleetThatIsToBeginAloneRefusesAnotherOneInTheSameDatabase() throws Exception {
+        Bmdb.open(url).close();
+        execute("create schema elsewhere");
+        String other = url + "&currentSchema=elsewhere";
+
+        assertThatThrownBy(() -> openAlone(other))
+                .satisfies(reason(Reason.SHARED))
+                .hasMessageContaining("has a fleet in its schema public, and none in elsewhere")
+                .hasMessageContaining("currentSchema=public");
+        assertThatThrownBy(() -> check(other))
+                .satisfies(reason(Reason.ABSENT))
+                .hasMessageContaining("its schema elsewhere has no tables of Shepherd, but its schema public has")
+                .hasMessageContaining("currentSchema=public");
+
+        assertThat(tables("elsewhere")).isEmpty();
+    }
+
+    @Test
+    void aFleetThatIsAloneOrBegunAlreadyIsMigrated() throws Exception {
+        openAlone(url);
+        execute("create table customers (id int)");
+
+        assertThatCode(() -> openAlone(url)).doesNotThrowAnyException();
+    }
+
+    @Test
+    void manyMayBeginAloneAtOnce() throws Exception {
+        Race.run(4, i -> {
+            openAlone(url);
+            return true;
+        });
+
+        assertThat(tables("public")).contains("machines");
+    }
+
+    @Test
+    void tablesOfExtensionsAreNoOnes() throws Exception {
+        execute("create table owned (id int)");
+        execute("create extension if not exists plpgsql");
+        execute("alter extension plpgsql add table owned");
+
+        assertThatCode(() -> openAlone(url)).doesNotThrowAnyException();
     }
 
     @Test
@@ -222,8 +283,27 @@ class SchemaTest {
     }
 
     private void check() {
-        Bmdb.open(BmdbConfig.builder().jdbcUrl(url).migration(Migration.CHECK).build())
+        check(url);
+    }
+
+    private static void check(String url) {
+        open(url, Migration.CHECK);
+    }
+
+    private static void openAlone(String url) {
+        open(url, Migration.MIGRATE_ALONE);
+    }
+
+    private static void open(String url, Migration migration) {
+        Bmdb.open(BmdbConfig.builder().jdbcUrl(url).migration(migration).build())
                 .close();
+    }
+
+    private static Consumer<Throwable> reason(Reason reason) {
+        return e -> assertThat(e)
+                .isInstanceOfSatisfying(
+                        SchemaException.class,
+                        refused -> assertThat(refused.reason()).isEqualTo(reason));
     }
 
     private List<String> tables(String schema) throws SQLException {

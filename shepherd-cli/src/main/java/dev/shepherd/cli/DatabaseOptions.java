@@ -3,6 +3,8 @@ package dev.shepherd.cli;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.bmdb.BmdbConfig.Migration;
+import dev.shepherd.bmdb.SchemaException;
 import dev.shepherd.postgres.PostgresException;
 import dev.shepherd.postgres.PostgresServer;
 import java.io.IOException;
@@ -15,6 +17,9 @@ import picocli.CommandLine.Option;
 
 /** The options that say which database to use. */
 final class DatabaseOptions {
+
+    /** The name of the database within an embedded server. */
+    private static final String DATABASE = "shepherd";
 
     @ArgGroup(exclusive = true)
     private Where where = new Where();
@@ -73,55 +78,84 @@ final class DatabaseOptions {
         return where.folder == null ? Path.of(".shepherd", "database") : where.folder;
     }
 
-    /** Refuses to go on where opening would make a new, empty database. */
-    void requireExisting(CommandLine commandLine) {
-        if (where.url == null && !Files.isDirectory(folder())) {
-            throw new CommandLine.ParameterException(commandLine, "there is no database in " + folder());
+    /**
+     * Opens the database to run a fleet: makes what is not there, and brings the schema to this version.
+     *
+     * @param poolSize how many connections its pool has
+     * @param shared whether to begin a fleet beside other tables, too
+     */
+    Opened openToRun(int poolSize, boolean shared) {
+        Migration migration = shared ? Migration.MIGRATE : Migration.MIGRATE_ALONE;
+        try {
+            return open(poolSize, migration);
+        } catch (SchemaException e) {
+            if (e.reason() != SchemaException.Reason.SHARED) {
+                throw e;
+            }
+            throw new ConfigurationException(
+                    "--database", e.getMessage() + "; to begin one there all the same: --share-database", e);
         }
     }
 
-    /** Opens the database, with at least this many connections in its pool. */
-    Opened open(int poolSize) {
+    /**
+     * Opens a database to look into it or to operate a fleet, also an embedded one that another process runs. Makes
+     * nothing where there is no fleet, and does not migrate.
+     */
+    Opened openExisting(CommandLine commandLine) {
+        if (where.url == null && !Files.isDirectory(folder().resolve("data"))) {
+            throw new CommandLine.ParameterException(commandLine, "there is no database in " + folder());
+        }
+        try {
+            return open(2, Migration.CHECK);
+        } catch (PostgresException e) {
+            if (e.reason() != PostgresException.Reason.FOLDER_IN_USE) {
+                throw e;
+            }
+            return new Opened(
+                    null,
+                    Bmdb.open(config(urlOfRunning(folder()), 2, Migration.CHECK).build()));
+        } catch (SchemaException e) {
+            if (e.reason() != SchemaException.Reason.ABSENT) {
+                throw e;
+            }
+            throw new ConfigurationException("--database", String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private Opened open(int poolSize, Migration migration) {
         if (where.url != null) {
             return new Opened(
-                    null, Bmdb.open(withCredentials(config(where.url, poolSize)).build()));
+                    null,
+                    Bmdb.open(withCredentials(config(where.url, poolSize, migration))
+                            .build()));
         }
         PostgresServer server = PostgresServer.startIn(folder());
         try {
+            if (migration == Migration.CHECK && !server.databaseExists(DATABASE)) {
+                throw new ConfigurationException("--data", "there is no fleet in " + folder());
+            }
             return new Opened(
-                    server, Bmdb.open(config(databaseUrl(server), poolSize).build()));
+                    server,
+                    Bmdb.open(config(databaseUrl(server), poolSize, migration).build()));
         } catch (RuntimeException e) {
             server.close();
             throw e;
         }
     }
 
-    /** Opens a database that exists, also an embedded one that another process runs. */
-    Opened openExisting(CommandLine commandLine) {
-        requireExisting(commandLine);
-        try {
-            return open(2);
-        } catch (PostgresException e) {
-            if (e.reason() != PostgresException.Reason.FOLDER_IN_USE) {
-                throw e;
-            }
-            return new Opened(null, Bmdb.open(config(urlOfRunning(folder()), 2).build()));
-        }
-    }
-
-    /** The name of the database within an embedded server. */
+    /** Returns the URL of the database within an embedded server, and makes it if it is not there. */
     static String databaseUrl(PostgresServer server) {
-        return server.databaseExists("shepherd") ? server.jdbcUrl("shepherd") : server.createDatabase("shepherd");
+        return server.databaseExists(DATABASE) ? server.jdbcUrl(DATABASE) : server.createDatabase(DATABASE);
     }
 
     /** The same of a server that another process runs on a folder. */
     static String urlOfRunning(Path folder) {
         return "jdbc:"
-                + firstLine("--data", folder.resolve("connection")).replaceFirst("/postgres(?=[?]|$)", "/shepherd");
+                + firstLine("--data", folder.resolve("connection")).replaceFirst("/postgres(?=[?]|$)", "/" + DATABASE);
     }
 
-    private static BmdbConfig.Builder config(String url, int poolSize) {
-        return BmdbConfig.builder().jdbcUrl(url).poolSize(poolSize);
+    private static BmdbConfig.Builder config(String url, int poolSize, Migration migration) {
+        return BmdbConfig.builder().jdbcUrl(url).poolSize(poolSize).migration(migration);
     }
 
     /** Not for an embedded server, whose URL holds its own. */

@@ -33,6 +33,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 
@@ -141,15 +142,20 @@ final class DemoFleet implements AutoCloseable {
     }
 
     private static ProviderID providerId(int index) {
-        return new ProviderID("machine-%04d".formatted(index + 1));
+        return new ProviderID(String.format(Locale.ROOT, "machine-%04d", index + 1));
     }
 
     private String list() {
         List<String> entries = new ArrayList<>();
         for (int i = 0; i < hosts.size(); i++) {
             SshHost host = hosts.get(i);
-            entries.add("  {\"ID\": \"%s\", \"Addr\": \"%s\", \"SSHPort\": %d, \"Location\": \"rack-%d\"}"
-                    .formatted(providerId(i), host.address().getHostAddress(), host.port(), i / 20 + 1));
+            entries.add(String.format(
+                    Locale.ROOT,
+                    "  {\"ID\": \"%s\", \"Addr\": \"%s\", \"SSHPort\": %d, \"Location\": \"rack-%d\"}",
+                    providerId(i),
+                    host.address().getHostAddress(),
+                    host.port(),
+                    i / 20 + 1));
         }
         return "[\n" + String.join(",\n", entries) + "\n]\n";
     }

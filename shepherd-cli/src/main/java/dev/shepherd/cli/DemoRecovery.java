@@ -120,6 +120,6 @@ final class DemoRecovery {
     }
 
     private static ProviderID id(int index) {
-        return new ProviderID("machine-%04d".formatted(index + 1));
+        return new ProviderID(String.format(Locale.ROOT, "machine-%04d", index + 1));
     }
 }

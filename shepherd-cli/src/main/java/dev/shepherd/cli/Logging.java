@@ -25,8 +25,6 @@ final class Logging {
         if (verbosity >= 2) {
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "info");
         }
-        System.setProperty("org.jooq.no-logo", "true");
-        System.setProperty("org.jooq.no-tips", "true");
     }
 
     private static void level(String logger, String level) {

@@ -4,6 +4,8 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ShepherdException;
 import dev.shepherd.postgres.PostgresException;
 import java.io.UncheckedIOException;
+import java.util.Locale;
+import java.util.TimeZone;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -56,6 +58,10 @@ public final class Main {
     /** Runs the command line and ends the process with its exit code. */
     @SuppressWarnings("SystemExitOutsideMain")
     public static void main(String[] args) {
+        // The driver tells the database the time zone, and there are zones that only one of the two knows.
+        TimeZone.setDefault(TimeZone.getTimeZone("UTC"));
+        // Machines read the log and the tables: digits and years are the same everywhere.
+        Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
         Logging.configure(args);
         System.exit(run(args));
     }

@@ -63,6 +63,11 @@ final class RunCommand implements Callable<Integer> {
     @Mixin
     private DatabaseOptions database = new DatabaseOptions();
 
+    @Option(
+            names = "--share-database",
+            description = "begin a fleet also where the schema has other tables, or the database another fleet")
+    private boolean shareDatabase;
+
     @Mixin
     private AgentOptions agent = new AgentOptions();
 
@@ -131,8 +136,8 @@ final class RunCommand implements Callable<Integer> {
         Optional<InetSocketAddress> listen = agent.listen();
         try (Shutdown shutdown = new Shutdown();
                 Provider provider = found.create(config);
-                DatabaseOptions.Opened opened =
-                        database.open(parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0));
+                DatabaseOptions.Opened opened = database.openToRun(
+                        parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0), shareDatabase);
                 @Nullable
                         AgentListener listener =
                                 listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get()) : null;

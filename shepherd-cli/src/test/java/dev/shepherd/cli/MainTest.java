@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.postgres.PostgresServer;
+import dev.shepherd.postgres.TestPostgres;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -140,6 +144,69 @@ class MainTest {
             assertThat(run.err()).contains("there is no database in " + nothing);
         }
         assertThat(nothing).doesNotExist();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "machines",
+                "explain x",
+                "plan",
+                "pauses",
+                "pause --all --reason x",
+                "resume 00000000-0000-0000-0000-000000000000",
+                "quarantine x --reason x",
+                "release --freeze",
+                "forget x",
+                "queue verify",
+                "queue rebuild"
+            })
+    void whatOnlyLooksOrOperatesMakesNoFleet(String command) throws Exception {
+        Path empty = Files.createDirectories(folder.resolve("empty"));
+        String url = TestPostgres.shared().freshDatabase();
+        try {
+            CommandLineRun inDatabase = CommandLineRun.of((command + " --database " + url).split(" "));
+            CommandLineRun inFolder = CommandLineRun.of((command + " --data " + empty).split(" "));
+
+            assertThat(inDatabase.exitCode()).as(inDatabase.err()).isEqualTo(2);
+            assertThat(inDatabase.err()).contains("there is no fleet in the database at jdbc:postgresql:");
+            assertThat(tables(url)).isEmpty();
+            assertThat(inFolder.exitCode()).isEqualTo(2);
+            assertThat(empty).isEmptyDirectory();
+        } finally {
+            TestPostgres.shared().drop(url);
+        }
+    }
+
+    @Test
+    void aFleetIsNotBegunBesideTheTablesOfOthers() throws Exception {
+        String url = TestPostgres.shared().freshDatabase();
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement()) {
+            statement.execute("create table customers (id int)");
+
+            CommandLineRun run =
+                    run("--provider", "static", "--property", "list=file:" + folder.resolve("none"), "--database", url);
+
+            assertThat(run.exitCode()).as(run.err()).isEqualTo(2);
+            assertThat(run.err()).contains("tables of others: customers", "--share-database");
+            assertThat(tables(url)).containsExactly("customers");
+        } finally {
+            TestPostgres.shared().drop(url);
+        }
+    }
+
+    private static List<String> tables(String url) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement();
+                ResultSet rows =
+                        statement.executeQuery("select tablename from pg_tables where schemaname = 'public'")) {
+            List<String> tables = new ArrayList<>();
+            while (rows.next()) {
+                tables.add(rows.getString(1));
+            }
+            return tables;
+        }
     }
 
     @Test

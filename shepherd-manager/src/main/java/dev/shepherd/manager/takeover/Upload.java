@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -245,7 +246,8 @@ final class Upload {
             InputStream answers = scp.getInputStream();
             OutputStream out = scp.getOutputStream();
             awaitAcknowledgement(scp, answers, noSftp);
-            out.write("C%04o %d agent\n".formatted(MODE, length).getBytes(StandardCharsets.US_ASCII));
+            out.write(
+                    String.format(Locale.ROOT, "C%04o %d agent\n", MODE, length).getBytes(StandardCharsets.US_ASCII));
             out.flush();
             awaitAcknowledgement(scp, answers, noSftp);
             copy(out, Math.max(1, Math.min(scp.getRemoteMaxPacketSize(), MAX_CHUNK)));
