@@ -22,7 +22,7 @@ final class ClockStep {
 
     static void repair(DSLContext dsl, DatabaseTime time, ProviderType provider) {
         var step = dsl.fetchOptional(
-                "select extract(epoch from recovery_looked_at - {0})::bigint from providers"
+                "select extract(epoch from recovery_looked_at - ({0}))::bigint from providers"
                         + " where provider = {1} and recovery_looked_at > {0} + interval '1 minute'",
                 time.now(), DSL.val(provider.name()));
         if (step.isEmpty()) {
