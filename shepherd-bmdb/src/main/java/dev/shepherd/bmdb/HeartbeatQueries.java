@@ -52,7 +52,10 @@ final class HeartbeatQueries {
                                 + " select machine_id, {0} from known order by machine_id"
                                 // The transaction that commits later may have begun earlier.
                                 + " on conflict (machine_id) do update set agent_heartbeat_at ="
-                                + " greatest(h.agent_heartbeat_at, excluded.agent_heartbeat_at)"
+                                + " case when h.agent_heartbeat_at > excluded.agent_heartbeat_at + interval '1 minute'"
+                                // No transaction is that old: the database's clock went back.
+                                + " then excluded.agent_heartbeat_at"
+                                + " else greatest(h.agent_heartbeat_at, excluded.agent_heartbeat_at) end"
                                 + ") select position from known",
                         time.now(),
                         DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()),

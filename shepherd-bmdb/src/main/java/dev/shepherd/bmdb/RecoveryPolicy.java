@@ -3,6 +3,7 @@ package dev.shepherd.bmdb;
 import dev.shepherd.api.ConfigurationException;
 import java.time.Duration;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * When machines are recovered, and the limits that keep recovery from hurting the fleet. Immutable; made by
@@ -138,9 +139,31 @@ public final class RecoveryPolicy {
         return values.freezeReleaseAfter;
     }
 
-    /** Returns how long an agent may be silent before it counts as evidence for a freeze. */
+    /** Returns how often agents are expected to send a heartbeat. */
+    public Duration heartbeatInterval() {
+        return values.heartbeatInterval;
+    }
+
+    /**
+     * Returns how long an agent may be silent before it counts as evidence for a freeze. A healthy agent never does: it
+     * has missed a heartbeat by half an interval. All agents of an outage do before the first of them is silent, since
+     * their last heartbeats lie within one interval, and the silence is at least two and a half.
+     */
     Duration lateAfter() {
-        return values.silentAfterHeartbeat.dividedBy(2);
+        return max(values.silentAfterHeartbeat.dividedBy(2), Builder.late(values.heartbeatInterval));
+    }
+
+    /**
+     * Returns how far apart two looks may be before nothing is known of the time between them. It is never so long that an
+     * agent which was heard just before can be silent at its end.
+     */
+    Duration longestLookGap() {
+        Duration half = values.silentAfterHeartbeat.dividedBy(2);
+        return values.lookInterval == null ? half : max(half, values.lookInterval.multipliedBy(2));
+    }
+
+    private static Duration max(Duration one, Duration other) {
+        return one.compareTo(other) > 0 ? one : other;
     }
 
     /** Returns how many machines of so many may be in recovery at once, where the absolute limit is {@code most}. */
@@ -161,6 +184,8 @@ public final class RecoveryPolicy {
     public static final class Builder {
         private Duration silentAfterStart = Eligibility.SILENT_AFTER_START;
         private Duration silentAfterHeartbeat = Eligibility.SILENT_AFTER_HEARTBEAT;
+        private Duration heartbeatInterval = Duration.ofMinutes(1);
+        private @Nullable Duration lookInterval;
         private int unreachableAttempts = 3;
         private Duration stuckAfter = Duration.ofHours(1);
         private double maxShare = 0.2;
@@ -188,6 +213,8 @@ public final class RecoveryPolicy {
         private Builder(Builder other) {
             silentAfterStart = other.silentAfterStart;
             silentAfterHeartbeat = other.silentAfterHeartbeat;
+            heartbeatInterval = other.heartbeatInterval;
+            lookInterval = other.lookInterval;
             unreachableAttempts = other.unreachableAttempts;
             stuckAfter = other.stuckAfter;
             maxShare = other.maxShare;
@@ -213,7 +240,29 @@ public final class RecoveryPolicy {
             return this;
         }
 
-        /** Common: how long an agent may be silent after it was heard; 10 min by default. */
+        /**
+         * Common: how often agents send a heartbeat, over zero; 1 min by default. Set it where agents of your own beat at
+         * another rate.
+         */
+        public Builder heartbeatInterval(Duration interval) {
+            this.heartbeatInterval = Objects.requireNonNull(interval, "interval");
+            return this;
+        }
+
+        /**
+         * Rare: how often recovery looks, over zero. A recoverer of {@code shepherd-manager} sets its own poll interval;
+         * whoever claims with {@link BmdbSession#claimRecovery} should set it. Without it, a gap of half of {@link
+         * #silentAfterHeartbeat} between two looks is allowed.
+         */
+        public Builder lookInterval(Duration interval) {
+            this.lookInterval = Objects.requireNonNull(interval, "interval");
+            return this;
+        }
+
+        /**
+         * Common: how long an agent may be silent after it was heard; 10 min by default. At least two and a half {@link
+         * #heartbeatInterval}s, and at least one of these and two {@link #lookInterval}s.
+         */
         public Builder silentAfterHeartbeat(Duration span) {
             this.silentAfterHeartbeat = Objects.requireNonNull(span, "span");
             return this;
@@ -350,7 +399,7 @@ public final class RecoveryPolicy {
         /**
          * Makes the policy.
          *
-         * @throws ConfigurationException if a value is out of its range
+         * @throws ConfigurationException if a value is out of its range, or the values do not go together
          */
         public RecoveryPolicy build() {
             requireSpan("silentAfterStart", silentAfterStart);
@@ -370,7 +419,46 @@ public final class RecoveryPolicy {
             requireCount("freezeMinimum", freezeMinimum, 1);
             requireSpan("freezeSpan", freezeSpan);
             requireSpan("freezeReleaseAfter", freezeReleaseAfter);
+            requireSpan("heartbeatInterval", heartbeatInterval);
+            requireThatSilenceIsLongEnough();
             return new RecoveryPolicy(new Builder(this));
+        }
+
+        private static Duration late(Duration heartbeatInterval) {
+            return heartbeatInterval.multipliedBy(3).dividedBy(2);
+        }
+
+        private void requireThatSilenceIsLongEnough() {
+            if (heartbeatInterval.isZero()) {
+                throw new ConfigurationException("heartbeatInterval", "heartbeatInterval must be over zero");
+            }
+            Duration least = late(heartbeatInterval).plus(heartbeatInterval);
+            if (silentAfterHeartbeat.compareTo(least) < 0) {
+                throw new ConfigurationException(
+                        "silentAfterHeartbeat",
+                        ("silentAfterHeartbeat must be at least %d s, not %d s: agents send a heartbeat every %d s, and one"
+                                        + " is silent only after two and a half of these")
+                                .formatted(
+                                        least.toSeconds(),
+                                        silentAfterHeartbeat.toSeconds(),
+                                        heartbeatInterval.toSeconds()));
+            }
+            if (lookInterval == null) {
+                return;
+            }
+            requireSpan("lookInterval", lookInterval);
+            Duration leastForLooks = lookInterval.multipliedBy(2).plus(heartbeatInterval);
+            if (lookInterval.isZero() || silentAfterHeartbeat.compareTo(leastForLooks) < 0) {
+                throw new ConfigurationException(
+                        "silentAfterHeartbeat",
+                        ("silentAfterHeartbeat must be at least %d s, not %d s: recovery looks every %d s, and agents send a"
+                                        + " heartbeat every %d s")
+                                .formatted(
+                                        leastForLooks.toSeconds(),
+                                        silentAfterHeartbeat.toSeconds(),
+                                        lookInterval.toSeconds(),
+                                        heartbeatInterval.toSeconds()));
+            }
         }
 
         private static void requireSpan(String name, Duration value) {

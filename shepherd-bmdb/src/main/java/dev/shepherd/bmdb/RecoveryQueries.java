@@ -81,6 +81,7 @@ final class RecoveryQueries {
             ProviderType provider,
             RecoveryPolicy policy,
             int limit) {
+        ClockStep.repair(dsl, time, provider);
         prove(dsl, time, provider, policy);
         if (new DueQueue(dsl, time).putOffRecovery(provider, policy)) {
             return Claimed.AGAIN;
@@ -160,7 +161,7 @@ final class RecoveryQueries {
         Condition gap = PROVIDERS
                 .RECOVERY_LOOKED_AT
                 .isNull()
-                .or(PROVIDERS.RECOVERY_LOOKED_AT.lt(time.nowMinus(policy.lateAfter())));
+                .or(PROVIDERS.RECOVERY_LOOKED_AT.lt(time.nowMinus(policy.longestLookGap())));
         dsl.update(PROVIDERS)
                 .set(
                         PROVIDERS.RECOVERY_LOOKING_SINCE,
@@ -169,7 +170,7 @@ final class RecoveryQueries {
                 .where(PROVIDERS.PROVIDER.eq(provider.name()))
                 // Not at each look, since each would write.
                 .and(gap.or(PROVIDERS.RECOVERY_LOOKED_AT.lt(
-                        time.nowMinus(policy.lateAfter().dividedBy(4)))))
+                        time.nowMinus(policy.longestLookGap().dividedBy(4)))))
                 .execute();
     }
 

@@ -240,6 +240,7 @@ final class SessionKeeper implements AutoCloseable {
      * @return how many there were
      */
     int reap() throws InterruptedException {
+        shorten();
         Set<UUID> stuck = new HashSet<>();
         int reaped = 0;
         while (true) {
@@ -262,6 +263,29 @@ final class SessionKeeper implements AutoCloseable {
                         session,
                         Transactions.PATIENCE);
             }
+        }
+    }
+
+    /**
+     * Shortens leases that end later than any heartbeat can have set: the database's clock went back, and a session that
+     * died before would hold its machines for as long as the step was. One that lives has its next heartbeat in time, as
+     * after its start.
+     */
+    private void shorten() throws InterruptedException {
+        int shortened = reaping.run(
+                "shortening leases",
+                dsl -> dsl.update(SESSIONS)
+                        .set(SESSIONS.SESSION_DEADLINE, deadline())
+                        .where(SESSIONS.SESSION_ID.in(DSL.select(SESSIONS.SESSION_ID)
+                                .from(SESSIONS)
+                                .where(SESSIONS.SESSION_DEADLINE.gt(DSL.field(
+                                        "now() + ({0} + 60) * interval '1 second'",
+                                        SQLDataType.TIMESTAMPWITHTIMEZONE, SESSIONS.SESSION_INTERVAL_SECONDS)))
+                                .forNoKeyUpdate()
+                                .skipLocked()))
+                        .execute());
+        if (shortened > 0) {
+            log.warn("The database's clock went back: {} session(s) had a lease beyond their interval", shortened);
         }
     }
 

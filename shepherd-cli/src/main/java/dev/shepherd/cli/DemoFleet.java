@@ -130,6 +130,7 @@ final class DemoFleet implements AutoCloseable {
     /** Spans that are short enough to watch, and long enough for as many agents on one machine as there are. */
     private static RecoveryPolicy policy(int machines) {
         return RecoveryPolicy.builder()
+                .heartbeatInterval(heartbeatInterval(machines))
                 .silentAfterHeartbeat(Duration.ofSeconds(6L + machines / 10))
                 .silentAfterStart(Duration.ofMinutes(1))
                 .unreachableAttempts(2)

@@ -12,7 +12,7 @@ final class RecoveryOptions {
             names = "--silent-after",
             paramLabel = "SPAN",
             converter = SpanConverter.class,
-            description = "recover a machine whose agent was not heard for this long (default: 10m)")
+            description = "recover a machine whose agent was not heard for this long, at least 150s (default: 10m)")
     private @Nullable Duration silentAfterHeartbeat;
 
     @Option(

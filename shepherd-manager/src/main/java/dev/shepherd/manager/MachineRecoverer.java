@@ -83,7 +83,7 @@ public final class MachineRecoverer {
         this.bmdb = bmdb;
         this.provider = provider;
         this.type = provider.type();
-        this.policy = settings.policy();
+        this.policy = settings.paced();
         this.sessions = sessions;
         this.monitor = monitor;
         this.work = new WorkLoop(

@@ -32,6 +32,11 @@ public record RecovererSettings(RecoveryPolicy policy, int parallelism, Duration
         }
     }
 
+    /** Returns the policy with the interval at which this recoverer looks. */
+    RecoveryPolicy paced() {
+        return policy.toBuilder().lookInterval(pollInterval).build();
+    }
+
     /** Returns these settings with another {@link #policy()}. */
     public RecovererSettings withPolicy(RecoveryPolicy policy) {
         return new RecovererSettings(policy, parallelism, pollInterval);

@@ -372,8 +372,8 @@ public final class Shepherd implements AutoCloseable {
         /**
          * Makes the shepherd; starts nothing.
          *
-         * @throws ConfigurationException if database, provider or takeover is missing, or two providers have the
-         *     same type
+         * @throws ConfigurationException if database, provider or takeover is missing, two providers have the
+         *     same type, or recovery's spans do not go together
          */
         public Shepherd build() {
             if (bmdb == null) {
@@ -385,6 +385,7 @@ public final class Shepherd implements AutoCloseable {
             if (takeover == null) {
                 throw new ConfigurationException("takeover", "a shepherd needs a way to start agents: set takeover");
             }
+            recoverer.paced(); // Checks all spans against each other.
             return new Shepherd(this, bmdb, takeover);
         }
 

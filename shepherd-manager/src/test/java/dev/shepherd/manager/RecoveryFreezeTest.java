@@ -1,8 +1,11 @@
 package dev.shepherd.manager;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Freeze;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
 import java.time.Duration;
@@ -170,6 +173,80 @@ class RecoveryFreezeTest extends RecoveryScenario {
 
         assertThat(fleet.effects()).hasSize(60);
         assertThat(statistics().recovered()).isEqualTo(60);
+    }
+
+    @Test
+    void aShortSilenceDoesNotTakeTheTimeBetweenTwoLooksForAGap() throws Exception {
+        fleet(20, 1);
+        fleet.manager(RecoveryPolicy.builder()
+                .silentAfterHeartbeat(Duration.ofSeconds(150))
+                .build());
+        for (int look = 0; look < 24; look++) {
+            fleet.pass(Duration.ofSeconds(30));
+        }
+        UUID hung = fleet.all().get(0);
+        fleet.become(Health.HUNG, hung);
+        Duration died = fleet.elapsed();
+
+        for (int look = 0; look < 6; look++) {
+            fleet.pass(Duration.ofSeconds(30));
+        }
+
+        assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(hung);
+        assertThat(fleet.effects().get(0).at().minus(died)).isLessThanOrEqualTo(Duration.ofSeconds(180));
+    }
+
+    @Test
+    void agentsThatWaitForTheirNextHeartbeatAreNoEvidence() throws Exception {
+        fleet(3, 1);
+        Shepherd manager = fleet.manager(RecoveryPolicy.builder()
+                .silentAfterHeartbeat(Duration.ofSeconds(150))
+                .build());
+        pass(10);
+        UUID hung = fleet.all().get(0);
+        fleet.become(Health.HUNG, hung);
+        pass(2);
+
+        // Those that are well beat once a minute, and are looked at just before the third heartbeat.
+        fleet.ingestWorks(false);
+        fleet.pass(Duration.ofSeconds(59));
+        fleet.ingestWorks(true);
+
+        assertThat(isFrozen(manager)).isFalse();
+        assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(hung);
+    }
+
+    @Test
+    void aClockThatStoodADayAheadLeavesNothingBlockedAndRebootsNothing() throws Exception {
+        fleet(20, 1);
+        Shepherd manager = fleet.manager(POLICY);
+        pass(10);
+        database.advance(Duration.ofDays(1));
+        pass(3);
+        UUID hung = fleet.all().get(0);
+        fleet.become(Health.HUNG, hung);
+        database.advance(Duration.ofDays(-1));
+
+        pass(5);
+        assertThat(fleet.effects()).isEmpty();
+        pass(25);
+
+        assertThat(isFrozen(manager)).isFalse();
+        assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(hung);
+    }
+
+    @Test
+    void aSilenceThatIsTooShortForTheHeartbeatsOrTheLooksIsRefused() throws Exception {
+        fleet(1, 1);
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> RecoveryPolicy.builder()
+                        .silentAfterHeartbeat(Duration.ofSeconds(90))
+                        .build())
+                .withMessageContaining("silentAfterHeartbeat must be at least 150 s, not 90 s");
+        RecovererSettings slow = RecovererSettings.DEFAULT.withPollInterval(Duration.ofMinutes(5));
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(slow::paced)
+                .withMessageContaining("recovery looks every 300 s");
     }
 
     private static LoopStatus loop(Shepherd manager, LoopKind kind) {

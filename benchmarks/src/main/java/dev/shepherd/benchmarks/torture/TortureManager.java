@@ -33,6 +33,7 @@ final class TortureManager {
 
     static RecoveryPolicy policy(int machines) {
         return RecoveryPolicy.builder()
+                .heartbeatInterval(Duration.ofSeconds(5))
                 .silentAfterHeartbeat(Duration.ofSeconds(15))
                 .silentAfterStart(Duration.ofSeconds(20))
                 .stuckAfter(Duration.ofSeconds(30))
