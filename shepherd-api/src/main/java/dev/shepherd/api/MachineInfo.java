@@ -44,8 +44,8 @@ public record MachineInfo(
      * Checks the machine.
      *
      * @throws IllegalArgumentException if the availability is {@link Availability#UNDEFINED}, if a used or
-     *     possibly used machine lacks a valid id or an address, if a text is blank or too long, or if the
-     *     port is out of range
+     *     possibly used machine lacks a valid id or an address, if a text is blank, too long, or has control
+     *     characters or half a surrogate pair, or if the port is out of range
      */
     public MachineInfo {
         Objects.requireNonNull(id, "id");
@@ -84,6 +84,16 @@ public record MachineInfo(
         if (text.isBlank() || text.length() > MAX_TEXT_LENGTH) {
             throw new IllegalArgumentException("machine " + id + " has a " + what + " of " + text.length()
                     + " characters; it must not be blank and has at most " + MAX_TEXT_LENGTH);
+        }
+        // A plain loop: a listing makes a million of these. Unpaired surrogates would be others in the database.
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (Character.isHighSurrogate(c) && i + 1 < text.length() && Character.isLowSurrogate(text.charAt(i + 1))) {
+                i++;
+            } else if (Character.isISOControl(c) || Character.isSurrogate(c)) {
+                throw new IllegalArgumentException("machine " + id + " has a " + what
+                        + " with a control character or half a character, U+%04X".formatted((int) c));
+            }
         }
     }
 

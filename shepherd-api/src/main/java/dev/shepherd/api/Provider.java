@@ -13,8 +13,14 @@ import java.util.List;
  * a timeout. Interruption ends a call early with {@link InterruptedException}.
  *
  * <p><strong>Errors.</strong> Throw {@link ProviderException} with the {@link ProviderException.Reason}
- * that fits; the manager decides on it and on nothing else. Any other unchecked exception counts as
- * {@link ProviderException.Reason#TRANSIENT}, of unknown outcome.
+ * that fits; the manager decides on it and on its {@linkplain ProviderException#scope() scope}, and on nothing else.
+ * What concerns one machine costs that machine only; what concerns the provider lets the whole provider rest. Any other
+ * unchecked exception counts as {@link ProviderException.Reason#TRANSIENT}, of unknown outcome, and concerns the machine
+ * that was asked for.
+ *
+ * <p><strong>Properties.</strong> {@link #type()}, {@link #maxConcurrentCalls()}, {@link #isListingCheap()} and
+ * {@link #isCreationCheap()} never change, neither block nor fail, and need nothing from the outside. The manager asks
+ * for each of them once, before its first call.
  */
 public interface Provider extends AutoCloseable {
 
@@ -26,6 +32,11 @@ public interface Provider extends AutoCloseable {
      *
      * <p>Ids are unique within one listing and mean the same machine in every later one. Machines that are
      * still being created are not listed. A listing is whole or it fails: never return a part of it.
+     *
+     * <p>A machine of which the outside says nonsense is no reason to fail. Leave out the text that does not fit, or
+     * mark the machine as {@linkplain Machine#failed() failed}. The manager passes over a machine that breaks a rule
+     * of {@link MachineInfo}, with a warning: one with a valid id counts as present, and is neither created from nor taken
+     * for missing.
      *
      * @return the machines, in any order; the list is the caller's
      * @throws ProviderException if the machines cannot be listed
@@ -86,7 +97,8 @@ public interface Provider extends AutoCloseable {
 
     /**
      * Tells whether {@link #listMachines()} costs about as much as {@link #getMachine}, and says as much of each
-     * machine. Then the manager lists once to look at many machines, rather than asking for one after the other.
+     * machine. Then the manager lists once to look at many machines, rather than asking for one after the other. Always
+     * the same; neither blocks nor fails.
      *
      * <p>The default is false.
      */
@@ -95,7 +107,19 @@ public interface Provider extends AutoCloseable {
     }
 
     /**
-     * Returns how many of this provider's methods may run at the same time, at least 1.
+     * Tells whether {@link #createMachine} only takes note of a machine that is there anyway: nothing is bought,
+     * switched on or installed. Then the manager keeps no pace between creations and sets no maximum, unless it is told
+     * to. Always the same; neither blocks nor fails.
+     *
+     * <p>The default is false.
+     */
+    default boolean isCreationCheap() {
+        return false;
+    }
+
+    /**
+     * Returns how many of this provider's methods may run at the same time, at least 1. Always the same; neither blocks
+     * nor fails.
      *
      * <p>The default is 1: the provider needs no synchronization of its own.
      */

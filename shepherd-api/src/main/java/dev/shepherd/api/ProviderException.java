@@ -6,7 +6,16 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A provider could not do what it was asked. The {@link #reason()} is what callers decide on.
+ * A provider could not do what it was asked. Callers decide on the {@link #reason()} and the {@link #scope()}.
+ *
+ * <p>Most failures need a reason and a message. {@link #builder} makes those that say more, such as that one machine's
+ * controller refuses the password, while all others work:
+ *
+ * <pre>{@code
+ * throw ProviderException.builder(Reason.UNAUTHENTICATED, "the controller of rack 7/12 refuses the password")
+ *         .scope(Scope.MACHINE)
+ *         .build();
+ * }</pre>
  */
 public class ProviderException extends ShepherdException {
 
@@ -21,10 +30,16 @@ public class ProviderException extends ShepherdException {
         /** There is nothing left to create a machine from. Nothing was done. Asked again at the next round. */
         NO_CAPACITY(false, true),
 
-        /** The provider does not accept our credentials. Nothing was done. Retried only by the loop's own pace. */
+        /**
+         * Our credentials are not accepted. Nothing was done. Retried only by the loop's own pace. Concerns the whole
+         * provider unless {@linkplain Builder#scope it is said} that it concerns one machine.
+         */
         UNAUTHENTICATED(false, true),
 
-        /** Too many calls. Nothing was done. Retried after {@link ProviderException#retryAfter()}. */
+        /**
+         * Too many calls. Nothing was done. Retried after {@link ProviderException#retryAfter()}. Concerns the whole
+         * provider unless {@linkplain Builder#scope it is said} that it concerns one machine.
+         */
         RATE_LIMITED(true, true),
 
         /** The machine is in a state that does not allow the call, in transition for one. Retried later. */
@@ -56,45 +71,117 @@ public class ProviderException extends ShepherdException {
         public boolean isWithoutEffect() {
             return withoutEffect;
         }
+
+        private Scope usualScope() {
+            return this == RATE_LIMITED || this == UNAUTHENTICATED ? Scope.PROVIDER : Scope.MACHINE;
+        }
+    }
+
+    /** What a failure concerns, and so what the manager leaves alone for a while. */
+    public enum Scope {
+
+        /** The machine that was asked for. Others are asked for at once; this one has to wait. */
+        MACHINE,
+
+        /** All that the provider has. Nothing else is asked of it for a while, and nothing is concluded of the machine. */
+        PROVIDER
     }
 
     private final Reason reason;
+    private final Scope scope;
     private final @Nullable Duration retryAfter;
 
-    /** Makes a failure. */
+    /** Makes a failure of the usual {@link #scope()}. The message is for people and never contains a secret. */
     public ProviderException(Reason reason, String message) {
-        this(reason, message, null, null);
+        this(reason, message, null);
     }
 
-    /** Makes a failure with what led to it. */
+    /** Makes a failure of the usual {@link #scope()} with what led to it. */
     public ProviderException(Reason reason, String message, @Nullable Throwable cause) {
-        this(reason, message, null, cause);
+        super(message, cause);
+        this.reason = Objects.requireNonNull(reason, "reason");
+        this.scope = reason.usualScope();
+        this.retryAfter = null;
+    }
+
+    private ProviderException(Builder builder) {
+        super(builder.message, builder.cause);
+        this.reason = builder.reason;
+        this.scope = builder.scope;
+        this.retryAfter = builder.retryAfter;
     }
 
     /**
-     * Makes a failure that says when to come back.
+     * Starts a failure that says more than its reason.
      *
      * @param reason what callers decide on
      * @param message for people; never contains a secret
-     * @param retryAfter how long the provider asks to be left alone, if it says so; not negative
-     * @param cause what led to it, if anything
      */
-    public ProviderException(Reason reason, String message, @Nullable Duration retryAfter, @Nullable Throwable cause) {
-        super(message, cause);
-        this.reason = Objects.requireNonNull(reason, "reason");
-        if (retryAfter != null && retryAfter.isNegative()) {
-            throw new IllegalArgumentException("retryAfter is negative: " + retryAfter);
-        }
-        this.retryAfter = retryAfter;
+    public static Builder builder(Reason reason, String message) {
+        return new Builder(reason, message);
     }
 
-    /** Returns what callers decide on. */
+    /** Returns why the call failed. */
     public Reason reason() {
         return reason;
     }
 
-    /** Returns how long the provider asks to be left alone, if it says so. */
+    /**
+     * Returns what the failure concerns: the whole provider for {@link Reason#RATE_LIMITED} and
+     * {@link Reason#UNAUTHENTICATED}, the machine that was asked for with any other reason, unless the provider said
+     * otherwise. Of no meaning for a listing, which always concerns the provider.
+     */
+    public Scope scope() {
+        return scope;
+    }
+
+    /** Returns how long the provider, or the machine if that is the {@link #scope()}, asks to be left alone. */
     public Optional<Duration> retryAfter() {
         return Optional.ofNullable(retryAfter);
+    }
+
+    /** Collects what a {@link ProviderException} says. Not safe for use by several threads. */
+    public static final class Builder {
+        private final Reason reason;
+        private final String message;
+        private Scope scope;
+        private @Nullable Duration retryAfter;
+        private @Nullable Throwable cause;
+
+        private Builder(Reason reason, String message) {
+            this.reason = Objects.requireNonNull(reason, "reason");
+            this.message = message;
+            this.scope = reason.usualScope();
+        }
+
+        /** Sets what the failure concerns; by default what is usual for its reason, see {@link ProviderException#scope()}. */
+        public Builder scope(Scope scope) {
+            this.scope = Objects.requireNonNull(scope, "scope");
+            return this;
+        }
+
+        /**
+         * Sets how long to leave alone what the failure concerns; null, the default, if that is not known.
+         *
+         * @throws IllegalArgumentException if it is negative
+         */
+        public Builder retryAfter(@Nullable Duration retryAfter) {
+            if (retryAfter != null && retryAfter.isNegative()) {
+                throw new IllegalArgumentException("retryAfter is negative: " + retryAfter);
+            }
+            this.retryAfter = retryAfter;
+            return this;
+        }
+
+        /** Sets what led to the failure; null, the default, for nothing. */
+        public Builder cause(@Nullable Throwable cause) {
+            this.cause = cause;
+            return this;
+        }
+
+        /** Makes the exception, to be thrown. */
+        public ProviderException build() {
+            return new ProviderException(this);
+        }
     }
 }

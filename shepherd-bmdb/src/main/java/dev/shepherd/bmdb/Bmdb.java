@@ -293,9 +293,10 @@ public final class Bmdb implements AutoCloseable {
         /**
          * Looks at one machine.
          *
-         * @param provisioning whether the provider last said that it is being created
+         * @param excused whether a listing may be without it: the provider last said that it is being created, or that it
+         *     is in a failed state
          */
-        void visit(T into, ProviderID id, boolean provisioning);
+        void visit(T into, ProviderID id, boolean excused);
     }
 
     /**

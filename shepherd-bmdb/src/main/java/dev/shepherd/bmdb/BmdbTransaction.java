@@ -617,6 +617,11 @@ public final class BmdbTransaction implements Transaction {
         UpdateQueries.checkAfter(context(), time, machineIds, delay);
     }
 
+    /** Sets when machines are looked at again that the provider could not describe, and counts that. */
+    public void checkFailedAfter(Collection<UUID> machineIds, Duration delay) {
+        UpdateQueries.checkFailed(context(), time, machineIds, delay);
+    }
+
     /** Notes that the provider no longer knows a machine. */
     public void markMissing(UUID machineId) {
         lock(machineId);
@@ -667,6 +672,7 @@ public final class BmdbTransaction implements Transaction {
             columns.put(
                     MACHINE_PROVIDED.PROVIDER_STATUS,
                     machine.status().map(ProviderStatus::databaseName).orElse(null));
+            columns.put(MACHINE_PROVIDED.PROVIDER_FAILED, ProvidedMachine.isFailed(machine));
             return columns;
         }
 

@@ -5,11 +5,14 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static org.jooq.impl.DSL.any;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.field;
+import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.selectCount;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.val;
 
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineIntentRecord;
 import java.time.Duration;
@@ -29,6 +32,12 @@ import org.jooq.Field;
 final class IntentQueries {
 
     private static final int LARGEST_BATCH = 500;
+
+    /** One that failed, and that the provider has taken away, leaves its reservation to another machine. */
+    private static final Condition HAS_ITS_RESERVATION = not(MACHINE_PROVIDED
+            .PROVIDER_FAILED
+            .isTrue()
+            .and(MACHINE_PROVIDED.PROVIDER_STATUS.isNotDistinctFrom(inline(ProviderStatus.MISSING.databaseName()))));
 
     private IntentQueries() {}
 
@@ -106,7 +115,10 @@ final class IntentQueries {
                             .and(MACHINE_PROVIDED
                                     .PROVIDER_ID
                                     .eq(MACHINE_INTENT.CANDIDATE)
-                                    .or(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID.eq(MACHINE_INTENT.CANDIDATE)))))
+                                    .or(MACHINE_PROVIDED
+                                            .PROVIDER_RESERVATION_ID
+                                            .eq(MACHINE_INTENT.CANDIDATE)
+                                            .and(HAS_ITS_RESERVATION)))))
                     .returningResult(MACHINE_INTENT.INTENT_ID)
                     .fetchSet(MACHINE_INTENT.INTENT_ID);
             made.removeIf(intent -> provided.contains(intent.intentId()));
@@ -215,6 +227,7 @@ final class IntentQueries {
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID.eq(any(names)))
+                .and(HAS_ITS_RESERVATION)
                 .fetchSet(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID));
         return taken;
     }

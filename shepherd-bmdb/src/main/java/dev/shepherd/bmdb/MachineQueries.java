@@ -162,8 +162,8 @@ final class MachineQueries {
             throws InterruptedException {
         T into = begin.get();
         new PreparedSql<>(
-                        "select provider_id, provider_status is not distinct from ? from machine_provided"
-                                + " where provider = ?",
+                        "select provider_id, provider_failed or provider_status is not distinct from ?"
+                                + " from machine_provided where provider = ?",
                         row -> true,
                         ProviderStatus.PROVISIONING.databaseName(),
                         provider.name())
@@ -183,7 +183,8 @@ final class MachineQueries {
                 Optional.ofNullable(row.getProviderIpAddress()).map(text -> address(row.getMachineId(), text)),
                 row.getProviderSshPort() == null ? OptionalInt.empty() : OptionalInt.of(row.getProviderSshPort()),
                 Optional.ofNullable(row.getProviderLocation()),
-                Optional.ofNullable(row.getProviderStatus()).map(ProviderStatus::ofDatabaseName));
+                Optional.ofNullable(row.getProviderStatus()).map(ProviderStatus::ofDatabaseName),
+                row.getProviderFailed());
     }
 
     /** Reads an address without ever looking a name up. */

@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
@@ -19,6 +20,7 @@ import java.util.UUID;
  * @param sshPort the port of its SSH server, where it is not the fleet's usual one
  * @param location where it stands
  * @param status its state at the provider
+ * @param failed whether the provider last said that it is in a failed state; stays when the machine goes missing
  */
 public record ProvidedMachine(
         UUID machineId,
@@ -28,4 +30,11 @@ public record ProvidedMachine(
         Optional<InetAddress> address,
         OptionalInt sshPort,
         Optional<String> location,
-        Optional<ProviderStatus> status) {}
+        Optional<ProviderStatus> status,
+        boolean failed) {
+
+    /** Tells whether what a provider says of a machine counts as a failed state. */
+    public static boolean isFailed(MachineInfo machine) {
+        return machine.failed() || machine.status().equals(Optional.of(ProviderStatus.PROVISIONING_FAILED_PERMANENT));
+    }
+}

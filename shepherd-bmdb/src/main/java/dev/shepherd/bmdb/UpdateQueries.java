@@ -58,7 +58,7 @@ final class UpdateQueries {
         if (due.isEmpty()) {
             return List.of();
         }
-        checkAfter(dsl, time, due, LEASE);
+        postpone(dsl, time, due, LEASE, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES);
         return select(dsl, inline(true))
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(due.toArray(UUID[]::new))))
                 .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
@@ -127,12 +127,25 @@ final class UpdateQueries {
         return new ProviderCheck(
                 MachineQueries.provided(row.into(MACHINE_PROVIDED)),
                 row.get(IN_RECOVERY, Boolean.class),
-                row.get(DUE, Boolean.class));
+                row.get(DUE, Boolean.class),
+                row.get(MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES));
     }
 
+    /** Sets when machines are looked at again that the provider has described. */
     static void checkAfter(DSLContext dsl, DatabaseTime time, Collection<UUID> machineIds, Duration delay) {
+        postpone(dsl, time, machineIds, delay, inline(0));
+    }
+
+    /** Sets when machines are looked at again that the provider could not describe, and counts that. */
+    static void checkFailed(DSLContext dsl, DatabaseTime time, Collection<UUID> machineIds, Duration delay) {
+        postpone(dsl, time, machineIds, delay, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES.plus(1));
+    }
+
+    private static void postpone(
+            DSLContext dsl, DatabaseTime time, Collection<UUID> machineIds, Duration delay, Field<Integer> failures) {
         dsl.update(MACHINE_PROVIDED)
                 .set(MACHINE_PROVIDED.PROVIDER_CHECK_AT, time.nowPlus(delay))
+                .set(MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES, failures)
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))))
                 .execute();
     }
@@ -141,6 +154,7 @@ final class UpdateQueries {
     static void rest(DSLContext dsl, Collection<UUID> machineIds) {
         dsl.update(MACHINE_PROVIDED)
                 .set(MACHINE_PROVIDED.PROVIDER_CHECK_AT, AT_REST)
+                .set(MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES, 0)
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))))
                 .execute();
     }
@@ -162,7 +176,7 @@ final class UpdateQueries {
     }
 
     static void checkSoon(DSLContext dsl, DatabaseTime time, UUID machineId) {
-        checkAfter(dsl, time, List.of(machineId), LEASE);
+        postpone(dsl, time, List.of(machineId), LEASE, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES);
     }
 
     /** What the provider once said of a machine that it no longer knows is left as it is, for whoever looks for it. */

@@ -240,7 +240,8 @@ class MachineTagsTest {
                         Optional.of(InetAddress.getByName("10.1.2.3")),
                         OptionalInt.of(2222),
                         Optional.of("hall 7"),
-                        Optional.of(ProviderStatus.RUNNING)));
+                        Optional.of(ProviderStatus.RUNNING),
+                        false));
 
         MachineInfo bare = MachineInfo.builder(id, Availability.KNOWN_UNUSED).build();
         write(tx -> assertThat(tx.updateProvided(PROVIDER, bare)).isTrue());
@@ -253,7 +254,8 @@ class MachineTagsTest {
                         Optional.empty(),
                         OptionalInt.empty(),
                         Optional.empty(),
-                        Optional.empty()));
+                        Optional.empty(),
+                        false));
 
         write(tx ->
                 assertThat(tx.updateProvided(new ProviderType("other"), full)).isFalse());

@@ -59,6 +59,11 @@ final class DemoProvider implements Recoverer {
     }
 
     @Override
+    public boolean isCreationCheap() {
+        return listed.isCreationCheap();
+    }
+
+    @Override
     public int maxConcurrentCalls() {
         return listed.maxConcurrentCalls();
     }

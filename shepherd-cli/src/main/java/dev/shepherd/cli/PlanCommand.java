@@ -57,9 +57,10 @@ final class PlanCommand implements Callable<Integer> {
     @Option(
             names = "--max-count",
             paramLabel = "N",
-            defaultValue = "50",
-            description = "how many machines to have at most; 0 for no limit (default: ${DEFAULT-VALUE})")
-    private int maxCount = 50;
+            description =
+                    "how many machines to have at most; 0 for no limit (default: 50, and no limit where the provider"
+                            + " only takes note of machines)")
+    private @Nullable Integer maxCount;
 
     @Mixin
     private PluginOptions plugins = new PluginOptions();
@@ -107,7 +108,11 @@ final class PlanCommand implements Callable<Integer> {
                         .takeover(target -> {
                             throw new IllegalStateException("a plan takes nothing over");
                         })
-                        .provisioner(Setting.of("--max-count", maxCount, ProvisionerSettings.DEFAULT::withMaxCount))
+                        .provisioner(
+                                maxCount == null
+                                        ? ProvisionerSettings.DEFAULT
+                                        : Setting.of(
+                                                "--max-count", maxCount, ProvisionerSettings.DEFAULT::withMaxCount))
                         .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
                         .build()) {
             return shepherd.plan(type);
@@ -127,6 +132,12 @@ final class PlanCommand implements Callable<Integer> {
         lines(out, "  adopts ", plan.adopt());
         lines(out, "  carries on with ", plan.resume());
         lines(out, "  creates ", plan.create());
+        if (plan.outlook().heldBack() > 0) {
+            out.printf(
+                    "  holds back %d free machine(s): the maximum is reached%n",
+                    plan.outlook().heldBack());
+        }
+        lines(out, "  passes over: ", plan.outlook().passedOverBecause());
         if (plan.discrepancies().isEmpty()
                 && plan.adopt().isEmpty()
                 && plan.resume().isEmpty()

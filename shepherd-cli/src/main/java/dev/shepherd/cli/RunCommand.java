@@ -84,23 +84,26 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--max-count",
             paramLabel = "N",
-            defaultValue = "50",
-            description = "how many machines to have at most; 0 for no limit (default: ${DEFAULT-VALUE})")
-    private int maxCount = 50;
+            description =
+                    "how many machines to have at most; 0 for no limit (default: 50, and no limit where the provider"
+                            + " only takes note of machines)")
+    private @Nullable Integer maxCount;
 
     @Option(
             names = "--chunk-size",
             paramLabel = "N",
-            defaultValue = "20",
-            description = "how many machines one reconciliation creates at most (default: ${DEFAULT-VALUE})")
-    private int chunkSize = 20;
+            description =
+                    "how many machines one reconciliation creates at most (default: 20, and 1000 where the provider"
+                            + " only takes note of machines)")
+    private @Nullable Integer chunkSize;
 
     @Option(
             names = "--creation-interval",
             paramLabel = "SECONDS",
-            defaultValue = "5",
-            description = "how far apart two creations are at least (default: ${DEFAULT-VALUE})")
-    private int creationInterval = 5;
+            description =
+                    "how far apart two creations are at least (default: 5, and 0 where the provider only takes note"
+                            + " of machines)")
+    private @Nullable Integer creationInterval;
 
     @Option(
             names = "--reconcile-interval",
@@ -163,10 +166,18 @@ final class RunCommand implements Callable<Integer> {
 
     private ProvisionerSettings provisioner() {
         ProvisionerSettings settings = ProvisionerSettings.DEFAULT;
-        settings = Setting.of("--max-count", maxCount, settings::withMaxCount);
-        settings = Setting.of("--chunk-size", chunkSize, settings::withChunkSize);
         settings = Setting.of("--reconcile-interval", Duration.ofSeconds(reconcileInterval), settings::withInterval);
-        return Setting.of("--creation-interval", Duration.ofSeconds(creationInterval), settings::withCreationInterval);
+        if (maxCount != null) {
+            settings = Setting.of("--max-count", maxCount, settings::withMaxCount);
+        }
+        if (chunkSize != null) {
+            settings = Setting.of("--chunk-size", chunkSize, settings::withChunkSize);
+        }
+        if (creationInterval != null) {
+            Duration apart = Duration.ofSeconds(creationInterval);
+            settings = Setting.of("--creation-interval", apart, settings::withCreationInterval);
+        }
+        return settings;
     }
 
     private InitializerSettings initializer() {

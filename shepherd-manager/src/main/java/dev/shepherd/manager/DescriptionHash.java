@@ -23,11 +23,23 @@ final class DescriptionHash {
     private final ByteBuffer bytes = ByteBuffer.allocate(LARGEST);
 
     long of(MachineInfo machine) {
-        return of(machine.address(), machine.sshPort(), machine.location(), machine.reservationId(), machine.status());
+        return of(
+                machine.address(),
+                machine.sshPort(),
+                machine.location(),
+                machine.reservationId(),
+                machine.status(),
+                ProvidedMachine.isFailed(machine));
     }
 
     long of(ProvidedMachine machine) {
-        return of(machine.address(), machine.sshPort(), machine.location(), machine.reservationId(), machine.status());
+        return of(
+                machine.address(),
+                machine.sshPort(),
+                machine.location(),
+                machine.reservationId(),
+                machine.status(),
+                machine.failed());
     }
 
     private long of(
@@ -35,13 +47,15 @@ final class DescriptionHash {
             OptionalInt port,
             Optional<String> location,
             Optional<String> reservationId,
-            Optional<ProviderStatus> status) {
+            Optional<ProviderStatus> status,
+            boolean failed) {
         bytes.clear();
         put(address.map(InetAddress::getAddress));
         bytes.putInt(port.orElse(0));
         put(location.map(text -> text.getBytes(StandardCharsets.UTF_8)));
         put(reservationId.map(text -> text.getBytes(StandardCharsets.UTF_8)));
         bytes.put((byte) (status.isPresent() ? 1 + status.get().ordinal() : 0));
+        bytes.put((byte) (failed ? 1 : 0));
         return hash.hash(bytes.array(), bytes.position());
     }
 

@@ -1,7 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.api.ProviderException;
-import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
@@ -195,11 +193,7 @@ final class MachineIndex {
         return first == 0 ? 1 : first;
     }
 
-    /**
-     * Writes an id in UTF-8. Returns its length.
-     *
-     * @throws ProviderException if it has half a surrogate pair: in the database, two such ids would become one
-     */
+    /** Writes an id in UTF-8. Returns its length. One with half a surrogate pair is passed over before. */
     private int encode(ProviderID id) {
         String value = id.value();
         int length = value.length();
@@ -220,8 +214,7 @@ final class MachineIndex {
             bytes.get(encoded, 0, length);
             return length;
         } catch (CharacterCodingException e) {
-            throw new ProviderException(
-                    Reason.PERMANENT, "the id \"" + value + "\" of a machine is not Unicode text", e);
+            throw new IllegalArgumentException("the id of a machine is not Unicode text", e);
         }
     }
 }

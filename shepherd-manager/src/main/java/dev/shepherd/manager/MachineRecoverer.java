@@ -1,8 +1,11 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.Freeze;
@@ -57,8 +60,12 @@ public final class MachineRecoverer {
     /** How long nothing is asked of a provider that does not want to be asked, if it does not say. */
     private static final Duration REST = Duration.ofMinutes(1);
 
-    private final Bmdb bmdb;
+    /** How long a provider or a machine is left alone at most, however long that is asked for. */
+    private static final Duration LONGEST_REST = Duration.ofDays(1);
+
     private static final Duration LEAST_WAIT = Duration.ofSeconds(5);
+
+    private final Bmdb bmdb;
 
     private final ProviderCalls provider;
     private final ProviderType type;
@@ -188,6 +195,10 @@ public final class MachineRecoverer {
             }
             return over;
         });
+    }
+
+    private static Duration shorter(Duration a, Duration b) {
+        return a.compareTo(b) <= 0 ? a : b;
     }
 
     private static String describe(RecoveryOutlook seen) {
@@ -322,18 +333,23 @@ public final class MachineRecoverer {
                 fail(cause, tx -> {});
                 return;
             }
+            if (e.scope() == Scope.PROVIDER && e.reason() != Reason.NOT_SUPPORTED) {
+                rest(e.retryAfter().orElse(REST));
+                if (e.reason().isWithoutEffect()) {
+                    takeBack(cause);
+                    return;
+                }
+            }
             switch (e.reason()) {
                 case NOT_SUPPORTED -> setAside(String.valueOf(e.getMessage()));
-                case RATE_LIMITED, UNAUTHENTICATED -> {
-                    rest(e.retryAfter().orElse(REST));
-                    takeBack(cause);
-                }
+                case RATE_LIMITED -> retryLater(cause, e.retryAfter());
                 case NOT_FOUND ->
                     fail(cause, tx -> {
                         tx.recoveryRefused(machineId, counted);
                         tx.markMissing(machineId);
                     });
-                case CONFLICT, PERMANENT, NO_CAPACITY -> fail(cause, tx -> tx.recoveryRefused(machineId, counted));
+                case UNAUTHENTICATED, CONFLICT, PERMANENT, NO_CAPACITY ->
+                    fail(cause, tx -> tx.recoveryRefused(machineId, counted));
                 // It may have had its effect: whether it had is seen by SSH, rather than by doing it again.
                 case TRANSIENT -> fail(cause, tx -> tx.restartTakeover(policy, machineId, action, true));
             }
@@ -350,13 +366,28 @@ public final class MachineRecoverer {
             log.warn("{}: {}; {}", this, whyDue(), cause);
         }
 
-        private void rest(Duration span) {
+        /** Nothing was done to it, and nothing is held against it, but it has to wait. Others need not. */
+        private void retryLater(String cause, Optional<Duration> retryAfter) throws InterruptedException {
+            Duration least = policy.backoff().initial();
+            Backoff backoff = retryAfter
+                    .filter(asked -> asked.compareTo(least) > 0)
+                    .map(asked -> Backoff.constant(shorter(asked, LONGEST_REST)))
+                    .orElse(policy.backoff());
+            fail(backoff, cause, tx -> tx.recoveryNotTried(machineId, before));
+        }
+
+        private void rest(Duration asked) {
+            Duration span = shorter(asked, LONGEST_REST);
             restsUntil.set(System.nanoTime() + span.toNanos());
             log.warn("Provider {}: does not want to be asked; recovery rests for {}", type, span);
         }
 
         private void fail(String cause, Write write) throws InterruptedException {
-            Duration period = claimed.fail(policy.backoff(), cause, tx -> {
+            fail(policy.backoff(), cause, write);
+        }
+
+        private void fail(Backoff backoff, String cause, Write write) throws InterruptedException {
+            Duration period = claimed.fail(backoff, cause, tx -> {
                 write.run(tx);
                 return true;
             });

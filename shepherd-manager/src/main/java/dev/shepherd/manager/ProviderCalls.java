@@ -2,23 +2,28 @@ package dev.shepherd.manager;
 
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.MachineVisitor;
 import dev.shepherd.api.NotSupportedException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.ShepherdException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The only way by which loops call a provider: lets in as many calls at once as the provider takes, and turns
- * whatever it throws into something that can be decided on. One for each provider, shared by all loops.
+ * The only way by which a provider is called: lets in as many calls at once as the provider takes, and turns whatever it
+ * throws into something that can be decided on. The provider's machines are read within the call, too, since they are
+ * its code: what comes out is checked, and calls nothing. One for each provider, shared by all who call it.
  */
 final class ProviderCalls {
 
@@ -28,6 +33,8 @@ final class ProviderCalls {
     private final Provider provider;
     private final ProviderType type;
     private final int permits;
+    private final boolean listingCheap;
+    private final boolean creationCheap;
     private final Semaphore semaphore;
     private final Duration longestListing;
 
@@ -35,12 +42,17 @@ final class ProviderCalls {
         this(provider, LONGEST_WAIT);
     }
 
-    /** A listing must not take longer than others wait for it. */
+    /**
+     * A listing must not take longer than others wait for it. What the provider says of itself never changes, and is asked
+     * before there can be another call.
+     */
     ProviderCalls(Provider provider, Duration longestListing) {
         this.longestListing = longestListing;
         this.provider = provider;
         this.type = provider.type();
         this.permits = provider.maxConcurrentCalls();
+        this.listingCheap = provider.isListingCheap();
+        this.creationCheap = provider.isCreationCheap();
         if (permits < 1) {
             throw new IllegalArgumentException(
                     "provider " + type + " takes " + permits + " calls at once; it must be at least 1");
@@ -52,11 +64,25 @@ final class ProviderCalls {
         return type;
     }
 
+    /** What is shown the machines of a listing. */
+    interface Visitor {
+
+        /** Looks at a machine that keeps the rules. */
+        void visit(MachineInfo machine) throws InterruptedException;
+
+        /**
+         * Is told of a machine that breaks a rule, and of which nothing else is known.
+         *
+         * @param id its id; {@link ProviderID#INVALID} if it has no valid one
+         */
+        void passOver(ProviderID id, String why) throws InterruptedException;
+    }
+
     /**
      * Lists the machines. The visitor may call the database; what it throws ends the listing, and it is a failure
      * whatever the provider makes of it.
      */
-    void forEachMachine(MachineVisitor visitor) throws InterruptedException {
+    void forEachMachine(Visitor visitor) throws InterruptedException {
         call("listing the machines", () -> {
             Listing listing = new Listing(visitor);
             provider.forEachMachine(listing);
@@ -66,12 +92,12 @@ final class ProviderCalls {
 
     /** A listing under way: keeps to its time, ends when its thread is interrupted, and forgets no failure. */
     private final class Listing implements MachineVisitor {
-        private final MachineVisitor visitor;
+        private final Visitor visitor;
         private final long startedAt = System.nanoTime();
         private boolean whole = true;
         private long count;
 
-        Listing(MachineVisitor visitor) {
+        Listing(Visitor visitor) {
             this.visitor = visitor;
         }
 
@@ -87,11 +113,22 @@ final class ProviderCalls {
                             Reason.TRANSIENT,
                             "provider " + type + " was still listing its machines after " + longestListing);
                 }
-                visitor.visit(machine);
+                show(machine);
                 passed = true;
             } finally {
                 whole &= passed;
             }
+        }
+
+        private void show(Machine machine) throws InterruptedException {
+            MachineInfo info;
+            try {
+                info = checked(machine);
+            } catch (RuntimeException e) {
+                visitor.passOver(idOf(machine), describe(e));
+                return;
+            }
+            visitor.visit(info);
         }
 
         /** A provider that goes on after its visitor threw must not be taken for one that listed everything. */
@@ -105,18 +142,80 @@ final class ProviderCalls {
         }
     }
 
-    Machine getMachine(ProviderID id) throws InterruptedException {
-        return call("asking for machine " + id, () -> provider.getMachine(id));
+    /** Describes a machine, which keeps the rules and has this id. What is wrong with it concerns this machine only. */
+    MachineInfo getMachine(ProviderID id) throws InterruptedException {
+        return call("asking for machine " + id, () -> {
+            Machine described = provider.getMachine(id);
+            if (described == null) {
+                return null;
+            }
+            MachineInfo info;
+            try {
+                info = checked(described);
+            } catch (RuntimeException e) {
+                throw new ProviderException(
+                        Reason.PERMANENT,
+                        "provider " + type + " describes machine " + id + " against the rules: " + describe(e),
+                        e);
+            }
+            if (!info.id().equals(id)) {
+                throw new ProviderException(
+                        Reason.TRANSIENT,
+                        "provider " + type + " was asked for machine " + id + " and described " + info.id());
+            }
+            return info;
+        });
     }
 
-    Machine createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
-        return call(
-                "creating a machine for intent " + request.intentId(), () -> provider.createMachine(session, request));
+    /** Copies a machine, and so calls and checks it. */
+    private static MachineInfo checked(Machine machine) {
+        MachineInfo info = MachineInfo.copyOf(machine);
+        if (!isUnicode(info.id())) {
+            // In the database, two such ids would become one.
+            throw new IllegalArgumentException("its id is not Unicode text");
+        }
+        return info;
+    }
+
+    private static ProviderID idOf(@Nullable Machine machine) {
+        try {
+            ProviderID id = machine == null ? null : machine.id();
+            return id != null && isUnicode(id) ? id : ProviderID.INVALID;
+        } catch (RuntimeException e) {
+            return ProviderID.INVALID;
+        }
+    }
+
+    private static boolean isUnicode(ProviderID id) {
+        String value = id.value();
+        for (int i = 0; i < value.length(); i++) {
+            if (Character.isSurrogate(value.charAt(i))) {
+                return StandardCharsets.UTF_8.newEncoder().canEncode(value);
+            }
+        }
+        return true;
+    }
+
+    private static String describe(RuntimeException e) {
+        return e instanceof IllegalArgumentException && e.getMessage() != null ? e.getMessage() : e.toString();
+    }
+
+    /** Creates and records a machine. Returns its id. */
+    ProviderID createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
+        return call("creating a machine for intent " + request.intentId(), () -> {
+            Machine machine = provider.createMachine(session, request);
+            return machine == null ? null : machine.id();
+        });
     }
 
     /** Tells whether one listing is better than many questions. */
     boolean isListingCheap() {
-        return provider.isListingCheap();
+        return listingCheap;
+    }
+
+    /** Tells whether the provider only takes note of machines. */
+    boolean isCreationCheap() {
+        return creationCheap;
     }
 
     /** Tells whether the provider can bring machines back at all. */
@@ -171,18 +270,21 @@ final class ProviderCalls {
 
     @FunctionalInterface
     private interface Call<T> {
+        @Nullable
         T run() throws InterruptedException;
     }
 
     private <T> T call(String what, Call<T> call) throws InterruptedException {
         if (!semaphore.tryAcquire(LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS)) {
-            throw new ProviderException(
-                    Reason.TRANSIENT,
-                    "provider %s: %s had to wait for longer than %s, since %d call(s) are still running"
-                            .formatted(type, what, LONGEST_WAIT, permits));
+            throw ProviderException.builder(
+                            Reason.TRANSIENT,
+                            "provider %s: %s had to wait for longer than %s, since %d call(s) are still running"
+                                    .formatted(type, what, LONGEST_WAIT, permits))
+                    .scope(Scope.PROVIDER)
+                    .build();
         }
         try {
-            T result = call.run();
+            @Nullable T result = call.run();
             if (result == null) {
                 throw new ProviderException(Reason.TRANSIENT, "provider " + type + ": " + what + " returned null");
             }

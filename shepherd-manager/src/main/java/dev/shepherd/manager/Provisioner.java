@@ -3,10 +3,10 @@ package dev.shepherd.manager;
 import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
-import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Backoff;
@@ -17,6 +17,7 @@ import dev.shepherd.bmdb.Pause;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -55,6 +56,7 @@ public final class Provisioner {
     private final ProviderCalls provider;
     private final ProviderType type;
     private final ProvisionerSettings settings;
+    private final ProvisionerSettings.Limits limits;
     private final SessionSource sessions;
     private final LoopMonitor monitor;
     private final Runnable onRecorded;
@@ -64,8 +66,16 @@ public final class Provisioner {
     /** What the last reconciliation found; does not change any more. */
     private volatile Discrepancies discrepancies = new Discrepancies();
 
+    private volatile ProvisioningOutlook outlook = new ProvisioningOutlook(0, 0, List.of());
+
     /** Guarded by {@link #stepping}. */
     private int recordedLast;
+
+    /** What a warning was given of that still holds. Guarded by {@link #stepping}. */
+    private Set<String> warnedOf = Set.of();
+
+    /** Whether there is more to do at once. Guarded by {@link #stepping}. */
+    private boolean more;
 
     Provisioner(
             Bmdb bmdb,
@@ -81,7 +91,8 @@ public final class Provisioner {
         this.sessions = sessions;
         this.monitor = monitor;
         this.onRecorded = onRecorded;
-        this.creations = new RateLimiter(settings.creationInterval());
+        this.limits = settings.limits(provider.isCreationCheap());
+        this.creations = new RateLimiter(limits.creationInterval());
     }
 
     /**
@@ -102,10 +113,27 @@ public final class Provisioner {
         return discrepancies.count(kind);
     }
 
+    /** Returns what the last reconciliation left undone; all zero before the first. */
+    public ProvisioningOutlook outlook() {
+        return outlook;
+    }
+
     ControlLoop.Next run() throws InterruptedException {
-        step();
+        boolean goesOn;
+        synchronized (stepping) {
+            step();
+            goesOn = more;
+        }
+        if (goesOn) {
+            return new ControlLoop.Next(Duration.ZERO, "nothing: there are more machines to take note of");
+        }
+        String next = "the next reconciliation, " + settings.interval() + " after the last";
         return new ControlLoop.Next(
-                settings.interval(), "the next reconciliation, " + settings.interval() + " after the last");
+                settings.interval(), outlook.heldBack() == 0 ? next : next + "; " + heldBack(outlook.heldBack()));
+    }
+
+    private String heldBack(long count) {
+        return "the maximum of %d machine(s) holds back %d free one(s)".formatted(limits.maxCount(), count);
     }
 
     /**
@@ -144,7 +172,7 @@ public final class Provisioner {
         List<String> paused = bmdb.operator().pauses(type).stream()
                 .map(pause -> pause.by() + " paused it: " + pause.reason())
                 .toList();
-        Survey survey = Survey.of(bmdb, provider, settings, List.of(), 0);
+        Survey survey = Survey.of(bmdb, provider, limits, List.of(), 0);
         List<MachineIntent> intents = bmdb.intents(type);
         Set<UUID> ended = survey.adoptable().stream()
                 .map(adoptable -> adoptable.intent().intentId())
@@ -154,9 +182,9 @@ public final class Provisioner {
                 .map(MachineIntent::candidate)
                 .toList();
         int taken = survey.recorded() + intents.size();
-        int room = settings.maxCount() == 0 ? Integer.MAX_VALUE : settings.maxCount() - taken;
+        int room = limits.maxCount() == 0 ? Integer.MAX_VALUE : limits.maxCount() - taken;
         List<String> create = survey.free().stream()
-                .limit(Math.max(0, Math.min(room, settings.chunkSize() - resume.size())))
+                .limit(Math.max(0, Math.min(room, limits.chunkSize() - resume.size())))
                 .toList();
         Discrepancies found = survey.discrepancies();
         return new ProvisioningPlan(
@@ -169,6 +197,7 @@ public final class Provisioner {
                         .toList(),
                 resume,
                 found.count() == 0 ? create : List.of(),
+                survey.outlook(),
                 paused);
     }
 
@@ -185,16 +214,18 @@ public final class Provisioner {
         }
 
         Reconciliation reconcile() throws InterruptedException {
-            List<MachineIntent> resumable = session.takeableIntents(type, settings.chunkSize());
+            more = false;
+            List<MachineIntent> resumable = session.takeableIntents(type, limits.chunkSize());
             Survey survey = Survey.of(
                     bmdb,
                     provider,
-                    settings,
+                    limits,
                     resumable.stream().map(MachineIntent::candidate).toList(),
                     recordedLast);
             recordedLast = survey.recorded();
             Discrepancies found = survey.discrepancies();
             discrepancies = found;
+            tell(survey);
             if (found.count() > 0) {
                 throw new FatalDiscrepancyException(type, found.named(), found.count());
             }
@@ -203,13 +234,19 @@ public final class Provisioner {
             if (!resumable.isEmpty()) {
                 toDo.addAll(take(survey));
             }
-            toDo.addAll(reserve(survey, settings.chunkSize() - toDo.size()));
+            toDo.addAll(reserve(survey, limits.chunkSize() - toDo.size()));
             for (MachineIntent intent : toDo) {
                 if (providerRefuses) {
                     break; // Its intents stay, and are tried at the next reconciliation.
                 }
                 carryOut(intent, survey.listed(intent.candidate()));
             }
+            // What is only taken note of needs no pace, but memory and transactions have their measure.
+            more = provider.isCreationCheap()
+                    && settings.chunkSize().isEmpty()
+                    && failed == 0
+                    && !created.isEmpty()
+                    && survey.candidates() - survey.heldBack() > toDo.size();
             Reconciliation result = new Reconciliation(survey.listed(), survey.recorded(), created, adopted, failed);
             if (!created.isEmpty() || !adopted.isEmpty() || failed > 0) {
                 log.info(
@@ -224,16 +261,34 @@ public final class Provisioner {
             return result;
         }
 
+        /** Warns of what is passed over and held back, once for as long as that is so. */
+        private void tell(Survey survey) {
+            ProvisioningOutlook before = outlook;
+            outlook = survey.outlook();
+            Map<String, String> lines = survey.passedOver().lines();
+            lines.forEach((key, line) -> {
+                if (!warnedOf.contains(key)) {
+                    log.warn("Provider {}: passed over: {}", type, line);
+                }
+            });
+            warnedOf = Set.copyOf(lines.keySet());
+            if (before.heldBack() == 0 && outlook.heldBack() > 0) {
+                log.warn("Provider {}: {}", type, heldBack(outlook.heldBack()));
+            } else if (before.heldBack() > 0 && outlook.heldBack() == 0) {
+                log.info("Provider {}: the maximum of {} machine(s) holds back none any more", type, limits.maxCount());
+            }
+        }
+
         /** Takes what may be tried again. What became so only after the listing waits for the next one. */
         private List<MachineIntent> take(Survey survey) throws InterruptedException {
-            return session.takeIntents(type, settings.chunkSize()).stream()
+            return session.takeIntents(type, limits.chunkSize()).stream()
                     .filter(intent -> survey.looked(intent.candidate()))
                     .toList();
         }
 
         private List<MachineIntent> reserve(Survey survey, int room) throws InterruptedException {
             List<String> free = survey.free().stream().limit(Math.max(room, 0)).toList();
-            return free.isEmpty() ? List.of() : session.reserveIntents(type, settings.maxCount(), free);
+            return free.isEmpty() ? List.of() : session.reserveIntents(type, limits.maxCount(), free);
         }
 
         /** Records the machines that carry an intent which nobody is working on any more. */
@@ -269,11 +324,11 @@ public final class Provisioner {
             }
             monitor.machineBegins();
             try {
-                Machine machine = provider.createMachine(session.forProviders(), request);
-                requireRecorded(intent, machine);
-                created.add(machine.id());
+                ProviderID id = provider.createMachine(session.forProviders(), request);
+                requireRecorded(intent, id);
+                created.add(id);
                 monitor.machineSucceeded();
-                log.info("Provider {}: recorded machine {} as {}", type, machine.id(), intent.intentId());
+                log.info("Provider {}: recorded machine {} as {}", type, id, intent.intentId());
                 onRecorded.run();
             } catch (ProviderException e) {
                 failed(intent, e);
@@ -292,28 +347,25 @@ public final class Provisioner {
                     .build();
         }
 
-        private void requireRecorded(MachineIntent intent, Machine machine) throws InterruptedException {
-            Optional<UUID> recorded = session.inTransaction(tx -> tx.findMachine(type, machine.id()));
+        private void requireRecorded(MachineIntent intent, ProviderID id) throws InterruptedException {
+            Optional<UUID> recorded = session.inTransaction(tx -> tx.findMachine(type, id));
             if (!recorded.equals(Optional.of(intent.intentId()))) {
                 throw new ProviderException(
                         Reason.TRANSIENT,
                         "provider %s created machine %s for intent %s but recorded %s in its place"
                                 .formatted(
                                         type,
-                                        machine.id(),
+                                        id,
                                         intent.intentId(),
                                         recorded.map(UUID::toString).orElse("nothing")));
             }
         }
 
         private void failed(MachineIntent intent, ProviderException e) throws InterruptedException {
+            providerRefuses |= e.scope() == Scope.PROVIDER;
             switch (e.reason()) {
                 case NO_CAPACITY, NOT_FOUND, NOT_SUPPORTED -> drop(intent, e.getMessage());
-                case UNAUTHENTICATED, RATE_LIMITED -> {
-                    providerRefuses = true;
-                    postpone(intent, e);
-                }
-                case CONFLICT, TRANSIENT, PERMANENT -> postpone(intent, e);
+                case UNAUTHENTICATED, RATE_LIMITED, CONFLICT, TRANSIENT, PERMANENT -> postpone(intent, e);
             }
         }
 

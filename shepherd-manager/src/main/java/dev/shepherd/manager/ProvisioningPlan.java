@@ -14,6 +14,7 @@ import java.util.List;
  * @param adopt machines that were made for an intent and would be recorded now; at most 1000
  * @param resume candidates whose creation was begun and would be carried on, or waits for another try
  * @param create candidates that would be created now
+ * @param outlook what would be left undone: machines that the maximum holds back, and such that nothing can be done with
  * @param paused why nothing would be done all the same, because the provider is paused; empty if it is not
  */
 public record ProvisioningPlan(
@@ -24,6 +25,7 @@ public record ProvisioningPlan(
         List<ProviderID> adopt,
         List<String> resume,
         List<String> create,
+        ProvisioningOutlook outlook,
         List<String> paused) {
 
     /** Copies the lists. */

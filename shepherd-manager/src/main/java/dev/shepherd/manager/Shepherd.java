@@ -113,17 +113,19 @@ public final class Shepherd implements AutoCloseable {
     public ShepherdStatus status() {
         List<LoopStatus> loopStatus = new ArrayList<>();
         Map<ProviderType, RecoveryOutlook> recovery = new LinkedHashMap<>();
+        Map<ProviderType, ProvisioningOutlook> provisioning = new LinkedHashMap<>();
         Map<ProviderType, List<Discrepancy>> discrepancies = new LinkedHashMap<>();
         Map<ProviderType, Long> discrepancyCounts = new LinkedHashMap<>();
         for (Flock flock : flocks.values()) {
             loopStatus.addAll(flock.status());
             recovery.put(flock.provider(), flock.recoverer().outlook());
+            provisioning.put(flock.provider(), flock.provisioner().outlook());
             if (!flock.provisioner().discrepancies().isEmpty()) {
                 discrepancies.put(flock.provider(), flock.provisioner().discrepancies());
                 discrepancyCounts.put(flock.provider(), flock.provisioner().discrepancyCount());
             }
         }
-        return new ShepherdStatus(loopStatus, discrepancies, discrepancyCounts, recovery);
+        return new ShepherdStatus(loopStatus, discrepancies, discrepancyCounts, provisioning, recovery);
     }
 
     List<Flock> flocks() {

@@ -165,6 +165,24 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
                             .tags(tags.and("kind", kind.name().toLowerCase(Locale.ROOT)))
                             .register(registry));
         }
+        remember(
+                registry,
+                Gauge.builder(
+                                "shepherd.provisioning.held.back",
+                                flock,
+                                of -> of.provisioner().outlook().heldBack())
+                        .description("Free machines that the maximum holds back")
+                        .tags(tags)
+                        .register(registry));
+        remember(
+                registry,
+                Gauge.builder(
+                                "shepherd.provisioning.passed.over",
+                                flock,
+                                of -> of.provisioner().outlook().passedOver())
+                        .description("Listed machines that nothing can be done with")
+                        .tags(tags)
+                        .register(registry));
         bindOutlook(registry, flock, tags, "due", "Machines to be brought back", RecoveryOutlook::due);
         bindOutlook(
                 registry,

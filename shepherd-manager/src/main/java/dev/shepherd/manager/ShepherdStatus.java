@@ -12,12 +12,15 @@ import java.util.Map;
  * @param discrepancies the machines on which a provider and the database disagree, by provider, at most 100 of each
  *     {@linkplain Discrepancy.Kind kind}; while there are any, nothing is provisioned for that provider
  * @param discrepancyCounts on how many machines they disagree, by provider
+ * @param provisioning what each provider's last reconciliation left undone: machines that the maximum holds back, and
+ *     such that nothing can be done with
  * @param recovery what each provider's recoverer looked at last: what has to wait, and what is frozen
  */
 public record ShepherdStatus(
         List<LoopStatus> loops,
         Map<ProviderType, List<Discrepancy>> discrepancies,
         Map<ProviderType, Long> discrepancyCounts,
+        Map<ProviderType, ProvisioningOutlook> provisioning,
         Map<ProviderType, RecoveryOutlook> recovery) {
 
     /** Copies list and maps. */
@@ -25,6 +28,7 @@ public record ShepherdStatus(
         loops = List.copyOf(loops);
         discrepancies = Map.copyOf(discrepancies);
         discrepancyCounts = Map.copyOf(discrepancyCounts);
+        provisioning = Map.copyOf(provisioning);
         recovery = Map.copyOf(recovery);
     }
 }

@@ -1,6 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
@@ -40,7 +39,7 @@ final class Survey {
 
     // What is noted of an id.
     private static final int RECORDED = 1;
-    private static final int PROVISIONING = 2;
+    private static final int EXCUSED = 2;
     private static final int LISTED = 4;
     private static final int UNUSED = 8;
 
@@ -62,7 +61,10 @@ final class Survey {
     private final Map<String, MachineInfo> listedResumable = new HashMap<>();
     private final List<Adoptable> adoptable = new ArrayList<>();
     private final Discrepancies discrepancies = new Discrepancies();
+    private final PassedOver passedOver = new PassedOver();
+    private final int maxCount;
     private int listed;
+    private long candidates;
 
     /** How many machines the listing has yet to show, of those that the database had and that are there for long. */
     private int awaited;
@@ -71,15 +73,16 @@ final class Survey {
     private boolean awaitedOneIsUnused;
 
     private Survey(
-            Bmdb bmdb, ProviderType type, ProvisionerSettings settings, Set<String> resumable, Recorder recorder) {
+            Bmdb bmdb, ProviderType type, ProvisionerSettings.Limits limits, Set<String> resumable, Recorder recorder) {
         this.bmdb = bmdb;
         this.type = type;
         this.resumable = resumable;
         this.index = recorder.index();
         this.recorded = index.size();
         this.awaited = recorder.awaited;
-        int room = settings.maxCount() == 0 ? Integer.MAX_VALUE : settings.maxCount() - recorded;
-        this.wanted = Math.max(0, Math.min(room, settings.chunkSize()));
+        this.maxCount = limits.maxCount();
+        int room = maxCount == 0 ? Integer.MAX_VALUE : maxCount - recorded;
+        this.wanted = Math.max(0, Math.min(room, limits.chunkSize()));
     }
 
     /**
@@ -90,11 +93,15 @@ final class Survey {
      * @throws ProviderException if the provider cannot be listed, or lists what it must not
      */
     static Survey of(
-            Bmdb bmdb, ProviderCalls provider, ProvisionerSettings settings, Collection<String> resumable, int expected)
+            Bmdb bmdb,
+            ProviderCalls provider,
+            ProvisionerSettings.Limits limits,
+            Collection<String> resumable,
+            int expected)
             throws InterruptedException {
         Recorder recorder = bmdb.scanProviderIDs(provider.type(), () -> new Recorder(expected), Recorder::add);
-        Survey survey = new Survey(bmdb, provider.type(), settings, Set.copyOf(resumable), recorder);
-        provider.forEachMachine(survey::show);
+        Survey survey = new Survey(bmdb, provider.type(), limits, Set.copyOf(resumable), recorder);
+        provider.forEachMachine(survey.new Listing());
         survey.lookUp();
         survey.explain();
         survey.testCandidates();
@@ -106,16 +113,16 @@ final class Survey {
     private static final class Recorder {
         private final MachineIndex index;
         private final List<ProviderID> ids = new ArrayList<>(MachineIndex.BATCH);
-        private final boolean[] provisioning = new boolean[MachineIndex.BATCH];
+        private final boolean[] excused = new boolean[MachineIndex.BATCH];
         private int awaited;
 
         Recorder(int expected) {
             index = MachineIndex.ofFlags(expected);
         }
 
-        void add(ProviderID id, boolean isProvisioning) {
-            awaited += isProvisioning ? 0 : 1;
-            provisioning[ids.size()] = isProvisioning;
+        void add(ProviderID id, boolean isExcused) {
+            awaited += isExcused ? 0 : 1;
+            excused[ids.size()] = isExcused;
             ids.add(id);
             if (ids.size() == MachineIndex.BATCH) {
                 put();
@@ -125,7 +132,7 @@ final class Survey {
         private void put() {
             index.prepare(ids);
             for (int i = 0; i < ids.size(); i++) {
-                index.addFlags(index.putPrepared(i), provisioning[i] ? RECORDED | PROVISIONING : RECORDED);
+                index.addFlags(index.putPrepared(i), excused[i] ? RECORDED | EXCUSED : RECORDED);
             }
             ids.clear();
         }
@@ -136,13 +143,34 @@ final class Survey {
         }
     }
 
-    private void show(Machine machine) throws InterruptedException {
-        MachineInfo info = checked(type, machine);
-        shown.add(info);
-        shownIds.add(info.id());
-        if (shown.size() == MachineIndex.BATCH) {
-            lookUp();
+    private final class Listing implements ProviderCalls.Visitor {
+        @Override
+        public void visit(MachineInfo machine) throws InterruptedException {
+            shown.add(machine);
+            shownIds.add(machine.id());
+            if (shown.size() == MachineIndex.BATCH) {
+                lookUp();
+            }
         }
+
+        /** It is there. What it is, nobody knows: it is no discrepancy on either side, and no candidate. */
+        @Override
+        public void passOver(ProviderID id, String why) {
+            passedOver.add(id, why);
+            if (id.isValid()) {
+                listed++;
+                markListed(index.put(id), id);
+            }
+        }
+    }
+
+    private void markListed(int position, ProviderID id) {
+        int flags = index.flags(position);
+        if ((flags & LISTED) != 0) {
+            throw listedTwice(type, id);
+        }
+        index.addFlags(position, LISTED);
+        awaited -= isAwaited(flags) ? 1 : 0;
     }
 
     private void lookUp() throws InterruptedException {
@@ -160,13 +188,8 @@ final class Survey {
         boolean isRecorded = false;
         if (info.id().isValid()) {
             position = index.putPrepared(prepared);
-            int flags = index.flags(position);
-            if ((flags & LISTED) != 0) {
-                throw listedTwice(type, info.id());
-            }
-            index.addFlags(position, LISTED);
-            isRecorded = (flags & RECORDED) != 0;
-            awaited -= isAwaited(flags) ? 1 : 0;
+            markListed(position, info.id());
+            isRecorded = (index.flags(position) & RECORDED) != 0;
         }
         switch (info.availability()) {
             case KNOWN_USED -> {
@@ -179,25 +202,14 @@ final class Survey {
                     index.addFlags(position, UNUSED);
                     awaitedOneIsUnused |= isAwaited(index.flags(position));
                 }
-                candidate(info);
+                candidate(info, isRecorded);
             }
             case POSSIBLY_USED -> {
                 if (!isRecorded) {
-                    candidate(info);
+                    candidate(info, false);
                 }
             }
             case UNDEFINED -> throw new AssertionError("a machine that was checked");
-        }
-    }
-
-    static MachineInfo checked(ProviderType provider, Machine machine) {
-        try {
-            return MachineInfo.copyOf(machine);
-        } catch (IllegalArgumentException e) {
-            throw new ProviderException(
-                    Reason.PERMANENT,
-                    "provider " + provider + " lists a machine that it must not: " + e.getMessage(),
-                    e);
         }
     }
 
@@ -258,14 +270,19 @@ final class Survey {
     /**
      * Notes a machine that may be created, by the name that it is known by at every listing: its id, or its
      * reservation's where it has none. Failed ones are left out, and so are nameless ones, which could not be told from
-     * one another.
+     * one another: these are counted.
      */
-    private void candidate(MachineInfo machine) throws InterruptedException {
+    private void candidate(MachineInfo machine, boolean isRecorded) throws InterruptedException {
         Optional<String> name =
                 machine.id().isValid() ? Optional.of(machine.id().value()) : machine.reservationId();
-        if (machine.failed() || name.isEmpty()) {
+        if (machine.failed()) {
             return;
         }
+        if (name.isEmpty()) {
+            passedOver.addNameless();
+            return;
+        }
+        candidates += isRecorded ? 0 : 1;
         if (resumable.contains(name.get())) {
             listedResumable.putIfAbsent(name.get(), machine);
         } else if (free.size() < wanted) {
@@ -309,12 +326,11 @@ final class Survey {
         private long count;
     }
 
-    private void ifMissing(Missing missing, ProviderID id, boolean isProvisioning) {
+    private void ifMissing(Missing missing, ProviderID id, boolean isExcused) {
         int position = index.find(id);
         int flags = position == MachineIndex.ABSENT ? 0 : index.flags(position);
         boolean isInUse = (flags & (LISTED | UNUSED)) == LISTED;
-        // One that is still being created is not listed yet.
-        if (isAwaited(flags) && !isInUse && !isProvisioning) {
+        if (isAwaited(flags) && !isInUse && !isExcused) {
             missing.count++;
             if (missing.named.size() < Discrepancies.NAMED) {
                 missing.named.put(
@@ -326,9 +342,12 @@ final class Survey {
         }
     }
 
-    /** Tells whether the database had a machine that was not just being made, so that the listing must show it. */
+    /**
+     * Tells whether the database had a machine that the listing must show, as used: one that is still being made is not
+     * listed yet, and one that failed may be gone.
+     */
     private static boolean isAwaited(int flags) {
-        return (flags & (RECORDED | PROVISIONING)) == RECORDED;
+        return (flags & (RECORDED | EXCUSED)) == RECORDED;
     }
 
     /** Returns how many machines the provider listed. */
@@ -353,6 +372,27 @@ final class Survey {
     /** Returns names of machines that may be created, as many as there is room for in one reconciliation. */
     List<String> free() {
         return List.copyOf(free.keySet());
+    }
+
+    /** Returns the machines that nothing can be done with. */
+    PassedOver passedOver() {
+        return passedOver;
+    }
+
+    /** Returns how many free machines the listing has, those included whose creation has begun. */
+    long candidates() {
+        return candidates;
+    }
+
+    /** Returns how many of these there is no room for. */
+    long heldBack() {
+        long room = Math.max(0L, (long) maxCount - recorded - adoptable.size());
+        return maxCount == 0 ? 0 : Math.max(0, candidates - room);
+    }
+
+    ProvisioningOutlook outlook() {
+        return new ProvisioningOutlook(
+                heldBack(), passedOver.count(), List.copyOf(passedOver.lines().values()));
     }
 
     /** Tells whether it was looked for a candidate in the listing. */

@@ -1,9 +1,9 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
@@ -12,6 +12,7 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.ProviderCheck;
+import dev.shepherd.manager.internal.Escaped;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -61,6 +62,11 @@ public final class Updater {
 
     /** How many machines are asked for one by one before the results are written. Fits into the lease on them. */
     private static final int ASKED_BATCH = 20;
+
+    /** How long a machine is left alone at most, however long that is asked for. */
+    private static final Duration LONGEST_PAUSE = Duration.ofDays(1);
+
+    private static final int LONGEST_REASON = 500;
 
     /** After how many batches a step ends. */
     private static final int LARGEST_STEP = 50;
@@ -116,8 +122,8 @@ public final class Updater {
      * that is. Stops where the provider is paused meanwhile.
      *
      * @return how many of them had changed
-     * @throws ProviderException if the provider cannot be asked; machines that were not looked at are due again within a
-     *     minute
+     * @throws ProviderException if the provider cannot be asked for any machine; those that were not looked at are due
+     *     again within a minute
      * @throws dev.shepherd.api.SessionExpiredException if the session is lost
      * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
      * @throws InterruptedException if the thread is interrupted
@@ -140,9 +146,9 @@ public final class Updater {
         return !bmdb.operator().pauses(type).isEmpty();
     }
 
-    /** What was found out of one machine. */
+    /** What was found out of one machine. The pause is how long one that failed is left alone, and else zero. */
     private record Found(
-            ProviderCheck check, Look look, @Nullable MachineInfo info) {}
+            ProviderCheck check, Look look, @Nullable MachineInfo info, Duration pause) {}
 
     private enum Look {
         SAME,
@@ -215,10 +221,21 @@ public final class Updater {
             Map<ProviderID, ProviderCheck> unlisted = new LinkedHashMap<>();
             due.forEach(check -> unlisted.put(check.machine().providerId(), check));
             List<Found> found = new ArrayList<>();
-            provider.forEachMachine(machine -> {
-                ProviderCheck check = unlisted.remove(machine.id());
-                if (check != null) {
-                    found.add(compare(check, Survey.checked(type, machine)));
+            provider.forEachMachine(new ProviderCalls.Visitor() {
+                @Override
+                public void visit(MachineInfo machine) {
+                    ProviderCheck check = unlisted.remove(machine.id());
+                    if (check != null) {
+                        found.add(compare(check, machine));
+                    }
+                }
+
+                @Override
+                public void passOver(ProviderID id, String why) {
+                    ProviderCheck check = unlisted.remove(id);
+                    if (check != null) {
+                        found.add(failed(check, "it breaks a rule: " + why, Optional.empty()));
+                    }
                 }
             });
             write(found);
@@ -244,34 +261,35 @@ public final class Updater {
         private Found look(ProviderCheck check) throws InterruptedException {
             ProvidedMachine machine = check.machine();
             try {
-                return compare(check, describe(machine.providerId()));
+                return compare(check, provider.getMachine(machine.providerId()));
             } catch (ProviderException e) {
-                if (e.reason() == Reason.NOT_FOUND) {
-                    return new Found(check, missing(machine) ? Look.SAME : Look.MISSING, null);
-                }
-                if (e.reason() == Reason.RATE_LIMITED || e.reason() == Reason.UNAUTHENTICATED) {
+                if (e.scope() == Scope.PROVIDER) {
                     throw e;
                 }
-                monitor.error(String.valueOf(e.getMessage()));
-                log.warn(
-                        "Machine {} ({} {}): provider cannot describe it, looking again in {}: {}",
-                        machine.machineId(),
-                        type,
-                        machine.providerId(),
-                        settings.motionInterval(),
-                        e.getMessage());
-                return new Found(check, Look.FAILED, null);
+                if (e.reason() == Reason.NOT_FOUND) {
+                    return new Found(check, missing(machine) ? Look.SAME : Look.MISSING, null, Duration.ZERO);
+                }
+                return failed(check, String.valueOf(e.getMessage()), e.retryAfter());
             }
         }
 
-        private MachineInfo describe(ProviderID id) throws InterruptedException {
-            Machine described = provider.getMachine(id);
-            if (!described.id().equals(id)) {
-                throw new ProviderException(
-                        Reason.TRANSIENT,
-                        "provider " + type + " was asked for machine " + id + " and described " + described.id());
-            }
-            return MachineInfo.copyOf(described);
+        /** This machine has to wait, the longer the more often it failed in a row. The others are looked at all the same. */
+        private Found failed(ProviderCheck check, String why, Optional<Duration> retryAfter) {
+            Duration grown = settings.motionInterval().multipliedBy(1L << Math.min(check.failures(), 10));
+            Duration pause = longer(
+                    shorter(grown, longer(settings.restInterval(), settings.motionInterval())),
+                    shorter(retryAfter.orElse(Duration.ZERO), LONGEST_PAUSE));
+            ProvidedMachine machine = check.machine();
+            String reason = Escaped.text(why, LONGEST_REASON);
+            monitor.error("machine " + machine.machineId() + ": " + reason);
+            log.warn(
+                    "Machine {} ({} {}): provider cannot describe it, looking again in {} s: {}",
+                    machine.machineId(),
+                    type,
+                    machine.providerId(),
+                    pause.toSeconds(),
+                    reason);
+            return new Found(check, Look.FAILED, null, pause);
         }
 
         private void write(List<Found> found) throws InterruptedException {
@@ -288,6 +306,7 @@ public final class Updater {
         private void write(BmdbTransaction tx, List<Found> found) {
             List<UUID> atRest = new ArrayList<>();
             List<UUID> inMotion = new ArrayList<>();
+            Map<Duration, List<UUID>> failed = new LinkedHashMap<>();
             for (Found one : found) {
                 UUID machineId = one.check().machine().machineId();
                 if (one.look() == Look.MISSING) {
@@ -295,10 +314,14 @@ public final class Updater {
                 } else if (one.look() == Look.CHANGED && one.info() != null) {
                     tx.updateProvided(type, one.info());
                 }
-                if (one.look() != Look.SAME || one.check().due()) {
+                if (one.look() == Look.FAILED) {
+                    failed.computeIfAbsent(one.pause(), pause -> new ArrayList<>())
+                            .add(machineId);
+                } else if (one.look() != Look.SAME || one.check().due()) {
                     (isInMotion(one) ? inMotion : atRest).add(machineId);
                 }
             }
+            failed.forEach((pause, machineIds) -> tx.checkFailedAfter(machineIds, pause));
             if (!inMotion.isEmpty()) {
                 tx.checkProvidedAfter(inMotion, settings.motionInterval());
             }
@@ -326,14 +349,19 @@ public final class Updater {
                         machine.machineId(),
                         type,
                         machine.providerId());
-            } else if (one.look() == Look.CHANGED) {
-                log.info("Machine {} ({} {}): is now {}", machine.machineId(), type, machine.providerId(), one.info());
+            } else if (one.look() == Look.CHANGED && one.info() != null) {
+                log.info(
+                        "Machine {} ({} {}): {}",
+                        machine.machineId(),
+                        type,
+                        machine.providerId(),
+                        Changes.between(machine, one.info()));
             }
         }
     }
 
     /** Compares the whole fleet with the whole listing. Keeps of each machine its id and a hash. */
-    private final class Comparison {
+    private final class Comparison implements ProviderCalls.Visitor {
         private final Round round;
         private final DescriptionHash hash = new DescriptionHash();
         private final Map<ProviderID, MachineInfo> differing = new LinkedHashMap<>();
@@ -346,7 +374,7 @@ public final class Updater {
         void compare() throws InterruptedException {
             index = bmdb.scanProviderChecks(type, () -> MachineIndex.ofNumbers(recordedLast), this::recorded);
             recordedLast = index.size();
-            provider.forEachMachine(this::listed);
+            provider.forEachMachine(this);
             write();
             if (index.anyMatch(LISTED | MISSING | IN_MOTION | DUE, 0)) {
                 List<ProviderID> unlisted = bmdb.scanProviderIDs(type, ArrayList::new, this::ifUnlisted);
@@ -357,7 +385,7 @@ public final class Updater {
         }
 
         /** Those that are too many for now are found by the next comparison. */
-        private void ifUnlisted(List<ProviderID> unlisted, ProviderID id, boolean provisioning) {
+        private void ifUnlisted(List<ProviderID> unlisted, ProviderID id, boolean excused) {
             int position = index.find(id);
             if (position != MachineIndex.ABSENT
                     && (index.flags(position) & (LISTED | MISSING | IN_MOTION | DUE)) == 0
@@ -376,17 +404,31 @@ public final class Updater {
                     (check.due() ? DUE : 0) | (missing(check.machine()) ? MISSING : 0) | (moves ? IN_MOTION : 0));
         }
 
-        private void listed(Machine machine) throws InterruptedException {
-            int position = machine.id().isValid() ? index.find(machine.id()) : MachineIndex.ABSENT;
+        /** It is listed, and so not missing. One that is due is asked for by its id. */
+        @Override
+        public void passOver(ProviderID id, String why) {
+            markListed(id);
+        }
+
+        /** Returns the position of a machine that is recorded. */
+        private int markListed(ProviderID id) {
+            int position = id.isValid() ? index.find(id) : MachineIndex.ABSENT;
+            if (position != MachineIndex.ABSENT) {
+                if ((index.flags(position) & LISTED) != 0) {
+                    throw Survey.listedTwice(type, id);
+                }
+                index.addFlags(position, LISTED);
+            }
+            return position;
+        }
+
+        @Override
+        public void visit(MachineInfo info) throws InterruptedException {
+            int position = markListed(info.id());
             if (position == MachineIndex.ABSENT) {
                 return;
             }
-            MachineInfo info = Survey.checked(type, machine);
             int flags = index.flags(position);
-            if ((flags & LISTED) != 0) {
-                throw Survey.listedTwice(type, info.id());
-            }
-            index.addFlags(position, LISTED);
             if ((flags & DUE) != 0 || index.number(position) != hash.of(info)) {
                 differing.put(info.id(), info);
                 if (differing.size() == WRITTEN_BATCH) {
@@ -430,12 +472,11 @@ public final class Updater {
     }
 
     private static Found compare(ProviderCheck check, MachineInfo info) {
-        return new Found(check, isSame(check.machine(), info) ? Look.SAME : Look.CHANGED, info);
+        return new Found(check, isSame(check.machine(), info) ? Look.SAME : Look.CHANGED, info, Duration.ZERO);
     }
 
     private static boolean isInMotion(Found found) {
         return found.look() == Look.CHANGED
-                || found.look() == Look.FAILED
                 || (found.check().inRecovery() && !missing(found.check().machine()))
                 || (found.info() != null && found.info().status().equals(Optional.of(ProviderStatus.PROVISIONING)));
     }
@@ -450,7 +491,16 @@ public final class Updater {
                 && machine.sshPort().equals(port)
                 && machine.location().equals(info.location())
                 && machine.reservationId().equals(info.reservationId())
-                && machine.status().equals(info.status());
+                && machine.status().equals(info.status())
+                && machine.failed() == ProvidedMachine.isFailed(info);
+    }
+
+    private static Duration shorter(Duration a, Duration b) {
+        return a.compareTo(b) <= 0 ? a : b;
+    }
+
+    private static Duration longer(Duration a, Duration b) {
+        return a.compareTo(b) >= 0 ? a : b;
     }
 
     private static Duration spread(Duration interval) {

@@ -3,7 +3,6 @@ package dev.shepherd.manager;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
-import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderID;
 import java.util.HashMap;
 import java.util.List;
@@ -112,7 +111,7 @@ class MachineIndexTest {
 
     @Test
     void halfASurrogatePairIsRefusedRatherThanTakenForAnother() {
-        assertThatExceptionOfType(ProviderException.class)
+        assertThatExceptionOfType(IllegalArgumentException.class)
                 .isThrownBy(() -> index.put(new ProviderID("rack-\ud83d")))
                 .withMessageContaining("not Unicode");
     }

@@ -251,7 +251,9 @@ class MachineRecovererTest extends RecoveryScenario {
         fleet.provider()
                 .failNext(
                         Operation.REBOOT,
-                        new ProviderException(Reason.RATE_LIMITED, "slow down", Duration.ofMillis(1), null));
+                        ProviderException.builder(Reason.RATE_LIMITED, "slow down")
+                                .retryAfter(Duration.ofMillis(1))
+                                .build());
 
         passUntilEffects(1);
 

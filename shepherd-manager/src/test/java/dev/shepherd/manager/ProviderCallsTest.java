@@ -14,6 +14,7 @@ import dev.shepherd.testkit.FakeProvider;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 class ProviderCallsTest {
@@ -32,7 +33,7 @@ class ProviderCallsTest {
         provider.addReservations(3);
         List<Machine> seen = new ArrayList<>();
 
-        new ProviderCalls(provider).forEachMachine(seen::add);
+        new ProviderCalls(provider).forEachMachine(visitor(seen::add));
 
         assertThat(seen).hasSize(3);
     }
@@ -42,7 +43,7 @@ class ProviderCallsTest {
         ProviderCalls calls = new ProviderCalls(ENDLESS, Duration.ofMillis(50));
 
         assertThatExceptionOfType(ProviderException.class)
-                .isThrownBy(() -> calls.forEachMachine(machine -> {}))
+                .isThrownBy(() -> calls.forEachMachine(visitor(machine -> {})))
                 .withMessageContaining("still listing")
                 .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.TRANSIENT));
     }
@@ -53,7 +54,7 @@ class ProviderCallsTest {
 
         assertThatExceptionOfType(InterruptedException.class)
                 .isThrownBy(() ->
-                        calls.forEachMachine(machine -> Thread.currentThread().interrupt()));
+                        calls.forEachMachine(visitor(machine -> Thread.currentThread().interrupt())));
     }
 
     @Test
@@ -67,10 +68,24 @@ class ProviderCallsTest {
         }));
 
         assertThatExceptionOfType(ProviderException.class)
-                .isThrownBy(() -> calls.forEachMachine(machine -> {
+                .isThrownBy(() -> calls.forEachMachine(visitor(machine -> {
                     throw new IllegalStateException("the database is down");
-                }))
+                })))
                 .withMessageContaining("swallowed");
+    }
+
+    private static ProviderCalls.Visitor visitor(Consumer<MachineInfo> machines) {
+        return new ProviderCalls.Visitor() {
+            @Override
+            public void visit(MachineInfo machine) {
+                machines.accept(machine);
+            }
+
+            @Override
+            public void passOver(ProviderID id, String why) {
+                throw new AssertionError("machine " + id + " is passed over: " + why);
+            }
+        };
     }
 
     private static MachineInfo machine() {

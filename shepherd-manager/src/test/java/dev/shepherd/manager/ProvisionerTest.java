@@ -285,7 +285,11 @@ class ProvisionerTest {
             names = {"UNAUTHENTICATED", "RATE_LIMITED"})
     void aProviderThatRefusesUsIsNotAskedForTheRestOfTheChunk(Reason reason) throws Exception {
         provider.addReservations(5);
-        provider.failNext(Operation.CREATE, new ProviderException(reason, "go away", Duration.ofMinutes(3), null));
+        provider.failNext(
+                Operation.CREATE,
+                ProviderException.builder(reason, "go away")
+                        .retryAfter(Duration.ofMinutes(3))
+                        .build());
         try (Shepherd shepherd = shepherd(SETTINGS)) {
             shepherd.provisioner(TYPE).step();
             assertThat(provider.calls(Operation.CREATE)).isEqualTo(1);

@@ -10,11 +10,13 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -100,6 +102,7 @@ final class EquinixProject {
     final Map<UUID, Reservation> reservations = new LinkedHashMap<>();
     final Map<UUID, DeviceRow> devices = new LinkedHashMap<>();
     final Map<UUID, Key> keys = new LinkedHashMap<>();
+    private final Set<UUID> moved = new HashSet<>();
 
     private final Clock clock;
     private final Duration queued;
@@ -201,6 +204,9 @@ final class EquinixProject {
 
     DeviceRow device(UUID deviceId) throws Refusal {
         DeviceRow device = devices.get(deviceId);
+        if (device == null && moved.contains(deviceId)) {
+            throw new Refusal(403, "You are not authorized to view this device");
+        }
         if (device == null) {
             throw Refusal.notFound();
         }
@@ -217,6 +223,12 @@ final class EquinixProject {
         if (input.containsKey("tags")) {
             device.tags = tags;
         }
+    }
+
+    /** Takes a device to another project. */
+    void move(UUID deviceId) throws Refusal {
+        delete(deviceId);
+        moved.add(deviceId);
     }
 
     void delete(UUID deviceId) throws Refusal {

@@ -377,6 +377,21 @@ public final class FakeEquinix implements AutoCloseable {
         }
     }
 
+    /**
+     * Moves a device to a project that the token does not see, as the API does with one whose provisioning failed: it is
+     * listed no more, and a request for it is answered with 403. Its reservation is free again.
+     */
+    public void moveDevice(UUID device) {
+        synchronized (lock) {
+            find(device);
+            try {
+                project.move(device);
+            } catch (Refusal e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
     private DeviceRow find(UUID device) {
         DeviceRow found = project.devices.get(device);
         if (found == null) {

@@ -129,6 +129,7 @@ public final class FakeProvider implements Recoverer {
     private final ProviderType type;
     private final int maxConcurrentCalls;
     private final boolean listingCheap;
+    private final boolean creationCheap;
     private final Clock clock;
     private final Function<ProviderID, InetSocketAddress> addresses;
 
@@ -152,6 +153,7 @@ public final class FakeProvider implements Recoverer {
         type = builder.type;
         maxConcurrentCalls = builder.maxConcurrentCalls;
         listingCheap = builder.listingCheap;
+        creationCheap = builder.creationCheap;
         capacity = builder.capacity;
         clock = builder.clock;
         addresses = builder.addresses == null ? new DocumentationAddresses() : builder.addresses;
@@ -186,6 +188,11 @@ public final class FakeProvider implements Recoverer {
     @Override
     public boolean isListingCheap() {
         return listingCheap;
+    }
+
+    @Override
+    public boolean isCreationCheap() {
+        return creationCheap;
     }
 
     @Override
@@ -727,6 +734,7 @@ public final class FakeProvider implements Recoverer {
         private final ProviderType type;
         private int maxConcurrentCalls = 1;
         private boolean listingCheap;
+        private boolean creationCheap;
         private int capacity;
         private Clock clock = Clock.systemUTC();
         private @Nullable Function<ProviderID, InetSocketAddress> addresses;
@@ -752,6 +760,12 @@ public final class FakeProvider implements Recoverer {
         /** Sets whether it says that its listing is cheap; false by default. */
         public Builder listingCheap(boolean cheap) {
             this.listingCheap = cheap;
+            return this;
+        }
+
+        /** Sets whether it says that it only takes note of machines; false by default. */
+        public Builder creationCheap(boolean cheap) {
+            this.creationCheap = cheap;
             return this;
         }
 

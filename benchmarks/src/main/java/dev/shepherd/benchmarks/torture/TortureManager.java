@@ -112,7 +112,11 @@ final class TortureManager {
                 .bmdb(bmdb)
                 .provider(new LoggedProvider(plan, effects))
                 .takeover(new LoggedTakeover(manager, effects))
-                .provisioner(new ProvisionerSettings(plan.machines(), 50, Duration.ofSeconds(1), Duration.ZERO))
+                .provisioner(ProvisionerSettings.DEFAULT
+                        .withMaxCount(plan.machines())
+                        .withChunkSize(50)
+                        .withInterval(Duration.ofSeconds(1))
+                        .withCreationInterval(Duration.ZERO))
                 .initializer(InitializerSettings.DEFAULT.withBackoff(BACKOFF).withPollInterval(SHORT))
                 .recoverer(new RecovererSettings(policy(plan.machines()), 5, Duration.ofSeconds(1)))
                 .updater(new UpdaterSettings(Duration.ofSeconds(60), Duration.ofSeconds(5), Duration.ofSeconds(2)))

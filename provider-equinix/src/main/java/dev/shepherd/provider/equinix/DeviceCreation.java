@@ -261,11 +261,12 @@ final class DeviceCreation {
 
     /** What is known of the last try says nothing of the one before, whose outcome nobody knows. */
     private static ProviderException stillUnknown(String what, ProviderException e) {
-        return new ProviderException(
-                Reason.TRANSIENT,
-                "it is unknown whether " + what + " had its effect: " + e.getMessage(),
-                e.retryAfter().orElse(null),
-                e);
+        return ProviderException.builder(
+                        Reason.TRANSIENT, "it is unknown whether " + what + " had its effect: " + e.getMessage())
+                .scope(e.scope())
+                .retryAfter(e.retryAfter().orElse(null))
+                .cause(e)
+                .build();
     }
 
     private CreateDeviceRequest input(UUID intent, Reservation reservation) {

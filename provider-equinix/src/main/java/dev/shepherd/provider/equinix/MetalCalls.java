@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.provider.equinix.client.ApiException;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -69,9 +70,20 @@ final class MetalCalls {
         T send() throws ApiException;
     }
 
+    /** What a failure is about, beyond what its reason says. */
+    private enum Extent {
+        /** What the reason says. */
+        USUAL,
+        /** The answer was 403. */
+        FORBIDDEN,
+        /** The API cannot be reached, for whatever machine. */
+        UNREACHABLE
+    }
+
     /** How an attempt failed, and what that says. */
     private record Failure(
             Reason reason,
+            Extent extent,
             boolean passes,
             String words,
             Optional<Duration> retryAfter,
@@ -128,6 +140,11 @@ final class MetalCalls {
         return ticker.nanos() + settings.totalTimeout().toNanos();
     }
 
+    /** Returns the time on the clock that deadlines are measured by. */
+    long now() {
+        return ticker.nanos();
+    }
+
     boolean isOver(long deadline) {
         return deadline - ticker.nanos() <= 0;
     }
@@ -159,7 +176,12 @@ final class MetalCalls {
                     throw exception(what, before, attempt);
                 }
                 failure = new Failure(
-                        Reason.TRANSIENT, kind.repeatable, String.valueOf(e.getMessage()), Optional.empty(), null);
+                        Reason.TRANSIENT,
+                        Extent.USUAL,
+                        kind.repeatable,
+                        String.valueOf(e.getMessage()),
+                        Optional.empty(),
+                        null);
             } catch (ProviderException notSent) {
                 throw before == null ? notSent : exception(what, before, attempt - 1);
             }
@@ -203,12 +225,12 @@ final class MetalCalls {
         try {
             Optional<Duration> tooLong = rate.acquire(deadline);
             if (tooLong.isPresent()) {
-                throw new ProviderException(
-                        Reason.RATE_LIMITED,
-                        "%s: %s was not sent: its turn under the rate limit would come in %d ms only"
-                                .formatted(name, what, tooLong.get().toMillis()),
-                        tooLong.get(),
-                        null);
+                throw ProviderException.builder(
+                                Reason.RATE_LIMITED,
+                                "%s: %s was not sent: its turn under the rate limit would not come for another %d ms"
+                                        .formatted(name, what, tooLong.get().toMillis()))
+                        .retryAfter(tooLong.get())
+                        .build();
             }
             Duration left = Duration.ofNanos(Math.max(1, deadline - ticker.nanos()));
             Duration timeout = shorter(left, settings.attemptTimeout());
@@ -288,7 +310,8 @@ final class MetalCalls {
                 passes = itsOwnFault && kind.repeatable;
             }
         }
-        return new Failure(reason, passes, words, retryAfter, null);
+        Extent extent = status == 403 ? Extent.FORBIDDEN : Extent.USUAL;
+        return new Failure(reason, extent, passes, words, retryAfter, null);
     }
 
     private Failure failedToAnswer(Kind kind, Throwable cause) {
@@ -297,6 +320,7 @@ final class MetalCalls {
                 || cause instanceof SSLHandshakeException;
         return new Failure(
                 Reason.TRANSIENT,
+                notSent ? Extent.UNREACHABLE : Extent.USUAL,
                 notSent || kind.repeatable,
                 (notSent ? "the API cannot be reached: " : "the API gave no whole answer: ") + describe(cause),
                 Optional.empty(),
@@ -358,8 +382,15 @@ final class MetalCalls {
     private ProviderException exception(String what, Failure failure, int attempts) {
         String message = name + ": " + what + " failed" + (attempts == 1 ? "" : " " + attempts + " times") + ": "
                 + failure.words();
-        return new ProviderException(
-                failure.reason(), message, failure.retryAfter().orElse(null), failure.cause());
+        if (failure.extent() == Extent.FORBIDDEN) {
+            return new ForbiddenException(message);
+        }
+        ProviderException.Builder exception = ProviderException.builder(failure.reason(), message)
+                .retryAfter(failure.retryAfter().orElse(null))
+                .cause(failure.cause());
+        return failure.extent() == Extent.UNREACHABLE
+                ? exception.scope(Scope.PROVIDER).build()
+                : exception.build();
     }
 
     private static Duration shorter(Duration a, Duration b) {

@@ -2,6 +2,7 @@ package dev.shepherd.provider.equinix;
 
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.provider.equinix.MetalCalls.Kind;
 import dev.shepherd.provider.equinix.Pages.Page;
 import dev.shepherd.provider.equinix.client.ApiException;
@@ -16,10 +17,12 @@ import dev.shepherd.provider.equinix.client.SSHKeyCreateInput;
 import dev.shepherd.provider.equinix.client.SSHKeyInput;
 import dev.shepherd.provider.equinix.client.SSHKeyList;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -34,6 +37,15 @@ final class MetalProject {
 
     /** What to describe in full, since a device cannot be asked for without it. */
     private static final List<String> RESERVATION_INCLUDE = List.of("facility.metro", "plan");
+
+    /**
+     * For how long a project that was seen is taken to be there. Short, since a device that is forbidden in the meantime
+     * counts as gone; long enough for devices that are asked for together.
+     */
+    private static final Duration PROJECT_SEEN_FOR = Duration.ofSeconds(10);
+
+    /** When the project was last seen, by the clock of the calls; null before. */
+    private final AtomicReference<@Nullable Long> projectSeenAt = new AtomicReference<>();
 
     private final MetalCalls calls;
     private final Pages pages;
@@ -69,19 +81,25 @@ final class MetalProject {
     }
 
     private List<Device> devices(String what, @Nullable String tag) throws InterruptedException {
-        return ofProject(() -> pages.readAll(what, DeviceMapper::id, page -> {
-            DeviceList list = calls.call(
-                    "listing " + what + ", page " + page,
-                    Kind.READ,
-                    () -> whole(
-                            api.get()
-                                    .devices()
-                                    .findProjectDevices(
-                                            project, null, null, null, null, null, null, tag, null, null, null, null,
-                                            page, pageSize),
-                            MetalProject::deviceIds));
+        return pages.readAll(what, DeviceMapper::id, page -> {
+            DeviceList list = devicePage(what + ", page " + page, tag, page, pageSize);
             return Page.of(list.getDevices(), list.getMeta());
-        }));
+        });
+    }
+
+    private DeviceList devicePage(String what, @Nullable String tag, int page, int size) throws InterruptedException {
+        DeviceList list = ofProject(() -> calls.call(
+                "listing " + what,
+                Kind.READ,
+                () -> whole(
+                        api.get()
+                                .devices()
+                                .findProjectDevices(
+                                        project, null, null, null, null, null, null, tag, null, null, null, null, page,
+                                        size),
+                        MetalProject::deviceIds)));
+        projectSeenAt.set(calls.now());
+        return list;
     }
 
     List<Reservation> reservations() throws InterruptedException {
@@ -115,7 +133,9 @@ final class MetalProject {
     /**
      * Describes one device.
      *
-     * @return the device; empty if there is none
+     * @return the device; empty if there is none, also none of this project: the API answers 403 for a device that it has
+     *     moved to another one
+     * @throws ProviderException with {@link Reason#UNAUTHENTICATED} if the token does not see the project either
      */
     Optional<Device> device(UUID id) throws InterruptedException {
         try {
@@ -128,7 +148,19 @@ final class MetalProject {
             if (e.reason() == Reason.NOT_FOUND) {
                 return Optional.empty();
             }
+            if (e instanceof ForbiddenException) {
+                requireProject();
+                return Optional.empty();
+            }
             throw e;
+        }
+    }
+
+    /** Looks whether the token sees the project, with one small request, unless it did so just now. */
+    private void requireProject() throws InterruptedException {
+        Long seenAt = projectSeenAt.get();
+        if (seenAt == null || calls.now() - seenAt > PROJECT_SEEN_FOR.toNanos()) {
+            devicePage("the first device, since another one is forbidden", null, 1, 1);
         }
     }
 
@@ -145,10 +177,18 @@ final class MetalProject {
 
     /** Reboots or reinstalls a device. Of unknown outcome if it fails with {@link Reason#TRANSIENT}. */
     void act(String what, UUID device, DeviceActionInput action) throws InterruptedException {
-        calls.call(what, Kind.DEVICE_ACTION, () -> {
-            api.get().devices().performAction(device, action);
-            return device;
-        });
+        try {
+            calls.call(what, Kind.DEVICE_ACTION, () -> {
+                api.get().devices().performAction(device, action);
+                return device;
+            });
+        } catch (ForbiddenException e) {
+            // The token has just seen this device: so this is no reason to leave all others alone.
+            throw ProviderException.builder(e.reason(), String.valueOf(e.getMessage()))
+                    .scope(Scope.MACHINE)
+                    .cause(e)
+                    .build();
+        }
     }
 
     List<SSHKey> keys() throws InterruptedException {
@@ -215,10 +255,12 @@ final class MetalProject {
             return operation.run();
         } catch (ProviderException e) {
             if (e.reason() == Reason.NOT_FOUND) {
-                throw new ProviderException(
-                        Reason.PERMANENT,
-                        e.getMessage() + " (does project " + project + " exist, and may the token see it?)",
-                        e);
+                throw ProviderException.builder(
+                                Reason.PERMANENT,
+                                e.getMessage() + " (does project " + project + " exist, and may the token see it?)")
+                        .scope(Scope.PROVIDER)
+                        .cause(e)
+                        .build();
             }
             throw e;
         }

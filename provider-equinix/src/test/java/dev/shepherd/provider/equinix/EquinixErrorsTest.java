@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.testkit.FakeEquinix;
 import dev.shepherd.testkit.FakeEquinix.Fault;
@@ -103,6 +104,55 @@ class EquinixErrorsTest {
             ProviderException rebooted = failure(() -> provider.rebootMachine(new ProviderID(device.toString())));
             assertThat(rebooted.reason()).isEqualTo(reboot);
             assertThat(rebooted).hasMessageContaining(text);
+        }
+    }
+
+    @Test
+    void aDeviceThatIsForbiddenWhileTheProjectAnswersIsGone() throws Exception {
+        UUID device = api.addDevice("fleet-a");
+        UUID other = api.addDevice("fleet-b");
+        ProviderID id = new ProviderID(device.toString());
+        try (EquinixProvider provider = provider()) {
+            api.moveDevice(device);
+
+            ProviderException got = failure(() -> provider.getMachine(id));
+            ProviderException rebooted = failure(() -> provider.rebootMachine(id));
+
+            assertThat(got.reason()).isEqualTo(Reason.NOT_FOUND);
+            assertThat(got.scope()).isEqualTo(Scope.MACHINE);
+            assertThat(rebooted.reason()).isEqualTo(Reason.NOT_FOUND);
+            assertThat(api.calls(Operation.LIST_DEVICES))
+                    .as("looks at the project")
+                    .isEqualTo(1);
+            assertThat(provider.getMachine(new ProviderID(other.toString())).id())
+                    .isEqualTo(new ProviderID(other.toString()));
+        }
+    }
+
+    @Test
+    void aDeviceThatIsForbiddenAsTheProjectIsSaysNothingOfTheDevice() throws Exception {
+        UUID device = api.addDevice("fleet-a");
+        try (EquinixProvider provider = provider()) {
+            api.moveDevice(device);
+            failAlways(api, Operation.LIST_DEVICES, Fault.answer(403, "you are no member of this project"));
+
+            ProviderException failure = failure(() -> provider.getMachine(new ProviderID(device.toString())));
+
+            assertThat(failure.reason()).isEqualTo(Reason.UNAUTHENTICATED);
+            assertThat(failure.scope()).isEqualTo(Scope.PROVIDER);
+        }
+    }
+
+    @Test
+    void anActionThatIsForbiddenConcernsTheDeviceThatCouldBeSeen() throws Exception {
+        UUID device = api.addDevice("fleet-a");
+        try (EquinixProvider provider = provider()) {
+            failAlways(api, Operation.DEVICE_ACTION, Fault.answer(403, "this device is locked"));
+
+            ProviderException failure = failure(() -> provider.rebootMachine(new ProviderID(device.toString())));
+
+            assertThat(failure.reason()).isEqualTo(Reason.UNAUTHENTICATED);
+            assertThat(failure.scope()).isEqualTo(Scope.MACHINE);
         }
     }
 

@@ -12,6 +12,7 @@ import dev.shepherd.api.NotSupportedException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
@@ -133,6 +134,12 @@ public final class StaticProvider implements Provider {
     }
 
     /** It is: the list is read as a whole, whatever is asked for. */
+    /** A machine of the list is there, whether it is recorded or not. */
+    @Override
+    public boolean isCreationCheap() {
+        return true;
+    }
+
     @Override
     public boolean isListingCheap() {
         return true;
@@ -244,7 +251,10 @@ public final class StaticProvider implements Provider {
                 return list;
             } catch (MalformedListException e) {
                 return fallBack(
-                        good, new ProviderException(Reason.PERMANENT, message("is malformed: " + e.getMessage()), e));
+                        good,
+                        ofTheList(Reason.PERMANENT, "is malformed: " + e.getMessage())
+                                .cause(e)
+                                .build());
             } catch (IOException e) {
                 // A reading that close() cut short says nothing of the list.
                 checkOpen();
@@ -322,13 +332,19 @@ public final class StaticProvider implements Provider {
 
     private ProviderException unreadable(IOException e) {
         if (e instanceof UnreadableListException known) {
-            return new ProviderException(
-                    known.reason(),
-                    message("cannot be read: " + known.getMessage()),
-                    known.retryAfter().orElse(null),
-                    known);
+            return ofTheList(known.reason(), "cannot be read: " + known.getMessage())
+                    .retryAfter(known.retryAfter().orElse(null))
+                    .cause(known)
+                    .build();
         }
-        return new ProviderException(Reason.TRANSIENT, message("cannot be read: " + describe(e)), e);
+        return ofTheList(Reason.TRANSIENT, "cannot be read: " + describe(e))
+                .cause(e)
+                .build();
+    }
+
+    /** What is wrong with the list concerns all machines on it, whichever was asked for. */
+    private ProviderException.Builder ofTheList(Reason reason, String whatIsWrong) {
+        return ProviderException.builder(reason, message(whatIsWrong)).scope(Scope.PROVIDER);
     }
 
     private String message(String whatIsWrong) {

@@ -1,5 +1,6 @@
 package dev.shepherd.manager.takeover;
 
+import dev.shepherd.manager.internal.Escaped;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;

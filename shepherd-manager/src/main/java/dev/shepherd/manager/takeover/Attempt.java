@@ -2,6 +2,7 @@ package dev.shepherd.manager.takeover;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.shepherd.manager.internal.Escaped;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.manager.takeover.proto.TakeoverInit;
 import dev.shepherd.manager.takeover.proto.TakeoverResponse;

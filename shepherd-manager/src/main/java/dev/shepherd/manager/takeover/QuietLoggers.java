@@ -1,5 +1,6 @@
 package dev.shepherd.manager.takeover;
 
+import dev.shepherd.manager.internal.Escaped;
 import net.schmizz.sshj.common.LoggerFactory;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;

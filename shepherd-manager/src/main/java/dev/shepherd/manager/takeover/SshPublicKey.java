@@ -1,5 +1,6 @@
 package dev.shepherd.manager.takeover;
 
+import dev.shepherd.manager.internal.Escaped;
 import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;

@@ -1,5 +1,6 @@
 package dev.shepherd.manager.takeover;
 
+import dev.shepherd.manager.internal.Escaped;
 import java.net.InetAddress;
 import java.util.Objects;
 import java.util.Optional;

@@ -1,5 +1,6 @@
 package dev.shepherd.manager.takeover;
 
+import dev.shepherd.manager.internal.Escaped;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -134,7 +134,9 @@ final class Http${className}Controller implements ${className}Controller {
                 .filter(seconds -> seconds.matches("[0-9]{1,6}"))
                 .map(seconds -> Duration.ofSeconds(Long.parseLong(seconds)))
                 .orElse(null);
-        return new ProviderException(reason, call + ": status " + response.statusCode(), retryAfter, null);
+        return ProviderException.builder(reason, call + ": status " + response.statusCode())
+                .retryAfter(retryAfter)
+                .build();
     }
 
     private static BodyPublisher json(Object value) {

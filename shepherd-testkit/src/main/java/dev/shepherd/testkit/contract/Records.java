@@ -158,7 +158,8 @@ interface Records extends AutoCloseable {
                             recorded.machine().address(),
                             recorded.machine().sshPort(),
                             recorded.machine().location(),
-                            recorded.machine().status()))
+                            recorded.machine().status(),
+                            ProvidedMachine.isFailed(recorded.machine())))
                     .toList();
         }
 

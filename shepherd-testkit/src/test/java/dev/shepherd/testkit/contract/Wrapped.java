@@ -56,6 +56,11 @@ class Wrapped implements Recoverer {
     }
 
     @Override
+    public boolean isCreationCheap() {
+        return good.isCreationCheap();
+    }
+
+    @Override
     public int maxConcurrentCalls() {
         return good.maxConcurrentCalls();
     }

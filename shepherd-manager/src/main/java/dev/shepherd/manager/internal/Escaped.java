@@ -1,14 +1,14 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.internal;
 
 import java.nio.charset.StandardCharsets;
 
 /** Makes text from elsewhere fit for one line of a log. */
-final class Escaped {
+public final class Escaped {
 
     private Escaped() {}
 
     /** Escapes what is not printable, and cuts off what is beyond so many characters. */
-    static String text(String text, int maxLength) {
+    public static String text(String text, int maxLength) {
         StringBuilder escaped = new StringBuilder(Math.min(text.length(), maxLength));
         int end = Math.min(text.length(), maxLength);
         if (end < text.length() && end > 0 && Character.isHighSurrogate(text.charAt(end - 1))) {
@@ -22,7 +22,8 @@ final class Escaped {
         return end < text.length() ? escaped.append('…').toString() : escaped.toString();
     }
 
-    static String bytes(byte[] utf8, int maxLength) {
+    /** Escapes text in UTF-8, as {@link #text} does. */
+    public static String bytes(byte[] utf8, int maxLength) {
         return text(new String(utf8, StandardCharsets.UTF_8), maxLength);
     }
 
