@@ -10,6 +10,7 @@ import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryAction;
+import dev.shepherd.bmdb.RecoveryAttempt;
 import dev.shepherd.bmdb.RecoveryClaims;
 import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
@@ -214,7 +215,7 @@ public final class MachineRecoverer {
         private final ProviderID providerId;
         private final Optional<RecoveryState> before;
         private final RecoveryState counted;
-        private boolean begun;
+        private Optional<RecoveryAttempt> begun = Optional.empty();
 
         Attempt(Work claimed) throws InterruptedException {
             this.claimed = claimed;
@@ -247,7 +248,7 @@ public final class MachineRecoverer {
 
         private void giveUp() throws InterruptedException {
             if (isStillDue()) {
-                setAside("it does not come back");
+                setAside("it does not come back", tx -> {});
             } else {
                 leaveAlone();
             }
@@ -296,7 +297,7 @@ public final class MachineRecoverer {
 
         private boolean begin(RecoveryAction action) throws InterruptedException {
             begun = claimed.update(tx -> tx.beginRecovery(type, policy, machineId, action));
-            return begun;
+            return begun.isPresent();
         }
 
         private void leaveAlone() {
@@ -318,31 +319,32 @@ public final class MachineRecoverer {
 
         private void failed(RecoveryAction action, ProviderException e) throws InterruptedException {
             String cause = name(action) + " failed (" + e.reason() + "): " + e.getMessage();
-            if (!begun) {
+            if (begun.isEmpty()) {
                 fail(cause, tx -> {});
                 return;
             }
+            RecoveryAttempt attempt = begun.get();
             switch (e.reason()) {
-                case NOT_SUPPORTED -> setAside(String.valueOf(e.getMessage()));
+                case NOT_SUPPORTED -> setAside(String.valueOf(e.getMessage()), tx -> tx.recoveryRefused(attempt));
                 case RATE_LIMITED, UNAUTHENTICATED -> {
                     rest(e.retryAfter().orElse(REST));
-                    takeBack(cause);
+                    takeBack(attempt, cause);
                 }
                 case NOT_FOUND ->
                     fail(cause, tx -> {
-                        tx.recoveryRefused(machineId, counted);
+                        tx.recoveryRefused(attempt);
                         tx.markMissing(machineId);
                     });
-                case CONFLICT, PERMANENT, NO_CAPACITY -> fail(cause, tx -> tx.recoveryRefused(machineId, counted));
+                case CONFLICT, PERMANENT, NO_CAPACITY -> fail(cause, tx -> tx.recoveryRefused(attempt));
                 // It may have had its effect: whether it had is seen by SSH, rather than by doing it again.
                 case TRANSIENT -> fail(cause, tx -> tx.restartTakeover(policy, machineId, action, true));
             }
         }
 
         /** The provider did not even look at it: the machine is as it was, and the loop rests instead of backing it off. */
-        private void takeBack(String cause) throws InterruptedException {
+        private void takeBack(RecoveryAttempt attempt, String cause) throws InterruptedException {
             claimed.update(tx -> {
-                tx.recoveryNotTried(machineId, before);
+                tx.recoveryNotTried(attempt);
                 return true;
             });
             claimed.close();
@@ -364,10 +366,11 @@ public final class MachineRecoverer {
             log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, period);
         }
 
-        private void setAside(String why) throws InterruptedException {
+        private void setAside(String why, Write write) throws InterruptedException {
             String cause = "%s: %d reboot(s), %d reinstallation(s), %d failed call(s) in a row; %s"
                     .formatted(why, counted.attempts(), counted.reinstalls(), counted.failedCalls(), whyDue());
             claimed.finish(tx -> {
+                write.run(tx);
                 tx.quarantine(machineId, NAME, cause);
                 return true;
             });

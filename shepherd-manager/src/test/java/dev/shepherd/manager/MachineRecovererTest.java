@@ -185,9 +185,8 @@ class MachineRecovererTest extends RecoveryScenario {
         RecoveryPolicy atOnce =
                 POLICY.toBuilder().freezeReleaseAfter(Duration.ZERO).build();
         var work = dying.claimRecovery(VirtualFleet.TYPE, atOnce, 1).work().get(0);
-        assertThat(work.<Boolean>update(
-                        tx -> tx.beginRecovery(VirtualFleet.TYPE, POLICY, silent, RecoveryAction.REBOOT)))
-                .isTrue();
+        assertThat(work.update(tx -> tx.beginRecovery(VirtualFleet.TYPE, POLICY, silent, RecoveryAction.REBOOT)))
+                .isPresent();
         fleet.provider()
                 .rebootMachine(database.bmdb()
                         .machine(silent)
