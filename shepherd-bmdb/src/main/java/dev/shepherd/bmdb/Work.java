@@ -165,6 +165,18 @@ public final class Work implements AutoCloseable {
         return end(Ending.failed(this, WorkQueries.shorten(cause), backingOff(backoff, cause, body)));
     }
 
+    /**
+     * Ends the work as failed like {@link #fail(Backoff, String, BmdbTransaction.Body)}, without keeping this process off the
+     * machine.
+     *
+     * @param cause why, for people; cut after 4,000 characters
+     * @param body what else to write; it may run more than once
+     */
+    public <T extends @Nullable Object> T fail(String cause, BmdbTransaction.Body<T> body) throws InterruptedException {
+        Objects.requireNonNull(cause, "cause");
+        return end(Ending.failed(this, WorkQueries.shorten(cause), body));
+    }
+
     private BmdbTransaction.Body<Duration> backingOff(Backoff backoff, String cause, BmdbTransaction.Body<?> body) {
         return tx -> {
             Object ignored = body.run(tx);

@@ -29,9 +29,9 @@ class ReinstallationRaceTest {
     private static final byte[] OLD = key(1);
     private static final byte[] NEW = key(2);
 
-    private UUID machine = UUID.randomUUID();
+    private UUID machine;
     private long generation;
-    private AgentCallback callback = AgentCallback.of(db.bmdb());
+    private AgentCallback callback;
 
     private static byte[] key(int number) {
         byte[] key = new byte[32];
