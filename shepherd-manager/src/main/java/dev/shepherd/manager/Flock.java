@@ -65,7 +65,7 @@ final class Flock {
                 () -> wake(LoopKind.INITIALIZER));
         this.initializer = new Initializer(
                 bmdb,
-                provider,
+                calls,
                 settings.initializer(),
                 takeover,
                 parts.session(LoopKind.INITIALIZER),
