@@ -344,7 +344,11 @@ final class MemoryBenchmark implements Benchmark {
 
         @Override
         public Machine getMachine(ProviderID id) {
-            throw new ProviderException(ProviderException.Reason.NOT_FOUND, "there is no machine " + id);
+            return machines.stream()
+                    .filter(machine -> machine.id().equals(id))
+                    .findFirst()
+                    .orElseThrow(() ->
+                            new ProviderException(ProviderException.Reason.NOT_FOUND, "there is no machine " + id));
         }
 
         @Override

@@ -446,16 +446,33 @@ public final class Bmdb implements AutoCloseable {
     }
 
     /**
-     * Reads the history of a machine, newest first.
+     * Reads the history of a machine, newest first. That of a machine which was forgotten is still there.
      *
      * @param limit how many lines at most, at least 1
      */
     public List<WorkHistoryEntry> history(UUID machineId, int limit) throws InterruptedException {
+        requireLimit(limit);
+        return transactions.ask(
+                "reading the history of machine " + machineId, dsl -> MachineQueries.history(dsl, machineId, limit));
+    }
+
+    /**
+     * Reads the history of a provider's machine, newest first: of the one that is recorded under this id now, and of those
+     * that were, and {@linkplain OperatorActions#forget were forgotten}.
+     *
+     * @param limit how many lines at most, at least 1
+     */
+    public List<WorkHistoryEntry> history(ProviderType provider, ProviderID id, int limit) throws InterruptedException {
+        requireLimit(limit);
+        return transactions.read(
+                "reading the history of machine " + id + " of provider " + provider,
+                dsl -> MachineQueries.history(dsl, provider, id, limit));
+    }
+
+    private static void requireLimit(int limit) {
         if (limit < 1) {
             throw new IllegalArgumentException("the limit is at least 1, not " + limit);
         }
-        return transactions.ask(
-                "reading the history of machine " + machineId, dsl -> MachineQueries.history(dsl, machineId, limit));
     }
 
     /** Counts machines, work and backoffs. Reads every machine: for a dashboard, not for a loop. */

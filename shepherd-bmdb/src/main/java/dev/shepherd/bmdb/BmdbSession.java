@@ -292,7 +292,18 @@ public final class BmdbSession implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted
      */
     public Optional<Work> claimMachine(WorkProcess process, UUID machineId) throws InterruptedException {
-        return take(process, dsl -> WorkQueries.claimMachine(dsl, time, id, process, machineId)).stream()
+        return take(process, dsl -> WorkQueries.claimMachine(dsl, time, id, process, machineId, null)).stream()
+                .findFirst();
+    }
+
+    /**
+     * Takes one particular machine like {@link #claimMachine(WorkProcess, UUID)}, and says in the history on whose behalf.
+     *
+     * @param note who asked for it and why, for people; cut after 4,000 characters
+     */
+    public Optional<Work> claimMachine(WorkProcess process, UUID machineId, String note) throws InterruptedException {
+        String shortened = WorkQueries.shorten(note);
+        return take(process, dsl -> WorkQueries.claimMachine(dsl, time, id, process, machineId, shortened)).stream()
                 .findFirst();
     }
 

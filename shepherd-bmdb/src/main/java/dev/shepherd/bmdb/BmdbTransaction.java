@@ -471,16 +471,36 @@ public final class BmdbTransaction implements Transaction {
      * recovery was frozen or paused, or if the cooldown of another attempt runs. To be called in the work that holds
      * the machine, immediately before the provider.
      *
+     * <p>A reinstallation ends all that is known of the machine's disks: AgentStarted and AgentHeartbeat, the SSH host key and
+     * the OSInstallationReport are cleared already now, so that no report of the agent that is about to be wiped is taken
+     * any more. {@link #recoveryRefused} and {@link #recoveryNotTried} put them back.
+     *
      * @param provider the machine's provider
      * @param action what is about to be done: anything but {@link RecoveryAction#QUARANTINE}
-     * @return false if the machine is to be left alone
+     * @return the attempt; empty if the machine is to be left alone
      */
-    public boolean beginRecovery(ProviderType provider, RecoveryPolicy policy, UUID machineId, RecoveryAction action) {
+    public Optional<RecoveryAttempt> beginRecovery(
+            ProviderType provider, RecoveryPolicy policy, UUID machineId, RecoveryAction action) {
         lock(machineId);
-        if (!RecoveryQueries.isStillDue(context(), time, provider, policy, machineId)) {
-            return false;
-        }
-        RecoveryState before = countedRecovery(policy, machineId);
+        return RecoveryQueries.isStillDue(context(), time, provider, policy, machineId)
+                ? Optional.of(begin(policy, machineId, action))
+                : Optional.empty();
+    }
+
+    /**
+     * Notes that a machine is about to be acted on because a person wants it, whatever its agent does. Otherwise like
+     * {@link #beginRecovery}. To be called in the work that holds the machine, immediately before the provider.
+     *
+     * @param action {@link RecoveryAction#REBOOT} or {@link RecoveryAction#REINSTALL}
+     */
+    public RecoveryAttempt beginIntervention(RecoveryPolicy policy, UUID machineId, RecoveryAction action) {
+        lock(machineId);
+        return begin(policy, machineId, action);
+    }
+
+    private RecoveryAttempt begin(RecoveryPolicy policy, UUID machineId, RecoveryAction action) {
+        Optional<RecoveryState> before = recovery(machineId);
+        RecoveryState counted = countedRecovery(policy, machineId);
         boolean reinstall = action == RecoveryAction.REINSTALL;
         RecoveryQueries.begin(
                 context(),
@@ -488,13 +508,22 @@ public final class BmdbTransaction implements Transaction {
                 machineId,
                 new RecoveryState(
                         action,
-                        before.attemptedAt(),
+                        counted.attemptedAt(),
                         true,
-                        before.attempts() + (reinstall ? 0 : 1),
-                        before.reinstalls() + (reinstall ? 1 : 0),
-                        before.failedCalls(),
+                        counted.attempts() + (reinstall ? 0 : 1),
+                        counted.reinstalls() + (reinstall ? 1 : 0),
+                        counted.failedCalls(),
                         Optional.empty()));
-        return true;
+        if (reinstall) {
+            // Should this process end now, it is as after a call of unknown outcome.
+            leaveTimeToBoot(policy, machineId, action);
+        }
+        return new RecoveryAttempt(
+                machineId,
+                action,
+                before,
+                counted,
+                reinstall ? WipedTags.delete(context(), machineId) : WipedTags.NONE);
     }
 
     /** Returns what counts against a machine now, which is nothing if it was back for long enough. */
@@ -512,21 +541,44 @@ public final class BmdbTransaction implements Transaction {
 
     /**
      * Makes the agent start anew on a machine that was acted on: clears AgentStarted and AgentHeartbeat, and keeps the
-     * initializer off until the machine has booted. After a reinstallation its SSH host key is forgotten as well.
+     * initializer off until the machine has booted. After a reinstallation its SSH host key and the OSInstallationReport are
+     * cleared as well; an installation that was fulfilled is pending again.
+     *
+     * <p>A rebooted machine with a fulfilled installation keeps its tags, since no agent is started on it again, and it is
+     * not in recovery either.
      *
      * @param callFailed whether the provider failed the call, so that it is unknown whether it did anything
      */
     public void restartTakeover(RecoveryPolicy policy, UUID machineId, RecoveryAction action, boolean callFailed) {
         lock(machineId);
-        // In this order: an agent is heard only while it is started.
-        clearAgentStarted(machineId);
-        clearAgentHeartbeat(machineId);
-        clearUnreachable(machineId);
-        if (action == RecoveryAction.REINSTALL) {
-            clearSshHostKey(machineId);
+        if (action != RecoveryAction.REINSTALL && isInstallationFulfilled(machineId)) {
+            RecoveryQueries.end(context(), time, machineId, callFailed);
+            RecoveryQueries.prove(context(), time, machineId);
+            return;
         }
+        if (action == RecoveryAction.REINSTALL) {
+            WipedTags.delete(context(), machineId);
+        } else {
+            // In this order: an agent is heard only while it is started.
+            clearAgentStarted(machineId);
+            clearAgentHeartbeat(machineId);
+        }
+        clearUnreachable(machineId);
         WorkQueries.clearBackoff(context(), WorkProcess.AGENT_START, machineId);
-        if (action != RecoveryAction.AGENT_RESTART && policy.bootTime().toSeconds() > 0) {
+        if (action != RecoveryAction.AGENT_RESTART) {
+            leaveTimeToBoot(policy, machineId, action);
+        }
+        RecoveryQueries.end(context(), time, machineId, callFailed);
+        UpdateQueries.checkSoon(context(), time, machineId);
+    }
+
+    private boolean isInstallationFulfilled(UUID machineId) {
+        return context()
+                .fetchExists(MACHINES, MACHINES.MACHINE_ID.eq(machineId).and(Eligibility.installationFulfilled()));
+    }
+
+    private void leaveTimeToBoot(RecoveryPolicy policy, UUID machineId, RecoveryAction action) {
+        if (policy.bootTime().toSeconds() > 0) {
             WorkQueries.backOff(
                     context(),
                     time,
@@ -535,29 +587,31 @@ public final class BmdbTransaction implements Transaction {
                     Backoff.constant(policy.bootTime()),
                     "the machine was acted on (" + action.databaseName() + ") and is given time to boot");
         }
-        RecoveryQueries.end(context(), time, machineId, callFailed);
-        UpdateQueries.checkSoon(context(), time, machineId);
     }
 
     /**
-     * Notes that the provider refused to act on a machine, which counts against it as a failed call.
-     *
-     * @param counted what counted against the machine before {@link #beginRecovery}; not what had been proved too long ago
-     *     to count, since the machine is in recovery from now on
+     * Notes that the provider refused to act on a machine, which counts against it as a failed call. Its agent is heard
+     * again.
      */
-    public void recoveryRefused(UUID machineId, RecoveryState counted) {
-        lock(machineId);
-        RecoveryQueries.uncount(context(), machineId, counted);
+    public void recoveryRefused(RecoveryAttempt attempt) {
+        lock(attempt.machineId());
+        // Not what had been proved too long ago to count: the machine is in recovery from now on.
+        RecoveryQueries.uncount(context(), attempt.machineId(), attempt.counted());
+        putBack(attempt);
     }
 
-    /**
-     * Notes that the provider did not even look at a machine: all is as if it had not been asked.
-     *
-     * @param before what there was before {@link #beginRecovery}
-     */
-    public void recoveryNotTried(UUID machineId, Optional<RecoveryState> before) {
-        lock(machineId);
-        RecoveryQueries.restore(context(), machineId, before);
+    /** Notes that the provider did not even look at a machine: all is as if it had not been asked. */
+    public void recoveryNotTried(RecoveryAttempt attempt) {
+        lock(attempt.machineId());
+        RecoveryQueries.restore(context(), attempt.machineId(), attempt.before());
+        putBack(attempt);
+    }
+
+    private void putBack(RecoveryAttempt attempt) {
+        if (attempt.action() == RecoveryAction.REINSTALL) {
+            WorkQueries.clearBackoff(context(), WorkProcess.AGENT_START, attempt.machineId());
+            attempt.wiped().putBack(context());
+        }
     }
 
     /**

@@ -41,6 +41,10 @@ final class Ending<T extends @Nullable Object> {
         return new Ending<>(work, WorkEvent.FAILED, cause, false, body);
     }
 
+    static <T extends @Nullable Object> Ending<T> givenUp(Work work, String cause, BmdbTransaction.Body<T> body) {
+        return new Ending<>(work, WorkEvent.CANCELED, cause, false, body);
+    }
+
     static Ending<Boolean> canceled(Work work) {
         return new Ending<>(work, WorkEvent.CANCELED, null, false, tx -> true);
     }

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES_FORGOTTEN;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
@@ -32,6 +33,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -208,16 +210,36 @@ final class MachineQueries {
     }
 
     static List<WorkHistoryEntry> history(DSLContext dsl, UUID machineId, int limit) {
+        return history(dsl, WORK_HISTORY.MACHINE_ID.eq(machineId), limit);
+    }
+
+    /** Reads the history of the machine that has an id of its provider now, and of all that had it and were forgotten. */
+    static List<WorkHistoryEntry> history(DSLContext dsl, ProviderType provider, ProviderID id, int limit) {
+        List<UUID> machineIds = new ArrayList<>(dsl.select(MACHINES_FORGOTTEN.MACHINE_ID)
+                .from(MACHINES_FORGOTTEN)
+                .where(MACHINES_FORGOTTEN.PROVIDER.eq(provider.name()))
+                .and(MACHINES_FORGOTTEN.PROVIDER_ID.eq(id.value()))
+                .fetch(MACHINES_FORGOTTEN.MACHINE_ID));
+        find(dsl, provider, id).ifPresent(machineIds::add);
+        return machineIds.isEmpty()
+                ? List.of()
+                : history(dsl, WORK_HISTORY.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))), limit);
+    }
+
+    private static List<WorkHistoryEntry> history(DSLContext dsl, Condition which, int limit) {
         return dsl.selectFrom(WORK_HISTORY)
-                .where(WORK_HISTORY.MACHINE_ID.eq(machineId))
+                .where(which)
                 .orderBy(WORK_HISTORY.TIMESTAMP.desc(), WORK_HISTORY.HISTORY_ID.desc())
                 .limit(limit)
                 .fetch(row -> new WorkHistoryEntry(
                         row.getMachineId(),
+                        Optional.ofNullable(row.getProvider()).map(ProviderType::new),
+                        Optional.ofNullable(row.getProviderId()).map(ProviderID::new),
                         new WorkProcess(row.getProcess()),
                         WorkEvent.ofDatabaseName(row.getEvent()),
                         row.getTimestamp().toInstant(),
                         Optional.ofNullable(row.getFailedCause()),
+                        Optional.ofNullable(row.getNote()),
                         Optional.ofNullable(row.getClaimId()),
                         Optional.ofNullable(row.getSessionId())));
     }

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES_FORGOTTEN;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
@@ -14,6 +15,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.internal.schema.tables.records.PausesRecord;
@@ -241,8 +243,8 @@ public final class OperatorActions {
     }
 
     /**
-     * Deletes all that is recorded of a machine, its history with it. For one that the provider no longer has. One that
-     * it still has would be found and recorded anew, or be a fatal discrepancy.
+     * Deletes all that is recorded of a machine, except its history, which {@link Bmdb#history} still reads. For a machine
+     * that the provider no longer has. One that it still has would be found and recorded again, or be a fatal discrepancy.
      *
      * @param by who asks for it; not blank
      * @return false if there is no such machine
@@ -264,6 +266,7 @@ public final class OperatorActions {
                 throw new MachineBusyException(
                         machineId, "machine " + machineId + " is being worked on and cannot be forgotten now");
             }
+            remember(dsl, machineId, by);
             TAGS.forEach(tag -> delete(dsl, tag, machineId));
             delete(dsl, MACHINES.MACHINE_ID, machineId);
             return true;
@@ -299,6 +302,41 @@ public final class OperatorActions {
             last = transactions.runAlone("rebuilding the queue", dsl -> new DueQueue(dsl, time).armNext(after));
         }
         return transactions.ask("counting machines", dsl -> (long) dsl.fetchCount(MACHINES));
+    }
+
+    /** Keeps what the machine was called, so that its history is found. */
+    private void remember(DSLContext dsl, UUID machineId, String by) {
+        dsl.insertInto(
+                        MACHINES_FORGOTTEN,
+                        MACHINES_FORGOTTEN.MACHINE_ID,
+                        MACHINES_FORGOTTEN.PROVIDER,
+                        MACHINES_FORGOTTEN.PROVIDER_ID,
+                        MACHINES_FORGOTTEN.FORGOTTEN_AT,
+                        MACHINES_FORGOTTEN.FORGOTTEN_BY)
+                .select(DSL.select(
+                                MACHINES.MACHINE_ID,
+                                MACHINE_PROVIDED.PROVIDER,
+                                MACHINE_PROVIDED.PROVIDER_ID,
+                                time.now(),
+                                DSL.val(by))
+                        .from(MACHINES)
+                        .leftJoin(MACHINE_PROVIDED)
+                        .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .where(MACHINES.MACHINE_ID.eq(machineId)))
+                .onConflict(MACHINES_FORGOTTEN.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINES_FORGOTTEN.FORGOTTEN_AT, time.now())
+                .set(MACHINES_FORGOTTEN.FORGOTTEN_BY, by)
+                .execute();
+        // An older version of this library, which may run beside this one, does not name the provider.
+        dsl.update(WORK_HISTORY)
+                .set(WORK_HISTORY.PROVIDER, MACHINE_PROVIDED.PROVIDER)
+                .set(WORK_HISTORY.PROVIDER_ID, MACHINE_PROVIDED.PROVIDER_ID)
+                .from(MACHINE_PROVIDED)
+                .where(WORK_HISTORY.MACHINE_ID.eq(machineId))
+                .and(MACHINE_PROVIDED.MACHINE_ID.eq(machineId))
+                .and(WORK_HISTORY.PROVIDER.isNull())
+                .execute();
     }
 
     private static <R extends Record> void delete(DSLContext dsl, TableField<R, UUID> key, UUID machineId) {

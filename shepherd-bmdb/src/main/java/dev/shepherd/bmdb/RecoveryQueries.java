@@ -43,7 +43,7 @@ import org.jooq.impl.DSL;
  * <p><strong>Why the limits hold for any number of recoverers.</strong> Who claims holds the provider's row in
  * {@code providers} until the commit, and counts under it what is in recovery: machines that are worked on, and machines
  * that were acted on and not heard since. A machine passes from the first to the second in the transaction that ends
- * the work, so it is never in neither. Nothing else adds to either.
+ * the work, so it is never in neither. Nothing else adds to either but a person's word, which the limits do not hold back.
  *
  * <p><strong>Why no machine is acted on twice.</strong> The attempt is written, as under way, under the work's claim
  * before the provider is asked. Whatever becomes of the process after that, nobody acts on the machine before its
@@ -500,6 +500,14 @@ final class RecoveryQueries {
                 .set(
                         MACHINE_RECOVERY.RECOVERY_FAILED_CALLS,
                         callFailed ? MACHINE_RECOVERY.RECOVERY_FAILED_CALLS.plus(1) : inline(0))
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
+                .execute();
+    }
+
+    /** Ends the recovery of a machine of which nothing has to be heard. */
+    static void prove(DSLContext dsl, DatabaseTime time, UUID machineId) {
+        dsl.update(MACHINE_RECOVERY)
+                .set(MACHINE_RECOVERY.RECOVERY_PROVED_AT, time.now())
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
                 .execute();
     }

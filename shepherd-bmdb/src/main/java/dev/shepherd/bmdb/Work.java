@@ -165,6 +165,43 @@ public final class Work implements AutoCloseable {
         return end(Ending.failed(this, WorkQueries.shorten(cause), backingOff(backoff, cause, body)));
     }
 
+    /**
+     * Ends the work as failed like {@link #fail(Backoff, String, BmdbTransaction.Body)}, without keeping this process off the
+     * machine.
+     *
+     * @param cause why, for people; cut after 4,000 characters
+     * @param body what else to write; it may run more than once
+     */
+    public <T extends @Nullable Object> T fail(String cause, BmdbTransaction.Body<T> body) throws InterruptedException {
+        Objects.requireNonNull(cause, "cause");
+        return end(Ending.failed(this, WorkQueries.shorten(cause), body));
+    }
+
+    /**
+     * Ends the work as given up, with a cause: for what was not to be done now. Unlike a failure it says nothing of the
+     * machine.
+     *
+     * @param cause why, for people; cut after 4,000 characters
+     * @param body what to write; it may run more than once
+     */
+    public <T extends @Nullable Object> T giveUp(String cause, BmdbTransaction.Body<T> body)
+            throws InterruptedException {
+        Objects.requireNonNull(cause, "cause");
+        return end(Ending.givenUp(this, WorkQueries.shorten(cause), body));
+    }
+
+    /**
+     * Ends the work as given up, like {@link #giveUp(String, BmdbTransaction.Body)}, and keeps this process off the machine
+     * for a while.
+     *
+     * @return the period of the backoff, without its jitter
+     */
+    public Duration giveUp(Backoff backoff, String cause, BmdbTransaction.Body<?> body) throws InterruptedException {
+        Objects.requireNonNull(backoff, "backoff");
+        Objects.requireNonNull(cause, "cause");
+        return end(Ending.givenUp(this, WorkQueries.shorten(cause), backingOff(backoff, cause, body)));
+    }
+
     private BmdbTransaction.Body<Duration> backingOff(Backoff backoff, String cause, BmdbTransaction.Body<?> body) {
         return tx -> {
             Object ignored = body.run(tx);

@@ -22,6 +22,8 @@ import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Record1;
 import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+import org.jspecify.annotations.Nullable;
 
 /** The statements behind {@link Work} and its claiming. All run in a transaction that has proved its session. */
 final class WorkQueries {
@@ -80,12 +82,17 @@ final class WorkQueries {
 
     /** Claims one machine. Returns the one claim, or none if the machine is worked on. */
     static List<Claim> claimMachine(
-            DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, UUID machineId) {
+            DSLContext dsl,
+            DatabaseTime time,
+            UUID sessionId,
+            WorkProcess process,
+            UUID machineId,
+            @Nullable String note) {
         if (lockMachines(dsl, machineId) == 0) {
             throw new BmdbException("there is no machine " + machineId, null, null);
         }
-        return insert(
-                dsl, time, sessionId, process, MACHINES.MACHINE_ID.eq(machineId).and(notWorkedOn(process)));
+        Condition which = MACHINES.MACHINE_ID.eq(machineId).and(notWorkedOn(process));
+        return insert(dsl, time, sessionId, process, which, note);
     }
 
     /** Waits for claims of these machines that are under way, and keeps others out. Returns how many there are. */
@@ -113,6 +120,16 @@ final class WorkQueries {
 
     /** Takes machines whose rows are locked, and records it. */
     static List<Claim> insert(DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, Condition which) {
+        return insert(dsl, time, sessionId, process, which, null);
+    }
+
+    private static List<Claim> insert(
+            DSLContext dsl,
+            DatabaseTime time,
+            UUID sessionId,
+            WorkProcess process,
+            Condition which,
+            @Nullable String note) {
         var claiming = DSL.insertInto(WORK, WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT)
                 .select(select(MACHINES.MACHINE_ID, val(sessionId), val(process.name()), time.moment())
                         .from(MACHINES)
@@ -121,10 +138,13 @@ final class WorkQueries {
                 .returning(WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT, WORK.CLAIM_ID);
         return dsl.resultQuery(
                         "with claimed as ({0}), recorded as ("
-                                + "insert into work_history (machine_id, process, event, \"timestamp\", claim_id, session_id)"
-                                + " select machine_id, process, {1}, work_started_at, claim_id, session_id from claimed"
+                                + "insert into work_history (machine_id, provider, provider_id, process, event,"
+                                + " \"timestamp\", note, claim_id, session_id)"
+                                + " select c.machine_id, p.provider, p.provider_id, c.process, {1}, c.work_started_at,"
+                                + " {2}, c.claim_id, c.session_id"
+                                + " from claimed c left join machine_provided p on p.machine_id = c.machine_id"
                                 + ") select machine_id, claim_id from claimed",
-                        claiming, inline(WorkEvent.STARTED.databaseName()))
+                        claiming, inline(WorkEvent.STARTED.databaseName()), val(note, SQLDataType.CLOB))
                 .fetch(row -> new Claim(row.get(0, UUID.class), row.get(1, UUID.class)));
     }
 
@@ -217,6 +237,8 @@ final class WorkQueries {
         dsl.insertInto(
                         WORK_HISTORY,
                         WORK_HISTORY.MACHINE_ID,
+                        WORK_HISTORY.PROVIDER,
+                        WORK_HISTORY.PROVIDER_ID,
                         WORK_HISTORY.PROCESS,
                         WORK_HISTORY.EVENT,
                         WORK_HISTORY.TIMESTAMP,
@@ -225,6 +247,8 @@ final class WorkQueries {
                         WORK_HISTORY.SESSION_ID)
                 .select(select(
                                 WORK.MACHINE_ID,
+                                MACHINE_PROVIDED.PROVIDER,
+                                MACHINE_PROVIDED.PROVIDER_ID,
                                 WORK.PROCESS,
                                 val(WorkEvent.CANCELED.databaseName()),
                                 time.moment(),
@@ -232,6 +256,8 @@ final class WorkQueries {
                                 WORK.CLAIM_ID,
                                 WORK.SESSION_ID)
                         .from(WORK)
+                        .leftJoin(MACHINE_PROVIDED)
+                        .on(MACHINE_PROVIDED.MACHINE_ID.eq(WORK.MACHINE_ID))
                         .where(which))
                 .execute();
     }

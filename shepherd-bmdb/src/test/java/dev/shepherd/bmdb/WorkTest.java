@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
+import dev.shepherd.api.ProviderID;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -452,12 +453,70 @@ class WorkTest {
             finishing.start();
             finishing.join();
             assertThat(ended).hasValue(1);
-            return WorkQueries.claimMachine(tx.context(), tx.time(), waiting.id(), MINE, machine);
+            return WorkQueries.claimMachine(tx.context(), tx.time(), waiting.id(), MINE, machine, null);
         });
 
         assertThat(db.bmdb().history(machine, 10))
                 .extracting(WorkHistoryEntry::event)
                 .containsExactly(WorkEvent.STARTED, WorkEvent.FINISHED, WorkEvent.STARTED);
+    }
+
+    @Test
+    void theHistoryNamesTheProviderAndOutlivesAMachineThatIsForgotten() throws Exception {
+        UUID machine = db.providedMachine();
+        ProviderID id = new ProviderID("id-" + machine);
+        BmdbSession session = db.session();
+        session.claimMachine(WorkProcess.ACCESS, machine, "alice: new disks")
+                .orElseThrow()
+                .finish();
+        claim(session, MINE).fail(Backoff.constant(Duration.ofSeconds(1)), "no power");
+        BmdbSession expiring = db.session();
+        expiring.claimMachine(MINE, machine);
+        expiring.close();
+        List<WorkHistoryEntry> before = db.bmdb().history(machine, 100);
+
+        assertThat(db.bmdb().operator().forget(machine, "bob")).isTrue();
+
+        assertThat(db.bmdb().machine(machine)).isEmpty();
+        assertThat(before)
+                .hasSize(6)
+                .allSatisfy(entry -> assertThat(entry.provider()).contains(TestDatabase.PROVIDER))
+                .allSatisfy(entry -> assertThat(entry.providerId()).contains(id));
+        assertThat(before.get(5).note()).contains("alice: new disks");
+        assertThat(db.bmdb().history(machine, 100)).isEqualTo(before);
+        assertThat(db.bmdb().history(TestDatabase.PROVIDER, id, 100)).isEqualTo(before);
+        assertThat(db.rows("select provider, provider_id, forgotten_by from machines_forgotten"))
+                .containsExactly("test|" + id + "|bob");
+    }
+
+    @Test
+    void theHistoryOfAProvidersMachineIsThatOfAllThatWereRecordedUnderItsId() throws Exception {
+        UUID gone = db.providedMachine();
+        ProviderID id = new ProviderID("id-" + gone);
+        BmdbSession session = db.session();
+        claim(session, MINE).close();
+        db.bmdb().operator().forget(gone, "bob");
+        UUID again = db.machine();
+        db.execute(
+                "insert into machine_provided (machine_id, provider, provider_id) values (?, 'test', ?)",
+                again,
+                id.value());
+        claim(session, MINE).close();
+
+        assertThat(db.bmdb().history(TestDatabase.PROVIDER, id, 100))
+                .extracting(WorkHistoryEntry::machineId)
+                .containsExactly(again, again, gone, gone);
+    }
+
+    /** As a process of the version before writes it, which may run on while a fleet is being upgraded. */
+    @Test
+    void historyThatDoesNotNameTheProviderDoesSoOnceItsMachineIsForgotten() throws Exception {
+        UUID machine = db.providedMachine();
+        db.execute("insert into work_history (machine_id, process, event) values (?, 'UnitTest1', 'Started')", machine);
+
+        db.bmdb().operator().forget(machine, "bob");
+
+        assertThat(db.rows("select provider, provider_id from work_history")).containsExactly("test|id-" + machine);
     }
 
     @Test

@@ -32,6 +32,7 @@ final class Flock {
     private final Initializer initializer;
     private final MachineRecoverer recoverer;
     private final Updater updater;
+    private final Intervention intervention;
 
     /** One loop, the session that it works under, and where it notes what it does. */
     private record Loop(ControlLoop control, SessionSource session, LoopMonitor monitor) {}
@@ -64,7 +65,7 @@ final class Flock {
                 () -> wake(LoopKind.INITIALIZER));
         this.initializer = new Initializer(
                 bmdb,
-                provider,
+                calls,
                 settings.initializer(),
                 takeover,
                 parts.session(LoopKind.INITIALIZER),
@@ -86,6 +87,7 @@ final class Flock {
                 parts.session(LoopKind.UPDATER),
                 parts.monitor(LoopKind.UPDATER),
                 () -> wake(LoopKind.INITIALIZER));
+        this.intervention = new Intervention(bmdb, calls, settings.recoverer().policy(), settings.runtimeInfo());
         add(LoopKind.PROVISIONER, parts, provisioner::run);
         add(LoopKind.INITIALIZER, parts, initializer::run);
         add(LoopKind.RECOVERER, parts, recoverer::run);
@@ -134,6 +136,10 @@ final class Flock {
 
     Updater updater() {
         return updater;
+    }
+
+    Intervention intervention() {
+        return intervention;
     }
 
     void start(Set<LoopKind> kinds, Executor executor) {

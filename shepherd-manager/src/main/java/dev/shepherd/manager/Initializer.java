@@ -1,7 +1,15 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.ProvidedMachine;
@@ -13,14 +21,19 @@ import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverTarget;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes over the machines of one provider that have no agent yet: starts the agent by SSH and records its key.
+ * Takes over the machines of one provider that have no agent yet: starts the agent by SSH and records its key. Before that
+ * it asks the provider, once for each takeover, where the machine is now and whether it is still ours.
  *
  * <p><strong>Why a crash strands no machine.</strong> AgentStarted is written in the transaction that ends the
  * work. If it cannot be committed, the machine is still without a started agent, and is taken over again: the new
@@ -32,7 +45,22 @@ public final class Initializer {
 
     private static final Logger log = LoggerFactory.getLogger(Initializer.class);
 
+    /** How long nothing is asked of a provider that does not want to be asked, if it does not say. */
+    private static final Duration REST = Duration.ofMinutes(1);
+
+    private static final Duration LOOK_AGAIN = Duration.ofMinutes(1);
+
+    /** How long a machine waits of which the provider could not say where it is: less long than for a bad machine. */
+    private static final Backoff ASK_AGAIN = Backoff.builder()
+            .initial(Duration.ofMinutes(1))
+            .exponent(1.5)
+            .maximum(Duration.ofMinutes(15))
+            .build();
+
     private final Bmdb bmdb;
+    private final ProviderCalls provider;
+    private final SessionSource sessions;
+    private final AtomicLong restsUntil = new AtomicLong(System.nanoTime());
     private final InitializerSettings settings;
     private final MachineTakeover takeover;
     private final LoopMonitor monitor;
@@ -41,7 +69,7 @@ public final class Initializer {
 
     Initializer(
             Bmdb bmdb,
-            ProviderType provider,
+            ProviderCalls provider,
             InitializerSettings settings,
             MachineTakeover takeover,
             SessionSource sessions,
@@ -49,13 +77,15 @@ public final class Initializer {
             Executor executor,
             Runnable wake) {
         this.bmdb = bmdb;
+        this.provider = provider;
+        this.sessions = sessions;
         this.settings = settings;
         this.takeover = takeover;
         this.monitor = monitor;
         this.work = new WorkLoop(
-                "shepherd-initializer-" + provider,
-                limit -> sessions.current().claim(WorkProcess.AGENT_START, Eligibility.agentStart(provider), limit),
-                () -> bmdb.untilNextDue(WorkProcess.AGENT_START, provider),
+                "shepherd-initializer-" + provider.type(),
+                this::claim,
+                () -> bmdb.untilNextDue(WorkProcess.AGENT_START, provider.type()),
                 settings.parallelism(),
                 settings.pollInterval(),
                 settings.backoff(),
@@ -66,7 +96,10 @@ public final class Initializer {
     }
 
     ControlLoop.Next run() throws InterruptedException {
-        return work.run();
+        ControlLoop.Next next = work.run();
+        return isResting()
+                ? new ControlLoop.Next(settings.pollInterval(), "the provider, which does not want to be asked for now")
+                : next;
     }
 
     WorkLoop work() {
@@ -88,24 +121,162 @@ public final class Initializer {
         }
     }
 
+    private List<Work> claim(int limit) throws InterruptedException {
+        return isResting()
+                ? List.of()
+                : sessions.current().claim(WorkProcess.AGENT_START, Eligibility.agentStart(provider.type()), limit);
+    }
+
+    private boolean isResting() {
+        return restsUntil.get() - System.nanoTime() > 0;
+    }
+
     private void takeOver(Work claimed) throws InterruptedException {
-        UUID machineId = claimed.machineId();
-        MachineRecord machine = bmdb.machine(machineId).orElseThrow();
-        Optional<InetAddress> address = machine.provided().flatMap(ProvidedMachine::address);
-        if (address.isEmpty()) {
-            fail(claimed, describe(machine), "the provider gives no address to reach it by SSH", false);
+        MachineRecord machine = bmdb.machine(claimed.machineId()).orElseThrow();
+        Optional<Whereabouts> found = locate(claimed, machine);
+        if (found.isPresent()) {
+            takeOver(claimed, machine, found.get());
+        }
+    }
+
+    /** Where a machine is reached by SSH, and whether the provider has just confirmed that. */
+    private record Whereabouts(Optional<InetAddress> address, OptionalInt sshPort, boolean confirmed) {}
+
+    /**
+     * Asks the provider where the machine is now. What is recorded may be half an hour old; another machine may have the
+     * address by now, and a first contact trusts whatever answers there. Returns nothing if the work has been ended, since
+     * the machine must not be contacted.
+     */
+    private Optional<Whereabouts> locate(Work claimed, MachineRecord machine) throws InterruptedException {
+        ProvidedMachine recorded = machine.provided().orElseThrow();
+        MachineInfo now;
+        try {
+            now = describe(recorded.providerId());
+        } catch (ProviderException e) {
+            return notDescribed(claimed, machine, recorded, e);
+        }
+        boolean moved = !recorded.address().equals(now.address())
+                || !recorded.sshPort().equals(now.sshPort())
+                || !recorded.status().equals(now.status());
+        if (moved) {
+            claimed.update(tx -> tx.updateProvided(provider.type(), now));
+        }
+        if (now.status().equals(Optional.of(ProviderStatus.PROVISIONING))) {
+            // No takeover is due while this is recorded. The updater sees when it is over.
+            giveUp(
+                    claimed,
+                    machine,
+                    "the provider is still installing it",
+                    tx -> tx.checkProvidedAfter(List.of(machine.machineId()), LOOK_AGAIN));
+            return Optional.empty();
+        }
+        if (now.availability() == Availability.KNOWN_UNUSED) {
+            postpone(
+                    claimed,
+                    machine,
+                    settings.backoff(),
+                    "the provider says that it is free, so it is not ours to contact");
+            return Optional.empty();
+        }
+        if (moved && !recorded.address().equals(now.address())) {
+            log.info(
+                    "{}: its address is now {}",
+                    describe(machine),
+                    now.address().map(InetAddress::getHostAddress).orElse("not known"));
+        }
+        return Optional.of(new Whereabouts(now.address(), now.sshPort(), true));
+    }
+
+    private MachineInfo describe(ProviderID id) throws InterruptedException {
+        Machine described = provider.getMachine(id);
+        if (!described.id().equals(id)) {
+            throw new ProviderException(
+                    Reason.TRANSIENT,
+                    "provider " + provider.type() + " was asked for machine " + id + " and described "
+                            + described.id());
+        }
+        try {
+            return MachineInfo.copyOf(described);
+        } catch (RuntimeException e) {
+            throw new ProviderException(
+                    Reason.PERMANENT,
+                    "provider " + provider.type() + " describes machine " + id + " against the rules: "
+                            + e.getMessage(),
+                    e);
+        }
+    }
+
+    /**
+     * Goes on with what is recorded only where that is safe: a pinned host key tells another machine from this one before any
+     * credential is sent.
+     */
+    private Optional<Whereabouts> notDescribed(
+            Work claimed, MachineRecord machine, ProvidedMachine recorded, ProviderException e)
+            throws InterruptedException {
+        String cause = "the provider could not say where it is (" + e.reason() + "): " + e.getMessage();
+        switch (e.reason()) {
+            case NOT_FOUND ->
+                giveUp(claimed, machine, "the provider no longer knows it", tx -> tx.markMissing(machine.machineId()));
+            case RATE_LIMITED, UNAUTHENTICATED -> {
+                Duration span = e.retryAfter().orElse(REST);
+                restsUntil.set(System.nanoTime() + span.toNanos());
+                log.warn("Provider {}: does not want to be asked; takeovers rest for {}", provider.type(), span);
+                giveUp(claimed, machine, cause, tx -> {});
+            }
+            case TRANSIENT -> {
+                if (machine.sshHostKey().isPresent()) {
+                    log.warn("{}: {}; goes by what is recorded and its pinned host key", describe(machine), cause);
+                    return Optional.of(new Whereabouts(recorded.address(), recorded.sshPort(), false));
+                }
+                postpone(claimed, machine, ASK_AGAIN, cause);
+            }
+            case CONFLICT, PERMANENT, NO_CAPACITY, NOT_SUPPORTED ->
+                postpone(claimed, machine, settings.backoff(), cause);
+        }
+        return Optional.empty();
+    }
+
+    private void giveUp(Work claimed, MachineRecord machine, String cause, Consumer<BmdbTransaction> write)
+            throws InterruptedException {
+        claimed.giveUp(cause, tx -> {
+            write.accept(tx);
+            return true;
+        });
+        monitor.machineFailed(cause);
+        log.warn("{}: not taken over: {}", describe(machine), cause);
+    }
+
+    private void postpone(Work claimed, MachineRecord machine, Backoff backoff, String cause)
+            throws InterruptedException {
+        Duration period = claimed.giveUp(backoff, cause, tx -> true);
+        monitor.machineFailed(cause);
+        log.warn("{}: not taken over, trying again in {}: {}", describe(machine), period, cause);
+    }
+
+    private void takeOver(Work claimed, MachineRecord machine, Whereabouts found) throws InterruptedException {
+        if (found.address().isEmpty()) {
+            fail(claimed, describe(machine), "the provider gives no address to reach it by SSH", Reach.UNTRIED);
             return;
         }
         // The session may have been lost while the database was asked; not every takeover looks.
         if (Thread.interrupted()) {
-            throw new InterruptedException("interrupted before taking over machine " + machineId);
+            throw new InterruptedException("interrupted before taking over machine " + machine.machineId());
         }
         try {
-            TakeoverResult result = takeover.takeover(target(machine, address.get()));
+            TakeoverResult result = takeover.takeover(target(machine, found));
             record(claimed, machine, result);
         } catch (TakeoverException e) {
-            fail(claimed, describe(machine), String.valueOf(e.getMessage()), isOutOfReach(e));
+            Reach reach = !isOutOfReach(e) ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
+            fail(claimed, describe(machine), String.valueOf(e.getMessage()), reach);
         }
+    }
+
+    /** What a takeover says of whether the machine can be reached at all. */
+    private enum Reach {
+        REACHED,
+        UNREACHED,
+        /** There was no address, or it may not be the machine's any more. */
+        UNTRIED
     }
 
     /**
@@ -133,10 +304,11 @@ public final class Initializer {
         };
     }
 
-    private TakeoverTarget target(MachineRecord machine, InetAddress address) {
+    private TakeoverTarget target(MachineRecord machine, Whereabouts found) {
         ProvidedMachine provided = machine.provided().orElseThrow();
-        TakeoverTarget.Builder target = TakeoverTarget.builder(machine.machineId(), address)
-                .port(provided.sshPort().orElse(settings.sshPort()))
+        TakeoverTarget.Builder target = TakeoverTarget.builder(
+                        machine.machineId(), found.address().orElseThrow())
+                .port(found.sshPort().orElse(settings.sshPort()))
                 .name(provided.providerId().value());
         machine.sshHostKey().ifPresent(target::pinnedHostKey);
         return target.build();
@@ -162,12 +334,12 @@ public final class Initializer {
         result.warnings().forEach(warning -> log.warn("{}: the agent warns: {}", describe(machine), warning));
     }
 
-    private void fail(Work claimed, String machine, String cause, boolean outOfReach) throws InterruptedException {
+    private void fail(Work claimed, String machine, String cause, Reach reach) throws InterruptedException {
         Duration period = claimed.fail(settings.backoff(), cause, tx -> {
-            if (outOfReach) {
-                tx.countUnreachable(claimed.machineId());
-            } else {
-                tx.clearUnreachable(claimed.machineId());
+            switch (reach) {
+                case UNREACHED -> tx.countUnreachable(claimed.machineId());
+                case REACHED -> tx.clearUnreachable(claimed.machineId());
+                case UNTRIED -> {}
             }
             return true;
         });

@@ -13,6 +13,7 @@ import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryAction;
+import dev.shepherd.bmdb.RecoveryAttempt;
 import dev.shepherd.bmdb.RecoveryClaims;
 import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
@@ -225,7 +226,7 @@ public final class MachineRecoverer {
         private final ProviderID providerId;
         private final Optional<RecoveryState> before;
         private final RecoveryState counted;
-        private boolean begun;
+        private Optional<RecoveryAttempt> begun = Optional.empty();
 
         Attempt(Work claimed) throws InterruptedException {
             this.claimed = claimed;
@@ -258,7 +259,7 @@ public final class MachineRecoverer {
 
         private void giveUp() throws InterruptedException {
             if (isStillDue()) {
-                setAside("it does not come back");
+                setAside("it does not come back", tx -> {});
             } else {
                 leaveAlone();
             }
@@ -307,7 +308,7 @@ public final class MachineRecoverer {
 
         private boolean begin(RecoveryAction action) throws InterruptedException {
             begun = claimed.update(tx -> tx.beginRecovery(type, policy, machineId, action));
-            return begun;
+            return begun.isPresent();
         }
 
         private void leaveAlone() {
@@ -329,36 +330,37 @@ public final class MachineRecoverer {
 
         private void failed(RecoveryAction action, ProviderException e) throws InterruptedException {
             String cause = name(action) + " failed (" + e.reason() + "): " + e.getMessage();
-            if (!begun) {
+            if (begun.isEmpty()) {
                 fail(cause, tx -> {});
                 return;
             }
+            RecoveryAttempt attempt = begun.get();
             if (e.scope() == Scope.PROVIDER && e.reason() != Reason.NOT_SUPPORTED) {
                 rest(e.retryAfter().orElse(REST));
                 if (e.reason().isWithoutEffect()) {
-                    takeBack(cause);
+                    takeBack(attempt, cause);
                     return;
                 }
             }
             switch (e.reason()) {
-                case NOT_SUPPORTED -> setAside(String.valueOf(e.getMessage()));
-                case RATE_LIMITED -> retryLater(cause, e.retryAfter());
+                case NOT_SUPPORTED -> setAside(String.valueOf(e.getMessage()), tx -> tx.recoveryRefused(attempt));
+                case RATE_LIMITED -> retryLater(attempt, cause, e.retryAfter());
                 case NOT_FOUND ->
                     fail(cause, tx -> {
-                        tx.recoveryRefused(machineId, counted);
+                        tx.recoveryRefused(attempt);
                         tx.markMissing(machineId);
                     });
                 case UNAUTHENTICATED, CONFLICT, PERMANENT, NO_CAPACITY ->
-                    fail(cause, tx -> tx.recoveryRefused(machineId, counted));
+                    fail(cause, tx -> tx.recoveryRefused(attempt));
                 // It may have had its effect: whether it had is seen by SSH, rather than by doing it again.
                 case TRANSIENT -> fail(cause, tx -> tx.restartTakeover(policy, machineId, action, true));
             }
         }
 
         /** The provider did not even look at it: the machine is as it was, and the loop rests instead of backing it off. */
-        private void takeBack(String cause) throws InterruptedException {
+        private void takeBack(RecoveryAttempt attempt, String cause) throws InterruptedException {
             claimed.update(tx -> {
-                tx.recoveryNotTried(machineId, before);
+                tx.recoveryNotTried(attempt);
                 return true;
             });
             claimed.close();
@@ -367,13 +369,13 @@ public final class MachineRecoverer {
         }
 
         /** Nothing was done to it, and nothing is held against it, but it has to wait. Others need not. */
-        private void retryLater(String cause, Optional<Duration> retryAfter) throws InterruptedException {
+        private void retryLater(RecoveryAttempt attempt, String cause, Optional<Duration> retryAfter) throws InterruptedException {
             Duration least = policy.backoff().initial();
             Backoff backoff = retryAfter
                     .filter(asked -> asked.compareTo(least) > 0)
                     .map(asked -> Backoff.constant(shorter(asked, LONGEST_REST)))
                     .orElse(policy.backoff());
-            fail(backoff, cause, tx -> tx.recoveryNotTried(machineId, before));
+            fail(backoff, cause, tx -> tx.recoveryNotTried(attempt));
         }
 
         private void rest(Duration asked) {
@@ -395,10 +397,11 @@ public final class MachineRecoverer {
             log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, period);
         }
 
-        private void setAside(String why) throws InterruptedException {
+        private void setAside(String why, Write write) throws InterruptedException {
             String cause = "%s: %d reboot(s), %d reinstallation(s), %d failed call(s) in a row; %s"
                     .formatted(why, counted.attempts(), counted.reinstalls(), counted.failedCalls(), whyDue());
             claimed.finish(tx -> {
+                write.run(tx);
                 tx.quarantine(machineId, NAME, cause);
                 return true;
             });

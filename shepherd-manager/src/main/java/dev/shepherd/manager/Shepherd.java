@@ -6,6 +6,8 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.RecoveryAction;
 import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.manager.takeover.MachineTakeover;
@@ -145,6 +147,79 @@ public final class Shepherd implements AutoCloseable {
                 .map(flock -> flock.recoverer().policy())
                 .orElse(RecoveryPolicy.DEFAULT);
         return bmdb.explain(machineId, policy);
+    }
+
+    /**
+     * Reboots a machine because a person wants it, whatever its agent does, and has its agent started again. Works before
+     * {@link #start()} as well.
+     *
+     * <p>The machine is held under {@link dev.shepherd.bmdb.WorkProcess#ACCESS} meanwhile, and the provider is called within
+     * its limit of concurrent calls. The history of the machine says who asked for it and why. Neither cooldown nor the
+     * limits of recovery, a freeze, a quarantine or a pause of the machine stop it. Afterwards the machine is in recovery
+     * like any other that was rebooted: it takes a place within the limits, its cooldown runs, and the reboot counts as one
+     * of {@link RecoveryPolicy#maxReboots()}, until its agent is heard. One in quarantine stays there, and is not taken over
+     * until it is released. One with a fulfilled installation keeps it, is not taken over, and its agent stays known.
+     *
+     * @param by who asks for it; not blank
+     * @param reason why; not blank
+     * @return what the loops make of the machine now
+     * @throws InterventionException if the machine cannot be held or its provider not be called; nothing was done
+     * @throws dev.shepherd.api.ProviderException if the provider fails. Only with {@link
+     *     dev.shepherd.api.ProviderException.Reason#TRANSIENT} may it have been rebooted, and is treated as if it had; with
+     *     any other reason all is as before
+     * @throws dev.shepherd.api.SessionExpiredException if the session is lost; the machine may have been rebooted
+     * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted; the machine may have been rebooted
+     * @throws IllegalStateException if this is closed
+     */
+    public Explanation reboot(UUID machineId, String by, String reason) throws InterruptedException {
+        return intervene(machineId, RecoveryAction.REBOOT, by, reason);
+    }
+
+    /**
+     * Reinstalls a machine because a person wants it. <strong>What is on its disks may be lost.</strong> Like {@link #reboot},
+     * and whether or not the policy lets the recoverer reinstall machines.
+     *
+     * <p>From before the provider is called, reports of the machine's agent are refused. After the call, what was known of
+     * the disks is gone: the agent, when it was heard, the SSH host key and the report of an installation. A request for
+     * an installation stays, and is pending again: the agent that is started next gets it. To have the machine back without
+     * it, take the request back first, by {@link dev.shepherd.bmdb.BmdbTransaction#clearInstallationRequest}.
+     *
+     * @param by who asks for it; not blank
+     * @param reason why; not blank
+     * @return what the loops make of the machine now
+     * @throws InterventionException as for {@link #reboot}
+     * @throws dev.shepherd.api.ProviderException as for {@link #reboot}
+     * @throws InterruptedException if the thread is interrupted; the machine may have been reinstalled
+     * @throws IllegalStateException if this is closed
+     */
+    public Explanation reinstall(UUID machineId, String by, String reason) throws InterruptedException {
+        return intervene(machineId, RecoveryAction.REINSTALL, by, reason);
+    }
+
+    private Explanation intervene(UUID machineId, RecoveryAction action, String by, String reason)
+            throws InterruptedException {
+        if (by.isBlank() || reason.isBlank()) {
+            throw new IllegalArgumentException("who asks for it and why must not be blank: operators want to know");
+        }
+        synchronized (lock) {
+            if (state == State.CLOSED) {
+                throw new IllegalStateException("this shepherd is closed");
+            }
+        }
+        MachineRecord machine = bmdb.machine(machineId)
+                .orElseThrow(() -> new InterventionException(
+                        InterventionException.Reason.UNKNOWN_MACHINE, machineId, "there is no such machine"));
+        ProvidedMachine provided = machine.provided()
+                .orElseThrow(() -> new InterventionException(
+                        InterventionException.Reason.OTHER_PROVIDER, machineId, "it has no provider"));
+        Flock flock = Optional.ofNullable(flocks.get(provided.provider()))
+                .orElseThrow(() -> new InterventionException(
+                        InterventionException.Reason.OTHER_PROVIDER,
+                        machineId,
+                        "it is of provider " + provided.provider() + ", and here is only " + flocks.keySet()));
+        flock.intervention().run(machineId, provided.providerId(), action, by, reason);
+        return bmdb.explain(machineId, flock.recoverer().policy()).orElseThrow();
     }
 
     /**

@@ -32,10 +32,12 @@ abstract class InitializerScenario {
 
     private final AtomicInteger machines = new AtomicInteger();
 
+    final FakeProvider provider = FakeProvider.create(TYPE);
+
     Shepherd shepherd(MachineTakeover takeover) {
         return Shepherd.builder()
                 .bmdb(database.bmdb())
-                .provider(FakeProvider.create(TYPE))
+                .provider(provider)
                 .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
                 .takeover(takeover)
                 .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofMillis(50)))
@@ -49,8 +51,13 @@ abstract class InitializerScenario {
                 .address(address)
                 .sshPort(port)
                 .build();
-        inSession(tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(machine), info));
+        record(machine, info);
         return machine;
+    }
+
+    void record(UUID machine, MachineInfo info) throws InterruptedException {
+        provider.addMachine(info);
+        inSession(tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(machine), info));
     }
 
     @FunctionalInterface

@@ -5,15 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.Availability;
-import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverTarget;
-import dev.shepherd.testkit.FakeProvider;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
@@ -40,11 +39,11 @@ class InitializerTest extends InitializerScenario {
             throw new AssertionError("there is nothing to connect to");
         })) {
             UUID machine = UUID.randomUUID();
-            inSession(tx -> tx.recordMachine(
-                    TYPE,
-                    CreateMachineRequest.any(machine),
-                    MachineInfo.builder(new ProviderID("nowhere"), Availability.KNOWN_UNUSED)
-                            .build()));
+            record(
+                    machine,
+                    MachineInfo.builder(new ProviderID("nowhere"), Availability.KNOWN_USED)
+                            .status(ProviderStatus.STOPPED)
+                            .build());
 
             shepherd.initializer(TYPE).step();
 
@@ -85,7 +84,7 @@ class InitializerTest extends InitializerScenario {
         };
         try (Shepherd shepherd = Shepherd.builder()
                 .bmdb(database.bmdb())
-                .provider(FakeProvider.create(TYPE))
+                .provider(provider)
                 .loops(Set.of(LoopKind.INITIALIZER))
                 .executor(executor)
                 .initializer(InitializerSettings.DEFAULT.withParallelism(1))
@@ -109,7 +108,7 @@ class InitializerTest extends InitializerScenario {
         CountDownLatch full = new CountDownLatch(4);
         try (Shepherd shepherd = Shepherd.builder()
                 .bmdb(database.bmdb())
-                .provider(FakeProvider.create(TYPE))
+                .provider(provider)
                 .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
                 .initializer(InitializerSettings.DEFAULT.withParallelism(4).withPollInterval(Duration.ofMillis(50)))
                 .takeover(target -> {

@@ -1,13 +1,20 @@
 package dev.shepherd.manager;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.bmdb.AgentCall;
+import dev.shepherd.bmdb.AgentCallException;
+import dev.shepherd.bmdb.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.InstallationResult;
+import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.Quarantine;
 import dev.shepherd.bmdb.RecoveryAction;
+import dev.shepherd.bmdb.RecoveryAttempt;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
@@ -16,8 +23,10 @@ import dev.shepherd.manager.VirtualFleet.Health;
 import dev.shepherd.testkit.FakeProvider.Operation;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -161,6 +170,40 @@ class MachineRecovererTest extends RecoveryScenario {
         assertThat(statistics().recovered()).isEqualTo(1);
     }
 
+    /** Its agent is only hung: it reports just when the provider wipes what it reports of. */
+    @Test
+    void aReportOfTheAgentThatIsBeingWipedDoesNotMakeItsMachineAnInstalledOne() throws Exception {
+        fleet(20, 1);
+        fleet.manager(POLICY.toBuilder().maxReboots(1).reinstallAllowed(true).build());
+        UUID dead = fleet.all().get(0);
+        AtomicReference<AgentCallException.Reason> refusal = new AtomicReference<>();
+        inTransaction(tx -> tx.requestInstallation(dead, new byte[] {1}));
+        try (AgentCallback callback = AgentCallback.of(database.bmdb())) {
+            callback.start();
+            fleet.provider().onReinstall(id -> {
+                // The first attempt was a reboot, after which an agent was started again.
+                refusal.set(catchThrowableOfType(
+                                AgentCallException.class,
+                                () -> callback.call(AgentCall.of(dead, new byte[32])
+                                        .withInstallationReport(1, InstallationResult.SUCCESS, new byte[0])))
+                        .reason());
+                fleet.become(Health.WELL, dead);
+            });
+            fleet.become(Health.HUNG, dead);
+            passUntilEffects(1);
+            pass(10);
+            fleet.become(Health.DEAD, dead);
+
+            pass(60);
+        }
+
+        assertThat(refusal).hasValue(AgentCallException.Reason.AGENT_NOT_STARTED);
+        MachineRecord machine = database.bmdb().machine(dead).orElseThrow();
+        assertThat(machine.isInstallationFulfilled()).isFalse();
+        assertThat(machine.agentHeartbeatAt()).isPresent();
+        assertThat(statistics().recovered()).isEqualTo(1);
+    }
+
     @Test
     void aProviderThatCannotReinstallHasItsMachineSetAside() throws Exception {
         fleet(20, 1);
@@ -185,9 +228,9 @@ class MachineRecovererTest extends RecoveryScenario {
         RecoveryPolicy atOnce =
                 POLICY.toBuilder().freezeReleaseAfter(Duration.ZERO).build();
         var work = dying.claimRecovery(VirtualFleet.TYPE, atOnce, 1).work().get(0);
-        assertThat(work.<Boolean>update(
-                        tx -> tx.beginRecovery(VirtualFleet.TYPE, POLICY, silent, RecoveryAction.REBOOT)))
-                .isTrue();
+        Optional<RecoveryAttempt> begun =
+                work.update(tx -> tx.beginRecovery(VirtualFleet.TYPE, POLICY, silent, RecoveryAction.REBOOT));
+        assertThat(begun).isPresent();
         fleet.provider()
                 .rebootMachine(database.bmdb()
                         .machine(silent)
