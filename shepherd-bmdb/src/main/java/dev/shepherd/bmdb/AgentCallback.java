@@ -64,6 +64,9 @@ import org.slf4j.LoggerFactory;
  *       still that of its own beginning, which is before the start that it has not seen.
  * </ul>
  *
+ * <p>A reinstallation clears AgentStarted before the provider is called, under the lock of the machine's row, which a call
+ * with an installation report takes before it looks for the key: such a report is committed before, and cleared, or refused.
+ *
  * <p>So a heartbeat proves that a machine is back if, and only if, it is later than an {@code agent_started_at} that is
  * later than the attempt to recover it. The key sees to the rest: an agent that was started anew has a new one, so
  * calls of its predecessor that are still under way are refused. A heartbeat is recorded as of the moment at which its

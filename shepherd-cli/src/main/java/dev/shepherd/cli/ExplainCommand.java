@@ -47,7 +47,7 @@ final class ExplainCommand implements Callable<Integer> {
         return 0;
     }
 
-    private static void print(PrintWriter out, Explanation explanation) {
+    static void print(PrintWriter out, Explanation explanation) {
         MachineRecord machine = explanation.machine();
         out.println("Machine " + machine.machineId()
                 + machine.provided()

@@ -39,7 +39,7 @@ final class MachineArgument {
                                 + " names another provider"));
     }
 
-    private static @Nullable UUID uuid(String text) {
+    static @Nullable UUID uuid(String text) {
         try {
             return UUID.fromString(text);
         } catch (IllegalArgumentException e) {

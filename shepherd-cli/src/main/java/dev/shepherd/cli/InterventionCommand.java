@@ -1,0 +1,101 @@
+package dev.shepherd.cli;
+
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderConfig;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.manager.Shepherd;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** What {@code shepherd reboot} and {@code shepherd reinstall} have in common. */
+abstract class InterventionCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Parameters(paramLabel = "MACHINE", description = "the machine's id in the database, or its provider's id of it")
+    private String machine = "";
+
+    @Option(
+            names = "--provider",
+            paramLabel = "KIND",
+            required = true,
+            description = "the kind of provider, as for 'run'; 'shepherd providers' lists them")
+    private String kind = "";
+
+    @Option(
+            names = "--type",
+            paramLabel = "TYPE",
+            description = "the name of this instance of the provider in the database (default: its kind)")
+    private @Nullable String type;
+
+    @Option(names = "--property", paramLabel = "NAME=VALUE", description = "a property of the provider; repeatable")
+    private Map<String, String> properties = new LinkedHashMap<>();
+
+    @Option(
+            names = "--reason",
+            paramLabel = "TEXT",
+            required = true,
+            description = "why, for the history of the machine")
+    private String reason = "";
+
+    @Mixin
+    private PluginOptions plugins = new PluginOptions();
+
+    @Mixin
+    private OperatorOption operator = new OperatorOption();
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    /** Fails where the command must not be carried out as it was given. */
+    void check(CommandSpec spec, String machine) {}
+
+    abstract Explanation act(Shepherd shepherd, UUID machineId, String by, String reason) throws InterruptedException;
+
+    abstract String done();
+
+    @Override
+    public final Integer call() throws InterruptedException {
+        String by = operator.by();
+        String why = Setting.text("--reason", reason);
+        check(spec, machine);
+        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine());
+                ProviderFactories factories = plugins.open()) {
+            FoundProvider found = factories.find(kind);
+            ProviderType name = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
+            UUID machineId = MachineArgument.find(opened.bmdb(), machine, "--type", name.name());
+            try (FoundProvider.ContextClassLoader context = found.asContext()) {
+                Explanation explanation = act(opened.bmdb(), found, name, machineId, by, why);
+                spec.commandLine().getOut().println(done() + " machine " + machineId + "; what follows:");
+                ExplainCommand.print(spec.commandLine().getOut(), explanation);
+            }
+        }
+        return 0;
+    }
+
+    private Explanation act(Bmdb bmdb, FoundProvider found, ProviderType name, UUID machineId, String by, String why)
+            throws InterruptedException {
+        try (Provider provider = found.create(ProviderConfig.of(found.factory(), name, properties));
+                Shepherd shepherd = Shepherd.builder()
+                        .bmdb(bmdb)
+                        .provider(provider)
+                        .takeover(target -> {
+                            throw new IllegalStateException("this command takes nothing over");
+                        })
+                        .build()) {
+            return act(shepherd, machineId, by, why);
+        }
+    }
+}

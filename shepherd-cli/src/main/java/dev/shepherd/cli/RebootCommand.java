@@ -1,0 +1,29 @@
+package dev.shepherd.cli;
+
+import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.manager.Shepherd;
+import java.util.UUID;
+import picocli.CommandLine.Command;
+
+/** {@code shepherd reboot}. */
+@Command(
+        name = "reboot",
+        description = {
+            "Has the provider reboot a machine, whatever its agent does, and lets the running loops start its agent"
+                    + " again. Refused while the machine is being worked on.",
+            "",
+            "Give it the provider as for 'run'."
+        },
+        mixinStandardHelpOptions = true)
+final class RebootCommand extends InterventionCommand {
+
+    @Override
+    Explanation act(Shepherd shepherd, UUID machineId, String by, String reason) throws InterruptedException {
+        return shepherd.reboot(machineId, by, reason);
+    }
+
+    @Override
+    String done() {
+        return "The provider accepted to reboot";
+    }
+}
