@@ -4,9 +4,13 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.Provider;
 import org.junit.jupiter.api.Test;
 
 class ArchitectureTest {
@@ -49,6 +53,25 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.micrometer..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void nothingGoesRoundTheCallLimitOfAProvider() {
+        noClasses()
+                .that()
+                .doNotHaveFullyQualifiedName(ProviderCalls.class.getName())
+                .and()
+                .haveNameNotMatching(".*\\.ProviderCalls\\$.*")
+                .should()
+                .callMethodWhere(
+                        new DescribedPredicate<JavaMethodCall>("the provider or one of its machines is called") {
+                            @Override
+                            public boolean test(JavaMethodCall call) {
+                                return call.getTargetOwner().isAssignableTo(Provider.class)
+                                        || call.getTargetOwner().isEquivalentTo(Machine.class);
+                            }
+                        })
                 .check(CLASSES);
     }
 

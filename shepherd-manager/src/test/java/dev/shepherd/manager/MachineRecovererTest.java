@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.bmdb.AgentCall;
 import dev.shepherd.bmdb.AgentCallException;
 import dev.shepherd.bmdb.AgentCallback;
@@ -283,6 +284,56 @@ class MachineRecovererTest extends RecoveryScenario {
         assertThat(fleet.effects()).isEmpty();
         assertThat(fleet.provider().calls(Operation.REBOOT)).isEqualTo(POLICY.maxFailedCalls());
         assertThat(database.bmdb().quarantine(hung).orElseThrow().cause()).contains("5 failed call(s)");
+    }
+
+    @Test
+    void aMachineWhoseOwnControllerRefusesThePasswordIsSetAsideAndTheOthersAreRebooted() throws Exception {
+        fleet(20, 1);
+        fleet.manager(POLICY);
+        UUID hung = fleet.all().get(0);
+        fleet.become(Health.HUNG, hung);
+        for (int i = 0; i < POLICY.maxFailedCalls(); i++) {
+            fleet.provider()
+                    .failNext(
+                            Operation.REBOOT,
+                            ProviderException.builder(Reason.UNAUTHENTICATED, "its controller refuses the password")
+                                    .scope(Scope.MACHINE)
+                                    .build());
+        }
+
+        pass(180);
+
+        assertThat(database.bmdb().quarantine(hung).orElseThrow().cause()).contains("5 failed call(s)");
+        fleet.become(Health.HUNG, fleet.all().get(1));
+        passUntilEffects(1);
+    }
+
+    @Test
+    void aMachineThatIsAskedTooOftenWaitsAndDoesNotHoldUpTheOthers() throws Exception {
+        fleet(20, 1);
+        fleet.manager(POLICY);
+        UUID one = fleet.all().get(0);
+        UUID other = fleet.all().get(1);
+        fleet.become(Health.HUNG, one, other);
+        fleet.provider()
+                .failNext(
+                        Operation.REBOOT,
+                        ProviderException.builder(Reason.RATE_LIMITED, "its controller is busy")
+                                .scope(Scope.MACHINE)
+                                .retryAfter(Duration.ofMinutes(20))
+                                .build());
+
+        passUntilEffects(1);
+        Duration first = fleet.elapsed();
+        passUntilEffects(2);
+
+        assertThat(fleet.effects().get(0).machine())
+                .isNotEqualTo(fleet.effects().get(1).machine());
+        assertThat(fleet.elapsed().minus(first)).isGreaterThan(Duration.ofMinutes(15));
+        UUID refused = fleet.effects().get(1).machine();
+        assertThat(database.bmdb().recovery(refused).orElseThrow().attempts()).isEqualTo(1);
+        assertThat(database.bmdb().recovery(refused).orElseThrow().failedCalls())
+                .isZero();
     }
 
     @Test

@@ -11,6 +11,7 @@ import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
@@ -25,6 +26,7 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Callable;
@@ -193,6 +195,107 @@ class ProvisionerTest {
             assertThat(shepherd.provisioner(TYPE).step().created()).isEmpty();
         }
         assertThat(recorded()).hasSize(1);
+    }
+
+    @Test
+    void aFailedMachineThatItsProviderDeletesStopsNothingAndBecomesMissing() throws Exception {
+        MachineInfo failed = machine("failed", Availability.KNOWN_USED).toBuilder()
+                .failed(true)
+                .status(ProviderStatus.UNKNOWN)
+                .reservationId("its-reservation")
+                .build();
+        provider.addMachine(failed);
+        record(failed);
+        provider.removeMachine(failed.id());
+        provider.addMachine(MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
+                .reservationId("its-reservation")
+                .build());
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThat(shepherd.provisioner(TYPE).step().created()).isEmpty();
+            assertThat(shepherd.plan(TYPE).provisioning().discrepancyCount()).isZero();
+
+            shepherd.updater(TYPE).step();
+
+            assertThat(recorded())
+                    .extracting(ProvidedMachine::status)
+                    .containsExactly(Optional.of(ProviderStatus.MISSING));
+            assertThat(shepherd.provisioner(TYPE).step().created())
+                    .as("its reservation is free again")
+                    .hasSize(1);
+            assertThat(shepherd.status().discrepancies()).isEmpty();
+        }
+    }
+
+    @Test
+    void aListedMachineThatBreaksARuleIsPassedOverAndNeitherMissingNorCreated() throws Exception {
+        provider.addReservations(2);
+        record("broken", ProviderStatus.RUNNING);
+        provider.addMachine(machine("broken", Availability.KNOWN_USED));
+        try (Shepherd shepherd = shepherd(new BreakingProvider(provider, new ProviderID("broken")), SETTINGS)) {
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(2);
+
+            ProvisioningOutlook outlook = shepherd.status().provisioning().get(TYPE);
+            assertThat(outlook.passedOver()).isEqualTo(1);
+            assertThat(outlook.passedOverBecause()).singleElement().asString().contains("broken", "rack");
+        }
+        assertThat(recorded()).hasSize(3);
+    }
+
+    @Test
+    void freeMachinesWithoutAnyNameAreCounted() throws Exception {
+        Provider nameless = new ShowingProvider(TYPE, visitor -> {
+            for (int i = 0; i < 3; i++) {
+                visitor.visit(MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
+                        .build());
+            }
+        });
+        try (Shepherd shepherd = shepherd(nameless, SETTINGS)) {
+            shepherd.provisioner(TYPE).step();
+
+            assertThat(shepherd.status().provisioning().get(TYPE).passedOverBecause())
+                    .containsExactly("3 free machine(s) have neither an id nor a reservation id");
+        }
+    }
+
+    @Test
+    void whatTheMaximumHoldsBackIsSaid() throws Exception {
+        provider.addReservations(10);
+        try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(7))) {
+            shepherd.provisioner(TYPE).step();
+
+            assertThat(shepherd.status().provisioning().get(TYPE).heldBack()).isEqualTo(3);
+            assertThat(shepherd.plan(TYPE).provisioning().outlook().heldBack()).isEqualTo(3);
+            assertThat(shepherd.provisioner(TYPE).run().waitingFor()).contains("maximum of 7", "holds back 3");
+        }
+    }
+
+    @Test
+    void aProviderThatOnlyTakesNoteOfMachinesHasNoPaceAndNoMaximum() throws Exception {
+        FakeProvider cheap = FakeProvider.builder(TYPE).creationCheap(true).build();
+        cheap.addReservations(60);
+        try (Shepherd shepherd = shepherd(cheap, ProvisionerSettings.DEFAULT)) {
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(60);
+        }
+        cheap.addReservations(5);
+        try (Shepherd shepherd = shepherd(cheap, ProvisionerSettings.DEFAULT.withMaxCount(62))) {
+            assertThat(shepherd.provisioner(TYPE).step().created())
+                    .as("what is set holds")
+                    .hasSize(2);
+        }
+    }
+
+    @Test
+    void aCreationThatConcernsTheMachineOnlyDoesNotHoldUpTheOthers() throws Exception {
+        provider.addReservations(3);
+        provider.failNext(
+                Operation.CREATE,
+                ProviderException.builder(Reason.UNAUTHENTICATED, "its controller refuses the password")
+                        .scope(Scope.MACHINE)
+                        .build());
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(2);
+        }
+        assertThat(intents()).hasSize(1);
     }
 
     @Test
@@ -414,13 +517,12 @@ class ProvisionerTest {
     }
 
     private void record(String id, ProviderStatus status) throws InterruptedException {
+        record(machine(id, Availability.KNOWN_USED).toBuilder().status(status).build());
+    }
+
+    private void record(MachineInfo machine) throws InterruptedException {
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.inTransaction(tx -> tx.recordMachine(
-                    TYPE,
-                    CreateMachineRequest.any(UUID.randomUUID()),
-                    machine(id, Availability.KNOWN_USED).toBuilder()
-                            .status(status)
-                            .build()));
+            session.inTransaction(tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(UUID.randomUUID()), machine));
         }
     }
 
@@ -429,9 +531,17 @@ class ProvisionerTest {
     }
 
     private Shepherd shepherd(Bmdb bmdb, ProvisionerSettings settings) {
+        return shepherd(bmdb, provider, settings);
+    }
+
+    private Shepherd shepherd(Provider chosen, ProvisionerSettings settings) {
+        return shepherd(database.bmdb(), chosen, settings);
+    }
+
+    private static Shepherd shepherd(Bmdb bmdb, Provider chosen, ProvisionerSettings settings) {
         return Shepherd.builder()
                 .bmdb(bmdb)
-                .provider(provider)
+                .provider(chosen)
                 .provisioner(settings)
                 .takeover(target -> {
                     throw new IllegalStateException("nothing is taken over here");

@@ -9,6 +9,7 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class UpdaterTest {
@@ -174,6 +176,82 @@ class UpdaterTest {
         database.advance(Duration.ofSeconds(61));
         updater.step();
         assertThat(provider.calls(Operation.GET)).isEqualTo(4);
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Reason.class,
+            names = {"RATE_LIMITED", "UNAUTHENTICATED"})
+    void aMachineThatIsRefusedByItselfIsLeftAloneForLongerAndLongerAndTheOthersAreLookedAt(Reason reason)
+            throws Exception {
+        FakeProvider provider = provider(3, false);
+        Updater updater = updater(provider, database.bmdb());
+        for (int i = 0; i < 3; i++) {
+            provider.failNext(
+                    Operation.GET,
+                    ProviderException.builder(reason, "only this one")
+                            .scope(Scope.MACHINE)
+                            .build());
+            updater.step();
+            assertThat(provider.calls(Operation.GET)).isEqualTo(3 + i);
+            database.advance(Duration.ofMinutes(1L << i).minusSeconds(5));
+            updater.step();
+            assertThat(provider.calls(Operation.GET)).as("too early").isEqualTo(3 + i);
+            database.advance(Duration.ofSeconds(10));
+        }
+    }
+
+    @Test
+    void whatConcernsTheWholeProviderEndsTheStepWhateverItsReason() throws Exception {
+        FakeProvider provider = provider(3, false);
+        Updater updater = updater(provider, database.bmdb());
+        provider.failNext(
+                Operation.GET,
+                ProviderException.builder(Reason.NOT_FOUND, "there is no such project")
+                        .scope(Scope.PROVIDER)
+                        .build());
+
+        assertThatThrownBy(updater::step).hasMessageContaining("no such project");
+
+        assertThat(provider.calls(Operation.GET)).isEqualTo(1);
+        assertThat(read(FIRST).status()).as("not missing").isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aMachineThatBreaksARuleCostsItselfOnly(boolean cheap) throws Exception {
+        FakeProvider provider = provider(3, cheap);
+        BreakingProvider breaking = new BreakingProvider(provider, FIRST);
+        Updater updater = updater(breaking, database.bmdb());
+        for (int i = 1; i < 3; i++) {
+            provider.addMachine(machine(i).status(ProviderStatus.STOPPED).build());
+        }
+
+        assertThat(updater.step()).isEqualTo(2);
+
+        assertThat(read(FIRST).status()).as("as it was").isEmpty();
+        assertThat(read(new ProviderID("machine-2")).status()).contains(ProviderStatus.STOPPED);
+    }
+
+    @Test
+    void aChangeIsToldByWhatChanged() throws Exception {
+        ProvidedMachine before = read(record());
+        MachineInfo after = machine(0)
+                .address(InetAddress.getByName("10.0.0.8"))
+                .status(ProviderStatus.STOPPED)
+                .location("rack\u202e1".repeat(20))
+                .build();
+
+        String told = Changes.between(before, after);
+
+        assertThat(told)
+                .startsWith("status none → Stopped, address 10.0.0.1 → 10.0.0.8, location rack-1 → rack\\u202e1")
+                .hasSizeLessThan(160);
+    }
+
+    private ProviderID record() throws Exception {
+        provider(1, false);
+        return FIRST;
     }
 
     @Test

@@ -23,7 +23,7 @@ public enum Rule {
             Force.MUST,
             "a listed machine keeps the rules of its availability: never UNDEFINED, a valid id and an address where it is"
                     + " used or possibly used; a KNOWN_USED one may lack the address while its status says that it is not"
-                    + " running; texts are not blank and not too long",
+                    + " running; texts are not blank, not too long, and without control characters",
             "Hand out MachineInfo, whose constructor refuses the rest."),
     P06(
             Force.MUST,
