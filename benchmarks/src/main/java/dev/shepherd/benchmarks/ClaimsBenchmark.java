@@ -252,7 +252,7 @@ final class ClaimsBenchmark implements Benchmark {
         queue(database, "disable");
         UUID session = UUID.randomUUID();
         database.execute(
-                "insert into sessions values (?, 'benchmark', '', now(), 5, now() + interval '1 hour')", session);
+                "insert into sessions values (?, 'benchmark', '', now(), 3600, now() + interval '1 hour')", session);
         long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
         double took = time(workers, () -> {
             try (Connection connection = pool.getConnection()) {

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ProviderType;
+import java.time.Duration;
 import org.jooq.DSLContext;
 import org.jooq.impl.DSL;
 import org.slf4j.Logger;
@@ -17,6 +18,9 @@ import org.slf4j.LoggerFactory;
 final class ClockStep {
 
     private static final Logger log = LoggerFactory.getLogger(ClockStep.class);
+
+    /** How far ahead of now a time may be because the transaction that wrote it began later. */
+    static final Duration TOLERANCE = Duration.ofMinutes(1);
 
     private ClockStep() {}
 

@@ -297,6 +297,17 @@ class SessionTest {
     }
 
     @Test
+    void aLeaseFromBeforeTheClockWentBackIsCutToItsInterval() throws Exception {
+        db.execute("insert into sessions values (gen_random_uuid(), 'dead', '', now(), 1, now() + interval '1 day')");
+        db.execute("insert into sessions values (gen_random_uuid(), 'slow', '', now(), 7200, now() + interval '1 h')");
+
+        assertThat(db.bmdb().reapExpiredSessions()).isZero();
+        await().until(() -> db.bmdb().reapExpiredSessions() == 1);
+
+        assertThat(db.rows("select session_component_name from sessions")).containsExactly("slow");
+    }
+
+    @Test
     void aProcessWithASessionReapsByItself() throws Exception {
         db.execute("insert into sessions values (gen_random_uuid(), 'dead', '', now(), 1, now() - interval '1 s')");
         shortLived().startSession("test", "host");

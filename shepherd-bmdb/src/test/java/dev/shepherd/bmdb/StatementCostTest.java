@@ -59,7 +59,7 @@ class StatementCostTest {
 
     private static void fillALargeFleet() throws Exception {
         db.providedMachines(5000);
-        db.execute("insert into sessions select gen_random_uuid(), 'other', '', now(), 1, now() + interval '1 day'"
+        db.execute("insert into sessions select gen_random_uuid(), 'other', '', now(), 60, now() + interval '50 s'"
                 + " from generate_series(1, 2000)");
         db.execute("insert into sessions values (gen_random_uuid(), 'dead', '', now(), 1, now() - interval '1 day')");
         db.execute("insert into work (machine_id, session_id, process) select machine_id,"
