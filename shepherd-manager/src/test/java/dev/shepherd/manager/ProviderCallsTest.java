@@ -53,8 +53,8 @@ class ProviderCallsTest {
         ProviderCalls calls = new ProviderCalls(ENDLESS);
 
         assertThatExceptionOfType(InterruptedException.class)
-                .isThrownBy(() ->
-                        calls.forEachMachine(visitor(machine -> Thread.currentThread().interrupt())));
+                .isThrownBy(() -> calls.forEachMachine(
+                        visitor(machine -> Thread.currentThread().interrupt())));
     }
 
     @Test
