@@ -27,7 +27,7 @@ public interface Machine {
 
     /**
      * Tells that the machine is in a failed state. A failed machine is left out when the provider and the
-     * database disagree about it, and is never chosen for provisioning.
+     * database disagree about it, also once the provider no longer lists it, and is never chosen for provisioning.
      */
     default boolean failed() {
         return false;

@@ -30,8 +30,13 @@ public interface Provider extends AutoCloseable {
     /**
      * Lists every machine that the provider has for this fleet, used and free.
      *
-     * <p>Ids are unique within one listing and mean the same machine in every later one. Machines that are
-     * still being created are not listed. A listing is whole or it fails: never return a part of it.
+     * <p>Ids are unique within one listing and mean the same machine in every later one. A listing is whole or it fails:
+     * never return a part of it.
+     *
+     * <p>A machine that is still being created is left out, or is {@link Availability#KNOWN_USED} with the status
+     * {@link ProviderStatus#PROVISIONING}: then it is left alone until it runs. One that is being reinstalled must stay
+     * in the listing, with that status. A machine that is neither free nor this fleet's, such as one that is being cleaned
+     * or inspected, is left out.
      *
      * <p>A machine of which the outside says nonsense is no reason to fail. Leave out the text that does not fit, or
      * mark the machine as {@linkplain Machine#failed() failed}. The manager passes over a machine that breaks a rule
@@ -66,7 +71,7 @@ public interface Provider extends AutoCloseable {
     }
 
     /**
-     * Describes one machine as it is now.
+     * Describes one machine as it is now, also one that is still being created and that the listing leaves out.
      *
      * @param id the id of the machine
      * @return the machine, with that id

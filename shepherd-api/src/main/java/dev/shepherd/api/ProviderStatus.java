@@ -6,7 +6,7 @@ public enum ProviderStatus {
     /** The provider no longer knows the machine. */
     MISSING("Missing"),
 
-    /** The machine is being deployed or reinstalled. */
+    /** The machine is being deployed or reinstalled. It is left alone, and looked at once a minute, until it is over. */
     PROVISIONING("Provisioning"),
 
     /** Deployment failed, and will not succeed without somebody's help. */

@@ -9,7 +9,7 @@ package dev.shepherd.api;
 public interface Recoverer extends Provider {
 
     /**
-     * Reboots a machine, by force where that is needed.
+     * Reboots a machine to bring it back from the dead, by force where that is needed.
      *
      * <p>Returns when the provider has accepted the reboot, not when the machine is back: time that a
      * machine needs to settle is waited for by the manager, without holding other calls up.
@@ -25,7 +25,9 @@ public interface Recoverer extends Provider {
      * Reinstalls a machine with the operating system from which it can be taken over again.
      *
      * <p>Everything on its disks may be lost. The provider does not touch the database: after a successful
-     * return the manager clears the tags that restart the takeover.
+     * return the manager clears what was known of the agent and its installation, so that the machine is taken over again.
+     * Until the reinstallation is over, the machine stays in the listing, with the status
+     * {@link ProviderStatus#PROVISIONING}.
      *
      * @param id the machine
      * @throws NotSupportedException if this provider cannot reinstall; the default does just this

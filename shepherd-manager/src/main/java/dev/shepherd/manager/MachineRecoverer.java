@@ -369,7 +369,8 @@ public final class MachineRecoverer {
         }
 
         /** Nothing was done to it, and nothing is held against it, but it has to wait. Others need not. */
-        private void retryLater(RecoveryAttempt attempt, String cause, Optional<Duration> retryAfter) throws InterruptedException {
+        private void retryLater(RecoveryAttempt attempt, String cause, Optional<Duration> retryAfter)
+                throws InterruptedException {
             Duration least = policy.backoff().initial();
             Backoff backoff = retryAfter
                     .filter(asked -> asked.compareTo(least) > 0)

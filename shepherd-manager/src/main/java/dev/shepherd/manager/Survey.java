@@ -4,6 +4,7 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.MachineIntent;
@@ -249,7 +250,7 @@ final class Survey {
             if (known.contains(machine.id())) {
                 continue; // Recorded meanwhile.
             }
-            if (intent == null && !machine.failed()) {
+            if (intent == null && !machine.failed() && !isBeingMade(machine)) {
                 discrepancies.add(new Discrepancy(
                         Discrepancy.Kind.PROVIDER_ONLY,
                         machine.id(),
@@ -259,6 +260,11 @@ final class Survey {
             }
         }
         unexplained.clear();
+    }
+
+    /** Then it has no owner yet: a provider may list it before it bears the mark of an intent. */
+    private static boolean isBeingMade(MachineInfo machine) {
+        return machine.status().equals(Optional.of(ProviderStatus.PROVISIONING));
     }
 
     private static String at(MachineInfo machine) {

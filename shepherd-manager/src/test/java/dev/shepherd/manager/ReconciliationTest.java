@@ -1,16 +1,21 @@
 package dev.shepherd.manager;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.Eligibility;
+import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.Discrepancy.Kind;
 import dev.shepherd.testkit.BmdbExtension;
 import dev.shepherd.testkit.FakeProvider;
@@ -81,6 +86,7 @@ class ReconciliationTest {
                 boolean listed = random.nextInt(10) < 8;
                 boolean failed = random.nextInt(8) == 0;
                 boolean provisioning = random.nextInt(8) == 0;
+                boolean beingMade = random.nextInt(6) == 0;
                 Availability availability = List.of(
                                 Availability.KNOWN_USED, Availability.KNOWN_UNUSED, Availability.POSSIBLY_USED)
                         .get(random.nextInt(3));
@@ -93,10 +99,11 @@ class ReconciliationTest {
                 if (listed) {
                     shown.add(used(name).toBuilder()
                             .availability(availability)
+                            .status(beingMade ? ProviderStatus.PROVISIONING : null)
                             .failed(failed)
                             .build());
                 }
-                if (!inDatabase && listed && availability == Availability.KNOWN_USED && !failed) {
+                if (!inDatabase && listed && availability == Availability.KNOWN_USED && !failed && !beingMade) {
                     expected.add("PROVIDER_ONLY " + name);
                 }
                 if (inDatabase
@@ -116,6 +123,69 @@ class ReconciliationTest {
                         .extracting(found -> found.kind() + " " + found.providerId())
                         .containsExactlyInAnyOrderElementsOf(expected);
             }
+        }
+    }
+
+    /** Some providers have one word for machines that are made for somebody and machines that are installed again. */
+    @Test
+    void aUsedMachineThatTheDatabaseDoesNotKnowIsLeftAloneUntilItIsMade() throws Exception {
+        FakeProvider provider = FakeProvider.create(TYPE);
+        MachineInfo made = MachineInfo.builder(new ProviderID("stranger"), Availability.KNOWN_USED)
+                .status(ProviderStatus.PROVISIONING)
+                .build();
+        provider.addMachine(made);
+        provider.addReservations(1);
+        try (Shepherd shepherd = shepherd(provider, 0)) {
+            assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(1);
+            assertThat(database.bmdb().findMachine(TYPE, made.id())).isEmpty();
+
+            provider.addMachine(
+                    used("stranger").toBuilder().status(ProviderStatus.RUNNING).build());
+            assertThatThrownBy(() -> shepherd.provisioner(TYPE).step())
+                    .isInstanceOf(FatalDiscrepancyException.class)
+                    .hasMessageContaining("stranger");
+        }
+    }
+
+    @Test
+    void aMachineThatIsBeingMadeForAnIntentIsAdoptedAndTakenOverOnlyOnceItRuns() throws Exception {
+        FakeProvider provider = FakeProvider.builder(TYPE).creationSlow(true).build();
+        provider.addReservations(1);
+        provider.failNextAfterEffect(
+                FakeProvider.Operation.CREATE, new ProviderException(Reason.TRANSIENT, "the answer was lost"));
+        try (Shepherd shepherd = shepherd(provider, 0);
+                BmdbSession session = database.bmdb().startSession("initializer", "a test")) {
+            assertThat(shepherd.provisioner(TYPE).step().failed()).isEqualTo(1);
+
+            assertThat(shepherd.provisioner(TYPE).step().adopted()).hasSize(1);
+            assertThat(session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TYPE), 10))
+                    .isEmpty();
+
+            provider.finishCreations();
+            database.advance(Duration.ofMinutes(31));
+            shepherd.updater(TYPE).step();
+            assertThat(session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TYPE), 10))
+                    .hasSize(1);
+        }
+    }
+
+    /** It is recorded as running until the updater looks, so a provider that left it out would stop provisioning. */
+    @Test
+    void aMachineThatIsReinstalledAndStaysListedIsNoDiscrepancyAndLeftAlone() throws Exception {
+        FakeProvider provider = FakeProvider.builder(TYPE).creationSlow(true).build();
+        provider.onReinstall(id -> {});
+        record(List.of("mine"), ProviderStatus.RUNNING);
+        provider.addMachine(
+                used("mine").toBuilder().status(ProviderStatus.RUNNING).build());
+        provider.reinstallMachine(new ProviderID("mine"));
+        try (Shepherd shepherd = shepherd(provider, 0);
+                BmdbSession session = database.bmdb().startSession("initializer", "a test")) {
+            assertThat(shepherd.provisioner(TYPE).step().listed()).isEqualTo(1);
+
+            database.advance(Duration.ofMinutes(31));
+            shepherd.updater(TYPE).step();
+            assertThat(session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TYPE), 10))
+                    .isEmpty();
         }
     }
 

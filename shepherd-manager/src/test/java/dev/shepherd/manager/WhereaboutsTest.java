@@ -207,8 +207,16 @@ class WhereaboutsTest extends InitializerScenario {
             names = {"RATE_LIMITED", "UNAUTHENTICATED"})
     void aProviderThatDoesNotWantToBeAskedRestsAllTakeovers(Reason reason) throws Exception {
         UUID other = record(address(9), 22);
-        provider.failNext(Operation.GET, ProviderException.builder(reason, "not now").retryAfter(Duration.ofHours(1)).build());
-        provider.failNext(Operation.GET, ProviderException.builder(reason, "not now").retryAfter(Duration.ofHours(1)).build());
+        provider.failNext(
+                Operation.GET,
+                ProviderException.builder(reason, "not now")
+                        .retryAfter(Duration.ofHours(1))
+                        .build());
+        provider.failNext(
+                Operation.GET,
+                ProviderException.builder(reason, "not now")
+                        .retryAfter(Duration.ofHours(1))
+                        .build());
 
         step();
         step();

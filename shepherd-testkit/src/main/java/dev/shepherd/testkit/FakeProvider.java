@@ -130,6 +130,7 @@ public final class FakeProvider implements Recoverer {
     private final int maxConcurrentCalls;
     private final boolean listingCheap;
     private final boolean creationCheap;
+    private final boolean creationSlow;
     private final Clock clock;
     private final Function<ProviderID, InetSocketAddress> addresses;
 
@@ -154,6 +155,7 @@ public final class FakeProvider implements Recoverer {
         maxConcurrentCalls = builder.maxConcurrentCalls;
         listingCheap = builder.listingCheap;
         creationCheap = builder.creationCheap;
+        creationSlow = builder.creationSlow;
         capacity = builder.capacity;
         clock = builder.clock;
         addresses = builder.addresses == null ? new DocumentationAddresses() : builder.addresses;
@@ -272,7 +274,8 @@ public final class FakeProvider implements Recoverer {
     /**
      * {@inheritDoc}
      *
-     * <p>Does what {@link #onReinstall} was given, and then returns.
+     * <p>Does what {@link #onReinstall} was given, and then returns. With {@linkplain Builder#creationSlow slow
+     * creations} the machine is {@link ProviderStatus#PROVISIONING} until {@link #finishCreations()}.
      *
      * @throws NotSupportedException if {@link #onReinstall} was given nothing
      * @throws IllegalStateException if this provider is closed
@@ -290,6 +293,16 @@ public final class FakeProvider implements Recoverer {
             }
             find(id);
             action.accept(id);
+            synchronized (lock) {
+                MachineInfo machine = machines.get(id);
+                if (creationSlow && machine != null) {
+                    machines.put(
+                            id,
+                            machine.toBuilder()
+                                    .status(ProviderStatus.PROVISIONING)
+                                    .build());
+                }
+            }
             return id;
         });
     }
@@ -360,6 +373,17 @@ public final class FakeProvider implements Recoverer {
     public void removeMachine(ProviderID id) {
         synchronized (lock) {
             machines.remove(id);
+        }
+    }
+
+    /**
+     * Ends all {@linkplain Builder#creationSlow slow creations} and reinstallations that are under way: the machines are
+     * {@link ProviderStatus#RUNNING} from now on, and have an address.
+     */
+    public void finishCreations() {
+        synchronized (lock) {
+            machines.replaceAll((id, machine) ->
+                    machine.status().equals(Optional.of(ProviderStatus.PROVISIONING)) ? running(machine) : machine);
         }
     }
 
@@ -604,13 +628,20 @@ public final class FakeProvider implements Recoverer {
 
     private MachineInfo deploy(MachineInfo free, UUID intentId) {
         ProviderID id = free.id().isValid() ? free.id() : new ProviderID("device-" + ++deviceCount);
-        MachineInfo.Builder device = free.toBuilder()
+        MachineInfo device = free.toBuilder()
                 .id(id)
                 .availability(Availability.KNOWN_USED)
-                .status(ProviderStatus.RUNNING)
-                .intentId(intentId);
-        if (free.address().isEmpty()) {
-            InetSocketAddress address = addresses.apply(id);
+                .status(ProviderStatus.PROVISIONING)
+                .intentId(intentId)
+                .build();
+        return creationSlow ? device : running(device);
+    }
+
+    /** Called under the lock. */
+    private MachineInfo running(MachineInfo made) {
+        MachineInfo.Builder device = made.toBuilder().status(ProviderStatus.RUNNING);
+        if (made.address().isEmpty()) {
+            InetSocketAddress address = addresses.apply(made.id());
             device.address(address.getAddress());
             if (address.getPort() != Builder.USUAL_PORT) {
                 device.sshPort(address.getPort());
@@ -735,6 +766,7 @@ public final class FakeProvider implements Recoverer {
         private int maxConcurrentCalls = 1;
         private boolean listingCheap;
         private boolean creationCheap;
+        private boolean creationSlow;
         private int capacity;
         private Clock clock = Clock.systemUTC();
         private @Nullable Function<ProviderID, InetSocketAddress> addresses;
@@ -766,6 +798,15 @@ public final class FakeProvider implements Recoverer {
         /** Sets whether it says that it only takes note of machines; false by default. */
         public Builder creationCheap(boolean cheap) {
             this.creationCheap = cheap;
+            return this;
+        }
+
+        /**
+         * Sets whether machines that are created or reinstalled are listed as {@link ProviderStatus#PROVISIONING}, and
+         * new ones without an address, until {@link FakeProvider#finishCreations()}; false by default.
+         */
+        public Builder creationSlow(boolean slow) {
+            this.creationSlow = slow;
             return this;
         }
 

@@ -433,7 +433,7 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
         }
     }
 
-    /** Waits until a listing has a machine. */
+    /** Waits until a listing has a machine that is not being made or reinstalled any more. */
     Machine awaitListed(Provider provider, ProviderID id) throws InterruptedException {
         finishCreations();
         long deadline = System.nanoTime() + contract().creationLimit().toNanos();
@@ -441,12 +441,12 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
             List<Machine> machines = list(provider);
             Optional<Machine> listed =
                     machines.stream().filter(machine -> machine.id().equals(id)).findFirst();
-            if (listed.isPresent()) {
+            if (listed.isPresent() && !isInCreation(listed.get())) {
                 return listed.get();
             }
             if (System.nanoTime() - deadline > 0) {
                 throw broken(
-                        "machine " + id + ", which was created, is listed within "
+                        "machine " + id + " is listed, and not as PROVISIONING, within "
                                 + contract().creationLimit() + " (creationLimit())",
                         "the listing is " + text(machines));
             }

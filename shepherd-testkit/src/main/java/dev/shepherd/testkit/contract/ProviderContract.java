@@ -505,12 +505,16 @@ public abstract class ProviderContract {
         Provider provider = run.start(1);
         Machine created = run.create(provider, request(run.free(provider, 1).get(0)));
         if (ContractRun.isInCreation(get(provider, created.id()))) {
-            List<Machine> meanwhile = run.list(provider);
-            boolean listed = meanwhile.stream().anyMatch(machine -> machine.id().equals(created.id()));
-            if (listed && ContractRun.isInCreation(get(provider, created.id()))) {
+            Optional<Machine> meanwhile = run.list(provider).stream()
+                    .filter(machine -> machine.id().equals(created.id()))
+                    .filter(machine ->
+                            machine.availability() != Availability.KNOWN_USED || !ContractRun.isInCreation(machine))
+                    .findFirst();
+            if (meanwhile.isPresent() && ContractRun.isInCreation(get(provider, created.id()))) {
                 throw run.broken(
-                        "machine " + created.id() + ", which is still being made, is not listed",
-                        "the listing has " + text(meanwhile));
+                        "machine " + created.id() + ", which is still being made, is not listed, or is KNOWN_USED with"
+                                + " the status PROVISIONING",
+                        "the listing has " + text(meanwhile.get()));
             }
         }
         Machine listed = run.awaitListed(provider, created.id());
@@ -630,7 +634,7 @@ public abstract class ProviderContract {
             Outcome<? extends Machine> again = run.create(each, run.session(), request(machine));
             if (!(again.failure() instanceof AlreadyRecordedException)
                     && !again.failedWith(EnumSet.of(Reason.NO_CAPACITY))) {
-                throw run.broken("a NoCapacityException or a AlreadyRecordedException", again);
+                throw run.broken("a NoCapacityException or an AlreadyRecordedException", again);
             }
             run.requireRecorded(provider, 1);
             run.finishCreations();

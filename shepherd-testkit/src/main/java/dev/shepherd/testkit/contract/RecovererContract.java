@@ -135,6 +135,11 @@ public abstract class RecovererContract extends ProviderContract {
     }
 
     private void requireStillThere(Provider provider, ProviderID id, List<Machine> before) throws InterruptedException {
+        List<Machine> meanwhile = run.list(provider);
+        if (meanwhile.stream().noneMatch(machine -> machine.id().equals(id))) {
+            throw run.broken(
+                    "machine " + id + " stays in the listing", "the listing is " + ContractRun.text(meanwhile));
+        }
         Machine listed = run.awaitListed(provider, id);
         if (listed.availability() == Availability.KNOWN_UNUSED) {
             throw run.broken("machine " + id + " is still used", "it is listed as " + ContractRun.text(listed));

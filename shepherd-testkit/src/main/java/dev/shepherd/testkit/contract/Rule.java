@@ -64,8 +64,10 @@ public enum Rule {
             "Leave a reservation out of the listing as soon as a machine is made from it."),
     P15(
             Force.MUST,
-            "a machine is listed once its creation is over, and not before",
-            "Leave out machines that are still being made; check that their final state is listed."),
+            "a machine is listed once its creation is over; before, it is left out, or listed as KNOWN_USED with the status"
+                    + " PROVISIONING",
+            "Turn the outside's word for a machine that is being made into PROVISIONING; check that its final state is"
+                    + " listed, as RUNNING."),
     P16(
             Force.MUST,
             "a creation that is repeated with the same intent gives the same machine and makes no other",
@@ -192,8 +194,10 @@ public enum Rule {
             "Turn the outside's \"no such machine\" (HTTP 404) into ProviderException.Reason.NOT_FOUND."),
     R05(
             Force.MUST,
-            "a machine that was rebooted or reinstalled is the same machine: it has its id and is not free",
-            "Do not make a new machine in the place of one that is to be reinstalled."),
+            "a machine that was rebooted or reinstalled is the same machine: it has its id, is not free, and stays in the"
+                    + " listing meanwhile",
+            "Do not make a new machine in the place of one that is to be reinstalled; list it as KNOWN_USED with the status"
+                    + " PROVISIONING until it is over."),
     R06(
             Force.MUST,
             "a call reboots or reinstalls the machine it names, once, and no other",

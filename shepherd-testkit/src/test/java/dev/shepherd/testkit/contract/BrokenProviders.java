@@ -337,16 +337,15 @@ final class BrokenProviders {
             machines.removeIf(machine -> machine.availability() == Availability.KNOWN_USED);
             return machines;
         }));
-        add(Rule.P15, "it lists what is still being made", world -> new Wrapped(world) {
-            @Override
-            public List<MachineInfo> listMachines() throws InterruptedException {
-                return each(
-                        good.listMachines(),
+        add(
+                Rule.P15,
+                "its machines are being made for ever",
+                listing(machines -> each(
+                        machines,
                         machine -> machine.toBuilder()
                                 .status(ProviderStatus.PROVISIONING)
-                                .build());
-            }
-
+                                .build())));
+        add(Rule.P15, "it lists what is still being made as if it ran", world -> new Wrapped(world) {
             @Override
             public Machine getMachine(ProviderID id) throws InterruptedException {
                 return good.getMachine(id).toBuilder()
@@ -613,6 +612,22 @@ final class BrokenProviders {
             wrapped.good.removeMachine(id);
             wrapped.good.addMachine(old.toBuilder().id(new ProviderID("new")).build());
         }));
+        Map<FakeWorld, ProviderID> reinstalled = new HashMap<>();
+        add(Rule.R05, "it leaves a machine out while it is reinstalled", world -> new Wrapped(world) {
+            @Override
+            public void reinstallMachine(ProviderID id) throws InterruptedException {
+                good.reinstallMachine(id);
+                reinstalled.put(world, id);
+            }
+
+            @Override
+            public List<MachineInfo> listMachines() throws InterruptedException {
+                List<MachineInfo> machines = good.listMachines();
+                machines.removeIf(machine -> machine.id().equals(reinstalled.get(world)));
+                reinstalled.remove(world); // It is over at the next one.
+                return machines;
+            }
+        });
         add(Rule.R06, "it reboots twice", rebooting((wrapped, id) -> {
             wrapped.good.rebootMachine(id);
             wrapped.good.rebootMachine(id);

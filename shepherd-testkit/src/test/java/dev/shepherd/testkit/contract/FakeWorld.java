@@ -26,9 +26,14 @@ final class FakeWorld {
     }
 
     FakeWorld(int maxConcurrentCalls, boolean reinstalls) {
+        this(maxConcurrentCalls, reinstalls, false);
+    }
+
+    FakeWorld(int maxConcurrentCalls, boolean reinstalls, boolean creationSlow) {
         provider = FakeProvider.builder(new ProviderType("fake"))
                 .maxConcurrentCalls(maxConcurrentCalls)
                 .listingCheap(true)
+                .creationSlow(creationSlow)
                 .build();
         provider.onReboot(id -> reboots.merge(id, 1, Integer::sum));
         if (reinstalls) {
