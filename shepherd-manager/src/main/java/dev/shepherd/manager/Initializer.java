@@ -1,11 +1,9 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.Availability;
-import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
-import dev.shepherd.api.ProviderException.Reason;
-import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
@@ -151,7 +149,7 @@ public final class Initializer {
         ProvidedMachine recorded = machine.provided().orElseThrow();
         MachineInfo now;
         try {
-            now = describe(recorded.providerId());
+            now = provider.getMachine(recorded.providerId());
         } catch (ProviderException e) {
             return notDescribed(claimed, machine, recorded, e);
         }
@@ -187,25 +185,6 @@ public final class Initializer {
         return Optional.of(new Whereabouts(now.address(), now.sshPort(), true));
     }
 
-    private MachineInfo describe(ProviderID id) throws InterruptedException {
-        Machine described = provider.getMachine(id);
-        if (!described.id().equals(id)) {
-            throw new ProviderException(
-                    Reason.TRANSIENT,
-                    "provider " + provider.type() + " was asked for machine " + id + " and described "
-                            + described.id());
-        }
-        try {
-            return MachineInfo.copyOf(described);
-        } catch (RuntimeException e) {
-            throw new ProviderException(
-                    Reason.PERMANENT,
-                    "provider " + provider.type() + " describes machine " + id + " against the rules: "
-                            + e.getMessage(),
-                    e);
-        }
-    }
-
     /**
      * Goes on with what is recorded only where that is safe: a pinned host key tells another machine from this one before any
      * credential is sent.
@@ -214,14 +193,31 @@ public final class Initializer {
             Work claimed, MachineRecord machine, ProvidedMachine recorded, ProviderException e)
             throws InterruptedException {
         String cause = "the provider could not say where it is (" + e.reason() + "): " + e.getMessage();
+        boolean refusesAll = e.scope() == Scope.PROVIDER && e.reason().isWithoutEffect();
+        if (refusesAll) {
+            Duration asked = e.retryAfter().orElse(REST);
+            Duration span = asked.compareTo(MachineRecoverer.LONGEST_REST) < 0 ? asked : MachineRecoverer.LONGEST_REST;
+            restsUntil.set(System.nanoTime() + span.toNanos());
+            log.warn(
+                    "Provider {}: does not want to be asked; takeovers rest for {} s",
+                    provider.type(),
+                    span.toSeconds());
+            giveUp(claimed, machine, cause, tx -> {});
+            return Optional.empty();
+        }
         switch (e.reason()) {
             case NOT_FOUND ->
                 giveUp(claimed, machine, "the provider no longer knows it", tx -> tx.markMissing(machine.machineId()));
-            case RATE_LIMITED, UNAUTHENTICATED -> {
-                Duration span = e.retryAfter().orElse(REST);
-                restsUntil.set(System.nanoTime() + span.toNanos());
-                log.warn("Provider {}: does not want to be asked; takeovers rest for {}", provider.type(), span);
-                giveUp(claimed, machine, cause, tx -> {});
+            case RATE_LIMITED -> {
+                Duration least = settings.backoff().initial();
+                Backoff backoff = e.retryAfter()
+                        .filter(asked -> asked.compareTo(least) > 0)
+                        .map(asked -> Backoff.constant(
+                                asked.compareTo(MachineRecoverer.LONGEST_REST) < 0
+                                        ? asked
+                                        : MachineRecoverer.LONGEST_REST))
+                        .orElse(settings.backoff());
+                postpone(claimed, machine, backoff, cause);
             }
             case TRANSIENT -> {
                 if (machine.sshHostKey().isPresent()) {
@@ -230,7 +226,7 @@ public final class Initializer {
                 }
                 postpone(claimed, machine, ASK_AGAIN, cause);
             }
-            case CONFLICT, PERMANENT, NO_CAPACITY, NOT_SUPPORTED ->
+            case UNAUTHENTICATED, CONFLICT, PERMANENT, NO_CAPACITY, NOT_SUPPORTED ->
                 postpone(claimed, machine, settings.backoff(), cause);
         }
         return Optional.empty();

@@ -62,7 +62,7 @@ public final class MachineRecoverer {
     private static final Duration REST = Duration.ofMinutes(1);
 
     /** How long a provider or a machine is left alone at most, however long that is asked for. */
-    private static final Duration LONGEST_REST = Duration.ofDays(1);
+    static final Duration LONGEST_REST = Duration.ofDays(1);
 
     private static final Duration LEAST_WAIT = Duration.ofSeconds(5);
 
