@@ -15,6 +15,7 @@ import java.net.http.HttpResponse.BodySubscriber;
 import java.net.http.HttpResponse.BodySubscribers;
 import java.net.http.HttpResponse.ResponseInfo;
 import java.nio.channels.UnresolvedAddressException;
+import java.time.Clock;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -42,15 +43,26 @@ final class HttpSource implements ListSource {
 
     private static final Pattern SECONDS = Pattern.compile("\\d{1,9}");
 
-    private record HttpVersion(
-            @Nullable String entityTag, @Nullable String lastModified) implements Version {
+    /**
+     * How long a server's word is taken that nothing has changed. Most make it of the time and the size of a file, in
+     * whole seconds, and overlook a change that keeps both.
+     */
+    private static final Duration TAKEN_FOR_TRUE = Duration.ofMinutes(10);
 
-        static @Nullable HttpVersion of(HttpHeaders headers) {
-            String entityTag = header(headers, "ETag").orElse(null);
-            String lastModified = header(headers, "Last-Modified")
-                    .filter(modified -> hasSettled(modified, header(headers, "Date")))
-                    .orElse(null);
-            return entityTag == null && lastModified == null ? null : new HttpVersion(entityTag, lastModified);
+    private record HttpVersion(
+            @Nullable String entityTag, @Nullable String lastModified, Instant receivedAt) implements Version {
+
+        /** An entity tag counts for nothing either while the modification time does not: it may be made of it. */
+        static @Nullable HttpVersion of(HttpHeaders headers, Instant receivedAt) {
+            Optional<String> entityTag = header(headers, "ETag");
+            Optional<String> lastModified = header(headers, "Last-Modified");
+            if (lastModified.isEmpty() && entityTag.isEmpty()) {
+                return null;
+            }
+            if (lastModified.isPresent() && !hasSettled(lastModified.get(), header(headers, "Date"))) {
+                return null;
+            }
+            return new HttpVersion(entityTag.orElse(null), lastModified.orElse(null), receivedAt);
         }
 
         /** RFC 9110, 8.8.2.2: within the second it names, a modification time says nothing of later changes. */
@@ -79,6 +91,7 @@ final class HttpSource implements ListSource {
     private final Duration timeout;
     private final Optional<SSLContext> sslContext;
     private final Executor executor;
+    private final Clock clock;
     private volatile @Nullable HttpClient client;
 
     /**
@@ -89,13 +102,16 @@ final class HttpSource implements ListSource {
      * @param timeout how long connecting may take; the caller bounds the whole
      * @param sslContext whom to trust, or empty for the JVM's default
      * @param executor what runs the client's callbacks
+     * @param clock tells when a document is asked for as a whole again
      */
-    HttpSource(URI uri, int maxBytes, Duration timeout, Optional<SSLContext> sslContext, Executor executor) {
+    HttpSource(
+            URI uri, int maxBytes, Duration timeout, Optional<SSLContext> sslContext, Executor executor, Clock clock) {
         this.uri = uri;
         this.maxBytes = maxBytes;
         this.timeout = timeout;
         this.sslContext = sslContext;
         this.executor = executor;
+        this.clock = clock;
     }
 
     /** Returns the URL without its query, which may be a token. */
@@ -111,7 +127,12 @@ final class HttpSource implements ListSource {
                 .header("Accept", "application/json")
                 // A cache on the way must ask the server too.
                 .header("Cache-Control", "no-cache");
-        if (known instanceof HttpVersion version) {
+        Instant now = clock.instant();
+        boolean conditional = false;
+        // The other way round too, should the clock be set back.
+        if (known instanceof HttpVersion version
+                && Duration.between(version.receivedAt(), now).abs().compareTo(TAKEN_FOR_TRUE) < 0) {
+            conditional = true;
             if (version.entityTag() != null) {
                 request.header("If-None-Match", version.entityTag());
             }
@@ -121,9 +142,9 @@ final class HttpSource implements ListSource {
         }
         HttpResponse<byte[]> response = send(request.build());
         return switch (response.statusCode()) {
-            case OK -> Optional.of(content(response));
+            case OK -> Optional.of(content(response, now));
             case NOT_MODIFIED -> {
-                if (known == null) {
+                if (!conditional) {
                     throw new UnreadableListException(
                             Reason.TRANSIENT, "the server says that it is unchanged, but was not asked that");
                 }
@@ -189,14 +210,14 @@ final class HttpSource implements ListSource {
         return new IgnoredBody();
     }
 
-    private static Content content(HttpResponse<byte[]> response) throws IOException {
+    private static Content content(HttpResponse<byte[]> response, Instant receivedAt) throws IOException {
         Optional<String> encoding =
                 response.headers().firstValue("Content-Encoding").filter(value -> !value.equalsIgnoreCase("identity"));
         if (encoding.isPresent()) {
             throw new UnreadableListException(
                     Reason.PERMANENT, "the server compressed it without being asked to (Content-Encoding)");
         }
-        return new Content(response.body(), HttpVersion.of(response.headers()));
+        return new Content(response.body(), HttpVersion.of(response.headers(), receivedAt));
     }
 
     private static UnreadableListException failure(HttpResponse<byte[]> response) {

@@ -439,7 +439,7 @@ public final class StaticProvider implements Provider {
             }
             if (scheme.equalsIgnoreCase("http") || scheme.equalsIgnoreCase("https")) {
                 checkUrl(scheme);
-                return new HttpSource(list, maxSize, timeout, sslContext, threads.executor());
+                return new HttpSource(list, maxSize, timeout, sslContext, threads.executor(), clock);
             }
             throw refused(
                     "must begin with file:, http: or https:, not " + (scheme.isEmpty() ? "a path" : scheme + ":"));

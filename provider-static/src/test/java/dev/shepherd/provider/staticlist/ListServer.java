@@ -102,9 +102,10 @@ final class ListServer implements AutoCloseable {
         });
     }
 
-    /** Serves a document under an entity tag, and 304 to those who have it. */
-    void serveTagged(String document, String entityTag) {
+    /** Serves a document under an entity tag, and 304 to those who have it; header names and values alternate. */
+    void serveTagged(String document, String entityTag, String... headers) {
         behave(exchange -> {
+            addHeaders(exchange, headers);
             exchange.getResponseHeaders().set("ETag", entityTag);
             if (entityTag.equals(header(exchange, "If-None-Match"))) {
                 exchange.sendResponseHeaders(304, -1);

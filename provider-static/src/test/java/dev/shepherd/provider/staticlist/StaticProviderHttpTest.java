@@ -148,6 +148,35 @@ class StaticProviderHttpTest {
         assertThat(header(1, "If-modified-since")).isEmpty();
     }
 
+    /** Such as nginx, whose entity tag is the modification time in whole seconds, and the size. */
+    @Test
+    void anEntityTagOfAFileThatWasJustModifiedVouchesForNothing() throws Exception {
+        String now = DateTimeFormatter.RFC_1123_DATE_TIME.format(
+                Instant.now().plusSeconds(3600).atOffset(ZoneOffset.UTC));
+        server.serveTagged(Lists.of("a"), "\"5e0be100-1c\"", "Last-Modified", now);
+        assertThat(ids(provider)).containsExactly("a");
+
+        server.serveTagged(Lists.of("b"), "\"5e0be100-1c\"", "Last-Modified", now);
+
+        assertThat(ids(provider)).containsExactly("b");
+        assertThat(header(1, "If-none-match")).isEmpty();
+    }
+
+    @Test
+    void aListWhoseServerOverlooksItsChangeIsReadAgainAfterTenMinutes() throws Exception {
+        server.serveTagged(Lists.of("a"), "\"5e0be100-1c\"", "Last-Modified", OLD);
+        assertThat(ids(provider)).containsExactly("a");
+        server.serveTagged(Lists.of("b"), "\"5e0be100-1c\"", "Last-Modified", OLD);
+        clock.advance(Duration.ofMinutes(9));
+        assertThat(ids(provider)).containsExactly("a");
+
+        clock.advance(Duration.ofMinutes(1));
+
+        assertThat(ids(provider)).containsExactly("b");
+        assertThat(ids(provider)).containsExactly("b");
+        assertThat(server.bodies).hasValue(2);
+    }
+
     @Test
     void aModificationTimeThatIsNoTimeIsPassedOver() throws Exception {
         server.serveModified(Lists.of("a"), "yesterday");
