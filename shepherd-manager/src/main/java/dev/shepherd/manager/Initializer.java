@@ -262,7 +262,7 @@ public final class Initializer {
             TakeoverResult result = takeover.takeover(target(machine, found));
             record(claimed, machine, result);
         } catch (TakeoverException e) {
-            Reach reach = !isOutOfReach(e) ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
+            Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
             fail(claimed, describe(machine), String.valueOf(e.getMessage()), reach);
         }
     }
@@ -273,31 +273,6 @@ public final class Initializer {
         UNREACHED,
         /** There was no address, or it may not be the machine's any more. */
         UNTRIED
-    }
-
-    /**
-     * Tells whether a machine may have to be brought back. One that refuses a login or shows another host key is there,
-     * and a reboot would not help.
-     */
-    private static boolean isOutOfReach(TakeoverException e) {
-        boolean beforeLogin = switch (e.step()) {
-            case CONNECT, KEY_EXCHANGE, AUTHENTICATE -> true;
-            default -> false;
-        };
-        return beforeLogin && isNoAnswer(e);
-    }
-
-    private static boolean isNoAnswer(TakeoverException e) {
-        return switch (e.kind()) {
-            case UNREACHABLE, TIMEOUT, CONNECTION_LOST -> true;
-            case HOST_KEY_MISMATCH,
-                    AUTHENTICATION_FAILED,
-                    PROTOCOL,
-                    EXECUTABLE_UNREADABLE,
-                    UPLOAD_FAILED,
-                    AGENT_FAILED,
-                    BAD_ANSWER -> false;
-        };
     }
 
     private TakeoverTarget target(MachineRecord machine, Whereabouts found) {

@@ -3,7 +3,10 @@ package dev.shepherd.manager;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.takeover.AgentTakeover;
@@ -12,7 +15,14 @@ import dev.shepherd.testkit.Mood;
 import dev.shepherd.testkit.SshHost;
 import dev.shepherd.testkit.TestAgent;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Duration;
+import java.util.EnumSet;
+import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,6 +31,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Takes machines over by SSH. */
 class SshInitializerTest extends InitializerScenario {
+
+    /** The moods in which a host has not answered before it could know who calls. */
+    private static final Set<Mood> OUT_OF_REACH =
+            EnumSet.of(Mood.REFUSE, Mood.HANG_BEFORE_BANNER, Mood.HANG_AFTER_BANNER, Mood.RESET);
 
     @TempDir
     Path folder;
@@ -70,6 +84,9 @@ class SshInitializerTest extends InitializerScenario {
                     .contains("127.0.0.1:" + host.port())
                     .contains("failed at ");
             assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.FAILED);
+            assertThat(unreachableAttempts(machine))
+                    .as("only a host that does not answer may have to be rebooted: %s", backoff.cause())
+                    .isEqualTo(OUT_OF_REACH.contains(mood) ? 1 : 0);
             assertThat(shepherd.initializer(TYPE).step())
                     .as("it is left alone for now")
                     .isZero();
@@ -135,6 +152,38 @@ class SshInitializerTest extends InitializerScenario {
 
             assertThat(read(machine).agentStarted().orElseThrow().publicKey()).isNotEqualTo(firstKey);
             assertThat(read(machine).agentHeartbeatAt()).isEmpty();
+        }
+    }
+
+    @Test
+    void loginsThatAreRefusedNeverMakeAMachineOneToReboot() throws Exception {
+        try (SshHost host = host();
+                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(60)))) {
+            host.setMood(Mood.REFUSE_ACCOUNT);
+            UUID machine = record(host.address(), host.port());
+
+            for (int i = 0; i < RecoveryPolicy.DEFAULT.unreachableAttempts(); i++) {
+                assertThat(shepherd.initializer(TYPE).step()).isEqualTo(1);
+                assertThat(read(machine).backoffs().get(0).cause()).contains("Your account has expired");
+                database.advance(Duration.ofHours(5));
+            }
+
+            assertThat(unreachableAttempts(machine)).isZero();
+            try (BmdbSession session = database.bmdb().startSession("test", "here")) {
+                assertThat(session.claim(WorkProcess.RECOVERY, Eligibility.recovery(TYPE, RecoveryPolicy.DEFAULT), 1))
+                        .isEmpty();
+            }
+        }
+    }
+
+    private int unreachableAttempts(UUID machine) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(database.jdbcUrl());
+                PreparedStatement statement = connection.prepareStatement(
+                        "SELECT unreachable_attempts FROM machine_unreachable WHERE machine_id = ?")) {
+            statement.setObject(1, machine);
+            try (ResultSet found = statement.executeQuery()) {
+                return found.next() ? found.getInt(1) : 0;
+            }
         }
     }
 

@@ -8,8 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Random;
 import org.apache.sshd.common.io.IoSession;
 import org.apache.sshd.common.io.nio2.Nio2Session;
-import org.apache.sshd.common.session.Session;
-import org.apache.sshd.common.session.SessionListener;
 import org.apache.sshd.common.session.helpers.AbstractSession;
 import org.apache.sshd.common.util.Readable;
 import org.apache.sshd.common.util.buffer.ByteArrayBuffer;
@@ -60,18 +58,7 @@ final class Connections extends SessionFactory {
         if (host == null) {
             throw new IOException("the host on " + connection.getAcceptanceAddress() + " is closed");
         }
-        HostSession session = new HostSession(getServer(), connection, host);
-        if (host.mood() == Mood.RESET) {
-            session.addSessionListener(new SessionListener() {
-                @Override
-                public void sessionEvent(Session session, Event event) {
-                    if (event == Event.KeyEstablished) {
-                        reset(connection);
-                    }
-                }
-            });
-        }
-        return session;
+        return new HostSession(getServer(), connection, host);
     }
 
     @Override
@@ -104,7 +91,7 @@ final class Connections extends SessionFactory {
      * while bytes are there that were not read comes to the same. So one byte of the client's next packet is
      * read, and no more. Called on the thread that reads the connection.
      */
-    private static void reset(IoSession connection) {
+    static void reset(IoSession connection) {
         connection.suspendRead();
         AsynchronousSocketChannel socket = ((Nio2Session) connection).getSocket();
         socket.read(ByteBuffer.allocate(1), null, new CompletionHandler<Integer, @Nullable Void>() {

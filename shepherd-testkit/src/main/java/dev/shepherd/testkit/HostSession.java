@@ -11,11 +11,22 @@ final class HostSession extends ServerSessionImpl {
 
     private final SshHost host;
     private final KeyPair hostKey;
+    private final boolean resets;
 
     HostSession(ServerFactoryManager server, IoSession connection, SshHost host) throws Exception {
         super(server, connection);
         this.host = host;
         this.hostKey = host.hostKeyPair();
+        this.resets = host.mood() == Mood.RESET;
+    }
+
+    /** Called when this side has all it needs for the keys. The client has yet to say that it has, and that is cut off. */
+    @Override
+    protected void checkKeys() {
+        super.checkKeys();
+        if (resets) {
+            Connections.reset(getIoSession());
+        }
     }
 
     static HostSession of(SessionContext session) {

@@ -36,6 +36,18 @@ public enum Mood {
     /** Refuses every key and every password. */
     REJECT_AUTHENTICATION,
 
+    /**
+     * Looks at a login that proves to be that of a key or a password that it knows, and never decides: what OpenSSH does
+     * while its PAM asks a directory that does not answer.
+     */
+    HANG_IN_AUTHENTICATION,
+
+    /**
+     * Closes the connection instead of letting in whoever has proved to have a key or a password that it knows, after the
+     * banner {@code Your account has expired}: what OpenSSH does for an account that its PAM refuses.
+     */
+    REFUSE_ACCOUNT,
+
     /** Stops reading at the first bytes of an uploaded file and never acknowledges them. */
     HANG_IN_UPLOAD,
 

@@ -214,7 +214,9 @@ public final class SshHosts implements AutoCloseable {
         made.setScheduledExecutorService(timer);
         made.setSessionFactory(new Connections(made, this));
         made.setKeyPairProvider(session -> List.of(HostSession.of(session).hostKey()));
-        made.setUserAuthFactories(List.of(UserAuthPublicKeyFactory.INSTANCE, UserAuthPasswordFactory.INSTANCE));
+        made.setUserAuthFactories(List.of(
+                HostLogin.factory(UserAuthPublicKeyFactory.INSTANCE),
+                HostLogin.factory(UserAuthPasswordFactory.INSTANCE)));
         made.setPublickeyAuthenticator(
                 (user, key, session) -> HostSession.of(session).host().acceptsKey(key));
         made.setPasswordAuthenticator(

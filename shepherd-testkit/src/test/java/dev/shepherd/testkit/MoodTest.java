@@ -179,6 +179,17 @@ class MoodTest {
         backToNormal();
     }
 
+    @Test
+    void refuseAccount() throws Exception {
+        host.setMood(Mood.REFUSE_ACCOUNT);
+        try (Relay relay = new Relay(host)) {
+            assertThatThrownBy(() -> client.connect(relay.port(), key)).isInstanceOf(IOException.class);
+            assertThat(relay.end()).hasMessageContaining("closed the connection in peace");
+        }
+        assertThat(host.authenticationsFailed()).as("the key is a good one").isZero();
+        backToNormal();
+    }
+
     @ParameterizedTest
     @EnumSource
     void hangInUpload(SshHost.Protocol protocol, @TempDir Path folder) throws Exception {

@@ -127,6 +127,7 @@ class OpenSshClientTest {
         assertThat(in(Mood.DROP_BEFORE_AUTHENTICATION).err()).containsAnyOf("Connection closed", "Connection reset");
         assertThat(in(Mood.RESET).err()).contains("Connection reset");
         assertThat(in(Mood.REJECT_AUTHENTICATION).err()).contains("Permission denied");
+        assertThat(in(Mood.REFUSE_ACCOUNT).err()).contains("Your account has expired", "Connection closed");
         assertThat(in(Mood.HANG_BEFORE_BANNER).err()).contains("timed out");
     }
 

@@ -25,6 +25,7 @@ import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import javax.net.SocketFactory;
 import net.schmizz.sshj.SSHClient;
+import net.schmizz.sshj.Service;
 import net.schmizz.sshj.common.DisconnectReason;
 import net.schmizz.sshj.common.SSHException;
 import net.schmizz.sshj.sftp.Response;
@@ -59,6 +60,9 @@ final class Attempt {
     /** What a host may send us on a channel before we have read it. The library's 2 MiB are for downloads. */
     private static final int WINDOW = 256 * 1024;
 
+    /** How much is shown of what a host says, in characters. */
+    private static final int MAX_SAID = 1024;
+
     private final AgentTakeover settings;
     private final TakeoverTarget target;
     private final TakeoverInit init;
@@ -68,6 +72,7 @@ final class Attempt {
     private final Map<TakeoverStep, Duration> durations = new EnumMap<>(TakeoverStep.class);
     private volatile TakeoverStep step = TakeoverStep.CONNECT;
     private volatile @Nullable CommandChannel agent;
+    private volatile @Nullable SSHClient ssh;
     private long stepStartedAt = startedAt;
 
     private final Object lock = new Object();
@@ -76,6 +81,7 @@ final class Attempt {
     private boolean ended;
     private boolean disconnected;
     private @Nullable DisconnectReason disconnectReason;
+    private @Nullable String disconnectMessage;
     private long disconnectedAt;
 
     Attempt(AgentTakeover settings, TakeoverTarget target) {
@@ -198,7 +204,9 @@ final class Attempt {
         connect();
         SSHClient client = client();
         enter(TakeoverStep.KEY_EXCHANGE);
+        ssh = client;
         client.connect(target.host(), target.port());
+        client.getTransport().reqService((Service) client.getUserAuth());
         enter(TakeoverStep.AUTHENTICATE);
         authenticate(client);
         enter(TakeoverStep.UPLOAD);
@@ -270,15 +278,16 @@ final class Attempt {
         client.getTransport().setTimeoutMs(never);
         client.getConnection().setTimeoutMs(never);
         client.getConnection().setWindowSize(WINDOW);
-        client.getTransport().setDisconnectListener((reason, message) -> disconnected(reason));
+        client.getTransport().setDisconnectListener(this::disconnected);
         return client;
     }
 
-    private void disconnected(DisconnectReason reason) {
+    private void disconnected(DisconnectReason reason, @Nullable String message) {
         synchronized (lock) {
             if (!disconnected) {
                 disconnected = true;
                 disconnectReason = reason;
+                disconnectMessage = message;
                 disconnectedAt = System.nanoTime();
                 lock.notifyAll();
             }
@@ -374,7 +383,7 @@ final class Attempt {
     }
 
     private static String quoted(String said) {
-        return "\"" + Escaped.text(said, 1024) + "\"";
+        return "\"" + Escaped.text(said, MAX_SAID) + "\"";
     }
 
     private TakeoverSuccess check(byte[] answer) throws StepFailure {
@@ -447,17 +456,28 @@ final class Attempt {
             return failed(Kind.PROTOCOL, "the host does not speak SSH: it says " + quoted(socket.greeting()), cause);
         }
         DisconnectReason reason;
+        String message;
         synchronized (lock) {
             reason = disconnectReason;
+            message = disconnectMessage;
         }
         if (reason != null && reason != DisconnectReason.UNKNOWN) {
-            return failed(kind(reason), "the connection ended with " + reason + ": " + words(cause), cause);
+            // What waited for the host may have wrapped the host's words in some of its own.
+            String why = message == null ? words(cause) : Escaped.text(message, MAX_SAID);
+            return failed(kind(reason), "the connection ended with " + reason + ": " + why, cause);
         }
         String lost = socket.lost();
+        if (lost != null && step == TakeoverStep.AUTHENTICATE && socket.isClosedByHost()) {
+            return failed(
+                    Kind.AUTHENTICATION_FAILED,
+                    "the host closed the connection instead of letting user " + settings.user + " in with "
+                            + settings.credentials,
+                    cause);
+        }
         if (lost != null) {
             String said = socket.greeting();
             return failed(
-                    Kind.CONNECTION_LOST,
+                    socket.isSpeaking() ? Kind.TURNED_AWAY : Kind.CONNECTION_LOST,
                     "the connection was lost" + (socket.isIdentified() ? "" : " before the host identified itself")
                             + ": " + lost + (said.isEmpty() ? "" : "; the host said " + quoted(said)),
                     cause);
@@ -474,13 +494,14 @@ final class Attempt {
         };
     }
 
+    /** What an SSH server says when it hangs up. It is there, so none of it is a machine that is out of reach. */
     private Kind kind(DisconnectReason reason) {
         return switch (reason) {
-            case HOST_NOT_ALLOWED_TO_CONNECT,
-                    SERVICE_NOT_AVAILABLE,
-                    CONNECTION_LOST,
-                    BY_APPLICATION,
-                    TOO_MANY_CONNECTIONS -> Kind.CONNECTION_LOST;
+            case TOO_MANY_CONNECTIONS, CONNECTION_LOST -> isLoggedIn() ? Kind.CONNECTION_LOST : Kind.TURNED_AWAY;
+            case HOST_NOT_ALLOWED_TO_CONNECT, SERVICE_NOT_AVAILABLE, BY_APPLICATION ->
+                isLoggedIn()
+                        ? Kind.CONNECTION_LOST
+                        : step == TakeoverStep.AUTHENTICATE ? Kind.AUTHENTICATION_FAILED : Kind.TURNED_AWAY;
             case AUTH_CANCELLED_BY_USER, NO_MORE_AUTH_METHODS_AVAILABLE, ILLEGAL_USER_NAME ->
                 Kind.AUTHENTICATION_FAILED;
             // What OpenSSH says after too many failed logins.
@@ -489,8 +510,22 @@ final class Attempt {
         };
     }
 
+    private boolean isLoggedIn() {
+        return step.compareTo(TakeoverStep.AUTHENTICATE) > 0;
+    }
+
+    /** Returns what the host said while it was logged into, which is where PAM says why it refuses an account. */
+    private String saidAtLogin() {
+        SSHClient client = ssh;
+        if (client == null || step != TakeoverStep.AUTHENTICATE) {
+            return "";
+        }
+        String banner = client.getUserAuth().getBanner().strip();
+        return banner.isEmpty() ? "" : "; it says: " + quoted(banner);
+    }
+
     private static String words(Throwable cause) {
-        String message = Escaped.text(String.valueOf(cause.getMessage()), 1024);
+        String message = Escaped.text(String.valueOf(cause.getMessage()), MAX_SAID);
         if (cause instanceof SFTPException sftp && sftp.getStatusCode() != Response.StatusCode.UNKNOWN) {
             return "SFTP status " + sftp.getStatusCode() + ", " + quoted(message);
         }
@@ -501,7 +536,7 @@ final class Attempt {
         CommandChannel channel = agent;
         Duration elapsed = Duration.ofNanos(System.nanoTime() - startedAt);
         return new TakeoverException(
-                kind, step, target, elapsed, reason, channel == null ? null : channel.stderr(), cause);
+                kind, step, target, elapsed, reason + saidAtLogin(), channel == null ? null : channel.stderr(), cause);
     }
 
     private static String seconds(Duration duration) {

@@ -10,6 +10,7 @@ import java.io.OutputStream;
 import java.net.Socket;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -36,6 +37,7 @@ final class MonitoredSocket extends Socket {
     private final Greeting greeting = new Greeting();
     private volatile boolean closing;
     private volatile @Nullable String lost;
+    private volatile boolean closedByHost;
     private @Nullable InputStream input;
     private @Nullable OutputStream output;
 
@@ -45,6 +47,11 @@ final class MonitoredSocket extends Socket {
         return lost;
     }
 
+    /** Tells whether the host closed the connection in an orderly way, before it was closed from this side. */
+    boolean isClosedByHost() {
+        return closedByHost;
+    }
+
     /** Returns what the host said up to and without its identification; all it said if it never identified itself. */
     String greeting() {
         return greeting.text();
@@ -52,6 +59,11 @@ final class MonitoredSocket extends Socket {
 
     boolean isIdentified() {
         return greeting.identified;
+    }
+
+    /** Tells whether the host said something else than the beginning of an identification, and never identified itself. */
+    boolean isSpeaking() {
+        return greeting.isSpeech();
     }
 
     /** Tells whether the host said too much without identifying itself. */
@@ -149,6 +161,7 @@ final class MonitoredSocket extends Socket {
                 throw e;
             }
             if (count < 0) {
+                closedByHost |= !closing && lost == null;
                 lose("the host closed it");
             } else {
                 greeting.add(bytes, offset, count);
@@ -213,6 +226,14 @@ final class MonitoredSocket extends Socket {
         private synchronized String text() {
             byte[] all = said.toByteArray();
             return Escaped.bytes(all, 80) + (identified ? "" : Escaped.bytes(line.toByteArray(), 80));
+        }
+
+        private synchronized boolean isSpeech() {
+            byte[] rest = line.toByteArray();
+            boolean beginning = rest.length < IDENTIFICATION.length
+                    ? Arrays.equals(rest, Arrays.copyOf(IDENTIFICATION, rest.length))
+                    : startsWithIdentification(rest);
+            return !identified && (said.size() > 0 || !beginning);
         }
 
         private static boolean startsWithIdentification(byte[] line) {

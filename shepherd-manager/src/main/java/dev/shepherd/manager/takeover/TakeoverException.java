@@ -30,10 +30,17 @@ public final class TakeoverException extends ShepherdException {
         TIMEOUT(true),
 
         /**
-         * The host closed or reset the connection. Before authentication this is mostly an SSH server with too
-         * many connections at once (OpenSSH past its {@code MaxStartups}); later, mostly a machine that goes down.
+         * The connection was closed or reset without a word. Before the login this may be a host that cannot start a
+         * process, or something on the way with nothing behind it; later, mostly a machine that goes down.
          */
         CONNECTION_LOST(true),
+
+        /**
+         * The host said why it does not want the connection, before it knew who calls: too many at once (OpenSSH past its
+         * {@code MaxStartups}), an address that it does not serve. Or it speaks something else than SSH, says so, and
+         * hangs up. So it is there.
+         */
+        TURNED_AWAY(true),
 
         /**
          * The host key is not the pinned one: the machine was reinstalled, its address belongs to another machine
@@ -41,7 +48,10 @@ public final class TakeoverException extends ShepherdException {
          */
         HOST_KEY_MISMATCH(false),
 
-        /** The host does not let us in with the credentials given. Needs a person. */
+        /**
+         * The host does not let us in with the credentials given: it says so, wants another password first, or closes the
+         * connection when it has seen them, as OpenSSH does for an account that its PAM refuses. Needs a person.
+         */
         AUTHENTICATION_FAILED(false),
 
         /** What answers does not speak SSH as it should, or shares no algorithm with us. Needs a person. */
@@ -130,6 +140,27 @@ public final class TakeoverException extends ShepherdException {
     /** Returns the step that failed. */
     public TakeoverStep step() {
         return step;
+    }
+
+    /**
+     * Tells whether the machine may have to be brought back: nothing answered, or what answered fell silent or was cut off
+     * without a word, before it could know who calls ({@link TakeoverStep#CONNECT}, {@link TakeoverStep#KEY_EXCHANGE}).
+     * A few of these in a row make recovery reboot a machine. Whatever says no is there, and a reboot would not help.
+     */
+    public boolean isOutOfReach() {
+        boolean unseen = step == TakeoverStep.CONNECT || step == TakeoverStep.KEY_EXCHANGE;
+        return unseen
+                && switch (kind) {
+                    case UNREACHABLE, TIMEOUT, CONNECTION_LOST -> true;
+                    case TURNED_AWAY,
+                            HOST_KEY_MISMATCH,
+                            AUTHENTICATION_FAILED,
+                            PROTOCOL,
+                            EXECUTABLE_UNREADABLE,
+                            UPLOAD_FAILED,
+                            AGENT_FAILED,
+                            BAD_ANSWER -> false;
+                };
     }
 
     /** Returns the machine's id in the bare metal database. */

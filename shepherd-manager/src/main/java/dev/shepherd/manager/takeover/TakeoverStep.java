@@ -6,10 +6,13 @@ public enum TakeoverStep {
     /** Opens a TCP connection. */
     CONNECT,
 
-    /** Exchanges identifications and keys, and checks the host key. Nothing secret is sent before its end. */
+    /**
+     * Exchanges identifications and keys, checks the host key, and asks whether logins are taken. Nothing secret is sent
+     * before its end, and the host cannot know who calls.
+     */
     KEY_EXCHANGE,
 
-    /** Logs in. */
+    /** Logs in. From its beginning on the host knows who calls. */
     AUTHENTICATE,
 
     /** Puts the agent executable in its place. */

@@ -38,7 +38,9 @@ final class OpenSshServer implements AutoCloseable {
         try (ServerSocket socket = new ServerSocket(0)) {
             port = socket.getLocalPort();
         }
-        List<String> config = new ArrayList<>(List.of(
+        // To a server the first value of each setting is the one that counts.
+        List<String> config = new ArrayList<>(List.of(lines));
+        config.addAll(List.of(
                 "ListenAddress 127.0.0.1",
                 "Port " + port,
                 "PidFile none",
@@ -49,7 +51,6 @@ final class OpenSshServer implements AutoCloseable {
                 "KbdInteractiveAuthentication no",
                 "AuthorizedKeysFile " + Files.write(this.folder.resolve("authorized_keys"), authorizedKeys)));
         config.add("HostKey " + makeKey("ed25519"));
-        config.addAll(List.of(lines));
         Path file = Files.write(this.folder.resolve("sshd_config"), config);
         Path log = this.folder.resolve("log");
         process = new ProcessBuilder(sshd.get().toString(), "-D", "-e", "-f", file.toString())

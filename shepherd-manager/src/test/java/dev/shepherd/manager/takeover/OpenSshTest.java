@@ -4,12 +4,14 @@ import static dev.shepherd.manager.takeover.TakeoverFixture.assertNoThreadIsLeft
 import static dev.shepherd.manager.takeover.TakeoverFixture.failure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.testkit.TestAgent;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -132,11 +134,44 @@ class OpenSshTest extends OpenSshScenario {
                     settings().credentials(stranger).build(), server.target().build());
 
             assertThat(failure.kind()).isEqualTo(Kind.AUTHENTICATION_FAILED);
+            assertThat(failure).hasMessageContaining("Too many authentication failures");
         }
     }
 
+    /** PAM is asked as root alone, and an account that it refuses has to be made. */
     @Test
-    void aServerPastItsMaxStartupsIsALostConnectionThatPasses() throws Exception {
+    void anAccountThatPamRefusesIsARefusedLoginWithPamsOwnWords() throws Exception {
+        assumeTrue(OpenSshServer.USER.equals("root"), "only root can make accounts");
+        // Where the server, as that user, looks for the key.
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+        String user = "shepherd" + ProcessHandle.current().pid();
+        run("useradd", "-M", "-s", "/bin/sh", "-p", "*", user);
+        try (OpenSshServer server = server(SFTP, "UsePAM yes")) {
+            run("chage", "-E", "1", user);
+
+            TakeoverException failure =
+                    failure(settings().user(user).build(), server.target().build());
+
+            assertThat(failure.kind()).as(server.log()).isEqualTo(Kind.AUTHENTICATION_FAILED);
+            assertThat(failure.step()).isEqualTo(TakeoverStep.AUTHENTICATE);
+            assertThat(failure)
+                    .hasMessageContaining("the host closed the connection instead of letting user " + user + " in")
+                    .hasMessageContaining("; it says: \"Your account has expired");
+            assertThat(failure.isOutOfReach()).isFalse();
+        } finally {
+            run("userdel", user);
+        }
+    }
+
+    private static void run(String... command) throws Exception {
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        process.getOutputStream().close();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(said).isZero();
+    }
+
+    @Test
+    void aServerPastItsMaxStartupsPassesAndIsNotOutOfReachIfItSaysSo() throws Exception {
         try (OpenSshServer server = server(SFTP, "MaxStartups 1", "LoginGraceTime 60")) {
             List<Socket> clients = new ArrayList<>();
             try {
@@ -150,9 +185,12 @@ class OpenSshTest extends OpenSshScenario {
                 TakeoverException failure =
                         failure(settings().build(), server.target().build());
 
-                assertThat(failure.kind()).isEqualTo(Kind.CONNECTION_LOST);
+                // OpenSSH says it since 8.5.
+                boolean said = String.valueOf(failure.getMessage()).contains("Exceeded MaxStartups");
+                assertThat(failure.kind()).isEqualTo(said ? Kind.TURNED_AWAY : Kind.CONNECTION_LOST);
                 assertThat(failure.step()).isEqualTo(TakeoverStep.KEY_EXCHANGE);
                 assertThat(failure.isTransient()).isTrue();
+                assertThat(failure.isOutOfReach()).isEqualTo(!said);
             } finally {
                 for (Socket client : clients) {
                     client.close();

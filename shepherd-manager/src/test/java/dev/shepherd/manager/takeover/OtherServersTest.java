@@ -10,6 +10,7 @@ import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -25,6 +26,7 @@ import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.sshd.common.Service;
 import org.apache.sshd.common.cipher.BuiltinCiphers;
 import org.apache.sshd.common.session.Session;
 import org.apache.sshd.common.session.SessionListener;
@@ -32,6 +34,8 @@ import org.apache.sshd.core.CoreModuleProperties;
 import org.apache.sshd.scp.server.ScpCommandFactory;
 import org.apache.sshd.server.SshServer;
 import org.apache.sshd.server.auth.keyboard.UserAuthKeyboardInteractiveFactory;
+import org.apache.sshd.server.session.ServerConnectionServiceFactory;
+import org.apache.sshd.server.session.ServerUserAuthServiceFactory;
 import org.apache.sshd.server.shell.ProcessShellCommandFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -171,6 +175,56 @@ class OtherServersTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "1, service, TURNED_AWAY",
+        "7, service, TURNED_AWAY",
+        "11, service, TURNED_AWAY",
+        "12, service, TURNED_AWAY",
+        "1, login, AUTHENTICATION_FAILED",
+        "11, login, AUTHENTICATION_FAILED",
+        "12, login, TURNED_AWAY",
+        "14, login, AUTHENTICATION_FAILED"
+    })
+    void aServerThatSaysWhyItHangsUpIsThereAndIsQuoted(int reason, String when, Kind kind) throws Exception {
+        String words = "your address\nis not welcome";
+        try (MinaServer server = new MinaServer(fixture.publicKey, made -> {
+            made.setPublickeyAuthenticator((user, key, session) -> {
+                if (when.equals("login")) {
+                    disconnect(session, reason, words);
+                }
+                return true;
+            });
+            made.setServiceFactories(List.of(
+                    new ServerUserAuthServiceFactory() {
+                        @Override
+                        public Service create(Session session) throws IOException {
+                            if (when.equals("service")) {
+                                disconnect(session, reason, words);
+                            }
+                            return super.create(session);
+                        }
+                    },
+                    ServerConnectionServiceFactory.INSTANCE));
+        })) {
+            TakeoverException failure = failure(settings().build(), server.target());
+
+            assertThat(failure.kind()).as(failure.getMessage()).isEqualTo(kind);
+            assertThat(failure.step())
+                    .isEqualTo(when.equals("login") ? TakeoverStep.AUTHENTICATE : TakeoverStep.KEY_EXCHANGE);
+            assertThat(failure).hasMessageEndingWith(": your address\\nis not welcome");
+            assertThat(failure.isOutOfReach()).isFalse();
+        }
+    }
+
+    private static void disconnect(Session session, int reason, String words) {
+        try {
+            session.disconnect(reason, words);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     @Test
     void aServerThatSharesNoAlgorithmIsNoMatterOfTheNetwork() throws Exception {
         try (MinaServer server =
@@ -241,7 +295,7 @@ class OtherServersTest {
                 out.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".getBytes(StandardCharsets.US_ASCII)));
 
         // From here it looks like a busy SSH server that says why it hangs up; what it said is in the message.
-        assertThat(failure.kind()).isEqualTo(Kind.CONNECTION_LOST);
+        assertThat(failure.kind()).isEqualTo(Kind.TURNED_AWAY);
         assertThat(failure).hasMessageContaining("HTTP/1.1 400 Bad Request");
     }
 

@@ -6,6 +6,7 @@ import static dev.shepherd.manager.takeover.TakeoverException.Kind.BAD_ANSWER;
 import static dev.shepherd.manager.takeover.TakeoverException.Kind.CONNECTION_LOST;
 import static dev.shepherd.manager.takeover.TakeoverException.Kind.PROTOCOL;
 import static dev.shepherd.manager.takeover.TakeoverException.Kind.TIMEOUT;
+import static dev.shepherd.manager.takeover.TakeoverException.Kind.TURNED_AWAY;
 import static dev.shepherd.manager.takeover.TakeoverException.Kind.UNREACHABLE;
 import static dev.shepherd.manager.takeover.TakeoverException.Kind.UPLOAD_FAILED;
 import static dev.shepherd.manager.takeover.TakeoverFixture.assertNoConnectionIsLeft;
@@ -73,12 +74,19 @@ class SshHostMoodTest {
             Map.entry(Mood.HANG_AFTER_BANNER, new Expected(TIMEOUT, KEY_EXCHANGE, "not done within 4 s")),
             Map.entry(
                     Mood.DROP_BEFORE_AUTHENTICATION,
-                    new Expected(CONNECTION_LOST, KEY_EXCHANGE, "before the host identified itself")),
+                    new Expected(TURNED_AWAY, KEY_EXCHANGE, "the host said \"Exceeded MaxStartups")),
             Map.entry(Mood.GARBAGE, new Expected(PROTOCOL, KEY_EXCHANGE, "does not speak SSH")),
-            Map.entry(Mood.RESET, new Expected(CONNECTION_LOST, AUTHENTICATE, "reset")),
+            Map.entry(Mood.RESET, new Expected(CONNECTION_LOST, KEY_EXCHANGE, "reset")),
             Map.entry(
                     Mood.REJECT_AUTHENTICATION,
                     new Expected(AUTHENTICATION_FAILED, AUTHENTICATE, "for user root; it takes: ")),
+            Map.entry(Mood.HANG_IN_AUTHENTICATION, new Expected(TIMEOUT, AUTHENTICATE, "not done within 4 s")),
+            Map.entry(
+                    Mood.REFUSE_ACCOUNT,
+                    new Expected(
+                            AUTHENTICATION_FAILED,
+                            AUTHENTICATE,
+                            "the host closed the connection instead of letting user root in with private key of ")),
             Map.entry(Mood.HANG_IN_UPLOAD, new Expected(TIMEOUT, UPLOAD, "not done within 4 s")),
             Map.entry(Mood.FAIL_UPLOAD, new Expected(UPLOAD_FAILED, UPLOAD, "cannot be put at \"/root/agent\"")),
             Map.entry(Mood.DROP_IN_UPLOAD, new Expected(CONNECTION_LOST, UPLOAD, "the connection was lost")),
@@ -131,7 +139,8 @@ class SshHostMoodTest {
             assertThat(failure.isTransient())
                     .isEqualTo(failure.kind() == UNREACHABLE
                             || failure.kind() == TIMEOUT
-                            || failure.kind() == CONNECTION_LOST);
+                            || failure.kind() == CONNECTION_LOST
+                            || failure.kind() == TURNED_AWAY);
             assertNoConnectionIsLeft(host);
 
             growOld(host);
