@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.Random;
 import java.util.UUID;
 
@@ -23,7 +24,13 @@ import java.util.UUID;
 final class LightAgent {
 
     private static final String ENDPOINT = "https://bmaas.example:8443";
-    private static final byte[] CA_CERTIFICATE = "-----BEGIN CERTIFICATE-----".getBytes(StandardCharsets.US_ASCII);
+    /** A certificate of an ed25519 key that is nowhere. */
+    private static final byte[] CA_CERTIFICATE = Base64.getDecoder()
+            .decode("MIIBPjCB8aADAgECAhRBcWEf8a7JzPsiFbKe66AXJJBizDAFBgMrZXAwFDESMBAGA1UEAwwJVGVzdCBDQSBBMCAXDT"
+                    + "I2MTEyOTAzMjc1OVoYDzIxMjYxMTA1MDMyNzU5WjAUMRIwEAYDVQQDDAlUZXN0IENBIEEwKjAFBgMrZXADIQCDsuJR"
+                    + "JVDnXq7YQxlMF1vzDTFNPi7xHs06M/GNGR7j+6NTMFEwHQYDVR0OBBYEFFJe76qQrCihEtmedw8OoIzlWYENMB8GA1"
+                    + "UdIwQYMBaAFFJe76qQrCihEtmedw8OoIzlWYENMA8GA1UdEwEB/wQFMAMBAf8wBQYDK2VwA0EASJcmAEOpTY0qRwKL"
+                    + "Ov1+WDG03LrDVk957TT0WMnjzFSEZged8Jc7QCDbNdt6TZWp6cknJJI6LbHvUNWMFMC3Bw==");
 
     private static final int BLOCK = 64 * 1024;
 

@@ -56,7 +56,7 @@ public final class AgentTakeover implements MachineTakeover {
         this.executable = required(builder.executable, "executable");
         this.endpoint = required(builder.endpoint, "endpoint");
         this.credentials = required(builder.credentials, "credentials");
-        this.caCertificate = builder.caCertificate;
+        this.caCertificate = builder.caCertificate == null ? new byte[0] : CaCertificate.der(builder.caCertificate);
         this.user = builder.user;
         this.remotePath = builder.remotePath;
         this.hostKeyPolicy = builder.hostKeyPolicy;
@@ -118,7 +118,7 @@ public final class AgentTakeover implements MachineTakeover {
         private @Nullable AgentExecutable executable;
         private @Nullable String endpoint;
         private @Nullable SshCredentials credentials;
-        private byte[] caCertificate = new byte[0];
+        private byte @Nullable [] caCertificate;
         private String user = DEFAULT_USER;
         private String remotePath = DEFAULT_REMOTE_PATH;
         private HostKeyPolicy hostKeyPolicy = HostKeyPolicy.PIN;
@@ -165,10 +165,10 @@ public final class AgentTakeover implements MachineTakeover {
         }
 
         /**
-         * Sets the certificate that agents verify the endpoint with, as they are told in the init message. Common;
-         * empty by default.
+         * Sets the certificate that agents verify the endpoint with, as they are told in the init message: in DER, however
+         * it is given here. Common; none by default. That it is one is checked in {@link #build()}.
          *
-         * @param caCertificate the bytes in the form that the agent understands, at most 1 MiB; copied
+         * @param caCertificate exactly one X.509 certificate, in PEM or DER, at most 1 MiB; copied
          */
         public Builder caCertificate(byte[] caCertificate) {
             if (caCertificate.length > MAX_CA_CERTIFICATE) {
@@ -293,6 +293,7 @@ public final class AgentTakeover implements MachineTakeover {
          * Makes the takeovers.
          *
          * @throws IllegalStateException if an essential setting is missing
+         * @throws dev.shepherd.api.ConfigurationException if the CA certificate is not exactly one X.509 certificate
          */
         public AgentTakeover build() {
             return new AgentTakeover(this);

@@ -367,7 +367,7 @@ class AgentTakeoverTest {
                         .setInitMessage(TakeoverInit.newBuilder()
                                 .setMachineId(target.machineId().toString())
                                 .setBmaasEndpoint(TakeoverFixture.ENDPOINT)
-                                .setCaCertificate(ByteString.copyFrom(QuickAgent.CA_CERTIFICATE)))
+                                .setCaCertificate(ByteString.copyFrom(TestCertificates.A_DER)))
                         .setKey(key)
                         .addAllWarning(List.of(warnings)))
                 .build();
@@ -401,9 +401,12 @@ class AgentTakeoverTest {
     void anAgentThatDoesNotListenIsReportedByHowItEnded() throws Exception {
         Path agent = QuickAgent.write(folder.resolve("deaf"), "exec <&-; exit 5", 0);
         try (SshHost host = fixture.host()) {
-            byte[] large = new byte[1 << 20];
             TakeoverException failure = failure(
-                    fixture.settings().executable(agent).caCertificate(large).build(), target(host));
+                    fixture.settings()
+                            .executable(agent)
+                            .endpoint("x".repeat(1 << 20))
+                            .build(),
+                    target(host));
 
             assertThat(failure.kind()).isEqualTo(Kind.AGENT_FAILED);
             assertThat(failure).hasMessageContaining("exit status 5");

@@ -20,8 +20,6 @@ import java.util.UUID;
  */
 final class QuickAgent {
 
-    static final byte[] CA_CERTIFICATE = "-----BEGIN CERTIFICATE-----".getBytes(StandardCharsets.US_ASCII);
-
     private QuickAgent() {}
 
     /** Writes the script, made larger by so many bytes that it never looks at. */
@@ -46,7 +44,7 @@ final class QuickAgent {
         TakeoverInit init = TakeoverInit.newBuilder()
                 .setMachineId(new UUID(1, 2).toString())
                 .setBmaasEndpoint(TakeoverFixture.ENDPOINT)
-                .setCaCertificate(ByteString.copyFrom(CA_CERTIFICATE))
+                .setCaCertificate(ByteString.copyFrom(TestCertificates.A_DER))
                 .build();
         String answer = latin1(answer(init, key()));
         String told = latin1(init.toByteString());

@@ -24,7 +24,6 @@ class SecretsTest {
     private static final String PASSWORD = "correct-horse-battery";
     private static final String WRONG_PASSWORD = "wrong-horse-battery";
     private static final String WRONG_PASSPHRASE = "close-sesame-please";
-    private static final String CERTIFICATE = "the-content-of-the-CA-certificate";
 
     @Test
     void nothingThatIsLoggedOrThrownHoldsASecret(@TempDir Path folder) throws Exception {
@@ -50,8 +49,7 @@ class SecretsTest {
                 .doesNotContain("WARN dev.shepherd.manager", "ERROR dev.shepherd.manager");
         String privateKey = Files.readString(folder.resolve("id_ed25519"));
         List<String> secrets = Stream.concat(
-                        Stream.of(PASSWORD, WRONG_PASSWORD, WRONG_PASSPHRASE, CERTIFICATE)
-                                .flatMap(SecretsTest::forms),
+                        Stream.of(PASSWORD, WRONG_PASSWORD, WRONG_PASSPHRASE).flatMap(SecretsTest::forms),
                         privateKey.lines().filter(line -> !line.startsWith("-")).skip(2))
                 .toList();
         String squeezed = printed.replaceAll("\\s", "").toLowerCase(Locale.ROOT);
@@ -78,9 +76,8 @@ class SecretsTest {
         @SuppressWarnings("CatchAndPrintStackTrace")
         public static void main(String[] arguments) throws Exception {
             TakeoverFixture fixture = new TakeoverFixture(Path.of(arguments[0]));
-            AgentTakeover.Builder settings = fixture.settings()
-                    .caCertificate(CERTIFICATE.getBytes(StandardCharsets.UTF_8))
-                    .executable(TestAgent.write(fixture.folder.resolve("test-agent")));
+            AgentTakeover.Builder settings =
+                    fixture.settings().executable(TestAgent.write(fixture.folder.resolve("test-agent")));
             try (SshHost host = SshHost.builder()
                     .authorizedKey(fixture.publicKey)
                     .password("root", PASSWORD)

@@ -8,6 +8,7 @@ import dev.shepherd.testkit.SshHost;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.PublicKey;
@@ -50,7 +51,7 @@ final class TakeoverFixture {
         return AgentTakeover.builder()
                 .executable(agent)
                 .endpoint(ENDPOINT)
-                .caCertificate(QuickAgent.CA_CERTIFICATE)
+                .caCertificate(TestCertificates.A.getBytes(StandardCharsets.US_ASCII))
                 .credentials(key)
                 .connectTimeout(Duration.ofSeconds(20));
     }
