@@ -49,6 +49,8 @@ class WritingAProviderTest {
         assertThat(printed)
                 .as("the fleet")
                 .contains("5 of 5 servers have their agent started")
+                .as("what Maven prints of the contract")
+                .containsPattern("Contract of providers, RackProviderTest: [4-9]\\d rule\\(s\\) tried, 0 skipped")
                 .as("the command line")
                 .containsSubsequence(
                         "racks: ", "from target/plugins/rack-provider", "token (string, required, secret)");

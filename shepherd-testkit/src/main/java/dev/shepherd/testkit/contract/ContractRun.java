@@ -58,6 +58,8 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
         Map<Rule, String> optedOut();
 
         boolean usesDatabase();
+
+        List<String> fixtureThreads();
     }
 
     private final Fixture fixture;
@@ -90,6 +92,7 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
         if (rule == null) {
             return; // A test of the author's own.
         }
+        ContractReport.of(context).tried(rule);
         for (Rule out : fixture.optedOut().keySet()) {
             if (out.force() == Rule.Force.MUST) {
                 throw new AssertionError("fixture: optedOut() names " + out
@@ -187,6 +190,7 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
 
     /** Skips the test. */
     void skip(String why) {
+        ContractReport.of(Objects.requireNonNull(context)).skipped(rule(), why);
         Assumptions.abort(rule() + " " + rule().force() + " was skipped: " + why);
     }
 
@@ -575,13 +579,13 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
 
     // Threads and secrets.
 
-    /** Waits until no thread is left but those that were there before, and returns what is left. */
-    static Set<Thread> awaitNoMoreThreads(Set<Thread> before, Duration limit) throws InterruptedException {
+    /** Waits until no thread is left but those that were there before and the fixture's, and returns what is left. */
+    Set<Thread> awaitNoMoreThreads(Set<Thread> before, Duration limit) throws InterruptedException {
         long deadline = System.nanoTime() + limit.toNanos();
         while (true) {
             Set<Thread> left = new HashSet<>();
             for (Thread thread : Thread.getAllStackTraces().keySet()) {
-                if (!before.contains(thread) && thread.isAlive() && !isOfTheJvm(thread)) {
+                if (!before.contains(thread) && thread.isAlive() && !isOfTheJvm(thread) && !isOfTheFixture(thread)) {
                     left.add(thread);
                 }
             }
@@ -599,6 +603,18 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
                 || group.getParent() == null
                 || thread.getName().startsWith("ForkJoinPool.commonPool-")
                 || thread.getName().startsWith("contract-");
+    }
+
+    private boolean isOfTheFixture(Thread thread) {
+        return fixture.fixtureThreads().stream().anyMatch(thread.getName()::startsWith);
+    }
+
+    /** Makes the failure of the rule by threads that are left. */
+    AssertionError threadsLeft(String expected, Set<Thread> left) {
+        return broken(
+                expected,
+                "there are left: " + left.stream().map(Thread::getName).sorted().toList()
+                        + " (if one is the fixture's own, let fixtureThreads() name it)");
     }
 
     /** Finds secrets in what a failure and all that led to it say. */

@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.slf4j.LoggerFactory;
 
@@ -43,6 +44,7 @@ import org.slf4j.LoggerFactory;
  * <p>Some rules are about properties of one kind, and skipped where there is none. Providers are closed as soon as they
  * are made.
  */
+@ExtendWith(ContractReport.class)
 public abstract class ProviderFactoryContract {
 
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
@@ -64,6 +66,11 @@ public abstract class ProviderFactoryContract {
         public boolean usesDatabase() {
             return false;
         }
+
+        @Override
+        public List<String> fixtureThreads() {
+            return ProviderFactoryContract.this.fixtureThreads();
+        }
     });
 
     /** For subclasses. */
@@ -84,6 +91,11 @@ public abstract class ProviderFactoryContract {
      */
     protected Set<String> keptProperties() {
         return Set.of();
+    }
+
+    /** Returns what the names of the fixture's own threads begin with, like {@link ProviderContract#fixtureThreads()}. */
+    protected List<String> fixtureThreads() {
+        return List.of();
     }
 
     /** Returns how long making a provider may take; 10 s by default. */
@@ -358,18 +370,16 @@ public abstract class ProviderFactoryContract {
             Set<Thread> before = Thread.getAllStackTraces().keySet();
             ProviderFactory factory = factory();
             factory.properties();
-            left = ContractRun.awaitNoMoreThreads(before, CLOSE_LIMIT.dividedBy(10 * divisor));
+            left = run.awaitNoMoreThreads(before, CLOSE_LIMIT.dividedBy(10 * divisor));
             if (left.isEmpty()) {
                 Outcome<Provider> made = make(factory, type(factory), properties());
                 run.get(made, "create(config) returns a provider").close();
-                left = ContractRun.awaitNoMoreThreads(before, CLOSE_LIMIT.dividedBy(divisor));
+                left = run.awaitNoMoreThreads(before, CLOSE_LIMIT.dividedBy(divisor));
             }
             if (left.isEmpty()) {
                 return;
             }
         }
-        throw run.broken(
-                "no thread is left by the factory, nor by a provider that is closed",
-                "there are left: " + left.stream().map(Thread::getName).sorted().toList());
+        throw run.threadsLeft("no thread is left by the factory, nor by a provider that is closed", left);
     }
 }

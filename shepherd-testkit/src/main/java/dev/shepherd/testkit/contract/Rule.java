@@ -125,7 +125,8 @@ public enum Rule {
     P28(
             Force.MUST,
             "close() leaves no thread behind",
-            "Shut down executors and clients in close(), and wait for their threads."),
+            "Shut down executors and clients in close(), and wait for their threads. Threads of the fixture's own are named"
+                    + " by fixtureThreads()."),
     P29(Force.MUST, "a provider can be closed twice", "Let a second close() do nothing."),
     P30(
             Force.SHOULD,
@@ -204,8 +205,9 @@ public enum Rule {
             "Check which machine the outside is asked to act on."),
     R07(
             Force.MUST,
-            "a reboot or reinstallation whose answer is lost fails with TRANSIENT and is not repeated",
-            "Repeat only what changes nothing: the manager looks whether it worked before it tries again."),
+            "a reboot or reinstallation whose answer is lost fails with TRANSIENT and happens at most once",
+            "Repeat only what changes nothing, and do not go on after a step whose outcome is unknown: the manager looks whether"
+                    + " it worked before it tries again."),
     R08(
             Force.MUST,
             "rebootMachine and reinstallMachine do not swallow an interruption",

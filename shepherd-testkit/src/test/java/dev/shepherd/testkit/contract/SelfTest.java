@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectMethod;
 
 import dev.shepherd.api.Machine;
+import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.Recoverer;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -15,6 +19,7 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -248,6 +253,101 @@ class SelfTest {
 
     /** Has one machine to give. */
     static class Poor extends BrokenContract {
+        @Override
+        protected int machineBudget() {
+            return 1;
+        }
+    }
+
+    /** A machine that is switched off before it is installed: the answer of the first step is lost. */
+    @Test
+    void aReinstallationInTwoStepsThatStopsAfterTheFirstKeepsTheRule() {
+        BrokenContract.broken = new BrokenProviders.Broken(Rule.P01, "not at all", world -> new Wrapped(world) {
+            @Override
+            public void reinstallMachine(ProviderID id) throws InterruptedException {
+                good.rebootMachine(id);
+                good.reinstallMachine(id);
+            }
+        });
+
+        assertThat(run(BrokenContract.class, tests().get(Rule.R07)).values())
+                .containsExactly(TestExecutionResult.successful());
+    }
+
+    @Test
+    void threadsOfTheFixtureMayOutliveTheProvider() throws Exception {
+        BrokenContract.broken = new BrokenProviders.Broken(Rule.P28, "not at all", world -> new Wrapped(world) {
+            @Override
+            public List<? extends Machine> listMachines() throws InterruptedException {
+                Serving.start("outside-worker");
+                return good.listMachines();
+            }
+        });
+        try {
+            assertThat(run(Serving.class, tests().get(Rule.P28)).values())
+                    .containsExactly(TestExecutionResult.successful());
+        } finally {
+            Serving.over.countDown();
+        }
+    }
+
+    /** Starts threads before a provider is made, and others while it is called. */
+    static class Serving extends BrokenContract {
+        static final CountDownLatch over = new CountDownLatch(1);
+
+        static void start(String name) {
+            Thread thread = new Thread(
+                    () -> {
+                        try {
+                            over.await();
+                        } catch (InterruptedException e) {
+                            // It is over.
+                        }
+                    },
+                    name);
+            thread.setDaemon(true);
+            thread.start();
+        }
+
+        @Override
+        protected void addFreeMachines(int count) {
+            start("before-there-is-a-provider");
+            super.addFreeMachines(count);
+        }
+
+        @Override
+        protected List<String> fixtureThreads() {
+            return List.of("outside-");
+        }
+    }
+
+    @Test
+    void afterTheLastTestTheOutputHasHowManyRulesWereTriedAndWhyOthersWereSkipped() {
+        BrokenContract.broken = new BrokenProviders.Broken(Rule.P01, "not at all", Wrapped::new);
+        PrintStream before = System.out;
+        ByteArrayOutputStream printed = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
+        try {
+            run(
+                    Sparing.class,
+                    tests().get(Rule.P01),
+                    tests().get(Rule.P16),
+                    tests().get(Rule.P30),
+                    tests().get(Rule.R01));
+        } finally {
+            System.setOut(before);
+        }
+        assertThat(printed.toString(StandardCharsets.UTF_8))
+                .isEqualToNormalizingNewlines(
+                        """
+                        Contract of providers, Sparing: 2 rule(s) tried, 2 skipped
+                          P16 MUST: it needs 3 machines, and machineBudget() is 1
+                          P30 SHOULD: opted out of: nothing to close
+                        """);
+    }
+
+    /** Has one machine to give, and opts out of a SHOULD. */
+    static class Sparing extends OptingOutOfShould {
         @Override
         protected int machineBudget() {
             return 1;

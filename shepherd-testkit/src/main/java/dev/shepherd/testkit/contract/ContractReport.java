@@ -1,0 +1,62 @@
+package dev.shepherd.testkit.contract;
+
+import java.util.Collections;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
+
+/**
+ * Prints, once all tests of a fixture are over, how many rules were tried, and which were skipped and why: build tools show
+ * that a test was skipped, and not its reason. On the standard output, which needs no setting to be seen.
+ */
+final class ContractReport implements AfterAllCallback {
+
+    @Override
+    public void afterAll(ExtensionContext context) {
+        String text = of(context).text(context.getRequiredTestClass().getSimpleName());
+        if (!text.isEmpty()) {
+            System.out.print(text);
+        }
+    }
+
+    static Rules of(ExtensionContext context) {
+        return context.getRoot()
+                .getStore(Namespace.create(ContractReport.class))
+                .getOrComputeIfAbsent(context.getRequiredTestClass(), fixture -> new Rules(), Rules.class);
+    }
+
+    /** What became of the rules of one fixture. Safe for use by several threads. */
+    static final class Rules {
+        private final Map<Rule, String> tried = Collections.synchronizedMap(new TreeMap<>());
+
+        private Rules() {}
+
+        void tried(Rule rule) {
+            tried.put(rule, "");
+        }
+
+        void skipped(Rule rule, String why) {
+            tried.put(rule, why);
+        }
+
+        private String text(String fixture) {
+            StringBuilder lines = new StringBuilder();
+            int skipped = 0;
+            synchronized (tried) {
+                for (Map.Entry<Rule, String> rule : tried.entrySet()) {
+                    if (!rule.getValue().isEmpty()) {
+                        skipped++;
+                        lines.append("  %s %s: %s%n"
+                                .formatted(rule.getKey(), rule.getKey().force(), rule.getValue()));
+                    }
+                }
+                return tried.isEmpty()
+                        ? ""
+                        : "Contract of providers, %s: %d rule(s) tried, %d skipped%n%s"
+                                .formatted(fixture, tried.size() - skipped, skipped, lines);
+            }
+        }
+    }
+}
