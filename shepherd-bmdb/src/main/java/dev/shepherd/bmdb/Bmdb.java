@@ -238,6 +238,10 @@ public final class Bmdb implements AutoCloseable {
         return keeper.reap();
     }
 
+    SessionKeeper keeper() {
+        return keeper;
+    }
+
     /** Reads everything about a machine. */
     public Optional<MachineRecord> machine(UUID machineId) throws InterruptedException {
         return read("reading machine " + machineId, dsl -> MachineQueries.machine(dsl, time, machineId));

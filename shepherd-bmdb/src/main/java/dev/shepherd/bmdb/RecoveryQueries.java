@@ -81,7 +81,7 @@ final class RecoveryQueries {
             ProviderType provider,
             RecoveryPolicy policy,
             int limit) {
-        ClockStep.repair(dsl, time, provider);
+        ClockStep.repairIfLookedLater(dsl, time, provider);
         prove(dsl, time, provider, policy);
         if (new DueQueue(dsl, time).putOffRecovery(provider, policy)) {
             return Claimed.AGAIN;

@@ -16,11 +16,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
+import org.jooq.Record2;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
@@ -63,6 +65,13 @@ final class SessionKeeper implements AutoCloseable {
     private final DatabaseTime time;
     private final Map<UUID, BmdbSession> sessions = new ConcurrentHashMap<>();
     private final Object lock = new Object();
+
+    /** The latest time of the database that a heartbeat brought along. Only used by the heartbeats' thread. */
+    private OffsetDateTime latest = OffsetDateTime.MIN;
+
+    /** By how many seconds the clock went back, until that is mended. */
+    private final AtomicLong stepBack = new AtomicLong();
+
     private @Nullable ScheduledExecutorService executor;
     private boolean closed;
 
@@ -153,7 +162,11 @@ final class SessionKeeper implements AutoCloseable {
     }
 
     /** What a heartbeat found. */
-    private record Heartbeat(long sentAt, Set<UUID> arrived, Set<UUID> busy) {}
+    private record Heartbeat(
+            long sentAt,
+            Set<UUID> arrived,
+            Set<UUID> busy,
+            @Nullable OffsetDateTime at) {}
 
     /** Sends one heartbeat for all sessions. Returns true if it arrived for all that are alive. */
     private boolean sendHeartbeat() throws InterruptedException {
@@ -163,6 +176,7 @@ final class SessionKeeper implements AutoCloseable {
         }
         UUID[] ids = beating.stream().map(BmdbSession::id).toArray(UUID[]::new);
         Heartbeat heartbeat = heartbeats.run("a heartbeat", dsl -> heartbeat(dsl, ids));
+        noteTime(heartbeat.at());
         for (BmdbSession session : beating) {
             if (heartbeat.arrived().contains(session.id())) {
                 session.heartbeatArrived(heartbeat.sentAt() + interval.toNanos());
@@ -173,6 +187,31 @@ final class SessionKeeper implements AutoCloseable {
         return heartbeat.busy().isEmpty();
     }
 
+    /** Notes the database's time. If it went back, the upkeep mends what that blocks. */
+    void noteTime(@Nullable OffsetDateTime at) {
+        if (at == null) {
+            return;
+        }
+        long back =
+                latest == OffsetDateTime.MIN ? 0 : Duration.between(at, latest).toSeconds();
+        if (back > ClockStep.TOLERANCE.toSeconds()) {
+            stepBack.accumulateAndGet(back, Math::max);
+        }
+        latest = at;
+    }
+
+    /** Mends what a step of the clock blocks, if there was one since it was last done. */
+    void mendTimes() throws InterruptedException {
+        long step = stepBack.get();
+        if (step > 0) {
+            reaping.run("mending times after a step of the clock", dsl -> {
+                ClockStep.repair(dsl, time, Duration.ofSeconds(step));
+                return true;
+            });
+            stepBack.compareAndSet(step, 0);
+        }
+    }
+
     /**
      * Moves the deadlines. A row that somebody is about to delete is passed over rather than waited for: one session
      * must not hold up the others' heartbeats. Whether it is still there is seen by the next.
@@ -181,25 +220,27 @@ final class SessionKeeper implements AutoCloseable {
         long sentAt = System.nanoTime();
         Condition alive =
                 SESSIONS.SESSION_ID.eq(DSL.any(ids)).and(SESSIONS.SESSION_DEADLINE.gt(DatabaseTime.transactionTime()));
-        Set<UUID> arrived = dsl.update(SESSIONS)
+        Map<UUID, OffsetDateTime> moved = dsl.update(SESSIONS)
                 .set(SESSIONS.SESSION_DEADLINE, deadline())
                 .where(SESSIONS.SESSION_ID.in(DSL.select(SESSIONS.SESSION_ID)
                         .from(SESSIONS)
                         .where(alive)
                         .forNoKeyUpdate()
                         .skipLocked()))
-                .returningResult(SESSIONS.SESSION_ID)
-                .fetchSet(SESSIONS.SESSION_ID);
+                .returningResult(SESSIONS.SESSION_ID, DatabaseTime.transactionTime())
+                .fetchMap(Record2::value1, Record2::value2);
+        Set<UUID> arrived = moved.keySet();
+        OffsetDateTime at = moved.values().stream().findAny().orElse(null);
         if (arrived.size() == ids.length) {
-            return new Heartbeat(sentAt, arrived, Set.of());
+            return new Heartbeat(sentAt, arrived, Set.of(), at);
         }
         Set<UUID> busy =
                 dsl.select(SESSIONS.SESSION_ID).from(SESSIONS).where(alive).fetchSet(SESSIONS.SESSION_ID);
         busy.removeAll(arrived);
-        return new Heartbeat(sentAt, arrived, busy);
+        return new Heartbeat(sentAt, arrived, busy, at);
     }
 
-    static Field<java.time.OffsetDateTime> deadline() {
+    static Field<OffsetDateTime> deadline() {
         return DSL.field(
                 "now() + {0} * interval '1 second'",
                 SQLDataType.TIMESTAMPWITHTIMEZONE, SESSIONS.SESSION_INTERVAL_SECONDS);
@@ -214,12 +255,13 @@ final class SessionKeeper implements AutoCloseable {
 
     private Duration reapAndRelease() throws InterruptedException {
         try {
+            mendTimes();
             int reaped = reap();
             if (reaped > 0) {
                 log.info("Reaped {} expired session(s) and released what they held", reaped);
             }
         } catch (BmdbException e) {
-            log.warn("Expired sessions could not be reaped, trying again in {}: {}", interval, e.getMessage());
+            log.warn("The upkeep of sessions failed, trying again in {}: {}", interval, e.getMessage());
         }
         sessions.values().forEach(BmdbSession::releaseAbandonedWork);
         return atMost(LONGEST_REAPING, interval);

@@ -196,7 +196,10 @@ public final class Updater {
 
         private boolean compareIfDue() throws InterruptedException {
             Instant now = bmdb.now();
-            if (now.isBefore(comparedNextAt)) {
+            // One further ahead was set before the database's clock went back.
+            boolean isAhead =
+                    comparedNextAt.isAfter(now.plus(settings.restInterval().multipliedBy(2)));
+            if (now.isBefore(comparedNextAt) && !isAhead) {
                 return false;
             }
             new Comparison(this).compare();

@@ -337,9 +337,7 @@ class SelfTest {
         } finally {
             System.setOut(before);
         }
-        assertThat(printed.toString(StandardCharsets.UTF_8))
-                .isEqualToNormalizingNewlines(
-                        """
+        assertThat(printed.toString(StandardCharsets.UTF_8)).isEqualToNormalizingNewlines("""
                         Contract of providers, Sparing: 2 rule(s) tried, 2 skipped
                           P16 MUST: it needs 3 machines, and machineBudget() is 1
                           P30 SHOULD: opted out of: nothing to close
