@@ -63,6 +63,9 @@ final class Attempt {
     /** How much is shown of what a host says, in characters. */
     private static final int MAX_SAID = 1024;
 
+    /** How much is shown of an output that should have been an answer, in characters. */
+    private static final int MAX_OUTPUT = 200;
+
     private final AgentTakeover settings;
     private final TakeoverTarget target;
     private final TakeoverInit init;
@@ -350,7 +353,7 @@ final class Attempt {
             }
             String said = error(stdout);
             throw new StepFailure(
-                    Kind.AGENT_FAILED, "the agent " + problem + (said == null ? "" : " and says: " + said));
+                    Kind.AGENT_FAILED, "the agent " + problem + (said == null ? output(stdout) : " and says: " + said));
         } catch (IOException | StepFailure e) {
             if (deaf != null && deaf != e) {
                 e.addSuppressed(deaf);
@@ -382,6 +385,11 @@ final class Attempt {
         }
     }
 
+    /** What is on standard output that is no answer: of a shell that lets nobody in, say. */
+    private static String output(byte[] stdout) {
+        return stdout.length == 0 ? "" : "; its output begins with \"" + Escaped.bytes(stdout, MAX_OUTPUT) + "\"";
+    }
+
     private static String quoted(String said) {
         return "\"" + Escaped.text(said, MAX_SAID) + "\"";
     }
@@ -393,8 +401,8 @@ final class Attempt {
         } catch (InvalidProtocolBufferException e) {
             throw new StepFailure(
                     Kind.BAD_ANSWER,
-                    "the agent's answer of %d bytes is no TakeoverResponse: %s"
-                            .formatted(answer.length, e.getMessage()),
+                    "the agent's answer of %d bytes is no TakeoverResponse: %s%s"
+                            .formatted(answer.length, e.getMessage(), output(answer)),
                     e);
         }
         switch (response.getResultCase()) {
@@ -406,7 +414,8 @@ final class Attempt {
             case RESULT_NOT_SET ->
                 throw new StepFailure(
                         Kind.BAD_ANSWER,
-                        "the agent's answer of %d bytes is neither success nor error".formatted(answer.length));
+                        "the agent's answer of %d bytes is neither success nor error%s"
+                                .formatted(answer.length, output(answer)));
         }
         TakeoverSuccess success = response.getSuccess();
         if (!success.getInitMessage().equals(init)) {

@@ -3,6 +3,7 @@ package dev.shepherd.manager.takeover;
 import com.hierynomus.sshj.common.KeyDecryptionFailedException;
 import com.hierynomus.sshj.userauth.keyprovider.OpenSSHKeyV1KeyFile;
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.manager.internal.Escaped;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.ByteBuffer;
@@ -80,11 +81,12 @@ final class PrivateKeyFile {
                             .formatted(pem.group(1)),
                     null);
         }
-        boolean encrypted = isEncrypted(file, pem.group(2));
+        String cipher = cipher(file, pem.group(2));
+        boolean encrypted = !cipher.equals("none");
         if (encrypted && passphrase == null) {
             throw failure(file, "is encrypted, and no passphrase was given", null);
         }
-        KeyPair keyPair = decode(file, pem.group(), encrypted ? passphrase : null);
+        KeyPair keyPair = decode(file, pem.group(), cipher, encrypted ? passphrase : null);
         warnIfOpenToOthers(file);
         return keyPair;
     }
@@ -106,7 +108,7 @@ final class PrivateKeyFile {
     }
 
     /** The name of the cipher follows the magic; that of no cipher is "none". */
-    private static boolean isEncrypted(Path file, String base64) {
+    private static String cipher(Path file, String base64) {
         try {
             Buffer.PlainBuffer buffer =
                     new Buffer.PlainBuffer(Base64.getMimeDecoder().decode(base64));
@@ -115,25 +117,36 @@ final class PrivateKeyFile {
             if (!Arrays.equals(magic, MAGIC)) {
                 throw failure(file, "is not a private key: its content does not start as one", null);
             }
-            return !buffer.readString().equals("none");
+            return buffer.readString();
         } catch (Buffer.BufferException | IllegalArgumentException e) {
             throw failure(file, "is not a whole private key", e);
         }
     }
 
-    private static KeyPair decode(Path file, String pem, @Nullable Supplier<char[]> passphrase) {
+    private static KeyPair decode(Path file, String pem, String cipher, @Nullable Supplier<char[]> passphrase) {
         OpenSSHKeyV1KeyFile key = new OpenSSHKeyV1KeyFile();
         key.init(new StringReader(pem), passphrase == null ? null : new OnePassphrase(passphrase));
         try {
             return new KeyPair(key.getPublic(), key.getPrivate());
         } catch (KeyDecryptionFailedException e) {
-            throw failure(file, "cannot be decrypted: the passphrase is wrong", e);
+            throw failure(
+                    file,
+                    isMissingAnAlgorithm(e) ? withoutCipher(cipher) : "cannot be decrypted: the passphrase is wrong",
+                    e);
         } catch (IOException | RuntimeException e) {
+            if (passphrase != null && isMissingAnAlgorithm(e)) {
+                throw failure(file, withoutCipher(cipher), e);
+            }
             String why = isMissingAnAlgorithm(e)
                     ? "its type needs BouncyCastle (org.bouncycastle:bcprov-jdk18on), which is not on the class path"
                     : String.valueOf(e.getMessage());
             throw failure(file, "is not a private key that can be used: " + why, e);
         }
+    }
+
+    private static String withoutCipher(String cipher) {
+        return "cannot be decrypted: its cipher " + Escaped.text(cipher, 64) + " is not available without BouncyCastle"
+                + " (org.bouncycastle:bcprov-jdk18on); ssh-keygen -p -Z aes256-ctr -f <file> rewrites it";
     }
 
     private static boolean isMissingAnAlgorithm(Throwable failure) {

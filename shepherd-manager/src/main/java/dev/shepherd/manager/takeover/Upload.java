@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.EnumSet;
@@ -15,6 +16,7 @@ import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import net.schmizz.sshj.SSHClient;
 import net.schmizz.sshj.common.SSHException;
@@ -111,10 +113,47 @@ final class Upload {
             write(sftp);
             rename(sftp);
             renamed = true;
+        } catch (SFTPException e) {
+            // Asked before the tidying up, which makes room.
+            String why = connected.getAsBoolean() ? whyNot() : "";
+            if (why.isEmpty()) {
+                throw e;
+            }
+            throw new StepFailure(
+                    Kind.UPLOAD_FAILED,
+                    "the agent executable cannot be put at \"%s\": SFTP status %s, \"%s\"; on the host, %s"
+                            .formatted(
+                                    Escaped.text(target, MAX_MESSAGE),
+                                    e.getStatusCode(),
+                                    Escaped.text(String.valueOf(e.getMessage()), MAX_MESSAGE),
+                                    why),
+                    e);
         } finally {
             if (!renamed && connected.getAsBoolean()) {
                 remove(sftp, temporary);
             }
+        }
+    }
+
+    /**
+     * Asks the host for what SFTP has no word for, with what every shell has. Returns nothing where nothing is found or the
+     * host does not say; the deadline of the takeover holds for this too.
+     */
+    private String whyNot() {
+        String command = ("t=%s; f=%s; if [ -d \"$t\" ]; then echo \"$t is a directory\";"
+                        + " elif [ ! -e \"$f\" ]; then echo \"the folder $f does not exist\";"
+                        + " elif [ ! -d \"$f\" ]; then echo \"$f is not a folder\";"
+                        + " elif [ ! -w \"$f\" ]; then echo \"$f cannot be written to: $(df -P \"$f\" | tail -n 1)\";"
+                        + " else df -Pk \"$f\" | tail -n 1 | while read d size used free more; do"
+                        + " [ \"$free\" -ge %d ] || echo \"the file system of $f has $free KiB left, of $size\"; done; fi")
+                .formatted(ShellWord.quote(target), ShellWord.quote(folder), length / 1024 + 1);
+        try (CommandChannel channel = CommandChannel.start(client, command, MAX_OUTPUT)) {
+            channel.getOutputStream().close();
+            byte[] said = channel.getInputStream().readNBytes(MAX_MESSAGE);
+            return Escaped.text(new String(said, StandardCharsets.UTF_8).strip(), MAX_MESSAGE);
+        } catch (IOException e) {
+            log.debug("cannot ask {} why", client.getRemoteSocketAddress(), e);
+            return "";
         }
     }
 
@@ -257,7 +296,8 @@ final class Upload {
             awaitAcknowledgement(scp, answers, noSftp);
             out.close();
             scp.join();
-            run("chmod %1$s %2$s && mv -f %2$s %3$s"
+            // Into a folder of that name it would be moved, and stay there.
+            run("if [ -d %3$s ]; then echo %3$s is a directory >&2; exit 1; fi; chmod %1$s %2$s && mv -f %2$s %3$s"
                     .formatted(Integer.toOctalString(MODE), ShellWord.quote(temporary), ShellWord.quote(target)));
             done = true;
         } finally {
@@ -283,15 +323,17 @@ final class Upload {
             String stderr = scp.stderr();
             problem = "it ended early" + (stderr == null ? "" : ": " + stderr);
         } else {
-            problem = line(answers);
+            // 1 and 2 stand before SCP's own words. Anything else is the first letter of somebody else's.
+            problem = line(answers, code > 2 ? String.valueOf((char) code) : "");
         }
         throw new StepFailure(
                 Kind.UPLOAD_FAILED,
                 "the host has no SFTP (%s), and SCP failed: %s".formatted(noSftp.getMessage(), problem));
     }
 
-    private static String line(InputStream answers) throws IOException {
+    private static String line(InputStream answers, String begun) throws IOException {
         ByteArrayOutputStream line = new ByteArrayOutputStream();
+        line.writeBytes(begun.getBytes(StandardCharsets.ISO_8859_1));
         for (int next; (next = answers.read()) >= 0 && next != '\n' && line.size() < MAX_MESSAGE; ) {
             line.write(next);
         }
@@ -314,22 +356,56 @@ final class Upload {
 
         private static final Duration PATIENCE = Duration.ofSeconds(5);
 
+        /** How the library says that a packet is too large. */
+        private static final Pattern PACKET_LENGTH = Pattern.compile("packet length (-?\\d{1,10}) too large");
+
         private Sftp(OneSession session) throws SSHException {
             super(session);
         }
 
         static Sftp open(SSHClient client) throws IOException {
             Session session = client.startSession();
+            Sftp sftp = null;
             try {
-                Sftp sftp = new Sftp(new OneSession(client, session));
+                sftp = new Sftp(new OneSession(client, session));
                 sftp.setTimeoutMs(client.getConnection().getTimeoutMs());
                 sftp.init();
                 return sftp;
+            } catch (SSHException e) {
+                String said = sftp == null ? "" : sftp.text(e);
+                session.close();
+                throw said.isEmpty()
+                        ? e
+                        : new SSHException("where SFTP should answer, the host says \"" + said + "\"", e);
             } catch (IOException e) {
                 // A host may allow one session at a time, and SCP will want one.
                 session.close();
                 throw e;
             }
+        }
+
+        /**
+         * Returns what a host says that runs another program where SFTP should be, a forced command or a shell that lets
+         * nobody in. Its first four letters were taken for the length of a packet; the rest has come with them.
+         */
+        private String text(SSHException failure) throws IOException {
+            Matcher length = PACKET_LENGTH.matcher(String.valueOf(failure.getMessage()));
+            if (!length.find()) {
+                return "";
+            }
+            byte[] first = ByteBuffer.allocate(Integer.BYTES)
+                    .putInt((int) Long.parseLong(length.group(1)))
+                    .array();
+            for (byte letter : first) {
+                if (letter < ' ' && letter != '\n' && letter != '\r' && letter != '\t') {
+                    return "";
+                }
+            }
+            InputStream rest = sub.getInputStream();
+            ByteArrayOutputStream said = new ByteArrayOutputStream();
+            said.writeBytes(first);
+            said.writeBytes(rest.readNBytes(Math.min(rest.available(), MAX_MESSAGE)));
+            return Escaped.text(said.toString(StandardCharsets.UTF_8).strip(), MAX_MESSAGE);
         }
 
         /** The server ends when it has nothing more to read; one that is closed first may stay a little longer. */

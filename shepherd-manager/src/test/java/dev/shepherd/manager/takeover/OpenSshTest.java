@@ -104,6 +104,35 @@ class OpenSshTest extends OpenSshScenario {
     }
 
     @Test
+    void whatSftpCallsAFailureIsAskedOfTheHost() throws Exception {
+        Files.createDirectories(remote.resolve("agent/inside"));
+        try (OpenSshServer server = server(SFTP)) {
+            TakeoverException failure =
+                    failure(settings().build(), server.target().build());
+
+            assertThat(failure.kind()).isEqualTo(Kind.UPLOAD_FAILED);
+            assertThat(failure)
+                    .hasMessageContaining("FAILURE")
+                    .hasMessageContaining("on the host, " + remote.resolve("agent") + " is a directory");
+        }
+    }
+
+    @Test
+    void byScpNothingIsPutIntoAFolderInTheWay() throws Exception {
+        Files.createDirectories(remote.resolve("agent/inside"));
+        try (OpenSshServer server = server()) {
+            TakeoverException failure =
+                    failure(settings().build(), server.target().build());
+
+            assertThat(failure.kind()).isEqualTo(Kind.UPLOAD_FAILED);
+            assertThat(failure).hasMessageContaining("is a directory");
+            try (var files = Files.list(remote.resolve("agent"))) {
+                assertThat(files).hasSize(1);
+            }
+        }
+    }
+
+    @Test
     void oneSessionAtATimeIsEnough() throws Exception {
         try (OpenSshServer server = server(SFTP, "MaxSessions 1")) {
             assertThat(settings().build().takeover(server.target().build()).agentKey())

@@ -34,13 +34,17 @@ import org.apache.sshd.core.CoreModuleProperties;
 import org.apache.sshd.scp.server.ScpCommandFactory;
 import org.apache.sshd.server.SshServer;
 import org.apache.sshd.server.auth.keyboard.UserAuthKeyboardInteractiveFactory;
+import org.apache.sshd.server.channel.ChannelSession;
+import org.apache.sshd.server.command.Command;
 import org.apache.sshd.server.session.ServerConnectionServiceFactory;
 import org.apache.sshd.server.session.ServerUserAuthServiceFactory;
 import org.apache.sshd.server.shell.ProcessShellCommandFactory;
+import org.apache.sshd.server.subsystem.SubsystemFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Servers that differ from an everyday one, and some that are none. */
 class OtherServersTest {
@@ -99,6 +103,62 @@ class OtherServersTest {
         server.setCommandFactory(new ScpCommandFactory.Builder()
                 .withDelegate(ProcessShellCommandFactory.INSTANCE)
                 .build());
+    }
+
+    @Test
+    void aForcedCommandIsQuotedWholeWhereSftpAndScpShouldAnswer() throws Exception {
+        String forced = "echo 'Log in as admin instead.'; exit 142";
+        try (MinaServer server = new MinaServer(fixture.publicKey, made -> {
+            made.setSubsystemFactories(List.of(new SubsystemFactory() {
+                @Override
+                public String getName() {
+                    return "sftp";
+                }
+
+                @Override
+                public Command createSubsystem(ChannelSession channel) throws IOException {
+                    return ProcessShellCommandFactory.INSTANCE.createCommand(channel, forced);
+                }
+            }));
+            made.setCommandFactory(
+                    (channel, command) -> ProcessShellCommandFactory.INSTANCE.createCommand(channel, forced));
+        })) {
+            TakeoverException failure = failure(settings().build(), server.target());
+
+            assertThat(failure.kind()).isEqualTo(Kind.UPLOAD_FAILED);
+            assertThat(failure)
+                    .hasMessageContaining("where SFTP should answer, the host says \"Log in as admin instead.\"")
+                    .hasMessageContaining("SCP failed: Log in as admin instead.");
+        }
+    }
+
+    @Test
+    void aFolderInTheWayIsNamedThoughSftpHasNoWordForIt() throws Exception {
+        Files.createDirectories(remote.resolve("agent/inside"));
+        try (MinaServer server = new MinaServer(
+                fixture.publicKey, made -> made.setCommandFactory(ProcessShellCommandFactory.INSTANCE))) {
+            TakeoverException failure = failure(settings().build(), server.target());
+
+            assertThat(failure.kind()).isEqualTo(Kind.UPLOAD_FAILED);
+            assertThat(failure).hasMessageContaining("on the host, " + remote.resolve("agent") + " is a directory");
+            assertThat(remote.resolve("agent/inside")).isDirectory();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void whatAnAgentPrintsInsteadOfAnAnswerIsShown(int status) throws Exception {
+        Path agent = Files.writeString(
+                folder.resolve("talker"),
+                "#!/bin/sh\nprintf 'This account is \\033[31mnot available.\\n'\nexit " + status + "\n");
+        try (MinaServer server = new MinaServer(
+                fixture.publicKey, made -> made.setCommandFactory(ProcessShellCommandFactory.INSTANCE))) {
+            TakeoverException failure = failure(settings().executable(agent).build(), server.target());
+
+            assertThat(failure.kind()).isEqualTo(status == 0 ? Kind.BAD_ANSWER : Kind.AGENT_FAILED);
+            assertThat(failure)
+                    .hasMessageContaining("its output begins with \"This account is \\u001b[31mnot available.\\n\"");
+        }
     }
 
     @Test

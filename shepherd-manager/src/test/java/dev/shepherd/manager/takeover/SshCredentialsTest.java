@@ -142,6 +142,22 @@ class SshCredentialsTest {
     }
 
     @Test
+    void aCipherThatNeedsBouncyCastleIsNotTakenForAWrongPassphrase() throws Exception {
+        Path file = folder.resolve("key");
+        generate("ed25519", List.of("-Z", "chacha20-poly1305@openssh.com"), file, PASSPHRASE);
+
+        if (SshConfig.hasEcdsa()) {
+            assertThat(SshCredentials.privateKey(file, PASSPHRASE.toCharArray()).publicKey())
+                    .contains(publicKey(file));
+            return;
+        }
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> SshCredentials.privateKey(file, PASSPHRASE.toCharArray()))
+                .withMessageContaining("its cipher chacha20-poly1305@openssh.com is not available without BouncyCastle")
+                .withMessageContaining("ssh-keygen -p -Z aes256-ctr");
+    }
+
+    @Test
     void aPassphraseIsOnlyAskedForWhereOneIsNeeded() {
         Path file = folder.resolve("key");
         SshCredentials made = SshCredentials.generateIfAbsent(file);
