@@ -3,6 +3,7 @@ package dev.shepherd.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.postgres.PostgresServer;
 import dev.shepherd.postgres.TestPostgres;
 import java.nio.file.Files;
@@ -125,6 +126,7 @@ class MainTest {
 
     private CommandLineRun runWithoutEndpoint(String... args) throws Exception {
         Path agent = Files.writeString(folder.resolve("agent"), "#!/bin/sh\n");
+        SshCredentials.generateIfAbsent(folder.resolve("key"));
         List<String> all = new ArrayList<>(List.of("run", "--provider", "static", "--property", "list=file:none"));
         all.addAll(List.of(
                 "--agent", agent.toString(), "--key", folder.resolve("key").toString()));
@@ -241,6 +243,7 @@ class MainTest {
 
     private CommandLineRun run(String... args) throws Exception {
         Path agent = Files.writeString(folder.resolve("agent"), "#!/bin/sh\n");
+        SshCredentials.generateIfAbsent(folder.resolve("key"));
         String[] all = new String[args.length + 7];
         all[0] = "run";
         all[1] = "--agent";
