@@ -1,7 +1,6 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.Provider;
-import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.PlannedRecovery;
@@ -11,9 +10,7 @@ import dev.shepherd.manager.ProvisioningPlan;
 import dev.shepherd.manager.RecovererSettings;
 import dev.shepherd.manager.Shepherd;
 import java.io.PrintWriter;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -51,8 +48,8 @@ final class PlanCommand implements Callable<Integer> {
             description = "the name of this instance of the provider in the database (default: its kind, or static)")
     private @Nullable String type;
 
-    @Option(names = "--property", paramLabel = "NAME=VALUE", description = "a property of the provider; repeatable")
-    private Map<String, String> properties = new LinkedHashMap<>();
+    @Mixin
+    private PropertyOptions properties = new PropertyOptions();
 
     @Option(
             names = "--max-count",
@@ -101,7 +98,7 @@ final class PlanCommand implements Callable<Integer> {
     }
 
     private Plan plan(Bmdb bmdb, FoundProvider found, ProviderType type) throws InterruptedException {
-        try (Provider provider = found.create(ProviderConfig.of(found.factory(), type, properties));
+        try (Provider provider = found.create(properties.config(found, type));
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(bmdb)
                         .provider(provider)
