@@ -15,6 +15,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -75,6 +76,9 @@ class MainTest {
                 "--takeover-timeout 0 | is not within",
                 "--agent-path agent | not the absolute path of a file",
                 "--max-recovery-share 7 | ",
+                "--heartbeat-interval 0 | heartbeatInterval must be",
+                "--heartbeat-interval 5m | --silent-after: silentAfterHeartbeat must be at least 750 s, not 600 s",
+                "--silent-after 149s | silentAfterHeartbeat must be at least 150 s, not 149 s",
                 "--cooldown soon | no span of time"
             })
     void aWrongValueIsToldUnderItsOptionsName(String setting, String why) throws Exception {
@@ -84,8 +88,7 @@ class MainTest {
 
         assertThat(run.exitCode()).as(run.err()).isEqualTo(2);
         assertThat(run.err()).contains(why == null ? "" : why).doesNotContain("\tat ");
-        String name = setting.startsWith("--max-recovery") ? "maxShare" : setting.split(" ")[0];
-        assertThat(run.err()).contains(name);
+        assertThat(run.err()).contains(setting.contains(" 5m") ? "--silent-after" : setting.split(" ")[0]);
     }
 
     @Test
@@ -122,6 +125,23 @@ class MainTest {
             assertThat(runWithoutEndpoint("--agent-listen", wrong).err())
                     .contains("--agent-listen is a port from 1 to 65535 or HOST:PORT, not " + wrong);
         }
+    }
+
+    @Test
+    void agentsThatBeatMoreOftenMayBeSilentForLess() throws Exception {
+        String[] fast = {"--provider=static", "--property=list=file:none", "--heartbeat-interval=20s", "--silent-after"
+        };
+
+        CommandLineRun enough =
+                run(Stream.of(fast, new String[] {"80s", "--database", "jdbc:postgresql://127.0.0.1:1/x"})
+                        .flatMap(Stream::of)
+                        .toArray(String[]::new));
+        CommandLineRun less =
+                run(Stream.of(fast, new String[] {"79s"}).flatMap(Stream::of).toArray(String[]::new));
+
+        assertThat(enough.err()).contains("cannot be reached");
+        assertThat(less.exitCode()).isEqualTo(2);
+        assertThat(less.err()).contains("--silent-after: silentAfterHeartbeat must be at least 80 s, not 79 s");
     }
 
     private CommandLineRun runWithoutEndpoint(String... args) throws Exception {
