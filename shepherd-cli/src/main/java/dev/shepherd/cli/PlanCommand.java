@@ -11,6 +11,7 @@ import dev.shepherd.manager.RecovererSettings;
 import dev.shepherd.manager.Shepherd;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -118,10 +119,14 @@ final class PlanCommand implements Callable<Integer> {
 
     private static void print(PrintWriter out, ProvisioningPlan plan) {
         out.printf(
-                "Provisioner: the provider lists %d machine(s), the database has %d%n", plan.listed(), plan.recorded());
+                Locale.ROOT,
+                "Provisioner: the provider lists %d machine(s), the database has %d%n",
+                plan.listed(),
+                plan.recorded());
         plan.discrepancies().forEach(one -> out.println("  stops at a discrepancy: " + one));
         if (plan.discrepancyCount() > plan.discrepancies().size()) {
             out.printf(
+                    Locale.ROOT,
                     "  and at %d more%n",
                     plan.discrepancyCount() - plan.discrepancies().size());
         }
@@ -131,6 +136,7 @@ final class PlanCommand implements Callable<Integer> {
         lines(out, "  creates ", plan.create());
         if (plan.outlook().heldBack() > 0) {
             out.printf(
+                    Locale.ROOT,
                     "  holds back %d free machine(s): the maximum is reached%n",
                     plan.outlook().heldBack());
         }
@@ -145,6 +151,7 @@ final class PlanCommand implements Callable<Integer> {
 
     private static void print(PrintWriter out, PlannedRecovery plan) {
         out.printf(
+                Locale.ROOT,
                 "Recoverer: %d machine(s) to bring back, %d in recovery%s%n",
                 plan.outlook().due(),
                 plan.outlook().inRecovery(),
@@ -156,8 +163,12 @@ final class PlanCommand implements Callable<Integer> {
         lines(out, "  holds back ", plan.outlook().heldBack());
         plan.steps()
                 .forEach(step -> out.printf(
+                        Locale.ROOT,
                         "  %s %s (%s), attempt %d%n",
-                        step.action(), step.machineId(), step.providerId(), step.attempts() + 1));
+                        step.action(),
+                        step.machineId(),
+                        step.providerId(),
+                        step.attempts() + 1));
         if (plan.steps().isEmpty()) {
             out.println("  has nothing to do now");
         }

@@ -393,8 +393,11 @@ final class Attempt {
         } catch (InvalidProtocolBufferException e) {
             throw new StepFailure(
                     Kind.BAD_ANSWER,
-                    "the agent's answer of %d bytes is no TakeoverResponse: %s"
-                            .formatted(answer.length, e.getMessage()),
+                    String.format(
+                            Locale.ROOT,
+                            "the agent's answer of %d bytes is no TakeoverResponse: %s",
+                            answer.length,
+                            e.getMessage()),
                     e);
         }
         switch (response.getResultCase()) {
@@ -406,7 +409,10 @@ final class Attempt {
             case RESULT_NOT_SET ->
                 throw new StepFailure(
                         Kind.BAD_ANSWER,
-                        "the agent's answer of %d bytes is neither success nor error".formatted(answer.length));
+                        String.format(
+                                Locale.ROOT,
+                                "the agent's answer of %d bytes is neither success nor error",
+                                answer.length));
         }
         TakeoverSuccess success = response.getSuccess();
         if (!success.getInitMessage().equals(init)) {

@@ -193,8 +193,12 @@ final class Upload {
     private StepFailure changed(long sent) {
         return new StepFailure(
                 Kind.EXECUTABLE_UNREADABLE,
-                "the agent executable %s changed under the upload: it had %d bytes, and then %d"
-                        .formatted(executable, length, sent));
+                String.format(
+                        Locale.ROOT,
+                        "the agent executable %s changed under the upload: it had %d bytes, and then %d",
+                        executable,
+                        length,
+                        sent));
     }
 
     private void rename(Sftp sftp) throws IOException {
