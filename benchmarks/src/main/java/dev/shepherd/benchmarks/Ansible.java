@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -51,7 +52,8 @@ final class Ansible {
                         .map(Ansible::line)
                         .collect(Collectors.joining("\n", "[machines]\n", "\n")));
         Files.writeString(
-                folder.resolve("ansible.cfg"), """
+                folder.resolve("ansible.cfg"),
+                String.format(Locale.ROOT, """
                 [defaults]
                 inventory = %1$s/inventory
                 forks = %2$d
@@ -62,7 +64,7 @@ final class Ansible {
                 [ssh_connection]
                 control_path_dir = %1$s/masters
                 ssh_common_args = -F /dev/null -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=%1$s/known_hosts
-                """.formatted(folder, forks, machines.user(), machines.keyFile()));
+                """, folder, forks, machines.user(), machines.keyFile()));
         Path playbook = folder.resolve("playbook.yaml");
         Files.writeString(playbook, """
                 - hosts: machines
@@ -81,8 +83,12 @@ final class Ansible {
     }
 
     private static String line(Machine machine) {
-        return "machine-%1$d ansible_host=127.0.0.1 ansible_port=%1$d agent=%2$s machine_id=%3$s"
-                .formatted(machine.port(), machine.agent(), UUID.randomUUID());
+        return String.format(
+                Locale.ROOT,
+                "machine-%1$d ansible_host=127.0.0.1 ansible_port=%1$d agent=%2$s machine_id=%3$s",
+                machine.port(),
+                machine.agent(),
+                UUID.randomUUID());
     }
 
     /** Returns the init message as text of YAML, with a variable in the place of the machine's id. */
@@ -90,7 +96,7 @@ final class Ansible {
         UUID id = new UUID(1, 2);
         String message = LightAgent.init(id).toByteString().toString(StandardCharsets.ISO_8859_1);
         return message.chars()
-                .mapToObj(c -> c < ' ' ? "\\x%02x".formatted(c) : Character.toString(c))
+                .mapToObj(c -> c < ' ' ? String.format(Locale.ROOT, "\\x%02x", c) : Character.toString(c))
                 .collect(Collectors.joining())
                 .replace(id.toString(), "{{ machine_id }}");
     }

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.Callable;
@@ -197,8 +198,13 @@ final class ClaimsBenchmark implements Benchmark {
         long finished = database.number("select count(distinct machine_id) from work_history where event = 'Finished'");
         long lines = database.number("select count(*) from work_history");
         if (started != due || finished != due || lines != 2 * due) {
-            throw new IllegalStateException("of %d machines, %d were started, %d finished, with %d lines of history"
-                    .formatted(due, started, finished, lines));
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT,
+                    "of %d machines, %d were started, %d finished, with %d lines of history",
+                    due,
+                    started,
+                    finished,
+                    lines));
         }
     }
 

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Locale;
 import java.util.Random;
 import java.util.UUID;
 
@@ -90,7 +91,7 @@ final class LightAgent {
 
     private static String octal(String latin1) {
         StringBuilder octal = new StringBuilder();
-        latin1.chars().forEach(c -> octal.append("\\%03o".formatted(c)));
+        latin1.chars().forEach(c -> octal.append(String.format(Locale.ROOT, "\\%03o", c)));
         return octal.toString();
     }
 }

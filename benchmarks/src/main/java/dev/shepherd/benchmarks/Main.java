@@ -3,6 +3,7 @@ package dev.shepherd.benchmarks;
 import java.io.PrintStream;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -60,7 +61,7 @@ final class Main {
         }
         long startedAt = System.nanoTime();
         Figures figures = benchmark.run(
-                options, what -> err.printf("%6.1f s  %s%n", (System.nanoTime() - startedAt) / 1e9, what));
+                options, what -> err.printf(Locale.ROOT, "%6.1f s  %s%n", (System.nanoTime() - startedAt) / 1e9, what));
         out.println(json ? figures.json() : benchmark.description() + System.lineSeparator() + figures.text());
         return 0;
     }

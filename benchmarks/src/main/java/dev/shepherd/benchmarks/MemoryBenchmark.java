@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -190,11 +191,11 @@ final class MemoryBenchmark implements Benchmark {
                 .orElseThrow(() -> new IllegalStateException(
                         "there is no sftp-server of OpenSSH on this machine: not one of " + SFTP_SERVERS));
         Path program = folder.resolve("sftp");
-        Files.writeString(program, """
+        Files.writeString(program, String.format(Locale.ROOT, """
                 #!/bin/sh
                 dd bs=%d count=%d 2> /dev/null | %s
                 while kill -0 $PPID 2> /dev/null; do sleep 2; done
-                """.formatted(BLOCK, TAKEN / BLOCK, server));
+                """, BLOCK, TAKEN / BLOCK, server));
         return Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
     }
 
@@ -295,15 +296,15 @@ final class MemoryBenchmark implements Benchmark {
                 .mapToInt(LoopStatus::inProgress)
                 .sum();
         if (claimed != wanted || uploading != wanted || inProgress != wanted) {
-            throw new IllegalStateException(
-                    "of %d takeovers %d are claimed, %d uploading and %d in progress, with %d loops of %d"
-                            .formatted(
-                                    wanted,
-                                    claimed,
-                                    uploading,
-                                    inProgress,
-                                    shepherd.status().loops().size(),
-                                    LoopKind.values().length));
+            throw new IllegalStateException(String.format(
+                    Locale.ROOT,
+                    "of %d takeovers %d are claimed, %d uploading and %d in progress, with %d loops of %d",
+                    wanted,
+                    claimed,
+                    uploading,
+                    inProgress,
+                    shepherd.status().loops().size(),
+                    LoopKind.values().length));
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.shepherd.api;
 
 import java.net.InetAddress;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -92,7 +93,7 @@ public record MachineInfo(
                 i++;
             } else if (Character.isISOControl(c) || Character.isSurrogate(c)) {
                 throw new IllegalArgumentException("machine " + id + " has a " + what
-                        + " with a control character or half a character, U+%04X".formatted((int) c));
+                        + String.format(Locale.ROOT, " with a control character or half a character, U+%04X", (int) c));
             }
         }
     }

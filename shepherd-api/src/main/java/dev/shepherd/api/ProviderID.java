@@ -1,5 +1,6 @@
 package dev.shepherd.api;
 
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -32,8 +33,12 @@ public record ProviderID(String value) implements Comparable<ProviderID> {
             throw new IllegalArgumentException("a provider id must not be blank");
         }
         if (value.length() > MAX_LENGTH) {
-            throw new IllegalArgumentException("a provider id has at most %d characters, this one has %d: \"%s…\""
-                    .formatted(MAX_LENGTH, value.length(), value.substring(0, 32)));
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "a provider id has at most %d characters, this one has %d: \"%s…\"",
+                    MAX_LENGTH,
+                    value.length(),
+                    value.substring(0, 32)));
         }
         // A plain loop: a listing makes a million of these.
         for (int i = 0; i < value.length(); i++) {

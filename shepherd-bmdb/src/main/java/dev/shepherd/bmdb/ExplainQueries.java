@@ -16,6 +16,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -228,8 +229,11 @@ final class ExplainQueries {
             return Optional.of(no(
                     process,
                     Rule.NO_AGENT,
-                    "its agent has yet to be started; %d of %d takeovers in a row did not reach it"
-                            .formatted(unreachableAttempts, policy.unreachableAttempts()),
+                    String.format(
+                            Locale.ROOT,
+                            "its agent has yet to be started; %d of %d takeovers in a row did not reach it",
+                            unreachableAttempts,
+                            policy.unreachableAttempts()),
                     "further takeovers that do not reach it",
                     stuckAt));
         }
@@ -327,12 +331,12 @@ final class ExplainQueries {
                     .orElse("its agent was started and never heard");
         } else {
             why = isUnreachable()
-                    ? "%d takeovers in a row did not reach it".formatted(unreachableAttempts)
+                    ? String.format(Locale.ROOT, "%d takeovers in a row did not reach it", unreachableAttempts)
                     : "it was acted on and has had no agent since";
         }
         int attempts =
                 recovery.orElseGet(RecoveryState::none).counted(policy, now).attempts();
-        return why + "; %d attempt(s) so far".formatted(attempts);
+        return why + String.format(Locale.ROOT, "; %d attempt(s) so far", attempts);
     }
 
     private OfProcess eligible(WorkProcess process, String because) {

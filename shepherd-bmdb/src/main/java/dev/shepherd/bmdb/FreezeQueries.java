@@ -27,6 +27,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.jooq.Condition;
@@ -184,13 +185,13 @@ final class FreezeQueries {
         row.setLocation(scope.location());
         row.setFrozenAt(now);
         row.setSilentSince(cluster.first());
-        row.setFreezeEvidence(
-                "%d of %d agents fell silent together: they were last heard, or reached, between %s and %s"
-                        .formatted(
-                                cluster.size(),
-                                counts.watched(),
-                                cluster.first().truncatedTo(ChronoUnit.SECONDS).toInstant(),
-                                cluster.last().truncatedTo(ChronoUnit.SECONDS).toInstant()));
+        row.setFreezeEvidence(String.format(
+                Locale.ROOT,
+                "%d of %d agents fell silent together: they were last heard, or reached, between %s and %s",
+                cluster.size(),
+                counts.watched(),
+                cluster.first().truncatedTo(ChronoUnit.SECONDS).toInstant(),
+                cluster.last().truncatedTo(ChronoUnit.SECONDS).toInstant()));
         freezes.add(freeze(row));
         changes.add(() -> dsl.insertInto(RECOVERY_FREEZE)
                 .set(row)
@@ -297,8 +298,10 @@ final class FreezeQueries {
         Field<Integer> size = field(name("c", "size"), Integer.class);
         Field<OffsetDateTime> first = field(name("c", "first"), OffsetDateTime.class);
         Field<OffsetDateTime> last = field(name("c", "last"), OffsetDateTime.class);
-        String window = "over (order by {0} range between %d * interval '1 millisecond' preceding and current row)"
-                .formatted(span.toMillis());
+        String window = String.format(
+                Locale.ROOT,
+                "over (order by {0} range between %d * interval '1 millisecond' preceding and current row)",
+                span.toMillis());
         Table<?> clusters = select(
                         field("count(*) " + window, Integer.class, SIGN).as("size"),
                         field("min({0}) " + window, OffsetDateTime.class, SIGN).as("first"),

@@ -2,6 +2,7 @@ package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ConfigurationException;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -436,12 +437,14 @@ public final class RecoveryPolicy {
             if (silentAfterHeartbeat.compareTo(least) < 0) {
                 throw new ConfigurationException(
                         "silentAfterHeartbeat",
-                        ("silentAfterHeartbeat must be at least %d s, not %d s: agents send a heartbeat every %d s, and one"
-                                        + " is silent only after two and a half of these")
-                                .formatted(
-                                        least.toSeconds(),
-                                        silentAfterHeartbeat.toSeconds(),
-                                        heartbeatInterval.toSeconds()));
+                        String.format(
+                                Locale.ROOT,
+                                "silentAfterHeartbeat must be at least %d s, not %d s: agents send a heartbeat every"
+                                        + " %d s, and"
+                                        + " one is silent only after two and a half of these",
+                                least.toSeconds(),
+                                silentAfterHeartbeat.toSeconds(),
+                                heartbeatInterval.toSeconds()));
             }
             if (lookInterval == null) {
                 return;
@@ -451,13 +454,15 @@ public final class RecoveryPolicy {
             if (lookInterval.isZero() || silentAfterHeartbeat.compareTo(leastForLooks) < 0) {
                 throw new ConfigurationException(
                         "silentAfterHeartbeat",
-                        ("silentAfterHeartbeat must be at least %d s, not %d s: recovery looks every %d s, and agents send a"
-                                        + " heartbeat every %d s")
-                                .formatted(
-                                        leastForLooks.toSeconds(),
-                                        silentAfterHeartbeat.toSeconds(),
-                                        lookInterval.toSeconds(),
-                                        heartbeatInterval.toSeconds()));
+                        String.format(
+                                Locale.ROOT,
+                                "silentAfterHeartbeat must be at least %d s, not %d s: recovery looks every %d s,"
+                                        + " and agents"
+                                        + " send a heartbeat every %d s",
+                                leastForLooks.toSeconds(),
+                                silentAfterHeartbeat.toSeconds(),
+                                lookInterval.toSeconds(),
+                                heartbeatInterval.toSeconds()));
             }
         }
 

@@ -29,6 +29,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -207,9 +208,12 @@ final class RecoveryQueries {
     private static Room noRoom(
             DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy, Verdict verdict) {
         int due = dsl.fetchCount(MACHINES, due(time, provider, policy));
-        String why =
-                "%d machine(s): recovery has just begun to look, or could not for a while, and waits for %s for agents to be heard"
-                        .formatted(due, policy.freezeReleaseAfter());
+        String why = String.format(
+                Locale.ROOT,
+                "%d machine(s): recovery has just begun to look, or could not for a while, and waits for %s for"
+                        + " agents to be heard",
+                due,
+                policy.freezeReleaseAfter());
         List<String> heldBack = due == 0 ? List.of() : List.of(why);
         return new Room(
                 Map.of(),
@@ -268,19 +272,26 @@ final class RecoveryQueries {
                 int localInRecovery = inRecovery.getOrDefault(location, 0);
                 int localLeft = Math.max(0, localCap - localInRecovery);
                 if (localLeft < here) {
-                    heldBack.add("%d machine(s) of location %s: %d of at most %d of its %d are in recovery"
-                            .formatted(here - localLeft, location, localInRecovery, localCap, size));
+                    heldBack.add(String.format(
+                            Locale.ROOT,
+                            "%d machine(s) of location %s: %d of at most %d of its %d are in recovery",
+                            here - localLeft,
+                            location,
+                            localInRecovery,
+                            localCap,
+                            size));
                     here = localLeft;
                 }
             }
             if (left < here) {
-                heldBack.add("%d machine(s)%s: %d of at most %d of the provider's %d are in recovery"
-                        .formatted(
-                                here - left,
-                                location.isEmpty() ? "" : " of location " + location,
-                                cap - left,
-                                cap,
-                                sum(sizes)));
+                heldBack.add(String.format(
+                        Locale.ROOT,
+                        "%d machine(s)%s: %d of at most %d of the provider's %d are in recovery",
+                        here - left,
+                        location.isEmpty() ? "" : " of location " + location,
+                        cap - left,
+                        cap,
+                        sum(sizes)));
                 here = left;
             }
             here = Math.min(here, places);

@@ -5,7 +5,6 @@ import dev.shepherd.manager.agent.AgentEndpoint;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.HostKeyPolicy;
 import dev.shepherd.manager.takeover.SshCredentials;
-import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,16 +16,17 @@ import picocli.CommandLine.Option;
 /** The options that say how agents are started. */
 final class AgentOptions {
 
+    private static final Path DEFAULT_KEY = Path.of(".shepherd", "id_ed25519");
+
     @Option(names = "--agent", required = true, paramLabel = "FILE", description = "the agent's executable")
     private Path agent = Path.of("agent");
 
     @Option(
             names = "--key",
             paramLabel = "FILE",
-            defaultValue = ".shepherd/id_ed25519",
-            description = "OpenSSH private key to log in with; an ed25519 one is generated if it is not there"
-                    + " (default: ${DEFAULT-VALUE})")
-    private Path key = Path.of(".shepherd", "id_ed25519");
+            description = "OpenSSH private key to log in with (default: .shepherd/id_ed25519, an ed25519 one that is"
+                    + " generated if it is not there)")
+    private @Nullable Path key;
 
     @Option(
             names = "--key-passphrase-file",
@@ -136,37 +136,44 @@ final class AgentOptions {
             takeover.hostKeyPolicy(HostKeyPolicy.ACCEPT_ANY);
         }
         if (caCertificate != null) {
-            Setting.of("--ca-certificate", read(caCertificate), takeover::caCertificate);
+            Setting.of(
+                    "--ca-certificate", OptionFile.bytes("--ca-certificate", caCertificate), takeover::caCertificate);
         }
         return takeover.build();
     }
 
     private SshCredentials credentials() {
         if (sshPasswordFile != null) {
-            return SshCredentials.password(DatabaseOptions.firstLine("--ssh-password-file", sshPasswordFile)
-                    .toCharArray());
+            if (key != null || keyPassphraseFile != null) {
+                throw new ConfigurationException(
+                        "--ssh-password-file", "--ssh-password-file and --key exclude one another: log in with one");
+            }
+            return SshCredentials.password(
+                    OptionFile.firstLine("--ssh-password-file", sshPasswordFile).toCharArray());
         }
-        if (keyPassphraseFile != null) {
-            return SshCredentials.privateKey(
-                    key,
-                    DatabaseOptions.firstLine("--key-passphrase-file", keyPassphraseFile)
-                            .toCharArray());
+        return key == null && keyPassphraseFile == null ? defaultKey() : namedKey(key == null ? DEFAULT_KEY : key);
+    }
+
+    /** A key that was named is not made: where its name is mistyped, no machine would know it. */
+    private SshCredentials namedKey(Path file) {
+        if (!Files.exists(file)) {
+            throw OptionFile.missing("--key", file, null);
         }
-        boolean generated = !Files.exists(key);
-        SshCredentials credentials = SshCredentials.generateIfAbsent(key);
+        if (keyPassphraseFile == null) {
+            return Setting.of("--key", file, SshCredentials::privateKey);
+        }
+        char[] passphrase =
+                OptionFile.firstLine("--key-passphrase-file", keyPassphraseFile).toCharArray();
+        return Setting.of("--key", file, it -> SshCredentials.privateKey(it, passphrase));
+    }
+
+    private static SshCredentials defaultKey() {
+        boolean generated = !Files.exists(DEFAULT_KEY);
+        SshCredentials credentials = Setting.of("--key", DEFAULT_KEY, SshCredentials::generateIfAbsent);
         if (generated) {
-            System.err.println("shepherd: generated the key " + key + "; let it in on every machine: "
+            System.err.println("shepherd: generated the key " + DEFAULT_KEY + "; let it in on every machine: "
                     + credentials.publicKey().orElse(""));
         }
         return credentials;
-    }
-
-    private static byte[] read(Path file) {
-        try {
-            return Files.readAllBytes(file);
-        } catch (IOException e) {
-            throw new ConfigurationException(
-                    "--ca-certificate", "--ca-certificate: " + file + " cannot be read: " + e, e);
-        }
     }
 }

@@ -7,9 +7,9 @@ import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.SchemaException;
 import dev.shepherd.postgres.PostgresException;
 import dev.shepherd.postgres.PostgresServer;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
@@ -47,8 +47,8 @@ final class DatabaseOptions {
     @Option(
             names = "--database-password-file",
             paramLabel = "FILE",
-            description = "file whose first line is the password of the database"
-                    + " (default: the environment variable SHEPHERD_DATABASE_PASSWORD)")
+            description = "file whose first line is the password of the database (default: the URL's, else the"
+                    + " environment variable SHEPHERD_DATABASE_PASSWORD)")
     private @Nullable Path passwordFile;
 
     /** A database that is open, with the server behind it if it is an embedded one. */
@@ -126,8 +126,12 @@ final class DatabaseOptions {
         if (where.url != null) {
             return new Opened(
                     null,
-                    Bmdb.open(withCredentials(config(where.url, poolSize, migration))
+                    Bmdb.open(withCredentials(config(where.url, poolSize, migration), where.url)
                             .build()));
+        }
+        if (user != null || passwordFile != null) {
+            String option = user != null ? "--database-user" : "--database-password-file";
+            throw new ConfigurationException(option, option + " goes with --database, which is not given");
         }
         PostgresServer server = PostgresServer.startIn(folder());
         try {
@@ -151,7 +155,8 @@ final class DatabaseOptions {
     /** The same of a server that another process runs on a folder. */
     static String urlOfRunning(Path folder) {
         return "jdbc:"
-                + firstLine("--data", folder.resolve("connection")).replaceFirst("/postgres(?=[?]|$)", "/" + DATABASE);
+                + OptionFile.firstLine("--data", folder.resolve("connection"))
+                        .replaceFirst("/postgres(?=[?]|$)", "/" + DATABASE);
     }
 
     private static BmdbConfig.Builder config(String url, int poolSize, Migration migration) {
@@ -159,30 +164,39 @@ final class DatabaseOptions {
     }
 
     /** Not for an embedded server, whose URL holds its own. */
-    private BmdbConfig.Builder withCredentials(BmdbConfig.Builder config) {
+    private BmdbConfig.Builder withCredentials(BmdbConfig.Builder config, String url) {
         if (user != null) {
+            if (hasParameter(url, "user")) {
+                throw new ConfigurationException(
+                        "--database-user", "--database-user, and a user in the URL of --database: give one of the two");
+            }
             config.username(user);
         }
-        String password = password();
+        String password = password(passwordFile, url, System.getenv("SHEPHERD_DATABASE_PASSWORD"));
         if (password != null) {
             config.password(password);
         }
         return config;
     }
 
-    private @Nullable String password() {
-        if (passwordFile == null) {
-            return System.getenv("SHEPHERD_DATABASE_PASSWORD");
+    /**
+     * Returns the password in a file, else none where the URL has its own, else that in an environment variable, unless
+     * it is empty: compose files pass variables that are not set on as empty ones.
+     */
+    static @Nullable String password(@Nullable Path file, String url, @Nullable String variable) {
+        boolean inUrl = hasParameter(url, "password");
+        if (file != null) {
+            if (inUrl) {
+                throw new ConfigurationException(
+                        "--database-password-file",
+                        "--database-password-file, and a password in the URL of --database: give one of the two");
+            }
+            return OptionFile.firstLine("--database-password-file", file);
         }
-        return firstLine("--database-password-file", passwordFile);
+        return inUrl || variable == null || variable.isEmpty() ? null : variable;
     }
 
-    static String firstLine(String option, Path file) {
-        try (var lines = Files.lines(file)) {
-            return lines.findFirst()
-                    .orElseThrow(() -> new ConfigurationException(option, option + ": " + file + " is empty"));
-        } catch (IOException e) {
-            throw new ConfigurationException(option, option + ": " + file + " cannot be read: " + e, e);
-        }
+    private static boolean hasParameter(String url, String name) {
+        return Pattern.compile("[?&]" + name + "=[^&]").matcher(url).find();
     }
 }

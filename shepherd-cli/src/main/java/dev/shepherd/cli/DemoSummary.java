@@ -47,14 +47,26 @@ record DemoSummary(
     String text() {
         String head;
         if (agentsStarted < machines) {
-            head = "%d of %d machines are NOT taken over: %s.".formatted(failed(), machines, ended);
+            head = String.format(Locale.ROOT, "%d of %d machines are NOT taken over: %s.", failed(), machines, ended);
         } else if (isComplete()) {
-            head = "All %d machines are taken over. Of those that were broken then, %d came back and %d was set aside."
-                    .formatted(machines, recovered, quarantined);
+            head = String.format(
+                    Locale.ROOT,
+                    "All %d machines are taken over. Of those that were broken then, %d came back and %d was set"
+                            + " aside.",
+                    machines,
+                    recovered,
+                    quarantined);
         } else {
-            head =
-                    "All %d machines are taken over. Of those that were broken then, %d of %d came back and %d of %d were set aside: %s."
-                            .formatted(machines, recovered, toRecover, quarantined, toQuarantine, ended);
+            head = String.format(
+                    Locale.ROOT,
+                    "All %d machines are taken over. Of those that were broken then, %d of %d came back and %d of %d"
+                            + " were set aside: %s.",
+                    machines,
+                    recovered,
+                    toRecover,
+                    quarantined,
+                    toQuarantine,
+                    ended);
         }
         String text = String.format(
                 Locale.ROOT,

@@ -1,13 +1,10 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.Provider;
-import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.manager.Shepherd;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -40,8 +37,8 @@ abstract class InterventionCommand implements Callable<Integer> {
             description = "the name of this instance of the provider in the database (default: its kind)")
     private @Nullable String type;
 
-    @Option(names = "--property", paramLabel = "NAME=VALUE", description = "a property of the provider; repeatable")
-    private Map<String, String> properties = new LinkedHashMap<>();
+    @Mixin
+    private PropertyOptions properties = new PropertyOptions();
 
     @Option(
             names = "--reason",
@@ -87,7 +84,7 @@ abstract class InterventionCommand implements Callable<Integer> {
 
     private Explanation act(Bmdb bmdb, FoundProvider found, ProviderType name, UUID machineId, String by, String why)
             throws InterruptedException {
-        try (Provider provider = found.create(ProviderConfig.of(found.factory(), name, properties));
+        try (Provider provider = found.create(properties.config(found, name));
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(bmdb)
                         .provider(provider)

@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.Statistics;
 import java.net.InetAddress;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -55,6 +56,7 @@ final class MachinesCommand implements Callable<Integer> {
             }
             Statistics statistics = bmdb.statistics();
             out.printf(
+                    Locale.ROOT,
                     "%d machine(s) of %s; in all: %d machines, %d provided, %d with a started agent, %d waiting for one%n",
                     machines.size(),
                     type,

@@ -1,7 +1,6 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.Provider;
-import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.PlannedRecovery;
@@ -11,9 +10,8 @@ import dev.shepherd.manager.ProvisioningPlan;
 import dev.shepherd.manager.RecovererSettings;
 import dev.shepherd.manager.Shepherd;
 import java.io.PrintWriter;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -51,8 +49,8 @@ final class PlanCommand implements Callable<Integer> {
             description = "the name of this instance of the provider in the database (default: its kind, or static)")
     private @Nullable String type;
 
-    @Option(names = "--property", paramLabel = "NAME=VALUE", description = "a property of the provider; repeatable")
-    private Map<String, String> properties = new LinkedHashMap<>();
+    @Mixin
+    private PropertyOptions properties = new PropertyOptions();
 
     @Option(
             names = "--max-count",
@@ -101,7 +99,7 @@ final class PlanCommand implements Callable<Integer> {
     }
 
     private Plan plan(Bmdb bmdb, FoundProvider found, ProviderType type) throws InterruptedException {
-        try (Provider provider = found.create(ProviderConfig.of(found.factory(), type, properties));
+        try (Provider provider = found.create(properties.config(found, type));
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(bmdb)
                         .provider(provider)
@@ -121,10 +119,14 @@ final class PlanCommand implements Callable<Integer> {
 
     private static void print(PrintWriter out, ProvisioningPlan plan) {
         out.printf(
-                "Provisioner: the provider lists %d machine(s), the database has %d%n", plan.listed(), plan.recorded());
+                Locale.ROOT,
+                "Provisioner: the provider lists %d machine(s), the database has %d%n",
+                plan.listed(),
+                plan.recorded());
         plan.discrepancies().forEach(one -> out.println("  stops at a discrepancy: " + one));
         if (plan.discrepancyCount() > plan.discrepancies().size()) {
             out.printf(
+                    Locale.ROOT,
                     "  and at %d more%n",
                     plan.discrepancyCount() - plan.discrepancies().size());
         }
@@ -134,6 +136,7 @@ final class PlanCommand implements Callable<Integer> {
         lines(out, "  creates ", plan.create());
         if (plan.outlook().heldBack() > 0) {
             out.printf(
+                    Locale.ROOT,
                     "  holds back %d free machine(s): the maximum is reached%n",
                     plan.outlook().heldBack());
         }
@@ -148,6 +151,7 @@ final class PlanCommand implements Callable<Integer> {
 
     private static void print(PrintWriter out, PlannedRecovery plan) {
         out.printf(
+                Locale.ROOT,
                 "Recoverer: %d machine(s) to bring back, %d in recovery%s%n",
                 plan.outlook().due(),
                 plan.outlook().inRecovery(),
@@ -159,8 +163,12 @@ final class PlanCommand implements Callable<Integer> {
         lines(out, "  holds back ", plan.outlook().heldBack());
         plan.steps()
                 .forEach(step -> out.printf(
+                        Locale.ROOT,
                         "  %s %s (%s), attempt %d%n",
-                        step.action(), step.machineId(), step.providerId(), step.attempts() + 1));
+                        step.action(),
+                        step.machineId(),
+                        step.providerId(),
+                        step.attempts() + 1));
         if (plan.steps().isEmpty()) {
             out.println("  has nothing to do now");
         }

@@ -1,6 +1,7 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.bmdb.QueueCheck;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -53,8 +54,12 @@ final class QueueCommand implements Callable<Integer> {
             try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
                 QueueCheck check = opened.bmdb().operator().verifyQueue(recovery.policy());
                 out.printf(
+                        Locale.ROOT,
                         "%d entries; %d missing, %d late, %d superfluous%n",
-                        check.entries(), check.missing(), check.late(), check.superfluous());
+                        check.entries(),
+                        check.missing(),
+                        check.late(),
+                        check.superfluous());
                 check.examples().forEach(example -> out.println("  " + example));
                 if (!check.isRight()) {
                     spec.commandLine()

@@ -1,19 +1,42 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.manager.RecovererSettings;
 import java.time.Duration;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** The options that say when machines are recovered, and within which limits. docs/recovery.md has all limits. */
 final class RecoveryOptions {
 
+    /** The options by the names of the settings that they set. */
+    private static final Map<String, String> OPTIONS = Map.of(
+            "silentAfterHeartbeat", "--silent-after",
+            "heartbeatInterval", "--heartbeat-interval",
+            "silentAfterStart", "--silent-after-start",
+            "maxShare", "--max-recovery-share",
+            "maxPerProvider", "--max-recovery",
+            "maxPerLocation", "--max-recovery-per-location",
+            "cooldown", "--cooldown",
+            "maxReboots", "--max-reboots",
+            "freezeShare", "--freeze-share");
+
     @Option(
             names = "--silent-after",
             paramLabel = "SPAN",
             converter = SpanConverter.class,
-            description = "recover a machine whose agent was not heard for this long, at least 150s (default: 10m)")
+            description = "recover a machine whose agent was not heard for this long; at least two and a half of"
+                    + " --heartbeat-interval, and one of it and a minute (default: 10m)")
     private @Nullable Duration silentAfterHeartbeat;
+
+    @Option(
+            names = "--heartbeat-interval",
+            paramLabel = "SPAN",
+            converter = SpanConverter.class,
+            description = "how often your agents send a heartbeat, at least 1s (default: 1m)")
+    private @Nullable Duration heartbeatInterval;
 
     @Option(
             names = "--silent-after-start",
@@ -70,6 +93,9 @@ final class RecoveryOptions {
         if (silentAfterHeartbeat != null) {
             policy.silentAfterHeartbeat(silentAfterHeartbeat);
         }
+        if (heartbeatInterval != null) {
+            policy.heartbeatInterval(heartbeatInterval);
+        }
         if (silentAfterStart != null) {
             policy.silentAfterStart(silentAfterStart);
         }
@@ -91,6 +117,16 @@ final class RecoveryOptions {
         if (freezeShare != null) {
             policy.freezeShare(freezeShare);
         }
-        return policy.build();
+        // How often the command line's recoverer looks: what does not go with it is refused before anything starts.
+        policy.lookInterval(RecovererSettings.DEFAULT.pollInterval());
+        try {
+            return policy.build();
+        } catch (ConfigurationException e) {
+            String option = e.property().map(OPTIONS::get).orElse(null);
+            if (option == null) {
+                throw e;
+            }
+            throw new ConfigurationException(option, option + ": " + e.getMessage(), e);
+        }
     }
 }

@@ -11,8 +11,6 @@ import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -54,8 +52,8 @@ final class RunCommand implements Callable<Integer> {
             description = "the name of this instance of the provider in the database (default: its kind)")
     private @Nullable String type;
 
-    @Option(names = "--property", paramLabel = "NAME=VALUE", description = "a property of the provider; repeatable")
-    private Map<String, String> properties = new LinkedHashMap<>();
+    @Mixin
+    private PropertyOptions properties = new PropertyOptions();
 
     @Mixin
     private PluginOptions plugins = new PluginOptions();
@@ -131,7 +129,7 @@ final class RunCommand implements Callable<Integer> {
 
     private int run(FoundProvider found) throws InterruptedException {
         ProviderType provided = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
-        ProviderConfig config = ProviderConfig.of(found.factory(), provided, properties);
+        ProviderConfig config = properties.config(found, provided);
         ProvisionerSettings provisioner = provisioner();
         InitializerSettings initializer = initializer();
         RecovererSettings recoverer = RecovererSettings.DEFAULT.withPolicy(recovery.policy());

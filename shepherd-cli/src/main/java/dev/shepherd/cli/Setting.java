@@ -22,6 +22,11 @@ final class Setting {
             return making.apply(value);
         } catch (IllegalArgumentException e) {
             throw new ConfigurationException(option, option + ": " + e.getMessage(), e);
+        } catch (ConfigurationException e) {
+            if (e.property().isPresent()) {
+                throw e;
+            }
+            throw new ConfigurationException(option, option + ": " + e.getMessage(), e);
         }
     }
 }

@@ -3,6 +3,7 @@ package dev.shepherd.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.postgres.PostgresServer;
 import dev.shepherd.postgres.TestPostgres;
 import java.nio.file.Files;
@@ -14,6 +15,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -74,6 +76,9 @@ class MainTest {
                 "--takeover-timeout 0 | is not within",
                 "--agent-path agent | not the absolute path of a file",
                 "--max-recovery-share 7 | ",
+                "--heartbeat-interval 0 | heartbeatInterval must be",
+                "--heartbeat-interval 5m | --silent-after: silentAfterHeartbeat must be at least 750 s, not 600 s",
+                "--silent-after 149s | silentAfterHeartbeat must be at least 150 s, not 149 s",
                 "--cooldown soon | no span of time"
             })
     void aWrongValueIsToldUnderItsOptionsName(String setting, String why) throws Exception {
@@ -83,8 +88,7 @@ class MainTest {
 
         assertThat(run.exitCode()).as(run.err()).isEqualTo(2);
         assertThat(run.err()).contains(why == null ? "" : why).doesNotContain("\tat ");
-        String name = setting.startsWith("--max-recovery") ? "maxShare" : setting.split(" ")[0];
-        assertThat(run.err()).contains(name);
+        assertThat(run.err()).contains(setting.contains(" 5m") ? "--silent-after" : setting.split(" ")[0]);
     }
 
     @Test
@@ -123,8 +127,26 @@ class MainTest {
         }
     }
 
+    @Test
+    void agentsThatBeatMoreOftenMayBeSilentForLess() throws Exception {
+        String[] fast = {"--provider=static", "--property=list=file:none", "--heartbeat-interval=20s", "--silent-after"
+        };
+
+        CommandLineRun enough =
+                run(Stream.of(fast, new String[] {"80s", "--database", "jdbc:postgresql://127.0.0.1:1/x"})
+                        .flatMap(Stream::of)
+                        .toArray(String[]::new));
+        CommandLineRun less =
+                run(Stream.of(fast, new String[] {"79s"}).flatMap(Stream::of).toArray(String[]::new));
+
+        assertThat(enough.err()).contains("cannot be reached");
+        assertThat(less.exitCode()).isEqualTo(2);
+        assertThat(less.err()).contains("--silent-after: silentAfterHeartbeat must be at least 80 s, not 79 s");
+    }
+
     private CommandLineRun runWithoutEndpoint(String... args) throws Exception {
         Path agent = Files.writeString(folder.resolve("agent"), "#!/bin/sh\n");
+        SshCredentials.generateIfAbsent(folder.resolve("key"));
         List<String> all = new ArrayList<>(List.of("run", "--provider", "static", "--property", "list=file:none"));
         all.addAll(List.of(
                 "--agent", agent.toString(), "--key", folder.resolve("key").toString()));
@@ -241,6 +263,7 @@ class MainTest {
 
     private CommandLineRun run(String... args) throws Exception {
         Path agent = Files.writeString(folder.resolve("agent"), "#!/bin/sh\n");
+        SshCredentials.generateIfAbsent(folder.resolve("key"));
         String[] all = new String[args.length + 7];
         all[0] = "run";
         all[1] = "--agent";

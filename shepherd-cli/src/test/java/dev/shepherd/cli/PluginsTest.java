@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.manager.takeover.SshCredentials;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -276,6 +277,7 @@ class PluginsTest {
 
     private CommandLineRun run(String kind, String... more) throws Exception {
         Path work = Files.createDirectories(folder.resolve(".work"));
+        SshCredentials.generateIfAbsent(work.resolve("key"));
         return CommandLineRun.of(Stream.concat(
                         Stream.of(
                                 "run",

@@ -3,6 +3,7 @@ package dev.shepherd.manager;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.ShepherdException;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
@@ -17,12 +18,13 @@ public final class FatalDiscrepancyException extends ShepherdException {
     private final long count;
 
     FatalDiscrepancyException(ProviderType provider, List<Discrepancy> discrepancies, long count) {
-        super("provider %s and the database disagree about %d machine(s), so nothing is provisioned: %s%s"
-                .formatted(
-                        provider,
-                        count,
-                        discrepancies.stream().map(Discrepancy::toString).collect(Collectors.joining(", ")),
-                        count > discrepancies.size() ? " and " + (count - discrepancies.size()) + " more" : ""));
+        super(String.format(
+                Locale.ROOT,
+                "provider %s and the database disagree about %d machine(s), so nothing is provisioned: %s%s",
+                provider,
+                count,
+                discrepancies.stream().map(Discrepancy::toString).collect(Collectors.joining(", ")),
+                count > discrepancies.size() ? " and " + (count - discrepancies.size()) + " more" : ""));
         this.discrepancies = List.copyOf(discrepancies);
         this.count = count;
     }

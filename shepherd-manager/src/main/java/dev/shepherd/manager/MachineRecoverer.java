@@ -23,6 +23,7 @@ import dev.shepherd.bmdb.WorkProcess;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -318,8 +319,12 @@ public final class MachineRecoverer {
         }
 
         private void accepted(RecoveryAction action) throws InterruptedException {
-            String cause = "%s %d of %d; its agent has yet to be heard"
-                    .formatted(name(action), number(action) + 1, most(action));
+            String cause = String.format(
+                    Locale.ROOT,
+                    "%s %d of %d; its agent has yet to be heard",
+                    name(action),
+                    number(action) + 1,
+                    most(action));
             Duration period = claimed.finish(policy.backoff(), cause, tx -> {
                 tx.restartTakeover(policy, machineId, action, false);
                 return true;
@@ -399,8 +404,14 @@ public final class MachineRecoverer {
         }
 
         private void setAside(String why, Write write) throws InterruptedException {
-            String cause = "%s: %d reboot(s), %d reinstallation(s), %d failed call(s) in a row; %s"
-                    .formatted(why, counted.attempts(), counted.reinstalls(), counted.failedCalls(), whyDue());
+            String cause = String.format(
+                    Locale.ROOT,
+                    "%s: %d reboot(s), %d reinstallation(s), %d failed call(s) in a row; %s",
+                    why,
+                    counted.attempts(),
+                    counted.reinstalls(),
+                    counted.failedCalls(),
+                    whyDue());
             claimed.finish(tx -> {
                 write.run(tx);
                 tx.quarantine(machineId, NAME, cause);

@@ -16,6 +16,7 @@ import dev.shepherd.api.Session;
 import dev.shepherd.api.ShepherdException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -278,8 +279,14 @@ final class ProviderCalls {
         if (!semaphore.tryAcquire(LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS)) {
             throw ProviderException.builder(
                             Reason.TRANSIENT,
-                            "provider %s: %s had to wait for longer than %s, since %d call(s) are still running"
-                                    .formatted(type, what, LONGEST_WAIT, permits))
+                            String.format(
+                                    Locale.ROOT,
+                                    "provider %s: %s had to wait for longer than %s, since %d call(s) are still"
+                                            + " running",
+                                    type,
+                                    what,
+                                    LONGEST_WAIT,
+                                    permits))
                     .scope(Scope.PROVIDER)
                     .build();
         }

@@ -17,6 +17,7 @@ import dev.shepherd.bmdb.Pause;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -133,7 +134,8 @@ public final class Provisioner {
     }
 
     private String heldBack(long count) {
-        return "the maximum of %d machine(s) holds back %d free one(s)".formatted(limits.maxCount(), count);
+        return String.format(
+                Locale.ROOT, "the maximum of %d machine(s) holds back %d free one(s)", limits.maxCount(), count);
     }
 
     /**

@@ -14,14 +14,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The account that PostgreSQL's programs run under: they refuse to run as root. For root on Linux that is a user
- * namespace of its own, in which it is nobody and still owns its files; where none can be made, as in most containers,
- * it is an unprivileged account, {@code postgres} or else {@code nobody}.
+ * The account that PostgreSQL's programs run under: they refuse to run as root, and initdb without a name for the user.
+ * For root on Linux, and for a user id without a name, that is a user namespace of its own, in which it is nobody and
+ * still owns its files. Where none can be made, as in most containers, root takes an unprivileged account,
+ * {@code postgres} or else {@code nobody}; a user without a name has no other.
  */
 final class Account {
 
     private static final Logger LOG = LoggerFactory.getLogger(Account.class);
     private static final long PROBE_SECONDS = 10;
+    private static final Path SELF = Path.of("/proc/self");
+
+    /** What Java calls a user whom the system has no name for. */
+    private static final String NAMELESS = "?";
 
     /** Found out once, since that runs a program or two. */
     private static @Nullable Account current;
@@ -44,14 +49,16 @@ final class Account {
     }
 
     private static Account find() {
-        if (!isRootOnLinux()) {
+        Object user = userOnLinux();
+        boolean root = user.equals(0);
+        if (!root && !user.toString().equals(userName())) {
             return new Account(List.of(), null);
         }
         String name = output("unshare", "-U", "id", "-un");
         if (name != null && !name.isEmpty() && !name.equals("root")) {
             return new Account(List.of("unshare", "-U"), null);
         }
-        return unprivileged();
+        return root ? unprivileged() : new Account(List.of(), null);
     }
 
     /** Returns the account {@code postgres} or else {@code nobody}; only root can take it on. */
@@ -75,12 +82,19 @@ final class Account {
                         + " postgres or nobody (su) can be had: run this as an ordinary user");
     }
 
-    private static boolean isRootOnLinux() {
+    /** Returns the user id of this process, or {@code unknown}. */
+    private static Object userOnLinux() {
         try {
-            return Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0);
+            return Files.getAttribute(SELF, "unix:uid");
         } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
-            return false;
+            return "unknown";
         }
+    }
+
+    /** Returns the name of the user of this process, or the user id where that has no name, as in OpenShift. */
+    static String userName() {
+        String name = System.getProperty("user.name", NAMELESS);
+        return name.equals(NAMELESS) ? userOnLinux().toString() : name;
     }
 
     private static @Nullable String output(String... command) {

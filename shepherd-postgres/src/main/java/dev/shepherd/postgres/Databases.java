@@ -21,6 +21,7 @@ final class Databases {
     static final String PRISTINE = "template0";
 
     private static final String OBJECT_IN_USE = "55006";
+    private static final String INVALID_VALUE = "22023";
     private static final String NO_SUCH_DATABASE = "3D000";
     private static final Duration IN_USE_TIMEOUT = Duration.ofSeconds(20);
     private static final int CONNECT_SECONDS = 20;
@@ -101,8 +102,13 @@ final class Databases {
     }
 
     private PostgresException refused(String what, SQLException e) {
+        boolean timeZone = INVALID_VALUE.equals(e.getSQLState())
+                && String.valueOf(e.getMessage()).contains("TimeZone");
         return new PostgresException(
-                Reason.REFUSED, "PostgreSQL at " + withoutQuery(url) + ": " + what + ": " + e.getMessage(), e);
+                Reason.REFUSED,
+                "PostgreSQL at " + withoutQuery(url) + ": " + what + ": " + e.getMessage()
+                        + (timeZone ? "; the driver tells it the JVM's: start the JVM with -Duser.timezone=UTC" : ""),
+                e);
     }
 
     String version() {

@@ -14,6 +14,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -274,8 +275,14 @@ public final class PostgresPair implements AutoCloseable {
         account.own(password);
         write(
                 to.data().resolve("postgresql.auto.conf"),
-                "primary_conninfo = 'host=%s port=%d user=%s password=%s application_name=%s'%n"
-                                .formatted(Postmaster.ADDRESS, from.port(), Postmaster.USER, this.password, to.name())
+                String.format(
+                                Locale.ROOT,
+                                "primary_conninfo = 'host=%s port=%d user=%s password=%s application_name=%s'%n",
+                                Postmaster.ADDRESS,
+                                from.port(),
+                                Postmaster.USER,
+                                this.password,
+                                to.name())
                         // Once it is the primary, there is no standby that its commits could wait for.
                         + "synchronous_standby_names = ''\n");
         write(to.data().resolve("standby.signal"), "");

@@ -21,7 +21,8 @@ import org.slf4j.LoggerFactory;
  * encoding UTF-8, and text sorts by code point. It takes up to 300 connections.
  *
  * <p>It runs as root too: PostgreSQL refuses to, so on Linux it is then put into a user namespace of its own or, where
- * none can be made, as in most containers, under the account {@code postgres} or else {@code nobody}.
+ * none can be made, as in most containers, under the account {@code postgres} or else {@code nobody}. A user id without
+ * a name, as in OpenShift, gets a user namespace as well; without one, the data cannot be laid out.
  *
  * <p>A folder given to {@link #startIn} holds:
  * <ul>
@@ -105,7 +106,8 @@ public final class PostgresServer implements AutoCloseable {
      * Starts a server whose data stays in a folder and survives a restart and a crash. One process at a time may do
      * so; it holds the folder until the server is closed.
      *
-     * <p>The folder is made, with access for its owner only, if it does not exist. If a killed process left its
+     * <p>The folder is made, with access for its owner only, if it does not exist; data and password are closed to others
+     * again at each start. If a killed process left its
      * server running on it, that one is stopped first. A start takes at most 180 s, since the server may have a log to
      * replay. No hook stops the server when the JVM exits, as it would then vanish from under whatever else is shutting
      * down: close it. One that was not closed runs on until the next start.

@@ -119,6 +119,8 @@ final class Postmaster {
         if (!Files.exists(data)) {
             initialize();
         }
+        keepPrivate(data, "rwx------");
+        keepPrivate(home.resolve(PASSWORD), "rw-------");
         rotateLog();
         Duration timeout = temporary ? TEMPORARY_START_TIMEOUT : DURABLE_START_TIMEOUT;
         long start = System.nanoTime();
@@ -159,6 +161,19 @@ final class Postmaster {
                                 + ". " + log + " ends with:\n" + (said.isEmpty() ? result.output() : said));
             }
             LOG.debug("PostgreSQL did not start in {} at attempt {}: {}", home, attempt, said);
+        }
+    }
+
+    /**
+     * Takes access away that others were given meanwhile, as by Kubernetes, which opens a volume to the group of a pod at
+     * each mount: PostgreSQL does not start on data that others can write to.
+     */
+    private static void keepPrivate(Path path, String permissions) {
+        try {
+            Folders.setPermissions(path, permissions);
+        } catch (IOException e) {
+            // As where it is another user's. PostgreSQL says what it cannot live with.
+            LOG.debug("The permissions of {} cannot be set to {}", path, permissions, e);
         }
     }
 
@@ -209,7 +224,11 @@ final class Postmaster {
                     Reason.NOT_STARTED,
                     "PostgreSQL's data cannot be laid out in " + home + ": initdb "
                             + (result.timedOut() ? "took over " + INIT_TIMEOUT.toSeconds() + " s" : "failed") + ":\n"
-                            + result.output());
+                            + result.output()
+                            + (result.output().contains("could not look up effective user ID")
+                                    ? "\nThis user id has no name, and no user namespace (unshare -U) can be had: give"
+                                            + " it a line in /etc/passwd, or use a PostgreSQL of your own"
+                                    : ""));
         }
         Files.move(next, data, StandardCopyOption.ATOMIC_MOVE);
     }

@@ -68,7 +68,7 @@ final class TemporaryFolders {
     }
 
     private static Path named(Path parent) {
-        String user = System.getProperty("user.name", "").replaceAll("[^A-Za-z0-9._-]", "_");
+        String user = Account.userName().replaceAll("[^A-Za-z0-9._-]", "_");
         return parent.toAbsolutePath().resolve("shepherd-postgres-" + user);
     }
 

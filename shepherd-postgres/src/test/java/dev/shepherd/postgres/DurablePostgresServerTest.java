@@ -104,6 +104,26 @@ class DurablePostgresServerTest {
     }
 
     @Test
+    void dataThatWasOpenedToAGroupIsClosedAgain() throws Exception {
+        Path folder = usedFolder("mounted");
+        try (Stream<Path> files = Files.walk(folder.resolve("data"))) {
+            for (Path file : files.toList()) {
+                Folders.setPermissions(file, Files.isDirectory(file) ? "rwxrwx---" : "rw-rw----");
+            }
+        }
+        Folders.setPermissions(folder.resolve("password"), "rw-rw----");
+
+        try (PostgresServer server = PostgresServer.startIn(folder)) {
+            write(server);
+        }
+
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve("data"))))
+                .isEqualTo("rwx------");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve("password"))))
+                .isEqualTo("rw-------");
+    }
+
+    @Test
     void aFolderThatAnotherProcessHoldsIsRefused() throws Exception {
         Path folder = usedFolder("held");
         try (Child holder = Children.start(Children.Holder.class, List.of(), folder.toString())) {

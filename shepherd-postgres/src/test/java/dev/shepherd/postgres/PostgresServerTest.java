@@ -20,6 +20,7 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.Iterator;
 import java.util.List;
+import java.util.TimeZone;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -337,6 +338,20 @@ class PostgresServerTest {
         Files.createFile(durable.resolve(FolderLock.FILE));
         try (PostgresServer other = PostgresServer.startIn(durable, account, Postmaster::freePort)) {
             assertThat(other.databaseExists("postgres")).isTrue();
+        }
+    }
+
+    @Test
+    void aTimeZoneThatThisServerDoesNotKnowIsToldWithWhatToDo() {
+        Databases databases = new Databases(server.jdbcUrl());
+        TimeZone before = TimeZone.getDefault();
+        TimeZone.setDefault(TimeZone.getTimeZone("IST"));
+        try {
+            assertThatThrownBy(databases::version)
+                    .isInstanceOf(PostgresException.class)
+                    .hasMessageContainingAll("\"IST\"", "start the JVM with -Duser.timezone=UTC");
+        } finally {
+            TimeZone.setDefault(before);
         }
     }
 

@@ -5,6 +5,7 @@ import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * What parent and managers have to agree on.
@@ -54,7 +55,7 @@ record Plan(Path folder, long startedAtMillis, long seconds, int machines) {
     }
 
     static String machine(int number) {
-        return "t-%05d".formatted(number);
+        return String.format(Locale.ROOT, "t-%05d", number);
     }
 
     static InetAddress address(int number) {

@@ -213,13 +213,14 @@ public final class Torture {
             silenced += world.silence(due - silenced);
             if (elapsed >= told) {
                 told += 10;
-                progress.accept("%d of %d s: %d effects, %d kills, %d freezes"
-                        .formatted(
-                                Math.round(elapsed),
-                                seconds,
-                                world.effects().size(),
-                                nemesis.count(Fault.KILL),
-                                nemesis.count(Fault.FREEZE)));
+                progress.accept(String.format(
+                        Locale.ROOT,
+                        "%d of %d s: %d effects, %d kills, %d freezes",
+                        Math.round(elapsed),
+                        seconds,
+                        world.effects().size(),
+                        nemesis.count(Fault.KILL),
+                        nemesis.count(Fault.FREEZE)));
             }
             Thread.sleep(STEP_MILLIS);
         }

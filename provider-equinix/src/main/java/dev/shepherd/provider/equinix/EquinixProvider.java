@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -535,7 +536,8 @@ public final class EquinixProvider implements Recoverer {
         private static void checkRange(String property, int value, int most) {
             if (value < 1 || value > most) {
                 throw new ConfigurationException(
-                        property, "\"%s\" must be from 1 to %d, not %d".formatted(property, most, value));
+                        property,
+                        String.format(Locale.ROOT, "\"%s\" must be from 1 to %d, not %d", property, most, value));
             }
         }
 

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
@@ -219,16 +220,25 @@ final class MetalCalls {
         if (!permits.tryAcquire(Math.max(0, deadline - ticker.nanos()), TimeUnit.NANOSECONDS)) {
             throw new ProviderException(
                     Reason.RATE_LIMITED,
-                    "%s: %s was not sent: %d other call(s) took all the time it had"
-                            .formatted(name, what, settings.maxConcurrentCalls()));
+                    String.format(
+                            Locale.ROOT,
+                            "%s: %s was not sent: %d other call(s) took all the time it had",
+                            name,
+                            what,
+                            settings.maxConcurrentCalls()));
         }
         try {
             Optional<Duration> tooLong = rate.acquire(deadline);
             if (tooLong.isPresent()) {
                 throw ProviderException.builder(
                                 Reason.RATE_LIMITED,
-                                "%s: %s was not sent: its turn under the rate limit would not come for another %d ms"
-                                        .formatted(name, what, tooLong.get().toMillis()))
+                                String.format(
+                                        Locale.ROOT,
+                                        "%s: %s was not sent: its turn under the rate limit would not come for"
+                                                + " another %d ms",
+                                        name,
+                                        what,
+                                        tooLong.get().toMillis()))
                         .retryAfter(tooLong.get())
                         .build();
             }

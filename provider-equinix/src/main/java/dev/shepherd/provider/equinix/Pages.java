@@ -6,6 +6,7 @@ import dev.shepherd.provider.equinix.client.Meta;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -74,7 +75,8 @@ final class Pages {
         }
         throw new ProviderException(
                 Reason.TRANSIENT,
-                "%s: %s changed each of the %d times that they were listed".formatted(name, what, TRIES));
+                String.format(
+                        Locale.ROOT, "%s: %s changed each of the %d times that they were listed", name, what, TRIES));
     }
 
     private <T> Optional<List<T>> tryReadAll(Function<T, UUID> id, Reader<T> reader) throws InterruptedException {

@@ -6,6 +6,7 @@ import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.provider.equinix.client.SSHKey;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
@@ -80,8 +81,13 @@ final class ProjectKey {
         if (labelled.size() > 1) {
             throw new ConfigurationException(
                     "ssh-key-label",
-                    "provider %s: the project has %d SSH keys labelled \"%s\", and none of them is the one to use"
-                            .formatted(type, labelled.size(), label));
+                    String.format(
+                            Locale.ROOT,
+                            "provider %s: the project has %d SSH keys labelled \"%s\", and none of them is the one"
+                                    + " to use",
+                            type,
+                            labelled.size(),
+                            label));
         }
         UUID id = id(labelled.get(0));
         project.updateKey(id, label, key);

@@ -1,6 +1,7 @@
 package dev.shepherd.manager.internal;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 
 /** Makes text from elsewhere fit for one line of a log. */
 public final class Escaped {
@@ -36,7 +37,7 @@ public final class Escaped {
                 if (isPrintable(character)) {
                     escaped.appendCodePoint(character);
                 } else {
-                    escaped.append(String.format("\\u%04x", character));
+                    escaped.append(String.format(Locale.ROOT, "\\u%04x", character));
                 }
             }
         }

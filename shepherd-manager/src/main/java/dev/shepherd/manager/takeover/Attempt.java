@@ -401,8 +401,8 @@ final class Attempt {
         } catch (InvalidProtocolBufferException e) {
             throw new StepFailure(
                     Kind.BAD_ANSWER,
-                    "the agent's answer of %d bytes is no TakeoverResponse: %s%s"
-                            .formatted(answer.length, e.getMessage(), output(answer)),
+                    "the agent's answer of " + answer.length + " bytes is no TakeoverResponse: " + e.getMessage()
+                            + output(answer),
                     e);
         }
         switch (response.getResultCase()) {
@@ -414,8 +414,8 @@ final class Attempt {
             case RESULT_NOT_SET ->
                 throw new StepFailure(
                         Kind.BAD_ANSWER,
-                        "the agent's answer of %d bytes is neither success nor error%s"
-                                .formatted(answer.length, output(answer)));
+                        "the agent's answer of " + answer.length + " bytes is neither success nor error"
+                                + output(answer));
         }
         TakeoverSuccess success = response.getSuccess();
         if (!success.getInitMessage().equals(init)) {

@@ -10,6 +10,7 @@ import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -61,8 +62,11 @@ final class CaCertificate {
         }
         if (labels.size() > 1) {
             throw failure(
-                    "holds %d blocks of PEM (%s); agents are told exactly one certificate"
-                            .formatted(labels.size(), Escaped.text(String.join(", ", labels), 200)),
+                    String.format(
+                            Locale.ROOT,
+                            "holds %d blocks of PEM (%s); agents are told exactly one certificate",
+                            labels.size(),
+                            Escaped.text(String.join(", ", labels), 200)),
                     null);
         }
         if (!labels.get(0).equals("CERTIFICATE") && !labels.get(0).equals("X509 CERTIFICATE")) {
@@ -86,8 +90,11 @@ final class CaCertificate {
         }
         if (certificate.length != der.length) {
             throw failure(
-                    "has %d bytes after its end, at byte %d; agents are told exactly one certificate"
-                            .formatted(der.length - certificate.length, certificate.length),
+                    String.format(
+                            Locale.ROOT,
+                            "has %d bytes after its end, at byte %d; agents are told exactly one certificate",
+                            der.length - certificate.length,
+                            certificate.length),
                     null);
         }
         return certificate;

@@ -140,13 +140,14 @@ final class Upload {
      * host does not say; the deadline of the takeover holds for this too.
      */
     private String whyNot() {
-        String command = ("t=%s; f=%s; if [ -d \"$t\" ]; then echo \"$t is a directory\";"
-                        + " elif [ ! -e \"$f\" ]; then echo \"the folder $f does not exist\";"
-                        + " elif [ ! -d \"$f\" ]; then echo \"$f is not a folder\";"
-                        + " elif [ ! -w \"$f\" ]; then echo \"$f cannot be written to: $(df -P \"$f\" | tail -n 1)\";"
-                        + " else df -Pk \"$f\" | tail -n 1 | while read d size used free more; do"
-                        + " [ \"$free\" -ge %d ] || echo \"the file system of $f has $free KiB left, of $size\"; done; fi")
-                .formatted(ShellWord.quote(target), ShellWord.quote(folder), length / 1024 + 1);
+        String command = "t=" + ShellWord.quote(target) + "; f=" + ShellWord.quote(folder)
+                + "; if [ -d \"$t\" ]; then echo \"$t is a directory\";"
+                + " elif [ ! -e \"$f\" ]; then echo \"the folder $f does not exist\";"
+                + " elif [ ! -d \"$f\" ]; then echo \"$f is not a folder\";"
+                + " elif [ ! -w \"$f\" ]; then echo \"$f cannot be written to: $(df -P \"$f\" | tail -n 1)\";"
+                + " else df -Pk \"$f\" | tail -n 1 | while read d size used free more; do"
+                + " [ \"$free\" -ge " + (length / 1024 + 1)
+                + " ] || echo \"the file system of $f has $free KiB left, of $size\"; done; fi";
         try (CommandChannel channel = CommandChannel.start(client, command, MAX_OUTPUT)) {
             channel.getOutputStream().close();
             byte[] said = channel.getInputStream().readNBytes(MAX_MESSAGE);
@@ -232,8 +233,12 @@ final class Upload {
     private StepFailure changed(long sent) {
         return new StepFailure(
                 Kind.EXECUTABLE_UNREADABLE,
-                "the agent executable %s changed under the upload: it had %d bytes, and then %d"
-                        .formatted(executable, length, sent));
+                String.format(
+                        Locale.ROOT,
+                        "the agent executable %s changed under the upload: it had %d bytes, and then %d",
+                        executable,
+                        length,
+                        sent));
     }
 
     private void rename(Sftp sftp) throws IOException {

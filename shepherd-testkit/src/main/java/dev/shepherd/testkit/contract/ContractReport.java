@@ -1,6 +1,7 @@
 package dev.shepherd.testkit.contract;
 
 import java.util.Collections;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.extension.AfterAllCallback;
@@ -54,8 +55,13 @@ final class ContractReport implements AfterAllCallback {
                 }
                 return tried.isEmpty()
                         ? ""
-                        : "Contract of providers, %s: %d rule(s) tried, %d skipped%n%s"
-                                .formatted(fixture, tried.size() - skipped, skipped, lines);
+                        : String.format(
+                                Locale.ROOT,
+                                "Contract of providers, %s: %d rule(s) tried, %d skipped%n%s",
+                                fixture,
+                                tried.size() - skipped,
+                                skipped,
+                                lines);
             }
         }
     }
