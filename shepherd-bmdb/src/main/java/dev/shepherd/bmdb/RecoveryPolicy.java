@@ -440,12 +440,21 @@ public final class RecoveryPolicy {
                         String.format(
                                 Locale.ROOT,
                                 "silentAfterHeartbeat must be at least %d s, not %d s: agents send a heartbeat every"
-                                        + " %d s, and"
-                                        + " one is silent only after two and a half of these",
+                                        + " %d s, and one is silent only after two and a half of these",
                                 least.toSeconds(),
                                 silentAfterHeartbeat.toSeconds(),
                                 heartbeatInterval.toSeconds()));
             }
+            requireAtLeast(
+                    "silentAfterStart",
+                    silentAfterStart,
+                    late(heartbeatInterval),
+                    "an agent sends its first heartbeat within one interval of its start");
+            requireAtLeast(
+                    "freezeSpan",
+                    freezeSpan,
+                    heartbeatInterval,
+                    "the last heartbeats of agents that fall silent together lie up to one interval apart");
             if (lookInterval == null) {
                 return;
             }
@@ -456,13 +465,27 @@ public final class RecoveryPolicy {
                         "silentAfterHeartbeat",
                         String.format(
                                 Locale.ROOT,
-                                "silentAfterHeartbeat must be at least %d s, not %d s: recovery looks every %d s,"
-                                        + " and agents"
-                                        + " send a heartbeat every %d s",
+                                "silentAfterHeartbeat must be at least %d s, not %d s: recovery looks every %d s, and"
+                                        + " agents send a heartbeat every %d s",
                                 leastForLooks.toSeconds(),
                                 silentAfterHeartbeat.toSeconds(),
                                 lookInterval.toSeconds(),
                                 heartbeatInterval.toSeconds()));
+            }
+        }
+
+        private void requireAtLeast(String name, Duration value, Duration least, String why) {
+            if (value.compareTo(least) < 0) {
+                throw new ConfigurationException(
+                        name,
+                        String.format(
+                                Locale.ROOT,
+                                "%s must be at least %d s, not %d s: agents send a heartbeat every %d s, and %s",
+                                name,
+                                least.toSeconds(),
+                                value.toSeconds(),
+                                heartbeatInterval.toSeconds(),
+                                why));
             }
         }
 

@@ -93,6 +93,14 @@ public final class MachineRecoverer {
         this.provider = provider;
         this.type = provider.type();
         this.policy = settings.paced();
+        if (policy.freezeReleaseAfter().compareTo(policy.heartbeatInterval()) < 0) {
+            log.warn(
+                    "Provider {}: freezeReleaseAfter is {} s and agents send a heartbeat every {} s, so after an outage"
+                            + " recovery goes on before all of them can be heard",
+                    type,
+                    policy.freezeReleaseAfter().toSeconds(),
+                    policy.heartbeatInterval().toSeconds());
+        }
         this.sessions = sessions;
         this.monitor = monitor;
         this.work = new WorkLoop(

@@ -243,6 +243,16 @@ class RecoveryFreezeTest extends RecoveryScenario {
                         .silentAfterHeartbeat(Duration.ofSeconds(90))
                         .build())
                 .withMessageContaining("silentAfterHeartbeat must be at least 150 s, not 90 s");
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> RecoveryPolicy.builder()
+                        .silentAfterStart(Duration.ofSeconds(80))
+                        .build())
+                .withMessageContaining("silentAfterStart must be at least 90 s, not 80 s");
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> RecoveryPolicy.builder()
+                        .freezeSpan(Duration.ofSeconds(59))
+                        .build())
+                .withMessageContaining("freezeSpan must be at least 60 s, not 59 s");
         RecovererSettings slow = RecovererSettings.DEFAULT.withPollInterval(Duration.ofMinutes(5));
         assertThatExceptionOfType(ConfigurationException.class)
                 .isThrownBy(slow::paced)
