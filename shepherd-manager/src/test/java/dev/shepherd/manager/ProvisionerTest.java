@@ -2,6 +2,7 @@ package dev.shepherd.manager;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.Availability;
@@ -458,6 +459,22 @@ class ProvisionerTest {
         shepherd.close();
 
         assertThat(shepherd.status().loops()).allMatch(loop -> loop.state() == LoopStatus.State.CLOSED);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Reason.class)
+    void whateverReasonAListingFailsForNothingIsCreated(Reason reason) throws Exception {
+        provider.addReservations(1);
+        provider.failNext(Operation.LIST, new ProviderException(reason, "not listed"));
+        try (Shepherd shepherd = shepherd(SETTINGS)) {
+            Provisioner provisioner = shepherd.provisioner(TYPE);
+
+            assertThatThrownBy(provisioner::step).hasMessageContaining("not listed");
+            assertThat(recorded()).isEmpty();
+
+            provisioner.step();
+            assertThat(recorded()).hasSize(1);
+        }
     }
 
     @Test

@@ -24,6 +24,7 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -390,6 +391,19 @@ class UpdaterTest {
         assertThatThrownBy(updater::step).hasMessageContaining("the API is down");
         provider.addMachine(machine(0).location("rack-2").build());
         assertThat(updater.step()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Reason.class)
+    void whateverReasonAListingFailsForNoMachineIsMissingByIt(Reason reason) throws Exception {
+        FakeProvider provider = provider(3, true);
+        Updater updater = updater(provider, database.bmdb());
+        provider.failNext(Operation.LIST, new ProviderException(reason, "not listed"));
+
+        assertThatThrownBy(updater::step).hasMessageContaining("not listed");
+
+        assertThat(read(FIRST).status()).isNotEqualTo(Optional.of(ProviderStatus.MISSING));
+        assertThat(provider.calls(Operation.GET)).isZero();
     }
 
     private static void step(Updater updater) {
