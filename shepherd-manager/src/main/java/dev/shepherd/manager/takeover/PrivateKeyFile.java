@@ -134,9 +134,6 @@ final class PrivateKeyFile {
                     isMissingAnAlgorithm(e) ? withoutCipher(cipher) : "cannot be decrypted: the passphrase is wrong",
                     e);
         } catch (IOException | RuntimeException e) {
-            if (passphrase != null && isMissingAnAlgorithm(e)) {
-                throw failure(file, withoutCipher(cipher), e);
-            }
             String why = isMissingAnAlgorithm(e)
                     ? "its type needs BouncyCastle (org.bouncycastle:bcprov-jdk18on), which is not on the class path"
                     : String.valueOf(e.getMessage());

@@ -121,11 +121,14 @@ class SshCredentialsTest {
         Path encrypted = folder.resolve("encrypted");
         List<String> size = bits == null ? List.of() : List.of("-b", bits);
         generate(type, size, plain, "");
+        generate(type, size, encrypted, PASSPHRASE);
         if (type.equals("ecdsa") && !SshConfig.hasEcdsa()) {
-            assertFails(plain, "needs BouncyCastle");
+            assertFails(plain, "its type needs BouncyCastle");
+            assertThatExceptionOfType(ConfigurationException.class)
+                    .isThrownBy(() -> SshCredentials.privateKey(encrypted, PASSPHRASE.toCharArray()))
+                    .withMessageContaining("its type needs BouncyCastle");
             return;
         }
-        generate(type, size, encrypted, PASSPHRASE);
 
         assertThat(SshCredentials.privateKey(plain).publicKey()).contains(publicKey(plain));
         assertThat(SshCredentials.privateKey(encrypted, PASSPHRASE.toCharArray())
