@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,6 +83,12 @@ public record Backoff(Duration initial, Duration maximum, double exponent, doubl
                 .max(BigDecimal.valueOf(before).add(BigDecimal.ONE))
                 .min(BigDecimal.valueOf(longest));
         return Duration.ofSeconds(grown.longValueExact());
+    }
+
+    /** Draws what is added to a period, in milliseconds. */
+    long jitterOf(Duration period) {
+        return Math.round(
+                period.toMillis() * jitter * ThreadLocalRandom.current().nextDouble());
     }
 
     private static long wholeSeconds(Duration duration) {

@@ -76,8 +76,12 @@ public final class Bmdb implements AutoCloseable {
         // A heartbeat is sent again by the keeper itself, with the deadline in view. What is not answered within
         // half an interval is better sent again.
         Limits once = new Limits(1, Duration.ZERO, config.idleInTransactionTimeout(), half(config.sessionInterval()));
-        this.keeper =
-                new SessionKeeper(new Transactions(heartbeats, once), transactions, config.sessionInterval(), time);
+        this.keeper = new SessionKeeper(
+                new Transactions(heartbeats, once),
+                transactions,
+                config.sessionInterval(),
+                new Losses(time, config.lossBackoff(), config.maxLosses()),
+                time);
     }
 
     private static Duration half(Duration interval) {

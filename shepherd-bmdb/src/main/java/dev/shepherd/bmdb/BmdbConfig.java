@@ -32,6 +32,17 @@ public final class BmdbConfig {
         CHECK
     }
 
+    /** How long a machine is left alone after a loss by default: 1 s × 10, at most 1 h, and up to as much again by chance. */
+    public static final Backoff LOSS_BACKOFF = Backoff.builder()
+            .initial(Duration.ofSeconds(1))
+            .exponent(10)
+            .maximum(Duration.ofHours(1))
+            .jitter(1)
+            .build();
+
+    /** After how many losses in a row a machine is quarantined by default. */
+    public static final int MAX_LOSSES = 5;
+
     private final Builder values;
 
     private BmdbConfig(Builder values) {
@@ -89,6 +100,14 @@ public final class BmdbConfig {
         return values.idleInTransactionTimeout;
     }
 
+    Backoff lossBackoff() {
+        return values.lossBackoff;
+    }
+
+    int maxLosses() {
+        return values.maxLosses;
+    }
+
     boolean wakeUps() {
         return values.wakeUps;
     }
@@ -118,6 +137,8 @@ public final class BmdbConfig {
         private Duration sessionInterval = Duration.ofSeconds(5);
         private int maxAttempts = 10;
         private Duration idleInTransactionTimeout = Duration.ofSeconds(10);
+        private Backoff lossBackoff = LOSS_BACKOFF;
+        private int maxLosses = MAX_LOSSES;
         private boolean wakeUps = true;
         private Supplier<Duration> timeOffset = () -> Duration.ZERO;
 
@@ -135,6 +156,8 @@ public final class BmdbConfig {
             sessionInterval = other.sessionInterval;
             maxAttempts = other.maxAttempts;
             idleInTransactionTimeout = other.idleInTransactionTimeout;
+            lossBackoff = other.lossBackoff;
+            maxLosses = other.maxLosses;
             wakeUps = other.wakeUps;
             timeOffset = other.timeOffset;
         }
@@ -230,6 +253,27 @@ public final class BmdbConfig {
         }
 
         /**
+         * Rare: sets for how long a machine is left alone by a process after its work was lost: after its session expired
+         * with the work in hand, since whatever held it died, froze or lost the database. It grows with each loss in a row;
+         * work that finishes or fails ends the row. {@link #LOSS_BACKOFF} by default. What counts is the setting of the
+         * process that reaps the session.
+         */
+        public Builder lossBackoff(Backoff lossBackoff) {
+            this.lossBackoff = Objects.requireNonNull(lossBackoff, "lossBackoff");
+            return this;
+        }
+
+        /**
+         * Common: sets after how many losses in a row a machine is quarantined, 2 to 1000; {@value #MAX_LOSSES} by default.
+         * One that was lost together with another that was lost half as often waits for more evidence, up to twice as many.
+         * Only losses of agent starts and recoveries lead to a quarantine. As for {@link #lossBackoff}.
+         */
+        public Builder maxLosses(int maxLosses) {
+            this.maxLosses = maxLosses;
+            return this;
+        }
+
+        /**
          * Rare: sets whether loops are woken by notifications of the database when work becomes due; on by default.
          * They take a connection that is kept open while a loop runs. Switch them off where they do not pass, as
          * through PgBouncer in transaction mode: loops then only look from time to time.
@@ -273,6 +317,7 @@ public final class BmdbConfig {
             }
             require("poolSize", poolSize >= 1 && poolSize <= 1000, "from 1 to 1000", poolSize);
             require("maxAttempts", maxAttempts >= 1 && maxAttempts <= 100, "from 1 to 100", maxAttempts);
+            require("maxLosses", maxLosses >= 2 && maxLosses <= 1000, "from 2 to 1000", maxLosses);
             requireSpan("connectTimeout", connectTimeout, Duration.ofMillis(250), Duration.ofMinutes(10));
             requireSpan("socketTimeout", socketTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
             requireSpan("sessionInterval", sessionInterval, Duration.ofSeconds(1), Duration.ofHours(1));

@@ -1,7 +1,6 @@
 package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
@@ -27,6 +26,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.jooq.DSLContext;
 import org.jooq.Record;
+import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -710,7 +710,9 @@ public final class BmdbSession implements AutoCloseable {
             return false;
         }
         transactions.checkFirst(row.get());
-        WorkQueries.recordCanceled(dsl, time, WORK.SESSION_ID.eq(id), "the session was closed");
+        if (WorkQueries.lockMachinesOf(dsl, id)) {
+            WorkQueries.recordCanceled(dsl, time, id, DSL.val("the session was closed"));
+        }
         dsl.deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(id)).execute();
         return true;
     }

@@ -340,7 +340,11 @@ final class ExplainQueries {
     }
 
     private OfProcess eligible(WorkProcess process, String because) {
-        return new OfProcess(process, true, Rule.ELIGIBLE, because, "its being claimed", Optional.of(now));
+        int losses = Losses.inARow(dsl, machine.machineId(), process);
+        String lost = losses == 0
+                ? ""
+                : String.format(Locale.ROOT, "; lost %d time(s) in a row with the process that worked on it", losses);
+        return new OfProcess(process, true, Rule.ELIGIBLE, because + lost, "its being claimed", Optional.of(now));
     }
 
     private static OfProcess no(

@@ -103,7 +103,8 @@ final class MachineQueries {
                                         new WorkProcess(backoff.getProcess()),
                                         backoff.getUntil().toInstant(),
                                         backoff.getCause(),
-                                        backoff.getLastIntervalSeconds()))));
+                                        Math.max(backoff.getLastIntervalSeconds(), backoff.getLossIntervalSeconds()),
+                                        backoff.getLosses()))));
     }
 
     private static Table<?> withTags() {

@@ -1,7 +1,6 @@
 package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 
 import java.time.Duration;
 import java.time.OffsetDateTime;
@@ -62,6 +61,7 @@ final class SessionKeeper implements AutoCloseable {
     private final Transactions heartbeats;
     private final Transactions reaping;
     private final Duration interval;
+    private final Losses losses;
     private final DatabaseTime time;
     private final Map<UUID, BmdbSession> sessions = new ConcurrentHashMap<>();
     private final Object lock = new Object();
@@ -75,10 +75,11 @@ final class SessionKeeper implements AutoCloseable {
     private @Nullable ScheduledExecutorService executor;
     private boolean closed;
 
-    SessionKeeper(Transactions heartbeats, Transactions reaping, Duration interval, DatabaseTime time) {
+    SessionKeeper(Transactions heartbeats, Transactions reaping, Duration interval, Losses losses, DatabaseTime time) {
         this.heartbeats = heartbeats;
         this.reaping = reaping;
         this.interval = interval;
+        this.losses = losses;
         this.time = time;
     }
 
@@ -290,9 +291,14 @@ final class SessionKeeper implements AutoCloseable {
             AtomicReference<@Nullable UUID> next = new AtomicReference<>();
             try {
                 // Each by itself, so that one which cannot go does not hold up the others.
-                if (!reaping.run("reaping an expired session", dsl -> reapNext(dsl, stuck, next))) {
+                Optional<List<Losses.Quarantined>> quarantined =
+                        reaping.run("reaping an expired session", dsl -> reapNext(dsl, stuck, next));
+                if (quarantined.isEmpty()) {
                     return reaped;
                 }
+                quarantined
+                        .get()
+                        .forEach(one -> log.error("Machine {}: quarantined: {}", one.machineId(), one.cause()));
                 reaped++;
             } catch (BmdbException e) {
                 UUID session = next.get();
@@ -340,8 +346,12 @@ final class SessionKeeper implements AutoCloseable {
         }
     }
 
-    /** Reaps one of the expired sessions. Returns false if there is none but those that are known to be stuck. */
-    private boolean reapNext(DSLContext dsl, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {
+    /**
+     * Reaps one of the expired sessions. Returns which machines were quarantined for it; empty if there is no session but
+     * those that are known to be stuck.
+     */
+    private Optional<List<Losses.Quarantined>> reapNext(
+            DSLContext dsl, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {
         Optional<Record> row = dsl.select(SESSIONS.SESSION_ID)
                 .select(reaping.first())
                 .select(Transactions.IN_A_HURRY)
@@ -354,14 +364,14 @@ final class SessionKeeper implements AutoCloseable {
                 .skipLocked()
                 .fetchOptional();
         if (row.isEmpty()) {
-            return false;
+            return Optional.empty();
         }
         reaping.checkFirst(row.get());
         UUID expired = row.get().get(SESSIONS.SESSION_ID);
         next.set(expired);
-        WorkQueries.recordCanceled(dsl, time, WORK.SESSION_ID.eq(expired), "the session expired");
+        List<Losses.Quarantined> quarantined = losses.record(dsl, expired);
         dsl.deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(expired)).execute();
-        return true;
+        return Optional.of(quarantined);
     }
 
     /** Stops the threads. Sessions that are still open are left to expire. */

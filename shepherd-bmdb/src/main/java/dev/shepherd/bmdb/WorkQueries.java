@@ -17,9 +17,9 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.ThreadLocalRandom;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.Field;
 import org.jooq.Record1;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
@@ -224,16 +224,22 @@ final class WorkQueries {
                 .fetch(dsl);
     }
 
-    /** Records that work goes away with its session, whose row the caller has locked. */
-    static void recordCanceled(DSLContext dsl, DatabaseTime time, Condition which, String why) {
-        UUID[] machineIds = dsl.select(WORK.MACHINE_ID).from(WORK).where(which).fetch().stream()
+    /**
+     * Locks the machines that a session works on. Machines before work: whoever claims one of them by its id waits here, not
+     * in the middle of it. Returns false if there are none.
+     */
+    static boolean lockMachinesOf(DSLContext dsl, UUID sessionId) {
+        UUID[] machineIds = dsl.select(WORK.MACHINE_ID).from(WORK).where(WORK.SESSION_ID.eq(sessionId)).fetch().stream()
                 .map(Record1::value1)
                 .toArray(UUID[]::new);
-        if (machineIds.length == 0) {
-            return;
+        if (machineIds.length > 0) {
+            lockMachines(dsl, machineIds);
         }
-        // Machines before work: whoever claims one of them by its id waits here, not in the middle of it.
-        lockMachines(dsl, machineIds);
+        return machineIds.length > 0;
+    }
+
+    /** Records that work goes away with its session, whose row the caller has locked, and the machines. */
+    static void recordCanceled(DSLContext dsl, DatabaseTime time, UUID sessionId, Field<String> why) {
         dsl.insertInto(
                         WORK_HISTORY,
                         WORK_HISTORY.MACHINE_ID,
@@ -252,13 +258,13 @@ final class WorkQueries {
                                 WORK.PROCESS,
                                 val(WorkEvent.CANCELED.databaseName()),
                                 time.moment(),
-                                val(why),
+                                why,
                                 WORK.CLAIM_ID,
                                 WORK.SESSION_ID)
                         .from(WORK)
                         .leftJoin(MACHINE_PROVIDED)
                         .on(MACHINE_PROVIDED.MACHINE_ID.eq(WORK.MACHINE_ID))
-                        .where(which))
+                        .where(WORK.SESSION_ID.eq(sessionId)))
                 .execute();
     }
 
@@ -289,13 +295,11 @@ final class WorkQueries {
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))
                 .fetchOptional(WORK_BACKOFF.LAST_INTERVAL_SECONDS)
+                .filter(seconds -> seconds > 0) // Zero: it was only ever lost.
                 .map(Duration::ofSeconds)
                 .orElse(null);
         Duration period = backoff.next(previous);
-        long jitter = Math.round(period.toMillis()
-                * backoff.jitter()
-                * ThreadLocalRandom.current().nextDouble());
-        var until = time.nowPlus(period.plusMillis(jitter));
+        var until = time.nowPlus(period.plusMillis(backoff.jitterOf(period)));
         dsl.insertInto(WORK_BACKOFF)
                 .set(WORK_BACKOFF.MACHINE_ID, machineId)
                 .set(WORK_BACKOFF.PROCESS, process.name())

@@ -72,7 +72,7 @@ class DueQueueTest {
 
         /** Does something at random, and says what. */
         String step() throws Exception {
-            int what = random.nextInt(31);
+            int what = random.nextInt(33);
             UUID machine = any();
             switch (what) {
                 case 0, 1 ->
@@ -181,9 +181,19 @@ class DueQueueTest {
                             "update machine_provided set provider_location = 'r', provider_check_at = now(),"
                                     + " provider = ?",
                             random.nextInt(4) == 0 ? "other" : "test");
+                case 30, 31 -> lose(machine);
                 default -> db.advance(Duration.ofSeconds(random.nextInt(600)));
             }
             return what + " on " + machine;
+        }
+
+        private void lose(UUID machine) throws Exception {
+            BmdbSession dying = db.session();
+            WorkProcess process =
+                    List.of(WorkProcess.AGENT_START, WorkProcess.RECOVERY, OWN).get(random.nextInt(3));
+            dying.claimMachine(process, machine);
+            db.expire(dying);
+            db.bmdb().reapExpiredSessions();
         }
 
         private void end() throws InterruptedException {
