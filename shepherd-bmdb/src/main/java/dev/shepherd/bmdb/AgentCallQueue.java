@@ -33,7 +33,7 @@ final class AgentCallQueue {
     private final Writer writer;
     private final BlockingQueue<PendingCall> waiting;
     private final List<Worker> workers = new CopyOnWriteArrayList<>();
-    private final List<Thread> threads = new ArrayList<>();
+    private final List<LastingThread> threads = new ArrayList<>();
     private final CountDownLatch closing = new CountDownLatch(1);
     private final Object lock = new Object();
     private volatile boolean started;
@@ -71,11 +71,8 @@ final class AgentCallQueue {
         }
     }
 
-    private void start(Runnable task, String threadName) {
-        Thread thread = new Thread(task, threadName);
-        thread.setDaemon(true);
-        threads.add(thread);
-        thread.start();
+    private void start(LastingThread.Turn turn, String threadName) {
+        threads.add(LastingThread.start(threadName, this::isClosed, LONGEST_LOOK, turn));
     }
 
     CompletableFuture<AgentReply> add(AgentCall call) {
@@ -101,23 +98,21 @@ final class AgentCallQueue {
     }
 
     /** Takes calls and carries them out until the end. */
-    private final class Worker implements Runnable {
+    private final class Worker implements LastingThread.Turn {
         private volatile List<PendingCall> current = List.of();
 
         @Override
-        public void run() {
-            while (!isClosed()) {
-                try {
-                    List<PendingCall> batch = new ArrayList<>();
-                    batch.add(waiting.take());
-                    waiting.drainTo(batch, batchSize - 1);
-                    batch.removeIf(PendingCall::isAnswered);
-                    if (!batch.isEmpty()) {
-                        carryOut(batch);
-                    }
-                } catch (InterruptedException e) {
-                    log.debug("interrupted; only closing does that", e);
-                }
+        public void run() throws InterruptedException {
+            // None but after an error that left no room to answer them.
+            current.forEach(call -> call.fail(Reason.DATABASE_FAILED, null));
+            current = List.of();
+            List<PendingCall> batch =
+                    new ArrayList<>(batchSize); // Before any is taken, which nobody else would answer.
+            batch.add(waiting.take());
+            waiting.drainTo(batch, batchSize - 1);
+            batch.removeIf(PendingCall::isAnswered);
+            if (!batch.isEmpty()) {
+                carryOut(batch);
             }
         }
 
@@ -126,30 +121,23 @@ final class AgentCallQueue {
             try {
                 if (isClosed()) {
                     giveUp(batch);
-                    return;
+                } else {
+                    writer.write(batch);
                 }
-                writer.write(batch);
             } catch (RuntimeException | Error e) {
-                // Not even an error may end the thread, or every call from now on would be left to its deadline.
-                log.error("Carrying out {} call(s) of agents failed unexpectedly", batch.size(), e);
                 BmdbException cause = new BmdbException("unexpected failure: " + e, null, e);
                 batch.forEach(call -> call.fail(Reason.DATABASE_FAILED, cause));
-            } finally {
-                current = List.of();
+                log.error("Carrying out {} call(s) of agents failed unexpectedly", batch.size(), e);
             }
+            current = List.of();
         }
     }
 
-    private void watch() {
-        Duration look = timeout.dividedBy(LOOKS_PER_TIMEOUT);
-        long nanos = Math.min(look.toNanos(), LONGEST_LOOK.toNanos());
-        try {
-            while (!closing.await(nanos, TimeUnit.NANOSECONDS)) {
-                workers.forEach(worker -> giveUpOverdue(worker.current));
-                giveUpOverdue(waiting);
-            }
-        } catch (InterruptedException e) {
-            log.debug("interrupted; only closing does that", e);
+    private void watch() throws InterruptedException {
+        long nanos = Math.min(timeout.dividedBy(LOOKS_PER_TIMEOUT).toNanos(), LONGEST_LOOK.toNanos());
+        if (!closing.await(nanos, TimeUnit.NANOSECONDS)) {
+            workers.forEach(worker -> giveUpOverdue(worker.current));
+            giveUpOverdue(waiting);
         }
     }
 
@@ -170,7 +158,7 @@ final class AgentCallQueue {
     void close() {
         synchronized (lock) {
             closing.countDown();
-            threads.forEach(Thread::interrupt);
+            threads.forEach(LastingThread::interrupt);
         }
         workers.forEach(worker -> giveUp(worker.current));
         giveUp(waiting);
@@ -179,15 +167,14 @@ final class AgentCallQueue {
 
     /** Waits until the threads have ended, after {@link #close}. Returns false if they have not by then. */
     boolean awaitEnd(long end) throws InterruptedException {
-        List<Thread> ending;
+        List<LastingThread> ending;
         synchronized (lock) {
             ending = List.copyOf(threads);
         }
-        for (Thread thread : ending) {
-            if (thread != Thread.currentThread()) {
-                TimeUnit.NANOSECONDS.timedJoin(thread, Math.max(1, end - System.nanoTime()));
-            }
+        boolean ended = true;
+        for (LastingThread thread : ending) {
+            ended &= thread.awaitEnd(Duration.ofNanos(end - System.nanoTime()));
         }
-        return ending.stream().noneMatch(thread -> thread.isAlive() && thread != Thread.currentThread());
+        return ended;
     }
 }

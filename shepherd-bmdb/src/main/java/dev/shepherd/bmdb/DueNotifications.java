@@ -6,7 +6,6 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import javax.sql.DataSource;
@@ -44,7 +43,11 @@ final class DueNotifications implements AutoCloseable {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition closing = lock.newCondition();
-    private @Nullable Thread thread;
+    private @Nullable LastingThread thread;
+
+    /** How long to wait after the next failure. Only used by the thread. */
+    private Duration pause = FIRST_PAUSE;
+
     private @Nullable Connection listening;
     private boolean closed;
 
@@ -71,7 +74,7 @@ final class DueNotifications implements AutoCloseable {
         void wake() {
             try {
                 wake.run();
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 log.error("What waits for {} could not be woken", part, e);
             }
         }
@@ -86,9 +89,7 @@ final class DueNotifications implements AutoCloseable {
             }
             subscribers.add(subscriber);
             if (thread == null) {
-                thread = new Thread(this::run, "shepherd-bmdb-wake-ups");
-                thread.setDaemon(true);
-                thread.start();
+                thread = LastingThread.start("shepherd-bmdb-wake-ups", this::isClosed, FIRST_PAUSE, this::listenOnce);
             }
         } finally {
             lock.unlock();
@@ -96,30 +97,28 @@ final class DueNotifications implements AutoCloseable {
         return () -> subscribers.remove(subscriber);
     }
 
-    private void run() {
-        Duration pause = FIRST_PAUSE;
-        while (!isClosed()) {
-            try (Connection connection = dataSource.getConnection()) {
-                if (!listenOn(connection)) {
-                    return;
-                }
-                pause = FIRST_PAUSE;
-                listen(connection);
-            } catch (SQLException | RuntimeException e) {
-                // An embedder's source of connections may throw either.
-                if (isClosed()) {
-                    return;
-                }
-                log.info(
-                        "No notifications arrive from the database: {}. Loops ask it in their own time; trying again in {}",
-                        e.getMessage(),
-                        pause);
-                await(pause);
-                Duration longer = pause.multipliedBy(2);
-                pause = longer.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : longer;
-            } finally {
-                forget();
+    /** Listens until the connection breaks, or there is none. */
+    private void listenOnce() {
+        try (Connection connection = dataSource.getConnection()) {
+            if (!listenOn(connection)) {
+                return;
             }
+            pause = FIRST_PAUSE;
+            listen(connection);
+        } catch (SQLException | RuntimeException e) {
+            // An embedder's source of connections may throw either.
+            if (isClosed()) {
+                return;
+            }
+            log.info(
+                    "No notifications arrive from the database: {}. Loops ask it in their own time; trying again in {}",
+                    e.getMessage(),
+                    pause);
+            await(pause);
+            Duration longer = pause.multipliedBy(2);
+            pause = longer.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : longer;
+        } finally {
+            forget();
         }
     }
 
@@ -228,17 +227,13 @@ final class DueNotifications implements AutoCloseable {
 
     /** Waits until the thread has ended, after {@link #close}. Returns false if it has not by then. */
     boolean awaitEnd(Duration limit) throws InterruptedException {
-        Thread ending;
+        LastingThread ending;
         lock.lock();
         try {
             ending = thread;
         } finally {
             lock.unlock();
         }
-        if (ending == null) {
-            return true;
-        }
-        TimeUnit.NANOSECONDS.timedJoin(ending, limit.toNanos());
-        return !ending.isAlive();
+        return ending == null || ending.awaitEnd(limit);
     }
 }

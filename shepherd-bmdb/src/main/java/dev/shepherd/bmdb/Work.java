@@ -435,11 +435,13 @@ public final class Work implements AutoCloseable {
                 ended = true; // It went, or will go, with the session.
                 return true;
             } catch (InterruptedException e) {
+                session.abandon(this);
                 Thread.currentThread().interrupt();
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
+                // Abandoned first: where there is no memory, that may be all that can still be done.
+                session.abandon(this);
                 log.warn("{} could not be released and is released with a later heartbeat: {}", this, e.getMessage());
             }
-            session.abandon(this);
             return false;
         } finally {
             lock.unlock();

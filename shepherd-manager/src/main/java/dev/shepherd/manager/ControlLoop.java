@@ -29,7 +29,10 @@ final class ControlLoop implements AutoCloseable {
     /** A database that is away may be back at any moment, and all loops wait for it. */
     private static final Duration LONGEST_PAUSE_FOR_DATABASE = Duration.ofSeconds(5);
 
-    private static final Duration CLOSING = Duration.ofSeconds(30);
+    /** Made beforehand, for when nothing can be. */
+    private static final Next AFTER_ERROR = new Next(FIRST_PAUSE, "another try after an error");
+
+    static final Duration CLOSING = Duration.ofSeconds(30);
 
     /** One step. */
     @FunctionalInterface
@@ -57,6 +60,10 @@ final class ControlLoop implements AutoCloseable {
     private boolean awake;
     private boolean closed;
     private boolean started;
+    private boolean begun;
+
+    /** How many steps failed in a row. Only used by the thread. */
+    private int failures;
 
     ControlLoop(String name, LoopMonitor monitor, Step step) {
         this.name = name;
@@ -75,7 +82,12 @@ final class ControlLoop implements AutoCloseable {
             lock.unlock();
         }
         monitor.state(LoopStatus.State.RUNNING);
-        executor.execute(this::run);
+        try {
+            executor.execute(this::run);
+        } catch (RuntimeException | Error e) {
+            requestClose(); // It runs nothing and never will.
+            throw e;
+        }
     }
 
     /** Ends the current wait, or lets the next one not begin. */
@@ -90,33 +102,61 @@ final class ControlLoop implements AutoCloseable {
     }
 
     private void run() {
+        if (!begin()) {
+            return;
+        }
         Thread thread = Thread.currentThread();
         String threadName = thread.getName();
-        thread.setName(name);
         runner.set(thread);
         try {
-            int failures = 0;
+            thread.setName(name);
             while (!isClosed()) {
-                Next next;
-                try {
-                    next = runStep();
-                    failures = 0;
-                } catch (InterruptedException e) {
-                    continue; // Closed, or a stray interruption, after which the step runs again.
-                } catch (RuntimeException | Error e) {
-                    // A plugin that lacks a class, say, must not end the loop for good.
-                    failures++;
-                    next = failed(e, failures);
-                }
-                await(next);
+                turn();
             }
         } finally {
             runner.set(null);
             Thread.interrupted(); // The thread goes back to its executor.
             thread.setName(threadName);
-            monitor.state(LoopStatus.State.CLOSED);
-            monitor.waitingFor("nothing: it is closed");
-            ended.countDown();
+            end();
+        }
+    }
+
+    private boolean begin() {
+        lock.lock();
+        try {
+            begun = !closed;
+            return begun;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void end() {
+        monitor.state(LoopStatus.State.CLOSED);
+        monitor.waitingFor("nothing: it is closed");
+        ended.countDown();
+    }
+
+    /** Does a step and waits for the next one. Not even an error may end the loop for good: a plugin may lack a class. */
+    private void turn() {
+        Next next = AFTER_ERROR;
+        try {
+            next = runStep();
+            failures = 0;
+        } catch (InterruptedException e) {
+            return; // Closed, or a stray interruption, after which the step runs again.
+        } catch (RuntimeException | Error e) {
+            failures++;
+            try {
+                next = failed(e, failures);
+            } catch (RuntimeException | Error again) {
+                // There is no memory to say so, say. It counts as said.
+            }
+        }
+        try {
+            await(next);
+        } catch (RuntimeException | Error e) {
+            // As before; the next step comes early.
         }
     }
 
@@ -185,9 +225,8 @@ final class ControlLoop implements AutoCloseable {
         try {
             closed = true;
             changed.signalAll();
-            if (!started) {
-                ended.countDown();
-                monitor.state(LoopStatus.State.CLOSED);
+            if (!begun) {
+                end(); // Its executor may never come to it.
             }
         } finally {
             lock.unlock();
@@ -198,24 +237,27 @@ final class ControlLoop implements AutoCloseable {
         }
     }
 
-    /** Ends the loop and waits until it has ended. */
+    /** Ends the loop and waits until it has ended, for 30 s at most. */
     @Override
     public void close() {
         requestClose();
+        if (awaitEnd(System.nanoTime() + CLOSING.toNanos())) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Waits until the loop has ended, after {@link #requestClose}. Returns true if it was interrupted meanwhile. */
+    boolean awaitEnd(long deadline) {
         boolean interrupted = false;
-        long deadline = System.nanoTime() + CLOSING.toNanos();
         while (true) {
             try {
-                if (!ended.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+                if (!ended.await(Math.max(1, deadline - System.nanoTime()), TimeUnit.NANOSECONDS)) {
                     log.error("{}: its step ignores its interruption and still runs {} after closing", name, CLOSING);
                 }
-                break;
+                return interrupted;
             } catch (InterruptedException e) {
                 interrupted = true;
             }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 }

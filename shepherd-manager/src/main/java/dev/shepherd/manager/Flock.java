@@ -22,8 +22,6 @@ final class Flock {
 
     private static final Logger log = LoggerFactory.getLogger(Flock.class);
 
-    private static final Duration CLOSING = Duration.ofSeconds(30);
-
     private final Bmdb bmdb;
     private final ProviderType provider;
     private final List<Bmdb.Subscription> wakeUps = new CopyOnWriteArrayList<>();
@@ -172,21 +170,29 @@ final class Flock {
         recoverer.work().requestClose();
     }
 
-    /** Ends all loops and their sessions, which releases their work. Returns true if it was interrupted meanwhile. */
-    boolean close() {
-        loops.values().forEach(loop -> loop.control().close());
-        boolean interrupted = awaitEnd(initializer.work(), "takeovers");
-        interrupted |= awaitEnd(recoverer.work(), "recoveries");
+    /**
+     * Ends all loops and their sessions, which releases their work.
+     *
+     * @param deadline until when to wait for what still runs
+     * @return true if it was interrupted meanwhile
+     */
+    boolean close(long deadline) {
+        boolean interrupted = false;
+        for (Loop loop : loops.values()) {
+            interrupted |= loop.control().awaitEnd(deadline);
+        }
+        interrupted |= awaitEnd(initializer.work(), "takeovers", deadline);
+        interrupted |= awaitEnd(recoverer.work(), "recoveries", deadline);
         loops.values().forEach(loop -> loop.session().close());
         return interrupted;
     }
 
-    private boolean awaitEnd(WorkLoop work, String what) {
+    private boolean awaitEnd(WorkLoop work, String what, long deadline) {
         boolean interrupted = false;
         while (true) {
             try {
-                if (!work.awaitEnd(CLOSING)) {
-                    log.error("Some {} of provider {} still run {} after closing", what, provider, CLOSING);
+                if (!work.awaitEnd(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())))) {
+                    log.error("Some {} of provider {} still run {} after closing", what, provider, ControlLoop.CLOSING);
                 }
                 return interrupted;
             } catch (InterruptedException e) {

@@ -64,6 +64,7 @@ public final class Shepherd implements AutoCloseable {
     private final Bmdb bmdb;
     private final Map<ProviderType, Flock> flocks = new LinkedHashMap<>();
     private final Set<LoopKind> loops;
+    private final Flock.Settings settings;
     private final LazyExecutor executor;
     private final Object lock = new Object();
     private State state = State.NEW;
@@ -72,7 +73,7 @@ public final class Shepherd implements AutoCloseable {
         this.bmdb = bmdb;
         this.executor = new LazyExecutor(builder.executor);
         this.loops = EnumSet.copyOf(builder.loops);
-        Flock.Settings settings = new Flock.Settings(
+        this.settings = new Flock.Settings(
                 builder.provisioner,
                 builder.initializer,
                 builder.recoverer,
@@ -95,9 +96,15 @@ public final class Shepherd implements AutoCloseable {
     }
 
     /**
-     * Starts the loops.
+     * Starts the loops. With an {@linkplain Builder#executor executor} of the embedder's own it first sees how much that runs
+     * at once, which takes 2 s where it is too little.
      *
+     * @throws ConfigurationException if the executor runs less at once than the loops and one machine for each of those that
+     *     work on machines: some would never get a thread. Nothing was started, and it can be tried again. If there is
+     *     room for that but not for all machines in progress, it is a warning in the log
      * @throws IllegalStateException if it has been started or closed before
+     * @throws java.util.concurrent.RejectedExecutionException if the executor refuses a loop all the same; this shepherd
+     *     is closed then
      */
     public void start() {
         synchronized (lock) {
@@ -105,10 +112,33 @@ public final class Shepherd implements AutoCloseable {
                 throw new IllegalStateException("this shepherd has been "
                         + (state == State.STARTED ? "started" : "closed") + " already; build another one");
             }
+            if (executor.given != null) {
+                needs().requireOf(executor.given);
+            }
             state = State.STARTED;
+        }
+        try {
             flocks.values().forEach(flock -> flock.start(loops, executor));
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
         }
         log.info("Running the machines of provider(s) {}", flocks.keySet());
+    }
+
+    private ThreadNeeds needs() {
+        int working = 0;
+        int machines = 0;
+        if (loops.contains(LoopKind.INITIALIZER)) {
+            working++;
+            machines += settings.initializer().parallelism();
+        }
+        if (loops.contains(LoopKind.RECOVERER)) {
+            working++;
+            machines += settings.recoverer().parallelism();
+        }
+        int providers = flocks.size();
+        return new ThreadNeeds(providers * loops.size(), providers * working, providers * machines);
     }
 
     /** Tells what every loop is doing. Does not block. */
@@ -277,7 +307,8 @@ public final class Shepherd implements AutoCloseable {
 
     /**
      * Stops the loops, interrupts what they do, releases their work and ends their sessions. Closing twice is
-     * allowed. Takes less than a second, unless a provider or the database keeps a call for longer.
+     * allowed. Takes less than a second, unless a provider or the database keeps a call for longer; what ignores its
+     * interruption is waited for for 30 s in all.
      */
     @Override
     public void close() {
@@ -288,9 +319,10 @@ public final class Shepherd implements AutoCloseable {
             state = State.CLOSED;
         }
         flocks.values().forEach(Flock::requestClose);
+        long deadline = System.nanoTime() + ControlLoop.CLOSING.toNanos();
         boolean interrupted = false;
         for (Flock flock : flocks.values()) {
-            interrupted |= flock.close();
+            interrupted |= flock.close(deadline);
         }
         executor.close();
         if (interrupted) {
@@ -424,7 +456,8 @@ public final class Shepherd implements AutoCloseable {
 
         /**
          * Rare: sets the executor for the loops and their work. It must be able to run four tasks for each provider
-         * and one more for each machine in progress, all at once. By default threads are made as they are needed.
+         * and one more for each machine in progress, all at once: {@link Shepherd#start()} looks. By default threads are made
+         * as they are needed.
          */
         public Builder executor(ExecutorService executor) {
             this.executor = Objects.requireNonNull(executor, "executor");

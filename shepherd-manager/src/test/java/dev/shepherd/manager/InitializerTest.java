@@ -200,6 +200,7 @@ class InitializerTest extends InitializerScenario {
             });
             assertThat(read(machine).agentStarted()).isEmpty();
             assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.CANCELED);
+            database.advance(Duration.ofSeconds(2)); // What was lost is left alone for a moment.
             try (Shepherd other = shepherd(InitializerTest::result)) {
                 assertThat(other.initializer(TYPE).step())
                         .as("claimed by another")
@@ -262,7 +263,7 @@ class InitializerTest extends InitializerScenario {
                 .allSatisfy((machine, count) -> assertThat(count).isEqualTo(1));
     }
 
-    private static TakeoverResult result(TakeoverTarget target) {
+    static TakeoverResult result(TakeoverTarget target) {
         byte[] key = new byte[32];
         key[0] = 7;
         return new TakeoverResult(target.machineId(), key, "ssh-ed25519 AAAA", List.of(), Map.of());

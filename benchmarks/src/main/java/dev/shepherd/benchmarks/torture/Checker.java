@@ -193,7 +193,7 @@ final class Checker {
             return;
         }
         long late = effect.micros() - end.micros() - frozen(effect.manager(), end.micros(), effect.micros());
-        if (!claim.endedAs(CANCELED) || !end.cause().equals(Optional.of(EXPIRED))) {
+        if (!claim.endedAs(CANCELED) || !end.cause().orElse("").startsWith(EXPIRED)) {
             found(Rule.AFTER_END, effect + ": " + late + " µs after the " + end.event() + " of " + claim);
             return;
         }
