@@ -3,18 +3,20 @@ package dev.shepherd.bmdb;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.shepherd.bmdb.AgentCallException.Reason;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -120,13 +122,12 @@ class LastingThreadTest {
 
     @Test
     void callsOfAgentsAreCarriedOutAndLimitedAfterErrorsOfAnyKind() throws Exception {
-        List<PendingCall> stuck = Collections.synchronizedList(new ArrayList<>());
         AtomicInteger writes = new AtomicInteger();
         AgentCallQueue queue = new AgentCallQueue("test-calls", 1, 100, 1, Duration.ofSeconds(2), calls -> {
             switch (writes.incrementAndGet()) {
                 case 1 -> throw new OutOfMemoryError("of a test");
                 case 2 -> throw new StackOverflowError("of a test");
-                default -> stuck.addAll(calls); // Left to their limit.
+                default -> new CountDownLatch(1).await(); // Left to its limit.
             }
         });
         queue.start();
@@ -142,11 +143,19 @@ class LastingThreadTest {
         }
 
         await().until(() -> answers.stream().limit(2).allMatch(CompletableFuture::isCompletedExceptionally));
-        await().until(() -> writes.get() == 4);
+        await().until(() -> answers.stream().allMatch(CompletableFuture::isCompletedExceptionally));
+        assertThat(answers)
+                .extracting(answer -> reason(answer))
+                .containsExactly(Reason.DATABASE_FAILED, Reason.DATABASE_FAILED, Reason.TIMED_OUT, Reason.TIMED_OUT);
         queue.close();
         assertThat(queue.awaitEnd(System.nanoTime() + Duration.ofSeconds(20).toNanos()))
                 .isTrue();
-        assertThat(answers).allMatch(CompletableFuture::isDone);
+    }
+
+    private static @Nullable Reason reason(CompletableFuture<AgentReply> answer) {
+        return answer.handle(
+                        (reply, failure) -> failure instanceof AgentCallException refused ? refused.reason() : null)
+                .join();
     }
 
     @SuppressWarnings("unchecked")

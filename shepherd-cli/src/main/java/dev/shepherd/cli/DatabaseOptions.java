@@ -66,12 +66,41 @@ final class DatabaseOptions {
             return bmdb;
         }
 
+        /** Ends a command whose database is gone for good; nothing where another process runs it. */
+        void endIfGone(Shutdown shutdown) {
+            if (server != null) {
+                DatabaseOptions.endIfGone(server, shutdown);
+            }
+        }
+
+        /**
+         * Throws what ended the command, if that was it.
+         *
+         * @throws PostgresException if the database is gone for good
+         */
+        void requireThere() {
+            if (server != null) {
+                DatabaseOptions.requireThere(server);
+            }
+        }
+
         @Override
         public void close() {
             bmdb.close();
             if (server != null) {
                 server.close();
             }
+        }
+    }
+
+    static void endIfGone(PostgresServer server, Shutdown shutdown) {
+        server.gone().thenAccept(why -> shutdown.request());
+    }
+
+    static void requireThere(PostgresServer server) {
+        PostgresException why = server.gone().toCompletableFuture().getNow(null);
+        if (why != null) {
+            throw why;
         }
     }
 

@@ -66,7 +66,14 @@ public final class Main {
         // Machines read the log and the tables: digits and years are the same everywhere.
         Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
         Logging.configure(args);
-        System.exit(run(args));
+        int status = FAILED;
+        try {
+            status = run(args);
+        } catch (Throwable e) {
+            // Such as an error: the process must not live on with nothing left of it but what a library has started.
+            e.printStackTrace();
+        }
+        System.exit(status);
     }
 
     /** Runs the command line and returns its exit code. */

@@ -165,6 +165,7 @@ final class RunCommand implements Callable<Integer> {
                         .initializer(initializer)
                         .recoverer(recoverer)
                         .build()) {
+            opened.endIfGone(shutdown);
             shepherd.start();
             if (listener != null) {
                 log.info("Taking the reports of agents at {}", listen.get());
@@ -172,6 +173,7 @@ final class RunCommand implements Callable<Integer> {
             while (!shutdown.await(REPORT_INTERVAL.toMillis())) {
                 shepherd.status().loops().forEach(RunCommand::report);
             }
+            opened.requireThere();
             log.info("Asked to end: stopping the loops and releasing their work");
         }
         return 0;
