@@ -71,6 +71,7 @@ class MainTest {
                 "--chunk-size 0 | chunkSize is at least 1, not 0",
                 "--reconcile-interval 0 | interval is at least 1 ms",
                 "--creation-interval -1 | creationInterval is not negative",
+                "--max-losses 1 | --max-losses is from 2 to 1000, not 1",
                 "--parallelism 0 | parallelism is from 1 to 1000, not 0",
                 "--ssh-port 0 | sshPort is from 1 to 65535, not 0",
                 "--takeover-timeout 0 | is not within",
