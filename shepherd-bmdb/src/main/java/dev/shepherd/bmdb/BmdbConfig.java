@@ -32,7 +32,7 @@ public final class BmdbConfig {
         CHECK
     }
 
-    /** How long a machine is left alone after a loss by default: 1 s × 10, at most 1 h, and up to as much again by chance. */
+    /** How long a machine is left alone after a loss by default: 1 s × 10, at most 1 h; jitter up to as much again. */
     public static final Backoff LOSS_BACKOFF = Backoff.builder()
             .initial(Duration.ofSeconds(1))
             .exponent(10)
@@ -253,10 +253,10 @@ public final class BmdbConfig {
         }
 
         /**
-         * Rare: sets for how long a machine is left alone by a process after its work was lost: after its session expired
-         * with the work in hand, since whatever held it died, froze or lost the database. It grows with each loss in a row;
-         * work that finishes or fails ends the row. {@link #LOSS_BACKOFF} by default. What counts is the setting of the
-         * process that reaps the session.
+         * Rare: sets for how long a machine is left alone by a process after its work was lost: after its session
+         * expired with the work in hand, since whatever held it died, froze or lost the database. It grows with each
+         * loss in a row; work that finishes or fails ends the row. {@link #LOSS_BACKOFF} by default. What counts is the
+         * setting of the process that reaps the session.
          */
         public Builder lossBackoff(Backoff lossBackoff) {
             this.lossBackoff = Objects.requireNonNull(lossBackoff, "lossBackoff");
@@ -264,9 +264,9 @@ public final class BmdbConfig {
         }
 
         /**
-         * Common: sets after how many losses in a row a machine is quarantined, 2 to 1000; {@value #MAX_LOSSES} by default.
-         * One that was lost together with another that was lost half as often waits for more evidence, up to twice as many.
-         * Only losses of agent starts and recoveries lead to a quarantine. As for {@link #lossBackoff}.
+         * Common: sets after how many losses in a row a machine is quarantined, 2 to 1000; {@value #MAX_LOSSES} by
+         * default. One that was lost together with another that was lost half as often waits for more evidence, up to
+         * twice as many. Only losses of agent starts and recoveries lead to a quarantine. As for {@link #lossBackoff}.
          */
         public Builder maxLosses(int maxLosses) {
             this.maxLosses = maxLosses;

@@ -7,9 +7,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A thread that takes one turn after the other until its owner says that it is over, whatever a turn throws. Nobody would
- * notice the death of a thread that keeps sessions alive or watches limits, and everything would go wrong for it. So not
- * even an {@link Error} ends it: where there is not even memory to say so, it says nothing, and goes on.
+ * A thread that takes one turn after the other until its owner says that it is over, whatever a turn throws. Nobody
+ * would notice the death of a thread that keeps sessions alive or watches limits, and everything would go wrong for it.
+ * So not even an {@link Error} ends it: where there is not even memory to say so, it says nothing, and goes on.
  */
 final class LastingThread {
 

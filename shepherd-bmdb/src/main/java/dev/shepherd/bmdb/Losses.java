@@ -59,7 +59,7 @@ final class Losses {
             int inARow,
             @Nullable Duration lastPeriod) {
 
-        /** Access is taken by a machine's id, whatever was lost on it; and a person's program may be ended at any time. */
+        /** Access is taken by a machine's id, whatever was lost on it; and a person may end a program at any time. */
         boolean counts() {
             return !process.equals(WorkProcess.ACCESS);
         }
@@ -69,8 +69,8 @@ final class Losses {
     private record Verdict(Lost lost, Duration period, boolean isOver, String history) {}
 
     /**
-     * Records that the work of a session that has expired goes away with it. The caller has locked the session's row, and
-     * deletes it after this.
+     * Records that the work of a session that has expired goes away with it. The caller has locked the session's row,
+     * and deletes it after this.
      *
      * @return which machines were quarantined, to be told once this is committed
      */
@@ -138,10 +138,10 @@ final class Losses {
     }
 
     /**
-     * Tells whether it was lost too often. Not if another machine that was lost with it was lost half as often: then it may
-     * be that one, or neither. They come back at different times, so that the next loss tells them apart; and at twice the
-     * number it is over in whatever company. A quarantine keeps no process of an embedder's own off a machine, so for those
-     * it is never over.
+     * Tells whether it was lost too often. Not if another machine that was lost with it was lost half as often: then it
+     * may be that one, or neither. They come back at different times, so that the next loss tells them apart; and at
+     * twice the number it is over in whatever company. A quarantine keeps no process of an embedder's own off a
+     * machine, so for those it is never over.
      */
     private boolean isOver(Lost lost, List<Lost> all) {
         if (!lost.process().isShepherds() || lost.inARow() < most) {
@@ -171,7 +171,8 @@ final class Losses {
                 "insert into work_backoff"
                         + " (machine_id, process, until, cause, last_interval_seconds, losses, loss_interval_seconds)"
                         + " select machine_id, process, {0} + millis * interval '1 millisecond', 'lost ' || losses"
-                        + " || ' time(s) in a row with the process that worked on it: it died, froze or lost the database',"
+                        + " || ' time(s) in a row with the process that worked on it, which died, froze or lost the'"
+                        + " || ' database',"
                         + " 0, losses, seconds"
                         + " from unnest({1}, {2}, {3}, {4}, {5}) as lost (machine_id, process, millis, losses, seconds)"
                         + " on conflict (machine_id, process) do update set"

@@ -344,8 +344,8 @@ final class SessionKeeper implements AutoCloseable {
     }
 
     /**
-     * Reaps one of the expired sessions. Returns which machines were quarantined for it; empty if there is no session but
-     * those that are known to be stuck.
+     * Reaps one of the expired sessions. Returns which machines were quarantined for it; empty if there is no session
+     * but those that are known to be stuck.
      */
     private Optional<List<Losses.Quarantined>> reapNext(
             DSLContext dsl, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {

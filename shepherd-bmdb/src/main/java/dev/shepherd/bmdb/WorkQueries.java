@@ -225,8 +225,8 @@ final class WorkQueries {
     }
 
     /**
-     * Locks the machines that a session works on. Machines before work: whoever claims one of them by its id waits here, not
-     * in the middle of it. Returns false if there are none.
+     * Locks the machines that a session works on. Machines before work: whoever claims one of them by its id waits
+     * here, not in the middle of it. Returns false if there are none.
      */
     static boolean lockMachinesOf(DSLContext dsl, UUID sessionId) {
         UUID[] machineIds = dsl.select(WORK.MACHINE_ID).from(WORK).where(WORK.SESSION_ID.eq(sessionId)).fetch().stream()

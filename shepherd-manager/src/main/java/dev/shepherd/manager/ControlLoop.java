@@ -137,7 +137,7 @@ final class ControlLoop implements AutoCloseable {
         ended.countDown();
     }
 
-    /** Does a step and waits for the next one. Not even an error may end the loop for good: a plugin may lack a class. */
+    /** Does a step and waits for the next one. Not even an error may end the loop: a plugin may lack a class. */
     private void turn() {
         Next next = AFTER_ERROR;
         try {

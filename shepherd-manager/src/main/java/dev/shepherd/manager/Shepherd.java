@@ -96,15 +96,15 @@ public final class Shepherd implements AutoCloseable {
     }
 
     /**
-     * Starts the loops. With an {@linkplain Builder#executor executor} of the embedder's own it first sees how much that runs
-     * at once, which takes 2 s where it is too little.
+     * Starts the loops. With an {@linkplain Builder#executor executor} of the embedder's own it first sees how much
+     * that runs at once, which takes 2 s where it is too little.
      *
-     * @throws ConfigurationException if the executor runs less at once than the loops and one machine for each of those that
-     *     work on machines: some would never get a thread. Nothing was started, and it can be tried again. If there is
-     *     room for that but not for all machines in progress, it is a warning in the log
+     * @throws ConfigurationException if the executor runs less at once than the loops and one machine for each of those
+     *     that work on machines: some would never get a thread. Nothing was started, and it can be tried again. If
+     *     there is room for that but not for all machines in progress, it is a warning in the log
      * @throws IllegalStateException if it has been started or closed before
-     * @throws java.util.concurrent.RejectedExecutionException if the executor refuses a loop all the same; this shepherd
-     *     is closed then
+     * @throws java.util.concurrent.RejectedExecutionException if the executor refuses a loop all the same; this
+     *     shepherd is closed then
      */
     public void start() {
         synchronized (lock) {
@@ -456,8 +456,8 @@ public final class Shepherd implements AutoCloseable {
 
         /**
          * Rare: sets the executor for the loops and their work. It must be able to run four tasks for each provider
-         * and one more for each machine in progress, all at once: {@link Shepherd#start()} looks. By default threads are made
-         * as they are needed.
+         * and one more for each machine in progress, all at once: {@link Shepherd#start()} looks. By default threads
+         * are made as they are needed.
          */
         public Builder executor(ExecutorService executor) {
             this.executor = Objects.requireNonNull(executor, "executor");

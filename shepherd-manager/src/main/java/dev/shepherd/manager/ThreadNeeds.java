@@ -12,8 +12,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How many threads a shepherd needs at once, and whether an executor has them. A loop keeps its thread for as long as it
- * lives; what it shares with too few others waits for ever, and says nothing.
+ * How many threads a shepherd needs at once, and whether an executor has them. A loop keeps its thread for as long as
+ * it lives; what it shares with too few others waits for ever, and says nothing.
  *
  * @param loops one for each loop
  * @param working how many of the loops work on machines: each needs one more at least
@@ -39,8 +39,8 @@ record ThreadNeeds(int loops, int working, int machines) {
     /**
      * Looks what an executor runs at once.
      *
-     * @throws ConfigurationException if that is not even what the loops and one machine for each need; if it is less than
-     *     all of it, that is a warning
+     * @throws ConfigurationException if that is not even what the loops and one machine for each need; if it is less
+     *     than all of it, that is a warning
      */
     void requireOf(Executor executor) {
         int found = atOnce(executor, all());

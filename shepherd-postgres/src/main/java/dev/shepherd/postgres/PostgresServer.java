@@ -317,11 +317,11 @@ public final class PostgresServer implements AutoCloseable {
 
     /**
      * Returns what completes with the reason when the server is gone for good: when its process has died and cannot be
-     * started again, or has died five times within ten minutes. Whatever depends on the server should end then, loudly. It
-     * never completes if the server is closed first.
+     * started again, or has died five times within ten minutes. Whatever depends on the server should end then, loudly.
+     * It never completes if the server is closed first.
      *
-     * <p>A process that dies otherwise is started again within seconds, at the same port, with all that was committed; the
-     * log says so. Connections that it had break.
+     * <p>A process that dies otherwise is started again within seconds, at the same port, with all that was committed;
+     * the log says so. Connections that it had break.
      */
     public CompletionStage<PostgresException> gone() {
         return gone.minimalCompletionStage();

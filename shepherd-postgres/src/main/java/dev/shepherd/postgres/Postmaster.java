@@ -455,8 +455,8 @@ final class Postmaster {
     }
 
     /**
-     * Starts the server again after its process has died, at the same port. Its children see that it is gone, and end; what
-     * is left of them is killed, since two servers must never write to the same data.
+     * Starts the server again after its process has died, at the same port. Its children see that it is gone, and end;
+     * what is left of them is killed, since two servers must never write to the same data.
      */
     void restart(int port) throws IOException {
         killLeft();

@@ -1,5 +1,6 @@
--- Work that was lost with its session, in a row: docs/decisions/0017-machines-that-take-their-process-along.md. It is counted
--- where the backoff is, since that is what it leads to: what asks whether a machine is backed off needs to know no more.
+-- Work that was lost with its session, in a row: docs/decisions/0017-machines-that-take-their-process-along.md. It is
+-- counted where the backoff is, since that is what it leads to: what asks whether a machine is backed off needs to know
+-- no more.
 alter table work_backoff add column losses integer not null default 0 check (losses >= 0);
 alter table work_backoff add column loss_interval_seconds bigint not null default 0 check (loss_interval_seconds >= 0);
 
@@ -7,7 +8,8 @@ alter table work_backoff add column loss_interval_seconds bigint not null defaul
 alter table work_backoff drop constraint work_backoff_last_interval_seconds_check;
 alter table work_backoff add constraint work_backoff_last_interval_seconds_check check (last_interval_seconds >= 0);
 
--- An end that says something of the machine also ends its row of losses. What is given up says nothing. The rest is as before.
+-- An end that says something of the machine also ends its row of losses. What is given up says nothing. The rest is as
+-- before.
 create or replace function work_end(
     of_session uuid, machine_ids uuid[], claim_ids uuid[], events text[], causes text[], clear_backoffs boolean[],
     ahead interval)
@@ -22,7 +24,8 @@ begin
         update work_backoff b set losses = 0, loss_interval_seconds = 0
         from unnest(machine_ids, claim_ids, events) e (machine_id, claim_id, event)
         join work w on w.machine_id = e.machine_id and w.claim_id = e.claim_id and (w.session_id = of_session) is true
-        where e.event in ('Finished', 'Failed') and b.machine_id = w.machine_id and b.process = w.process and b.losses > 0;
+        where e.event in ('Finished', 'Failed')
+          and b.machine_id = w.machine_id and b.process = w.process and b.losses > 0;
     end if;
     with ending as (
         select * from unnest(machine_ids, claim_ids, events, causes, clear_backoffs)
