@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -21,6 +22,7 @@ class PoisonMachineTest extends InitializerScenario {
     Path folder;
 
     @Test
+    @Tag("slow") // It starts a JVM for each death.
     void aMachineThatKillsEachManagerThatWorksOnItIsQuarantinedAndTheOthersAreTakenOver() throws Exception {
         List<String> ids = new ArrayList<>(List.of(DyingManager.POISON));
         for (int i = 1; i <= 8; i++) {
