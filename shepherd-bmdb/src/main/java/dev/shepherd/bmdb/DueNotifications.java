@@ -36,6 +36,7 @@ final class DueNotifications implements AutoCloseable {
     private static final Duration SILENCE = Duration.ofSeconds(30);
 
     private static final Duration ANSWER = Duration.ofSeconds(5);
+    private static final Duration PAUSE_WHILE_AWAY = Duration.ofMillis(250);
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
 
@@ -98,23 +99,31 @@ final class DueNotifications implements AutoCloseable {
 
     private void run() {
         Duration pause = FIRST_PAUSE;
+        boolean silent = false;
         while (!isClosed()) {
             try (Connection connection = dataSource.getConnection()) {
                 if (!listenOn(connection)) {
                     return;
                 }
+                PGConnection notifications = listen(connection);
+                silent = false;
                 pause = FIRST_PAUSE;
-                listen(connection);
+                wakeByThem(connection, notifications);
             } catch (SQLException | RuntimeException e) {
                 // An embedder's source of connections may throw either.
                 if (isClosed()) {
                     return;
                 }
-                log.info(
-                        "No notifications arrive from the database: {}. Loops ask it in their own time; trying again in {}",
-                        e.getMessage(),
-                        pause);
-                await(pause);
+                // A database that is away may be back at any moment; one that does not know this will not learn it
+                // soon.
+                boolean away = Transactions.isConnectionFailure(Transactions.sqlState(e));
+                if (!silent) {
+                    log.info(
+                            "No notifications arrive from the database: {}. Loops ask it in their own time",
+                            e.getMessage());
+                }
+                silent = true;
+                await(away ? PAUSE_WHILE_AWAY : pause);
                 Duration longer = pause.multipliedBy(2);
                 pause = longer.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : longer;
             } finally {
@@ -143,7 +152,7 @@ final class DueNotifications implements AutoCloseable {
         }
     }
 
-    private void listen(Connection connection) throws SQLException {
+    private PGConnection listen(Connection connection) throws SQLException {
         PGConnection notifications = connection.unwrap(PGConnection.class);
         connection.setAutoCommit(true);
         try (Statement statement = connection.createStatement()) {
@@ -151,6 +160,10 @@ final class DueNotifications implements AutoCloseable {
         }
         log.debug("Listening for what comes up");
         subscribers.forEach(Subscriber::wake);
+        return notifications;
+    }
+
+    private void wakeByThem(Connection connection, PGConnection notifications) throws SQLException {
         while (!isClosed()) {
             PGNotification[] arrived = notifications.getNotifications(Math.toIntExact(SILENCE.toMillis()));
             if (arrived == null || arrived.length == 0) {

@@ -80,9 +80,10 @@ final class Opening {
 
     /** The driver looked for a server that takes writes. Asks one that does not, if there is any, for the reason. */
     private @Nullable BmdbException readOnly(Exception e) {
-        if (!(source instanceof PGSimpleDataSource connections)) {
+        if (!(source instanceof PrimarySource primary)) {
             return null;
         }
+        PGSimpleDataSource connections = primary.driver();
         String wanted = connections.getTargetServerType();
         connections.setTargetServerType("any");
         try (Connection connection = connections.getConnection()) {

@@ -254,6 +254,7 @@ final class SessionKeeper implements AutoCloseable {
     }
 
     private Duration reapAndRelease() throws InterruptedException {
+        Duration next = atMost(LONGEST_REAPING, interval);
         try {
             mendTimes();
             int reaped = reap();
@@ -261,10 +262,11 @@ final class SessionKeeper implements AutoCloseable {
                 log.info("Reaped {} expired session(s) and released what they held", reaped);
             }
         } catch (BmdbException e) {
-            log.warn("The upkeep of sessions failed, trying again in {}: {}", interval, e.getMessage());
+            log.warn("The upkeep of sessions failed, and is tried again: {}", e.getMessage());
+            next = retry();
         }
         sessions.values().forEach(BmdbSession::releaseAbandonedWork);
-        return atMost(LONGEST_REAPING, interval);
+        return next;
     }
 
     private Duration retry() {

@@ -56,7 +56,7 @@ final class Transactions {
     private static final Set<String> CONNECTION_ENDED = Set.of("57P01", "57P02", "57P03", "25P03");
 
     /** read_only_sql_transaction: the server was the primary when the connection was made, and no longer is. */
-    private static final String READ_ONLY = "25006";
+    static final String READ_ONLY = "25006";
 
     /** lock_not_available. */
     private static final String LOCK_TIMEOUT = "55P03";
@@ -79,6 +79,7 @@ final class Transactions {
     private static final Field<String> ISOLATION = DSL.field("current_setting('transaction_isolation')", String.class);
 
     private final DataSource dataSource;
+    private final Servers servers;
     private final Limits limits;
     private final Settings settings = new Settings().withRenderSchema(false).withExecuteLogging(false);
     private final ThreadLocal<Open> open = new ThreadLocal<>();
@@ -86,8 +87,10 @@ final class Transactions {
     /** Set when the database or the DataSource turned out to have another isolation level by default. */
     private volatile boolean setsIsolation;
 
-    Transactions(DataSource dataSource, Limits limits) {
+    /** @param servers what is to know of each transaction that is under way */
+    Transactions(DataSource dataSource, Servers servers, Limits limits) {
         this.dataSource = dataSource;
+        this.servers = servers;
         this.limits = limits;
     }
 
@@ -226,7 +229,7 @@ final class Transactions {
                 throw new InterruptedException("interrupted before: " + what);
             }
             beforeEachAttempt.run();
-            try {
+            try (Servers.Call call = servers.begin()) {
                 return attempt(what, kind, body);
             } catch (DataAccessException | SQLException e) {
                 if (isInterruption(e)) {

@@ -13,6 +13,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Runs the steps of one loop, one after the other on one thread, until it is closed.
@@ -26,8 +27,9 @@ final class ControlLoop implements AutoCloseable {
 
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
+
     /** A database that is away may be back at any moment, and all loops wait for it. */
-    private static final Duration LONGEST_PAUSE_FOR_DATABASE = Duration.ofSeconds(5);
+    private static final Duration LONGEST_PAUSE_FOR_DATABASE = FIRST_PAUSE;
 
     private static final Duration CLOSING = Duration.ofSeconds(30);
 
@@ -145,7 +147,10 @@ final class ControlLoop implements AutoCloseable {
         // What the JVM throws says little by its message alone, such as the name of a class.
         String message = e instanceof Error ? e.toString() : String.valueOf(e.getMessage());
         monitor.stepFailed(message);
-        log.warn("{}: the step failed ({} in a row), trying again in {}: {}", name, failures, pause, message);
+        // Each second while the database is away is too often.
+        boolean isNews = longest == LONGEST_PAUSE || Integer.bitCount(failures) == 1;
+        log.atLevel(isNews ? Level.WARN : Level.DEBUG)
+                .log("{}: the step failed ({} in a row), trying again in {}: {}", name, failures, pause, message);
         if (e instanceof Error) {
             log.error("{}: the failure", name, e);
         } else {
