@@ -111,6 +111,10 @@ public final class Bmdb implements AutoCloseable {
                 new Limits(config.maxAttempts(), reconnecting, config.idleInTransactionTimeout(), answer));
     }
 
+    Servers servers() {
+        return servers;
+    }
+
     DatabaseTime time() {
         return time;
     }
@@ -214,7 +218,7 @@ public final class Bmdb implements AutoCloseable {
     }
 
     /** Tells the driver where to connect to and how. A timeout of zero is none. */
-    private static PGSimpleDataSource driver(BmdbConfig config, Duration connectTimeout, Duration socketTimeout) {
+    static PGSimpleDataSource driver(BmdbConfig config, Duration connectTimeout, Duration socketTimeout) {
         PGSimpleDataSource source = new PGSimpleDataSource();
         String url = config.jdbcUrl().orElseThrow();
         source.setUrl(url);

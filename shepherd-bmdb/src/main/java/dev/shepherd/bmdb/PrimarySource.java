@@ -57,8 +57,7 @@ final class PrimarySource implements DataSource {
         this.servers = servers;
         this.all = all;
         this.patience = patience;
-        String wanted = String.valueOf(all.getTargetServerType());
-        this.hosts = wanted.equals("primary") || wanted.equals("master") ? each(all) : List.of(all);
+        this.hosts = SlowFailover.wantsPrimary(all) ? each(all) : List.of(all);
     }
 
     private static List<PGSimpleDataSource> each(PGSimpleDataSource all) {

@@ -27,6 +27,7 @@ final class ControlLoop implements AutoCloseable {
 
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
+    private static final Duration PAUSE_FOR_NEXT_SESSION = Duration.ofMillis(100);
 
     /** A database that is away may be back at any moment, and all loops wait for it. */
     private static final Duration LONGEST_PAUSE_FOR_DATABASE = FIRST_PAUSE;
@@ -134,21 +135,12 @@ final class ControlLoop implements AutoCloseable {
     }
 
     private Next failed(Throwable e, int failures) {
-        Duration pause = FIRST_PAUSE.multipliedBy(1L << Math.min(failures - 1, 10));
-        if (e instanceof ProviderException provider && provider.retryAfter().isPresent()) {
-            pause = provider.retryAfter().get();
-        } else if (e instanceof SessionExpiredException) {
-            pause = FIRST_PAUSE;
-        }
-        Duration longest = e instanceof BmdbException ? LONGEST_PAUSE_FOR_DATABASE : LONGEST_PAUSE;
-        if (pause.compareTo(longest) > 0) {
-            pause = longest;
-        }
+        Duration pause = pause(e, failures);
         // What the JVM throws says little by its message alone, such as the name of a class.
         String message = e instanceof Error ? e.toString() : String.valueOf(e.getMessage());
         monitor.stepFailed(message);
         // Each second while the database is away is too often.
-        boolean isNews = longest == LONGEST_PAUSE || Integer.bitCount(failures) == 1;
+        boolean isNews = !(e instanceof BmdbException) || Integer.bitCount(failures) == 1;
         log.atLevel(isNews ? Level.WARN : Level.DEBUG)
                 .log("{}: the step failed ({} in a row), trying again in {}: {}", name, failures, pause, message);
         if (e instanceof Error) {
@@ -157,6 +149,19 @@ final class ControlLoop implements AutoCloseable {
             log.debug("{}: the failure", name, e);
         }
         return new Next(pause, "another try after a failure");
+    }
+
+    /** Returns how long to wait after so many failures in a row. */
+    static Duration pause(Throwable e, int failures) {
+        Duration pause = FIRST_PAUSE.multipliedBy(1L << Math.min(failures - 1, 10));
+        if (e instanceof ProviderException provider && provider.retryAfter().isPresent()) {
+            pause = provider.retryAfter().get();
+        } else if (e instanceof SessionExpiredException) {
+            // The next step begins with a new one.
+            pause = failures == 1 ? PAUSE_FOR_NEXT_SESSION : FIRST_PAUSE;
+        }
+        Duration longest = e instanceof BmdbException ? LONGEST_PAUSE_FOR_DATABASE : LONGEST_PAUSE;
+        return pause.compareTo(longest) > 0 ? longest : pause;
     }
 
     private void await(Next next) {

@@ -2,6 +2,7 @@ package dev.shepherd.manager;
 
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkLostException;
@@ -44,6 +45,13 @@ final class WorkLoop {
     interface NextDue {
         Optional<Duration> untilNext() throws InterruptedException;
     }
+
+    /** It is not the machine's fault, as a rule. */
+    private static final Backoff AFTER_AN_OUTAGE = Backoff.builder()
+            .initial(Duration.ofSeconds(1))
+            .exponent(2)
+            .maximum(Duration.ofMinutes(15))
+            .build();
 
     private final String name;
     private final Claimer claimer;
@@ -182,22 +190,39 @@ final class WorkLoop {
         } catch (SessionExpiredException | WorkLostException e) {
             monitor.machineGivenUp();
             log.warn("{}: given up: {}", work, e.getMessage());
+        } catch (BmdbException e) {
+            if (e.isDatabaseAway()) {
+                monitor.machineGivenUp();
+                log.warn("{}: given up, since the database was away: {}", work, e.getMessage());
+                end(work, () -> work.giveUp(AFTER_AN_OUTAGE, "the database was away: " + e.getMessage(), tx -> true));
+            } else {
+                failed(work, e);
+            }
         } catch (RuntimeException | Error e) {
-            monitor.machineFailed(String.valueOf(e.getMessage()));
-            log.error("{}: failed unexpectedly", work, e);
-            backOff(work, "failed unexpectedly: " + e);
+            failed(work, e);
         }
     }
 
-    /** Without a backoff, a machine that fails in a way that nobody foresaw would be claimed again at once. */
-    private void backOff(Work work, String cause) {
+    private void failed(Work work, Throwable e) {
+        monitor.machineFailed(String.valueOf(e.getMessage()));
+        log.error("{}: failed unexpectedly", work, e);
+        end(work, () -> work.fail(backoff, "failed unexpectedly: " + e));
+    }
+
+    /** Ends the work with a backoff: without one, it would be claimed again at once, and might fail again at once. */
+    private void end(Work work, Ending ending) {
         try {
-            work.fail(backoff, cause);
+            ending.write();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (RuntimeException e) {
             log.warn("{}: could not be backed off and is released instead: {}", work, e.getMessage());
         }
+    }
+
+    @FunctionalInterface
+    private interface Ending {
+        void write() throws InterruptedException;
     }
 
     private boolean begin(Thread thread) {

@@ -69,6 +69,36 @@ class InitializerTest extends InitializerScenario {
         }
     }
 
+    @Test
+    void anOutageOfTheDatabaseIsNotHeldAgainstAMachine() throws Exception {
+        AtomicInteger tries = new AtomicInteger();
+        try (Shepherd shepherd = shepherd(target -> {
+            if (tries.incrementAndGet() == 1) {
+                loseConnections();
+            }
+            throw new IllegalStateException("a defect");
+        })) {
+            UUID machine = record(InetAddress.getLoopbackAddress(), 22);
+
+            shepherd.initializer(TYPE).step();
+
+            assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.CANCELED);
+            assertThat(read(machine).backoffs().get(0).cause()).contains("the database was away");
+            database.advance(Duration.ofSeconds(10)); // Far less than the backoff of a takeover that failed.
+            shepherd.initializer(TYPE).step();
+            assertThat(tries).hasValue(2);
+        }
+    }
+
+    /** Asks until it has been tried often enough, each time in vain. */
+    private void loseConnections() {
+        try {
+            database.bmdb().query(dsl -> dsl.fetch("select pg_terminate_backend(pg_backend_pid())"));
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     /** As when the system has no room for another thread. */
     @Test
     void aTaskThatCannotBeStartedKeepsNoPlace() throws Exception {
