@@ -48,7 +48,15 @@ final class FailoverBenchmark implements Benchmark {
                 for (Loss loss : Loss.values()) {
                     Gaps gaps = drill.lose(loss, gap);
                     measured.computeIfAbsent(loss, any -> new ArrayList<>()).add(gaps);
-                    progress.stage(loss + ", round " + round + ": " + gaps);
+                    progress.stage(String.format(
+                            Locale.ROOT,
+                            "round %d, %-10s  database %5d ms, takeovers %5d ms, all of them %5d ms, heartbeats %5d ms",
+                            round,
+                            loss,
+                            gaps.database(),
+                            gaps.takeovers(),
+                            gaps.full(),
+                            gaps.heartbeats()));
                 }
             }
         }
