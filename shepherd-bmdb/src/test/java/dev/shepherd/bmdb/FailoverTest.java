@@ -230,8 +230,9 @@ class FailoverTest {
                         .isInstanceOfSatisfying(
                                 BmdbException.class,
                                 e -> assertThat(e.isDatabaseAway()).isTrue());
-                await().untilAsserted(() ->
-                        assertThat((Throwable) bmdb.servers().lastFailure()).hasMessageContaining("takes itself for the primary"));
+                await().untilAsserted(
+                                () -> assertThat((Throwable) bmdb.servers().lastFailure())
+                                        .hasMessageContaining("takes itself for the primary"));
             }
         }
     }
