@@ -200,6 +200,16 @@ class MainTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"--property list=file:x", "--property-file x", "--plugins .", "--max-count 3"})
+    void aPlanWithoutAProviderRefusesWhatOnlyAProviderTakes(String option) {
+        CommandLineRun run =
+                CommandLineRun.of(("plan --database jdbc:postgresql://127.0.0.1:1/x " + option).split(" "));
+
+        assertThat(run.exitCode()).as(run.err()).isEqualTo(2);
+        assertThat(run.err()).contains(option.split(" ")[0] + " goes with --provider, which is not given");
+    }
+
     @Test
     void aFleetIsNotBegunBesideTheTablesOfOthers() throws Exception {
         String url = TestPostgres.shared().freshDatabase();
