@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.AgentCallException.Reason;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -116,7 +117,7 @@ final class AgentCallQueue {
                         carryOut(batch);
                     }
                 } catch (InterruptedException e) {
-                    log.debug("interrupted; only closing does that", e);
+                    log.debug("interrupted; only closing does that", Escaped.failure(e));
                 }
             }
         }
@@ -131,7 +132,7 @@ final class AgentCallQueue {
                 writer.write(batch);
             } catch (RuntimeException | Error e) {
                 // Not even an error may end the thread, or every call from now on would be left to its deadline.
-                log.error("Carrying out {} call(s) of agents failed unexpectedly", batch.size(), e);
+                log.error("Carrying out {} call(s) of agents failed unexpectedly", batch.size(), Escaped.failure(e));
                 BmdbException cause = new BmdbException("unexpected failure: " + e, null, e);
                 batch.forEach(call -> call.fail(Reason.DATABASE_FAILED, cause));
             } finally {
@@ -149,7 +150,7 @@ final class AgentCallQueue {
                 giveUpOverdue(waiting);
             }
         } catch (InterruptedException e) {
-            log.debug("interrupted; only closing does that", e);
+            log.debug("interrupted; only closing does that", Escaped.failure(e));
         }
     }
 

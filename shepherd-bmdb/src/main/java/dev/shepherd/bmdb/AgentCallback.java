@@ -2,6 +2,8 @@ package dev.shepherd.bmdb;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.AgentCallException.Reason;
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
@@ -178,7 +180,9 @@ public final class AgentCallback implements AutoCloseable {
         Uninterruptibly.run(() -> {
             long end = System.nanoTime() + LONGEST_STOP.toNanos();
             if (!heartbeats.awaitEnd(end) || !reports.awaitEnd(end)) {
-                log.warn("A thread of the agents' callback has not ended within {} of closing", LONGEST_STOP);
+                log.warn(
+                        "A thread of the agents' callback has not ended within {} of closing",
+                        Spans.text(LONGEST_STOP));
             }
         });
     }
@@ -197,7 +201,7 @@ public final class AgentCallback implements AutoCloseable {
                 failed(calls, e);
                 return;
             }
-            log.debug("A batch failed, and is written one by one", e);
+            log.debug("A batch failed, and is written one by one", Escaped.failure(e));
             writeEach(calls);
         }
     }
@@ -250,7 +254,7 @@ public final class AgentCallback implements AutoCloseable {
         try {
             return transactions.run(what, body);
         } catch (CommitOutcomeUnknownException e) {
-            log.debug("{} is done again", what, e);
+            log.debug("{} is done again", what, Escaped.failure(e));
             return transactions.run(what, body);
         }
     }

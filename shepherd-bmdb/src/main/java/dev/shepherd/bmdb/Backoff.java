@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.internal.Spans;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.time.Duration;
@@ -35,11 +36,11 @@ public record Backoff(Duration initial, Duration maximum, double exponent, doubl
      */
     public Backoff {
         if (initial.compareTo(Duration.ofSeconds(1)) < 0) {
-            throw new IllegalArgumentException("a backoff starts with at least 1 s, not " + initial);
+            throw new IllegalArgumentException("a backoff starts with at least 1 s, not " + Spans.text(initial));
         }
         if (maximum.compareTo(initial) < 0) {
-            throw new IllegalArgumentException(
-                    "the longest backoff, " + maximum + ", is shorter than the first, " + initial);
+            throw new IllegalArgumentException("the longest backoff, " + Spans.text(maximum)
+                    + ", is shorter than the first, " + Spans.text(initial));
         }
         if (maximum.compareTo(LONGEST) > 0) {
             throw new IllegalArgumentException(

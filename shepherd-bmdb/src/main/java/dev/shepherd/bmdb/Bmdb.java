@@ -6,6 +6,7 @@ import com.zaxxer.hikari.SQLExceptionOverride;
 import com.zaxxer.hikari.pool.HikariPool;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.Transactions.Body;
 import dev.shepherd.bmdb.Transactions.Limits;
@@ -537,10 +538,12 @@ public final class Bmdb implements AutoCloseable {
             notifications.close();
             pools.forEach(HikariDataSource::close);
             if (!keeper.awaitEnd(LONGEST_STOP)) {
-                log.warn("A thread of the sessions' upkeep has not ended within {} of closing", LONGEST_STOP);
+                log.warn(
+                        "A thread of the sessions' upkeep has not ended within {} of closing",
+                        Spans.text(LONGEST_STOP));
             }
             if (!notifications.awaitEnd(LONGEST_STOP)) {
-                log.warn("The thread for notifications has not ended within {} of closing", LONGEST_STOP);
+                log.warn("The thread for notifications has not ended within {} of closing", Spans.text(LONGEST_STOP));
             }
         });
     }

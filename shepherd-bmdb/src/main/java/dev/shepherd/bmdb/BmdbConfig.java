@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
@@ -290,8 +291,8 @@ public final class BmdbConfig {
             require(
                     name,
                     value.compareTo(least) >= 0 && value.compareTo(most) <= 0,
-                    "from " + least + " to " + most,
-                    value);
+                    "from " + Spans.text(least) + " to " + Spans.text(most),
+                    Spans.text(value));
         }
 
         private static void require(String name, boolean valid, String range, Object value) {

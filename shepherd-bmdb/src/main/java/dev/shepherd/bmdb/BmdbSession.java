@@ -7,6 +7,8 @@ import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.WorkQueries.Claim;
 import java.time.Duration;
 import java.time.OffsetDateTime;
@@ -636,7 +638,7 @@ public final class BmdbSession implements AutoCloseable {
             late = System.nanoTime() - deadlineNanos;
         }
         if (late >= 0) {
-            lose("no heartbeat arrived within its interval of " + interval);
+            lose("no heartbeat arrived within its interval of " + Spans.text(interval));
         }
     }
 
@@ -691,7 +693,11 @@ public final class BmdbSession implements AutoCloseable {
             try {
                 transactions.run("closing " + this, this::delete);
             } catch (BmdbException e) {
-                log.warn("{} could not be closed and is left to expire after {}: {}", this, interval, e.getMessage());
+                log.warn(
+                        "{} could not be closed and is left to expire after {}: {}",
+                        this,
+                        Spans.text(interval),
+                        e.getMessage());
             }
         });
     }
@@ -718,6 +724,6 @@ public final class BmdbSession implements AutoCloseable {
     /** Names the session and its component. */
     @Override
     public String toString() {
-        return "session " + id + " of " + component;
+        return "session " + id + " of " + Escaped.text(component);
     }
 }

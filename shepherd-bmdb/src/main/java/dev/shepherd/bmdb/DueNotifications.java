@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -72,7 +74,11 @@ final class DueNotifications implements AutoCloseable {
             try {
                 wake.run();
             } catch (RuntimeException e) {
-                log.error("What waits for {} could not be woken", part, e);
+                log.error(
+                        "What waits for {} of provider {} could not be woken",
+                        part.process(),
+                        part.provider(),
+                        Escaped.failure(e));
             }
         }
     }
@@ -112,8 +118,8 @@ final class DueNotifications implements AutoCloseable {
                 }
                 log.info(
                         "No notifications arrive from the database: {}. Loops ask it in their own time; trying again in {}",
-                        e.getMessage(),
-                        pause);
+                        Escaped.text(e.getMessage()),
+                        Spans.text(pause));
                 await(pause);
                 Duration longer = pause.multipliedBy(2);
                 pause = longer.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : longer;
@@ -168,7 +174,7 @@ final class DueNotifications implements AutoCloseable {
     private void wake(String due) {
         int slash = due.indexOf('/');
         if (slash < 0) {
-            log.debug("Not a notification of ours: {}", due);
+            log.debug("Not a notification of ours: {}", Escaped.text(due));
             return;
         }
         String provider = due.substring(0, slash);
@@ -221,7 +227,7 @@ final class DueNotifications implements AutoCloseable {
                 // Not close(), which would wait for the thread that is reading.
                 ending.abort(Runnable::run);
             } catch (SQLException e) {
-                log.debug("the connection for notifications could not be cut off", e);
+                log.debug("the connection for notifications could not be cut off", Escaped.failure(e));
             }
         }
     }

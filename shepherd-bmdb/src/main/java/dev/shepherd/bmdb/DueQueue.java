@@ -21,6 +21,7 @@ import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.when;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.WorkQueries.Claim;
 import java.time.Duration;
 import java.time.OffsetDateTime;
@@ -228,7 +229,7 @@ final class DueQueue {
                     "{}: {} machine(s) are in the queue but cannot be claimed; looking at them again in {}",
                     part.process(),
                     stuck,
-                    SETBACK);
+                    Spans.text(SETBACK));
         }
     }
 

@@ -6,6 +6,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 
 import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Explanation.OfProcess;
 import dev.shepherd.bmdb.Explanation.Rule;
 import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
@@ -213,7 +214,10 @@ final class ExplainQueries {
 
     private static String describe(ActiveBackoff backoff) {
         return "it is left alone for %s, until %s: %s"
-                .formatted(Duration.ofSeconds(backoff.lastIntervalSeconds()), backoff.until(), backoff.cause());
+                .formatted(
+                        Spans.text(Duration.ofSeconds(backoff.lastIntervalSeconds())),
+                        backoff.until(),
+                        backoff.cause());
     }
 
     /** Which is nothing for a machine that is to be recovered. */
@@ -311,7 +315,7 @@ final class ExplainQueries {
                     WorkProcess.RECOVERY,
                     Rule.LOOKING,
                     "recovery has just begun to look, or could not for a while",
-                    "its looking for " + policy.freezeReleaseAfter() + " without a gap",
+                    "its looking for " + Spans.text(policy.freezeReleaseAfter()) + " without a gap",
                     null));
         }
         return Optional.of(no(

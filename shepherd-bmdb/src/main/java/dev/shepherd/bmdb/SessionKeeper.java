@@ -3,6 +3,8 @@ package dev.shepherd.bmdb;
 import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.HashSet;
@@ -136,10 +138,13 @@ final class SessionKeeper implements AutoCloseable {
         try {
             next = step.run();
         } catch (InterruptedException e) {
-            log.debug("interrupted; only closing does that", e);
+            log.debug("interrupted; only closing does that", Escaped.failure(e));
         } catch (RuntimeException | Error e) {
             // Not even an error may end the loop, or every session from now on would die after one interval.
-            log.error("A step of the sessions' upkeep failed unexpectedly and is done again in {}", next, e);
+            log.error(
+                    "A step of the sessions' upkeep failed unexpectedly and is done again in {}",
+                    Spans.text(next),
+                    Escaped.failure(e));
         } finally {
             Duration left = next.minusNanos(System.nanoTime() - startedAt);
             schedule(on, step, left.isNegative() ? Duration.ofMillis(1) : left);
@@ -156,7 +161,7 @@ final class SessionKeeper implements AutoCloseable {
                     "A heartbeat of {} session(s) failed and is sent again until their deadline: {}",
                     sessions.size(),
                     e.getMessage());
-            log.debug("The failure of the heartbeat", e);
+            log.debug("The failure of the heartbeat", Escaped.failure(e));
         }
         return arrived ? interval.dividedBy(BEATS_PER_INTERVAL) : retry();
     }
@@ -261,7 +266,7 @@ final class SessionKeeper implements AutoCloseable {
                 log.info("Reaped {} expired session(s) and released what they held", reaped);
             }
         } catch (BmdbException e) {
-            log.warn("The upkeep of sessions failed, trying again in {}: {}", interval, e.getMessage());
+            log.warn("The upkeep of sessions failed, trying again in {}: {}", Spans.text(interval), e.getMessage());
         }
         sessions.values().forEach(BmdbSession::releaseAbandonedWork);
         return atMost(LONGEST_REAPING, interval);
@@ -304,7 +309,7 @@ final class SessionKeeper implements AutoCloseable {
                         "Expired session {} works on a machine that somebody has locked for over {}: its work is released"
                                 + " later",
                         session,
-                        Transactions.PATIENCE);
+                        Spans.text(Transactions.PATIENCE));
             }
         }
     }

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ShepherdException;
+import dev.shepherd.api.internal.Escaped;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
@@ -317,7 +318,7 @@ final class Transactions {
                     Runnable::run, Math.toIntExact(limits.answer().toMillis()));
             return before;
         } catch (SQLFeatureNotSupportedException e) {
-            log.debug("the connections of this source have no timeout of their own", e);
+            log.debug("the connections of this source have no timeout of their own", Escaped.failure(e));
             return 0;
         }
     }
@@ -362,7 +363,7 @@ final class Transactions {
             connection.rollback();
             return true;
         } catch (SQLException e) {
-            log.debug("a rollback failed, so the connection is broken", e);
+            log.debug("a rollback failed, so the connection is broken", Escaped.failure(e));
             return false;
         }
     }
@@ -375,7 +376,7 @@ final class Transactions {
                 connection.setNetworkTimeout(Runnable::run, timeout);
             }
         } catch (SQLException e) {
-            log.debug("a connection could not be restored after its transaction", e);
+            log.debug("a connection could not be restored after its transaction", Escaped.failure(e));
         }
     }
 
@@ -383,7 +384,7 @@ final class Transactions {
         try {
             connection.close();
         } catch (SQLException e) {
-            log.debug("a connection could not be closed after its transaction", e);
+            log.debug("a connection could not be closed after its transaction", Escaped.failure(e));
         }
     }
 

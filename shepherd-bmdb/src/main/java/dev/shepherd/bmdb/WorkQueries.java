@@ -13,6 +13,7 @@ import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.val;
 
+import dev.shepherd.api.internal.Escaped;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -311,17 +312,13 @@ final class WorkQueries {
         return period;
     }
 
-    /** Makes a text fit for the database: not too long, and without the character that PostgreSQL refuses. */
+    /** Makes a text fit for the database, and for all who read it there: one line, and not too long. */
     static String shorten(String text) {
-        String clean = text.replace("\u0000", "");
-        if (clean.isBlank()) {
+        if (text.isBlank()) {
             return "no cause was given";
         }
-        if (clean.length() <= LONGEST_CAUSE) {
-            return clean;
-        }
-        int end = LONGEST_CAUSE - 1;
-        // Half of a character is no text.
-        return clean.substring(0, Character.isHighSurrogate(clean.charAt(end - 1)) ? end - 1 : end) + "…";
+        // What is escaped is longer.
+        String line = text.length() <= LONGEST_CAUSE ? Escaped.text(text) : Escaped.text(text, LONGEST_CAUSE - 1);
+        return line.length() <= LONGEST_CAUSE ? line : Escaped.text(line, LONGEST_CAUSE - 1);
     }
 }

@@ -66,16 +66,19 @@ public final class Main {
         // Machines read the log and the tables: digits and years are the same everywhere.
         Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
         Logging.configure(args);
+        Terminal.guard();
         System.exit(run(args));
     }
 
     /** Runs the command line and returns its exit code. */
     static int run(String... args) {
         CommandLine commandLine = new CommandLine(new Main());
+        // A message in colour could not be told from one whose colour comes with the text of others.
+        commandLine.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
         commandLine.setExecutionExceptionHandler((e, failed, parsed) -> explain(e, failed));
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);
         if (args.length == 0) {
-            commandLine.usage(System.err);
+            commandLine.usage(System.err, commandLine.getColorScheme());
             return USAGE;
         }
         return commandLine.execute(args);

@@ -2,6 +2,8 @@ package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -143,13 +145,18 @@ final class ControlLoop implements AutoCloseable {
             pause = longest;
         }
         // What the JVM throws says little by its message alone, such as the name of a class.
-        String message = e instanceof Error ? e.toString() : String.valueOf(e.getMessage());
+        String message = Escaped.text(e instanceof Error ? e.toString() : e.getMessage());
         monitor.stepFailed(message);
-        log.warn("{}: the step failed ({} in a row), trying again in {}: {}", name, failures, pause, message);
+        log.warn(
+                "{}: the step failed ({} in a row), trying again in {}: {}",
+                name,
+                failures,
+                Spans.text(pause),
+                message);
         if (e instanceof Error) {
-            log.error("{}: the failure", name, e);
+            log.error("{}: the failure", name, Escaped.failure(e));
         } else {
-            log.debug("{}: the failure", name, e);
+            log.debug("{}: the failure", name, Escaped.failure(e));
         }
         return new Next(pause, "another try after a failure");
     }
@@ -207,7 +214,10 @@ final class ControlLoop implements AutoCloseable {
         while (true) {
             try {
                 if (!ended.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
-                    log.error("{}: its step ignores its interruption and still runs {} after closing", name, CLOSING);
+                    log.error(
+                            "{}: its step ignores its interruption and still runs {} after closing",
+                            name,
+                            Spans.text(CLOSING));
                 }
                 break;
             } catch (InterruptedException e) {

@@ -1,6 +1,7 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.takeover.MachineTakeover;
@@ -186,7 +187,7 @@ final class Flock {
         while (true) {
             try {
                 if (!work.awaitEnd(CLOSING)) {
-                    log.error("Some {} of provider {} still run {} after closing", what, provider, CLOSING);
+                    log.error("Some {} of provider {} still run {} after closing", what, provider, Spans.text(CLOSING));
                 }
                 return interrupted;
             } catch (InterruptedException e) {

@@ -5,6 +5,8 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbTransaction;
@@ -192,16 +194,14 @@ public final class Initializer {
     private Optional<Whereabouts> notDescribed(
             Work claimed, MachineRecord machine, ProvidedMachine recorded, ProviderException e)
             throws InterruptedException {
-        String cause = "the provider could not say where it is (" + e.reason() + "): " + e.getMessage();
+        String cause = "the provider could not say where it is (" + e.reason() + "): " + Escaped.text(e.getMessage());
         boolean refusesAll = e.scope() == Scope.PROVIDER && e.reason().isWithoutEffect();
         if (refusesAll) {
             Duration asked = e.retryAfter().orElse(REST);
             Duration span = asked.compareTo(MachineRecoverer.LONGEST_REST) < 0 ? asked : MachineRecoverer.LONGEST_REST;
             restsUntil.set(System.nanoTime() + span.toNanos());
             log.warn(
-                    "Provider {}: does not want to be asked; takeovers rest for {} s",
-                    provider.type(),
-                    span.toSeconds());
+                    "Provider {}: does not want to be asked; takeovers rest for {}", provider.type(), Spans.text(span));
             giveUp(claimed, machine, cause, tx -> {});
             return Optional.empty();
         }
@@ -246,7 +246,7 @@ public final class Initializer {
             throws InterruptedException {
         Duration period = claimed.giveUp(backoff, cause, tx -> true);
         monitor.machineFailed(cause);
-        log.warn("{}: not taken over, trying again in {}: {}", describe(machine), period, cause);
+        log.warn("{}: not taken over, trying again in {}: {}", describe(machine), Spans.text(period), cause);
     }
 
     private void takeOver(Work claimed, MachineRecord machine, Whereabouts found) throws InterruptedException {
@@ -263,7 +263,7 @@ public final class Initializer {
             record(claimed, machine, result);
         } catch (TakeoverException e) {
             Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
-            fail(claimed, describe(machine), String.valueOf(e.getMessage()), reach);
+            fail(claimed, describe(machine), Escaped.text(e.getMessage()), reach);
         }
     }
 
@@ -302,7 +302,8 @@ public final class Initializer {
                 "{}: agent started in {} ms",
                 describe(machine),
                 result.elapsed().toMillis());
-        result.warnings().forEach(warning -> log.warn("{}: the agent warns: {}", describe(machine), warning));
+        result.warnings()
+                .forEach(warning -> log.warn("{}: the agent warns: {}", describe(machine), Escaped.text(warning)));
     }
 
     private void fail(Work claimed, String machine, String cause, Reach reach) throws InterruptedException {
@@ -315,7 +316,7 @@ public final class Initializer {
             return true;
         });
         monitor.machineFailed(cause);
-        log.warn("{}: takeover failed, trying again in {}: {}", machine, period, cause);
+        log.warn("{}: takeover failed, trying again in {}: {}", machine, Spans.text(period), cause);
     }
 
     private static String describe(MachineRecord machine) {

@@ -3,6 +3,7 @@ package dev.shepherd.manager;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.OperatorText;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.MachineRecord;
@@ -160,8 +161,8 @@ public final class Shepherd implements AutoCloseable {
      * of {@link RecoveryPolicy#maxReboots()}, until its agent is heard. One in quarantine stays there, and is not taken over
      * until it is released. One with a fulfilled installation keeps it, is not taken over, and its agent stays known.
      *
-     * @param by who asks for it; not blank
-     * @param reason why; not blank
+     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
+     * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
      * @return what the loops make of the machine now
      * @throws InterventionException if the machine cannot be held or its provider not be called; nothing was done
      * @throws dev.shepherd.api.ProviderException if the provider fails. Only with {@link
@@ -185,8 +186,8 @@ public final class Shepherd implements AutoCloseable {
      * an installation stays, and is pending again: the agent that is started next gets it. To have the machine back without
      * it, take the request back first, by {@link dev.shepherd.bmdb.BmdbTransaction#clearInstallationRequest}.
      *
-     * @param by who asks for it; not blank
-     * @param reason why; not blank
+     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
+     * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
      * @return what the loops make of the machine now
      * @throws InterventionException as for {@link #reboot}
      * @throws dev.shepherd.api.ProviderException as for {@link #reboot}
@@ -199,9 +200,8 @@ public final class Shepherd implements AutoCloseable {
 
     private Explanation intervene(UUID machineId, RecoveryAction action, String by, String reason)
             throws InterruptedException {
-        if (by.isBlank() || reason.isBlank()) {
-            throw new IllegalArgumentException("who asks for it and why must not be blank: operators want to know");
-        }
+        OperatorText.checkName(by);
+        OperatorText.checkReason("reason", reason);
         synchronized (lock) {
             if (state == State.CLOSED) {
                 throw new IllegalStateException("this shepherd is closed");

@@ -1,6 +1,7 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Work;
@@ -181,10 +182,10 @@ final class WorkLoop {
             log.info("{}: given up, since the loop was closed or its session lost", work);
         } catch (SessionExpiredException | WorkLostException e) {
             monitor.machineGivenUp();
-            log.warn("{}: given up: {}", work, e.getMessage());
+            log.warn("{}: given up: {}", work, Escaped.text(e.getMessage()));
         } catch (RuntimeException | Error e) {
             monitor.machineFailed(String.valueOf(e.getMessage()));
-            log.error("{}: failed unexpectedly", work, e);
+            log.error("{}: failed unexpectedly", work, Escaped.failure(e));
             backOff(work, "failed unexpectedly: " + e);
         }
     }
@@ -196,7 +197,7 @@ final class WorkLoop {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (RuntimeException e) {
-            log.warn("{}: could not be backed off and is released instead: {}", work, e.getMessage());
+            log.warn("{}: could not be backed off and is released instead: {}", work, Escaped.text(e.getMessage()));
         }
     }
 

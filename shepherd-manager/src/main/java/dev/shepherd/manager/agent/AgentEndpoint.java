@@ -6,6 +6,8 @@ import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.AgentCall;
 import dev.shepherd.bmdb.AgentCallException;
 import dev.shepherd.bmdb.AgentCallback;
@@ -197,7 +199,7 @@ public final class AgentEndpoint implements AutoCloseable {
         } catch (InterruptedException e) {
             log.debug("a request from {} took too long, or the endpoint is being closed", exchange.getRemoteAddress());
         } catch (RuntimeException e) {
-            log.error("A request from {} failed unexpectedly", exchange.getRemoteAddress(), e);
+            log.error("A request from {} failed unexpectedly", exchange.getRemoteAddress(), Escaped.failure(e));
         }
     }
 
@@ -334,7 +336,7 @@ public final class AgentEndpoint implements AutoCloseable {
     }
 
     private void refuse(HttpExchange exchange, int status, String reason, String message) throws IOException {
-        log.debug("{} is refused: {} {}", exchange.getRemoteAddress(), reason, message);
+        log.debug("{} is refused: {} {}", exchange.getRemoteAddress(), reason, Escaped.text(message));
         Headers headers = exchange.getResponseHeaders();
         headers.set(REASON, reason);
         headers.set(TIME, String.valueOf(clock.millis()));
@@ -449,8 +451,8 @@ public final class AgentEndpoint implements AutoCloseable {
             require(
                     name,
                     value.compareTo(least) >= 0 && value.compareTo(most) <= 0,
-                    "from " + least + " to " + most,
-                    value);
+                    "from " + Spans.text(least) + " to " + Spans.text(most),
+                    Spans.text(value));
         }
 
         private static void require(String name, boolean valid, String range, Object value) {

@@ -1,6 +1,7 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
@@ -242,8 +243,8 @@ public final class AgentTakeover implements MachineTakeover {
 
         private static Duration checked(Duration timeout, String name) {
             if (timeout.compareTo(MIN_TIMEOUT) < 0 || timeout.compareTo(MAX_TIMEOUT) > 0) {
-                throw new IllegalArgumentException(
-                        name + " is not within " + MIN_TIMEOUT + " to " + MAX_TIMEOUT + ": " + timeout);
+                throw new IllegalArgumentException(name + " is not within " + Spans.text(MIN_TIMEOUT) + " to "
+                        + Spans.text(MAX_TIMEOUT) + ": " + Spans.text(timeout));
             }
             return timeout;
         }

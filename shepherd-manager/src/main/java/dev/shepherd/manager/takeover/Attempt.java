@@ -2,7 +2,8 @@ package dev.shepherd.manager.takeover;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.manager.takeover.proto.TakeoverInit;
 import dev.shepherd.manager.takeover.proto.TakeoverResponse;
@@ -19,7 +20,6 @@ import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.EnumMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -133,7 +133,7 @@ final class Attempt {
             }
             throw inTime
                     ? explain(Objects.requireNonNull(failure))
-                    : failed(Kind.TIMEOUT, "it was not done within " + seconds(settings.totalTimeout), failure);
+                    : failed(Kind.TIMEOUT, "it was not done within " + Spans.text(settings.totalTimeout), failure);
         }
     }
 
@@ -180,7 +180,7 @@ final class Attempt {
         try {
             socket.close();
         } catch (IOException e) {
-            log.debug("closing the connection to {}", target, e);
+            log.debug("closing the connection to {}", target, Escaped.failure(e));
         }
     }
 
@@ -266,7 +266,7 @@ final class Attempt {
                     new InetSocketAddress(target.address(), target.port()),
                     Math.toIntExact(settings.connectTimeout.toMillis()));
         } catch (SocketTimeoutException e) {
-            throw new StepFailure(Kind.UNREACHABLE, "no answer within " + seconds(settings.connectTimeout), e);
+            throw new StepFailure(Kind.UNREACHABLE, "no answer within " + Spans.text(settings.connectTimeout), e);
         } catch (IOException e) {
             throw new StepFailure(Kind.UNREACHABLE, "no connection: " + e.getMessage(), e);
         }
@@ -444,7 +444,7 @@ final class Attempt {
         try {
             client.disconnect();
         } catch (IOException e) {
-            log.debug("saying goodbye to {}", target, e);
+            log.debug("saying goodbye to {}", target, Escaped.failure(e));
         }
     }
 
@@ -546,10 +546,6 @@ final class Attempt {
         Duration elapsed = Duration.ofNanos(System.nanoTime() - startedAt);
         return new TakeoverException(
                 kind, step, target, elapsed, reason + saidAtLogin(), channel == null ? null : channel.stderr(), cause);
-    }
-
-    private static String seconds(Duration duration) {
-        return String.format(Locale.ROOT, "%s s", duration.toMillis() / 1000.0).replace(".0 s", " s");
     }
 
     /** Hands the library a socket that is connected already, so that it neither connects nor looks up names. */

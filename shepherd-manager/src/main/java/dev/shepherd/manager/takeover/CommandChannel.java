@@ -1,6 +1,6 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

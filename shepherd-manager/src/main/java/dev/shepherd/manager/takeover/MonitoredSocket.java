@@ -1,6 +1,6 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import java.io.ByteArrayOutputStream;
 import java.io.FilterInputStream;
 import java.io.FilterOutputStream;

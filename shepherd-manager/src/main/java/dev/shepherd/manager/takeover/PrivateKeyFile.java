@@ -3,7 +3,7 @@ package dev.shepherd.manager.takeover;
 import com.hierynomus.sshj.common.KeyDecryptionFailedException;
 import com.hierynomus.sshj.userauth.keyprovider.OpenSSHKeyV1KeyFile;
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.ByteBuffer;
@@ -167,7 +167,7 @@ final class PrivateKeyFile {
                         PosixFilePermissions.toString(permissions));
             }
         } catch (UnsupportedOperationException | IOException e) {
-            log.debug("the permissions of the private key {} are unknown", file, e);
+            log.debug("the permissions of the private key {} are unknown", file, Escaped.failure(e));
         }
     }
 
@@ -205,7 +205,7 @@ final class PrivateKeyFile {
         } catch (FileAlreadyExistsException e) {
             log.debug("somebody else just made the private key {}", file);
         } catch (UnsupportedOperationException | IOException e) {
-            log.debug("no links here: moving the private key to {}", file, e);
+            log.debug("no links here: moving the private key to {}", file, Escaped.failure(e));
             try {
                 Files.move(whole, file);
                 log.info("made the private key {}", file);
@@ -231,7 +231,7 @@ final class PrivateKeyFile {
                 Files.deleteIfExists(whole);
             }
         } catch (IOException e) {
-            log.warn("could not write the public key {}: {}", target, e.toString());
+            log.warn("could not write the public key {}: {}", target, Escaped.text(e));
         }
     }
 

@@ -1,6 +1,6 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -98,6 +98,6 @@ final class SshPublicKey {
 
     @Override
     public String toString() {
-        return type + " " + fingerprint();
+        return Escaped.text(type, 80) + " " + fingerprint();
     }
 }

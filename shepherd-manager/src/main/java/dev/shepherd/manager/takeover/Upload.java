@@ -1,6 +1,6 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -96,7 +96,7 @@ final class Upload {
             if (!connected.getAsBoolean()) {
                 throw e;
             }
-            log.debug("no SFTP at {}, trying SCP", client.getRemoteSocketAddress(), e);
+            log.debug("no SFTP at {}, trying SCP", client.getRemoteSocketAddress(), Escaped.failure(e));
             scp(e);
             return;
         }
@@ -153,7 +153,7 @@ final class Upload {
             byte[] said = channel.getInputStream().readNBytes(MAX_MESSAGE);
             return Escaped.text(new String(said, StandardCharsets.UTF_8).strip(), MAX_MESSAGE);
         } catch (IOException e) {
-            log.debug("cannot ask {} why", client.getRemoteSocketAddress(), e);
+            log.debug("cannot ask {} why", client.getRemoteSocketAddress(), Escaped.failure(e));
             return "";
         }
     }
@@ -271,7 +271,7 @@ final class Upload {
                 }
             }
         } catch (SFTPException e) {
-            log.debug("cannot list {} at {}", folder, client.getRemoteSocketAddress(), e);
+            log.debug("cannot list {} at {}", folder, client.getRemoteSocketAddress(), Escaped.failure(e));
         }
     }
 
@@ -279,7 +279,8 @@ final class Upload {
         try {
             sftp.remove(path);
         } catch (IOException e) {
-            log.debug("cannot remove {} at {}", path, client.getRemoteSocketAddress(), e);
+            log.debug(
+                    "cannot remove {} at {}", Escaped.text(path), client.getRemoteSocketAddress(), Escaped.failure(e));
         }
     }
 
@@ -310,7 +311,7 @@ final class Upload {
                 try {
                     run("rm -f " + ShellWord.quote(temporary));
                 } catch (IOException | StepFailure e) {
-                    log.debug("cannot tidy up at {}", client.getRemoteSocketAddress(), e);
+                    log.debug("cannot tidy up at {}", client.getRemoteSocketAddress(), Escaped.failure(e));
                 }
             }
         }
@@ -421,7 +422,7 @@ final class Upload {
                 sub.join(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
                 super.close();
             } catch (IOException e) {
-                log.debug("SFTP does not end by itself", e);
+                log.debug("SFTP does not end by itself", Escaped.failure(e));
             } finally {
                 reader.interrupt();
                 Threads.awaitEnd(reader, PATIENCE);

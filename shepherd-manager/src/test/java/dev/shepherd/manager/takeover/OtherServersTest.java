@@ -415,7 +415,7 @@ class OtherServersTest {
 
             assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
             assertThat(failure.step()).isEqualTo(TakeoverStep.CONNECT);
-            assertThat(failure).hasMessageContaining("no answer within 0.4 s");
+            assertThat(failure).hasMessageContaining("no answer within 400 ms");
             assertThat(failure.elapsed()).isLessThan(Duration.ofSeconds(3));
         } finally {
             for (Socket socket : waiting) {
