@@ -4,10 +4,11 @@ import dev.shepherd.bmdb.AgentCallException.Reason;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -15,7 +16,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Calls that wait, and the threads that carry them out. One more thread watches the deadlines, since the others may
- * hang in the database.
+ * hang in the database. No thread ends before the queue is closed, whatever is thrown in it: not even a lack of memory
+ * may leave agents without answers for good.
  */
 final class AgentCallQueue {
 
@@ -26,13 +28,20 @@ final class AgentCallQueue {
 
     private static final Duration LONGEST_LOOK = Duration.ofMillis(500);
 
+    /** How long a thread rests after something was thrown in it, so that what lasts does not keep a core busy. */
+    private static final Duration REST = Duration.ofMillis(100);
+
     private final String name;
     private final int threadCount;
     private final int batchSize;
     private final Duration timeout;
     private final Writer writer;
+    private final Runnable onLook;
     private final BlockingQueue<PendingCall> waiting;
-    private final List<Worker> workers = new CopyOnWriteArrayList<>();
+
+    /** All calls without an answer, wherever they are: one that a thread lost hold of still has its deadline. */
+    private final Set<PendingCall> unanswered = ConcurrentHashMap.newKeySet();
+
     private final List<Thread> threads = new ArrayList<>();
     private final CountDownLatch closing = new CountDownLatch(1);
     private final Object lock = new Object();
@@ -44,12 +53,26 @@ final class AgentCallQueue {
         void write(List<PendingCall> calls) throws InterruptedException;
     }
 
-    AgentCallQueue(String name, int threadCount, int queueSize, int batchSize, Duration timeout, Writer writer) {
+    /**
+     * Makes a queue.
+     *
+     * @param onLook is run by the thread that watches the deadlines, some twenty times per timeout, at least twice a
+     *     second
+     */
+    AgentCallQueue(
+            String name,
+            int threadCount,
+            int queueSize,
+            int batchSize,
+            Duration timeout,
+            Writer writer,
+            Runnable onLook) {
         this.name = name;
         this.threadCount = threadCount;
         this.batchSize = batchSize;
         this.timeout = timeout;
         this.writer = writer;
+        this.onLook = onLook;
         this.waiting = new ArrayBlockingQueue<>(queueSize);
     }
 
@@ -63,9 +86,7 @@ final class AgentCallQueue {
             }
             started = true;
             for (int i = 1; i <= threadCount; i++) {
-                Worker worker = new Worker();
-                workers.add(worker);
-                start(worker, name + "-" + i);
+                start(this::work, name + "-" + i);
             }
             start(this::watch, name + "-limits");
         }
@@ -88,6 +109,8 @@ final class AgentCallQueue {
     }
 
     void add(PendingCall call) {
+        unanswered.add(call);
+        CompletableFuture<AgentReply> unused = call.answer().whenComplete((reply, error) -> unanswered.remove(call));
         if (!waiting.offer(call)) {
             call.fail(isClosed() ? Reason.CLOSED : Reason.QUEUE_FULL, null);
         } else if (isClosed()) {
@@ -101,61 +124,70 @@ final class AgentCallQueue {
     }
 
     /** Takes calls and carries them out until the end. */
-    private final class Worker implements Runnable {
-        private volatile List<PendingCall> current = List.of();
-
-        @Override
-        public void run() {
-            while (!isClosed()) {
-                try {
-                    List<PendingCall> batch = new ArrayList<>();
-                    batch.add(waiting.take());
-                    waiting.drainTo(batch, batchSize - 1);
-                    batch.removeIf(PendingCall::isAnswered);
-                    if (!batch.isEmpty()) {
-                        carryOut(batch);
-                    }
-                } catch (InterruptedException e) {
-                    log.debug("interrupted; only closing does that", e);
-                }
+    private void work() {
+        while (!isClosed()) {
+            try {
+                List<PendingCall> batch = new ArrayList<>(1);
+                batch.add(waiting.take());
+                carryOut(batch);
+            } catch (InterruptedException e) {
+                log.debug("interrupted; only closing does that", e);
+            } catch (RuntimeException | Error e) {
+                survive("carrying out calls", e);
             }
         }
+    }
 
-        private void carryOut(List<PendingCall> batch) throws InterruptedException {
-            current = batch;
-            try {
-                if (isClosed()) {
-                    giveUp(batch);
-                    return;
-                }
+    private void carryOut(List<PendingCall> batch) throws InterruptedException {
+        try {
+            waiting.drainTo(batch, batchSize - 1);
+            batch.removeIf(PendingCall::isAnswered);
+            if (isClosed()) {
+                giveUp(batch);
+            } else if (!batch.isEmpty()) {
                 writer.write(batch);
-            } catch (RuntimeException | Error e) {
-                // Not even an error may end the thread, or every call from now on would be left to its deadline.
-                log.error("Carrying out {} call(s) of agents failed unexpectedly", batch.size(), e);
-                BmdbException cause = new BmdbException("unexpected failure: " + e, null, e);
-                batch.forEach(call -> call.fail(Reason.DATABASE_FAILED, cause));
-            } finally {
-                current = List.of();
             }
+        } catch (RuntimeException | Error e) {
+            log.error("Carrying out {} call(s) of agents failed unexpectedly", batch.size(), e);
+            BmdbException cause = new BmdbException("unexpected failure: " + e, null, e);
+            batch.forEach(call -> call.fail(Reason.DATABASE_FAILED, cause));
         }
     }
 
     private void watch() {
         Duration look = timeout.dividedBy(LOOKS_PER_TIMEOUT);
         long nanos = Math.min(look.toNanos(), LONGEST_LOOK.toNanos());
-        try {
-            while (!closing.await(nanos, TimeUnit.NANOSECONDS)) {
-                workers.forEach(worker -> giveUpOverdue(worker.current));
-                giveUpOverdue(waiting);
+        while (!isClosed()) {
+            try {
+                if (!closing.await(nanos, TimeUnit.NANOSECONDS)) {
+                    giveUpOverdue();
+                    onLook.run();
+                }
+            } catch (InterruptedException e) {
+                log.debug("interrupted; only closing does that", e);
+            } catch (RuntimeException | Error e) {
+                survive("watching the deadlines of calls", e);
             }
+        }
+    }
+
+    /** Goes on after what should never be thrown. Whatever it was may be thrown again by the attempt to log it. */
+    private void survive(String what, Throwable thrown) {
+        try {
+            log.error("A thread of {} goes on after a failure in {}", name, what, thrown);
+        } catch (RuntimeException | Error e) {
+            thrown.addSuppressed(e);
+        }
+        try {
+            boolean unused = closing.await(REST.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             log.debug("interrupted; only closing does that", e);
         }
     }
 
-    /** They stay where they are: who comes to them sees that they are answered. */
-    private static void giveUpOverdue(Iterable<PendingCall> calls) {
-        for (PendingCall call : calls) {
+    /** They stay where they are: the thread that comes to them sees that they are answered. */
+    private void giveUpOverdue() {
+        for (PendingCall call : unanswered) {
             if (!call.isAnswered() && call.left().isNegative()) {
                 call.fail(Reason.TIMED_OUT, null);
             }
@@ -172,8 +204,7 @@ final class AgentCallQueue {
             closing.countDown();
             threads.forEach(Thread::interrupt);
         }
-        workers.forEach(worker -> giveUp(worker.current));
-        giveUp(waiting);
+        giveUp(unanswered);
         waiting.clear();
     }
 

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import dev.shepherd.bmdb.AgentCallException.Reason;
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
+import dev.shepherd.bmdb.agent.FailureLog;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -46,7 +47,8 @@ import org.slf4j.LoggerFactory;
  * A call with a report has a transaction of its own, and fails with whatever goes wrong in it.
  *
  * <p>Every call ends within {@link AgentCallbackConfig.Builder#timeout}, by a reply or an {@link AgentCallException};
- * a call that finds the queue full fails at once.
+ * a call that finds the queue full fails at once. Calls that fail are warned of, in at most one line a minute for each
+ * reason. A report that is recorded already, with the same content, is not written again.
  *
  * <h2>Heartbeats and recovery</h2>
  *
@@ -89,6 +91,7 @@ public final class AgentCallback implements AutoCloseable {
     private final AgentCallbackConfig config;
     private final AgentCallQueue heartbeats;
     private final AgentCallQueue reports;
+    private final FailureLog failures = new FailureLog(log, System::nanoTime);
 
     private AgentCallback(Bmdb bmdb, AgentCallbackConfig config) {
         this.config = config;
@@ -102,14 +105,16 @@ public final class AgentCallback implements AutoCloseable {
                 config.queueSize(),
                 config.batchSize(),
                 config.timeout(),
-                this::writeBatch);
+                this::writeBatch,
+                failures::flush);
         this.reports = new AgentCallQueue(
                 "shepherd-agent-reports",
                 config.reportThreads(),
                 Math.max(1, config.queueSize() / 10),
                 1,
                 config.timeout(),
-                this::writeReports);
+                this::writeReports,
+                () -> {});
     }
 
     /** Makes a callback with the default settings. It takes calls once it is started. */
@@ -164,7 +169,15 @@ public final class AgentCallback implements AutoCloseable {
      * @throws IllegalStateException if the callback is not started
      */
     public CompletableFuture<AgentReply> callAsync(AgentCall call) {
-        return (call.hasReports() ? reports : heartbeats).add(call);
+        CompletableFuture<AgentReply> answer = (call.hasReports() ? reports : heartbeats).add(call);
+        CompletableFuture<AgentReply> unused = answer.whenComplete((reply, error) -> {
+            if (error instanceof AgentCallException failure
+                    && !failure.reason().isAnswer()
+                    && failure.reason() != Reason.CLOSED) {
+                failures.failed("Calls of agents fail with " + failure.reason(), failure.getMessage());
+            }
+        });
+        return answer;
     }
 
     /**
@@ -193,7 +206,7 @@ public final class AgentCallback implements AutoCloseable {
         try {
             write(calls);
         } catch (BmdbException e) {
-            if (isConnectionFailure(e) || calls.size() == 1) {
+            if (isOfAllCalls(e) || calls.size() == 1) {
                 failed(calls, e);
                 return;
             }
@@ -207,7 +220,7 @@ public final class AgentCallback implements AutoCloseable {
             try {
                 write(calls.subList(i, i + 1));
             } catch (BmdbException e) {
-                if (isConnectionFailure(e)) {
+                if (isOfAllCalls(e)) {
                     failed(calls.subList(i, calls.size()), e);
                     return;
                 }
@@ -255,10 +268,17 @@ public final class AgentCallback implements AutoCloseable {
         }
     }
 
-    /** A pool that has no connection to give may not say which state that is. */
-    private static boolean isConnectionFailure(BmdbException e) {
+    /**
+     * Tells whether no other call would fare better: the connection broke, or the server lacks space, memory or files
+     * (class 53), or cannot read or write them (class 58).
+     */
+    private static boolean isOfAllCalls(BmdbException e) {
+        // A pool that has no connection to give may not say which state that is.
         String state = e.sqlState().orElse("08000");
-        return Transactions.isConnectionFailure(state) || Transactions.isNotPrimary(state);
+        return Transactions.isConnectionFailure(state)
+                || Transactions.isNotPrimary(state)
+                || state.startsWith("53")
+                || state.startsWith("58");
     }
 
     /** What is to be told to the caller once the transaction is committed. */
@@ -317,7 +337,10 @@ public final class AgentCallback implements AutoCloseable {
         UUID machineId = call.machineId();
         HeartbeatQueries.begin(dsl, pending.left(), idleTimeout);
         BmdbTransaction tags = new BmdbTransaction(dsl, time, NO_SESSION);
-        if (call.installationReport().isPresent()) {
+        boolean installed = call.installationReport().isPresent()
+                && !HeartbeatQueries.isRecorded(
+                        dsl, machineId, call.installationReport().get());
+        if (installed) {
             tags.lock(machineId); // Before its rows, as everybody does whose tags change what a machine is due for.
         }
         Outcome heard = requireNonNull(heartbeats(dsl, List.of(pending)).get(pending));
@@ -325,8 +348,8 @@ public final class AgentCallback implements AutoCloseable {
             return heard;
         }
         Optional<InstallationReport> installation = call.installationReport();
-        if (installation.isPresent()) {
-            InstallationReport report = installation.get();
+        if (installed) {
+            InstallationReport report = installation.orElseThrow();
             Optional<Long> requested = HeartbeatQueries.lockGeneration(dsl, machineId);
             if (requested
                     .filter(generation -> generation == report.generation())

@@ -2,7 +2,7 @@ package dev.shepherd.cli;
 
 import dev.shepherd.bmdb.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.manager.agent.AgentEndpoint;
+import dev.shepherd.callback.AgentEndpoint;
 import java.net.InetSocketAddress;
 
 /** Where agents report to while a command runs: an endpoint and what takes its calls. */

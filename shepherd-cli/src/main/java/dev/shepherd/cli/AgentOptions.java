@@ -1,7 +1,7 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.manager.agent.AgentEndpoint;
+import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.HostKeyPolicy;
 import dev.shepherd.manager.takeover.SshCredentials;

@@ -7,7 +7,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.manager.Shepherd;
-import dev.shepherd.manager.agent.AgentEndpoint;
+import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.provider.staticlist.StaticProviderFactory;

@@ -1,4 +1,4 @@
-package dev.shepherd.manager.agent;
+package dev.shepherd.callback;
 
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;

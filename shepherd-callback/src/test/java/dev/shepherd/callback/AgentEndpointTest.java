@@ -1,4 +1,4 @@
-package dev.shepherd.manager.agent;
+package dev.shepherd.callback;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -9,9 +9,9 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.AgentCallback;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineRecord;
-import dev.shepherd.manager.agent.proto.AgentRequest;
-import dev.shepherd.manager.agent.proto.AgentResponse;
-import dev.shepherd.manager.agent.proto.InstallationReport;
+import dev.shepherd.callback.proto.AgentRequest;
+import dev.shepherd.callback.proto.AgentResponse;
+import dev.shepherd.callback.proto.InstallationReport;
 import dev.shepherd.testkit.BmdbExtension;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -115,13 +115,13 @@ class AgentEndpointTest {
         }
 
         Call sign() throws Exception {
-            headers.put(AgentEndpoint.MACHINE, machine.toString());
-            headers.put(AgentEndpoint.KEY, Base64.getEncoder().encodeToString(publicKey(by)));
-            headers.put(AgentEndpoint.TIME, String.valueOf(time));
+            headers.put(SignedRequest.MACHINE, machine.toString());
+            headers.put(SignedRequest.KEY, Base64.getEncoder().encodeToString(publicKey(by)));
+            headers.put(SignedRequest.TIME, String.valueOf(time));
             Signature signer = Signature.getInstance("Ed25519");
             signer.initSign(by.getPrivate());
             signer.update(RequestSignature.text(method, path, machine.toString(), String.valueOf(time), body));
-            headers.put(AgentEndpoint.SIGNATURE, Base64.getEncoder().encodeToString(signer.sign()));
+            headers.put(SignedRequest.SIGNATURE, Base64.getEncoder().encodeToString(signer.sign()));
             return this;
         }
 
@@ -147,7 +147,7 @@ class AgentEndpointTest {
         void isRefused(int status, String reason) throws Exception {
             Answer answer = send();
             assertThat(answer.statusCode()).isEqualTo(status);
-            assertThat(answer.header(AgentEndpoint.REASON)).contains(reason);
+            assertThat(answer.header(AgentConnection.REASON)).contains(reason);
         }
     }
 
@@ -217,10 +217,10 @@ class AgentEndpointTest {
                             .build())
                     .sign());
         }
-        changed.get(0).headers.put(AgentEndpoint.MACHINE, UUID.randomUUID().toString());
-        changed.get(1).headers.put(AgentEndpoint.KEY, Base64.getEncoder().encodeToString(publicKey(others)));
-        changed.get(2).headers.compute(AgentEndpoint.TIME, (name, time) -> String.valueOf(Long.parseLong(time) + 1));
-        changed.get(3).headers.put(AgentEndpoint.SIGNATURE, Base64.getEncoder().encodeToString(new byte[64]));
+        changed.get(0).headers.put(SignedRequest.MACHINE, UUID.randomUUID().toString());
+        changed.get(1).headers.put(SignedRequest.KEY, Base64.getEncoder().encodeToString(publicKey(others)));
+        changed.get(2).headers.compute(SignedRequest.TIME, (name, time) -> String.valueOf(Long.parseLong(time) + 1));
+        changed.get(3).headers.put(SignedRequest.SIGNATURE, Base64.getEncoder().encodeToString(new byte[64]));
         changed.get(4).body[3] ^= 1;
 
         for (Call call : changed) {
@@ -236,8 +236,8 @@ class AgentEndpointTest {
             call.time += off;
             Answer answer = call.sign().send();
             assertThat(answer.statusCode()).isEqualTo(401);
-            assertThat(answer.header(AgentEndpoint.REASON)).contains("OTHER_TIME");
-            assertThat(Long.parseLong(answer.header(AgentEndpoint.TIME).orElseThrow()))
+            assertThat(answer.header(AgentConnection.REASON)).contains("OTHER_TIME");
+            assertThat(Long.parseLong(answer.header(SignedRequest.TIME).orElseThrow()))
                     .isBetween(System.currentTimeMillis() - 60_000, System.currentTimeMillis());
         }
     }
@@ -245,7 +245,7 @@ class AgentEndpointTest {
     @Test
     void whatIsMalformedIsNamed() throws Exception {
         for (String header :
-                List.of(AgentEndpoint.MACHINE, AgentEndpoint.KEY, AgentEndpoint.TIME, AgentEndpoint.SIGNATURE)) {
+                List.of(SignedRequest.MACHINE, SignedRequest.KEY, SignedRequest.TIME, SignedRequest.SIGNATURE)) {
             Call without = new Call().sign();
             without.headers.remove(header);
             without.isRefused(400, "MALFORMED");
@@ -273,7 +273,7 @@ class AgentEndpointTest {
     @Test
     void aBodyIsBounded() throws Exception {
         endpoint.close();
-        endpoint = start(AgentEndpoint.builder().maxBodySize(2_000));
+        endpoint = start(AgentEndpoint.builder().limits(AgentEndpointLimits.builder().maxBodySize(2_000).build()));
         Call fits = new Call();
         fits.body(AgentRequest.newBuilder()
                 .setHardwareReport(ByteString.copyFrom(new byte[1_990]))
@@ -287,7 +287,7 @@ class AgentEndpointTest {
     @Test
     void clientsThatDawdleAreCutOffAndHoldUpNobody() throws Exception {
         endpoint.close();
-        endpoint = start(AgentEndpoint.builder().threads(2).readTimeout(Duration.ofMillis(300)));
+        endpoint = start(AgentEndpoint.builder().limits(AgentEndpointLimits.builder().headTimeout(Duration.ofMillis(300)).build()));
         List<Socket> slow = new ArrayList<>();
         try {
             for (int i = 0; i < 6; i++) {
@@ -327,7 +327,7 @@ class AgentEndpointTest {
         callback.close();
         Answer answer = new Call().sign().send();
         assertThat(answer.statusCode()).isEqualTo(503);
-        assertThat(answer.header(AgentEndpoint.REASON)).contains("CLOSED");
+        assertThat(answer.header(AgentConnection.REASON)).contains("CLOSED");
         assertThat(new String(answer.body(), StandardCharsets.UTF_8)).isEqualTo("try again\n");
     }
 
@@ -350,7 +350,7 @@ class AgentEndpointTest {
     private static List<String> threads() {
         return Stream.of(Thread.getAllStackTraces().keySet().toArray(Thread[]::new))
                 .map(Thread::getName)
-                .filter(name -> name.startsWith("shepherd-agent-endpoint") || name.startsWith("HTTP-Dispatcher"))
+                .filter(name -> name.startsWith("shepherd-agent-endpoint"))
                 .toList();
     }
 
@@ -359,16 +359,16 @@ class AgentEndpointTest {
         assertThatThrownBy(() -> AgentEndpoint.builder().build())
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessageContaining("callback");
-        assertThatThrownBy(() -> AgentEndpoint.builder()
-                        .callback(callback)
-                        .maxBodySize(0)
-                        .build())
+        assertThatThrownBy(
+                        () -> AgentEndpointLimits.builder().maxBodySize(0).build())
                 .hasMessageContaining("maxBodySize");
-        assertThatThrownBy(() -> AgentEndpoint.builder()
-                        .callback(callback)
-                        .readTimeout(Duration.ZERO)
-                        .build())
-                .hasMessageContaining("readTimeout");
+        assertThatThrownBy(() ->
+                        AgentEndpointLimits.builder().headTimeout(Duration.ZERO).build())
+                .hasMessageContaining("headTimeout");
+        assertThatThrownBy(() ->
+                        AgentEndpointLimits.builder().reportBytesPerHour(2_000).build())
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("reportBytesPerHour must not be less than maxBodySize");
         AgentEndpoint taken = AgentEndpoint.builder()
                 .callback(callback)
                 .address(endpoint.address())

@@ -1,4 +1,4 @@
-package dev.shepherd.manager.agent;
+package dev.shepherd.callback;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
