@@ -12,6 +12,7 @@ final class Main {
 
     private static final List<Benchmark> BENCHMARKS = List.of(
             new HeartbeatBenchmark(),
+            new FloodBenchmark(),
             new ClaimsBenchmark(),
             new IdleBenchmark(),
             new WakeUpBenchmark(),

@@ -88,7 +88,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
     private @Nullable Answer delayed;
     private @Nullable ByteArrayOutputStream body;
     private long bodySince;
-    private long bodyBytesBefore;
+    private long bytesBeforeDrain;
 
     AgentConnection(AgentServer server, Connections.Entry entry) {
         this.server = server;
@@ -105,7 +105,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
                 if (state == State.IDLE) {
                     state = State.HEAD;
                     arm(server.limits().headTimeout().toNanos());
-                } else if (state == State.DRAINING && bytes - bodyBytesBefore > DRAIN_BYTES) {
+                } else if (state == State.DRAINING && bytes - bytesBeforeDrain > DRAIN_BYTES) {
                     ctx.close();
                 }
             }
@@ -215,7 +215,6 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         body = null;
         request = null;
         bodySince = System.nanoTime();
-        bodyBytesBefore = bytes;
         lastRequest =
                 !HttpUtil.isKeepAlive(head) || requests >= server.limits().maxRequestsPerConnection();
         HttpHeaders headers = head.headers();
@@ -403,7 +402,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
 
     private void drain(ChannelHandlerContext ctx) {
         state = State.DRAINING;
-        bodyBytesBefore = bytes;
+        bytesBeforeDrain = bytes;
         forgetReceived();
         arm(DRAIN_NANOS);
         if (ctx.channel() instanceof SocketChannel channel) {
@@ -463,7 +462,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         long took = System.nanoTime() - bodySince;
         long counted = took - server.limits().headTimeout().toNanos();
         return took >= server.limits().bodyTimeout().toNanos()
-                || (bytes - bodyBytesBefore) * 1e9
+                || (body == null ? 0 : body.size()) * 1e9
                         < (double) counted * server.limits().minBodyRate();
     }
 

@@ -3,6 +3,7 @@ package dev.shepherd.cli;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.manager.InitializerSettings;
 import dev.shepherd.manager.LoopStatus;
 import dev.shepherd.manager.ProvisionerSettings;
@@ -135,13 +136,14 @@ final class RunCommand implements Callable<Integer> {
         RecovererSettings recoverer = RecovererSettings.DEFAULT.withPolicy(recovery.policy());
         AgentTakeover takeover = agent.takeover();
         Optional<InetSocketAddress> listen = agent.listen();
+        AgentEndpointLimits limits = agent.limits();
         try (Shutdown shutdown = new Shutdown();
                 Provider provider = found.create(config);
                 DatabaseOptions.Opened opened = database.openToRun(
                         parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0), shareDatabase);
                 @Nullable
                         AgentListener listener =
-                                listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get()) : null;
+                                listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get(), limits) : null;
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(opened.bmdb())
                         .provider(provider)

@@ -73,6 +73,13 @@ public final class FailureLog {
         }
     }
 
+    /** Tells whether nothing has failed for a minute. */
+    public boolean isQuiet() {
+        synchronized (lock) {
+            return kinds.isEmpty();
+        }
+    }
+
     /** Returns false if nothing failed for the whole of the pause. */
     private boolean logIfDue(String kind, Kind known, long now) {
         if (now - known.loggedAt < PAUSE.toNanos()) {
