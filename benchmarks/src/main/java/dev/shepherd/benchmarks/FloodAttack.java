@@ -19,8 +19,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * The hostile side of {@link FloodBenchmark}, in a process of its own, since it needs as many descriptors as the endpoint. It
- * ends when its time is over, and prints what became of it, as one line of numbers.
+ * The hostile side of {@link FloodBenchmark}, in a process of its own, since it needs as many descriptors as the
+ * endpoint. It ends when its time is over, and prints what became of it, as one line of numbers.
  */
 final class FloodAttack {
 
@@ -137,8 +137,8 @@ final class FloodAttack {
             for (int i = 0; i < count && !isOver(); i++) {
                 try {
                     if (channels[i] == null || !isOpen(channels[i], buffer)) {
-                        channels[i] = open("127.0." + (1 + i / IDLE_PER_ADDRESS / 250) + "."
-                                + (1 + i / IDLE_PER_ADDRESS % 250));
+                        channels[i] = open(
+                                "127.0." + (1 + i / IDLE_PER_ADDRESS / 250) + "." + (1 + i / IDLE_PER_ADDRESS % 250));
                     }
                     open++;
                 } catch (IOException e) {

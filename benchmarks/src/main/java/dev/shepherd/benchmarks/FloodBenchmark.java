@@ -21,8 +21,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * One machine floods the agents' endpoint with reports and heartbeats, others keep idle connections open, and some dawdle,
- * from a process of their own. Meanwhile the rest of the fleet sends heartbeats, each by a connection of its own.
+ * One machine floods the agents' endpoint with reports and heartbeats, others keep idle connections open, and some
+ * dawdle, from a process of their own. Meanwhile the rest of the fleet sends heartbeats, each by a connection of its
+ * own.
  */
 final class FloodBenchmark implements Benchmark {
 
@@ -113,8 +114,7 @@ final class FloodBenchmark implements Benchmark {
     private static SigningAgent record(BenchmarkDatabase database) throws Exception {
         SigningAgent agent = SigningAgent.create();
         database.execute("insert into machines (machine_id) values (?)", agent.machine());
-        database.execute(
-                "insert into machine_agent_started values (?, now(), ?)", agent.machine(), agent.publicKey());
+        database.execute("insert into machine_agent_started values (?, now(), ?)", agent.machine(), agent.publicKey());
         return agent;
     }
 

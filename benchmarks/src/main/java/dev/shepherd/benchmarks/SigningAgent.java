@@ -39,16 +39,13 @@ final class SigningAgent {
         KeyPair keys = KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
         byte[] encoded = keys.getPublic().getEncoded();
         return new SigningAgent(
-                UUID.randomUUID(),
-                Arrays.copyOfRange(encoded, encoded.length - 32, encoded.length),
-                keys.getPrivate());
+                UUID.randomUUID(), Arrays.copyOfRange(encoded, encoded.length - 32, encoded.length), keys.getPrivate());
     }
 
     /** Returns what another process makes the same agent of. */
     String text() {
         Base64.Encoder base64 = Base64.getEncoder();
-        return machine + "," + base64.encodeToString(publicKey) + ","
-                + base64.encodeToString(privateKey.getEncoded());
+        return machine + "," + base64.encodeToString(publicKey) + "," + base64.encodeToString(privateKey.getEncoded());
     }
 
     static SigningAgent of(String text) throws GeneralSecurityException {
@@ -103,7 +100,8 @@ final class SigningAgent {
         for (String line = line(in); !line.isEmpty(); line = line(in)) {
             String lower = line.toLowerCase(Locale.ROOT);
             if (lower.startsWith("content-length:")) {
-                length = Integer.parseInt(lower.substring("content-length:".length()).strip());
+                length = Integer.parseInt(
+                        lower.substring("content-length:".length()).strip());
             }
         }
         in.skipNBytes(length);

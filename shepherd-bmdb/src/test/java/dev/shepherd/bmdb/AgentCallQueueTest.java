@@ -51,9 +51,9 @@ class AgentCallQueueTest {
     }
 
     private static Reason refusal(CompletableFuture<AgentReply> answer) {
-        return ((AgentCallException) catchThrowableOfType(
-                                ExecutionException.class, () -> answer.get(30, TimeUnit.SECONDS))
-                        .getCause())
+        return ((AgentCallException)
+                        catchThrowableOfType(ExecutionException.class, () -> answer.get(30, TimeUnit.SECONDS))
+                                .getCause())
                 .reason();
     }
 

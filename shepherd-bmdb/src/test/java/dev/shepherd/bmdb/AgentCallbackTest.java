@@ -170,7 +170,8 @@ class AgentCallbackTest {
     /** The versions of the rows, and who locked them last. */
     private static List<String> versions(UUID machine) throws SQLException {
         return db.rows("select xmin, xmax, ctid from machine_hardware_report where machine_id = '" + machine
-                + "' union all select xmin, xmax, ctid from machine_os_installation_report where machine_id = '" + machine
+                + "' union all select xmin, xmax, ctid from machine_os_installation_report where machine_id = '"
+                + machine
                 + "'");
     }
 

@@ -58,7 +58,8 @@ class FailureLogTest {
                     log.failed("Calls fail", "later");
                 }))
                 .containsExactlyInAnyOrder(
-                        "Calls fail: 2350 more within 60 s; the first: disk full [2J 1", "Others fail: no more for 60 s");
+                        "Calls fail: 2350 more within 60 s; the first: disk full [2J 1",
+                        "Others fail: no more for 60 s");
         assertThat(logged(() -> {
                     seconds.addAndGet(60);
                     log.failed("Others fail", "again");

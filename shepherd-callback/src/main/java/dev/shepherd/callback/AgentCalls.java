@@ -20,12 +20,13 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes requests of agents to the callback: who may call, how often, and who comes next. Knows nothing of the transport.
+ * Takes requests of agents to the callback: who may call, how often, and who comes next. Knows nothing of the
+ * transport.
  *
  * <p>An agent that the database has accepted is known from then on, with allowances and a lane of its own, in which one
- * request at a time is under way, up to its answer. All others are strangers: those of an address share an allowance and a
- * lane. So a signature is never checked for a stranger beyond that allowance, and what another address sends in a machine's
- * name takes nothing from it. {@code docs/decisions/0018-the-agents-server.md} has the argument.
+ * request at a time is under way, up to its answer. All others are strangers: those of an address share an allowance
+ * and a lane. So a signature is never checked for a stranger beyond that allowance, and what another address sends in a
+ * machine's name takes nothing from it. {@code docs/decisions/0018-the-agents-server.md} has the argument.
  *
  * <p>Safe for use by several threads.
  */
@@ -74,12 +75,13 @@ final class AgentCalls implements AutoCloseable {
             reportsRefusedUntil = now;
         }
 
-        /** Takes what a verified call needs. Returns how long it has to wait if there is not enough, and takes nothing. */
+        /**
+         * Takes what a verified call needs. Returns how long it has to wait if there is not enough, and takes nothing.
+         */
         long take(Object address, int reportSize, long now) {
             long wait = calls.nanosUntil(1, now);
-            long reportWait = reportSize == 0
-                    ? 0
-                    : Math.max(reports.nanosUntil(1, now), reportBytes.nanosUntil(reportSize, now));
+            long reportWait =
+                    reportSize == 0 ? 0 : Math.max(reports.nanosUntil(1, now), reportBytes.nanosUntil(reportSize, now));
             if (wait > 0 || reportWait > 0) {
                 if (!address.equals(refusedAddress)) {
                     refusedAddress = address;
@@ -191,8 +193,7 @@ final class AgentCalls implements AutoCloseable {
     }
 
     private Allowance ofStrangers(Object address, long now) {
-        return addresses.computeIfAbsent(
-                address, any -> new Allowance(limits.strangerCallsPerMinute(), MINUTE, now));
+        return addresses.computeIfAbsent(address, any -> new Allowance(limits.strangerCallsPerMinute(), MINUTE, now));
     }
 
     private static Answer tooMany(long wait) {

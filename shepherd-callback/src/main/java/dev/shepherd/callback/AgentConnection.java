@@ -33,9 +33,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One connection of an agent: reads a request, hands it on, writes the answer, and reads the next. Nothing is read while an
- * answer is pending, so that no more than one buffer of requests waits here; each step has a deadline. All fields belong to
- * the connection's event loop.
+ * One connection of an agent: reads a request, hands it on, writes the answer, and reads the next. Nothing is read
+ * while an answer is pending, so that no more than one buffer of requests waits here; each step has a deadline. All
+ * fields belong to the connection's event loop.
  */
 final class AgentConnection extends ChannelInboundHandlerAdapter {
 
@@ -215,8 +215,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         body = null;
         request = null;
         bodySince = System.nanoTime();
-        lastRequest =
-                !HttpUtil.isKeepAlive(head) || requests >= server.limits().maxRequestsPerConnection();
+        lastRequest = !HttpUtil.isKeepAlive(head) || requests >= server.limits().maxRequestsPerConnection();
         HttpHeaders headers = head.headers();
         address = addressOf(ctx, headers);
         if (headers.size() > MOST_HEADERS) {
@@ -316,12 +315,17 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         int number = requests;
         byte[] content = body == null ? new byte[0] : body.toByteArray();
         body = null;
-        server.calls().submit(request, content, address, answer -> ctx.executor().execute(() -> {
-            // Unless it came too late, and the agent was told so.
-            if (state == State.WORKING && requests == number) {
-                answer(ctx, answer, mustClose(answer));
-            }
-        }));
+        server.calls()
+                .submit(
+                        request,
+                        content,
+                        address,
+                        answer -> ctx.executor().execute(() -> {
+                            // Unless it came too late, and the agent was told so.
+                            if (state == State.WORKING && requests == number) {
+                                answer(ctx, answer, mustClose(answer));
+                            }
+                        }));
     }
 
     /** Those with no business here need not come again soon. */
@@ -363,8 +367,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         HttpHeaders headers = response.headers();
         headers.set(HttpHeaderNames.CONTENT_LENGTH, answer.body().length);
         headers.set(
-                HttpHeaderNames.CONTENT_TYPE,
-                answer.isOk() ? "application/x-protobuf" : "text/plain; charset=utf-8");
+                HttpHeaderNames.CONTENT_TYPE, answer.isOk() ? "application/x-protobuf" : "text/plain; charset=utf-8");
         if (!answer.isOk()) {
             headers.set(REASON, answer.outcome().name());
             headers.set(SignedRequest.TIME, String.valueOf(server.clock().millis()));
@@ -375,8 +378,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         if (answer.retryAfterMillis() > 0) {
             headers.set(HttpHeaderNames.RETRY_AFTER, (answer.retryAfterMillis() + 999) / 1000);
         }
-        headers.set(
-                HttpHeaderNames.CONNECTION, lastRequest ? HttpHeaderValues.CLOSE : HttpHeaderValues.KEEP_ALIVE);
+        headers.set(HttpHeaderNames.CONNECTION, lastRequest ? HttpHeaderValues.CLOSE : HttpHeaderValues.KEEP_ALIVE);
         ctx.writeAndFlush(response).addListener((ChannelFutureListener) written -> {
             if (!written.isSuccess()) {
                 ctx.close();

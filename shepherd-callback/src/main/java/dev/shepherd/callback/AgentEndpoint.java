@@ -3,8 +3,8 @@ package dev.shepherd.callback;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.AgentCallback;
 import dev.shepherd.bmdb.agent.FailureLog;
-import java.io.UncheckedIOException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Clock;
@@ -27,10 +27,10 @@ import org.slf4j.LoggerFactory;
  * }
  * }</pre>
  *
- * <p>Machines are not trusted: what one of them, or a stranger, may take of connections, threads, memory and of the database
- * has {@linkplain AgentEndpointLimits limits}. It listens on the loopback interface unless told otherwise, and speaks plain
- * HTTP: requests can be read, and repeated within {@link Builder#maxClockSkew}. Nothing runs before {@link #start()}, nothing
- * is left after {@link #close()}. Safe for use by several threads.
+ * <p>Machines are not trusted: what one of them, or a stranger, may take of connections, threads, memory and of the
+ * database has {@linkplain AgentEndpointLimits limits}. It listens on the loopback interface unless told otherwise, and
+ * speaks plain HTTP: requests can be read, and repeated within {@link Builder#maxClockSkew}. Nothing runs before {@link
+ * #start()}, nothing is left after {@link #close()}. Safe for use by several threads.
  */
 public final class AgentEndpoint implements AutoCloseable {
 
@@ -120,7 +120,9 @@ public final class AgentEndpoint implements AutoCloseable {
         return closing.getCount() == 0;
     }
 
-    /** Sees to it that agents are heard although a thread of the server has ended, which an error can do at any time. */
+    /**
+     * Sees to it that agents are heard although a thread of the server has ended, which an error can do at any time.
+     */
     private void supervise() {
         while (!isClosing()) {
             try {
@@ -221,7 +223,8 @@ public final class AgentEndpoint implements AutoCloseable {
         return counters;
     }
 
-    @Nullable AgentServer server() {
+    @Nullable
+    AgentServer server() {
         synchronized (lock) {
             return server;
         }
@@ -286,7 +289,10 @@ public final class AgentEndpoint implements AutoCloseable {
             return this;
         }
 
-        /** Common: sets what a connection, an address and a machine may take; {@link AgentEndpointLimits#DEFAULT} by default. */
+        /**
+         * Common: sets what a connection, an address and a machine may take; {@link AgentEndpointLimits#DEFAULT} by
+         * default.
+         */
         public Builder limits(AgentEndpointLimits limits) {
             this.limits = Objects.requireNonNull(limits, "limits");
             return this;

@@ -8,8 +8,8 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * What a connection, an address and a machine may take of an {@link AgentEndpoint}. Immutable; made by {@link #builder()}.
- * The defaults are right for fleets whose agents connect directly and beat once a minute.
+ * What a connection, an address and a machine may take of an {@link AgentEndpoint}. Immutable; made by {@link
+ * #builder()}. The defaults are right for fleets whose agents connect directly and beat once a minute.
  */
 public final class AgentEndpointLimits {
 
@@ -118,7 +118,13 @@ public final class AgentEndpointLimits {
     /** Describes the limits. */
     @Override
     public String toString() {
-        return "AgentEndpointLimits{maxConnections=" + maxConnections + ", maxConnectionsPerAddress=" + maxConnectionsPerAddress + ", heartbeatsPerMinute=" + heartbeatsPerMinute + ", reportsPerHour=" + reportsPerHour + ", reportBytesPerHour=" + reportBytesPerHour + ", strangerCallsPerMinute=" + strangerCallsPerMinute + ", maxBodySize=" + maxBodySize + ", minBodyRate=" + minBodyRate + ", maxRequestsPerConnection=" + maxRequestsPerConnection + ", threads=" + threads + ", maxWaiting=" + maxWaiting + ", headTimeout=" + headTimeout + ", bodyTimeout=" + bodyTimeout + ", idleTimeout=" + idleTimeout + ", proxies=" + proxies + "}";
+        return "AgentEndpointLimits{maxConnections=" + maxConnections + ", maxConnectionsPerAddress="
+                + maxConnectionsPerAddress + ", heartbeatsPerMinute=" + heartbeatsPerMinute + ", reportsPerHour="
+                + reportsPerHour + ", reportBytesPerHour=" + reportBytesPerHour + ", strangerCallsPerMinute="
+                + strangerCallsPerMinute + ", maxBodySize=" + maxBodySize + ", minBodyRate=" + minBodyRate
+                + ", maxRequestsPerConnection=" + maxRequestsPerConnection + ", threads=" + threads + ", maxWaiting="
+                + maxWaiting + ", headTimeout=" + headTimeout + ", bodyTimeout=" + bodyTimeout + ", idleTimeout="
+                + idleTimeout + ", proxies=" + proxies + "}";
     }
 
     /** Collects the settings of {@link AgentEndpointLimits}. Not safe for several threads. */
@@ -142,9 +148,10 @@ public final class AgentEndpointLimits {
         private Builder() {}
 
         /**
-         * Common: sets how many connections may be open at once, 1 to 1,000,000; 10,000 by default. A new one takes the place of that
-         * which has waited for a request for the longest. If all are being answered, no more are accepted until one is done.
-         * Fewer are allowed, with a warning at the start, where the process may not open that many files.
+         * Common: sets how many connections may be open at once, 1 to 1,000,000; 10,000 by default. A new one takes the
+         * place of that which has waited for a request for the longest. If all are being answered, no more are accepted
+         * until one is done. Fewer are allowed, with a warning at the start, where the process may not open that many
+         * files.
          */
         public Builder maxConnections(int maxConnections) {
             this.maxConnections = maxConnections;
@@ -152,9 +159,9 @@ public final class AgentEndpointLimits {
         }
 
         /**
-         * Common: sets how many connections may be open from one address, 1 to 1,000,000; 64 by default. For IPv6, an address is the
-         * first 64 bits of it. A new connection takes the place of that from the same address which has waited for a request
-         * for the longest; if all are being answered, the new one is closed.
+         * Common: sets how many connections may be open from one address, 1 to 1,000,000; 64 by default. For IPv6, an
+         * address is the first 64 bits of it. A new connection takes the place of that from the same address which has
+         * waited for a request for the longest; if all are being answered, the new one is closed.
          */
         public Builder maxConnectionsPerAddress(int maxConnectionsPerAddress) {
             this.maxConnectionsPerAddress = maxConnectionsPerAddress;
@@ -162,8 +169,9 @@ public final class AgentEndpointLimits {
         }
 
         /**
-         * Common: sets how many calls of one machine are taken a minute, with reports or without, 1 to 1,000,000; 60 by default. So
-         * many may come at once after a minute of rest. This and the next two are counted by each process on its own.
+         * Common: sets how many calls of one machine are taken a minute, with reports or without, 1 to 1,000,000; 60 by
+         * default. So many may come at once after a minute of rest. This and the next two are counted by each process
+         * on its own.
          */
         public Builder heartbeatsPerMinute(int heartbeatsPerMinute) {
             this.heartbeatsPerMinute = heartbeatsPerMinute;
@@ -179,8 +187,8 @@ public final class AgentEndpointLimits {
         }
 
         /**
-         * Common: sets how many bytes of requests with reports are taken of one machine an hour, 1 KiB to 1 TiB and not less than one body
-         * may have; 16 MiB by default.
+         * Common: sets how many bytes of requests with reports are taken of one machine an hour, 1 KiB to 1 TiB and not
+         * less than one body may have; 16 MiB by default.
          */
         public Builder reportBytesPerHour(long reportBytesPerHour) {
             this.reportBytesPerHour = reportBytesPerHour;
@@ -188,8 +196,8 @@ public final class AgentEndpointLimits {
         }
 
         /**
-         * Rare: sets how many requests a minute are looked into that come from one address and turn out not to be by the agent of a
-         * machine, 1 to 1,000,000; 1,200 by default.
+         * Rare: sets how many requests a minute are looked into that come from one address and turn out not to be by
+         * the agent of a machine, 1 to 1,000,000; 1,200 by default.
          */
         public Builder strangerCallsPerMinute(int strangerCallsPerMinute) {
             this.strangerCallsPerMinute = strangerCallsPerMinute;
@@ -205,8 +213,8 @@ public final class AgentEndpointLimits {
         }
 
         /**
-         * Rare: sets how many bytes a second of a body must arrive at least, after the time that a head may take, 1 to 1 GiB; 8 KiB by
-         * default.
+         * Rare: sets how many bytes a second of a body must arrive at least, after the time that a head may take, 1 to
+         * 1 GiB; 8 KiB by default.
          */
         public Builder minBodyRate(int minBodyRate) {
             this.minBodyRate = minBodyRate;
@@ -238,8 +246,9 @@ public final class AgentEndpointLimits {
         }
 
         /**
-         * Rare: sets how long the line and the headers of a request may take, from its first byte, or from the beginning of its
-         * connection, 100 ms to 5 min; 5 s by default. An answer may take as long to be read by the agent.
+         * Rare: sets how long the line and the headers of a request may take, from its first byte, or from the
+         * beginning of its connection, 100 ms to 5 min; 5 s by default. An answer may take as long to be read by the
+         * agent.
          */
         public Builder headTimeout(Duration headTimeout) {
             this.headTimeout = Objects.requireNonNull(headTimeout, "headTimeout");
@@ -255,8 +264,8 @@ public final class AgentEndpointLimits {
         }
 
         /**
-         * Rare: sets how long a connection may stay open between two requests, 100 ms to 1 h; 90 s by default, so that agents which send
-         * a heartbeat a minute keep theirs.
+         * Rare: sets how long a connection may stay open between two requests, 100 ms to 1 h; 90 s by default, so that
+         * agents which send a heartbeat a minute keep theirs.
          */
         public Builder idleTimeout(Duration idleTimeout) {
             this.idleTimeout = Objects.requireNonNull(idleTimeout, "idleTimeout");
@@ -264,9 +273,9 @@ public final class AgentEndpointLimits {
         }
 
         /**
-         * Common: sets the addresses of proxies that agents connect through; none by default. The limits by address are then
-         * applied to the last address in {@code X-Forwarded-For}, which the proxy must set. Without that header, all that
-         * comes through the proxy counts as one address. The proxy itself may have any number of connections.
+         * Common: sets the addresses of proxies that agents connect through; none by default. The limits by address are
+         * then applied to the last address in {@code X-Forwarded-For}, which the proxy must set. Without that header,
+         * all that comes through the proxy counts as one address. The proxy itself may have any number of connections.
          */
         public Builder proxies(Collection<InetAddress> proxies) {
             this.proxies = Set.copyOf(proxies);
@@ -296,7 +305,8 @@ public final class AgentEndpointLimits {
             if (reportBytesPerHour < maxBodySize) {
                 throw new ConfigurationException(
                         "reportBytesPerHour",
-                        "reportBytesPerHour must not be less than maxBodySize, " + maxBodySize + ": " + reportBytesPerHour);
+                        "reportBytesPerHour must not be less than maxBodySize, " + maxBodySize + ": "
+                                + reportBytesPerHour);
             }
             return new AgentEndpointLimits(this);
         }

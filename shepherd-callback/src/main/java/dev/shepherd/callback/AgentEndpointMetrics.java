@@ -13,12 +13,12 @@ import java.util.Objects;
 import java.util.function.ToDoubleFunction;
 
 /**
- * What an {@link AgentEndpoint} does, as metrics of Micrometer. Their names and tags are in {@code docs/operations.md}. They
- * are read from memory. Micrometer ({@code io.micrometer:micrometer-core}) is an optional dependency, which only this class
- * needs.
+ * What an {@link AgentEndpoint} does, as metrics of Micrometer. Their names and tags are in {@code docs/operations.md}.
+ * They are read from memory. Micrometer ({@code io.micrometer:micrometer-core}) is an optional dependency, which only
+ * this class needs.
  *
- * <p>A registry refers to the endpoint weakly. Meters of an endpoint that is gone stand in the way of those of another one:
- * close these first. Safe for use by several threads.
+ * <p>A registry refers to the endpoint weakly. Meters of an endpoint that is gone stand in the way of those of another
+ * one: close these first. Safe for use by several threads.
  */
 public final class AgentEndpointMetrics implements MeterBinder, AutoCloseable {
 
@@ -53,24 +53,31 @@ public final class AgentEndpointMetrics implements MeterBinder, AutoCloseable {
                                 .register(registry));
             }
             gauge(registry, "connections", "Open connections", of -> of.status().connections());
-            gauge(registry, "connections.limit", "How many connections may be open", of -> of.status()
-                    .maxConnections());
-            gauge(registry, "requests.waiting", "Requests whose signatures are to be checked", of -> of.status()
-                    .waiting());
+            gauge(
+                    registry,
+                    "connections.limit",
+                    "How many connections may be open",
+                    of -> of.status().maxConnections());
+            gauge(
+                    registry,
+                    "requests.waiting",
+                    "Requests whose signatures are to be checked",
+                    of -> of.status().waiting());
             closed(registry, "evicted", of -> of.counters().evicted.sum());
             closed(registry, "refused", of -> of.counters().refused.sum());
             closed(registry, "too_slow", of -> of.counters().tooSlow.sum());
             remember(
                     registry,
                     FunctionCounter.builder(
-                                    "shepherd.agent.restarts", endpoint, of -> of.counters().restarts.sum())
+                                    "shepherd.agent.restarts",
+                                    endpoint,
+                                    of -> of.counters().restarts.sum())
                             .description("Times that the endpoint listened again after one of its threads had ended")
                             .register(registry));
         }
     }
 
-    private void gauge(
-            MeterRegistry registry, String name, String description, ToDoubleFunction<AgentEndpoint> value) {
+    private void gauge(MeterRegistry registry, String name, String description, ToDoubleFunction<AgentEndpoint> value) {
         remember(
                 registry,
                 Gauge.builder("shepherd.agent." + name, endpoint, value)

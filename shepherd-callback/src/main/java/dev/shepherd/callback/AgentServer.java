@@ -81,7 +81,8 @@ final class AgentServer implements AutoCloseable {
     }
 
     /** Begins to listen. Returns what went wrong, if anything did. */
-    @Nullable Throwable start(InetSocketAddress address) {
+    @Nullable
+    Throwable start(InetSocketAddress address) {
         ServerBootstrap bootstrap = new ServerBootstrap()
                 .group(acceptor, loops)
                 .channel(NioServerSocketChannel.class)
@@ -110,8 +111,7 @@ final class AgentServer implements AutoCloseable {
         public void channelRead(ChannelHandlerContext ctx, Object message) {
             if (message instanceof SocketChannel channel) {
                 InetSocketAddress remote = channel.remoteAddress();
-                Connections.Entry entry =
-                        remote == null ? null : connections.admit(channel, remote.getAddress());
+                Connections.Entry entry = remote == null ? null : connections.admit(channel, remote.getAddress());
                 if (entry == null) {
                     channel.unsafe().closeForcibly();
                     return;
@@ -136,7 +136,8 @@ final class AgentServer implements AutoCloseable {
     }
 
     /** Returns where it listens, with the real port; null if it does not. */
-    @Nullable InetSocketAddress address() {
+    @Nullable
+    InetSocketAddress address() {
         Channel channel = listening;
         return channel != null && channel.localAddress() instanceof InetSocketAddress address ? address : null;
     }

@@ -1,8 +1,8 @@
 package dev.shepherd.callback;
 
 /**
- * So much in a span of time: what was not used is saved up, for one span at most. Not safe for several threads; its owner
- * has a lock. Times are those of {@link System#nanoTime()}.
+ * So much in a span of time: what was not used is saved up, for one span at most. Not safe for several threads; its
+ * owner has a lock. Times are those of {@link System#nanoTime()}.
  */
 final class Allowance {
 
@@ -19,7 +19,10 @@ final class Allowance {
         at = now;
     }
 
-    /** Returns how long it takes until there is so much; 0 if there is. What is more than all there can be is waited for as all. */
+    /**
+     * Returns how long it takes until there is so much; 0 if there is. What is more than all there can be is waited for
+     * as all.
+     */
     long nanosUntil(double amount, long now) {
         refill(now);
         double missing = Math.min(amount, most) - left;

@@ -14,9 +14,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The open connections, within their limits: overall, by address, and in the memory that the bodies of requests take. A new
- * connection takes the place of the one that has waited for a request for the longest, so that those which do nothing keep
- * nobody out. Only if all are being answered, no more are accepted.
+ * The open connections, within their limits: overall, by address, and in the memory that the bodies of requests take. A
+ * new connection takes the place of the one that has waited for a request for the longest, so that those which do
+ * nothing keep nobody out. Only if all are being answered, no more are accepted.
  *
  * <p>Safe for use by several threads.
  */
@@ -84,11 +84,7 @@ final class Connections {
      * @param accepting is told to stop accepting connections, and to go on
      */
     Connections(
-            AgentEndpointLimits limits,
-            int most,
-            Counters counters,
-            FailureLog failures,
-            Consumer<Boolean> accepting) {
+            AgentEndpointLimits limits, int most, Counters counters, FailureLog failures, Consumer<Boolean> accepting) {
         this.limits = limits;
         this.most = most;
         this.counters = counters;
@@ -107,7 +103,8 @@ final class Connections {
     }
 
     /** Takes a new connection in, as one that waits. Returns null if it is to be closed. */
-    @Nullable Entry admit(Channel channel, InetAddress address) {
+    @Nullable
+    Entry admit(Channel channel, InetAddress address) {
         Entry evicted = null;
         Entry entry;
         synchronized (lock) {

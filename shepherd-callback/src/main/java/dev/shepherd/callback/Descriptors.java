@@ -20,8 +20,7 @@ record Descriptors(long most, long open) {
     static Optional<Descriptors> ofThisProcess() {
         return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean system
                         && system.getMaxFileDescriptorCount() > 0
-                ? Optional.of(
-                        new Descriptors(system.getMaxFileDescriptorCount(), system.getOpenFileDescriptorCount()))
+                ? Optional.of(new Descriptors(system.getMaxFileDescriptorCount(), system.getOpenFileDescriptorCount()))
                 : Optional.empty();
     }
 

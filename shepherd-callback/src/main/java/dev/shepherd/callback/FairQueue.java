@@ -15,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tasks that wait in lanes, and the threads that carry them out. The lanes take turns, and of each at most one task is under
- * way: however much waits in one, the next task of another has at most one task of every lane before it. Lanes and the whole
- * are bounded. A task that throws ends no thread.
+ * Tasks that wait in lanes, and the threads that carry them out. The lanes take turns, and of each at most one task is
+ * under way: however much waits in one, the next task of another has at most one task of every lane before it. Lanes
+ * and the whole are bounded. A task that throws ends no thread.
  */
 final class FairQueue implements AutoCloseable {
 
@@ -26,7 +26,10 @@ final class FairQueue implements AutoCloseable {
     private static final long LONGEST_STOP_SECONDS = 5;
     private static final long REST_MILLIS = 100;
 
-    /** What is to be done. The lane goes on once {@code release} was run, by whatever thread; more than once is harmless. */
+    /**
+     * What is to be done. The lane goes on once {@code release} was run, by whatever thread; more than once is
+     * harmless.
+     */
     @FunctionalInterface
     interface Task {
         void run(Runnable release);

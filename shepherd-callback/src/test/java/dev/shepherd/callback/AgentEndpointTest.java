@@ -273,7 +273,8 @@ class AgentEndpointTest {
     @Test
     void aBodyIsBounded() throws Exception {
         endpoint.close();
-        endpoint = start(AgentEndpoint.builder().limits(AgentEndpointLimits.builder().maxBodySize(2_000).build()));
+        endpoint = start(AgentEndpoint.builder()
+                .limits(AgentEndpointLimits.builder().maxBodySize(2_000).build()));
         Call fits = new Call();
         fits.body(AgentRequest.newBuilder()
                 .setHardwareReport(ByteString.copyFrom(new byte[1_990]))
@@ -287,7 +288,10 @@ class AgentEndpointTest {
     @Test
     void clientsThatDawdleAreCutOffAndHoldUpNobody() throws Exception {
         endpoint.close();
-        endpoint = start(AgentEndpoint.builder().limits(AgentEndpointLimits.builder().headTimeout(Duration.ofMillis(300)).build()));
+        endpoint = start(AgentEndpoint.builder()
+                .limits(AgentEndpointLimits.builder()
+                        .headTimeout(Duration.ofMillis(300))
+                        .build()));
         List<Socket> slow = new ArrayList<>();
         try {
             for (int i = 0; i < 6; i++) {
@@ -359,8 +363,7 @@ class AgentEndpointTest {
         assertThatThrownBy(() -> AgentEndpoint.builder().build())
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessageContaining("callback");
-        assertThatThrownBy(
-                        () -> AgentEndpointLimits.builder().maxBodySize(0).build())
+        assertThatThrownBy(() -> AgentEndpointLimits.builder().maxBodySize(0).build())
                 .hasMessageContaining("maxBodySize");
         assertThatThrownBy(() ->
                         AgentEndpointLimits.builder().headTimeout(Duration.ZERO).build())

@@ -174,8 +174,8 @@ class HostileClientsTest {
         try (var connection = DriverManager.getConnection(database.jdbcUrl());
                 Statement statement = connection.createStatement()) {
             connection.setAutoCommit(false);
-            statement.execute("select 1 from machine_agent_heartbeat where machine_id = '" + hostile.id()
-                    + "' for update");
+            statement.execute(
+                    "select 1 from machine_agent_heartbeat where machine_id = '" + hostile.id() + "' for update");
             for (int i = 0; i < 2; i++) {
                 connect(hostile).send(hostile.request(new byte[0]));
             }
@@ -300,11 +300,20 @@ class HostileClientsTest {
         };
         Logger.getLogger("").addHandler(handler);
         try {
-            assertThat(connect(hostile).send("HEAD /v1/agent HTTP/1.1\r\nHost: x\r\n\r\n").read().status())
+            assertThat(connect(hostile)
+                            .send("HEAD /v1/agent HTTP/1.1\r\nHost: x\r\n\r\n")
+                            .read()
+                            .status())
                     .isEqualTo(405);
-            assertThat(connect(hostile).send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n").read().status())
+            assertThat(connect(hostile)
+                            .send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+                            .read()
+                            .status())
                     .isEqualTo(404);
-            assertThat(connect(hostile).send("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n").read().status())
+            assertThat(connect(hostile)
+                            .send("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+                            .read()
+                            .status())
                     .isEqualTo(404);
             for (String garbage : List.of(
                     "\r\n\r\n\0\1\2\3\r\n\r\n",
@@ -394,7 +403,8 @@ class HostileClientsTest {
 
         endpoint.server().loops().next().shutdownGracefully(0, 0, java.util.concurrent.TimeUnit.SECONDS);
 
-        await().until(() -> endpoint.status().restarts() == 1 && endpoint.status().listening());
+        await().until(() ->
+                endpoint.status().restarts() == 1 && endpoint.status().listening());
         assertThat(endpoint.address()).isEqualTo(before);
         victimIsHeardAtOnce();
     }

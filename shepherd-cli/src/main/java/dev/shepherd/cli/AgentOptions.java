@@ -74,7 +74,8 @@ final class AgentOptions {
             names = "--agent-connections",
             paramLabel = "COUNT",
             defaultValue = "10000",
-            description = "connections of agents that may be open at once; fewer where the process may not open that many files (default: ${DEFAULT-VALUE})")
+            description =
+                    "connections of agents that may be open at once; fewer where the process may not open that many files (default: ${DEFAULT-VALUE})")
     private int agentConnections = 10000;
 
     @Option(
@@ -108,8 +109,9 @@ final class AgentOptions {
     @Option(
             names = "--agent-proxy",
             paramLabel = "ADDRESS",
-            description = "address of a proxy that agents connect through and that sets X-Forwarded-For, whose last address"
-                    + " the limits then go by; repeatable")
+            description =
+                    "address of a proxy that agents connect through and that sets X-Forwarded-For, whose last address"
+                            + " the limits then go by; repeatable")
     private List<String> agentProxies = new ArrayList<>();
 
     @Option(

@@ -60,11 +60,8 @@ final class DemoFleet implements AutoCloseable {
                     .jdbcUrl(databaseUrl)
                     .poolSize(parallelism + 4 + AgentListener.CONNECTIONS)
                     .build()));
-            AgentListener listener =
-                    own(AgentListener.start(
-                            bmdb,
-                            new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
-                            limits(machines)));
+            AgentListener listener = own(AgentListener.start(
+                    bmdb, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), limits(machines)));
 
             progress.stage("starting " + machines + " machines: SSH servers on loopback, one port each");
             Path key = folder.resolve("id_ed25519");

@@ -128,6 +128,22 @@ class MainTest {
     }
 
     @Test
+    void limitsOfAgentsThatMakeNoSenseAreNamedByTheirOption() throws Exception {
+        for (String option : List.of(
+                "--agent-connections",
+                "--agent-connections-per-address",
+                "--agent-heartbeats-per-minute",
+                "--agent-reports-per-hour",
+                "--agent-report-mib-per-hour")) {
+            assertThat(runWithoutEndpoint("--agent-listen", "7834", option, "0").err())
+                    .contains(option + " is from 1 to 1000000, not 0");
+        }
+        assertThat(runWithoutEndpoint("--agent-listen", "7834", "--agent-proxy", "no.such.host.invalid")
+                        .err())
+                .contains("--agent-proxy: there is no host no.such.host.invalid");
+    }
+
+    @Test
     void agentsThatBeatMoreOftenMayBeSilentForLess() throws Exception {
         String[] fast = {"--provider=static", "--property=list=file:none", "--heartbeat-interval=20s", "--silent-after"
         };
