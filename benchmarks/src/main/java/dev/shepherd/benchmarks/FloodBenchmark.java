@@ -72,6 +72,8 @@ final class FloodBenchmark implements Benchmark {
             callback.start();
             endpoint.start();
             int port = endpoint.address().getPort();
+            progress.stage("warming up for " + CALM_SECONDS + " s");
+            Beats unused = beat(victims, port, CALM_SECONDS);
             progress.stage("calm, for " + CALM_SECONDS + " s");
             Beats before = beat(victims, port, CALM_SECONDS);
             database.execute("checkpoint");

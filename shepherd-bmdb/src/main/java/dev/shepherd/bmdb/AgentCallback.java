@@ -57,8 +57,8 @@ import org.slf4j.LoggerFactory;
  *
  * <ul>
  *   <li>The heartbeat is committed first: the recoverer, which looks again under its claim, sees it or deletes it.
- *   <li>The recoverer is committed first, and the heartbeat's statement begins after that: there is no AgentStarted,
- * and       the heartbeat is refused.
+ *   <li>The recoverer is committed first, and the heartbeat's statement begins after that: there is no AgentStarted, and
+ *       the heartbeat is refused.
  *   <li>The statement began before the recoverer committed, and writes after that, since it waited for the row that was
  *       being deleted: it has seen the AgentStarted that is gone now, and leaves a heartbeat without one. That is
  *       harmless. Nobody is eligible for recovery without AgentStarted, and whoever records the next start of an agent
@@ -66,9 +66,8 @@ import org.slf4j.LoggerFactory;
  *       still that of its own beginning, which is before the start that it has not seen.
  * </ul>
  *
- * <p>A reinstallation clears AgentStarted before the provider is called, under the lock of the machine's row, which a
- * call with an installation report takes before it looks for the key: such a report is committed before, and cleared,
- * or refused.
+ * <p>A reinstallation clears AgentStarted before the provider is called, under the lock of the machine's row, which a call
+ * with an installation report takes before it looks for the key: such a report is committed before, and cleared, or refused.
  *
  * <p>So a heartbeat proves that a machine is back if, and only if, it is later than an {@code agent_started_at} that is
  * later than the attempt to recover it. The key sees to the rest: an agent that was started anew has a new one, so
@@ -165,8 +164,8 @@ public final class AgentCallback implements AutoCloseable {
     /**
      * Carries out a call without waiting for it.
      *
-     * @return what becomes of it: a reply, or an {@link AgentCallException}. It is completed by a thread of this
-     * callback     on which other calls depend: what is to be done then must not block, or use a thread of its own
+     * @return what becomes of it: a reply, or an {@link AgentCallException}. It is completed by a thread of this callback
+     *     on which other calls depend: what is to be done then must not block, or use a thread of its own
      * @throws IllegalStateException if the callback is not started
      */
     public CompletableFuture<AgentReply> callAsync(AgentCall call) {

@@ -229,14 +229,14 @@ public final class BmdbTransaction implements Transaction {
     }
 
     /**
-     * Makes a machine due for a process of an embedder's own: {@link Eligibility#scheduled} finds it from then on. If
-     * it is scheduled already, the time is moved. Finishing the work takes the schedule back, unless it was made after
-     * the work was claimed; failing or giving up keeps it.
+     * Makes a machine due for a process of an embedder's own: {@link Eligibility#scheduled} finds it from then on. If it
+     * is scheduled already, the time is moved. Finishing the work takes the schedule back, unless it was made after the
+     * work was claimed; failing or giving up keeps it.
      *
      * @param process any but the three shepherd processes
      * @param dueAt when; may be in the past
-     * @throws IllegalArgumentException if it is one of the three shepherd processes: what these are due for follows
-     * from     the machine's tags
+     * @throws IllegalArgumentException if it is one of the three shepherd processes: what these are due for follows from
+     *     the machine's tags
      * @throws BmdbException if there is no such machine
      */
     public void schedule(WorkProcess process, UUID machineId, Instant dueAt) {
@@ -479,9 +479,9 @@ public final class BmdbTransaction implements Transaction {
      * recovery was frozen or paused, or if the cooldown of another attempt runs. To be called in the work that holds
      * the machine, immediately before the provider.
      *
-     * <p>A reinstallation ends all that is known of the machine's disks: AgentStarted and AgentHeartbeat, the SSH host
-     * key and the OSInstallationReport are cleared already now, so that no report of the agent that is about to be
-     * wiped is taken any more. {@link #recoveryRefused} and {@link #recoveryNotTried} put them back.
+     * <p>A reinstallation ends all that is known of the machine's disks: AgentStarted and AgentHeartbeat, the SSH host key and
+     * the OSInstallationReport are cleared already now, so that no report of the agent that is about to be wiped is taken
+     * any more. {@link #recoveryRefused} and {@link #recoveryNotTried} put them back.
      *
      * @param provider the machine's provider
      * @param action what is about to be done: anything but {@link RecoveryAction#QUARANTINE}
@@ -540,8 +540,8 @@ public final class BmdbTransaction implements Transaction {
     }
 
     /**
-     * Tells whether a machine that is held for recovery is still to be acted on: not if its agent was heard meanwhile,
-     * if recovery was frozen or paused, or if the cooldown of another attempt runs.
+     * Tells whether a machine that is held for recovery is still to be acted on: not if its agent was heard meanwhile, if
+     * recovery was frozen or paused, or if the cooldown of another attempt runs.
      */
     public boolean isRecoveryDue(ProviderType provider, RecoveryPolicy policy, UUID machineId) {
         return RecoveryQueries.isStillDue(context(), time, provider, policy, machineId);
@@ -549,11 +549,11 @@ public final class BmdbTransaction implements Transaction {
 
     /**
      * Makes the agent start anew on a machine that was acted on: clears AgentStarted and AgentHeartbeat, and keeps the
-     * initializer off until the machine has booted. After a reinstallation its SSH host key and the
-     * OSInstallationReport are cleared as well; an installation that was fulfilled is pending again.
+     * initializer off until the machine has booted. After a reinstallation its SSH host key and the OSInstallationReport are
+     * cleared as well; an installation that was fulfilled is pending again.
      *
-     * <p>A rebooted machine with a fulfilled installation keeps its tags, since no agent is started on it again, and it
-     * is not in recovery either.
+     * <p>A rebooted machine with a fulfilled installation keeps its tags, since no agent is started on it again, and it is
+     * not in recovery either.
      *
      * @param callFailed whether the provider failed the call, so that it is unknown whether it did anything
      */

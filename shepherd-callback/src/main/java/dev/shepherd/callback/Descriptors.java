@@ -31,8 +31,8 @@ record Descriptors(long most, long open) {
         }
         int allowed = (int) Math.max(1, Math.min(wanted, (most - open) / 2));
         log.warn(
-                "This process may open {} files and has {} open: at most {} connections of agents are accepted instead of {}."
-                        + " Let it open {} (ulimit -n, LimitNOFILE=)",
+                "This process may open {} files and has {} open: at most {} connections of agents are accepted,"
+                        + " not {}. Let it open {} (ulimit -n, LimitNOFILE=)",
                 most,
                 open,
                 allowed,
