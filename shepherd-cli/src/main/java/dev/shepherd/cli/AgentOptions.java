@@ -74,8 +74,9 @@ final class AgentOptions {
             names = "--agent-connections",
             paramLabel = "COUNT",
             defaultValue = "10000",
-            description = "connections of agents that may be open at once; fewer where the process may not open that many"
-                    + " files (default: ${DEFAULT-VALUE})")
+            description =
+                    "connections of agents that may be open at once; fewer where the process may not open that many"
+                            + " files (default: ${DEFAULT-VALUE})")
     private int agentConnections = 10000;
 
     @Option(
