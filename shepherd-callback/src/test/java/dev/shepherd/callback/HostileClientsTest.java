@@ -97,7 +97,9 @@ class HostileClientsTest {
 
     @Test
     void hundredsOfSlowRequestsDelayNoOther() throws Exception {
-        start(limits -> limits.maxConnectionsPerAddress(1_000));
+        start(limits -> limits.maxConnectionsPerAddress(1_000)
+                .headTimeout(Duration.ofMinutes(2))
+                .bodyTimeout(Duration.ofMinutes(2)));
         for (int i = 0; i < 300; i++) {
             String part = i % 2 == 0 ? "POST /v1/agent HT" : "POST /v1/agent HTTP/1.1\r\nHost: x\r\nX-A: b";
             connect(hostile).send(part);
