@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The open connections, within their limits: overall, by address, and in the memory that the bodies of requests take. A
  * new connection takes the place of the one that has waited for a request for the longest, so that those which do
- * nothing keep nobody out. Only if all are being answered, no more are accepted.
+ * nothing keep no other out. Only if all are being answered, no more are accepted.
  *
  * <p>Safe for use by several threads.
  */
