@@ -280,7 +280,7 @@ public final class AgentTakeover implements MachineTakeover {
 
         /**
          * Sets what makes the thread that each takeover works on while its caller waits. Rare; daemon threads named
-         * after the machine by default. The SSH library makes one more, or two while it uploads, by itself.
+         * after the machine by default. The SSH library makes one more on its own.
          *
          * @param threadFactory makes a thread per call
          */

@@ -4,6 +4,8 @@ import dev.shepherd.manager.internal.Escaped;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
 import net.schmizz.sshj.SSHClient;
 import net.schmizz.sshj.common.SSHException;
 import net.schmizz.sshj.common.SSHPacket;
@@ -11,6 +13,7 @@ import net.schmizz.sshj.connection.Connection;
 import net.schmizz.sshj.connection.ConnectionException;
 import net.schmizz.sshj.connection.channel.OpenFailException;
 import net.schmizz.sshj.connection.channel.direct.SessionChannel;
+import net.schmizz.sshj.transport.TransportException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +36,9 @@ final class CommandChannel extends SessionChannel {
     private long written;
     private volatile boolean overflow;
 
+    /** How long a program may take to end once it has nothing more to read, and a host to confirm that it has. */
+    private static final long PATIENCE_MILLIS = 5_000;
+
     private CommandChannel(Connection connection, int maxStderr) {
         super(connection);
         this.maxStderr = maxStderr;
@@ -40,17 +46,68 @@ final class CommandChannel extends SessionChannel {
 
     /** Opens a channel and starts a command in it. */
     static CommandChannel start(SSHClient client, String command, int maxStderr) throws SSHException {
+        CommandChannel channel = open(client, maxStderr);
+        channel.exec(command);
+        return channel;
+    }
+
+    /** Opens a channel and starts one of the server's subsystems in it. */
+    static CommandChannel startSubsystem(SSHClient client, String name, int maxStderr) throws SSHException {
+        CommandChannel channel = open(client, maxStderr);
+        try {
+            channel.startSubsystem(name);
+            return channel;
+        } catch (SSHException e) {
+            channel.close();
+            throw e;
+        }
+    }
+
+    private static CommandChannel open(SSHClient client, int maxStderr) throws SSHException {
         for (int attempt = 1; ; attempt++) {
             CommandChannel channel = new CommandChannel(client.getConnection(), maxStderr);
             try {
                 channel.open();
-                channel.exec(command);
                 return channel;
             } catch (OpenFailException e) {
                 if (attempt == OPEN_ATTEMPTS) {
                     throw e;
                 }
             }
+        }
+    }
+
+    /** Waits for a moment for the program to end; what it writes meanwhile is kept as far as the window reaches. */
+    void awaitEnd() {
+        try {
+            join(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (ConnectionException e) {
+            log.debug("the program does not end, or was cut off", e);
+        }
+    }
+
+    /** Returns what a program writes to its standard output that is about to end, without waiting for one that is not. */
+    byte[] lastWords(int maxLength) throws IOException {
+        awaitEnd();
+        return read(Math.min(getInputStream().available(), maxLength));
+    }
+
+    /**
+     * Reads from the program's standard output: so many bytes, or fewer if it ends before. The stream's own method for that
+     * asks for no byte after the last one, and the library lets it wait for that.
+     */
+    byte[] read(int length) throws IOException {
+        byte[] bytes = new byte[length];
+        int count = getInputStream().readNBytes(bytes, 0, length);
+        return count == length ? bytes : Arrays.copyOf(bytes, count);
+    }
+
+    /** Closes the channel. A host that does not confirm it, as OpenSSH while the command hangs, is not waited for. */
+    @Override
+    public void close() throws TransportException {
+        if (isOpen()) {
+            sendClose();
+            awaitEnd();
         }
     }
 
