@@ -6,6 +6,7 @@ import dev.shepherd.postgres.PostgresException;
 import java.io.UncheckedIOException;
 import java.util.Locale;
 import java.util.TimeZone;
+import net.schmizz.sshj.common.SecurityUtils;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -71,6 +72,8 @@ public final class Main {
 
     /** Runs the command line and returns its exit code. */
     static int run(String... args) {
+        // The demo brings BouncyCastle along, which the SSH library would use for all. Embedders have the JDK's by default.
+        SecurityUtils.setRegisterBouncyCastle(false);
         CommandLine commandLine = new CommandLine(new Main());
         commandLine.setExecutionExceptionHandler((e, failed, parsed) -> explain(e, failed));
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);

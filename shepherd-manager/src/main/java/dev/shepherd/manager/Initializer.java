@@ -13,6 +13,7 @@ import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.manager.internal.Escaped;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverResult;
@@ -26,6 +27,7 @@ import java.util.UUID;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,6 +47,11 @@ public final class Initializer {
 
     /** How long nothing is asked of a provider that does not want to be asked, if it does not say. */
     private static final Duration REST = Duration.ofMinutes(1);
+
+    /** How many of an agent's warnings are logged, and how many characters of all of them. */
+    private static final int MOST_WARNINGS = 11;
+
+    private static final int MOST_WARNED = 2048;
 
     private static final Duration LOOK_AGAIN = Duration.ofMinutes(1);
 
@@ -258,8 +265,20 @@ public final class Initializer {
         if (Thread.interrupted()) {
             throw new InterruptedException("interrupted before taking over machine " + machine.machineId());
         }
+        TakeoverTarget target;
         try {
-            TakeoverResult result = takeover.takeover(target(machine, found));
+            target = target(machine, found);
+        } catch (IllegalArgumentException e) {
+            fail(
+                    claimed,
+                    describe(machine),
+                    "the host key that is pinned in the database cannot be used (" + e.getMessage()
+                            + "); reset it once you know which key the machine has",
+                    Reach.UNTRIED);
+            return;
+        }
+        try {
+            TakeoverResult result = takeover.takeover(target);
             record(claimed, machine, result);
         } catch (TakeoverException e) {
             Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
@@ -302,7 +321,16 @@ public final class Initializer {
                 "{}: agent started in {} ms",
                 describe(machine),
                 result.elapsed().toMillis());
-        result.warnings().forEach(warning -> log.warn("{}: the agent warns: {}", describe(machine), warning));
+        if (!result.warnings().isEmpty()) {
+            log.warn("{}: the agent warns: {}", describe(machine), warnings(result));
+        }
+    }
+
+    /** Puts the first warnings into a line. An embedder's own takeover may return any number. */
+    private static String warnings(TakeoverResult result) {
+        String shown = result.warnings().stream().limit(MOST_WARNINGS).collect(Collectors.joining("; "));
+        int more = result.warnings().size() - MOST_WARNINGS;
+        return Escaped.text(shown, MOST_WARNED) + (more > 0 ? "; and " + more + " more" : "");
     }
 
     private void fail(Work claimed, String machine, String cause, Reach reach) throws InterruptedException {

@@ -13,8 +13,10 @@ import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverTarget;
+import dev.shepherd.testkit.LogCapture;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -49,6 +51,46 @@ class InitializerTest extends InitializerScenario {
 
             assertThat(read(machine).backoffs().get(0).cause()).contains("no address");
         }
+    }
+
+    @Test
+    void aPinnedHostKeyThatIsNoneCostsThatMachineOnlyAndIsNamed() throws Exception {
+        try (Shepherd shepherd = shepherd(InitializerTest::result)) {
+            UUID bad = record(InetAddress.getLoopbackAddress(), 22);
+            UUID good = record(InetAddress.getLoopbackAddress(), 22);
+            inSession(tx -> tx.putSshHostKey(bad, "ssh-ed25519 rubbish"));
+
+            shepherd.initializer(TYPE).step();
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(bad).backoffs().get(0).cause())
+                    .startsWith("the host key that is pinned in the database cannot be used")
+                    .doesNotContain("Exception");
+            assertThat(read(good).agentStarted()).isPresent();
+        }
+    }
+
+    @Test
+    void howeverManyWarningsATakeoverReturnsOneLineIsLogged() throws Exception {
+        List<String> warnings = Collections.nCopies(500_000, "");
+        LogCapture log = LogCapture.of(Initializer.class.getName());
+        try (Shepherd shepherd = shepherd(target ->
+                new TakeoverResult(target.machineId(), new byte[32], VirtualFleet.HOST_KEY, warnings, Map.of()))) {
+            UUID machine = record(InetAddress.getLoopbackAddress(), 22);
+            log.start();
+
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(machine).agentStarted()).isPresent();
+        } finally {
+            log.stop();
+        }
+        assertThat(log.at("WARN"))
+                .hasSize(1)
+                .first()
+                .asString()
+                .contains("the agent warns")
+                .endsWith("and 499989 more");
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.shepherd.manager.agent;
 
+import dev.shepherd.manager.internal.Ed25519Point;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
@@ -18,6 +19,9 @@ final class RequestSignature {
     /** Keeps a signature for this purpose from being one for any other. */
     private static final String PURPOSE = "shepherd-agent-v1";
 
+    /** RFC 8032, 5.1.6. The JDK takes longer ones, and passes over the rest. */
+    private static final int LENGTH = 64;
+
     private RequestSignature() {}
 
     /** Returns what is signed: six lines, of which the last has no end. */
@@ -28,9 +32,16 @@ final class RequestSignature {
         return String.join("\n", PURPOSE, method, path, machineId, time, digest).getBytes(StandardCharsets.UTF_8);
     }
 
-    /** Tells whether the holder of a key signed a text. False, too, for what is no key or no signature. */
+    /**
+     * Tells whether the holder of a key signed a text. False, too, for what is no key or no signature, and for keys that
+     * verify what nobody signed.
+     */
     static boolean isValid(byte[] key, byte[] text, byte[] signature) {
+        if (signature.length != LENGTH) {
+            return false;
+        }
         try {
+            Ed25519Point.check(key);
             byte[] encoded = new byte[KEY_PREFIX.length + key.length];
             System.arraycopy(KEY_PREFIX, 0, encoded, 0, KEY_PREFIX.length);
             System.arraycopy(key, 0, encoded, KEY_PREFIX.length, key.length);

@@ -17,6 +17,9 @@ import org.slf4j.LoggerFactory;
  * neither, so there is nothing to close. Immutable and thread-safe: one instance serves any number of takeovers at
  * once.
  *
+ * <p>Cryptography is the JDK's, unless BouncyCastle is on the class path: then the SSH library registers it for the whole
+ * JVM and uses it, except after {@code SecurityUtils.setRegisterBouncyCastle(false)}.
+ *
  * <p>Made with {@link #builder()}. Essential settings are the executable, the endpoint and the credentials.
  */
 public final class AgentTakeover implements MachineTakeover {

@@ -9,6 +9,7 @@ import java.util.concurrent.TimeUnit;
 import net.schmizz.sshj.SSHClient;
 import net.schmizz.sshj.common.SSHException;
 import net.schmizz.sshj.common.SSHPacket;
+import net.schmizz.sshj.common.SSHRuntimeException;
 import net.schmizz.sshj.connection.Connection;
 import net.schmizz.sshj.connection.ConnectionException;
 import net.schmizz.sshj.connection.channel.OpenFailException;
@@ -35,9 +36,16 @@ final class CommandChannel extends SessionChannel {
     private final byte[] tail = new byte[KEPT];
     private long written;
     private volatile boolean overflow;
+    private boolean confirmed;
 
-    /** How long a program may take to end once it has nothing more to read, and a host to confirm that it has. */
-    private static final long PATIENCE_MILLIS = 5_000;
+    /** How long a program may take to say its last words and end. */
+    private static final long LAST_WORDS_MILLIS = 5_000;
+
+    /** How long a host may take to end what has nothing more to read, and to confirm that a channel is closed. */
+    private static final long CLOSE_MILLIS = 2_000;
+
+    /** The library never comes to an end of writing to a host that takes packets of no byte. */
+    private static final int MIN_PACKET = 1024;
 
     private CommandChannel(Connection connection, int maxStderr) {
         super(connection);
@@ -77,10 +85,27 @@ final class CommandChannel extends SessionChannel {
         }
     }
 
+    /** Takes the host's word for how much it takes at a time, once and if that is something. */
+    @Override
+    protected void init(int recipient, long remoteWindow, long remoteMaxPacket) {
+        if (confirmed || remoteMaxPacket < MIN_PACKET) {
+            throw new SSHRuntimeException(
+                    confirmed
+                            ? "the host opened a channel twice"
+                            : "the host takes packets of " + remoteMaxPacket + " bytes, under " + MIN_PACKET);
+        }
+        confirmed = true;
+        super.init(recipient, remoteWindow, remoteMaxPacket);
+    }
+
     /** Waits for a moment for the program to end; what it writes meanwhile is kept as far as the window reaches. */
     void awaitEnd() {
+        awaitEnd(CLOSE_MILLIS);
+    }
+
+    private void awaitEnd(long millis) {
         try {
-            join(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+            join(millis, TimeUnit.MILLISECONDS);
         } catch (ConnectionException e) {
             log.debug("the program does not end, or was cut off", e);
         }
@@ -88,7 +113,7 @@ final class CommandChannel extends SessionChannel {
 
     /** Returns what a program writes to its standard output that is about to end, without waiting for one that is not. */
     byte[] lastWords(int maxLength) throws IOException {
-        awaitEnd();
+        awaitEnd(LAST_WORDS_MILLIS);
         return read(Math.min(getInputStream().available(), maxLength));
     }
 

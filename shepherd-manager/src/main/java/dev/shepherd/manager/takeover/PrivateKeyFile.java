@@ -3,6 +3,7 @@ package dev.shepherd.manager.takeover;
 import com.hierynomus.sshj.common.KeyDecryptionFailedException;
 import com.hierynomus.sshj.userauth.keyprovider.OpenSSHKeyV1KeyFile;
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.manager.internal.Ed25519Point;
 import dev.shepherd.manager.internal.Escaped;
 import java.io.IOException;
 import java.io.StringReader;

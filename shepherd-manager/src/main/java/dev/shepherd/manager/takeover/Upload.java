@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import net.schmizz.sshj.SSHClient;
 import net.schmizz.sshj.common.SSHException;
@@ -59,12 +60,20 @@ final class Upload {
     private final AgentExecutable executable;
     private final long length;
     private final BooleanSupplier connected;
+    private final Consumer<Exception> failing;
     private final String target;
     private final String folder;
     private final String prefix;
     private final String temporary;
 
-    Upload(SSHClient client, AgentExecutable executable, long length, String target, BooleanSupplier connected) {
+    Upload(
+            SSHClient client,
+            AgentExecutable executable,
+            long length,
+            String target,
+            BooleanSupplier connected,
+            Consumer<Exception> failing) {
+        this.failing = failing;
         this.client = client;
         this.executable = executable;
         this.length = length;
@@ -102,6 +111,7 @@ final class Upload {
             rename(sftp);
             renamed = true;
         } catch (SFTPException e) {
+            failing.accept(e);
             // Asked before the tidying up, which makes room.
             String why = connected.getAsBoolean() ? whyNot() : "";
             if (why.isEmpty()) {
@@ -116,6 +126,9 @@ final class Upload {
                                     Escaped.text(String.valueOf(e.getMessage()), MAX_MESSAGE),
                                     why),
                     e);
+        } catch (IOException | StepFailure e) {
+            failing.accept(e);
+            throw e;
         } finally {
             if (!renamed && connected.getAsBoolean()) {
                 remove(sftp, temporary);
@@ -283,6 +296,9 @@ final class Upload {
             run("if [ -d %3$s ]; then echo %3$s is a directory >&2; exit 1; fi; chmod %1$s %2$s && mv -f %2$s %3$s"
                     .formatted(Integer.toOctalString(MODE), ShellWord.quote(temporary), ShellWord.quote(target)));
             done = true;
+        } catch (IOException | StepFailure e) {
+            failing.accept(e);
+            throw e;
         } finally {
             if (!done && connected.getAsBoolean()) {
                 try {

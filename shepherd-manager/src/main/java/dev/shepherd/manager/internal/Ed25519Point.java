@@ -1,4 +1,4 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.internal;
 
 import java.math.BigInteger;
 import java.security.GeneralSecurityException;
@@ -13,15 +13,15 @@ import java.util.HexFormat;
 import java.util.Set;
 
 /** Public keys of ed25519 in their wire form: 32 bytes, y little-endian, the sign of x in the last bit. */
-final class Ed25519Point {
+public final class Ed25519Point {
 
-    static final int LENGTH = 32;
+    public static final int LENGTH = 32;
 
     private static final BigInteger P = BigInteger.TWO.pow(255).subtract(BigInteger.valueOf(19));
 
     /**
-     * The y of the eight points of small order. Keys like these verify signatures that nobody made; an agent has one
-     * only if it is broken or means ill. The first is also what an array of zeros decodes to.
+     * The y of the eight points of small order. Keys like these verify signatures that no holder made; a peer has one
+     * only if it is broken or malicious. The first is also what an array of zeros decodes to.
      */
     private static final Set<BigInteger> Y_OF_SMALL_ORDER = Set.of(
             BigInteger.ZERO,
@@ -37,7 +37,7 @@ final class Ed25519Point {
      *
      * @throws GeneralSecurityException if it is not; the message says why
      */
-    static void check(byte[] key) throws GeneralSecurityException {
+    public static void check(byte[] key) throws GeneralSecurityException {
         if (key.length != LENGTH) {
             throw new GeneralSecurityException("it has " + key.length + " bytes instead of " + LENGTH);
         }
@@ -61,7 +61,7 @@ final class Ed25519Point {
         }
     }
 
-    static byte[] encode(EdECPoint point) {
+    public static byte[] encode(EdECPoint point) {
         byte[] bigEndian = point.getY().toByteArray();
         byte[] bytes = new byte[LENGTH];
         for (int i = 0; i < LENGTH && i < bigEndian.length; i++) {
