@@ -18,7 +18,8 @@ final class Main {
             new ReconcileBenchmark(),
             new TakeoverBenchmark(),
             new MemoryBenchmark(),
-            new TortureBenchmark());
+            new TortureBenchmark(),
+            new HostileBenchmark());
 
     private static final int USAGE = 2;
 

@@ -72,7 +72,8 @@ public final class Main {
 
     /** Runs the command line and returns its exit code. */
     static int run(String... args) {
-        // The demo brings BouncyCastle along, which the SSH library would use for all. Embedders have the JDK's by default.
+        // The demo brings BouncyCastle along, which the SSH library would use for all. Embedders have the JDK's by
+        // default.
         SecurityUtils.setRegisterBouncyCastle(false);
         CommandLine commandLine = new CommandLine(new Main());
         commandLine.setExecutionExceptionHandler((e, failed, parsed) -> explain(e, failed));

@@ -16,6 +16,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import net.schmizz.sshj.common.SecurityUtils;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +27,14 @@ class MainTest {
 
     @TempDir
     Path folder;
+
+    /** BouncyCastle is on the class path, for the demo's machines. */
+    @Test
+    void cryptographyIsTheJdksAsAnEmbeddersIsByDefault() {
+        CommandLineRun.of("--version");
+
+        assertThat(SecurityUtils.getSecurityProvider()).isNull();
+    }
 
     @Test
     void withoutACommandItSaysWhichThereAre() {
