@@ -3,7 +3,6 @@ package dev.shepherd.benchmarks;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.benchmarks.HostileMachines.Attack;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
 import dev.shepherd.bmdb.Quarantine;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -172,11 +171,11 @@ final class HostileBenchmark implements Benchmark {
                     + database.number(
                             "select count(*) from work_history where machine_id = ? and event = 'Started'",
                             attacker.getValue())
-                    + " takeovers; waits because of: "
-                    + bmdb.machine(attacker.getValue()).orElseThrow().backoffs().stream()
+                    + " takeovers, the last failed: "
+                    + bmdb.history(attacker.getValue(), 10).stream()
+                            .flatMap(entry -> entry.failedCause().stream())
                             .findFirst()
-                            .map(ActiveBackoff::cause)
-                            .orElse("nothing"));
+                            .orElse("none has ended"));
         }
         return new Figures()
                 .put("out_of_memory", outOfMemory)
