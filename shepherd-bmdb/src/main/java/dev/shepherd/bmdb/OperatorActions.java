@@ -147,7 +147,7 @@ public final class OperatorActions {
 
     static List<Pause> pauses(DSLContext dsl, DatabaseTime time, Condition which) {
         return dsl.selectFrom(PAUSES)
-                .where(PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now())))
+                .where(WorkQueries.isOn(time))
                 .and(which)
                 .orderBy(PAUSES.PAUSED_AT, PAUSES.PAUSE_ID)
                 .fetch(OperatorActions::pause);

@@ -439,7 +439,7 @@ final class RecoveryQueries {
                 MACHINES,
                 MACHINES.MACHINE_ID
                         .eq(machineId)
-                        .and(Eligibility.recovery(provider, policy).condition(time))
+                        .and(Eligibility.recoveryOfHeld(provider, policy).condition(time))
                         .and(not(WorkQueries.paused(time, WorkProcess.RECOVERY)))
                         .and(not(FreezeQueries.frozen())));
     }

@@ -7,6 +7,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 import static org.jooq.impl.DSL.any;
+import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.select;
@@ -20,6 +21,7 @@ import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.Field;
 import org.jooq.Record1;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
@@ -163,26 +165,30 @@ final class WorkQueries {
 
     /** Somebody paused the machine, its provider, the process, or a combination of them. */
     static Condition paused(DatabaseTime time, WorkProcess process) {
-        Condition providers = PAUSES.PROVIDER
-                .isNull()
-                .or(DSL.exists(selectOne()
-                        .from(MACHINE_PROVIDED)
-                        .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                        .and(MACHINE_PROVIDED.PROVIDER.eq(PAUSES.PROVIDER))));
         return DSL.exists(selectOne()
                 .from(PAUSES)
-                .where(PAUSES.MACHINE_ID.isNull().or(PAUSES.MACHINE_ID.eq(MACHINES.MACHINE_ID)))
-                .and(PAUSES.PROCESS.isNull().or(PAUSES.PROCESS.eq(process.name())))
-                .and(PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now())))
-                .and(providers));
+                .where(covers(
+                        MACHINES.MACHINE_ID,
+                        field(select(MACHINE_PROVIDED.PROVIDER)
+                                .from(MACHINE_PROVIDED)
+                                .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))),
+                        process))
+                .and(isOn(time)));
+    }
+
+    /** The pause of {@code pauses} is of a process on a machine of a provider. */
+    static Condition covers(Field<UUID> machineId, Field<String> provider, WorkProcess process) {
+        return DSL.condition("pause_covers({0}, {1}, {2}, {3})", PAUSES, machineId, provider, inline(process.name()));
+    }
+
+    /** The pause of {@code pauses} has not ended. */
+    static Condition isOn(DatabaseTime time) {
+        return PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now()));
     }
 
     private static Condition notWorkedOn(WorkProcess process) {
         Condition excluding = process.isShepherds()
-                ? WORK.PROCESS.in(
-                        inline(WorkProcess.ACCESS.name()),
-                        inline(WorkProcess.AGENT_START.name()),
-                        inline(WorkProcess.RECOVERY.name()))
+                ? DSL.condition("is_shepherds({0})", WORK.PROCESS)
                 : WORK.PROCESS.eq(process.name());
         return not(DSL.exists(selectOne()
                 .from(WORK)
