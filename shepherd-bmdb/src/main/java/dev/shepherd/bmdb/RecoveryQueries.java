@@ -99,13 +99,12 @@ final class RecoveryQueries {
                 : noRoom(dsl, time, provider, policy, verdict);
         List<Claim> claims = new ArrayList<>();
         room.places()
-                .forEach((group, places) -> claims.addAll(WorkQueries.claim(
-                        dsl,
-                        time,
-                        sessionId,
-                        WorkProcess.RECOVERY,
-                        Eligibility.recovery(provider, policy).and(group.condition()),
-                        places)));
+                .forEach((group, places) -> claims.addAll(new DueQueue(dsl, time)
+                        .claimRecovery(
+                                sessionId,
+                                new DueQueue.Part(WorkProcess.RECOVERY, provider.name()),
+                                Eligibility.recovery(provider, policy).and(group.condition()),
+                                places)));
         return new Claimed(claims, room.outlook());
     }
 

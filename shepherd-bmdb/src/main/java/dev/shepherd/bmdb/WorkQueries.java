@@ -16,7 +16,6 @@ import static org.jooq.impl.DSL.val;
 
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jooq.Condition;
@@ -54,12 +53,6 @@ final class WorkQueries {
             WorkProcess process,
             Eligibility eligibility,
             int limit) {
-        if (process.equals(WorkProcess.RECOVERY)) {
-            Optional<DueQueue.Part> queue = eligibility.queue(process);
-            if (queue.isPresent()) {
-                return new DueQueue(dsl, time).claimRecovery(sessionId, queue.get(), eligibility, limit);
-            }
-        }
         Condition claimable = claimable(time, process, eligibility);
         List<UUID> candidates = dsl.select(MACHINES.MACHINE_ID)
                 .from(MACHINES)

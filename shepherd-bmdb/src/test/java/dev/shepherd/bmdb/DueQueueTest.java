@@ -167,7 +167,7 @@ class DueQueueTest {
                     WorkProcess process = List.of(
                                     WorkProcess.ACCESS, WorkProcess.AGENT_START, WorkProcess.RECOVERY, OWN)
                             .get(random.nextInt(4));
-                    session.claimMachine(process, machine).ifPresent(held::add);
+                    session.hold(process, machine, null).ifPresent(held::add);
                 }
                 case 26, 27 -> end();
                 case 28 ->
