@@ -65,5 +65,6 @@ if ! is_built; then
     touch "$stamp"
 fi
 
+# A JVM that has run out of memory is in no state to be relied on: it ends, with status 3, and others take over.
 # shellcheck disable=SC2086 # SHEPHERD_JAVA_OPTS holds several options.
-exec "$java" ${SHEPHERD_JAVA_OPTS:--Xmx512m} -cp "$target/$jar:$target/lib/*" "$main" "$@"
+exec "$java" -XX:+ExitOnOutOfMemoryError ${SHEPHERD_JAVA_OPTS:--Xmx512m} -cp "$target/$jar:$target/lib/*" "$main" "$@"

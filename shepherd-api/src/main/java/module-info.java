@@ -4,5 +4,14 @@ module dev.shepherd.api {
 
     exports dev.shepherd.api;
 
+    // For this library's own modules; it may change with any version.
+    exports dev.shepherd.api.internal to
+            dev.shepherd.bmdb,
+            dev.shepherd.callback,
+            dev.shepherd.cli,
+            dev.shepherd.manager,
+            dev.shepherd.provider.equinix,
+            dev.shepherd.provider.staticlist;
+
     uses dev.shepherd.api.ProviderFactory;
 }

@@ -13,6 +13,8 @@ module dev.shepherd.bmdb {
     requires tools.jackson.databind;
 
     exports dev.shepherd.bmdb;
+    exports dev.shepherd.bmdb.agent to
+            dev.shepherd.callback;
 
     // jOOQ makes the records of its results.
     opens dev.shepherd.bmdb.internal.schema.tables.records to

@@ -3,6 +3,7 @@ module dev.shepherd.cli {
     requires static org.jspecify;
     requires dev.shepherd.api;
     requires dev.shepherd.bmdb;
+    requires dev.shepherd.callback;
     requires dev.shepherd.manager;
     requires dev.shepherd.postgres;
     requires dev.shepherd.provider.staticlist;

@@ -6,15 +6,11 @@ module dev.shepherd.manager {
     requires transitive dev.shepherd.bmdb;
     requires com.google.protobuf;
     requires com.hierynomus.sshj;
-    requires jdk.httpserver;
     requires org.slf4j;
 
     exports dev.shepherd.manager;
-    exports dev.shepherd.manager.agent;
     exports dev.shepherd.manager.takeover;
 
-    opens dev.shepherd.manager.agent.proto to
-            com.google.protobuf;
     opens dev.shepherd.manager.takeover.proto to
             com.google.protobuf;
 }

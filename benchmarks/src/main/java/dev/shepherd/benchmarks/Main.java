@@ -12,13 +12,16 @@ final class Main {
 
     private static final List<Benchmark> BENCHMARKS = List.of(
             new HeartbeatBenchmark(),
+            new FloodBenchmark(),
             new ClaimsBenchmark(),
             new IdleBenchmark(),
             new WakeUpBenchmark(),
             new ReconcileBenchmark(),
             new TakeoverBenchmark(),
             new MemoryBenchmark(),
-            new TortureBenchmark());
+            new TortureBenchmark(),
+            new FailoverBenchmark(),
+            new HostileBenchmark());
 
     private static final int USAGE = 2;
 

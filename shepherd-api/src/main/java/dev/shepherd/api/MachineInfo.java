@@ -1,5 +1,6 @@
 package dev.shepherd.api;
 
+import dev.shepherd.api.internal.Escaped;
 import java.net.InetAddress;
 import java.util.Locale;
 import java.util.Objects;
@@ -86,15 +87,10 @@ public record MachineInfo(
             throw new IllegalArgumentException("machine " + id + " has a " + what + " of " + text.length()
                     + " characters; it must not be blank and has at most " + MAX_TEXT_LENGTH);
         }
-        // A plain loop: a listing makes a million of these. Unpaired surrogates would be others in the database.
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (Character.isHighSurrogate(c) && i + 1 < text.length() && Character.isLowSurrogate(text.charAt(i + 1))) {
-                i++;
-            } else if (Character.isISOControl(c) || Character.isSurrogate(c)) {
-                throw new IllegalArgumentException("machine " + id + " has a " + what
-                        + String.format(Locale.ROOT, " with a control character or half a character, U+%04X", (int) c));
-            }
+        int refused = Escaped.firstRefused(text);
+        if (refused >= 0) {
+            throw new IllegalArgumentException("machine " + id + " has a " + what
+                    + String.format(Locale.ROOT, " with a control character or half a character, U+%04X", refused));
         }
     }
 

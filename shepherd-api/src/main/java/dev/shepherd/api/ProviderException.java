@@ -1,5 +1,7 @@
 package dev.shepherd.api;
 
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
@@ -16,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  *         .scope(Scope.MACHINE)
  *         .build();
  * }</pre>
+ *
+ * <p>The message is one line, as of any {@link ShepherdException}. A cause whose text could forge lines of a log is replaced by a
+ * copy that says the same in escaped text.
  */
 public class ProviderException extends ShepherdException {
 
@@ -98,14 +103,14 @@ public class ProviderException extends ShepherdException {
 
     /** Makes a failure of the usual {@link #scope()} with what led to it. */
     public ProviderException(Reason reason, String message, @Nullable Throwable cause) {
-        super(message, cause);
+        super(message, Escaped.failure(cause));
         this.reason = Objects.requireNonNull(reason, "reason");
         this.scope = reason.usualScope();
         this.retryAfter = null;
     }
 
     private ProviderException(Builder builder) {
-        super(builder.message, builder.cause);
+        super(builder.message, Escaped.failure(builder.cause));
         this.reason = builder.reason;
         this.scope = builder.scope;
         this.retryAfter = builder.retryAfter;
@@ -167,7 +172,7 @@ public class ProviderException extends ShepherdException {
          */
         public Builder retryAfter(@Nullable Duration retryAfter) {
             if (retryAfter != null && retryAfter.isNegative()) {
-                throw new IllegalArgumentException("retryAfter is negative: " + retryAfter);
+                throw new IllegalArgumentException("retryAfter is negative: " + Spans.text(retryAfter));
             }
             this.retryAfter = retryAfter;
             return this;

@@ -1,5 +1,6 @@
 package dev.shepherd.api;
 
+import dev.shepherd.api.internal.Escaped;
 import java.util.Locale;
 import java.util.Objects;
 
@@ -10,8 +11,8 @@ import java.util.Objects;
  * <p>It need not be a UUID. Providers that list machines which have no id yet (a free hardware
  * reservation, say) use {@link #INVALID} for them.
  *
- * @param value the text of the id: 1 to {@value #MAX_LENGTH} characters, not blank, without control
- *     characters
+ * @param value the text of the id: 1 to {@value #MAX_LENGTH} characters, not blank, without control characters (line
+ *     separators among them) and without half a surrogate pair, which would be another id in the database
  */
 public record ProviderID(String value) implements Comparable<ProviderID> {
 
@@ -25,7 +26,7 @@ public record ProviderID(String value) implements Comparable<ProviderID> {
      * Checks the id.
      *
      * @throws IllegalArgumentException if the value is blank, longer than {@value #MAX_LENGTH}
-     *     characters, or contains a control character
+     *     characters, or contains a control character or half a surrogate pair
      */
     public ProviderID {
         Objects.requireNonNull(value, "value");
@@ -38,13 +39,14 @@ public record ProviderID(String value) implements Comparable<ProviderID> {
                     "a provider id has at most %d characters, this one has %d: \"%s…\"",
                     MAX_LENGTH,
                     value.length(),
-                    value.substring(0, 32)));
+                    Escaped.text(value.substring(0, 32))));
         }
-        // A plain loop: a listing makes a million of these.
-        for (int i = 0; i < value.length(); i++) {
-            if (Character.isISOControl(value.charAt(i))) {
-                throw new IllegalArgumentException("a provider id must not contain control characters");
-            }
+        int refused = Escaped.firstRefused(value);
+        if (refused >= 0) {
+            throw new IllegalArgumentException(String.format(
+                    Locale.ROOT,
+                    "a provider id must not contain control characters or half a character, U+%04X",
+                    refused));
         }
     }
 
@@ -58,9 +60,12 @@ public record ProviderID(String value) implements Comparable<ProviderID> {
         return value.compareTo(other.value);
     }
 
-    /** Returns the bare value, as it appears in logs and in the database. */
+    /**
+     * Returns the id as logs and messages show it: the {@link #value()}, in which marks that turn the direction of text
+     * and characters that cannot be seen are escaped. Compare and store the value, not this.
+     */
     @Override
     public String toString() {
-        return value;
+        return Escaped.text(value, MAX_LENGTH);
     }
 }

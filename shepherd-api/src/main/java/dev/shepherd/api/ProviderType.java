@@ -1,5 +1,6 @@
 package dev.shepherd.api;
 
+import dev.shepherd.api.internal.Escaped;
 import java.util.Objects;
 import java.util.regex.Pattern;
 
@@ -30,7 +31,8 @@ public record ProviderType(String name) implements Comparable<ProviderType> {
         if (name.length() > MAX_LENGTH || !PATTERN.matcher(name).matches()) {
             throw new IllegalArgumentException(
                     "a provider type is made of lower-case letters, digits and single dashes, starts with a letter"
-                            + " and has at most " + MAX_LENGTH + " characters, but this is \"" + name + "\"");
+                            + " and has at most " + MAX_LENGTH + " characters, but this is "
+                            + Escaped.quoted(name, 2 * MAX_LENGTH));
         }
     }
 

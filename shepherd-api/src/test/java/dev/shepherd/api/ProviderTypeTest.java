@@ -19,7 +19,7 @@ class ProviderTypeTest {
     void anythingElseIsRefusedAndNamed(String name) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new ProviderType(name))
-                .withMessageContaining("\"" + name + "\"");
+                .withMessageContaining("\"" + name.replace("\n", "\\n") + "\"");
     }
 
     @ParameterizedTest

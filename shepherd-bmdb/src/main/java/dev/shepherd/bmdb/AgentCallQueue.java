@@ -1,13 +1,15 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.AgentCallException.Reason;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -15,7 +17,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Calls that wait, and the threads that carry them out. One more thread watches the deadlines, since the others may
- * hang in the database.
+ * hang in the database. No thread ends before the queue is closed, whatever is thrown in it: not even a lack of memory
+ * may leave agents without answers for good.
  */
 final class AgentCallQueue {
 
@@ -26,14 +29,21 @@ final class AgentCallQueue {
 
     private static final Duration LONGEST_LOOK = Duration.ofMillis(500);
 
+    /** How long a thread rests after something was thrown in it, so that what lasts does not keep a core busy. */
+    private static final Duration REST = Duration.ofMillis(100);
+
     private final String name;
     private final int threadCount;
     private final int batchSize;
     private final Duration timeout;
     private final Writer writer;
+    private final Runnable onLook;
     private final BlockingQueue<PendingCall> waiting;
-    private final List<Worker> workers = new CopyOnWriteArrayList<>();
-    private final List<Thread> threads = new ArrayList<>();
+
+    /** All calls without an answer, wherever they are: one that a thread lost hold of still has its deadline. */
+    private final Set<PendingCall> unanswered = ConcurrentHashMap.newKeySet();
+
+    private final List<LastingThread> threads = new ArrayList<>();
     private final CountDownLatch closing = new CountDownLatch(1);
     private final Object lock = new Object();
     private volatile boolean started;
@@ -44,12 +54,26 @@ final class AgentCallQueue {
         void write(List<PendingCall> calls) throws InterruptedException;
     }
 
-    AgentCallQueue(String name, int threadCount, int queueSize, int batchSize, Duration timeout, Writer writer) {
+    /**
+     * Makes a queue.
+     *
+     * @param onLook is run by the thread that watches the deadlines, some twenty times per timeout, at least twice a
+     *     second
+     */
+    AgentCallQueue(
+            String name,
+            int threadCount,
+            int queueSize,
+            int batchSize,
+            Duration timeout,
+            Writer writer,
+            Runnable onLook) {
         this.name = name;
         this.threadCount = threadCount;
         this.batchSize = batchSize;
         this.timeout = timeout;
         this.writer = writer;
+        this.onLook = onLook;
         this.waiting = new ArrayBlockingQueue<>(queueSize);
     }
 
@@ -63,19 +87,14 @@ final class AgentCallQueue {
             }
             started = true;
             for (int i = 1; i <= threadCount; i++) {
-                Worker worker = new Worker();
-                workers.add(worker);
-                start(worker, name + "-" + i);
+                start(this::work, name + "-" + i);
             }
             start(this::watch, name + "-limits");
         }
     }
 
-    private void start(Runnable task, String threadName) {
-        Thread thread = new Thread(task, threadName);
-        thread.setDaemon(true);
-        threads.add(thread);
-        thread.start();
+    private void start(LastingThread.Turn turn, String threadName) {
+        threads.add(LastingThread.start(threadName, this::isClosed, REST, turn));
     }
 
     CompletableFuture<AgentReply> add(AgentCall call) {
@@ -88,6 +107,8 @@ final class AgentCallQueue {
     }
 
     void add(PendingCall call) {
+        unanswered.add(call);
+        CompletableFuture<AgentReply> unused = call.answer().whenComplete((reply, error) -> unanswered.remove(call));
         if (!waiting.offer(call)) {
             call.fail(isClosed() ? Reason.CLOSED : Reason.QUEUE_FULL, null);
         } else if (isClosed()) {
@@ -100,62 +121,36 @@ final class AgentCallQueue {
         return closing.getCount() == 0;
     }
 
-    /** Takes calls and carries them out until the end. */
-    private final class Worker implements Runnable {
-        private volatile List<PendingCall> current = List.of();
-
-        @Override
-        public void run() {
-            while (!isClosed()) {
-                try {
-                    List<PendingCall> batch = new ArrayList<>();
-                    batch.add(waiting.take());
-                    waiting.drainTo(batch, batchSize - 1);
-                    batch.removeIf(PendingCall::isAnswered);
-                    if (!batch.isEmpty()) {
-                        carryOut(batch);
-                    }
-                } catch (InterruptedException e) {
-                    log.debug("interrupted; only closing does that", e);
-                }
-            }
-        }
-
-        private void carryOut(List<PendingCall> batch) throws InterruptedException {
-            current = batch;
-            try {
-                if (isClosed()) {
-                    giveUp(batch);
-                    return;
-                }
-                writer.write(batch);
-            } catch (RuntimeException | Error e) {
-                // Not even an error may end the thread, or every call from now on would be left to its deadline.
-                log.error("Carrying out {} call(s) of agents failed unexpectedly", batch.size(), e);
-                BmdbException cause = new BmdbException("unexpected failure: " + e, null, e);
-                batch.forEach(call -> call.fail(Reason.DATABASE_FAILED, cause));
-            } finally {
-                current = List.of();
-            }
-        }
-    }
-
-    private void watch() {
-        Duration look = timeout.dividedBy(LOOKS_PER_TIMEOUT);
-        long nanos = Math.min(look.toNanos(), LONGEST_LOOK.toNanos());
+    private void work() throws InterruptedException {
+        // Before any call is taken: an error here costs none its answer.
+        List<PendingCall> batch = new ArrayList<>(1);
+        batch.add(waiting.take());
         try {
-            while (!closing.await(nanos, TimeUnit.NANOSECONDS)) {
-                workers.forEach(worker -> giveUpOverdue(worker.current));
-                giveUpOverdue(waiting);
+            waiting.drainTo(batch, batchSize - 1);
+            batch.removeIf(PendingCall::isAnswered);
+            if (isClosed()) {
+                giveUp(batch);
+            } else if (!batch.isEmpty()) {
+                writer.write(batch);
             }
-        } catch (InterruptedException e) {
-            log.debug("interrupted; only closing does that", e);
+        } catch (RuntimeException | Error e) {
+            BmdbException cause = new BmdbException("unexpected failure: " + e, null, e);
+            batch.forEach(call -> call.fail(Reason.DATABASE_FAILED, cause));
+            log.error("Carrying out {} call(s) of agents failed unexpectedly", batch.size(), Escaped.failure(e));
         }
     }
 
-    /** They stay where they are: who comes to them sees that they are answered. */
-    private static void giveUpOverdue(Iterable<PendingCall> calls) {
-        for (PendingCall call : calls) {
+    private void watch() throws InterruptedException {
+        long nanos = Math.min(timeout.dividedBy(LOOKS_PER_TIMEOUT).toNanos(), LONGEST_LOOK.toNanos());
+        if (!closing.await(nanos, TimeUnit.NANOSECONDS)) {
+            giveUpOverdue();
+            onLook.run();
+        }
+    }
+
+    /** They stay where they are: the thread that comes to them sees that they are answered. */
+    private void giveUpOverdue() {
+        for (PendingCall call : unanswered) {
             if (!call.isAnswered() && call.left().isNegative()) {
                 call.fail(Reason.TIMED_OUT, null);
             }
@@ -170,24 +165,22 @@ final class AgentCallQueue {
     void close() {
         synchronized (lock) {
             closing.countDown();
-            threads.forEach(Thread::interrupt);
+            threads.forEach(LastingThread::interrupt);
         }
-        workers.forEach(worker -> giveUp(worker.current));
-        giveUp(waiting);
+        giveUp(unanswered);
         waiting.clear();
     }
 
     /** Waits until the threads have ended, after {@link #close}. Returns false if they have not by then. */
     boolean awaitEnd(long end) throws InterruptedException {
-        List<Thread> ending;
+        List<LastingThread> ending;
         synchronized (lock) {
             ending = List.copyOf(threads);
         }
-        for (Thread thread : ending) {
-            if (thread != Thread.currentThread()) {
-                TimeUnit.NANOSECONDS.timedJoin(thread, Math.max(1, end - System.nanoTime()));
-            }
+        boolean ended = true;
+        for (LastingThread thread : ending) {
+            ended &= thread.awaitEnd(Duration.ofNanos(end - System.nanoTime()));
         }
-        return ending.stream().noneMatch(thread -> thread.isAlive() && thread != Thread.currentThread());
+        return ended;
     }
 }

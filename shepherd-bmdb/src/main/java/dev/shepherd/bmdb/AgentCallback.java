@@ -2,9 +2,12 @@ package dev.shepherd.bmdb;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.AgentCallException.Reason;
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
+import dev.shepherd.bmdb.agent.FailureLog;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -46,7 +49,8 @@ import org.slf4j.LoggerFactory;
  * A call with a report has a transaction of its own, and fails with whatever goes wrong in it.
  *
  * <p>Every call ends within {@link AgentCallbackConfig.Builder#timeout}, by a reply or an {@link AgentCallException};
- * a call that finds the queue full fails at once.
+ * a call that finds the queue full fails at once. Calls that fail are warned of, in at most one line a minute for each
+ * reason. A report that is recorded already, with the same content, is not written again.
  *
  * <h2>Heartbeats and recovery</h2>
  *
@@ -89,6 +93,7 @@ public final class AgentCallback implements AutoCloseable {
     private final AgentCallbackConfig config;
     private final AgentCallQueue heartbeats;
     private final AgentCallQueue reports;
+    private final FailureLog failures = new FailureLog(log, System::nanoTime);
 
     private AgentCallback(Bmdb bmdb, AgentCallbackConfig config) {
         this.config = config;
@@ -102,14 +107,16 @@ public final class AgentCallback implements AutoCloseable {
                 config.queueSize(),
                 config.batchSize(),
                 config.timeout(),
-                this::writeBatch);
+                this::writeBatch,
+                failures::flush);
         this.reports = new AgentCallQueue(
                 "shepherd-agent-reports",
                 config.reportThreads(),
                 Math.max(1, config.queueSize() / 10),
                 1,
                 config.timeout(),
-                this::writeReports);
+                this::writeReports,
+                () -> {});
     }
 
     /** Makes a callback with the default settings. It takes calls once it is started. */
@@ -164,7 +171,15 @@ public final class AgentCallback implements AutoCloseable {
      * @throws IllegalStateException if the callback is not started
      */
     public CompletableFuture<AgentReply> callAsync(AgentCall call) {
-        return (call.hasReports() ? reports : heartbeats).add(call);
+        CompletableFuture<AgentReply> answer = (call.hasReports() ? reports : heartbeats).add(call);
+        CompletableFuture<AgentReply> unused = answer.whenComplete((reply, error) -> {
+            if (error instanceof AgentCallException failure
+                    && !failure.reason().isAnswer()
+                    && failure.reason() != Reason.CLOSED) {
+                failures.failed("Calls of agents fail with " + failure.reason(), failure.getMessage());
+            }
+        });
+        return answer;
     }
 
     /**
@@ -178,7 +193,9 @@ public final class AgentCallback implements AutoCloseable {
         Uninterruptibly.run(() -> {
             long end = System.nanoTime() + LONGEST_STOP.toNanos();
             if (!heartbeats.awaitEnd(end) || !reports.awaitEnd(end)) {
-                log.warn("A thread of the agents' callback has not ended within {} of closing", LONGEST_STOP);
+                log.warn(
+                        "A thread of the agents' callback has not ended within {} of closing",
+                        Spans.text(LONGEST_STOP));
             }
         });
     }
@@ -193,11 +210,11 @@ public final class AgentCallback implements AutoCloseable {
         try {
             write(calls);
         } catch (BmdbException e) {
-            if (isConnectionFailure(e) || calls.size() == 1) {
+            if (isOfAllCalls(e) || calls.size() == 1) {
                 failed(calls, e);
                 return;
             }
-            log.debug("A batch failed, and is written one by one", e);
+            log.debug("A batch failed, and is written one by one", Escaped.failure(e));
             writeEach(calls);
         }
     }
@@ -207,7 +224,7 @@ public final class AgentCallback implements AutoCloseable {
             try {
                 write(calls.subList(i, i + 1));
             } catch (BmdbException e) {
-                if (isConnectionFailure(e)) {
+                if (isOfAllCalls(e)) {
                     failed(calls.subList(i, calls.size()), e);
                     return;
                 }
@@ -250,15 +267,22 @@ public final class AgentCallback implements AutoCloseable {
         try {
             return transactions.run(what, body);
         } catch (CommitOutcomeUnknownException e) {
-            log.debug("{} is done again", what, e);
+            log.debug("{} is done again", what, Escaped.failure(e));
             return transactions.run(what, body);
         }
     }
 
-    /** A pool that has no connection to give may not say which state that is. */
-    private static boolean isConnectionFailure(BmdbException e) {
+    /**
+     * Tells whether no other call would fare better: the connection broke, or the server lacks space, memory or files
+     * (class 53), or cannot read or write them (class 58).
+     */
+    private static boolean isOfAllCalls(BmdbException e) {
+        // A pool that has no connection to give may not say which state that is.
         String state = e.sqlState().orElse("08000");
-        return Transactions.isConnectionFailure(state) || Transactions.isNotPrimary(state);
+        return Transactions.isConnectionFailure(state)
+                || Transactions.isNotPrimary(state)
+                || state.startsWith("53")
+                || state.startsWith("58");
     }
 
     /** What is to be told to the caller once the transaction is committed. */
@@ -317,7 +341,10 @@ public final class AgentCallback implements AutoCloseable {
         UUID machineId = call.machineId();
         HeartbeatQueries.begin(dsl, pending.left(), idleTimeout);
         BmdbTransaction tags = new BmdbTransaction(dsl, time, NO_SESSION);
-        if (call.installationReport().isPresent()) {
+        boolean installed = call.installationReport().isPresent()
+                && !HeartbeatQueries.isRecorded(
+                        dsl, machineId, call.installationReport().get());
+        if (installed) {
             tags.lock(machineId); // Before its rows, as everybody does whose tags change what a machine is due for.
         }
         Outcome heard = requireNonNull(heartbeats(dsl, List.of(pending)).get(pending));
@@ -325,8 +352,8 @@ public final class AgentCallback implements AutoCloseable {
             return heard;
         }
         Optional<InstallationReport> installation = call.installationReport();
-        if (installation.isPresent()) {
-            InstallationReport report = installation.get();
+        if (installed) {
+            InstallationReport report = installation.orElseThrow();
             Optional<Long> requested = HeartbeatQueries.lockGeneration(dsl, machineId);
             if (requested
                     .filter(generation -> generation == report.generation())

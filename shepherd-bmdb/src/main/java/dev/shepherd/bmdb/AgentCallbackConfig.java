@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.util.Objects;
 
@@ -146,7 +147,9 @@ public final class AgentCallbackConfig {
         private static void requireSpan(String name, Duration value, Duration least, Duration most) {
             if (value.compareTo(least) < 0 || value.compareTo(most) > 0) {
                 throw new ConfigurationException(
-                        name, name + " must be from " + least + " to " + most + ", not " + value);
+                        name,
+                        name + " must be from " + Spans.text(least) + " to " + Spans.text(most) + ", not "
+                                + Spans.text(value));
             }
         }
     }

@@ -1,9 +1,11 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.internal.Spans;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,11 +37,11 @@ public record Backoff(Duration initial, Duration maximum, double exponent, doubl
      */
     public Backoff {
         if (initial.compareTo(Duration.ofSeconds(1)) < 0) {
-            throw new IllegalArgumentException("a backoff starts with at least 1 s, not " + initial);
+            throw new IllegalArgumentException("a backoff starts with at least 1 s, not " + Spans.text(initial));
         }
         if (maximum.compareTo(initial) < 0) {
-            throw new IllegalArgumentException(
-                    "the longest backoff, " + maximum + ", is shorter than the first, " + initial);
+            throw new IllegalArgumentException("the longest backoff, " + Spans.text(maximum)
+                    + ", is shorter than the first, " + Spans.text(initial));
         }
         if (maximum.compareTo(LONGEST) > 0) {
             throw new IllegalArgumentException(
@@ -82,6 +84,12 @@ public record Backoff(Duration initial, Duration maximum, double exponent, doubl
                 .max(BigDecimal.valueOf(before).add(BigDecimal.ONE))
                 .min(BigDecimal.valueOf(longest));
         return Duration.ofSeconds(grown.longValueExact());
+    }
+
+    /** Draws what is added to a period, in milliseconds. */
+    long jitterOf(Duration period) {
+        return Math.round(
+                period.toMillis() * jitter * ThreadLocalRandom.current().nextDouble());
     }
 
     private static long wholeSeconds(Duration duration) {

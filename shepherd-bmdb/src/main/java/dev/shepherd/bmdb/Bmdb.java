@@ -6,10 +6,13 @@ import com.zaxxer.hikari.SQLExceptionOverride;
 import com.zaxxer.hikari.pool.HikariPool;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.Transactions.Body;
 import dev.shepherd.bmdb.Transactions.Limits;
+import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -49,8 +52,17 @@ public final class Bmdb implements AutoCloseable {
 
     private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
 
+    /** A pool that is told that there is no connection pauses for longer and longer, so it is told rarely. */
+    private static final Duration LONGEST_SEARCH = Duration.ofMinutes(1);
+
+    /** One that is under way cannot be ended, and brings nothing: it is closed. */
+    private static final Duration LONGEST_WAIT_FOR_ATTEMPTS = Duration.ofSeconds(2);
+
+    private static final int LONGEST_FIRST_ANSWER_SECONDS = 2;
+
     private final BmdbConfig config;
     private final DataSource dataSource;
+    private final Servers servers;
     private final Transactions transactions;
     private final SessionKeeper keeper;
     private final DatabaseTime time;
@@ -63,21 +75,28 @@ public final class Bmdb implements AutoCloseable {
             DataSource dataSource,
             DataSource heartbeats,
             DataSource listening,
+            Servers servers,
             List<HikariDataSource> pools) {
         this.config = config;
         this.dataSource = dataSource;
+        this.servers = servers;
         this.pools = pools;
         this.notifications = new DueNotifications(listening);
         this.time = new DatabaseTime(config.timeOffset());
         this.transactions = new Transactions(
                 dataSource,
+                servers,
                 new Limits(config.maxAttempts(), config.connectTimeout(), config.idleInTransactionTimeout(), null));
         this.operator = new OperatorActions(transactions, time);
         // A heartbeat is sent again by the keeper itself, with the deadline in view. What is not answered within
         // half an interval is better sent again.
         Limits once = new Limits(1, Duration.ZERO, config.idleInTransactionTimeout(), half(config.sessionInterval()));
-        this.keeper =
-                new SessionKeeper(new Transactions(heartbeats, once), transactions, config.sessionInterval(), time);
+        this.keeper = new SessionKeeper(
+                new Transactions(heartbeats, servers, once),
+                transactions,
+                config.sessionInterval(),
+                new Losses(time, config.lossBackoff(), config.maxLosses()),
+                time);
     }
 
     private static Duration half(Duration interval) {
@@ -92,7 +111,13 @@ public final class Bmdb implements AutoCloseable {
      */
     Transactions transactions(Duration reconnecting, Duration answer) {
         return new Transactions(
-                dataSource, new Limits(config.maxAttempts(), reconnecting, config.idleInTransactionTimeout(), answer));
+                dataSource,
+                servers,
+                new Limits(config.maxAttempts(), reconnecting, config.idleInTransactionTimeout(), answer));
+    }
+
+    Servers servers() {
+        return servers;
     }
 
     DatabaseTime time() {
@@ -133,38 +158,47 @@ public final class Bmdb implements AutoCloseable {
      * @throws SchemaException if the schema cannot be migrated, or is not the one that is needed
      */
     public static Bmdb open(BmdbConfig config) {
+        Servers servers = new Servers();
         Optional<DataSource> given = config.dataSource();
         if (given.isPresent()) {
             new Opening(config, given.get()).run();
-            return new Bmdb(config, given.get(), given.get(), given.get(), List.of());
+            return new Bmdb(config, given.get(), given.get(), given.get(), servers, List.of());
         }
         // A migration may take its time.
         Duration answer = config.migration() == Migration.CHECK ? config.socketTimeout() : Duration.ZERO;
-        Opening opening = new Opening(config, connections(config, config.connectTimeout(), answer));
+        Opening opening = new Opening(
+                config, new PrimarySource(servers, driver(config, config.connectTimeout(), answer), Duration.ZERO));
         opening.run();
         List<HikariDataSource> pools = new ArrayList<>();
         try {
-            HikariDataSource main =
-                    pool(config, "shepherd", config.poolSize(), config.connectTimeout(), config.socketTimeout());
+            PrimarySource connections = new PrimarySource(
+                    servers, driver(config, config.connectTimeout(), config.socketTimeout()), LONGEST_SEARCH);
+            HikariDataSource main = pool("shepherd", connections, config.poolSize(), config.connectTimeout());
             pools.add(main);
             // Heartbeats get a connection of their own, so that busy loops cannot cost a session its lease.
             Duration half = half(config.sessionInterval());
-            HikariDataSource heartbeats = pool(config, "shepherd-sessions", 1, half, half);
+            HikariDataSource heartbeats = pool(
+                    "shepherd-sessions",
+                    new PrimarySource(servers, driver(config, half, half), LONGEST_SEARCH),
+                    1,
+                    half);
             pools.add(heartbeats);
-            DataSource listening = connections(config, config.connectTimeout(), config.socketTimeout());
-            return new Bmdb(config, main, heartbeats, listening, List.copyOf(pools));
+            servers.whenMoved(
+                    () -> pools.forEach(pool -> pool.getHikariPoolMXBean().softEvictConnections()));
+            servers.watch(connections);
+            return new Bmdb(config, main, heartbeats, connections, servers, List.copyOf(pools));
         } catch (RuntimeException e) {
+            servers.close();
             pools.forEach(HikariDataSource::close);
             throw e instanceof HikariPool.PoolInitializationException ? opening.unreachable(e) : e;
         }
     }
 
-    private static HikariDataSource pool(
-            BmdbConfig config, String name, int size, Duration connectTimeout, Duration socketTimeout) {
+    private static HikariDataSource pool(String name, PrimarySource connections, int size, Duration connectTimeout) {
         HikariConfig hikari = new HikariConfig();
         hikari.setPoolName(name);
         // Not the URL: with that, the pool would set the login timeout of the whole JVM's DriverManager.
-        hikari.setDataSource(connections(config, connectTimeout, socketTimeout));
+        hikari.setDataSource(connections);
         hikari.setMaximumPoolSize(size);
         hikari.setMinimumIdle(Math.min(size, 2));
         hikari.setConnectionTimeout(Math.max(250, connectTimeout.toMillis()));
@@ -176,11 +210,20 @@ public final class Bmdb implements AutoCloseable {
                 return Transactions.isNotPrimary(e.getSQLState()) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
             }
         });
-        return new HikariDataSource(hikari);
+        return new HikariDataSource(hikari) {
+            @java.lang.Override
+            public Connection getConnection() throws SQLException {
+                try {
+                    return super.getConnection();
+                } catch (SQLTransientConnectionException e) {
+                    throw connections.explain(e);
+                }
+            }
+        };
     }
 
-    /** Makes a source of new connections. A timeout of zero is none. */
-    private static PGSimpleDataSource connections(BmdbConfig config, Duration connectTimeout, Duration socketTimeout) {
+    /** Tells the driver where to connect to and how. A timeout of zero is none. */
+    static PGSimpleDataSource driver(BmdbConfig config, Duration connectTimeout, Duration socketTimeout) {
         PGSimpleDataSource source = new PGSimpleDataSource();
         String url = config.jdbcUrl().orElseThrow();
         source.setUrl(url);
@@ -195,7 +238,8 @@ public final class Bmdb implements AutoCloseable {
             source.setTargetServerType("primary");
         }
         if (!JdbcUrls.hasParameter(url, "connectTimeout")) {
-            source.setConnectTimeout(seconds(connectTimeout));
+            // For the host to answer at all; what comes after that has the whole time.
+            source.setConnectTimeout(Math.min(seconds(connectTimeout), LONGEST_FIRST_ANSWER_SECONDS));
         }
         if (!JdbcUrls.hasParameter(url, "loginTimeout")) {
             source.setLoginTimeout(seconds(connectTimeout));
@@ -535,12 +579,18 @@ public final class Bmdb implements AutoCloseable {
         Uninterruptibly.run(() -> {
             keeper.close();
             notifications.close();
+            servers.close();
             pools.forEach(HikariDataSource::close);
             if (!keeper.awaitEnd(LONGEST_STOP)) {
-                log.warn("A thread of the sessions' upkeep has not ended within {} of closing", LONGEST_STOP);
+                log.warn(
+                        "A thread of the sessions' upkeep has not ended within {} of closing",
+                        Spans.text(LONGEST_STOP));
+            }
+            if (!servers.awaitEnd(LONGEST_WAIT_FOR_ATTEMPTS)) {
+                log.debug("An attempt to connect still waits for its host");
             }
             if (!notifications.awaitEnd(LONGEST_STOP)) {
-                log.warn("The thread for notifications has not ended within {} of closing", LONGEST_STOP);
+                log.warn("The thread for notifications has not ended within {} of closing", Spans.text(LONGEST_STOP));
             }
         });
     }

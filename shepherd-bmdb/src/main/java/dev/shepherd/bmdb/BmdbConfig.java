@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
@@ -31,6 +32,17 @@ public final class BmdbConfig {
         /** Only checks that the schema is there and not older than this version needs. Makes and changes nothing. */
         CHECK
     }
+
+    /** How long a machine is left alone after a loss by default: 1 s × 10, at most 1 h; jitter up to as much again. */
+    public static final Backoff LOSS_BACKOFF = Backoff.builder()
+            .initial(Duration.ofSeconds(1))
+            .exponent(10)
+            .maximum(Duration.ofHours(1))
+            .jitter(1)
+            .build();
+
+    /** After how many losses in a row a machine is quarantined by default. */
+    public static final int MAX_LOSSES = 5;
 
     private final Builder values;
 
@@ -89,6 +101,14 @@ public final class BmdbConfig {
         return values.idleInTransactionTimeout;
     }
 
+    Backoff lossBackoff() {
+        return values.lossBackoff;
+    }
+
+    int maxLosses() {
+        return values.maxLosses;
+    }
+
     boolean wakeUps() {
         return values.wakeUps;
     }
@@ -118,6 +138,8 @@ public final class BmdbConfig {
         private Duration sessionInterval = Duration.ofSeconds(5);
         private int maxAttempts = 10;
         private Duration idleInTransactionTimeout = Duration.ofSeconds(10);
+        private Backoff lossBackoff = LOSS_BACKOFF;
+        private int maxLosses = MAX_LOSSES;
         private boolean wakeUps = true;
         private Supplier<Duration> timeOffset = () -> Duration.ZERO;
 
@@ -135,6 +157,8 @@ public final class BmdbConfig {
             sessionInterval = other.sessionInterval;
             maxAttempts = other.maxAttempts;
             idleInTransactionTimeout = other.idleInTransactionTimeout;
+            lossBackoff = other.lossBackoff;
+            maxLosses = other.maxLosses;
             wakeUps = other.wakeUps;
             timeOffset = other.timeOffset;
         }
@@ -230,6 +254,27 @@ public final class BmdbConfig {
         }
 
         /**
+         * Rare: sets for how long a machine is left alone by a process after its work was lost: after its session
+         * expired with the work in hand, since whatever held it died, froze or lost the database. It grows with each
+         * loss in a row; work that finishes or fails ends the row. {@link #LOSS_BACKOFF} by default. What counts is the
+         * setting of the process that reaps the session.
+         */
+        public Builder lossBackoff(Backoff lossBackoff) {
+            this.lossBackoff = Objects.requireNonNull(lossBackoff, "lossBackoff");
+            return this;
+        }
+
+        /**
+         * Common: sets after how many losses in a row a machine is quarantined, 2 to 1000; {@value #MAX_LOSSES} by
+         * default. One that was lost together with another that was lost half as often waits for more evidence, up to
+         * twice as many. Only losses of agent starts and recoveries lead to a quarantine. As for {@link #lossBackoff}.
+         */
+        public Builder maxLosses(int maxLosses) {
+            this.maxLosses = maxLosses;
+            return this;
+        }
+
+        /**
          * Rare: sets whether loops are woken by notifications of the database when work becomes due; on by default.
          * They take a connection that is kept open while a loop runs. Switch them off where they do not pass, as
          * through PgBouncer in transaction mode: loops then only look from time to time.
@@ -273,6 +318,7 @@ public final class BmdbConfig {
             }
             require("poolSize", poolSize >= 1 && poolSize <= 1000, "from 1 to 1000", poolSize);
             require("maxAttempts", maxAttempts >= 1 && maxAttempts <= 100, "from 1 to 100", maxAttempts);
+            require("maxLosses", maxLosses >= 2 && maxLosses <= 1000, "from 2 to 1000", maxLosses);
             requireSpan("connectTimeout", connectTimeout, Duration.ofMillis(250), Duration.ofMinutes(10));
             requireSpan("socketTimeout", socketTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
             requireSpan("sessionInterval", sessionInterval, Duration.ofSeconds(1), Duration.ofHours(1));
@@ -290,8 +336,8 @@ public final class BmdbConfig {
             require(
                     name,
                     value.compareTo(least) >= 0 && value.compareTo(most) <= 0,
-                    "from " + least + " to " + most,
-                    value);
+                    "from " + Spans.text(least) + " to " + Spans.text(most),
+                    Spans.text(value));
         }
 
         private static void require(String name, boolean valid, String range, Object value) {

@@ -23,4 +23,12 @@ public class BmdbException extends ShepherdException {
     public Optional<String> sqlState() {
         return Optional.ofNullable(sqlState);
     }
+
+    /**
+     * Tells whether the database could not be reached, its server was ending, or it was no longer the primary: the same
+     * may succeed as soon as there is a primary. False if it refused something.
+     */
+    public boolean isDatabaseAway() {
+        return Transactions.isConnectionFailure(sqlState) || Transactions.isNotPrimary(sqlState);
+    }
 }

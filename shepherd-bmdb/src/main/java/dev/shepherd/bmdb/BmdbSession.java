@@ -1,12 +1,13 @@
 package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.WorkQueries.Claim;
 import java.time.Duration;
 import java.time.OffsetDateTime;
@@ -27,6 +28,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.jooq.DSLContext;
 import org.jooq.Record;
+import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -250,14 +252,16 @@ public final class BmdbSession implements AutoCloseable {
      * @param limit how many to take at most, 1 to 1000
      * @return what was taken, in no particular order; empty if there is nothing to do. Each must be finished,
      *     failed or closed
+     * @throws IllegalArgumentException if the process is {@link WorkProcess#RECOVERY}, see {@link #claimRecovery}; or if
+     *     the limit is out of range
      * @throws SessionExpiredException if the session is lost
      * @throws BmdbException if the database cannot be reached
      * @throws InterruptedException if the thread is interrupted
      */
     public List<Work> claim(WorkProcess process, Eligibility eligibility, int limit) throws InterruptedException {
         checkLimit(limit);
-        Optional<DueQueue.Part> queue =
-                eligibility.queue(process).filter(part -> !process.equals(WorkProcess.RECOVERY));
+        checkIsNotRecovery(process);
+        Optional<DueQueue.Part> queue = eligibility.queue(process);
         return queue.isPresent()
                 ? claimDue(queue.get(), limit)
                 : take(process, dsl -> WorkQueries.claim(dsl, time, id, process, eligibility, limit));
@@ -280,6 +284,14 @@ public final class BmdbSession implements AutoCloseable {
                 }));
     }
 
+    /** Recovery is held to limits over all processes together, and to freezes: no other way to claim goes past them. */
+    private static void checkIsNotRecovery(WorkProcess process) {
+        if (process.equals(WorkProcess.RECOVERY)) {
+            throw new IllegalArgumentException(
+                    "machines are claimed for " + process + " by claimRecovery alone, which keeps to its limits");
+        }
+    }
+
     /**
      * Takes one particular machine to work on, whether or not it is backed off.
      *
@@ -287,13 +299,14 @@ public final class BmdbSession implements AutoCloseable {
      *
      * @return the work, or empty if somebody else works on the machine under this process, or under one that
      *     excludes it
+     * @throws IllegalArgumentException if the process is {@link WorkProcess#RECOVERY}, see {@link #claimRecovery}
      * @throws BmdbException if there is no such machine, or the database cannot be reached
      * @throws SessionExpiredException if the session is lost
      * @throws InterruptedException if the thread is interrupted
      */
     public Optional<Work> claimMachine(WorkProcess process, UUID machineId) throws InterruptedException {
-        return take(process, dsl -> WorkQueries.claimMachine(dsl, time, id, process, machineId, null)).stream()
-                .findFirst();
+        checkIsNotRecovery(process);
+        return hold(process, machineId, null);
     }
 
     /**
@@ -302,14 +315,18 @@ public final class BmdbSession implements AutoCloseable {
      * @param note who asked for it and why, for people; cut after 4,000 characters
      */
     public Optional<Work> claimMachine(WorkProcess process, UUID machineId, String note) throws InterruptedException {
-        String shortened = WorkQueries.shorten(note);
-        return take(process, dsl -> WorkQueries.claimMachine(dsl, time, id, process, machineId, shortened)).stream()
+        checkIsNotRecovery(process);
+        return hold(process, machineId, WorkQueries.shorten(note));
+    }
+
+    Optional<Work> hold(WorkProcess process, UUID machineId, @Nullable String note) throws InterruptedException {
+        return take(process, dsl -> WorkQueries.claimMachine(dsl, time, id, process, machineId, note)).stream()
                 .findFirst();
     }
 
     /**
      * Takes machines of a provider to bring back, as many as the limits of the policy leave room for: those that
-     * {@link Eligibility#recovery} names, under {@link WorkProcess#RECOVERY}. Recoverers of one provider take turns here,
+     * docs/recovery.md names, under {@link WorkProcess#RECOVERY}. Recoverers of one provider take turns here,
      * so that together they keep to the limits. Also notes which machines are back, and where recovery has to stand
      * still.
      *
@@ -636,7 +653,7 @@ public final class BmdbSession implements AutoCloseable {
             late = System.nanoTime() - deadlineNanos;
         }
         if (late >= 0) {
-            lose("no heartbeat arrived within its interval of " + interval);
+            lose("no heartbeat arrived within its interval of " + Spans.text(interval));
         }
     }
 
@@ -691,7 +708,11 @@ public final class BmdbSession implements AutoCloseable {
             try {
                 transactions.run("closing " + this, this::delete);
             } catch (BmdbException e) {
-                log.warn("{} could not be closed and is left to expire after {}: {}", this, interval, e.getMessage());
+                log.warn(
+                        "{} could not be closed and is left to expire after {}: {}",
+                        this,
+                        Spans.text(interval),
+                        e.getMessage());
             }
         });
     }
@@ -710,7 +731,9 @@ public final class BmdbSession implements AutoCloseable {
             return false;
         }
         transactions.checkFirst(row.get());
-        WorkQueries.recordCanceled(dsl, time, WORK.SESSION_ID.eq(id), "the session was closed");
+        if (WorkQueries.lockMachinesOf(dsl, id)) {
+            WorkQueries.recordCanceled(dsl, time, id, DSL.val("the session was closed"));
+        }
         dsl.deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(id)).execute();
         return true;
     }
@@ -718,6 +741,6 @@ public final class BmdbSession implements AutoCloseable {
     /** Names the session and its component. */
     @Override
     public String toString() {
-        return "session " + id + " of " + component;
+        return "session " + id + " of " + Escaped.text(component);
     }
 }

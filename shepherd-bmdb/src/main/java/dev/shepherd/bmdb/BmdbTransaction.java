@@ -337,6 +337,14 @@ public final class BmdbTransaction implements Transaction {
 
     /** Sets the HardwareReport tag. */
     public void putHardwareReport(UUID machineId, byte[] raw) {
+        // An update to the same content would write all of it again, to the table and to the log.
+        if (context()
+                .fetchExists(
+                        MACHINE_HARDWARE_REPORT,
+                        MACHINE_HARDWARE_REPORT.MACHINE_ID.eq(machineId),
+                        HeartbeatQueries.holds(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw))) {
+            return;
+        }
         context()
                 .insertInto(MACHINE_HARDWARE_REPORT)
                 .set(MACHINE_HARDWARE_REPORT.MACHINE_ID, machineId)

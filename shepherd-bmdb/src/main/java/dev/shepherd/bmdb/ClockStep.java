@@ -67,9 +67,11 @@ final class ClockStep {
             dsl.execute("update " + table + " set " + column + " = {0} where " + column + " > {0}", now);
         });
         dsl.execute(
-                "update work_backoff set until = {0} + last_interval_seconds * interval '1 second'"
+                "update work_backoff set until = {0}"
+                        + " + greatest(last_interval_seconds, loss_interval_seconds) * interval '1 second'"
                         // Twice the period is more than any jitter adds.
-                        + " where until > {0} + (2 * last_interval_seconds + 60) * interval '1 second'",
+                        + " where until > {0} + (2 * greatest(last_interval_seconds, loss_interval_seconds) + 60)"
+                        + " * interval '1 second'",
                 now);
         dsl.execute(
                 "update recovery_freeze set frozen_at = least(frozen_at, {0}), silent_since = least(silent_since, {0}),"

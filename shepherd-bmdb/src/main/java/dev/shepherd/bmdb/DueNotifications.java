@@ -1,12 +1,12 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.internal.Escaped;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import javax.sql.DataSource;
@@ -36,6 +36,7 @@ final class DueNotifications implements AutoCloseable {
     private static final Duration SILENCE = Duration.ofSeconds(30);
 
     private static final Duration ANSWER = Duration.ofSeconds(5);
+    private static final Duration PAUSE_WHILE_AWAY = Duration.ofMillis(250);
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
 
@@ -44,7 +45,14 @@ final class DueNotifications implements AutoCloseable {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition closing = lock.newCondition();
-    private @Nullable Thread thread;
+    private @Nullable LastingThread thread;
+
+    /** How long to wait after the next failure. Only used by the thread. */
+    private Duration pause = FIRST_PAUSE;
+
+    /** Whether it was said that there is no connection. Only used by the thread. */
+    private boolean isTold;
+
     private @Nullable Connection listening;
     private boolean closed;
 
@@ -71,8 +79,12 @@ final class DueNotifications implements AutoCloseable {
         void wake() {
             try {
                 wake.run();
-            } catch (RuntimeException e) {
-                log.error("What waits for {} could not be woken", part, e);
+            } catch (RuntimeException | Error e) {
+                log.error(
+                        "What waits for {} of provider {} could not be woken",
+                        part.process(),
+                        part.provider(),
+                        Escaped.failure(e));
             }
         }
     }
@@ -86,9 +98,7 @@ final class DueNotifications implements AutoCloseable {
             }
             subscribers.add(subscriber);
             if (thread == null) {
-                thread = new Thread(this::run, "shepherd-bmdb-wake-ups");
-                thread.setDaemon(true);
-                thread.start();
+                thread = LastingThread.start("shepherd-bmdb-wake-ups", this::isClosed, FIRST_PAUSE, this::listenOnce);
             }
         } finally {
             lock.unlock();
@@ -96,30 +106,33 @@ final class DueNotifications implements AutoCloseable {
         return () -> subscribers.remove(subscriber);
     }
 
-    private void run() {
-        Duration pause = FIRST_PAUSE;
-        while (!isClosed()) {
-            try (Connection connection = dataSource.getConnection()) {
-                if (!listenOn(connection)) {
-                    return;
-                }
-                pause = FIRST_PAUSE;
-                listen(connection);
-            } catch (SQLException | RuntimeException e) {
-                // An embedder's source of connections may throw either.
-                if (isClosed()) {
-                    return;
-                }
-                log.info(
-                        "No notifications arrive from the database: {}. Loops ask it in their own time; trying again in {}",
-                        e.getMessage(),
-                        pause);
-                await(pause);
-                Duration longer = pause.multipliedBy(2);
-                pause = longer.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : longer;
-            } finally {
-                forget();
+    /** Listens until the connection breaks, or there is none. */
+    private void listenOnce() {
+        try (Connection connection = dataSource.getConnection()) {
+            if (!listenOn(connection)) {
+                return;
             }
+            PGConnection notifications = listen(connection);
+            isTold = false;
+            pause = FIRST_PAUSE;
+            wakeByThem(connection, notifications);
+        } catch (SQLException | RuntimeException e) {
+            // An embedder's source of connections may throw either.
+            if (isClosed()) {
+                return;
+            }
+            if (!isTold) {
+                log.info(
+                        "No notifications arrive from the database: {}. Loops ask it in their own time",
+                        e.getMessage());
+            }
+            isTold = true;
+            // A database that is away may be back at any moment; one that does not know this will not learn it soon.
+            await(Transactions.isConnectionFailure(Transactions.sqlState(e)) ? PAUSE_WHILE_AWAY : pause);
+            Duration longer = pause.multipliedBy(2);
+            pause = longer.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : longer;
+        } finally {
+            forget();
         }
     }
 
@@ -143,7 +156,7 @@ final class DueNotifications implements AutoCloseable {
         }
     }
 
-    private void listen(Connection connection) throws SQLException {
+    private PGConnection listen(Connection connection) throws SQLException {
         PGConnection notifications = connection.unwrap(PGConnection.class);
         connection.setAutoCommit(true);
         try (Statement statement = connection.createStatement()) {
@@ -151,6 +164,10 @@ final class DueNotifications implements AutoCloseable {
         }
         log.debug("Listening for what comes up");
         subscribers.forEach(Subscriber::wake);
+        return notifications;
+    }
+
+    private void wakeByThem(Connection connection, PGConnection notifications) throws SQLException {
         while (!isClosed()) {
             PGNotification[] arrived = notifications.getNotifications(Math.toIntExact(SILENCE.toMillis()));
             if (arrived == null || arrived.length == 0) {
@@ -168,7 +185,7 @@ final class DueNotifications implements AutoCloseable {
     private void wake(String due) {
         int slash = due.indexOf('/');
         if (slash < 0) {
-            log.debug("Not a notification of ours: {}", due);
+            log.debug("Not a notification of ours: {}", Escaped.text(due));
             return;
         }
         String provider = due.substring(0, slash);
@@ -221,24 +238,20 @@ final class DueNotifications implements AutoCloseable {
                 // Not close(), which would wait for the thread that is reading.
                 ending.abort(Runnable::run);
             } catch (SQLException e) {
-                log.debug("the connection for notifications could not be cut off", e);
+                log.debug("the connection for notifications could not be cut off", Escaped.failure(e));
             }
         }
     }
 
     /** Waits until the thread has ended, after {@link #close}. Returns false if it has not by then. */
     boolean awaitEnd(Duration limit) throws InterruptedException {
-        Thread ending;
+        LastingThread ending;
         lock.lock();
         try {
             ending = thread;
         } finally {
             lock.unlock();
         }
-        if (ending == null) {
-            return true;
-        }
-        TimeUnit.NANOSECONDS.timedJoin(ending, limit.toNanos());
-        return !ending.isAlive();
+        return ending == null || ending.awaitEnd(limit);
     }
 }

@@ -1,11 +1,6 @@
 package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE_EXPECTED;
 import static org.jooq.impl.DSL.any;
@@ -14,13 +9,13 @@ import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.greatest;
 import static org.jooq.impl.DSL.inline;
-import static org.jooq.impl.DSL.least;
 import static org.jooq.impl.DSL.name;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.when;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.WorkQueries.Claim;
 import java.time.Duration;
 import java.time.OffsetDateTime;
@@ -73,9 +68,6 @@ final class DueQueue {
 
     private static final Field<OffsetDateTime> NEVER =
             field("'infinity'::timestamptz", SQLDataType.TIMESTAMPWITHTIMEZONE);
-    private static final Field<OffsetDateTime> AT_ONCE =
-            field("'-infinity'::timestamptz", SQLDataType.TIMESTAMPWITHTIMEZONE);
-
     private final DSLContext dsl;
     private final DatabaseTime time;
 
@@ -210,6 +202,14 @@ final class DueQueue {
                 .and(WORK_DUE.DUE_AT.le(time.now())));
     }
 
+    /** The same of a process, over all providers. */
+    static Condition isUp(DatabaseTime time, WorkProcess process) {
+        return MACHINES.MACHINE_ID.in(select(WORK_DUE.MACHINE_ID)
+                .from(WORK_DUE)
+                .where(WORK_DUE.PROCESS.eq(process.name()))
+                .and(WORK_DUE.DUE_AT.le(time.now())));
+    }
+
     /**
      * Mends the entries of machines that were looked at and could not be claimed. Most of them were claimed by somebody
      * else in the meantime. What is there for no reason goes; what ought to be claimable and is not goes to the back, so
@@ -228,7 +228,7 @@ final class DueQueue {
                     "{}: {} machine(s) are in the queue but cannot be claimed; looking at them again in {}",
                     part.process(),
                     stuck,
-                    SETBACK);
+                    Spans.text(SETBACK));
         }
     }
 
@@ -247,13 +247,12 @@ final class DueQueue {
      */
     boolean putOffRecovery(ProviderType provider, RecoveryPolicy policy) {
         Part part = new Part(WorkProcess.RECOVERY, provider.name());
-        Condition early = part.condition()
-                .and(WORK_DUE.DUE_AT.le(time.now()))
-                .and(due(policy, time.nowPlus(policy.silentAfterHeartbeat())).gt(time.now()));
+        Field<OffsetDateTime> soonest = new RecoveryRules(time, policy).soonest();
+        Condition early = part.condition().and(WORK_DUE.DUE_AT.le(time.now())).and(soonest.gt(time.now()));
         UUID[] machineIds = dsl
                 .select(MACHINES.MACHINE_ID)
                 .from(WORK_DUE)
-                .join(withWhatDecides())
+                .join(MACHINES)
                 .on(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
                 .where(early)
                 .orderBy(WORK_DUE.DUE_AT, WORK_DUE.MACHINE_ID)
@@ -270,8 +269,8 @@ final class DueQueue {
         }
         // A statement of its own: its snapshot is taken under the machines' locks.
         dsl.update(WORK_DUE)
-                .set(WORK_DUE.DUE_AT, nextLook(policy))
-                .from(withWhatDecides())
+                .set(WORK_DUE.DUE_AT, notBefore(LEAST_PUT_OFF, soonest))
+                .from(MACHINES)
                 .where(WORK_DUE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .and(WORK_DUE.MACHINE_ID.eq(any(machineIds)))
                 .and(early)
@@ -279,57 +278,8 @@ final class DueQueue {
         return true;
     }
 
-    /** Machines with the rows that say when they are due for recovery. */
-    private static Table<?> withWhatDecides() {
-        return MACHINES.leftJoin(MACHINE_AGENT_STARTED)
-                .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .leftJoin(MACHINE_AGENT_HEARTBEAT)
-                .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .leftJoin(MACHINE_UNREACHABLE)
-                .on(MACHINE_UNREACHABLE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .leftJoin(MACHINE_RECOVERY)
-                .on(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .leftJoin(WORK_BACKOFF)
-                .on(WORK_BACKOFF.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(WORK_BACKOFF.PROCESS.eq(WorkProcess.RECOVERY.name()));
-    }
-
-    /** The first moment from now on at which a machine can be due for recovery. */
-    private Field<OffsetDateTime> nextLook(RecoveryPolicy policy) {
-        // It may be heard for the first time at any moment, and fall silent then.
-        Field<OffsetDateTime> firstSilence = time.nowPlus(policy.silentAfterHeartbeat());
-        // Spans are over when more than they have passed: at the very end of one there is nothing to do yet.
-        return greatest(due(policy, firstSilence), time.nowPlus(LEAST_PUT_OFF));
-    }
-
-    /** The last moment to look at a machine for the first time that is to be brought back. */
-    private Field<OffsetDateTime> latestLook(RecoveryPolicy policy) {
-        return greatest(due(policy, NEVER), time.nowPlus(LEAST_PUT_OFF));
-    }
-
-    /**
-     * When a machine is due for recovery if nothing changes but the time. The condition that it follows from is {@link
-     * Eligibility#recovery}.
-     *
-     * @param firstSilence when to look, at the latest, at a machine whose agent was never heard
-     */
-    private Field<OffsetDateTime> due(RecoveryPolicy policy, Field<OffsetDateTime> firstSilence) {
-        Field<OffsetDateTime> silent = when(
-                        MACHINE_AGENT_HEARTBEAT.MACHINE_ID.isNotNull(),
-                        DatabaseTime.shifted(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, policy.silentAfterHeartbeat()))
-                .otherwise(least(
-                        DatabaseTime.shifted(MACHINE_AGENT_STARTED.AGENT_STARTED_AT, policy.silentAfterStart()),
-                        firstSilence));
-        Condition isOpen = MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull();
-        Field<OffsetDateTime> stuck = DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.stuckAfter());
-        Field<OffsetDateTime> base = when(MACHINE_AGENT_STARTED.MACHINE_ID.isNotNull(), silent)
-                .when(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS.ge(policy.unreachableAttempts()), AT_ONCE)
-                .when(isOpen.and(stuck.gt(time.now())), stuck)
-                .when(isOpen.and(Eligibility.failedToStartSinceRecovery()), stuck)
-                // Only another failure to start its agent makes it due, and the end of that work makes the entry anew.
-                .otherwise(NEVER);
-        Field<OffsetDateTime> cooled = DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.cooldown());
-        return greatest(base, cooled, WORK_BACKOFF.UNTIL);
+    private Field<OffsetDateTime> notBefore(Duration fromNow, Field<OffsetDateTime> moment) {
+        return greatest(moment, time.nowPlus(fromNow));
     }
 
     /** Says how long it is until the next machine comes up; empty if none will unless something changes. */
@@ -404,7 +354,7 @@ final class DueQueue {
         Field<String> wrong = field(name("wrong"), String.class);
         Field<String> example = field(name("example"), String.class);
         // An entry for recovery may come up earlier than the machine is due, not later.
-        Field<OffsetDateTime> latest = latestLook(policy);
+        Field<OffsetDateTime> latest = notBefore(LEAST_PUT_OFF, new RecoveryRules(time, policy).due());
         Table<?> compared = dsl.select(
                         when(WORK_DUE.MACHINE_ID.isNull(), inline("missing"))
                                 .when(WORK_DUE_EXPECTED.MACHINE_ID.isNull(), inline("superfluous"))
@@ -432,17 +382,8 @@ final class DueQueue {
                 .fullOuterJoin(WORK_DUE_EXPECTED)
                 .on(WORK_DUE_EXPECTED.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
                 .and(WORK_DUE_EXPECTED.PROCESS.eq(WORK_DUE.PROCESS))
-                .leftJoin(MACHINE_AGENT_STARTED)
-                .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
-                .leftJoin(MACHINE_AGENT_HEARTBEAT)
-                .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
-                .leftJoin(MACHINE_UNREACHABLE)
-                .on(MACHINE_UNREACHABLE.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
-                .leftJoin(MACHINE_RECOVERY)
-                .on(MACHINE_RECOVERY.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
-                .leftJoin(WORK_BACKOFF)
-                .on(WORK_BACKOFF.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
-                .and(WORK_BACKOFF.PROCESS.eq(WORK_DUE.PROCESS))
+                .leftJoin(MACHINES)
+                .on(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
                 .asTable("compared");
         Map<String, Integer> counts = dsl.select(wrong, count())
                 .from(compared)

@@ -1,27 +1,29 @@
 package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INSTALLED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE_EXPECTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_RULES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
+import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
+import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Explanation.Rule;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jooq.Condition;
+import org.jooq.Field;
 
 /**
  * Which machines come into question for a process. That nobody works on the machine already and that it is not
@@ -34,6 +36,8 @@ public final class Eligibility {
 
     /** How long an agent may be silent after a heartbeat before its machine is recovered: 10 min. */
     public static final Duration SILENT_AFTER_HEARTBEAT = Duration.ofMinutes(10);
+
+    private static final String NO_RULE = "";
 
     private final Function<DatabaseTime, Condition> condition;
 
@@ -59,97 +63,47 @@ public final class Eligibility {
 
     /** The part of {@link #agentStart(ProviderType)} that does not depend on the provider. */
     static Eligibility agentStart() {
-        return new Eligibility(time -> not(agentStarted())
-                .and(not(installationFulfilled()))
-                .and(present())
-                .and(not(provisioning())));
+        return new Eligibility(time -> field(select(WORK_DUE_EXPECTED.DUE_AT)
+                        .from(WORK_DUE_EXPECTED)
+                        .where(WORK_DUE_EXPECTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .and(WORK_DUE_EXPECTED.PROCESS.eq(inline(WorkProcess.AGENT_START.name()))))
+                .le(time.now()));
     }
 
     /**
-     * Machines of a provider to bring back. Their agent fell silent: it was started, and never heard for longer than
-     * {@link RecoveryPolicy#silentAfterStart()} or not for longer than {@link RecoveryPolicy#silentAfterHeartbeat()}.
-     * Or it could not be started: its SSH server was not reached {@link RecoveryPolicy#unreachableAttempts()} times in a
-     * row, or the machine was acted on, its agent could not be started for whatever reason, and that for {@link
-     * RecoveryPolicy#stuckAfter()}.
-     *
-     * <p>All that only where there is no fulfilled installation, the machine is neither set aside nor missing at the
-     * provider nor being provisioned there, and the last attempt is longer ago than {@link RecoveryPolicy#cooldown()}. The limits on how many
-     * machines are in recovery are not part of it.
+     * Machines of a provider to bring back, by the rules of {@link RecoveryRules} and what the loops share. The limits on
+     * how many machines are in recovery are not part of it: who claims by it alone goes past them.
      */
-    public static Eligibility recovery(ProviderType provider, RecoveryPolicy policy) {
+    static Eligibility recovery(ProviderType provider, RecoveryPolicy policy) {
         return queued(WorkProcess.RECOVERY, provider, recovery(policy));
     }
 
     /** The part of {@link #recovery(ProviderType, RecoveryPolicy)} that does not depend on the provider. */
     static Eligibility recovery(RecoveryPolicy policy) {
-        return new Eligibility(time -> silent(time, policy)
-                .or(not(agentStarted()).and(unreachable(policy).or(stuck(time, policy))))
-                .and(not(installationFulfilled()))
-                .and(present())
-                .and(not(provisioning()))
-                .and(not(coolingDown(time, policy))));
+        return recovery(policy, ruleFor(WorkProcess.RECOVERY).eq(inline(NO_RULE)));
     }
 
-    /** The agent was started, and fell silent. */
-    static Condition silent(DatabaseTime time, RecoveryPolicy policy) {
-        Condition neverHeard = exists(selectOne()
-                        .from(MACHINE_AGENT_STARTED)
-                        .where(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                        .and(MACHINE_AGENT_STARTED.AGENT_STARTED_AT.lt(time.nowMinus(policy.silentAfterStart()))))
-                .and(not(exists(selectOne()
-                        .from(MACHINE_AGENT_HEARTBEAT)
-                        .where(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID)))));
-        Condition notHeardForLong = exists(selectOne()
-                .from(MACHINE_AGENT_HEARTBEAT)
-                .where(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.lt(time.nowMinus(policy.silentAfterHeartbeat()))));
-        return agentStarted().and(neverHeard.or(notHeardForLong));
+    /** The same of a machine that is held for it. */
+    static Eligibility recoveryOfHeld(ProviderType provider, RecoveryPolicy policy) {
+        return queued(
+                WorkProcess.RECOVERY,
+                provider,
+                recovery(policy, ruleFor(WorkProcess.RECOVERY).in(inline(NO_RULE), inline(Rule.WORKED_ON.name()))));
     }
 
-    /** SSH never reached the machine, though it was tried often enough. */
-    private static Condition unreachable(RecoveryPolicy policy) {
-        return exists(selectOne()
-                .from(MACHINE_UNREACHABLE)
-                .where(MACHINE_UNREACHABLE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS.ge(policy.unreachableAttempts())));
+    private static Eligibility recovery(RecoveryPolicy policy, Condition noRule) {
+        return new Eligibility(
+                time -> noRule.and(new RecoveryRules(time, policy).due().le(time.now())));
     }
 
-    /**
-     * The machine was acted on and its agent could not be started: whatever keeps it from that, it must not be left. That
-     * nobody tried to start it says nothing of the machine.
-     */
-    private static Condition stuck(DatabaseTime time, RecoveryPolicy policy) {
-        return exists(selectOne()
-                .from(MACHINE_RECOVERY)
-                .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
-                .and(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT.le(time.nowMinus(policy.stuckAfter())))
-                .and(failedToStartSinceRecovery()));
-    }
-
-    /** A takeover has failed since the machine of a row of {@code machine_recovery} was acted on. */
-    static Condition failedToStartSinceRecovery() {
-        return exists(selectOne()
-                .from(WORK_HISTORY)
-                .where(WORK_HISTORY.MACHINE_ID.eq(MACHINE_RECOVERY.MACHINE_ID))
-                .and(WORK_HISTORY.PROCESS.eq(inline(WorkProcess.AGENT_START.name())))
-                .and(WORK_HISTORY.EVENT.eq(inline(WorkEvent.FAILED.databaseName())))
-                .and(WORK_HISTORY.TIMESTAMP.gt(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT)));
-    }
-
-    private static Condition coolingDown(DatabaseTime time, RecoveryPolicy policy) {
-        return exists(selectOne()
-                .from(MACHINE_RECOVERY)
-                .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT.gt(time.nowMinus(policy.cooldown()))));
-    }
-
-    /** The provider is installing it: it is silent because of that, and to reboot it would undo what is being done. */
-    static Condition provisioning() {
-        return exists(selectOne()
-                .from(MACHINE_PROVIDED)
-                .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(MACHINE_PROVIDED.PROVIDER_STATUS.eq(inline(ProviderStatus.PROVISIONING.databaseName()))));
+    /** The rule of {@code work_rules} that keeps a process off the machine of {@code machines}; empty if none does. */
+    private static Field<String> ruleFor(WorkProcess process) {
+        return coalesce(
+                field(select(coalesce(WORK_RULES.RULE, inline(NO_RULE)))
+                        .from(WORK_RULES)
+                        .where(WORK_RULES.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .and(WORK_RULES.PROCESS.eq(inline(process.name())))),
+                inline(Rule.NOT_PROVIDED.name()));
     }
 
     /** Neither set aside, nor gone at the provider: what answers at its address then may be somebody else's machine. */
@@ -214,27 +168,13 @@ public final class Eligibility {
                 .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name())));
     }
 
-    static Condition agentStarted() {
-        return exists(selectOne()
-                .from(MACHINE_AGENT_STARTED)
-                .where(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID)));
-    }
-
     static Condition installationRequested() {
         return exists(selectOne()
                 .from(MACHINE_OS_INSTALLATION_REQUEST)
                 .where(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(MACHINES.MACHINE_ID)));
     }
 
-    /** The one definition of a fulfilled installation: a successful report of the requested generation. */
     static Condition installationFulfilled() {
-        return exists(selectOne()
-                .from(MACHINE_OS_INSTALLATION_REQUEST)
-                .join(MACHINE_OS_INSTALLATION_REPORT)
-                .on(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID))
-                .where(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(MACHINE_OS_INSTALLATION_REPORT.GENERATION.eq(MACHINE_OS_INSTALLATION_REQUEST.GENERATION))
-                .and(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT.eq(
-                        inline(InstallationResult.SUCCESS.databaseName()))));
+        return exists(selectOne().from(MACHINE_INSTALLED).where(MACHINE_INSTALLED.MACHINE_ID.eq(MACHINES.MACHINE_ID)));
     }
 }

@@ -3,9 +3,10 @@ package dev.shepherd.bmdb;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
-import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_RULES;
+import static org.jooq.impl.DSL.val;
 
-import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Explanation.OfProcess;
 import dev.shepherd.bmdb.Explanation.Rule;
 import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
@@ -25,10 +26,12 @@ import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Says in words why a machine is claimed or not. The conditions of the claims are the definition; a test holds this to
- * them.
+ * Says in words why a machine is claimed or not, by the rules that the claims go by: those of {@code work_rules} and of
+ * {@link RecoveryRules}, and the limits of recovery.
  */
 final class ExplainQueries {
+
+    static final String END_OF_BACKOFF = "time; or deleting its backoff";
 
     private final DSLContext dsl;
     private final DatabaseTime time;
@@ -91,7 +94,9 @@ final class ExplainQueries {
 
     /** Whoever asks for access gets it, unless somebody works on the machine. */
     private OfProcess access() {
-        Optional<OfProcess> working = workedOn(WorkProcess.ACCESS);
+        Optional<OfProcess> working = shepherdsWork()
+                .map(work ->
+                        no(WorkProcess.ACCESS, Rule.WORKED_ON, because(Rule.WORKED_ON), change(Rule.WORKED_ON), null));
         return working.orElseGet(() -> new OfProcess(
                 WorkProcess.ACCESS,
                 true,
@@ -103,80 +108,80 @@ final class ExplainQueries {
 
     private OfProcess agentStart() {
         WorkProcess process = WorkProcess.AGENT_START;
-        return common(process)
-                .or(() -> machine.agentStarted()
-                        .map(started -> no(
-                                process,
-                                Rule.AGENT_STARTED,
-                                "its agent was started at " + started.startedAt(),
-                                "a recovery, which clears that",
-                                null)))
-                .or(() -> backedOff(process))
+        return keptOff(process)
+                .or(() -> paused(process))
+                .or(() -> backoff(machine, process)
+                        .map(backoff ->
+                                no(process, Rule.BACKED_OFF, describe(backoff), END_OF_BACKOFF, backoff.until())))
                 .orElseGet(() -> eligible(process, "it has no agent and is taken over next"));
     }
 
     private OfProcess recovery() {
         WorkProcess process = WorkProcess.RECOVERY;
-        return common(process)
-                .or(this::notSilent)
-                .or(this::coolingDown)
-                .or(() -> backedOff(process))
+        return keptOff(process)
+                .or(() -> paused(process))
+                .or(this::recoveryKeptOff)
                 .or(this::heldBack)
                 .orElseGet(() -> eligible(process, whyDue()));
     }
 
-    /** What keeps both loops off. */
-    private Optional<OfProcess> common(WorkProcess process) {
+    /** The rule that keeps a process off until something changes. */
+    private Optional<OfProcess> keptOff(WorkProcess process) {
         if (provided == null) {
             return Optional.of(no(
                     process, Rule.NOT_PROVIDED, "it has no provider", "a provider that records it as its own", null));
         }
-        if (quarantine.isPresent()) {
-            Quarantine aside = quarantine.get();
-            return Optional.of(no(
-                    process,
-                    Rule.QUARANTINED,
-                    "it was set aside at %s by %s: %s".formatted(aside.at(), aside.by(), aside.cause()),
-                    "releasing it",
-                    null));
-        }
-        if (provided.status().equals(Optional.of(ProviderStatus.MISSING))) {
-            return Optional.of(no(
-                    process,
-                    Rule.MISSING,
-                    "provider " + provided.provider() + " no longer knows it",
-                    "the provider knowing it again, which the updater would see; or forgetting it",
-                    null));
-        }
-        if (provided.status().equals(Optional.of(ProviderStatus.PROVISIONING))) {
-            return Optional.of(no(
-                    process,
-                    Rule.PROVISIONING,
-                    "provider " + provided.provider() + " is installing it",
-                    "the provider saying otherwise, which the updater would see",
-                    null));
-        }
-        if (machine.isInstallationFulfilled()) {
-            return Optional.of(no(
-                    process,
-                    Rule.INSTALLED,
-                    "the requested operating system is installed",
-                    "requesting another installation",
-                    null));
-        }
-        return workedOn(process).or(() -> paused(process));
+        return dsl.select(WORK_RULES.RULE)
+                .from(WORK_RULES)
+                .where(WORK_RULES.MACHINE_ID.eq(machine.machineId()))
+                .and(WORK_RULES.PROCESS.eq(process.name()))
+                .and(WORK_RULES.RULE.isNotNull())
+                .fetchOptional(WORK_RULES.RULE)
+                .map(Rule::valueOf)
+                // Recovery says more of it: when it would come into question nevertheless.
+                .filter(rule -> rule != Rule.NO_AGENT)
+                .map(rule -> no(process, rule, because(rule), change(rule), null));
     }
 
-    private Optional<OfProcess> workedOn(WorkProcess process) {
+    private String because(Rule rule) {
+        String provider = provided == null ? "" : provided.provider().name();
+        return switch (rule) {
+            case QUARANTINED ->
+                quarantine
+                        .map(aside ->
+                                "it was set aside at %s by %s: %s".formatted(aside.at(), aside.by(), aside.cause()))
+                        .orElse("it is set aside");
+            case MISSING -> "provider " + provider + " no longer knows it";
+            case PROVISIONING -> "provider " + provider + " is installing it";
+            case INSTALLED -> "the requested operating system is installed";
+            case WORKED_ON -> shepherdsWork().map(ExplainQueries::describe).orElse("it is being worked on");
+            case AGENT_STARTED ->
+                machine.agentStarted()
+                        .map(started -> "its agent was started at " + started.startedAt())
+                        .orElse("its agent is started");
+            default -> throw new IllegalStateException("work_rules has no rule " + rule);
+        };
+    }
+
+    private String change(Rule rule) {
+        return switch (rule) {
+            case QUARANTINED -> "releasing it";
+            case MISSING -> "the provider knowing it again, which the updater would see; or forgetting it";
+            case PROVISIONING -> "the provider saying otherwise, which the updater would see";
+            case INSTALLED -> "requesting another installation";
+            case WORKED_ON ->
+                shepherdsWork()
+                        .map(work -> "the end of that work, or of session " + work.sessionId())
+                        .orElse("the end of that work");
+            case AGENT_STARTED -> "a recovery, which clears that";
+            default -> throw new IllegalStateException("work_rules has no rule " + rule);
+        };
+    }
+
+    private Optional<ActiveWork> shepherdsWork() {
         return machine.work().stream()
                 .filter(work -> work.process().isShepherds())
-                .findFirst()
-                .map(work -> no(
-                        process,
-                        Rule.WORKED_ON,
-                        describe(work),
-                        "the end of that work, or of session " + work.sessionId(),
-                        null));
+                .findFirst();
     }
 
     private static String describe(ActiveWork work) {
@@ -185,14 +190,10 @@ final class ExplainQueries {
     }
 
     private Optional<OfProcess> paused(WorkProcess process) {
-        Condition which = PAUSES.MACHINE_ID
-                .isNull()
-                .or(PAUSES.MACHINE_ID.eq(machine.machineId()))
-                .and(PAUSES.PROCESS.isNull().or(PAUSES.PROCESS.eq(process.name())))
-                .and(PAUSES.PROVIDER
-                        .isNull()
-                        .or(PAUSES.PROVIDER.eq(
-                                provided == null ? "" : provided.provider().name())));
+        Condition which = WorkQueries.covers(
+                val(machine.machineId()),
+                val(provided == null ? null : provided.provider().name()),
+                process);
         return OperatorActions.pauses(dsl, time, which).stream()
                 .findFirst()
                 .map(pause -> no(
@@ -203,79 +204,29 @@ final class ExplainQueries {
                         pause.until().orElse(null)));
     }
 
-    private Optional<OfProcess> backedOff(WorkProcess process) {
+    static Optional<ActiveBackoff> backoff(MachineRecord machine, WorkProcess process) {
         return machine.backoffs().stream()
                 .filter(backoff -> backoff.process().equals(process))
-                .findFirst()
-                .map(backoff -> no(
-                        process, Rule.BACKED_OFF, describe(backoff), "time; or deleting its backoff", backoff.until()));
+                .findFirst();
     }
 
-    private static String describe(ActiveBackoff backoff) {
+    static String describe(ActiveBackoff backoff) {
         return "it is left alone for %s, until %s: %s"
-                .formatted(Duration.ofSeconds(backoff.lastIntervalSeconds()), backoff.until(), backoff.cause());
+                .formatted(
+                        Spans.text(Duration.ofSeconds(backoff.lastIntervalSeconds())),
+                        backoff.until(),
+                        backoff.cause());
     }
 
-    /** Which is nothing for a machine that is to be recovered. */
-    private Optional<OfProcess> notSilent() {
-        WorkProcess process = WorkProcess.RECOVERY;
-        if (machine.agentStarted().isEmpty()) {
-            if (isUnreachable() || isStuck()) {
-                return Optional.empty();
-            }
-            Instant stuckAt = recovery.filter(RecoveryState::isOpen)
-                    .map(state -> state.attemptedAt().plus(policy.stuckAfter()))
-                    .orElse(null);
-            return Optional.of(no(
-                    process,
-                    Rule.NO_AGENT,
-                    String.format(
-                            Locale.ROOT,
-                            "its agent has yet to be started; %d of %d takeovers in a row did not reach it",
-                            unreachableAttempts,
-                            policy.unreachableAttempts()),
-                    "further takeovers that do not reach it",
-                    stuckAt));
-        }
-        Instant dueAt = machine.agentHeartbeatAt()
-                .map(heard -> heard.plus(policy.silentAfterHeartbeat()))
-                .orElseGet(() -> machine.agentStarted().get().startedAt().plus(policy.silentAfterStart()));
-        if (dueAt.isBefore(now)) {
-            return Optional.empty();
-        }
-        String heard = machine.agentHeartbeatAt()
-                .map(at -> "its agent was heard at " + at)
-                .orElseGet(() -> "its agent was started at "
-                        + machine.agentStarted().get().startedAt() + " and has yet to be heard");
-        return Optional.of(no(process, Rule.HEARD, heard, "its agent being silent until then", dueAt));
-    }
-
-    private boolean isUnreachable() {
-        return unreachableAttempts >= policy.unreachableAttempts();
-    }
-
-    private boolean isStuck() {
-        return recovery.filter(RecoveryState::isOpen)
-                .map(state -> !state.attemptedAt().plus(policy.stuckAfter()).isAfter(now)
-                        && MachineQueries.history(dsl, machine.machineId(), 1000).stream()
-                                .anyMatch(entry -> entry.process().equals(WorkProcess.AGENT_START)
-                                        && entry.event() == WorkEvent.FAILED
-                                        && entry.timestamp().isAfter(state.attemptedAt())))
-                .orElse(false);
-    }
-
-    private Optional<OfProcess> coolingDown() {
-        return recovery.map(state -> state.attemptedAt().plus(policy.cooldown()))
-                .filter(end -> end.isAfter(now))
-                .map(end -> no(
+    private Optional<OfProcess> recoveryKeptOff() {
+        return new RecoveryRules(time, policy)
+                .inTheWay(dsl, new RecoveryRules.Facts(machine, recovery, unreachableAttempts))
+                .map(rule -> no(
                         WorkProcess.RECOVERY,
-                        Rule.COOLDOWN,
-                        "it was acted on (%s) at %s"
-                                .formatted(
-                                        recovery.orElseThrow().action().databaseName(),
-                                        recovery.orElseThrow().attemptedAt()),
-                        "time",
-                        end));
+                        rule.name(),
+                        rule.because(),
+                        rule.change(),
+                        rule.until().orElse(null)));
     }
 
     private Optional<OfProcess> heldBack() {
@@ -311,7 +262,7 @@ final class ExplainQueries {
                     WorkProcess.RECOVERY,
                     Rule.LOOKING,
                     "recovery has just begun to look, or could not for a while",
-                    "its looking for " + policy.freezeReleaseAfter() + " without a gap",
+                    "its looking for " + Spans.text(policy.freezeReleaseAfter()) + " without a gap",
                     null));
         }
         return Optional.of(no(
@@ -330,7 +281,7 @@ final class ExplainQueries {
                     .map(at -> "its agent has been silent since " + at)
                     .orElse("its agent was started and never heard");
         } else {
-            why = isUnreachable()
+            why = unreachableAttempts >= policy.unreachableAttempts()
                     ? String.format(Locale.ROOT, "%d takeovers in a row did not reach it", unreachableAttempts)
                     : "it was acted on and has had no agent since";
         }
@@ -340,7 +291,11 @@ final class ExplainQueries {
     }
 
     private OfProcess eligible(WorkProcess process, String because) {
-        return new OfProcess(process, true, Rule.ELIGIBLE, because, "its being claimed", Optional.of(now));
+        int losses = Losses.inARow(dsl, machine.machineId(), process);
+        String lost = losses == 0
+                ? ""
+                : String.format(Locale.ROOT, "; lost %d time(s) in a row with the process that worked on it", losses);
+        return new OfProcess(process, true, Rule.ELIGIBLE, because + lost, "its being claimed", Optional.of(now));
     }
 
     private static OfProcess no(

@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.internal.Escaped;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -72,7 +73,14 @@ public record Explanation(MachineRecord machine, List<OfProcess> processes, Opti
             Rule rule,
             String because,
             String change,
-            Optional<Instant> nextLookAt) {}
+            Optional<Instant> nextLookAt) {
+
+        /** Makes one line of each text, in which what others say is escaped. */
+        public OfProcess {
+            because = Escaped.text(because);
+            change = Escaped.text(change);
+        }
+    }
 
     /** Returns the machine's id. */
     public UUID machineId() {

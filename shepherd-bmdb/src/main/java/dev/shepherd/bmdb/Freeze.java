@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -27,6 +28,8 @@ public record Freeze(
         if (provider.isEmpty()) {
             return "the whole fleet";
         }
-        return location.map(where -> "location " + where + " of provider ").orElse("provider ") + provider.get();
+        return location.map(where -> "location " + Escaped.text(where) + " of provider ")
+                        .orElse("provider ")
+                + provider.get();
     }
 }

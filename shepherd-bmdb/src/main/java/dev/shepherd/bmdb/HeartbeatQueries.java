@@ -2,16 +2,22 @@ package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
 
 import dev.shepherd.bmdb.AgentCallException.Reason;
+import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.BitSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.Field;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 
@@ -92,6 +98,36 @@ final class HeartbeatQueries {
                 .where(MACHINES.MACHINE_ID.eq(DSL.any(machineIds)))
                 .fetchMap(
                         MACHINES.MACHINE_ID, row -> row.value2() == null ? Reason.AGENT_NOT_STARTED : Reason.WRONG_KEY);
+    }
+
+    /**
+     * Tells whether a report is the one that is recorded, for the request that there is. Then nothing is to be written,
+     * and nothing locked: the call is as good as one that came just before that report was recorded first.
+     */
+    static boolean isRecorded(DSLContext dsl, UUID machineId, InstallationReport report) {
+        return dsl.fetchExists(dsl.selectOne()
+                .from(MACHINE_OS_INSTALLATION_REPORT)
+                .join(MACHINE_OS_INSTALLATION_REQUEST)
+                .on(MACHINE_OS_INSTALLATION_REQUEST
+                        .MACHINE_ID
+                        .eq(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID)
+                        .and(MACHINE_OS_INSTALLATION_REQUEST.GENERATION.eq(MACHINE_OS_INSTALLATION_REPORT.GENERATION)))
+                .where(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(machineId))
+                .and(MACHINE_OS_INSTALLATION_REPORT.GENERATION.eq(report.generation()))
+                .and(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT.eq(
+                        report.result().databaseName()))
+                .and(holds(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, report.raw())));
+    }
+
+    /** Compares by digests: what is the same mostly, and large, need not travel to the database for it. */
+    static Condition holds(Field<byte[]> column, byte[] content) {
+        try {
+            return DSL.condition(
+                    "sha256({0}) = {1}",
+                    column, DSL.val(MessageDigest.getInstance("SHA-256").digest(content)));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /**

@@ -16,9 +16,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 import static org.jooq.impl.DSL.any;
 import static org.jooq.impl.DSL.count;
-import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.not;
-import static org.jooq.impl.DSL.selectOne;
 
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
@@ -103,7 +101,8 @@ final class MachineQueries {
                                         new WorkProcess(backoff.getProcess()),
                                         backoff.getUntil().toInstant(),
                                         backoff.getCause(),
-                                        backoff.getLastIntervalSeconds()))));
+                                        Math.max(backoff.getLastIntervalSeconds(), backoff.getLossIntervalSeconds()),
+                                        backoff.getLosses()))));
     }
 
     private static Table<?> withTags() {
@@ -250,8 +249,6 @@ final class MachineQueries {
     }
 
     static Statistics statistics(DSLContext dsl, DatabaseTime time) {
-        Condition provided =
-                exists(selectOne().from(MACHINE_PROVIDED).where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID)));
         Condition fulfilled = Eligibility.installationFulfilled();
         return new Statistics(
                 dsl.fetchCount(MACHINES),
@@ -263,8 +260,8 @@ final class MachineQueries {
                                 time.nowMinus(Eligibility.SILENT_AFTER_HEARTBEAT))),
                 dsl.fetchCount(MACHINES, Eligibility.installationRequested().and(not(fulfilled))),
                 dsl.fetchCount(MACHINES, fulfilled),
-                waiting(dsl, time, WorkProcess.AGENT_START, provided, Eligibility.agentStart()),
-                waiting(dsl, time, WorkProcess.RECOVERY, provided, Eligibility.recovery(RecoveryPolicy.DEFAULT)),
+                waiting(dsl, time, WorkProcess.AGENT_START, Eligibility.agentStart()),
+                waiting(dsl, time, WorkProcess.RECOVERY, Eligibility.recovery(RecoveryPolicy.DEFAULT)),
                 dsl.fetchCount(MACHINE_RECOVERY, MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()),
                 dsl.fetchCount(MACHINE_RECOVERY, MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNotNull()),
                 dsl.fetchCount(MACHINE_QUARANTINE),
@@ -279,9 +276,9 @@ final class MachineQueries {
                         .fetchMap(WORK_BACKOFF.PROCESS, count())));
     }
 
-    private static long waiting(
-            DSLContext dsl, DatabaseTime time, WorkProcess process, Condition provided, Eligibility eligibility) {
-        return dsl.fetchCount(MACHINES, provided.and(WorkQueries.claimable(time, process, eligibility)));
+    private static long waiting(DSLContext dsl, DatabaseTime time, WorkProcess process, Eligibility eligibility) {
+        return dsl.fetchCount(
+                MACHINES, DueQueue.isUp(time, process).and(WorkQueries.claimable(time, process, eligibility)));
     }
 
     private static Map<WorkProcess, Long> byProcess(Map<String, Integer> counts) {

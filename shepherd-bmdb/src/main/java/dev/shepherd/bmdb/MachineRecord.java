@@ -84,8 +84,10 @@ public record MachineRecord(
      * @param until until when
      * @param cause why
      * @param lastIntervalSeconds the current period, in seconds
+     * @param losses how many pieces of work in a row were lost with their session; 0 if the last one had an end
      */
-    public record ActiveBackoff(WorkProcess process, Instant until, String cause, long lastIntervalSeconds) {}
+    public record ActiveBackoff(
+            WorkProcess process, Instant until, String cause, long lastIntervalSeconds, int losses) {}
 
     /** Tells whether the requested installation was reported as successful. */
     public boolean isInstallationFulfilled() {

@@ -5,13 +5,18 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.List;
 import java.util.TimeZone;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Finds out, when a database is opened, whether it can be used, and says in words why it cannot. */
 final class Opening {
+
+    private static final Logger log = LoggerFactory.getLogger(Opening.class);
 
     /** invalid_parameter_value. */
     private static final String INVALID_VALUE = "22023";
@@ -29,6 +34,7 @@ final class Opening {
     void run() {
         try (Connection connection = source.getConnection()) {
             check(connection);
+            warnOfSlowFailover(connection);
         } catch (SQLException e) {
             throw unreachable(e);
         }
@@ -38,6 +44,14 @@ final class Opening {
             case MIGRATE_ALONE -> schema.migrate(true);
             case CHECK -> schema.check();
         }
+    }
+
+    private void warnOfSlowFailover(Connection connection) throws SQLException {
+        // That of a migration waits without end, whatever the URL says.
+        List<String> reasons = source instanceof PrimarySource primary
+                ? SlowFailover.reasons(primary.driver(), config.socketTimeout())
+                : SlowFailover.reasons(connection);
+        reasons.forEach(reason -> log.warn("The loss of the primary may last longer than it has to: {}", reason));
     }
 
     private void check(Connection connection) throws SQLException {
@@ -80,9 +94,10 @@ final class Opening {
 
     /** The driver looked for a server that takes writes. Asks one that does not, if there is any, for the reason. */
     private @Nullable BmdbException readOnly(Exception e) {
-        if (!(source instanceof PGSimpleDataSource connections)) {
+        if (!(source instanceof PrimarySource primary)) {
             return null;
         }
+        PGSimpleDataSource connections = primary.driver();
         String wanted = connections.getTargetServerType();
         connections.setTargetServerType("any");
         try (Connection connection = connections.getConnection()) {

@@ -18,6 +18,9 @@ import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.OperatorText;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.internal.schema.tables.records.PausesRecord;
 import java.time.Duration;
 import java.time.OffsetDateTime;
@@ -70,8 +73,8 @@ public final class OperatorActions {
      * @param provider the machines of which provider, or null for all
      * @param process which process, or null for all. If it is null together with the machine, the provider itself is
      *     left alone: its provisioner and updater do not call it
-     * @param by who asks for it; not blank
-     * @param reason why; not blank
+     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
+     * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
      * @param duration for how long, or null for until it is ended
      * @return the pause
      * @throws BmdbException if there is no such machine, or the database cannot be reached
@@ -84,10 +87,10 @@ public final class OperatorActions {
             String reason,
             @Nullable Duration duration)
             throws InterruptedException {
-        requireText("by", by);
-        requireText("reason", reason);
+        OperatorText.checkName(by);
+        OperatorText.checkReason("reason", reason);
         if (duration != null && (duration.isNegative() || duration.isZero())) {
-            throw new IllegalArgumentException("a pause lasts for more than no time, not for " + duration);
+            throw new IllegalArgumentException("a pause lasts for more than no time, not for " + Spans.text(duration));
         }
         Pause pause = transactions.runAlone("a pause", dsl -> {
             if (machineId != null) {
@@ -111,8 +114,8 @@ public final class OperatorActions {
                 "Paused {}{} on behalf of {}: {}",
                 pause.scope(),
                 pause.until().map(until -> " until " + until).orElse(""),
-                by,
-                reason);
+                Escaped.text(by),
+                Escaped.text(reason));
         return pause;
     }
 
@@ -147,7 +150,7 @@ public final class OperatorActions {
 
     static List<Pause> pauses(DSLContext dsl, DatabaseTime time, Condition which) {
         return dsl.selectFrom(PAUSES)
-                .where(PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now())))
+                .where(WorkQueries.isOn(time))
                 .and(which)
                 .orderBy(PAUSES.PAUSED_AT, PAUSES.PAUSE_ID)
                 .fetch(OperatorActions::pause);
@@ -168,30 +171,30 @@ public final class OperatorActions {
     /**
      * Sets a machine aside: no loop touches it until it is released. If it is already, its cause stays.
      *
-     * @param by who asks for it; not blank
-     * @param cause why; not blank
+     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
+     * @param cause why: one line of 1 to 1,000 characters, not blank, without control characters
      * @throws BmdbException if there is no such machine, or the database cannot be reached
      */
     public void quarantine(UUID machineId, String by, String cause) throws InterruptedException {
-        requireText("by", by);
-        requireText("cause", cause);
+        OperatorText.checkName(by);
+        OperatorText.checkReason("cause", cause);
         transactions.runAlone("setting machine " + machineId + " aside", dsl -> {
             requireMachine(dsl, machineId);
             RecoveryQueries.quarantine(dsl, time, machineId, by, WorkQueries.shorten(cause));
             return true;
         });
-        log.info("Machine {}: set aside by {}: {}", machineId, by, cause);
+        log.info("Machine {}: set aside by {}: {}", machineId, Escaped.text(by), Escaped.text(cause));
     }
 
     /**
      * Gives a machine that was set aside back to the loops, with nothing held against it: its attempts are counted from
      * zero, and its backoffs are lifted.
      *
-     * @param by who asks for it; not blank
+     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
      * @return false if the machine was not set aside
      */
     public boolean release(UUID machineId, String by) throws InterruptedException {
-        requireText("by", by);
+        OperatorText.checkName(by);
         boolean released = transactions.runAlone("releasing machine " + machineId, dsl -> {
             WorkQueries.lockMachines(dsl, machineId);
             if (dsl.deleteFrom(MACHINE_QUARANTINE)
@@ -208,7 +211,7 @@ public final class OperatorActions {
             return true;
         });
         if (released) {
-            log.info("Machine {}: released by {}", machineId, by);
+            log.info("Machine {}: released by {}", machineId, Escaped.text(by));
         }
         return released;
     }
@@ -222,11 +225,11 @@ public final class OperatorActions {
      * Ends a freeze. Agents that are silent now are no evidence for another one: recovery acts on their machines, within
      * its limits.
      *
-     * @param by who asks for it; not blank
+     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
      * @return false if the freeze is over already
      */
     public boolean release(Freeze freeze, String by) throws InterruptedException {
-        requireText("by", by);
+        OperatorText.checkName(by);
         boolean released = transactions.runAlone(
                 "releasing " + freeze.scope(),
                 dsl -> FreezeQueries.release(
@@ -237,7 +240,7 @@ public final class OperatorActions {
                         by,
                         Duration.ZERO));
         if (released) {
-            log.warn("Recovery of {} is no longer frozen: released by {}", freeze.scope(), by);
+            log.warn("Recovery of {} is no longer frozen: released by {}", freeze.scope(), Escaped.text(by));
         }
         return released;
     }
@@ -246,12 +249,12 @@ public final class OperatorActions {
      * Deletes all that is recorded of a machine, except its history, which {@link Bmdb#history} still reads. For a machine
      * that the provider no longer has. One that it still has would be found and recorded again, or be a fatal discrepancy.
      *
-     * @param by who asks for it; not blank
+     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
      * @return false if there is no such machine
      * @throws MachineBusyException if a session works on the machine; nothing was deleted
      */
     public boolean forget(UUID machineId, String by) throws InterruptedException {
-        requireText("by", by);
+        OperatorText.checkName(by);
         boolean forgotten = transactions.runAlone("forgetting machine " + machineId, dsl -> {
             // Claims take this lock first: after it nobody can begin to work on the machine.
             if (dsl.selectOne()
@@ -272,7 +275,7 @@ public final class OperatorActions {
             return true;
         });
         if (forgotten) {
-            log.warn("Machine {}: forgotten on behalf of {}", machineId, by);
+            log.warn("Machine {}: forgotten on behalf of {}", machineId, Escaped.text(by));
         }
         return forgotten;
     }
@@ -348,12 +351,6 @@ public final class OperatorActions {
     private static void requireMachine(DSLContext dsl, UUID machineId) {
         if (WorkQueries.lockMachines(dsl, machineId) == 0) {
             throw new BmdbException("there is no machine " + machineId, null, null);
-        }
-    }
-
-    private static void requireText(String name, String text) {
-        if (text.isBlank()) {
-            throw new IllegalArgumentException(name + " is blank: operators want to know");
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Objects;
@@ -491,7 +492,8 @@ public final class RecoveryPolicy {
 
         private static void requireSpan(String name, Duration value) {
             if (value.isNegative() || value.compareTo(Duration.ofDays(365)) > 0) {
-                throw new ConfigurationException(name, name + " must be from zero to 365 days, not " + value);
+                throw new ConfigurationException(
+                        name, name + " must be from zero to 365 days, not " + Spans.text(value));
             }
         }
 

@@ -20,6 +20,8 @@ import static org.jooq.impl.DSL.selectOne;
 
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.FreezeQueries.Verdict;
 import dev.shepherd.bmdb.PlannedRecovery.Step;
 import dev.shepherd.bmdb.WorkQueries.Claim;
@@ -99,13 +101,12 @@ final class RecoveryQueries {
                 : noRoom(dsl, time, provider, policy, verdict);
         List<Claim> claims = new ArrayList<>();
         room.places()
-                .forEach((group, places) -> claims.addAll(WorkQueries.claim(
-                        dsl,
-                        time,
-                        sessionId,
-                        WorkProcess.RECOVERY,
-                        Eligibility.recovery(provider, policy).and(group.condition()),
-                        places)));
+                .forEach((group, places) -> claims.addAll(new DueQueue(dsl, time)
+                        .claimRecovery(
+                                sessionId,
+                                new DueQueue.Part(WorkProcess.RECOVERY, provider.name()),
+                                Eligibility.recovery(provider, policy).and(group.condition()),
+                                places)));
         return new Claimed(claims, room.outlook());
     }
 
@@ -213,7 +214,7 @@ final class RecoveryQueries {
                 "%d machine(s): recovery has just begun to look, or could not for a while, and waits for %s for"
                         + " agents to be heard",
                 due,
-                policy.freezeReleaseAfter());
+                Spans.text(policy.freezeReleaseAfter()));
         List<String> heldBack = due == 0 ? List.of() : List.of(why);
         return new Room(
                 Map.of(),
@@ -276,7 +277,7 @@ final class RecoveryQueries {
                             Locale.ROOT,
                             "%d machine(s) of location %s: %d of at most %d of its %d are in recovery",
                             here - localLeft,
-                            location,
+                            Escaped.text(location),
                             localInRecovery,
                             localCap,
                             size));
@@ -288,7 +289,7 @@ final class RecoveryQueries {
                         Locale.ROOT,
                         "%d machine(s)%s: %d of at most %d of the provider's %d are in recovery",
                         here - left,
-                        location.isEmpty() ? "" : " of location " + location,
+                        location.isEmpty() ? "" : " of location " + Escaped.text(location),
                         cap - left,
                         cap,
                         sum(sizes)));
@@ -439,7 +440,7 @@ final class RecoveryQueries {
                 MACHINES,
                 MACHINES.MACHINE_ID
                         .eq(machineId)
-                        .and(Eligibility.recovery(provider, policy).condition(time))
+                        .and(Eligibility.recoveryOfHeld(provider, policy).condition(time))
                         .and(not(WorkQueries.paused(time, WorkProcess.RECOVERY)))
                         .and(not(FreezeQueries.frozen())));
     }

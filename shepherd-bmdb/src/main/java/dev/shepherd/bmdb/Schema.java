@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.SchemaException.Reason;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -103,7 +104,7 @@ final class Schema {
                         message + ": if that fleet is meant, add currentSchema=" + fleets.get(0) + " to the URL",
                         null);
             }
-            log.warn("Beginning another fleet: {}", message);
+            log.warn("Beginning another fleet: {}", Escaped.text(message));
         }
         List<String> tables = alone ? foreignTables(connection) : List.of();
         if (!tables.isEmpty()) {
@@ -165,7 +166,7 @@ final class Schema {
             if (!WITHOUT_ADVISORY_LOCKS.contains(String.valueOf(e.getSQLState()))) {
                 throw e;
             }
-            log.debug("The database has no advisory locks: migrating without", e);
+            log.debug("The database has no advisory locks: migrating without", Escaped.failure(e));
         }
     }
 

@@ -1,21 +1,21 @@
 package dev.shepherd.bmdb;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.time.OffsetDateTime;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jooq.Condition;
@@ -59,9 +59,12 @@ final class SessionKeeper implements AutoCloseable {
 
     private static final Duration LONGEST_REAPING = Duration.ofSeconds(30);
 
+    private static final Duration LEAST_PAUSE = Duration.ofMillis(1);
+
     private final Transactions heartbeats;
     private final Transactions reaping;
     private final Duration interval;
+    private final Losses losses;
     private final DatabaseTime time;
     private final Map<UUID, BmdbSession> sessions = new ConcurrentHashMap<>();
     private final Object lock = new Object();
@@ -72,13 +75,14 @@ final class SessionKeeper implements AutoCloseable {
     /** By how many seconds the clock went back, until that is mended. */
     private final AtomicLong stepBack = new AtomicLong();
 
-    private @Nullable ScheduledExecutorService executor;
-    private boolean closed;
+    private final List<LastingThread> threads = new ArrayList<>();
+    private volatile boolean closed;
 
-    SessionKeeper(Transactions heartbeats, Transactions reaping, Duration interval, DatabaseTime time) {
+    SessionKeeper(Transactions heartbeats, Transactions reaping, Duration interval, Losses losses, DatabaseTime time) {
         this.heartbeats = heartbeats;
         this.reaping = reaping;
         this.interval = interval;
+        this.losses = losses;
         this.time = time;
     }
 
@@ -89,9 +93,7 @@ final class SessionKeeper implements AutoCloseable {
                 throw new IllegalStateException("the database is closed");
             }
             sessions.put(session.id(), session);
-            if (executor == null) {
-                executor = start();
-            }
+            start();
         }
     }
 
@@ -99,50 +101,48 @@ final class SessionKeeper implements AutoCloseable {
         sessions.remove(session.id());
     }
 
-    private ScheduledExecutorService start() {
-        AtomicInteger number = new AtomicInteger();
-        ScheduledExecutorService started = Executors.newScheduledThreadPool(3, task -> {
-            Thread thread = new Thread(task, "shepherd-bmdb-sessions-" + number.incrementAndGet());
-            thread.setDaemon(true);
-            return thread;
-        });
-        // Each of the three goes on by itself for as long as there is an executor: none ever throws. The first beat
-        // comes at once: in a JVM that has just started it takes long, since all that it needs is loaded with it.
-        schedule(started, this::beat, Duration.ZERO);
-        schedule(started, this::watch, retry());
-        schedule(started, this::reapAndRelease, atMost(LONGEST_REAPING, interval));
-        return started;
+    private void start() {
+        // The first beat comes at once: in a JVM that has just started it takes long, since all that it needs is loaded
+        // with it. One after the other, so that what cannot be started is started with the next session.
+        Map<String, Upkeep> all = Map.of(
+                "1", new Upkeep(this::beat, Duration.ZERO),
+                "2", new Upkeep(this::watch, retry()),
+                "3", new Upkeep(this::reapAndRelease, atMost(LONGEST_REAPING, interval)));
+        for (String number : List.of("1", "2", "3").subList(threads.size(), all.size())) {
+            threads.add(LastingThread.start(
+                    "shepherd-bmdb-sessions-" + number,
+                    this::isClosed,
+                    retry(),
+                    Objects.requireNonNull(all.get(number))));
+        }
     }
 
-    /** A step of a loop. Returns how long after its start it is to be done again. */
+    private boolean isClosed() {
+        return closed;
+    }
+
+    /** A step of the upkeep. Returns how long after its start it is to be done again. */
     @FunctionalInterface
     private interface Step {
         Duration run() throws InterruptedException;
     }
 
-    // The future would tell of nothing but a rejection: whatever a step throws is caught here.
-    @SuppressWarnings("FutureReturnValueIgnored")
-    private void schedule(ScheduledExecutorService on, Step step, Duration delay) {
-        synchronized (lock) {
-            if (!closed) {
-                on.schedule(() -> run(on, step), delay.toNanos(), TimeUnit.NANOSECONDS);
-            }
-        }
-    }
+    /** Does a step in its own time, whatever the one before threw. Used by one thread. */
+    private static final class Upkeep implements LastingThread.Turn {
+        private final Step step;
+        private long dueAt;
 
-    private void run(ScheduledExecutorService on, Step step) {
-        long startedAt = System.nanoTime();
-        Duration next = retry();
-        try {
-            next = step.run();
-        } catch (InterruptedException e) {
-            log.debug("interrupted; only closing does that", e);
-        } catch (RuntimeException | Error e) {
-            // Not even an error may end the loop, or every session from now on would die after one interval.
-            log.error("A step of the sessions' upkeep failed unexpectedly and is done again in {}", next, e);
-        } finally {
-            Duration left = next.minusNanos(System.nanoTime() - startedAt);
-            schedule(on, step, left.isNegative() ? Duration.ofMillis(1) : left);
+        Upkeep(Step step, Duration delay) {
+            this.step = step;
+            this.dueAt = System.nanoTime() + delay.toNanos();
+        }
+
+        @Override
+        public void run() throws InterruptedException {
+            TimeUnit.NANOSECONDS.sleep(Math.max(1, dueAt - System.nanoTime()));
+            long startedAt = System.nanoTime();
+            dueAt = startedAt; // If it throws, the thread pauses.
+            dueAt = Math.max(startedAt + step.run().toNanos(), System.nanoTime() + LEAST_PAUSE.toNanos());
         }
     }
 
@@ -156,7 +156,7 @@ final class SessionKeeper implements AutoCloseable {
                     "A heartbeat of {} session(s) failed and is sent again until their deadline: {}",
                     sessions.size(),
                     e.getMessage());
-            log.debug("The failure of the heartbeat", e);
+            log.debug("The failure of the heartbeat", Escaped.failure(e));
         }
         return arrived ? interval.dividedBy(BEATS_PER_INTERVAL) : retry();
     }
@@ -254,6 +254,7 @@ final class SessionKeeper implements AutoCloseable {
     }
 
     private Duration reapAndRelease() throws InterruptedException {
+        Duration next = atMost(LONGEST_REAPING, interval);
         try {
             mendTimes();
             int reaped = reap();
@@ -261,10 +262,11 @@ final class SessionKeeper implements AutoCloseable {
                 log.info("Reaped {} expired session(s) and released what they held", reaped);
             }
         } catch (BmdbException e) {
-            log.warn("The upkeep of sessions failed, trying again in {}: {}", interval, e.getMessage());
+            log.warn("The upkeep of sessions failed, and is tried again: {}", Escaped.text(e.getMessage()));
+            next = retry();
         }
         sessions.values().forEach(BmdbSession::releaseAbandonedWork);
-        return atMost(LONGEST_REAPING, interval);
+        return next;
     }
 
     private Duration retry() {
@@ -290,9 +292,15 @@ final class SessionKeeper implements AutoCloseable {
             AtomicReference<@Nullable UUID> next = new AtomicReference<>();
             try {
                 // Each by itself, so that one which cannot go does not hold up the others.
-                if (!reaping.run("reaping an expired session", dsl -> reapNext(dsl, stuck, next))) {
+                Optional<List<Losses.Quarantined>> quarantined =
+                        reaping.run("reaping an expired session", dsl -> reapNext(dsl, stuck, next));
+                if (quarantined.isEmpty()) {
                     return reaped;
                 }
+                quarantined
+                        .get()
+                        .forEach(one ->
+                                log.error("Machine {}: quarantined: {}", one.machineId(), Escaped.text(one.cause())));
                 reaped++;
             } catch (BmdbException e) {
                 UUID session = next.get();
@@ -304,7 +312,7 @@ final class SessionKeeper implements AutoCloseable {
                         "Expired session {} works on a machine that somebody has locked for over {}: its work is released"
                                 + " later",
                         session,
-                        Transactions.PATIENCE);
+                        Spans.text(Transactions.PATIENCE));
             }
         }
     }
@@ -340,8 +348,12 @@ final class SessionKeeper implements AutoCloseable {
         }
     }
 
-    /** Reaps one of the expired sessions. Returns false if there is none but those that are known to be stuck. */
-    private boolean reapNext(DSLContext dsl, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {
+    /**
+     * Reaps one of the expired sessions. Returns which machines were quarantined for it; empty if there is no session
+     * but those that are known to be stuck.
+     */
+    private Optional<List<Losses.Quarantined>> reapNext(
+            DSLContext dsl, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {
         Optional<Record> row = dsl.select(SESSIONS.SESSION_ID)
                 .select(reaping.first())
                 .select(Transactions.IN_A_HURRY)
@@ -354,14 +366,14 @@ final class SessionKeeper implements AutoCloseable {
                 .skipLocked()
                 .fetchOptional();
         if (row.isEmpty()) {
-            return false;
+            return Optional.empty();
         }
         reaping.checkFirst(row.get());
         UUID expired = row.get().get(SESSIONS.SESSION_ID);
         next.set(expired);
-        WorkQueries.recordCanceled(dsl, time, WORK.SESSION_ID.eq(expired), "the session expired");
+        List<Losses.Quarantined> quarantined = losses.record(dsl, expired);
         dsl.deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(expired)).execute();
-        return true;
+        return Optional.of(quarantined);
     }
 
     /** Stops the threads. Sessions that are still open are left to expire. */
@@ -369,9 +381,7 @@ final class SessionKeeper implements AutoCloseable {
     public void close() {
         synchronized (lock) {
             closed = true;
-            if (executor != null) {
-                executor.shutdownNow();
-            }
+            threads.forEach(LastingThread::interrupt);
         }
         sessions.values().forEach(session -> session.lose("the database was closed"));
         sessions.clear();
@@ -379,10 +389,15 @@ final class SessionKeeper implements AutoCloseable {
 
     /** Waits until the threads have ended, after {@link #close}. Returns false if they have not by then. */
     boolean awaitEnd(Duration limit) throws InterruptedException {
-        ScheduledExecutorService stopped;
+        List<LastingThread> ending;
         synchronized (lock) {
-            stopped = executor;
+            ending = List.copyOf(threads);
         }
-        return stopped == null || stopped.awaitTermination(limit.toNanos(), TimeUnit.NANOSECONDS);
+        long end = System.nanoTime() + limit.toNanos();
+        boolean ended = true;
+        for (LastingThread thread : ending) {
+            ended &= thread.awaitEnd(Duration.ofNanos(end - System.nanoTime()));
+        }
+        return ended;
     }
 }

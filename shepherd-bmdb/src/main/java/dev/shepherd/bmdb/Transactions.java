@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ShepherdException;
+import dev.shepherd.api.internal.Escaped;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
@@ -56,7 +57,7 @@ final class Transactions {
     private static final Set<String> CONNECTION_ENDED = Set.of("57P01", "57P02", "57P03", "25P03");
 
     /** read_only_sql_transaction: the server was the primary when the connection was made, and no longer is. */
-    private static final String READ_ONLY = "25006";
+    static final String READ_ONLY = "25006";
 
     /** lock_not_available. */
     private static final String LOCK_TIMEOUT = "55P03";
@@ -79,6 +80,7 @@ final class Transactions {
     private static final Field<String> ISOLATION = DSL.field("current_setting('transaction_isolation')", String.class);
 
     private final DataSource dataSource;
+    private final Servers servers;
     private final Limits limits;
     private final Settings settings = new Settings().withRenderSchema(false).withExecuteLogging(false);
     private final ThreadLocal<Open> open = new ThreadLocal<>();
@@ -86,8 +88,10 @@ final class Transactions {
     /** Set when the database or the DataSource turned out to have another isolation level by default. */
     private volatile boolean setsIsolation;
 
-    Transactions(DataSource dataSource, Limits limits) {
+    /** @param servers what is to know of each transaction that is under way */
+    Transactions(DataSource dataSource, Servers servers, Limits limits) {
         this.dataSource = dataSource;
+        this.servers = servers;
         this.limits = limits;
     }
 
@@ -226,7 +230,7 @@ final class Transactions {
                 throw new InterruptedException("interrupted before: " + what);
             }
             beforeEachAttempt.run();
-            try {
+            try (Servers.Call call = servers.begin()) {
                 return attempt(what, kind, body);
             } catch (DataAccessException | SQLException e) {
                 if (isInterruption(e)) {
@@ -317,7 +321,7 @@ final class Transactions {
                     Runnable::run, Math.toIntExact(limits.answer().toMillis()));
             return before;
         } catch (SQLFeatureNotSupportedException e) {
-            log.debug("the connections of this source have no timeout of their own", e);
+            log.debug("the connections of this source have no timeout of their own", Escaped.failure(e));
             return 0;
         }
     }
@@ -362,7 +366,7 @@ final class Transactions {
             connection.rollback();
             return true;
         } catch (SQLException e) {
-            log.debug("a rollback failed, so the connection is broken", e);
+            log.debug("a rollback failed, so the connection is broken", Escaped.failure(e));
             return false;
         }
     }
@@ -375,7 +379,7 @@ final class Transactions {
                 connection.setNetworkTimeout(Runnable::run, timeout);
             }
         } catch (SQLException e) {
-            log.debug("a connection could not be restored after its transaction", e);
+            log.debug("a connection could not be restored after its transaction", Escaped.failure(e));
         }
     }
 
@@ -383,7 +387,7 @@ final class Transactions {
         try {
             connection.close();
         } catch (SQLException e) {
-            log.debug("a connection could not be closed after its transaction", e);
+            log.debug("a connection could not be closed after its transaction", Escaped.failure(e));
         }
     }
 

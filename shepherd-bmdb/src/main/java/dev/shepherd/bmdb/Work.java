@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.api.internal.Escaped;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -291,7 +292,10 @@ public final class Work implements AutoCloseable {
             } catch (SessionExpiredException e) {
                 throw e; // So would each alone.
             } catch (RuntimeException e) {
-                log.debug("{} piece(s) of work could not be ended together, ending each alone", endings.size(), e);
+                log.debug(
+                        "{} piece(s) of work could not be ended together, ending each alone",
+                        endings.size(),
+                        Escaped.failure(e));
             }
             List<Ending<Boolean>> locked = new ArrayList<>();
             for (Ending<Boolean> ending : endings) {
@@ -435,11 +439,13 @@ public final class Work implements AutoCloseable {
                 ended = true; // It went, or will go, with the session.
                 return true;
             } catch (InterruptedException e) {
+                session.abandon(this);
                 Thread.currentThread().interrupt();
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
+                // Abandoned first: where there is no memory, that may be all that can still be done.
+                session.abandon(this);
                 log.warn("{} could not be released and is released with a later heartbeat: {}", this, e.getMessage());
             }
-            session.abandon(this);
             return false;
         } finally {
             lock.unlock();

@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.internal.Escaped;
 import java.util.Objects;
 import java.util.regex.Pattern;
 
@@ -35,7 +36,8 @@ public record WorkProcess(String name) {
         Objects.requireNonNull(name, "name");
         if (!PATTERN.matcher(name).matches()) {
             throw new IllegalArgumentException(
-                    "a process is named by a capital letter and at most 62 letters and digits, not \"" + name + "\"");
+                    "a process is named by a capital letter and at most 62 letters and digits, not "
+                            + Escaped.quoted(name, 128));
         }
     }
 

@@ -7,19 +7,20 @@ import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 import static org.jooq.impl.DSL.any;
+import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.val;
 
+import dev.shepherd.api.internal.Escaped;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.ThreadLocalRandom;
 import org.jooq.Condition;
 import org.jooq.DSLContext;
+import org.jooq.Field;
 import org.jooq.Record1;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
@@ -52,12 +53,6 @@ final class WorkQueries {
             WorkProcess process,
             Eligibility eligibility,
             int limit) {
-        if (process.equals(WorkProcess.RECOVERY)) {
-            Optional<DueQueue.Part> queue = eligibility.queue(process);
-            if (queue.isPresent()) {
-                return new DueQueue(dsl, time).claimRecovery(sessionId, queue.get(), eligibility, limit);
-            }
-        }
         Condition claimable = claimable(time, process, eligibility);
         List<UUID> candidates = dsl.select(MACHINES.MACHINE_ID)
                 .from(MACHINES)
@@ -163,26 +158,30 @@ final class WorkQueries {
 
     /** Somebody paused the machine, its provider, the process, or a combination of them. */
     static Condition paused(DatabaseTime time, WorkProcess process) {
-        Condition providers = PAUSES.PROVIDER
-                .isNull()
-                .or(DSL.exists(selectOne()
-                        .from(MACHINE_PROVIDED)
-                        .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                        .and(MACHINE_PROVIDED.PROVIDER.eq(PAUSES.PROVIDER))));
         return DSL.exists(selectOne()
                 .from(PAUSES)
-                .where(PAUSES.MACHINE_ID.isNull().or(PAUSES.MACHINE_ID.eq(MACHINES.MACHINE_ID)))
-                .and(PAUSES.PROCESS.isNull().or(PAUSES.PROCESS.eq(process.name())))
-                .and(PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now())))
-                .and(providers));
+                .where(covers(
+                        MACHINES.MACHINE_ID,
+                        field(select(MACHINE_PROVIDED.PROVIDER)
+                                .from(MACHINE_PROVIDED)
+                                .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))),
+                        process))
+                .and(isOn(time)));
+    }
+
+    /** The pause of {@code pauses} is of a process on a machine of a provider. */
+    static Condition covers(Field<UUID> machineId, Field<String> provider, WorkProcess process) {
+        return DSL.condition("pause_covers({0}, {1}, {2}, {3})", PAUSES, machineId, provider, inline(process.name()));
+    }
+
+    /** The pause of {@code pauses} has not ended. */
+    static Condition isOn(DatabaseTime time) {
+        return PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now()));
     }
 
     private static Condition notWorkedOn(WorkProcess process) {
         Condition excluding = process.isShepherds()
-                ? WORK.PROCESS.in(
-                        inline(WorkProcess.ACCESS.name()),
-                        inline(WorkProcess.AGENT_START.name()),
-                        inline(WorkProcess.RECOVERY.name()))
+                ? DSL.condition("is_shepherds({0})", WORK.PROCESS)
                 : WORK.PROCESS.eq(process.name());
         return not(DSL.exists(selectOne()
                 .from(WORK)
@@ -224,16 +223,22 @@ final class WorkQueries {
                 .fetch(dsl);
     }
 
-    /** Records that work goes away with its session, whose row the caller has locked. */
-    static void recordCanceled(DSLContext dsl, DatabaseTime time, Condition which, String why) {
-        UUID[] machineIds = dsl.select(WORK.MACHINE_ID).from(WORK).where(which).fetch().stream()
+    /**
+     * Locks the machines that a session works on. Machines before work: whoever claims one of them by its id waits
+     * here, not in the middle of it. Returns false if there are none.
+     */
+    static boolean lockMachinesOf(DSLContext dsl, UUID sessionId) {
+        UUID[] machineIds = dsl.select(WORK.MACHINE_ID).from(WORK).where(WORK.SESSION_ID.eq(sessionId)).fetch().stream()
                 .map(Record1::value1)
                 .toArray(UUID[]::new);
-        if (machineIds.length == 0) {
-            return;
+        if (machineIds.length > 0) {
+            lockMachines(dsl, machineIds);
         }
-        // Machines before work: whoever claims one of them by its id waits here, not in the middle of it.
-        lockMachines(dsl, machineIds);
+        return machineIds.length > 0;
+    }
+
+    /** Records that work goes away with its session, whose row the caller has locked, and the machines. */
+    static void recordCanceled(DSLContext dsl, DatabaseTime time, UUID sessionId, Field<String> why) {
         dsl.insertInto(
                         WORK_HISTORY,
                         WORK_HISTORY.MACHINE_ID,
@@ -252,13 +257,13 @@ final class WorkQueries {
                                 WORK.PROCESS,
                                 val(WorkEvent.CANCELED.databaseName()),
                                 time.moment(),
-                                val(why),
+                                why,
                                 WORK.CLAIM_ID,
                                 WORK.SESSION_ID)
                         .from(WORK)
                         .leftJoin(MACHINE_PROVIDED)
                         .on(MACHINE_PROVIDED.MACHINE_ID.eq(WORK.MACHINE_ID))
-                        .where(which))
+                        .where(WORK.SESSION_ID.eq(sessionId)))
                 .execute();
     }
 
@@ -289,13 +294,11 @@ final class WorkQueries {
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))
                 .fetchOptional(WORK_BACKOFF.LAST_INTERVAL_SECONDS)
+                .filter(seconds -> seconds > 0) // Zero: it was only ever lost.
                 .map(Duration::ofSeconds)
                 .orElse(null);
         Duration period = backoff.next(previous);
-        long jitter = Math.round(period.toMillis()
-                * backoff.jitter()
-                * ThreadLocalRandom.current().nextDouble());
-        var until = time.nowPlus(period.plusMillis(jitter));
+        var until = time.nowPlus(period.plusMillis(backoff.jitterOf(period)));
         dsl.insertInto(WORK_BACKOFF)
                 .set(WORK_BACKOFF.MACHINE_ID, machineId)
                 .set(WORK_BACKOFF.PROCESS, process.name())
@@ -311,17 +314,13 @@ final class WorkQueries {
         return period;
     }
 
-    /** Makes a text fit for the database: not too long, and without the character that PostgreSQL refuses. */
+    /** Makes a text fit for the database, and for all who read it there: one line, and not too long. */
     static String shorten(String text) {
-        String clean = text.replace("\u0000", "");
-        if (clean.isBlank()) {
+        if (text.isBlank()) {
             return "no cause was given";
         }
-        if (clean.length() <= LONGEST_CAUSE) {
-            return clean;
-        }
-        int end = LONGEST_CAUSE - 1;
-        // Half of a character is no text.
-        return clean.substring(0, Character.isHighSurrogate(clean.charAt(end - 1)) ? end - 1 : end) + "…";
+        // What is escaped is longer.
+        String line = text.length() <= LONGEST_CAUSE ? Escaped.text(text) : Escaped.text(text, LONGEST_CAUSE - 1);
+        return line.length() <= LONGEST_CAUSE ? line : Escaped.text(line, LONGEST_CAUSE - 1);
     }
 }

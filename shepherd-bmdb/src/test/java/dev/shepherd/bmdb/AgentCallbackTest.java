@@ -142,6 +142,40 @@ class AgentCallbackTest {
     }
 
     @Test
+    void aReportThatIsRecordedAlreadyIsNotWrittenAgain() throws Exception {
+        UUID machine = machineWithAgent();
+        AgentCallback callback = started();
+        long generation = request(machine, "debian");
+        byte[] large = new byte[100_000];
+        new java.util.Random(1).nextBytes(large);
+        AgentCall call = AgentCall.of(machine, KEY)
+                .withHardwareReport(large)
+                .withInstallationReport(generation, InstallationResult.ERROR, large);
+        callback.call(call);
+        List<String> before = versions(machine);
+        assertThat(before).hasSize(2);
+        long wal = db.number("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint");
+
+        for (int i = 0; i < 20; i++) {
+            assertThat(callback.call(call).installationRequest()).isPresent();
+        }
+
+        assertThat(versions(machine)).isEqualTo(before);
+        assertThat(db.number("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint") - wal)
+                .isLessThan(20 * 10_000);
+        callback.call(call.withInstallationReport(generation, InstallationResult.SUCCESS, large));
+        assertThat(read(machine).isInstallationFulfilled()).isTrue();
+    }
+
+    /** The versions of the rows, and who locked them last. */
+    private static List<String> versions(UUID machine) throws SQLException {
+        return db.rows("select xmin, xmax, ctid from machine_hardware_report where machine_id = '" + machine
+                + "' union all select xmin, xmax, ctid from machine_os_installation_report where machine_id = '"
+                + machine
+                + "'");
+    }
+
+    @Test
     void theRequestThatIsPendingIsHandedOutUntilItIsFulfilled() throws Exception {
         UUID machine = machineWithAgent();
         AgentCallback callback = started();

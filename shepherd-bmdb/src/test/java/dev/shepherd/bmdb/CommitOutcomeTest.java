@@ -267,7 +267,9 @@ class CommitOutcomeTest {
         assertThatThrownBy(() -> finish(work)).isInstanceOf(SessionExpiredException.class);
         assertThat(db.rows("select * from machine_agent_started")).isEmpty();
         assertThat(db.history(work.machineId()))
-                .containsExactly("ShepherdAgentStart|Started|null", "ShepherdAgentStart|Canceled|the session expired");
+                .containsExactly(
+                        "ShepherdAgentStart|Started|null",
+                        "ShepherdAgentStart|Canceled|the session expired, loss 1 in a row: left alone for 1 s");
     }
 
     private void reapTheSession() throws Exception {

@@ -103,6 +103,29 @@ class DueNotificationsTest {
         assertThat(asked).hasValue(2);
     }
 
+    /** With pauses that double from one second on, it would be asked four times. */
+    @Test
+    void aDatabaseThatIsAwayIsLookedForWithoutGrowingPauses() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        PGSimpleDataSource source = new PGSimpleDataSource() {
+            @Override
+            public Connection getConnection() throws SQLException {
+                boolean wakeUps = Thread.currentThread().getName().contains("wake-ups");
+                if (wakeUps && asked.incrementAndGet() <= 10) {
+                    throw new SQLException("no route to the database", "08001");
+                }
+                return super.getConnection();
+            }
+        };
+        source.setUrl(db.url());
+        AtomicInteger woken = new AtomicInteger();
+        try (Bmdb bmdb = Bmdb.open(source)) {
+            bmdb.onDue(WorkProcess.AGENT_START, TestDatabase.PROVIDER, woken::incrementAndGet);
+            await().until(() -> woken.get() == 1);
+        }
+        assertThat(asked).hasValue(11);
+    }
+
     @Test
     void nothingIsConnectedForIt() throws Exception {
         Bmdb bmdb = db.open(config -> config.wakeUps(false));

@@ -72,7 +72,7 @@ class DueQueueTest {
 
         /** Does something at random, and says what. */
         String step() throws Exception {
-            int what = random.nextInt(31);
+            int what = random.nextInt(33);
             UUID machine = any();
             switch (what) {
                 case 0, 1 ->
@@ -167,7 +167,7 @@ class DueQueueTest {
                     WorkProcess process = List.of(
                                     WorkProcess.ACCESS, WorkProcess.AGENT_START, WorkProcess.RECOVERY, OWN)
                             .get(random.nextInt(4));
-                    session.claimMachine(process, machine).ifPresent(held::add);
+                    session.hold(process, machine, null).ifPresent(held::add);
                 }
                 case 26, 27 -> end();
                 case 28 ->
@@ -181,9 +181,19 @@ class DueQueueTest {
                             "update machine_provided set provider_location = 'r', provider_check_at = now(),"
                                     + " provider = ?",
                             random.nextInt(4) == 0 ? "other" : "test");
+                case 30, 31 -> lose(machine);
                 default -> db.advance(Duration.ofSeconds(random.nextInt(600)));
             }
             return what + " on " + machine;
+        }
+
+        private void lose(UUID machine) throws Exception {
+            BmdbSession dying = db.session();
+            WorkProcess process =
+                    List.of(WorkProcess.AGENT_START, WorkProcess.RECOVERY, OWN).get(random.nextInt(3));
+            dying.claimMachine(process, machine);
+            db.expire(dying);
+            db.bmdb().reapExpiredSessions();
         }
 
         private void end() throws InterruptedException {

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import dev.shepherd.api.ProviderType;
 import java.sql.SQLException;
@@ -8,6 +9,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
+import org.jooq.impl.DSL;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,7 +22,8 @@ class EligibilityTest {
 
     private static final ProviderType PROVIDER = TestDatabase.PROVIDER;
     private static final Eligibility AGENT_START = Eligibility.agentStart(PROVIDER);
-    private static final Eligibility RECOVERY = Eligibility.recovery(PROVIDER, RecoveryPolicy.DEFAULT);
+    private static final RecoveryPolicy WITHOUT_A_WAIT =
+            RecoveryPolicy.builder().freezeReleaseAfter(Duration.ZERO).build();
 
     private enum Due {
         NOTHING,
@@ -235,16 +238,34 @@ class EligibilityTest {
         started("3 minutes");
         BmdbSession session = db.session();
 
-        assertThat(session.claim(
-                        WorkProcess.RECOVERY, Eligibility.recovery(PROVIDER, silentAfter(Duration.ofMinutes(4))), 1))
+        assertThat(session.claimRecovery(PROVIDER, silentAfter(Duration.ofMinutes(4)), 1)
+                        .work())
                 .isEmpty();
-        assertThat(session.claim(
-                        WorkProcess.RECOVERY, Eligibility.recovery(PROVIDER, silentAfter(Duration.ofMinutes(2))), 1))
+        assertThat(session.claimRecovery(PROVIDER, silentAfter(Duration.ofMinutes(2)), 1)
+                        .work())
                 .hasSize(1);
     }
 
+    @Test
+    void recoveryIsClaimedWithItsLimitsAlone() throws Exception {
+        UUID machine = db.providedMachine();
+        started("3 hours");
+        BmdbSession session = db.session();
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> session.claim(WorkProcess.RECOVERY, Eligibility.where(DSL.trueCondition()), 1))
+                .withMessageContaining("claimRecovery");
+        assertThatIllegalArgumentException().isThrownBy(() -> session.claimMachine(WorkProcess.RECOVERY, machine));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> session.claimMachine(WorkProcess.RECOVERY, machine, "a note"));
+        assertThat(db.rows("select process from work")).isEmpty();
+    }
+
     private static RecoveryPolicy silentAfter(Duration start) {
-        return RecoveryPolicy.builder().silentAfterStart(start).build();
+        return RecoveryPolicy.builder()
+                .silentAfterStart(start)
+                .freezeReleaseAfter(Duration.ZERO)
+                .build();
     }
 
     /** Claims for both and gives up again. Nothing may be due for both. */
@@ -252,7 +273,8 @@ class EligibilityTest {
         try (BmdbSession session = db.bmdb().startSession("test", "host")) {
             List<Work> started = session.claim(WorkProcess.AGENT_START, AGENT_START, 10);
             started.forEach(Work::close);
-            List<Work> recovered = session.claim(WorkProcess.RECOVERY, RECOVERY, 10);
+            List<Work> recovered =
+                    session.claimRecovery(PROVIDER, WITHOUT_A_WAIT, 10).work();
             recovered.forEach(Work::close);
             assertThat(started.size() + recovered.size()).isLessThanOrEqualTo(1);
             if (started.isEmpty() && recovered.isEmpty()) {

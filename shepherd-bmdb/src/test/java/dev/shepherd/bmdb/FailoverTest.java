@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
@@ -25,6 +26,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A primary that goes away, and a standby that takes its place. */
@@ -159,6 +161,79 @@ class FailoverTest {
             assertThat(session.isAlive()).isTrue();
         } finally {
             pair.restoreStandby();
+        }
+    }
+
+    /** Nothing else would end the wait: neither the timeout of an answer nor a heartbeat comes in time. */
+    @Test
+    @Tag("slow")
+    void whatWaitsForAFrozenPrimaryGoesOnAtTheNextOne() throws Exception {
+        BmdbConfig config = BmdbConfig.builder()
+                .jdbcUrl(url)
+                .sessionInterval(TestDatabase.LASTING)
+                .socketTimeout(Duration.ofHours(1))
+                .connectTimeout(Duration.ofMinutes(10))
+                .build();
+        UUID machine = UUID.randomUUID();
+        try (Bmdb bmdb = Bmdb.open(config);
+                BmdbSession session = bmdb.startSession("test", "host")) {
+            assertThat(session.<Boolean>inTransaction(tx -> true)).isTrue();
+            pair.freezePrimary();
+            CompletableFuture<Boolean> written = CompletableFuture.supplyAsync(() -> {
+                try {
+                    return session.<Boolean>inTransaction(tx -> {
+                        tx.createMachine(machine);
+                        return true;
+                    });
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            await().until(() -> bmdb.servers().looks() > 0);
+            assertThat(written).isNotDone();
+
+            pair.promote();
+
+            assertThat(written.get(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(number("select count(*) from machines where machine_id = '" + machine + "'"))
+                    .isOne();
+        } finally {
+            pair.restoreStandby();
+        }
+    }
+
+    @Test
+    @Tag("slow")
+    void aPrimaryThatDoesNotKnowThatItWasDemotedIsNotBelieved() throws Exception {
+        try (PostgresPair two = PostgresPair.start()) {
+            BmdbConfig config = BmdbConfig.builder()
+                    .jdbcUrl(two.createDatabase("fleet"))
+                    .connectTimeout(Duration.ofSeconds(2))
+                    .build();
+            UUID machine = UUID.randomUUID();
+            try (Bmdb bmdb = Bmdb.open(config)) {
+                two.freezePrimary();
+                two.promote();
+                await().atMost(Duration.ofSeconds(30))
+                        .ignoreExceptionsInstanceOf(BmdbException.class)
+                        .untilAsserted(() -> assertThat(bmdb.machine(machine)).isEmpty());
+
+                // The next one is lost as well, and the one before is back: without what was written since.
+                two.crashPrimary();
+                two.thaw();
+
+                assertThatThrownBy(() -> {
+                            while (true) {
+                                bmdb.machine(machine);
+                            }
+                        })
+                        .isInstanceOfSatisfying(
+                                BmdbException.class,
+                                e -> assertThat(e.isDatabaseAway()).isTrue());
+                await().untilAsserted(
+                                () -> assertThat((Throwable) bmdb.servers().lastFailure())
+                                        .hasMessageContaining("takes itself for the primary"));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /** A source of connections that a test can interfere with, on the one thread that it says. */
@@ -25,7 +26,8 @@ final class HookedDataSource {
         Object call() throws Throwable;
     }
 
-    private record Armed(String method, Thread thread, Hook hook) {}
+    /** Without a thread: on any. */
+    private record Armed(String method, @Nullable Thread thread, Hook hook) {}
 
     private final DataSource delegate;
     private final AtomicReference<Armed> armed = new AtomicReference<>();
@@ -49,6 +51,11 @@ final class HookedDataSource {
         armed.set(new Armed(method, thread, hook));
     }
 
+    /** The same on whatever thread comes first. */
+    void onNextOfAny(String method, Hook hook) {
+        armed.set(new Armed(method, null, hook));
+    }
+
     DataSource dataSource() {
         return proxy(DataSource.class, (self, method, arguments) -> {
             Object result = call(() -> method.invoke(delegate, arguments));
@@ -62,7 +69,7 @@ final class HookedDataSource {
             Armed hook = armed.get();
             if (hook != null
                     && hook.method().equals(method.getName())
-                    && hook.thread() == Thread.currentThread()
+                    && (hook.thread() == null || hook.thread() == Thread.currentThread())
                     && armed.compareAndSet(hook, null)) {
                 return hook.hook().call(connection, original);
             }

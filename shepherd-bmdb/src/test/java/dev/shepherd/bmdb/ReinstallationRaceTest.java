@@ -136,7 +136,7 @@ class ReinstallationRaceTest {
     @Test
     void aReportThatHoldsTheMachineIsWaitedForAndThenKeepsTheRecovererOff() throws Exception {
         BmdbSession session = db.session();
-        Work work = session.claimMachine(WorkProcess.RECOVERY, machine).orElseThrow();
+        Work work = session.hold(WorkProcess.RECOVERY, machine, null).orElseThrow();
         Connection blocking = db.transaction();
         TestDatabase.execute(blocking, "lock table machine_os_installation_report in share mode");
         CompletableFuture<AgentReply> report = success(OLD);

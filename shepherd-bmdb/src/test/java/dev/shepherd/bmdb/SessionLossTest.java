@@ -68,6 +68,7 @@ class SessionLossTest {
         // The others see it no later than they need to, and the wire that heals brings nothing back.
         await().until(() -> db.bmdb().reapExpiredSessions() == 1);
         proxy.heal();
+        db.advance(Duration.ofSeconds(2)); // What was lost is left alone for a moment.
         assertThat(db.session().claim(WorkProcess.AGENT_START, ELIGIBLE, 1)).hasSize(1);
         assertThatThrownBy(work::finish).isInstanceOf(SessionExpiredException.class);
         assertThat(db.rows("select * from machine_agent_started")).isEmpty();
@@ -165,6 +166,7 @@ class SessionLossTest {
 
         // For as long as its transaction is open nobody can take the machine; the database ends that.
         await().until(() -> db.bmdb().reapExpiredSessions() == 1);
+        db.advance(Duration.ofSeconds(2));
         Work next = db.session().claim(WorkProcess.AGENT_START, ELIGIBLE, 1).get(0);
         proxy.heal();
         resumed.countDown();
@@ -182,7 +184,7 @@ class SessionLossTest {
         assertThat(db.history(machine))
                 .containsExactly(
                         "ShepherdAgentStart|Started|null",
-                        "ShepherdAgentStart|Canceled|the session expired",
+                        "ShepherdAgentStart|Canceled|the session expired, loss 1 in a row: left alone for 1 s",
                         "ShepherdAgentStart|Started|null",
                         "ShepherdAgentStart|Finished|null");
     }

@@ -171,7 +171,10 @@ class SessionTest {
         assertThat(another.reapExpiredSessions()).isEqualTo(1);
 
         assertThat(db.history(machine))
-                .containsExactly("ShepherdAgentStart|Started|null", "ShepherdAgentStart|Canceled|the session expired");
+                .containsExactly(
+                        "ShepherdAgentStart|Started|null",
+                        "ShepherdAgentStart|Canceled|the session expired, loss 1 in a row: left alone for 1 s");
+        db.advance(Duration.ofSeconds(2));
         Work nextWork = claim(next);
         assertThat(nextWork.machineId()).isEqualTo(machine);
         assertThatThrownBy(() -> oldWork.finish(tx -> {
@@ -293,7 +296,7 @@ class SessionTest {
         assertThat(db.rows("select * from work")).isEmpty();
         assertThat(db.rows("select event, failed_cause, count(*), count(distinct machine_id) from work_history"
                         + " group by event, failed_cause"))
-                .containsExactly("Canceled|the session expired|300|300");
+                .containsExactly("Canceled|the session expired, loss 1 in a row: left alone for 1 s|300|300");
     }
 
     @Test

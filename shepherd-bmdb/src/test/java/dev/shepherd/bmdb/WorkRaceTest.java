@@ -103,8 +103,8 @@ class WorkRaceTest {
             for (int round = 0; round < 30; round++) {
                 WorkProcess process = processes.get((i + round) % 3);
                 UUID machine = machines.get((i * 7 + round) % machines.size());
-                var work = round % 2 == 0
-                        ? session.claimMachine(process, machine)
+                var work = round % 2 == 0 || process.equals(WorkProcess.RECOVERY)
+                        ? session.hold(process, machine, null)
                         : session.claim(process, Eligibility.agentStart(TestDatabase.PROVIDER), 1).stream()
                                 .findFirst();
                 if (work.isPresent()) {

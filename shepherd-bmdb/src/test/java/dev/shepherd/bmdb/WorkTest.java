@@ -542,12 +542,15 @@ class WorkTest {
         BmdbSession session = db.session();
         Backoff backoff = Backoff.constant(Duration.ofSeconds(1));
 
-        claim(session, MINE).fail(backoff, "with a \u0000 and 'quotes'; drop table work; --");
+        claim(session, MINE).fail(backoff, "with a \u0000\n\u202e and 'quotes'; drop table work; --");
         assertThat(db.rows("select cause from work_backoff"))
-                .containsExactly("with a  and 'quotes'; drop table work; --");
+                .containsExactly("with a \\u0000\\n\\u202e and 'quotes'; drop table work; --");
         db.advance(Duration.ofMinutes(1));
         claim(session, MINE).fail(backoff, "x".repeat(3998) + "😀" + "y".repeat(10));
         assertThat(db.rows("select cause from work_backoff")).containsExactly("x".repeat(3998) + "…");
+        db.advance(Duration.ofMinutes(1));
+        claim(session, MINE).fail(backoff, "\u0000".repeat(4000));
+        assertThat(db.rows("select length(cause)::text from work_backoff")).containsExactly("4000");
         db.advance(Duration.ofMinutes(1));
         claim(session, MINE).fail(backoff, " ");
         assertThat(db.rows("select cause from work_backoff")).containsExactly("no cause was given");

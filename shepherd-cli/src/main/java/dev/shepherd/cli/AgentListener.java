@@ -2,7 +2,8 @@ package dev.shepherd.cli;
 
 import dev.shepherd.bmdb.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.manager.agent.AgentEndpoint;
+import dev.shepherd.callback.AgentEndpoint;
+import dev.shepherd.callback.AgentEndpointLimits;
 import java.net.InetSocketAddress;
 
 /** Where agents report to while a command runs: an endpoint and what takes its calls. */
@@ -19,10 +20,13 @@ final class AgentListener implements AutoCloseable {
         this.endpoint = endpoint;
     }
 
-    static AgentListener start(Bmdb bmdb, InetSocketAddress address) {
+    static AgentListener start(Bmdb bmdb, InetSocketAddress address, AgentEndpointLimits limits) {
         AgentCallback callback = AgentCallback.of(bmdb);
-        AgentEndpoint endpoint =
-                AgentEndpoint.builder().callback(callback).address(address).build();
+        AgentEndpoint endpoint = AgentEndpoint.builder()
+                .callback(callback)
+                .address(address)
+                .limits(limits)
+                .build();
         AgentListener listener = new AgentListener(callback, endpoint);
         try {
             callback.start();

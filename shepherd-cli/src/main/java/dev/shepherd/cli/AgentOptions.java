@@ -1,14 +1,19 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.manager.agent.AgentEndpoint;
+import dev.shepherd.callback.AgentEndpoint;
+import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.HostKeyPolicy;
 import dev.shepherd.manager.takeover.SshCredentials;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -66,6 +71,51 @@ final class AgentOptions {
     private @Nullable String agentListen;
 
     @Option(
+            names = "--agent-connections",
+            paramLabel = "COUNT",
+            defaultValue = "10000",
+            description =
+                    "connections of agents that may be open at once; fewer where the process may not open that many"
+                            + " files (default: ${DEFAULT-VALUE})")
+    private int agentConnections = 10000;
+
+    @Option(
+            names = "--agent-connections-per-address",
+            paramLabel = "COUNT",
+            defaultValue = "64",
+            description = "connections that may be open from one address (default: ${DEFAULT-VALUE})")
+    private int agentConnectionsPerAddress = 64;
+
+    @Option(
+            names = "--agent-heartbeats-per-minute",
+            paramLabel = "COUNT",
+            defaultValue = "60",
+            description = "calls that are taken of one machine a minute (default: ${DEFAULT-VALUE})")
+    private int agentHeartbeatsPerMinute = 60;
+
+    @Option(
+            names = "--agent-reports-per-hour",
+            paramLabel = "COUNT",
+            defaultValue = "60",
+            description = "reports that are taken of one machine an hour (default: ${DEFAULT-VALUE})")
+    private int agentReportsPerHour = 60;
+
+    @Option(
+            names = "--agent-report-mib-per-hour",
+            paramLabel = "MIB",
+            defaultValue = "16",
+            description = "MiB of reports that are taken of one machine an hour (default: ${DEFAULT-VALUE})")
+    private int agentReportMibPerHour = 16;
+
+    @Option(
+            names = "--agent-proxy",
+            paramLabel = "ADDRESS",
+            description =
+                    "address of a proxy that agents connect through and that sets X-Forwarded-For, whose last address"
+                            + " the limits then go by; repeatable")
+    private List<String> agentProxies = new ArrayList<>();
+
+    @Option(
             names = "--ca-certificate",
             paramLabel = "FILE",
             description = "certificate that agents verify the endpoint with; handed to them as it is")
@@ -86,6 +136,33 @@ final class AgentOptions {
     /** Returns where to take the reports of agents, if that is to be done. */
     Optional<InetSocketAddress> listen() {
         return Optional.ofNullable(agentListen).map(AgentOptions::address);
+    }
+
+    /** Returns what agents may take of the endpoint. */
+    AgentEndpointLimits limits() {
+        AgentEndpointLimits.Builder limits = AgentEndpointLimits.builder()
+                .maxConnections(atLeastOne("--agent-connections", agentConnections))
+                .maxConnectionsPerAddress(atLeastOne("--agent-connections-per-address", agentConnectionsPerAddress))
+                .heartbeatsPerMinute(atLeastOne("--agent-heartbeats-per-minute", agentHeartbeatsPerMinute))
+                .reportsPerHour(atLeastOne("--agent-reports-per-hour", agentReportsPerHour))
+                .reportBytesPerHour((long) atLeastOne("--agent-report-mib-per-hour", agentReportMibPerHour) << 20)
+                .proxies(agentProxies.stream().map(AgentOptions::proxy).toList());
+        return limits.build();
+    }
+
+    private static int atLeastOne(String option, int value) {
+        if (value < 1 || value > 1_000_000) {
+            throw new ConfigurationException(option, option + " is from 1 to 1000000, not " + value);
+        }
+        return value;
+    }
+
+    private static InetAddress proxy(String text) {
+        try {
+            return InetAddress.getByName(text);
+        } catch (UnknownHostException e) {
+            throw new ConfigurationException("--agent-proxy", "--agent-proxy: there is no host " + text, e);
+        }
     }
 
     private static InetSocketAddress address(String text) {

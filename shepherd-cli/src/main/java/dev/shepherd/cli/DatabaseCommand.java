@@ -38,7 +38,9 @@ final class DatabaseCommand implements Callable<Integer> {
         try (Shutdown shutdown = new Shutdown();
                 PostgresServer server = PostgresServer.startIn(folder)) {
             print(DatabaseOptions.databaseUrl(server), "Interrupt (Ctrl-C) to stop it.");
+            DatabaseOptions.endIfGone(server, shutdown);
             shutdown.await();
+            DatabaseOptions.requireThere(server);
         } catch (PostgresException e) {
             if (e.reason() != PostgresException.Reason.FOLDER_IN_USE) {
                 throw e;

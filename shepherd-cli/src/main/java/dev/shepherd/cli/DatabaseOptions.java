@@ -9,6 +9,7 @@ import dev.shepherd.postgres.PostgresException;
 import dev.shepherd.postgres.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -65,12 +66,41 @@ final class DatabaseOptions {
             return bmdb;
         }
 
+        /** Ends a command whose database is gone for good; nothing where another process runs it. */
+        void endIfGone(Shutdown shutdown) {
+            if (server != null) {
+                DatabaseOptions.endIfGone(server, shutdown);
+            }
+        }
+
+        /**
+         * Throws what ended the command, if that was it.
+         *
+         * @throws PostgresException if the database is gone for good
+         */
+        void requireThere() {
+            if (server != null) {
+                DatabaseOptions.requireThere(server);
+            }
+        }
+
         @Override
         public void close() {
             bmdb.close();
             if (server != null) {
                 server.close();
             }
+        }
+    }
+
+    static void endIfGone(PostgresServer server, Shutdown shutdown) {
+        server.gone().thenAccept(why -> shutdown.request());
+    }
+
+    static void requireThere(PostgresServer server) {
+        PostgresException why = server.gone().toCompletableFuture().getNow(null);
+        if (why != null) {
+            throw why;
         }
     }
 
@@ -83,11 +113,14 @@ final class DatabaseOptions {
      *
      * @param poolSize how many connections its pool has
      * @param shared whether to begin a fleet beside other tables, too
+     * @param maxLosses how many losses in a row have a machine quarantined
      */
-    Opened openToRun(int poolSize, boolean shared) {
+    Opened openToRun(int poolSize, boolean shared, int maxLosses) {
         Migration migration = shared ? Migration.MIGRATE : Migration.MIGRATE_ALONE;
         try {
-            return open(poolSize, migration);
+            return open(
+                    true,
+                    config -> config.poolSize(poolSize).migration(migration).maxLosses(maxLosses));
         } catch (SchemaException e) {
             if (e.reason() != SchemaException.Reason.SHARED) {
                 throw e;
@@ -106,14 +139,15 @@ final class DatabaseOptions {
             throw new CommandLine.ParameterException(commandLine, "there is no database in " + folder());
         }
         try {
-            return open(2, Migration.CHECK);
+            return open(false, DatabaseOptions::toLook);
         } catch (PostgresException e) {
             if (e.reason() != PostgresException.Reason.FOLDER_IN_USE) {
                 throw e;
             }
             return new Opened(
                     null,
-                    Bmdb.open(config(urlOfRunning(folder()), 2, Migration.CHECK).build()));
+                    Bmdb.open(toLook(BmdbConfig.builder().jdbcUrl(urlOfRunning(folder())))
+                            .build()));
         } catch (SchemaException e) {
             if (e.reason() != SchemaException.Reason.ABSENT) {
                 throw e;
@@ -122,12 +156,22 @@ final class DatabaseOptions {
         }
     }
 
-    private Opened open(int poolSize, Migration migration) {
+    private static BmdbConfig.Builder toLook(BmdbConfig.Builder config) {
+        return config.poolSize(2).migration(Migration.CHECK);
+    }
+
+    /**
+     * Opens the database.
+     *
+     * @param makes whether to make the database within an embedded server if it is not there
+     */
+    private Opened open(boolean makes, UnaryOperator<BmdbConfig.Builder> settings) {
         if (where.url != null) {
             return new Opened(
                     null,
-                    Bmdb.open(withCredentials(config(where.url, poolSize, migration), where.url)
-                            .build()));
+                    Bmdb.open(
+                            settings.apply(withCredentials(BmdbConfig.builder().jdbcUrl(where.url), where.url))
+                                    .build()));
         }
         if (user != null || passwordFile != null) {
             String option = user != null ? "--database-user" : "--database-password-file";
@@ -135,12 +179,13 @@ final class DatabaseOptions {
         }
         PostgresServer server = PostgresServer.startIn(folder());
         try {
-            if (migration == Migration.CHECK && !server.databaseExists(DATABASE)) {
+            if (!makes && !server.databaseExists(DATABASE)) {
                 throw new ConfigurationException("--data", "there is no fleet in " + folder());
             }
             return new Opened(
                     server,
-                    Bmdb.open(config(databaseUrl(server), poolSize, migration).build()));
+                    Bmdb.open(settings.apply(BmdbConfig.builder().jdbcUrl(databaseUrl(server)))
+                            .build()));
         } catch (RuntimeException e) {
             server.close();
             throw e;
@@ -157,10 +202,6 @@ final class DatabaseOptions {
         return "jdbc:"
                 + OptionFile.firstLine("--data", folder.resolve("connection"))
                         .replaceFirst("/postgres(?=[?]|$)", "/" + DATABASE);
-    }
-
-    private static BmdbConfig.Builder config(String url, int poolSize, Migration migration) {
-        return BmdbConfig.builder().jdbcUrl(url).poolSize(poolSize).migration(migration);
     }
 
     /** Not for an embedded server, whose URL holds its own. */

@@ -73,11 +73,13 @@ final class DemoCommand implements Callable<Integer> {
             Files.createDirectories(folder);
             progress.stage("starting a PostgreSQL in " + folder.resolve("database"));
             try (PostgresServer server = PostgresServer.startIn(folder.resolve("database"))) {
+                DatabaseOptions.endIfGone(server, shutdown);
                 server.dropDatabase("shepherd");
                 String url = server.createDatabase("shepherd");
                 try (DemoFleet fleet = DemoFleet.start(folder, machines, url, progress)) {
                     summary = fleet.run(progress, Duration.ofSeconds(timeout), shutdown);
                 }
+                DatabaseOptions.requireThere(server);
             }
         } catch (IOException e) {
             throw new UncheckedIOException("the demo cannot use its folder " + folder + ": " + e.getMessage(), e);

@@ -11,6 +11,7 @@ import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.Statistics;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.manager.InitializerSettings;
 import dev.shepherd.manager.LoopStatus;
 import dev.shepherd.manager.ProvisionerSettings;
@@ -59,8 +60,8 @@ final class DemoFleet implements AutoCloseable {
                     .jdbcUrl(databaseUrl)
                     .poolSize(parallelism + 4 + AgentListener.CONNECTIONS)
                     .build()));
-            AgentListener listener =
-                    own(AgentListener.start(bmdb, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)));
+            AgentListener listener = own(AgentListener.start(
+                    bmdb, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), limits(machines)));
 
             progress.stage("starting " + machines + " machines: SSH servers on loopback, one port each");
             Path key = folder.resolve("id_ed25519");
@@ -125,6 +126,15 @@ final class DemoFleet implements AutoCloseable {
     /** Often enough to watch, and seldom enough for as many agents on one machine as there are. */
     private static Duration heartbeatInterval(int machines) {
         return Duration.ofMillis(1000 + machines * 20L);
+    }
+
+    /** All machines of the demo have one address, and beat more often than those of others. */
+    private static AgentEndpointLimits limits(int machines) {
+        return AgentEndpointLimits.builder()
+                .maxConnectionsPerAddress(machines + 64)
+                .heartbeatsPerMinute(600)
+                .strangerCallsPerMinute(1_200 + 60 * machines)
+                .build();
     }
 
     /** Spans that are short enough to watch, and long enough for as many agents on one machine as there are. */

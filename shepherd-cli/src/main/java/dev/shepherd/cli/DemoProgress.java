@@ -22,7 +22,8 @@ final class DemoProgress implements AutoCloseable {
     }
 
     static DemoProgress on(PrintWriter out, int machines) {
-        return new DemoProgress(out, machines, Logging.isTerminal());
+        boolean terminal = Logging.isTerminal();
+        return new DemoProgress(terminal ? new PrintWriter(Terminal.bare(), true) : out, machines, terminal);
     }
 
     void stage(String what) {

@@ -1,5 +1,6 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.Explanation.OfProcess;
@@ -52,7 +53,9 @@ final class ExplainCommand implements Callable<Integer> {
         out.println("Machine " + machine.machineId()
                 + machine.provided()
                         .map(provided -> ", " + provided.providerId() + " of provider " + provided.provider()
-                                + provided.location().map(at -> " at " + at).orElse("")
+                                + provided.location()
+                                        .map(at -> " at " + Escaped.text(at))
+                                        .orElse("")
                                 + provided.status()
                                         .map(status -> ", " + status.databaseName())
                                         .orElse(""))

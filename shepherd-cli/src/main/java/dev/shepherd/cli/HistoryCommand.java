@@ -3,6 +3,7 @@ package dev.shepherd.cli;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkHistoryEntry;
 import java.util.List;
@@ -58,10 +59,12 @@ final class HistoryCommand implements Callable<Integer> {
                         + entry.event().databaseName()
                         + entry.provider().map(name -> "  " + name + " ").orElse("  ")
                         + entry.providerId()
-                                .map(ProviderID::value)
+                                .map(ProviderID::toString)
                                 .orElse(entry.machineId().toString())
-                        + entry.note().map(note -> "  " + note).orElse("")
-                        + entry.failedCause().map(cause -> "  " + cause).orElse(""));
+                        + entry.note().map(note -> "  " + Escaped.text(note)).orElse("")
+                        + entry.failedCause()
+                                .map(cause -> "  " + Escaped.text(cause))
+                                .orElse(""));
             }
         }
         return 0;

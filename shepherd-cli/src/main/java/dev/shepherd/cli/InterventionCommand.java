@@ -4,6 +4,7 @@ import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.manager.RecovererSettings;
 import dev.shepherd.manager.Shepherd;
 import java.util.UUID;
 import java.util.concurrent.Callable;
@@ -50,6 +51,10 @@ abstract class InterventionCommand implements Callable<Integer> {
     @Mixin
     private PluginOptions plugins = new PluginOptions();
 
+    /** What counts against the machine from now on, and what is said to follow, depends on them. */
+    @Mixin
+    private RecoveryOptions recovery = new RecoveryOptions();
+
     @Mixin
     private OperatorOption operator = new OperatorOption();
 
@@ -66,7 +71,7 @@ abstract class InterventionCommand implements Callable<Integer> {
     @Override
     public final Integer call() throws InterruptedException {
         String by = operator.by();
-        String why = Setting.text("--reason", reason);
+        String why = Setting.reason("--reason", reason);
         check(spec, machine);
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine());
                 ProviderFactories factories = plugins.open()) {
@@ -88,6 +93,7 @@ abstract class InterventionCommand implements Callable<Integer> {
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(bmdb)
                         .provider(provider)
+                        .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
                         .takeover(target -> {
                             throw new IllegalStateException("this command takes nothing over");
                         })

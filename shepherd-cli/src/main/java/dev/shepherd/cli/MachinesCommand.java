@@ -1,6 +1,7 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.ProvidedMachine;
@@ -81,7 +82,7 @@ final class MachinesCommand implements Callable<Integer> {
                 .map(w -> ", " + w.process() + " in progress")
                 .collect(Collectors.joining());
         String backoff = machine.backoffs().stream()
-                .map(b -> ", " + b.process() + " backed off until " + b.until() + ": " + b.cause())
+                .map(b -> ", " + b.process() + " backed off until " + b.until() + ": " + Escaped.text(b.cause()))
                 .collect(Collectors.joining());
         return agent + work + backoff;
     }

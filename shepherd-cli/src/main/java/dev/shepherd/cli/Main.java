@@ -6,6 +6,7 @@ import dev.shepherd.postgres.PostgresException;
 import java.io.UncheckedIOException;
 import java.util.Locale;
 import java.util.TimeZone;
+import net.schmizz.sshj.common.SecurityUtils;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -66,16 +67,29 @@ public final class Main {
         // Machines read the log and the tables: digits and years are the same everywhere.
         Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
         Logging.configure(args);
-        System.exit(run(args));
+        Terminal.guard();
+        int status = FAILED;
+        try {
+            status = run(args);
+        } catch (Throwable e) {
+            // Such as an error: the process must not live on with nothing left of it but what a library has started.
+            e.printStackTrace();
+        }
+        System.exit(status);
     }
 
     /** Runs the command line and returns its exit code. */
     static int run(String... args) {
+        // The demo brings BouncyCastle along, which the SSH library would use for all. Embedders have the JDK's by
+        // default.
+        SecurityUtils.setRegisterBouncyCastle(false);
         CommandLine commandLine = new CommandLine(new Main());
+        // A message in colour could not be told from one whose colour comes with the text of others.
+        commandLine.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
         commandLine.setExecutionExceptionHandler((e, failed, parsed) -> explain(e, failed));
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);
         if (args.length == 0) {
-            commandLine.usage(System.err);
+            commandLine.usage(System.err, commandLine.getColorScheme());
             return USAGE;
         }
         return commandLine.execute(args);

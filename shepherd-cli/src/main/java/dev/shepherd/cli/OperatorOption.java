@@ -17,7 +17,7 @@ final class OperatorOption {
     private @Nullable String by;
 
     String by() {
-        return by == null ? user(System.getProperty("user.name", NAMELESS)) : Setting.text("--by", by);
+        return Setting.name("--by", by == null ? user(System.getProperty("user.name", NAMELESS)) : by);
     }
 
     /** Returns a user's name, or where there is none, the user id. */

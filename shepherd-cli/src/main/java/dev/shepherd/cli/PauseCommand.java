@@ -84,7 +84,7 @@ final class PauseCommand implements Callable<Integer> {
                             provider == null ? null : Setting.of("--provider", provider, ProviderType::new),
                             process == null ? null : Setting.of("--process", process, WorkProcess::new),
                             operator.by(),
-                            Setting.text("--reason", reason),
+                            Setting.reason("--reason", reason),
                             span);
             out.println("Paused"
                     + pause.until().map(until -> " until " + until).orElse("")

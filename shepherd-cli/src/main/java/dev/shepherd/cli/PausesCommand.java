@@ -1,5 +1,6 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Pause;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -30,21 +31,22 @@ final class PausesCommand implements Callable<Integer> {
                         "pause %s: %s, by %s since %s%s: %s%n",
                         pause.id(),
                         pause.scope(),
-                        pause.by(),
+                        Escaped.text(pause.by()),
                         pause.at(),
                         pause.until().map(until -> " until " + until).orElse(""),
-                        pause.reason());
+                        Escaped.text(pause.reason()));
             }
             opened.bmdb()
                     .quarantined()
                     .forEach((machine, aside) -> out.printf(
                             "machine %s: set aside by %s since %s: %s%n",
-                            machine, aside.by(), aside.at(), aside.cause()));
+                            machine, Escaped.text(aside.by()), aside.at(), Escaped.text(aside.cause())));
             opened.bmdb()
                     .operator()
                     .freezes()
                     .forEach(freeze -> out.printf(
-                            "recovery of %s: frozen since %s: %s%n", freeze.scope(), freeze.at(), freeze.evidence()));
+                            "recovery of %s: frozen since %s: %s%n",
+                            freeze.scope(), freeze.at(), Escaped.text(freeze.evidence())));
             return 0;
         }
     }

@@ -1,7 +1,9 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.manager.Plan;
@@ -72,6 +74,13 @@ final class PlanCommand implements Callable<Integer> {
     @Override
     public Integer call() throws InterruptedException {
         PrintWriter out = spec.commandLine().getOut();
+        if (kind == null) {
+            properties.requireNone();
+            plugins.requireNone();
+            if (maxCount != null) {
+                throw new ConfigurationException("--max-count", "--max-count goes with --provider, which is not given");
+            }
+        }
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             if (kind == null) {
                 ProviderType provider = Setting.of("--type", type == null ? "static" : type, ProviderType::new);
@@ -158,8 +167,8 @@ final class PlanCommand implements Callable<Integer> {
                 plan.outlook().due() == 0 ? "" : ", at most " + plan.outlook().limit() + " at once");
         plan.outlook()
                 .freezes()
-                .forEach(freeze -> out.println(
-                        "  is frozen for " + freeze.scope() + " since " + freeze.at() + ": " + freeze.evidence()));
+                .forEach(freeze -> out.println("  is frozen for " + freeze.scope() + " since " + freeze.at() + ": "
+                        + Escaped.text(freeze.evidence())));
         lines(out, "  holds back ", plan.outlook().heldBack());
         plan.steps()
                 .forEach(step -> out.printf(
@@ -175,6 +184,6 @@ final class PlanCommand implements Callable<Integer> {
     }
 
     private static void lines(PrintWriter out, String what, List<?> lines) {
-        lines.forEach(line -> out.println(what + line));
+        lines.forEach(line -> out.println(what + Escaped.text(line)));
     }
 }

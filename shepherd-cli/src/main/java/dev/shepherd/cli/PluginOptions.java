@@ -23,6 +23,13 @@ final class PluginOptions {
         return ProviderFactories.open(folder());
     }
 
+    /** Fails if a folder is given and no provider is named that could be in it. */
+    void requireNone() {
+        if (folder != null) {
+            throw new ConfigurationException("--plugins", "--plugins goes with --provider, which is not given");
+        }
+    }
+
     private Optional<Path> folder() {
         if (folder != null && !Files.isDirectory(folder)) {
             throw new ConfigurationException("--plugins", "--plugins: there is no folder " + folder);

@@ -4,6 +4,7 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.UncheckedIOException;
@@ -13,6 +14,9 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -52,6 +56,7 @@ final class PropertyOptions {
                 origins.put(property.name(), variable);
             }
         }
+        warnOfUnknown(environment, found, type);
         if (file != null) {
             Properties inFile = load(file);
             for (String name : inFile.stringPropertyNames()) {
@@ -72,6 +77,28 @@ final class PropertyOptions {
                 throw e;
             }
             throw new ConfigurationException(e.property().orElseThrow(), origin + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Fails if properties are given for a provider that is not named. */
+    void requireNone() {
+        for (String option : new String[] {"--property", "--property-file"}) {
+            if (option.equals("--property") ? !properties.isEmpty() : file != null) {
+                throw new ConfigurationException(option, option + " goes with --provider, which is not given");
+            }
+        }
+    }
+
+    /** The environment may hold what another provider takes, so a name that is not known is no reason to stop. */
+    private static void warnOfUnknown(Map<String, String> environment, FoundProvider found, ProviderType type) {
+        Set<String> known = found.properties().stream()
+                .map(property -> variable(property.name()))
+                .collect(Collectors.toCollection(TreeSet::new));
+        for (String name : new TreeSet<>(environment.keySet())) {
+            if (name.startsWith(VARIABLE) && !known.contains(name)) {
+                System.err.println("shepherd: provider " + type + " has no property for the environment variable "
+                        + Escaped.text(name) + ", which is ignored; it has: " + String.join(", ", known));
+            }
         }
     }
 

@@ -2,6 +2,7 @@ package dev.shepherd.cli;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderFactory;
+import dev.shepherd.api.internal.Escaped;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -82,7 +83,7 @@ final class ProviderFactories implements AutoCloseable {
                             + found.stream().map(FoundProvider::kind).distinct().collect(Collectors.joining(", "))
                             + broken.stream().map(one -> "; " + one).collect(Collectors.joining()));
         }
-        broken.forEach(one -> log.warn("The {}", one));
+        broken.forEach(one -> log.warn("The {}", Escaped.text(one)));
         log.info("Provider {} comes from {}", kind, matching.get(0).from());
         return matching.get(0);
     }

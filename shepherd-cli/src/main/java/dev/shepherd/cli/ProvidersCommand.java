@@ -1,6 +1,7 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.ProviderProperty;
+import dev.shepherd.api.internal.Escaped;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,15 +34,15 @@ final class ProvidersCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         try (ProviderFactories factories = plugins.open()) {
             for (FoundProvider provider : factories.found()) {
-                out.println(provider.kind() + ": " + provider.description());
+                out.println(Escaped.text(provider.kind() + ": " + provider.description()));
                 out.println("  from " + provider.from());
                 for (ProviderProperty property : provider.properties()) {
                     out.println("  " + property.name() + " (" + traits(property) + ")");
-                    out.println("      " + property.description());
+                    out.println("      " + Escaped.text(property.description()));
                 }
             }
             out.flush();
-            factories.broken().forEach(broken -> err.println("shepherd: " + broken));
+            factories.broken().forEach(broken -> err.println("shepherd: " + Escaped.text(broken)));
             return factories.broken().isEmpty() ? 0 : Main.FAILED;
         }
     }
@@ -55,7 +56,7 @@ final class ProvidersCommand implements Callable<Integer> {
         if (property.secret()) {
             traits.add("secret");
         }
-        property.defaultValue().ifPresent(value -> traits.add("default " + value));
+        property.defaultValue().ifPresent(value -> traits.add("default " + Escaped.text(value)));
         return String.join(", ", traits);
     }
 }

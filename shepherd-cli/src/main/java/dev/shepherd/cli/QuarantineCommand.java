@@ -36,7 +36,7 @@ final class QuarantineCommand implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             UUID machineId = machine.find(opened.bmdb());
-            opened.bmdb().operator().quarantine(machineId, operator.by(), Setting.text("--reason", reason));
+            opened.bmdb().operator().quarantine(machineId, operator.by(), Setting.reason("--reason", reason));
             out.println("Set aside. To give it back: shepherd release " + machineId);
             return 0;
         }

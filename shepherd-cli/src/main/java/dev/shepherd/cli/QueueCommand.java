@@ -1,5 +1,6 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.QueueCheck;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -60,7 +61,7 @@ final class QueueCommand implements Callable<Integer> {
                         check.missing(),
                         check.late(),
                         check.superfluous());
-                check.examples().forEach(example -> out.println("  " + example));
+                check.examples().forEach(example -> out.println("  " + Escaped.text(example)));
                 if (!check.isRight()) {
                     spec.commandLine()
                             .getErr()

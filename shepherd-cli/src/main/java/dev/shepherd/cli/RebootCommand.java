@@ -12,7 +12,8 @@ import picocli.CommandLine.Command;
             "Has the provider reboot a machine, whatever its agent does, and lets the running loops start its agent"
                     + " again. Refused while the machine is being worked on.",
             "",
-            "Give it the provider as for 'run'."
+            "Give it the provider as for 'run', and the limits of recovery that the fleet is run with, where"
+                    + " they are not the defaults."
         },
         mixinStandardHelpOptions = true)
 final class RebootCommand extends InterventionCommand {

@@ -16,7 +16,8 @@ import picocli.CommandLine.ParameterException;
                     + " system is installed; a request that there is gets carried out again. The running loops take the"
                     + " machine over again. Refused while the machine is being worked on.",
             "",
-            "Give it the provider as for 'run'."
+            "Give it the provider as for 'run', and the limits of recovery that the fleet is run with, where"
+                    + " they are not the defaults."
         },
         mixinStandardHelpOptions = true)
 final class ReinstallCommand extends InterventionCommand {

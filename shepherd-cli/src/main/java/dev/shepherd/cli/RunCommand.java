@@ -1,8 +1,11 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.manager.InitializerSettings;
 import dev.shepherd.manager.LoopStatus;
 import dev.shepherd.manager.ProvisionerSettings;
@@ -117,6 +120,14 @@ final class RunCommand implements Callable<Integer> {
             description = "how many machines to take over at once (default: ${DEFAULT-VALUE})")
     private int parallelism = 10;
 
+    @Option(
+            names = "--max-losses",
+            paramLabel = "N",
+            defaultValue = "" + BmdbConfig.MAX_LOSSES,
+            description = "set a machine aside after work on it was lost with the process so many times in a row, 2 to"
+                    + " 1000 (default: ${DEFAULT-VALUE})")
+    private int maxLosses = BmdbConfig.MAX_LOSSES;
+
     @Override
     public Integer call() throws InterruptedException {
         try (ProviderFactories factories = plugins.open()) {
@@ -130,18 +141,24 @@ final class RunCommand implements Callable<Integer> {
     private int run(FoundProvider found) throws InterruptedException {
         ProviderType provided = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
         ProviderConfig config = properties.config(found, provided);
+        if (maxLosses < 2 || maxLosses > 1000) {
+            throw new ConfigurationException("--max-losses", "--max-losses is from 2 to 1000, not " + maxLosses);
+        }
         ProvisionerSettings provisioner = provisioner();
         InitializerSettings initializer = initializer();
         RecovererSettings recoverer = RecovererSettings.DEFAULT.withPolicy(recovery.policy());
         AgentTakeover takeover = agent.takeover();
         Optional<InetSocketAddress> listen = agent.listen();
+        AgentEndpointLimits limits = agent.limits();
         try (Shutdown shutdown = new Shutdown();
                 Provider provider = found.create(config);
                 DatabaseOptions.Opened opened = database.openToRun(
-                        parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0), shareDatabase);
+                        parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0),
+                        shareDatabase,
+                        maxLosses);
                 @Nullable
                         AgentListener listener =
-                                listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get()) : null;
+                                listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get(), limits) : null;
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(opened.bmdb())
                         .provider(provider)
@@ -150,6 +167,7 @@ final class RunCommand implements Callable<Integer> {
                         .initializer(initializer)
                         .recoverer(recoverer)
                         .build()) {
+            opened.endIfGone(shutdown);
             shepherd.start();
             if (listener != null) {
                 log.info("Taking the reports of agents at {}", listen.get());
@@ -157,6 +175,7 @@ final class RunCommand implements Callable<Integer> {
             while (!shutdown.await(REPORT_INTERVAL.toMillis())) {
                 shepherd.status().loops().forEach(RunCommand::report);
             }
+            opened.requireThere();
             log.info("Asked to end: stopping the loops and releasing their work");
         }
         return 0;

@@ -1,6 +1,7 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.OperatorText;
 import java.util.function.Function;
 
 /** Makes of options what the library takes. What that refuses is told under the option's name, as a mistake of usage. */
@@ -8,12 +9,21 @@ final class Setting {
 
     private Setting() {}
 
-    /** Returns what an option says, which must be something. */
-    static String text(String option, String value) {
-        if (value.isBlank()) {
-            throw new ConfigurationException(option, option + " is blank: operators want to know");
-        }
-        return value;
+    /** Returns who asks for something, as an option says. */
+    static String name(String option, String value) {
+        return checked(option, () -> OperatorText.checkName(value), value);
+    }
+
+    /** Returns why something is asked for, as an option says. */
+    static String reason(String option, String value) {
+        return checked(option, () -> OperatorText.checkReason("the reason", value), value);
+    }
+
+    private static String checked(String option, Runnable check, String value) {
+        return of(option, value, text -> {
+            check.run();
+            return text;
+        });
     }
 
     /** Makes something of the value of an option. */

@@ -31,6 +31,11 @@ final class Shutdown implements AutoCloseable {
         }
     }
 
+    /** Has the command clean up and end by itself, as if the process were asked to. */
+    void request() {
+        requested.countDown();
+    }
+
     boolean isRequested() {
         return requested.getCount() == 0;
     }

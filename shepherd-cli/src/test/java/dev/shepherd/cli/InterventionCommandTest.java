@@ -73,6 +73,19 @@ class InterventionCommandTest {
     }
 
     @Test
+    void theLimitsOfTheFleetAreTakenAndChecked() {
+        String[] limits = {"--cooldown", "1h", "--heartbeat-interval", "5m", "--silent-after", "20m"};
+        List<String> args = new ArrayList<>(List.of("--provider", "static", "--property", list(), "--reason", "hangs"));
+        args.addAll(List.of(limits));
+
+        assertThat(run("reboot", args.toArray(String[]::new)).err()).contains("can neither reboot nor reinstall");
+        args.set(args.size() - 1, "5m");
+        CommandLineRun refused = run("reboot", args.toArray(String[]::new));
+        assertThat(refused.exitCode()).isEqualTo(2);
+        assertThat(refused.err()).contains("--silent-after: silentAfterHeartbeat must be at least 750 s");
+    }
+
+    @Test
     void reinstallingNeedsToBeConfirmed() {
         CommandLineRun run = run("reinstall", "--provider", "static", "--property", list(), "--reason", "hangs");
 

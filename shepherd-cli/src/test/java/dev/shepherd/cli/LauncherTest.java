@@ -76,6 +76,19 @@ class LauncherTest {
         }
     }
 
+    @Test
+    void aJvmThatIsOutOfMemoryEndsWhateverItsOtherOptionsAre() throws Exception {
+        Path tree = tree("tree");
+        String program = tree.resolve("shepherd").toString();
+
+        assertThat(run(tree, Map.of(), program, "--version").output)
+                .containsSubsequence("<-XX:+ExitOnOutOfMemoryError>", "<-Xmx512m>");
+        // What is given comes later, and so wins.
+        assertThat(run(tree, Map.of("SHEPHERD_JAVA_OPTS", "-Xmx1g"), program, "--version").output)
+                .containsSubsequence("<-XX:+ExitOnOutOfMemoryError>", "<-Xmx1g>")
+                .doesNotContain("512");
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"tree/shepherd", "tree/benchmarks/run"})
     void aFolderToChangeToByNameIsNoMatter(String program) throws Exception {

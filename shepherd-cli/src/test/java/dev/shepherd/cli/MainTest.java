@@ -16,6 +16,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import net.schmizz.sshj.common.SecurityUtils;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +27,14 @@ class MainTest {
 
     @TempDir
     Path folder;
+
+    /** BouncyCastle is on the class path, for the demo's machines. */
+    @Test
+    void cryptographyIsTheJdksAsAnEmbeddersIsByDefault() {
+        CommandLineRun.of("--version");
+
+        assertThat(SecurityUtils.getSecurityProvider()).isNull();
+    }
 
     @Test
     void withoutACommandItSaysWhichThereAre() {
@@ -71,6 +80,7 @@ class MainTest {
                 "--chunk-size 0 | chunkSize is at least 1, not 0",
                 "--reconcile-interval 0 | interval is at least 1 ms",
                 "--creation-interval -1 | creationInterval is not negative",
+                "--max-losses 1 | --max-losses is from 2 to 1000, not 1",
                 "--parallelism 0 | parallelism is from 1 to 1000, not 0",
                 "--ssh-port 0 | sshPort is from 1 to 65535, not 0",
                 "--takeover-timeout 0 | is not within",
@@ -125,6 +135,22 @@ class MainTest {
             assertThat(runWithoutEndpoint("--agent-listen", wrong).err())
                     .contains("--agent-listen is a port from 1 to 65535 or HOST:PORT, not " + wrong);
         }
+    }
+
+    @Test
+    void limitsOfAgentsThatMakeNoSenseAreNamedByTheirOption() throws Exception {
+        for (String option : List.of(
+                "--agent-connections",
+                "--agent-connections-per-address",
+                "--agent-heartbeats-per-minute",
+                "--agent-reports-per-hour",
+                "--agent-report-mib-per-hour")) {
+            assertThat(runWithoutEndpoint("--agent-listen", "7834", option, "0").err())
+                    .contains(option + " is from 1 to 1000000, not 0");
+        }
+        assertThat(runWithoutEndpoint("--agent-listen", "7834", "--agent-proxy", "no.such.host.invalid")
+                        .err())
+                .contains("--agent-proxy: there is no host no.such.host.invalid");
     }
 
     @Test
@@ -198,6 +224,16 @@ class MainTest {
         } finally {
             TestPostgres.shared().drop(url);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--property list=file:x", "--property-file x", "--plugins .", "--max-count 3"})
+    void aPlanWithoutAProviderRefusesWhatOnlyAProviderTakes(String option) {
+        CommandLineRun run =
+                CommandLineRun.of(("plan --database jdbc:postgresql://127.0.0.1:1/x " + option).split(" "));
+
+        assertThat(run.exitCode()).as(run.err()).isEqualTo(2);
+        assertThat(run.err()).contains(option.split(" ")[0] + " goes with --provider, which is not given");
     }
 
     @Test

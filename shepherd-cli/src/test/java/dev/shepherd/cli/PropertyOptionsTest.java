@@ -147,13 +147,29 @@ class PropertyOptionsTest {
         assertThat(said("--property", "call.limit=5")).isEmpty();
     }
 
+    @Test
+    void aVariableThatNoPropertyBelongsToIsTold() {
+        Map<String, String> environment = Map.of(
+                "SHEPHERD_PROPERTY_API_TOKN", "hunter2", "SHEPHERD_PROPERTY_CALL_LIMIT", "7", "SHEPHERD_HOME", "/x");
+
+        assertThat(said(environment))
+                .contains("provider racks has no property for the environment variable SHEPHERD_PROPERTY_API_TOKN")
+                .contains("it has: SHEPHERD_PROPERTY_API_TOKEN, SHEPHERD_PROPERTY_CALL_LIMIT, SHEPHERD_PROPERTY_LIST")
+                .doesNotContain("hunter2", "SHEPHERD_HOME")
+                .hasLineCount(1);
+    }
+
     private static String said(String... args) {
+        return said(Map.of(), args);
+    }
+
+    private static String said(Map<String, String> environment, String... args) {
         synchronized (CommandLineRun.class) {
             PrintStream real = System.err;
             ByteArrayOutputStream err = new ByteArrayOutputStream();
             System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
             try {
-                config(Map.of(), args);
+                config(environment, args);
             } finally {
                 System.setErr(real);
             }

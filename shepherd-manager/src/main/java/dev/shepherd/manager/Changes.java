@@ -2,8 +2,8 @@ package dev.shepherd.manager;
 
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.manager.internal.Escaped;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;

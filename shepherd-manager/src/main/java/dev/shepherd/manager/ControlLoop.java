@@ -2,6 +2,8 @@ package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -13,6 +15,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Runs the steps of one loop, one after the other on one thread, until it is closed.
@@ -26,10 +29,15 @@ final class ControlLoop implements AutoCloseable {
 
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
-    /** A database that is away may be back at any moment, and all loops wait for it. */
-    private static final Duration LONGEST_PAUSE_FOR_DATABASE = Duration.ofSeconds(5);
+    private static final Duration PAUSE_FOR_NEXT_SESSION = Duration.ofMillis(100);
 
-    private static final Duration CLOSING = Duration.ofSeconds(30);
+    /** A database that is away may be back at any moment, and all loops wait for it. */
+    private static final Duration LONGEST_PAUSE_FOR_DATABASE = FIRST_PAUSE;
+
+    /** Made beforehand, for when nothing can be. */
+    private static final Next AFTER_ERROR = new Next(FIRST_PAUSE, "another try after an error");
+
+    static final Duration CLOSING = Duration.ofSeconds(30);
 
     /** One step. */
     @FunctionalInterface
@@ -57,6 +65,10 @@ final class ControlLoop implements AutoCloseable {
     private boolean awake;
     private boolean closed;
     private boolean started;
+    private boolean begun;
+
+    /** How many steps failed in a row. Only used by the thread. */
+    private int failures;
 
     ControlLoop(String name, LoopMonitor monitor, Step step) {
         this.name = name;
@@ -75,7 +87,12 @@ final class ControlLoop implements AutoCloseable {
             lock.unlock();
         }
         monitor.state(LoopStatus.State.RUNNING);
-        executor.execute(this::run);
+        try {
+            executor.execute(this::run);
+        } catch (RuntimeException | Error e) {
+            requestClose(); // It runs nothing and never will.
+            throw e;
+        }
     }
 
     /** Ends the current wait, or lets the next one not begin. */
@@ -90,33 +107,61 @@ final class ControlLoop implements AutoCloseable {
     }
 
     private void run() {
+        if (!begin()) {
+            return;
+        }
         Thread thread = Thread.currentThread();
         String threadName = thread.getName();
-        thread.setName(name);
         runner.set(thread);
         try {
-            int failures = 0;
+            thread.setName(name);
             while (!isClosed()) {
-                Next next;
-                try {
-                    next = runStep();
-                    failures = 0;
-                } catch (InterruptedException e) {
-                    continue; // Closed, or a stray interruption, after which the step runs again.
-                } catch (RuntimeException | Error e) {
-                    // A plugin that lacks a class, say, must not end the loop for good.
-                    failures++;
-                    next = failed(e, failures);
-                }
-                await(next);
+                turn();
             }
         } finally {
             runner.set(null);
             Thread.interrupted(); // The thread goes back to its executor.
             thread.setName(threadName);
-            monitor.state(LoopStatus.State.CLOSED);
-            monitor.waitingFor("nothing: it is closed");
-            ended.countDown();
+            end();
+        }
+    }
+
+    private boolean begin() {
+        lock.lock();
+        try {
+            begun = !closed;
+            return begun;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void end() {
+        monitor.state(LoopStatus.State.CLOSED);
+        monitor.waitingFor("nothing: it is closed");
+        ended.countDown();
+    }
+
+    /** Does a step and waits for the next one. Not even an error may end the loop: a plugin may lack a class. */
+    private void turn() {
+        Next next = AFTER_ERROR;
+        try {
+            next = runStep();
+            failures = 0;
+        } catch (InterruptedException e) {
+            return; // Closed, or a stray interruption, after which the step runs again.
+        } catch (RuntimeException | Error e) {
+            failures++;
+            try {
+                next = failed(e, failures);
+            } catch (RuntimeException | Error again) {
+                // There is no memory to say so, say. It counts as said.
+            }
+        }
+        try {
+            await(next);
+        } catch (RuntimeException | Error e) {
+            // As before; the next step comes early.
         }
     }
 
@@ -132,26 +177,38 @@ final class ControlLoop implements AutoCloseable {
     }
 
     private Next failed(Throwable e, int failures) {
+        Duration pause = pause(e, failures);
+        // What the JVM throws says little by its message alone, such as the name of a class.
+        String message = Escaped.text(e instanceof Error ? e.toString() : e.getMessage());
+        monitor.stepFailed(message);
+        // Each second while the database is away is too often.
+        boolean isNews = !(e instanceof BmdbException) || Integer.bitCount(failures) == 1;
+        log.atLevel(isNews ? Level.WARN : Level.DEBUG)
+                .log(
+                        "{}: the step failed ({} in a row), trying again in {}: {}",
+                        name,
+                        failures,
+                        Spans.text(pause),
+                        message);
+        if (e instanceof Error) {
+            log.error("{}: the failure", name, Escaped.failure(e));
+        } else {
+            log.debug("{}: the failure", name, Escaped.failure(e));
+        }
+        return new Next(pause, "another try after a failure");
+    }
+
+    /** Returns how long to wait after so many failures in a row. */
+    static Duration pause(Throwable e, int failures) {
         Duration pause = FIRST_PAUSE.multipliedBy(1L << Math.min(failures - 1, 10));
         if (e instanceof ProviderException provider && provider.retryAfter().isPresent()) {
             pause = provider.retryAfter().get();
         } else if (e instanceof SessionExpiredException) {
-            pause = FIRST_PAUSE;
+            // The next step begins with a new one.
+            pause = failures == 1 ? PAUSE_FOR_NEXT_SESSION : FIRST_PAUSE;
         }
         Duration longest = e instanceof BmdbException ? LONGEST_PAUSE_FOR_DATABASE : LONGEST_PAUSE;
-        if (pause.compareTo(longest) > 0) {
-            pause = longest;
-        }
-        // What the JVM throws says little by its message alone, such as the name of a class.
-        String message = e instanceof Error ? e.toString() : String.valueOf(e.getMessage());
-        monitor.stepFailed(message);
-        log.warn("{}: the step failed ({} in a row), trying again in {}: {}", name, failures, pause, message);
-        if (e instanceof Error) {
-            log.error("{}: the failure", name, e);
-        } else {
-            log.debug("{}: the failure", name, e);
-        }
-        return new Next(pause, "another try after a failure");
+        return pause.compareTo(longest) > 0 ? longest : pause;
     }
 
     private void await(Next next) {
@@ -185,9 +242,8 @@ final class ControlLoop implements AutoCloseable {
         try {
             closed = true;
             changed.signalAll();
-            if (!started) {
-                ended.countDown();
-                monitor.state(LoopStatus.State.CLOSED);
+            if (!begun) {
+                end(); // Its executor may never come to it.
             }
         } finally {
             lock.unlock();
@@ -198,24 +254,30 @@ final class ControlLoop implements AutoCloseable {
         }
     }
 
-    /** Ends the loop and waits until it has ended. */
+    /** Ends the loop and waits until it has ended, for 30 s at most. */
     @Override
     public void close() {
         requestClose();
+        if (awaitEnd(System.nanoTime() + CLOSING.toNanos())) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Waits until the loop has ended, after {@link #requestClose}. Returns true if it was interrupted meanwhile. */
+    boolean awaitEnd(long deadline) {
         boolean interrupted = false;
-        long deadline = System.nanoTime() + CLOSING.toNanos();
         while (true) {
             try {
-                if (!ended.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
-                    log.error("{}: its step ignores its interruption and still runs {} after closing", name, CLOSING);
+                if (!ended.await(Math.max(1, deadline - System.nanoTime()), TimeUnit.NANOSECONDS)) {
+                    log.error(
+                            "{}: its step ignores its interruption and still runs {} after closing",
+                            name,
+                            Spans.text(CLOSING));
                 }
-                break;
+                return interrupted;
             } catch (InterruptedException e) {
                 interrupted = true;
             }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.internal.Escaped;
 
 /**
  * A machine on which the provider and the database disagree so that no loop may act: it may be somebody else's,
@@ -20,8 +21,9 @@ public record Discrepancy(Kind kind, ProviderID providerId, String detail) {
         DATABASE_ONLY
     }
 
+    /** Names the machine and says what each side says, in one line in which what others say is escaped. */
     @Override
     public String toString() {
-        return providerId + " (" + detail + ")";
+        return providerId + " (" + Escaped.text(detail) + ")";
     }
 }

@@ -1,6 +1,7 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.takeover.MachineTakeover;
@@ -21,8 +22,6 @@ import org.slf4j.LoggerFactory;
 final class Flock {
 
     private static final Logger log = LoggerFactory.getLogger(Flock.class);
-
-    private static final Duration CLOSING = Duration.ofSeconds(30);
 
     private final Bmdb bmdb;
     private final ProviderType provider;
@@ -172,21 +171,33 @@ final class Flock {
         recoverer.work().requestClose();
     }
 
-    /** Ends all loops and their sessions, which releases their work. Returns true if it was interrupted meanwhile. */
-    boolean close() {
-        loops.values().forEach(loop -> loop.control().close());
-        boolean interrupted = awaitEnd(initializer.work(), "takeovers");
-        interrupted |= awaitEnd(recoverer.work(), "recoveries");
+    /**
+     * Ends all loops and their sessions, which releases their work.
+     *
+     * @param deadline until when to wait for what still runs
+     * @return true if it was interrupted meanwhile
+     */
+    boolean close(long deadline) {
+        boolean interrupted = false;
+        for (Loop loop : loops.values()) {
+            interrupted |= loop.control().awaitEnd(deadline);
+        }
+        interrupted |= awaitEnd(initializer.work(), "takeovers", deadline);
+        interrupted |= awaitEnd(recoverer.work(), "recoveries", deadline);
         loops.values().forEach(loop -> loop.session().close());
         return interrupted;
     }
 
-    private boolean awaitEnd(WorkLoop work, String what) {
+    private boolean awaitEnd(WorkLoop work, String what, long deadline) {
         boolean interrupted = false;
         while (true) {
             try {
-                if (!work.awaitEnd(CLOSING)) {
-                    log.error("Some {} of provider {} still run {} after closing", what, provider, CLOSING);
+                if (!work.awaitEnd(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())))) {
+                    log.error(
+                            "Some {} of provider {} still run {} after closing",
+                            what,
+                            provider,
+                            Spans.text(ControlLoop.CLOSING));
                 }
                 return interrupted;
             } catch (InterruptedException e) {

@@ -5,6 +5,8 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbTransaction;
@@ -26,6 +28,7 @@ import java.util.UUID;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,6 +48,11 @@ public final class Initializer {
 
     /** How long nothing is asked of a provider that does not want to be asked, if it does not say. */
     private static final Duration REST = Duration.ofMinutes(1);
+
+    /** How many of an agent's warnings are logged, and how many characters of all of them. */
+    private static final int MOST_WARNINGS = 11;
+
+    private static final int MOST_WARNED = 2048;
 
     private static final Duration LOOK_AGAIN = Duration.ofMinutes(1);
 
@@ -192,16 +200,14 @@ public final class Initializer {
     private Optional<Whereabouts> notDescribed(
             Work claimed, MachineRecord machine, ProvidedMachine recorded, ProviderException e)
             throws InterruptedException {
-        String cause = "the provider could not say where it is (" + e.reason() + "): " + e.getMessage();
+        String cause = "the provider could not say where it is (" + e.reason() + "): " + Escaped.text(e.getMessage());
         boolean refusesAll = e.scope() == Scope.PROVIDER && e.reason().isWithoutEffect();
         if (refusesAll) {
             Duration asked = e.retryAfter().orElse(REST);
             Duration span = asked.compareTo(MachineRecoverer.LONGEST_REST) < 0 ? asked : MachineRecoverer.LONGEST_REST;
             restsUntil.set(System.nanoTime() + span.toNanos());
             log.warn(
-                    "Provider {}: does not want to be asked; takeovers rest for {} s",
-                    provider.type(),
-                    span.toSeconds());
+                    "Provider {}: does not want to be asked; takeovers rest for {}", provider.type(), Spans.text(span));
             giveUp(claimed, machine, cause, tx -> {});
             return Optional.empty();
         }
@@ -246,7 +252,7 @@ public final class Initializer {
             throws InterruptedException {
         Duration period = claimed.giveUp(backoff, cause, tx -> true);
         monitor.machineFailed(cause);
-        log.warn("{}: not taken over, trying again in {}: {}", describe(machine), period, cause);
+        log.warn("{}: not taken over, trying again in {}: {}", describe(machine), Spans.text(period), cause);
     }
 
     private void takeOver(Work claimed, MachineRecord machine, Whereabouts found) throws InterruptedException {
@@ -258,12 +264,24 @@ public final class Initializer {
         if (Thread.interrupted()) {
             throw new InterruptedException("interrupted before taking over machine " + machine.machineId());
         }
+        TakeoverTarget target;
         try {
-            TakeoverResult result = takeover.takeover(target(machine, found));
+            target = target(machine, found);
+        } catch (IllegalArgumentException e) {
+            fail(
+                    claimed,
+                    describe(machine),
+                    "the host key that is pinned in the database cannot be used (" + e.getMessage()
+                            + "); reset it once you know which key the machine has",
+                    Reach.UNTRIED);
+            return;
+        }
+        try {
+            TakeoverResult result = takeover.takeover(target);
             record(claimed, machine, result);
         } catch (TakeoverException e) {
             Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
-            fail(claimed, describe(machine), String.valueOf(e.getMessage()), reach);
+            fail(claimed, describe(machine), Escaped.text(e.getMessage()), reach);
         }
     }
 
@@ -302,7 +320,16 @@ public final class Initializer {
                 "{}: agent started in {} ms",
                 describe(machine),
                 result.elapsed().toMillis());
-        result.warnings().forEach(warning -> log.warn("{}: the agent warns: {}", describe(machine), warning));
+        if (!result.warnings().isEmpty()) {
+            log.warn("{}: the agent warns: {}", describe(machine), warnings(result));
+        }
+    }
+
+    /** Puts the first warnings into a line. An embedder's own takeover may return any number. */
+    private static String warnings(TakeoverResult result) {
+        String shown = result.warnings().stream().limit(MOST_WARNINGS).collect(Collectors.joining("; "));
+        int more = result.warnings().size() - MOST_WARNINGS;
+        return Escaped.text(shown, MOST_WARNED) + (more > 0 ? "; and " + more + " more" : "");
     }
 
     private void fail(Work claimed, String machine, String cause, Reach reach) throws InterruptedException {
@@ -315,7 +342,7 @@ public final class Initializer {
             return true;
         });
         monitor.machineFailed(cause);
-        log.warn("{}: takeover failed, trying again in {}: {}", machine, period, cause);
+        log.warn("{}: takeover failed, trying again in {}: {}", machine, Spans.text(period), cause);
     }
 
     private static String describe(MachineRecord machine) {

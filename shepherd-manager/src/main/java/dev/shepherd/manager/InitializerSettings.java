@@ -1,5 +1,6 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import java.time.Duration;
 
@@ -35,7 +36,7 @@ public record InitializerSettings(int parallelism, Backoff backoff, Duration pol
             throw new IllegalArgumentException("parallelism is from 1 to 1000, not " + parallelism);
         }
         if (pollInterval.toMillis() < 1) {
-            throw new IllegalArgumentException("pollInterval is at least 1 ms, not " + pollInterval);
+            throw new IllegalArgumentException("pollInterval is at least 1 ms, not " + Spans.text(pollInterval));
         }
         if (sshPort < 1 || sshPort > 65535) {
             throw new IllegalArgumentException("sshPort is from 1 to 65535, not " + sshPort);

@@ -4,6 +4,7 @@ import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Pause;
@@ -72,7 +73,8 @@ final class Intervention {
                 act(work, id, action);
             }
         }
-        log.warn("Machine {} ({} {}): {}; accepted by the provider", machineId, provider.type(), id, note);
+        log.warn(
+                "Machine {} ({} {}): {}; accepted by the provider", machineId, provider.type(), id, Escaped.text(note));
     }
 
     private void act(Work work, ProviderID id, RecoveryAction action) throws InterruptedException {

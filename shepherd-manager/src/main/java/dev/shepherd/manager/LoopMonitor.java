@@ -1,6 +1,7 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -82,7 +83,7 @@ final class LoopMonitor {
 
     void waitingFor(String what) {
         synchronized (lock) {
-            waitingFor = what;
+            waitingFor = Escaped.text(what);
         }
     }
 
@@ -90,7 +91,7 @@ final class LoopMonitor {
         synchronized (lock) {
             lastRunAt = clock.instant();
             lastRunTook = null;
-            waitingFor = what;
+            waitingFor = Escaped.text(what);
         }
     }
 
@@ -125,7 +126,7 @@ final class LoopMonitor {
     /** Something went wrong that ended neither a step nor the work on a machine. */
     void error(String message) {
         synchronized (lock) {
-            lastError = new LoopStatus.LastError(clock.instant(), message, true);
+            lastError = new LoopStatus.LastError(clock.instant(), Escaped.text(message), true);
         }
     }
 
@@ -147,7 +148,7 @@ final class LoopMonitor {
         synchronized (lock) {
             machineEnds();
             failed++;
-            lastError = new LoopStatus.LastError(clock.instant(), message, true);
+            lastError = new LoopStatus.LastError(clock.instant(), Escaped.text(message), true);
         }
     }
 

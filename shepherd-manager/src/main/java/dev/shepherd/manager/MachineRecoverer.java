@@ -5,6 +5,8 @@ import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbTransaction;
@@ -95,11 +97,11 @@ public final class MachineRecoverer {
         this.policy = settings.paced();
         if (policy.freezeReleaseAfter().compareTo(policy.heartbeatInterval()) < 0) {
             log.warn(
-                    "Provider {}: freezeReleaseAfter is {} s and agents send a heartbeat every {} s, so after an outage"
+                    "Provider {}: freezeReleaseAfter is {} and agents send a heartbeat every {}, so after an outage"
                             + " recovery goes on before all of them can be heard",
                     type,
-                    policy.freezeReleaseAfter().toSeconds(),
-                    policy.heartbeatInterval().toSeconds());
+                    Spans.text(policy.freezeReleaseAfter()),
+                    Spans.text(policy.heartbeatInterval()));
         }
         this.sessions = sessions;
         this.monitor = monitor;
@@ -195,7 +197,7 @@ public final class MachineRecoverer {
                         "Recovery of {} is frozen since {}, nothing is rebooted there: {}",
                         freeze.scope(),
                         freeze.at(),
-                        freeze.evidence());
+                        Escaped.text(freeze.evidence()));
             }
         }
         frozen.removeIf(scope -> {
@@ -287,7 +289,7 @@ public final class MachineRecoverer {
                 return true;
             });
             monitor.machineSucceeded();
-            log.warn("{}: {}; recovery keeps off it for {}", this, cause, period);
+            log.warn("{}: {}; recovery keeps off it for {}", this, cause, Spans.text(period));
         }
 
         private void restartAgent() throws InterruptedException {
@@ -338,11 +340,11 @@ public final class MachineRecoverer {
                 return true;
             });
             monitor.machineSucceeded();
-            log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, period);
+            log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, Spans.text(period));
         }
 
         private void failed(RecoveryAction action, ProviderException e) throws InterruptedException {
-            String cause = name(action) + " failed (" + e.reason() + "): " + e.getMessage();
+            String cause = name(action) + " failed (" + e.reason() + "): " + Escaped.text(e.getMessage());
             if (begun.isEmpty()) {
                 fail(cause, tx -> {});
                 return;
@@ -356,7 +358,7 @@ public final class MachineRecoverer {
                 }
             }
             switch (e.reason()) {
-                case NOT_SUPPORTED -> setAside(String.valueOf(e.getMessage()), tx -> tx.recoveryRefused(attempt));
+                case NOT_SUPPORTED -> setAside(Escaped.text(e.getMessage()), tx -> tx.recoveryRefused(attempt));
                 case RATE_LIMITED -> retryLater(attempt, cause, e.retryAfter());
                 case NOT_FOUND ->
                     fail(cause, tx -> {
@@ -395,7 +397,7 @@ public final class MachineRecoverer {
         private void rest(Duration asked) {
             Duration span = shorter(asked, LONGEST_REST);
             restsUntil.set(System.nanoTime() + span.toNanos());
-            log.warn("Provider {}: does not want to be asked; recovery rests for {}", type, span);
+            log.warn("Provider {}: does not want to be asked; recovery rests for {}", type, Spans.text(span));
         }
 
         private void fail(String cause, Write write) throws InterruptedException {
@@ -408,7 +410,7 @@ public final class MachineRecoverer {
                 return true;
             });
             monitor.machineFailed(cause);
-            log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, period);
+            log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, Spans.text(period));
         }
 
         private void setAside(String why, Write write) throws InterruptedException {

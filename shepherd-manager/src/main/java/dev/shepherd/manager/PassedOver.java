@@ -1,7 +1,7 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.ProviderID;
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import java.util.LinkedHashMap;
 import java.util.Map;
 

@@ -14,7 +14,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.ShepherdException;
-import java.nio.charset.StandardCharsets;
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.concurrent.Semaphore;
@@ -112,7 +112,7 @@ final class ProviderCalls {
                 if (++count % 64 == 0 && System.nanoTime() - startedAt > longestListing.toNanos()) {
                     throw new ProviderException(
                             Reason.TRANSIENT,
-                            "provider " + type + " was still listing its machines after " + longestListing);
+                            "provider " + type + " was still listing its machines after " + Spans.text(longestListing));
                 }
                 show(machine);
                 passed = true;
@@ -124,7 +124,7 @@ final class ProviderCalls {
         private void show(Machine machine) throws InterruptedException {
             MachineInfo info;
             try {
-                info = checked(machine);
+                info = MachineInfo.copyOf(machine);
             } catch (RuntimeException e) {
                 visitor.passOver(idOf(machine), describe(e));
                 return;
@@ -152,7 +152,7 @@ final class ProviderCalls {
             }
             MachineInfo info;
             try {
-                info = checked(described);
+                info = MachineInfo.copyOf(described);
             } catch (RuntimeException e) {
                 throw new ProviderException(
                         Reason.PERMANENT,
@@ -168,33 +168,13 @@ final class ProviderCalls {
         });
     }
 
-    /** Copies a machine, and so calls and checks it. */
-    private static MachineInfo checked(Machine machine) {
-        MachineInfo info = MachineInfo.copyOf(machine);
-        if (!isUnicode(info.id())) {
-            // In the database, two such ids would become one.
-            throw new IllegalArgumentException("its id is not Unicode text");
-        }
-        return info;
-    }
-
     private static ProviderID idOf(@Nullable Machine machine) {
         try {
             ProviderID id = machine == null ? null : machine.id();
-            return id != null && isUnicode(id) ? id : ProviderID.INVALID;
+            return id == null ? ProviderID.INVALID : id;
         } catch (RuntimeException e) {
             return ProviderID.INVALID;
         }
-    }
-
-    private static boolean isUnicode(ProviderID id) {
-        String value = id.value();
-        for (int i = 0; i < value.length(); i++) {
-            if (Character.isSurrogate(value.charAt(i))) {
-                return StandardCharsets.UTF_8.newEncoder().canEncode(value);
-            }
-        }
-        return true;
     }
 
     private static String describe(RuntimeException e) {
@@ -285,7 +265,7 @@ final class ProviderCalls {
                                             + " running",
                                     type,
                                     what,
-                                    LONGEST_WAIT,
+                                    Spans.text(LONGEST_WAIT),
                                     permits))
                     .scope(Scope.PROVIDER)
                     .build();

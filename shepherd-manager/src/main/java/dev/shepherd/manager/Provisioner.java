@@ -9,6 +9,8 @@ import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
@@ -153,7 +155,8 @@ public final class Provisioner {
             List<Pause> pauses = bmdb.operator().pauses(type);
             if (!pauses.isEmpty()) {
                 Pause pause = pauses.get(0);
-                log.debug("Provider {}: paused by {}: {}", type, pause.by(), pause.reason());
+                log.debug(
+                        "Provider {}: paused by {}: {}", type, Escaped.text(pause.by()), Escaped.text(pause.reason()));
                 return new Reconciliation(0, 0, List.of(), List.of(), 0);
             }
             BmdbSession session = sessions.current();
@@ -376,7 +379,11 @@ public final class Provisioner {
                 throws InterruptedException {
             failed++;
             monitor.machineFailed(String.valueOf(why));
-            log.warn("Provider {}: candidate {} was not created and is given up: {}", type, intent.candidate(), why);
+            log.warn(
+                    "Provider {}: candidate {} was not created and is given up: {}",
+                    type,
+                    Escaped.text(intent.candidate()),
+                    Escaped.text(why));
             session.inTransaction(tx -> {
                 tx.dropIntent(intent.intentId());
                 return true;
@@ -394,10 +401,10 @@ public final class Provisioner {
             log.warn(
                     "Provider {}: creating candidate {} failed ({}), trying again in {}: {}",
                     type,
-                    intent.candidate(),
+                    Escaped.text(intent.candidate()),
                     e.reason(),
-                    wait,
-                    e.getMessage());
+                    Spans.text(wait),
+                    Escaped.text(e.getMessage()));
             session.inTransaction(tx -> {
                 tx.postponeIntent(intent.intentId(), wait, String.valueOf(e.getMessage()));
                 return true;

@@ -1,5 +1,6 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -38,10 +39,10 @@ public record ProvisionerSettings(
             throw new IllegalArgumentException("chunkSize is at least 1, not " + chunkSize.getAsInt());
         }
         if (interval.toMillis() < 1) {
-            throw new IllegalArgumentException("interval is at least 1 ms, not " + interval);
+            throw new IllegalArgumentException("interval is at least 1 ms, not " + Spans.text(interval));
         }
         creationInterval.filter(Duration::isNegative).ifPresent(negative -> {
-            throw new IllegalArgumentException("creationInterval is not negative, but this is " + negative);
+            throw new IllegalArgumentException("creationInterval is not negative, but this is " + Spans.text(negative));
         });
     }
 

@@ -1,5 +1,6 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import java.time.Duration;
 import java.util.Objects;
@@ -28,7 +29,7 @@ public record RecovererSettings(RecoveryPolicy policy, int parallelism, Duration
             throw new IllegalArgumentException("parallelism is from 1 to 1000, not " + parallelism);
         }
         if (pollInterval.toMillis() < 1) {
-            throw new IllegalArgumentException("pollInterval is at least 1 ms, not " + pollInterval);
+            throw new IllegalArgumentException("pollInterval is at least 1 ms, not " + Spans.text(pollInterval));
         }
     }
 

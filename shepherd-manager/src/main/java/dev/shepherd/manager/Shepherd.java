@@ -3,6 +3,7 @@ package dev.shepherd.manager;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.OperatorText;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.MachineRecord;
@@ -64,6 +65,7 @@ public final class Shepherd implements AutoCloseable {
     private final Bmdb bmdb;
     private final Map<ProviderType, Flock> flocks = new LinkedHashMap<>();
     private final Set<LoopKind> loops;
+    private final Flock.Settings settings;
     private final LazyExecutor executor;
     private final Object lock = new Object();
     private State state = State.NEW;
@@ -72,7 +74,7 @@ public final class Shepherd implements AutoCloseable {
         this.bmdb = bmdb;
         this.executor = new LazyExecutor(builder.executor);
         this.loops = EnumSet.copyOf(builder.loops);
-        Flock.Settings settings = new Flock.Settings(
+        this.settings = new Flock.Settings(
                 builder.provisioner,
                 builder.initializer,
                 builder.recoverer,
@@ -95,9 +97,15 @@ public final class Shepherd implements AutoCloseable {
     }
 
     /**
-     * Starts the loops.
+     * Starts the loops. With an {@linkplain Builder#executor executor} of the embedder's own it first sees how much
+     * that runs at once, which takes 2 s where it is too little.
      *
+     * @throws ConfigurationException if the executor runs less at once than the loops and one machine for each of those
+     *     that work on machines: some would never get a thread. Nothing was started, and it can be tried again. If
+     *     there is room for that but not for all machines in progress, it is a warning in the log
      * @throws IllegalStateException if it has been started or closed before
+     * @throws java.util.concurrent.RejectedExecutionException if the executor refuses a loop all the same; this
+     *     shepherd is closed then
      */
     public void start() {
         synchronized (lock) {
@@ -105,10 +113,33 @@ public final class Shepherd implements AutoCloseable {
                 throw new IllegalStateException("this shepherd has been "
                         + (state == State.STARTED ? "started" : "closed") + " already; build another one");
             }
+            if (executor.given != null) {
+                needs().requireOf(executor.given);
+            }
             state = State.STARTED;
+        }
+        try {
             flocks.values().forEach(flock -> flock.start(loops, executor));
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
         }
         log.info("Running the machines of provider(s) {}", flocks.keySet());
+    }
+
+    private ThreadNeeds needs() {
+        int working = 0;
+        int machines = 0;
+        if (loops.contains(LoopKind.INITIALIZER)) {
+            working++;
+            machines += settings.initializer().parallelism();
+        }
+        if (loops.contains(LoopKind.RECOVERER)) {
+            working++;
+            machines += settings.recoverer().parallelism();
+        }
+        int providers = flocks.size();
+        return new ThreadNeeds(providers * loops.size(), providers * working, providers * machines);
     }
 
     /** Tells what every loop is doing. Does not block. */
@@ -160,8 +191,8 @@ public final class Shepherd implements AutoCloseable {
      * of {@link RecoveryPolicy#maxReboots()}, until its agent is heard. One in quarantine stays there, and is not taken over
      * until it is released. One with a fulfilled installation keeps it, is not taken over, and its agent stays known.
      *
-     * @param by who asks for it; not blank
-     * @param reason why; not blank
+     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
+     * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
      * @return what the loops make of the machine now
      * @throws InterventionException if the machine cannot be held or its provider not be called; nothing was done
      * @throws dev.shepherd.api.ProviderException if the provider fails. Only with {@link
@@ -185,8 +216,8 @@ public final class Shepherd implements AutoCloseable {
      * an installation stays, and is pending again: the agent that is started next gets it. To have the machine back without
      * it, take the request back first, by {@link dev.shepherd.bmdb.BmdbTransaction#clearInstallationRequest}.
      *
-     * @param by who asks for it; not blank
-     * @param reason why; not blank
+     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
+     * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
      * @return what the loops make of the machine now
      * @throws InterventionException as for {@link #reboot}
      * @throws dev.shepherd.api.ProviderException as for {@link #reboot}
@@ -199,9 +230,8 @@ public final class Shepherd implements AutoCloseable {
 
     private Explanation intervene(UUID machineId, RecoveryAction action, String by, String reason)
             throws InterruptedException {
-        if (by.isBlank() || reason.isBlank()) {
-            throw new IllegalArgumentException("who asks for it and why must not be blank: operators want to know");
-        }
+        OperatorText.checkName(by);
+        OperatorText.checkReason("reason", reason);
         synchronized (lock) {
             if (state == State.CLOSED) {
                 throw new IllegalStateException("this shepherd is closed");
@@ -277,7 +307,8 @@ public final class Shepherd implements AutoCloseable {
 
     /**
      * Stops the loops, interrupts what they do, releases their work and ends their sessions. Closing twice is
-     * allowed. Takes less than a second, unless a provider or the database keeps a call for longer.
+     * allowed. Takes less than a second, unless a provider or the database keeps a call for longer; what ignores its
+     * interruption is waited for for 30 s in all.
      */
     @Override
     public void close() {
@@ -288,9 +319,10 @@ public final class Shepherd implements AutoCloseable {
             state = State.CLOSED;
         }
         flocks.values().forEach(Flock::requestClose);
+        long deadline = System.nanoTime() + ControlLoop.CLOSING.toNanos();
         boolean interrupted = false;
         for (Flock flock : flocks.values()) {
-            interrupted |= flock.close();
+            interrupted |= flock.close(deadline);
         }
         executor.close();
         if (interrupted) {
@@ -424,7 +456,8 @@ public final class Shepherd implements AutoCloseable {
 
         /**
          * Rare: sets the executor for the loops and their work. It must be able to run four tasks for each provider
-         * and one more for each machine in progress, all at once. By default threads are made as they are needed.
+         * and one more for each machine in progress, all at once: {@link Shepherd#start()} looks. By default threads
+         * are made as they are needed.
          */
         public Builder executor(ExecutorService executor) {
             this.executor = Objects.requireNonNull(executor, "executor");

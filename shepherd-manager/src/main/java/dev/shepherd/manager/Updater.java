@@ -7,12 +7,13 @@ import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.ProviderCheck;
-import dev.shepherd.manager.internal.Escaped;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -286,11 +287,11 @@ public final class Updater {
             String reason = Escaped.text(why, LONGEST_REASON);
             monitor.error("machine " + machine.machineId() + ": " + reason);
             log.warn(
-                    "Machine {} ({} {}): provider cannot describe it, looking again in {} s: {}",
+                    "Machine {} ({} {}): provider cannot describe it, looking again in {}: {}",
                     machine.machineId(),
                     type,
                     machine.providerId(),
-                    pause.toSeconds(),
+                    Spans.text(pause),
                     reason);
             return new Found(check, Look.FAILED, null, pause);
         }

@@ -1,5 +1,6 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 
 /**
@@ -24,13 +25,13 @@ public record UpdaterSettings(Duration restInterval, Duration motionInterval, Du
      */
     public UpdaterSettings {
         if (restInterval.toSeconds() < 1) {
-            throw new IllegalArgumentException("restInterval is at least 1 s, not " + restInterval);
+            throw new IllegalArgumentException("restInterval is at least 1 s, not " + Spans.text(restInterval));
         }
         if (motionInterval.toSeconds() < 1) {
-            throw new IllegalArgumentException("motionInterval is at least 1 s, not " + motionInterval);
+            throw new IllegalArgumentException("motionInterval is at least 1 s, not " + Spans.text(motionInterval));
         }
         if (pollInterval.toMillis() < 1) {
-            throw new IllegalArgumentException("pollInterval is at least 1 ms, not " + pollInterval);
+            throw new IllegalArgumentException("pollInterval is at least 1 ms, not " + Spans.text(pollInterval));
         }
     }
 

@@ -1,19 +1,23 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkLostException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,6 +30,11 @@ import org.slf4j.LoggerFactory;
 final class WorkLoop {
 
     private static final Logger log = LoggerFactory.getLogger(WorkLoop.class);
+
+    /** How long a claimed machine waits for a thread before it is released for others. */
+    private static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
+
+    private static final Duration LOOK_AGAIN = Duration.ofSeconds(1);
 
     /** What to do with one machine. Ends the work by finishing or failing it; otherwise it is canceled. */
     @FunctionalInterface
@@ -45,6 +54,13 @@ final class WorkLoop {
         Optional<Duration> untilNext() throws InterruptedException;
     }
 
+    /** It is not the machine's fault, as a rule. */
+    private static final Backoff AFTER_AN_OUTAGE = Backoff.builder()
+            .initial(Duration.ofSeconds(1))
+            .exponent(2)
+            .maximum(Duration.ofMinutes(15))
+            .build();
+
     private final String name;
     private final Claimer claimer;
     private final NextDue nextDue;
@@ -58,8 +74,7 @@ final class WorkLoop {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition taskEnded = lock.newCondition();
-    private final Set<Thread> working = new HashSet<>();
-    private int running;
+    private final Set<Dispatched> inHand = new LinkedHashSet<>();
     private boolean closed;
 
     WorkLoop(
@@ -87,6 +102,7 @@ final class WorkLoop {
 
     /** Fills the free places with claimed machines, and comes back when one is free again or there may be more. */
     ControlLoop.Next run() throws InterruptedException {
+        releaseWaiting();
         int free = freePlaces();
         int claimed = free == 0 ? 0 : claim(free);
         if (claimed == free) {
@@ -104,8 +120,15 @@ final class WorkLoop {
         int claimed = free == 0 ? 0 : claim(free);
         lock.lock();
         try {
-            while (running > 0) {
-                taskEnded.await();
+            while (!inHand.isEmpty()) {
+                if (taskEnded.awaitNanos(LOOK_AGAIN.toNanos()) <= 0) {
+                    lock.unlock(); // Releasing asks the database.
+                    try {
+                        releaseWaiting();
+                    } finally {
+                        lock.lock();
+                    }
+                }
             }
         } finally {
             lock.unlock();
@@ -116,7 +139,7 @@ final class WorkLoop {
     private int freePlaces() {
         lock.lock();
         try {
-            return closed ? 0 : parallelism - running;
+            return closed ? 0 : parallelism - inHand.size();
         } finally {
             lock.unlock();
         }
@@ -137,38 +160,135 @@ final class WorkLoop {
     }
 
     private void dispatch(Work work) {
+        Dispatched dispatched = new Dispatched(work);
         lock.lock();
         try {
-            running++;
+            inHand.add(dispatched);
         } finally {
             lock.unlock();
         }
         monitor.machineBegins();
         try {
-            executor.execute(() -> runTask(work));
+            executor.execute(dispatched);
         } catch (RuntimeException | Error e) {
             // It is closed, or there is no room for another thread.
-            monitor.machineGivenUp();
-            ended();
+            if (dispatched.giveUp()) {
+                monitor.machineGivenUp();
+            }
             throw e;
         }
     }
 
-    private void runTask(Work work) {
-        Thread thread = Thread.currentThread();
-        String threadName = thread.getName();
-        thread.setName(name + " " + work.machineId());
-        boolean go = begin(thread);
-        try (work) {
-            if (!go) {
-                monitor.machineGivenUp();
-                return;
+    /** A piece of work on its way from the claim to its end. */
+    private final class Dispatched implements Runnable {
+        private final Work work;
+        private final long dispatchedAt = System.nanoTime();
+        private @Nullable Thread thread;
+
+        Dispatched(Work work) {
+            this.work = work;
+        }
+
+        @Override
+        public void run() {
+            Thread current = Thread.currentThread();
+            String threadName = current.getName();
+            if (!begin(current)) {
+                return; // It was given up while it waited, and is released by whoever did that.
             }
-            runGuarded(work);
+            try (work) {
+                current.setName(name + " " + work.machineId());
+                runGuarded(work);
+            } catch (RuntimeException | Error e) {
+                // Such as an error while a failure was told. The work is closed, or goes on being tried to be.
+                logLast(e);
+            } finally {
+                end();
+                current.setName(threadName);
+                wake.run();
+            }
+        }
+
+        private boolean begin(Thread current) {
+            lock.lock();
+            try {
+                if (!inHand.contains(this)) {
+                    return false;
+                }
+                thread = current;
+                return true;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Takes the thread out of reach of an interruption, and clears one that came too late to matter. */
+        private void end() {
+            lock.lock();
+            try {
+                inHand.remove(this);
+                thread = null;
+                Thread.interrupted();
+                taskEnded.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Keeps it from beginning. Returns false if it has. */
+        private boolean giveUp() {
+            lock.lock();
+            try {
+                boolean waits = thread == null && inHand.remove(this);
+                taskEnded.signalAll();
+                return waits;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        private boolean waitsTooLong() {
+            return thread == null && System.nanoTime() - dispatchedAt > LONGEST_WAIT.toNanos();
+        }
+    }
+
+    /** Releases machines that were claimed and get no thread, so that another process can work on them. */
+    private void releaseWaiting() {
+        List<Dispatched> waiting;
+        int all;
+        lock.lock();
+        try {
+            waiting = inHand.stream().filter(Dispatched::waitsTooLong).toList();
+            all = inHand.size();
         } finally {
-            end(thread);
-            thread.setName(threadName);
-            wake.run();
+            lock.unlock();
+        }
+        if (waiting.isEmpty()) {
+            return;
+        }
+        String told = String.format(
+                Locale.ROOT,
+                "%d of %d claimed machines got no thread of the executor within %d s and are released: it must run %d"
+                        + " machines of this loop at once",
+                waiting.size(),
+                all,
+                LONGEST_WAIT.toSeconds(),
+                parallelism);
+        log.warn("{}: {}", name, told);
+        monitor.error(told);
+        for (Dispatched one : waiting) {
+            if (one.giveUp()) {
+                monitor.machineGivenUp();
+                one.work.close();
+            }
+        }
+    }
+
+    private void logLast(Throwable e) {
+        try {
+            log.error("{}: the end of the work on a machine failed unexpectedly", name, Escaped.failure(e));
+        } catch (RuntimeException | Error again) {
+            // Nothing is left to be done about it.
         }
     }
 
@@ -181,69 +301,55 @@ final class WorkLoop {
             log.info("{}: given up, since the loop was closed or its session lost", work);
         } catch (SessionExpiredException | WorkLostException e) {
             monitor.machineGivenUp();
-            log.warn("{}: given up: {}", work, e.getMessage());
+            log.warn("{}: given up: {}", work, Escaped.text(e.getMessage()));
+        } catch (BmdbException e) {
+            if (e.isDatabaseAway()) {
+                monitor.machineGivenUp();
+                log.warn("{}: given up, since the database was away: {}", work, Escaped.text(e.getMessage()));
+                end(work, () -> work.giveUp(AFTER_AN_OUTAGE, "the database was away: " + e.getMessage(), tx -> true));
+            } else {
+                failed(work, e);
+            }
         } catch (RuntimeException | Error e) {
-            monitor.machineFailed(String.valueOf(e.getMessage()));
-            log.error("{}: failed unexpectedly", work, e);
-            backOff(work, "failed unexpectedly: " + e);
+            failed(work, e);
         }
     }
 
-    /** Without a backoff, a machine that fails in a way that nobody foresaw would be claimed again at once. */
-    private void backOff(Work work, String cause) {
+    private void failed(Work work, Throwable e) {
+        end(work, () -> work.fail(backoff, "failed unexpectedly: " + e)); // First: telling of it may fail too.
+        monitor.machineFailed(String.valueOf(e.getMessage()));
+        log.error("{}: failed unexpectedly", work, Escaped.failure(e));
+    }
+
+    /** Ends the work with a backoff: without one, it would be claimed again at once, and might fail again at once. */
+    private void end(Work work, Ending ending) {
         try {
-            work.fail(backoff, cause);
+            ending.write();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        } catch (RuntimeException e) {
-            log.warn("{}: could not be backed off and is released instead: {}", work, e.getMessage());
+        } catch (RuntimeException | Error e) {
+            log.warn("{}: could not be backed off and is released instead: {}", work, Escaped.text(e.getMessage()));
         }
     }
 
-    private boolean begin(Thread thread) {
-        lock.lock();
-        try {
-            if (!closed) {
-                working.add(thread);
-            }
-            return !closed;
-        } finally {
-            lock.unlock();
-        }
+    @FunctionalInterface
+    private interface Ending {
+        void write() throws InterruptedException;
     }
 
-    /** Takes the thread out of reach of an interruption, and clears one that came too late to matter. */
-    private void end(Thread thread) {
-        lock.lock();
-        try {
-            working.remove(thread);
-            Thread.interrupted();
-            endedLocked();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void ended() {
-        lock.lock();
-        try {
-            endedLocked();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void endedLocked() {
-        running--;
-        taskEnded.signalAll();
-    }
-
-    /** Interrupts all work and lets none begin; does not wait. */
+    /** Interrupts all work and lets none begin; does not wait. What has not begun is left to the end of its session. */
     void requestClose() {
         lock.lock();
         try {
             closed = true;
-            working.forEach(Thread::interrupt);
+            for (Dispatched one : List.copyOf(inHand)) {
+                Thread thread = one.thread;
+                if (thread != null) {
+                    thread.interrupt();
+                } else if (one.giveUp()) {
+                    monitor.machineGivenUp();
+                }
+            }
         } finally {
             lock.unlock();
         }
@@ -254,10 +360,10 @@ final class WorkLoop {
         long left = limit.toNanos();
         lock.lock();
         try {
-            while (running > 0 && left > 0) {
+            while (!inHand.isEmpty() && left > 0) {
                 left = taskEnded.awaitNanos(left);
             }
-            return running == 0;
+            return inHand.isEmpty();
         } finally {
             lock.unlock();
         }

@@ -13,8 +13,10 @@ import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverTarget;
+import dev.shepherd.testkit.LogCapture;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -52,6 +54,46 @@ class InitializerTest extends InitializerScenario {
     }
 
     @Test
+    void aPinnedHostKeyThatIsNoneCostsThatMachineOnlyAndIsNamed() throws Exception {
+        try (Shepherd shepherd = shepherd(InitializerTest::result)) {
+            UUID bad = record(InetAddress.getLoopbackAddress(), 22);
+            UUID good = record(InetAddress.getLoopbackAddress(), 22);
+            inSession(tx -> tx.putSshHostKey(bad, "ssh-ed25519 rubbish"));
+
+            shepherd.initializer(TYPE).step();
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(bad).backoffs().get(0).cause())
+                    .startsWith("the host key that is pinned in the database cannot be used")
+                    .doesNotContain("Exception");
+            assertThat(read(good).agentStarted()).isPresent();
+        }
+    }
+
+    @Test
+    void howeverManyWarningsATakeoverReturnsOneLineIsLogged() throws Exception {
+        List<String> warnings = Collections.nCopies(500_000, "");
+        LogCapture log = LogCapture.of(Initializer.class.getName());
+        try (Shepherd shepherd = shepherd(target ->
+                new TakeoverResult(target.machineId(), new byte[32], VirtualFleet.HOST_KEY, warnings, Map.of()))) {
+            UUID machine = record(InetAddress.getLoopbackAddress(), 22);
+            log.start();
+
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(machine).agentStarted()).isPresent();
+        } finally {
+            log.stop();
+        }
+        assertThat(log.at("WARN"))
+                .hasSize(1)
+                .first()
+                .asString()
+                .contains("the agent warns")
+                .endsWith("and 499989 more");
+    }
+
+    @Test
     void aTakeoverThatFailsInAWayNobodyForesawIsBackedOffAsWell() throws Exception {
         AtomicInteger tries = new AtomicInteger();
         try (Shepherd shepherd = shepherd(target -> {
@@ -66,6 +108,36 @@ class InitializerTest extends InitializerScenario {
             assertThat(tries).hasValue(1);
             assertThat(read(machine).backoffs().get(0).cause()).contains("a defect");
             assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.FAILED);
+        }
+    }
+
+    @Test
+    void anOutageOfTheDatabaseIsNotHeldAgainstAMachine() throws Exception {
+        AtomicInteger tries = new AtomicInteger();
+        try (Shepherd shepherd = shepherd(target -> {
+            if (tries.incrementAndGet() == 1) {
+                loseConnections();
+            }
+            throw new IllegalStateException("a defect");
+        })) {
+            UUID machine = record(InetAddress.getLoopbackAddress(), 22);
+
+            shepherd.initializer(TYPE).step();
+
+            assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.CANCELED);
+            assertThat(read(machine).backoffs().get(0).cause()).contains("the database was away");
+            database.advance(Duration.ofSeconds(10)); // Far less than the backoff of a takeover that failed.
+            shepherd.initializer(TYPE).step();
+            assertThat(tries).hasValue(2);
+        }
+    }
+
+    /** Asks until it has been tried often enough, each time in vain. */
+    private void loseConnections() {
+        try {
+            database.bmdb().query(dsl -> dsl.fetch("select pg_terminate_backend(pg_backend_pid())"));
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
         }
     }
 
@@ -200,6 +272,7 @@ class InitializerTest extends InitializerScenario {
             });
             assertThat(read(machine).agentStarted()).isEmpty();
             assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.CANCELED);
+            database.advance(Duration.ofSeconds(2)); // What was lost is left alone for a moment.
             try (Shepherd other = shepherd(InitializerTest::result)) {
                 assertThat(other.initializer(TYPE).step())
                         .as("claimed by another")
@@ -262,7 +335,7 @@ class InitializerTest extends InitializerScenario {
                 .allSatisfy((machine, count) -> assertThat(count).isEqualTo(1));
     }
 
-    private static TakeoverResult result(TakeoverTarget target) {
+    static TakeoverResult result(TakeoverTarget target) {
         byte[] key = new byte[32];
         key[0] = 7;
         return new TakeoverResult(target.machineId(), key, "ssh-ed25519 AAAA", List.of(), Map.of());

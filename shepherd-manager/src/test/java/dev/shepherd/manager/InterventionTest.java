@@ -237,7 +237,7 @@ class InterventionTest extends RecoveryScenario {
         inTransaction(tx -> tx.createMachine(bare));
         assertThat(refused(bare)).isEqualTo(InterventionException.Reason.OTHER_PROVIDER);
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.claimMachine(WorkProcess.RECOVERY, machine).orElseThrow();
+            session.claimMachine(WorkProcess.AGENT_START, machine).orElseThrow();
             assertThat(refused(machine)).isEqualTo(InterventionException.Reason.WORKED_ON);
         }
         Pause pause = database.bmdb().operator().pause(null, VirtualFleet.TYPE, null, "bob", "maintenance", null);

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.Provider;
@@ -23,6 +24,7 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.testkit.BmdbExtension;
 import dev.shepherd.testkit.FakeProvider;
 import dev.shepherd.testkit.FakeProvider.Operation;
+import dev.shepherd.testkit.LogCapture;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -34,6 +36,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -49,6 +52,9 @@ class ProvisionerTest {
 
     @RegisterExtension
     final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(20)));
+
+    @RegisterExtension
+    final LogCapture log = LogCapture.of("dev.shepherd.manager");
 
     private final FakeProvider provider = FakeProvider.create(TYPE);
 
@@ -256,6 +262,69 @@ class ProvisionerTest {
             assertThat(shepherd.status().provisioning().get(TYPE).passedOverBecause())
                     .containsExactly("3 free machine(s) have neither an id nor a reservation id");
         }
+    }
+
+    @Test
+    void whatIsPassedOverIsWarnedOfOnceForAsLongAsItIs() throws Exception {
+        AtomicBoolean broken = new AtomicBoolean(true);
+        Provider listing = new ShowingProvider(TYPE, visitor -> {
+            if (broken.get()) {
+                visitor.visit(new Machine() {
+                    @Override
+                    public ProviderID id() {
+                        return new ProviderID("broken");
+                    }
+
+                    @Override
+                    public Optional<InetAddress> address() {
+                        return Optional.of(InetAddress.getLoopbackAddress());
+                    }
+
+                    @Override
+                    public Availability availability() {
+                        return Availability.POSSIBLY_USED;
+                    }
+
+                    @Override
+                    public Optional<String> location() {
+                        return Optional.of("a\0b");
+                    }
+                });
+                visitor.visit(MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
+                        .build());
+            }
+        });
+        try (Shepherd shepherd = shepherd(listing, SETTINGS)) {
+            for (int i = 0; i < 3; i++) {
+                shepherd.provisioner(TYPE).step();
+            }
+            assertThat(warnings("passed over: machine broken breaks a rule")).hasSize(1);
+            assertThat(warnings("1 free machine(s) have neither an id nor a reservation id"))
+                    .hasSize(1);
+
+            broken.set(false);
+            shepherd.provisioner(TYPE).step();
+            broken.set(true);
+            shepherd.provisioner(TYPE).step();
+            assertThat(warnings("passed over: machine broken breaks a rule"))
+                    .as("it was mended meanwhile")
+                    .hasSize(2);
+        }
+    }
+
+    @Test
+    void whatTheMaximumHoldsBackIsWarnedOfOnceForAsLongAsItIs() throws Exception {
+        provider.addReservations(10);
+        try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(7))) {
+            for (int i = 0; i < 3; i++) {
+                shepherd.provisioner(TYPE).step();
+            }
+        }
+        assertThat(warnings("holds back 3")).hasSize(1);
+    }
+
+    private List<String> warnings(String about) {
+        return log.at("WARN").stream().filter(line -> line.contains(about)).toList();
     }
 
     @Test

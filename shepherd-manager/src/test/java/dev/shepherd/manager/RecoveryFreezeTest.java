@@ -8,6 +8,7 @@ import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
+import dev.shepherd.testkit.LogCapture;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
@@ -70,6 +71,29 @@ class RecoveryFreezeTest extends RecoveryScenario {
 
         assertThat(isFrozen(manager)).isTrue();
         assertThat(fleet.effects()).isEmpty();
+    }
+
+    @Test
+    void aFreezeIsToldOnceForEachOfItsScopes() throws Exception {
+        fleet(100, 2);
+        fleet.passWithoutManagers(Duration.ofHours(3));
+        fleet.ingestWorks(false);
+        fleet.passWithoutManagers(Duration.ofHours(3));
+        Shepherd manager = fleet.manager(POLICY);
+        LogCapture log = LogCapture.of("dev.shepherd.manager");
+
+        log.start();
+        try {
+            pass(5);
+        } finally {
+            log.stop();
+        }
+
+        assertThat(isFrozen(manager)).isTrue();
+        assertThat(log.at("ERROR").stream().filter(line -> line.contains(" is frozen since ")))
+                .extracting(line -> line.replaceFirst(" is frozen since .*", ""))
+                .isNotEmpty()
+                .doesNotHaveDuplicates();
     }
 
     @Test

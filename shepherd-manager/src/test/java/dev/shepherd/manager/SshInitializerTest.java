@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.BmdbSession;
-import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkEvent;
@@ -170,8 +169,10 @@ class SshInitializerTest extends InitializerScenario {
 
             assertThat(unreachableAttempts(machine)).isZero();
             try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-                assertThat(session.claim(WorkProcess.RECOVERY, Eligibility.recovery(TYPE, RecoveryPolicy.DEFAULT), 1))
-                        .isEmpty();
+                assertThat(session.claimRecovery(TYPE, RecoveryPolicy.DEFAULT, 1)
+                                .outlook()
+                                .due())
+                        .isZero();
             }
         }
     }

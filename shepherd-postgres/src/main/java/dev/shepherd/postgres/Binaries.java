@@ -194,7 +194,10 @@ final class Binaries {
         long start = System.nanoTime();
         try (FolderLock lock = awaitLock(folder)) {
             if (lock == null) {
-                LOG.debug("Another process has been unpacking PostgreSQL in {} for {}", folder, UNPACKING_TAKES);
+                LOG.debug(
+                        "Another process has been unpacking PostgreSQL in {} for {} s",
+                        folder,
+                        UNPACKING_TAKES.toSeconds());
             }
             if (!isWhole(root)) {
                 put(folder, root, next -> unpack(archive, next));

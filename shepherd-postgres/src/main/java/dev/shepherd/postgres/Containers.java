@@ -60,7 +60,7 @@ final class Containers {
     private static void complete(CompletableFuture<String> url) {
         try {
             url.complete(ContainerPostgres.start());
-        } catch (RuntimeException | LinkageError e) {
+        } catch (RuntimeException | Error e) {
             url.completeExceptionally(e);
         }
     }

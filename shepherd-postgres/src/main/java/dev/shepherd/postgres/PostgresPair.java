@@ -28,8 +28,8 @@ import org.slf4j.LoggerFactory;
  * with the primary. While there is no standby, between {@link #promote} and {@link #restoreStandby}, the primary
  * commits alone, as one does under a cluster manager that puts writing above a second copy.
  *
- * <p>A failover takes two steps, between which no server takes connections: {@link #crashPrimary} or
- * {@link #stopPrimary}, then {@link #promote}. {@link #restoreStandby} makes the failed server follow the new primary,
+ * <p>A failover takes two steps, between which no server answers: {@link #crashPrimary}, {@link #stopPrimary} or
+ * {@link #freezePrimary}, then {@link #promote}. {@link #restoreStandby} makes the failed server follow the new primary,
  * on a fresh copy of its data, and so allows for the next failover. Both servers keep their ports for as long as the
  * pair lives.
  *
@@ -69,6 +69,9 @@ public final class PostgresPair implements AutoCloseable {
 
     private volatile int primary;
     private volatile boolean closed;
+
+    /** The processes of the primary that was frozen last, until there is a standby again. */
+    private List<ProcessHandle> frozen = List.of();
 
     /** One of the two servers, with its place. */
     private record Node(String name, FolderLock folder, Postmaster postmaster, int port) {
@@ -198,7 +201,69 @@ public final class PostgresPair implements AutoCloseable {
     }
 
     /**
-     * Makes the standby the primary. The old one must have been stopped or crashed.
+     * Stops all processes of the primary with {@code SIGSTOP}: connections to it stay, new ones can be made, and nothing is
+     * answered.
+     */
+    public void freezePrimary() {
+        synchronized (lock) {
+            requireOpen();
+            ProcessHandle server = nodes[primary].postmaster().process();
+            if (server == null || !frozen.isEmpty()) {
+                throw new IllegalStateException("the primary does not run, or there is no standby");
+            }
+            List<ProcessHandle> processes = new ArrayList<>(List.of(server));
+            // From the top down: a server that is stopped begins no further process.
+            signal("STOP", processes);
+            server.descendants().forEach(processes::add);
+            signal("STOP", processes);
+            frozen = processes;
+        }
+    }
+
+    /**
+     * Lets a server go on that was {@linkplain #freezePrimary frozen}. If the other one was promoted meanwhile, it takes
+     * itself for the primary all the same, and never answers a commit that has written something.
+     */
+    public void thaw() {
+        synchronized (lock) {
+            requireOpen();
+            signal("CONT", frozen);
+        }
+    }
+
+    private static void signal(String signal, List<ProcessHandle> processes) {
+        List<String> command = new ArrayList<>(List.of("kill", "-" + signal));
+        processes.stream().filter(ProcessHandle::isAlive).forEach(process -> command.add(Long.toString(process.pid())));
+        try {
+            // One of them may have ended by now, of which it complains.
+            new ProcessBuilder(command)
+                    .redirectErrorStream(true)
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .start()
+                    .waitFor();
+        } catch (IOException e) {
+            throw new PostgresException(Reason.NOT_STOPPED, "PostgreSQL cannot be sent SIG" + signal + ": " + e, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new PostgresException(Reason.NOT_STOPPED, "Interrupted while PostgreSQL was sent SIG" + signal, e);
+        }
+    }
+
+    /** Ends a server that is frozen, or that was and does not know what happened meanwhile. */
+    private void endFrozen() {
+        if (!frozen.isEmpty()) {
+            frozen.forEach(ProcessHandle::destroyForcibly);
+            for (Node node : nodes) {
+                if (frozen.get(0).equals(node.postmaster().process())) {
+                    node.postmaster().crash();
+                }
+            }
+            frozen = List.of();
+        }
+    }
+
+    /**
+     * Makes the standby the primary. The old one must have been stopped, crashed or frozen.
      *
      * @throws IllegalStateException if the old one still runs
      */
@@ -206,7 +271,7 @@ public final class PostgresPair implements AutoCloseable {
         synchronized (lock) {
             requireOpen();
             ProcessHandle old = nodes[primary].postmaster().process();
-            if (old != null && Postmaster.isRunning(old)) {
+            if (old != null && Postmaster.isRunning(old) && frozen.isEmpty()) {
                 throw new IllegalStateException("the primary still runs: stop it first, or there would be two");
             }
             nodes[1 - primary].postmaster().promote();
@@ -221,6 +286,7 @@ public final class PostgresPair implements AutoCloseable {
             requireOpen();
             Node from = nodes[primary];
             Node to = nodes[1 - primary];
+            endFrozen();
             to.postmaster().stop();
             try {
                 copy(from, to);
@@ -373,6 +439,7 @@ public final class PostgresPair implements AutoCloseable {
             }
             boolean interrupted = Thread.interrupted();
             try {
+                endFrozen();
                 // The standby first: a primary that stops waits until its standby has everything.
                 for (Node node : List.of(nodes[1 - primary], nodes[primary])) {
                     node.postmaster().stop();

@@ -8,7 +8,11 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,6 +52,8 @@ import org.slf4j.LoggerFactory;
  *       2 GiB of room.
  * </ul>
  *
+ * <p>A server whose process dies is started again, see {@link #gone()}.
+ *
  * <p>Instances are safe for use by many threads. Once one is closed, what needs it throws
  * {@link IllegalStateException}.
  */
@@ -57,12 +63,22 @@ public final class PostgresServer implements AutoCloseable {
     private static final String DATABASE = "postgres";
     private static final String CONNECTION = "connection";
 
+    private static final Duration LOOK_INTERVAL = Duration.ofMillis(250);
+
+    /** A server that dies so often is of no use, and may be doing harm. */
+    private static final int MOST_DEATHS = 5;
+
+    private static final Duration DEATHS_WITHIN = Duration.ofMinutes(10);
+
     private final FolderLock lock;
     private final boolean temporary;
     private final Binaries binaries;
     private final Postmaster postmaster;
+    private final CompletableFuture<PostgresException> gone = new CompletableFuture<>();
     private final Object closing = new Object();
+    private final Thread watcher = new Thread(this::watch, "shepherd-postgres-watcher");
 
+    private volatile boolean closeRequested;
     private volatile boolean closed;
     private volatile int port;
     private volatile @Nullable Databases databases;
@@ -219,6 +235,8 @@ public final class PostgresServer implements AutoCloseable {
             }
             shutdownHook = hook;
         }
+        watcher.setDaemon(true);
+        watcher.start();
         LOG.debug(
                 "{}, started in {} ms",
                 this,
@@ -297,6 +315,97 @@ public final class PostgresServer implements AutoCloseable {
         return connected;
     }
 
+    /**
+     * Returns what completes with the reason when the server is gone for good: when its process has died and cannot be
+     * started again, or has died five times within ten minutes. Whatever depends on the server should end then, loudly.
+     * It never completes if the server is closed first.
+     *
+     * <p>A process that dies otherwise is started again within seconds, at the same port, with all that was committed;
+     * the log says so. Connections that it had break.
+     */
+    public CompletionStage<PostgresException> gone() {
+        return gone.minimalCompletionStage();
+    }
+
+    private void watch() {
+        Deque<Long> deaths = new ArrayDeque<>();
+        while (!closeRequested && !gone.isDone()) {
+            try {
+                Thread.sleep(LOOK_INTERVAL.toMillis());
+                if (!postmaster.isRunning()) {
+                    bringBack(deaths);
+                }
+            } catch (InterruptedException e) {
+                // To look whether it is closed.
+            } catch (RuntimeException | Error e) {
+                // Nothing else would notice that the server has died.
+                tell(e);
+            }
+        }
+    }
+
+    private void tell(Throwable e) {
+        try {
+            LOG.error("Looking after PostgreSQL in {} failed unexpectedly and goes on", home(), e);
+        } catch (RuntimeException | Error again) {
+            // There may be no memory to say so.
+        }
+    }
+
+    private void bringBack(Deque<Long> deaths) {
+        synchronized (closing) {
+            if (closeRequested) {
+                return;
+            }
+            long diedAt = System.nanoTime();
+            deaths.add(diedAt);
+            while (diedAt - deaths.getFirst() > DEATHS_WITHIN.toNanos()) {
+                deaths.removeFirst();
+            }
+            long pid = process().pid();
+            if (deaths.size() >= MOST_DEATHS) {
+                giveUp(new PostgresException(
+                        Reason.NOT_STARTED,
+                        "PostgreSQL in " + home() + " died " + deaths.size() + " times within "
+                                + DEATHS_WITHIN.toMinutes() + " min and is not started again; see " + home()
+                                + "/server.log"));
+                return;
+            }
+            LOG.error("PostgreSQL {} in {} has died: starting it again", pid, home());
+            try {
+                postmaster.restart(port);
+                LOG.warn(
+                        "PostgreSQL runs again in {} as {}, after {} ms",
+                        home(),
+                        process().pid(),
+                        Duration.ofNanos(System.nanoTime() - diedAt).toMillis());
+            } catch (IOException | RuntimeException e) {
+                restartFailed(pid, e);
+            }
+        }
+    }
+
+    private void restartFailed(long pid, Exception e) {
+        // A close interrupts it; what may have been started by then is stopped in any case.
+        boolean interrupted = Thread.interrupted();
+        try {
+            postmaster.stopOrphan();
+        } catch (IOException | RuntimeException leftOver) {
+            e.addSuppressed(leftOver);
+        }
+        if (!closeRequested && !interrupted) {
+            giveUp(new PostgresException(
+                    Reason.NOT_STARTED,
+                    "PostgreSQL " + pid + " in " + home() + " has died and cannot be started again: " + e.getMessage(),
+                    e));
+        }
+    }
+
+    private void giveUp(PostgresException why) {
+        LOG.error("{}", why.getMessage());
+        gone.complete(why);
+    }
+
     /** Returns the server's own process. */
     ProcessHandle process() {
         return Objects.requireNonNull(postmaster.process());
@@ -314,6 +423,10 @@ public final class PostgresServer implements AutoCloseable {
      */
     @Override
     public void close() {
+        closeRequested = true;
+        if (Thread.currentThread() != watcher) {
+            watcher.interrupt(); // It may be starting the server again.
+        }
         synchronized (closing) {
             if (closed) {
                 return;

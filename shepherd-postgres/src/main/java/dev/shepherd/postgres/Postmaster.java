@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The process of a server, and the data that it runs on, in a folder that its user has locked. Not safe for use by many
- * threads.
+ * threads, but for being asked whether it runs.
  */
 final class Postmaster {
 
@@ -62,7 +62,7 @@ final class Postmaster {
     private final List<String> settings;
     private final Binaries binaries;
     private final Account account;
-    private @Nullable ProcessHandle process;
+    private volatile @Nullable ProcessHandle process;
 
     private Postmaster(Path home, boolean temporary, List<String> settings, Binaries binaries, Account account) {
         this.home = home;
@@ -445,6 +445,49 @@ final class Postmaster {
             throw new PostgresException(
                     Reason.NOT_STOPPED,
                     "PostgreSQL " + running.pid() + " in " + home + " does not even stop when killed");
+        }
+    }
+
+    /** Tells whether the server that was started runs. */
+    boolean isRunning() {
+        ProcessHandle running = process;
+        return running != null && isRunning(running);
+    }
+
+    /**
+     * Starts the server again after its process has died, at the same port. Its children see that it is gone, and end;
+     * what is left of them is killed, since two servers must never write to the same data.
+     */
+    void restart(int port) throws IOException {
+        killLeft();
+        stopOrphan();
+        start(() -> port);
+    }
+
+    private void killLeft() throws IOException {
+        Path real = data.toRealPath();
+        List<ProcessHandle> left = ProcessHandle.allProcesses()
+                .filter(candidate -> isPostgresIn(candidate, real))
+                .toList();
+        left.forEach(ProcessHandle::destroyForcibly);
+        if (!left.stream().allMatch(Postmaster::ends)) {
+            throw new PostgresException(
+                    Reason.NOT_STARTED, "Processes of the PostgreSQL that died in " + home + " do not end: " + left);
+        }
+    }
+
+    private static boolean isPostgresIn(ProcessHandle candidate, Path folder) {
+        if (candidate
+                .info()
+                .command()
+                .filter(command -> Path.of(command).getFileName().toString().startsWith("postgres"))
+                .isEmpty()) {
+            return false;
+        }
+        try {
+            return Path.of("/proc/" + candidate.pid() + "/cwd").toRealPath().equals(folder);
+        } catch (IOException e) {
+            return false; // Not Linux, gone, or not for us to see.
         }
     }
 

@@ -11,7 +11,6 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -193,7 +192,7 @@ final class Checker {
             return;
         }
         long late = effect.micros() - end.micros() - frozen(effect.manager(), end.micros(), effect.micros());
-        if (!claim.endedAs(CANCELED) || !end.cause().equals(Optional.of(EXPIRED))) {
+        if (!claim.endedAs(CANCELED) || !end.cause().orElse("").startsWith(EXPIRED)) {
             found(Rule.AFTER_END, effect + ": " + late + " µs after the " + end.event() + " of " + claim);
             return;
         }

@@ -5,6 +5,7 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.provider.equinix.client.Device;
 import dev.shepherd.provider.equinix.client.Facility;
 import dev.shepherd.provider.equinix.client.HardwareReservation;
@@ -95,7 +96,7 @@ final class DeviceMapper {
         ProviderStatus status = status(state);
         Optional<InetAddress> address = address(device);
         if (status == ProviderStatus.UNKNOWN) {
-            warn(id, "is in the state \"" + Excerpt.of(state) + "\", which this provider does not know");
+            warn(id, "is in the state " + Escaped.quoted(state, LONGEST_STATE) + ", which this provider does not know");
         } else if (status == ProviderStatus.RUNNING && address.isEmpty()) {
             status = ProviderStatus.UNKNOWN;
             warn(
@@ -131,6 +132,9 @@ final class DeviceMapper {
     void retainWarnings(Set<UUID> devices) {
         warned.keySet().retainAll(devices);
     }
+
+    /** How much is shown of a state that is not known, in characters. */
+    private static final int LONGEST_STATE = 100;
 
     private void warn(UUID device, String what) {
         if (!what.equals(warned.put(device, what))) {

@@ -11,6 +11,7 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.provider.equinix.client.Device;
 import dev.shepherd.provider.equinix.client.DeviceActionInput;
 import java.net.URI;
@@ -544,14 +545,14 @@ public final class EquinixProvider implements Recoverer {
         private static void checkTimeout(String property, Duration value) {
             if (value.compareTo(Duration.ofMillis(1)) < 0 || value.compareTo(MAX_TIMEOUT) > 0) {
                 throw new ConfigurationException(
-                        property, "\"%s\" must be from 1 ms to 1 h, not %s".formatted(property, value));
+                        property, "\"%s\" must be from 1 ms to 1 h, not %s".formatted(property, Spans.text(value)));
             }
         }
 
         private static void checkNotNegative(String property, Duration value) {
             if (value.isNegative() || value.compareTo(Duration.ofDays(30)) > 0) {
                 throw new ConfigurationException(
-                        property, "\"%s\" must be from 0 s to 30 d, not %s".formatted(property, value));
+                        property, "\"%s\" must be from 0 s to 30 d, not %s".formatted(property, Spans.text(value)));
             }
         }
     }

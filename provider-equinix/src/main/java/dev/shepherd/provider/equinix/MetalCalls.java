@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.provider.equinix.client.ApiException;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -338,6 +339,9 @@ final class MetalCalls {
                 cause instanceof JsonProcessingException ? null : cause);
     }
 
+    /** How much is shown of what the API has to say of an error, in characters. */
+    private static final int LONGEST_EXCERPT = 500;
+
     /** Names the failure even where the outermost exception has no message, as is common among sockets. */
     private String describe(Throwable failure) {
         String message = null;
@@ -345,7 +349,9 @@ final class MetalCalls {
             message = cause.getMessage();
         }
         String type = failure.getClass().getSimpleName();
-        return message == null ? type : type + ": " + Excerpt.of(withoutSecrets.apply(message));
+        return message == null
+                ? type
+                : type + ": " + Escaped.text(withoutSecrets.apply(message).strip(), LONGEST_EXCERPT);
     }
 
     /** What the API itself has to say. */
@@ -366,7 +372,7 @@ final class MetalCalls {
         } catch (IOException e) {
             // A proxy on the way, perhaps: then the body is shown as it is.
         }
-        return Excerpt.of(withoutSecrets.apply(text));
+        return Escaped.text(withoutSecrets.apply(text).strip(), LONGEST_EXCERPT);
     }
 
     private Optional<Duration> retryAfter(ApiException e) {

@@ -448,7 +448,7 @@ class MetalCallsTest {
                 "<html>Bad gateway</html> | <html>Bad gateway</html>",
                 "'' | nothing more",
                 "{\"errors\": [\"token hunter2 is wrong\"]} | token *** is wrong",
-                "{\"errors\": [\"line\\nINFO forged \\u001b[31m\"]} | line INFO forged  [31m",
+                "{\"errors\": [\"line\\nINFO forged \\u001b[31m\"]} | line\\nINFO forged \\u001b[31m",
             })
     void whatTheApiSaysIsShownInOneLineWithoutSecrets(String body, String shown) {
         ProviderException failure = failureOf(Kind.READ, answer(422, body));

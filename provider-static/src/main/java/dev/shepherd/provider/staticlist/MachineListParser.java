@@ -11,6 +11,7 @@ import com.fasterxml.jackson.core.io.JsonEOFException;
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.internal.Escaped;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -69,11 +70,17 @@ final class MachineListParser {
         }
     }
 
+    /** How much is shown of a value from the list, in characters. */
+    private static final int EXCERPT = 40;
+
+    /** How much is shown of the message of the JSON parser, which may repeat something of the list; in characters. */
+    private static final int LONGEST_MESSAGE = 200;
+
     private final JsonFactory json = JsonFactory.builder()
             // The parser's own excerpts of the document are longer than an error should show.
             .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
             .errorReportConfiguration(ErrorReportConfiguration.builder()
-                    .maxErrorTokenLength(Excerpt.LENGTH)
+                    .maxErrorTokenLength(EXCERPT)
                     .build())
             .build();
 
@@ -153,7 +160,8 @@ final class MachineListParser {
                         e.getLocation(),
                         e instanceof JsonEOFException
                                 ? "the document ends before the array does"
-                                : "cannot be read as JSON: " + Excerpt.ofMessage(e.getOriginalMessage()));
+                                : "cannot be read as JSON: "
+                                        + Escaped.text(String.valueOf(e.getOriginalMessage()), LONGEST_MESSAGE));
             }
             expectEnd();
             return new MachineList(machines);
@@ -227,7 +235,8 @@ final class MachineListParser {
             if (field.isEmpty()) {
                 throw at(
                         here(),
-                        "there is no field " + Excerpt.quote(name) + "; an entry has the fields " + Field.keys());
+                        "there is no field " + Escaped.quoted(name, EXCERPT) + "; an entry has the fields "
+                                + Field.keys());
             }
             if (seen.containsKey(field.get())) {
                 throw at(here(), field.get() + " stands twice in the same entry");
@@ -244,10 +253,13 @@ final class MachineListParser {
                 throw at(
                         here(),
                         Field.ID + " must be text of 1 to " + ProviderID.MAX_LENGTH
-                                + " characters, not blank and without control characters, not " + Excerpt.quote(text));
+                                + " characters, not blank and without control characters, not "
+                                + Escaped.quoted(text, EXCERPT));
             }
             if (!id.isValid()) {
-                throw at(here(), Field.ID + " must not be " + Excerpt.quote(text) + ", which stands for having no id");
+                throw at(
+                        here(),
+                        Field.ID + " must not be " + Escaped.quoted(text, EXCERPT) + ", which stands for having no id");
             }
             return id;
         }
@@ -260,7 +272,7 @@ final class MachineListParser {
                 throw at(
                         here(),
                         Field.ADDRESS + " must be the IPv4 or IPv6 address of one machine, such as 10.0.0.1 or"
-                                + " 2001:db8::1 (names are not looked up), but " + Excerpt.quote(text) + " "
+                                + " 2001:db8::1 (names are not looked up), but " + Escaped.quoted(text, EXCERPT) + " "
                                 + e.getMessage());
             }
         }
@@ -268,13 +280,12 @@ final class MachineListParser {
         private String location(@Nullable JsonToken value) throws IOException, MalformedListException {
             String text = string(Field.LOCATION, value);
             // PostgreSQL holds no NUL, and the other control characters would break up lines of a log.
-            if (text.isBlank()
-                    || text.length() > MachineInfo.MAX_TEXT_LENGTH
-                    || text.chars().anyMatch(Character::isISOControl)) {
+            if (text.isBlank() || text.length() > MachineInfo.MAX_TEXT_LENGTH || Escaped.firstRefused(text) >= 0) {
                 throw at(
                         here(),
                         Field.LOCATION + " must be text of 1 to " + MachineInfo.MAX_TEXT_LENGTH
-                                + " characters, not blank and without control characters, not " + Excerpt.quote(text));
+                                + " characters, not blank and without control characters, not "
+                                + Escaped.quoted(text, EXCERPT));
             }
             return text;
         }
@@ -287,7 +298,9 @@ final class MachineListParser {
             // Half a surrogate pair has no UTF-8: in the database two such ids would become one.
             if (text.codePoints().anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE)) {
                 throw at(
-                        here(), field + " must be Unicode text, but has half a surrogate pair: " + Excerpt.quote(text));
+                        here(),
+                        field + " must be Unicode text, but has half a surrogate pair: "
+                                + Escaped.quoted(text, EXCERPT));
             }
             return text;
         }
@@ -300,7 +313,7 @@ final class MachineListParser {
             String digits = parser.getText();
             int port = digits.length() > 5 ? 0 : Integer.parseInt(digits);
             if (port < 1 || port > MAX_PORT) {
-                throw at(here(), expected + ", not " + Excerpt.of(digits));
+                throw at(here(), expected + ", not " + Escaped.text(digits, EXCERPT));
             }
             return port;
         }
@@ -316,7 +329,7 @@ final class MachineListParser {
             if (sameId != null) {
                 throw at(
                         idAt,
-                        Field.ID + " is " + Excerpt.quote(id.value()) + ", as in entry " + sameId
+                        Field.ID + " is " + Escaped.quoted(id.value(), EXCERPT) + ", as in entry " + sameId
                                 + "; each machine has an id of its own");
             }
             String shown = address.getHostAddress();

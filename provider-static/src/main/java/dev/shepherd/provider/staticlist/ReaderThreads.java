@@ -1,6 +1,7 @@
 package dev.shepherd.provider.staticlist;
 
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.internal.Spans;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -106,7 +107,8 @@ final class ReaderThreads implements AutoCloseable {
         try {
             return task.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
         } catch (TimeoutException e) {
-            throw new UnreadableListException(Reason.TRANSIENT, "it did not arrive whole within " + words(timeout));
+            throw new UnreadableListException(
+                    Reason.TRANSIENT, "it did not arrive whole within " + Spans.text(timeout));
         } catch (CancellationException e) {
             throw closedMeanwhile();
         } catch (ExecutionException e) {
@@ -136,11 +138,6 @@ final class ReaderThreads implements AutoCloseable {
         // Not as a cause: what a library says of a URI that it does not like repeats the URI.
         String what = thrown == null ? "nothing" : thrown.getClass().getSimpleName();
         return new UnreadableListException(Reason.TRANSIENT, "reading it failed unexpectedly: " + what);
-    }
-
-    private static String words(Duration duration) {
-        long millis = duration.toMillis();
-        return millis % 1000 == 0 ? millis / 1000 + " s" : millis + " ms";
     }
 
     /** Ends the call that runs, if one does, and all later ones; the threads still run what is left. */

@@ -16,6 +16,8 @@ import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
@@ -304,10 +306,11 @@ public final class StaticProvider implements Provider {
         failure = null;
         if (over != null) {
             log.info(
-                    "provider {}: the list at {} can be read again, after {} s",
+                    "provider {}: the list at {} can be read again, after {}",
                     type,
                     source.location(),
-                    Duration.between(over.since(), clock.instant()).toSeconds());
+                    Spans.text(Duration.ofSeconds(
+                            Duration.between(over.since(), clock.instant()).toSeconds())));
         }
     }
 
@@ -326,7 +329,7 @@ public final class StaticProvider implements Provider {
                     good.list().size(),
                     good.readAt());
         }
-        log.debug("provider {}: the list cannot be read", type, exception);
+        log.debug("provider {}: the list cannot be read", type, Escaped.failure(exception));
         return good.list();
     }
 
@@ -351,6 +354,9 @@ public final class StaticProvider implements Provider {
         return "the list at " + source.location() + " " + whatIsWrong;
     }
 
+    /** How much is shown of the message of an exception, which may repeat something from outside; in characters. */
+    private static final int LONGEST_MESSAGE = 200;
+
     /** Names the failure even where the outermost exception has no message, as is common among sockets. */
     private static String describe(Throwable failure) {
         Throwable named = failure.getCause() == null ? failure : failure.getCause();
@@ -359,7 +365,7 @@ public final class StaticProvider implements Provider {
             message = cause.getMessage();
         }
         String name = named.getClass().getSimpleName();
-        return message == null ? name : name + ": " + Excerpt.ofMessage(message);
+        return message == null ? name : name + ": " + Escaped.text(message, LONGEST_MESSAGE);
     }
 
     /**
@@ -422,7 +428,8 @@ public final class StaticProvider implements Provider {
          */
         public StaticProvider build() {
             if (timeout.compareTo(Duration.ofMillis(1)) < 0 || timeout.compareTo(MAX_TIMEOUT) > 0) {
-                throw new ConfigurationException("timeout", "\"timeout\" must be from 1 ms to 1 h, not " + timeout);
+                throw new ConfigurationException(
+                        "timeout", "\"timeout\" must be from 1 ms to 1 h, not " + Spans.text(timeout));
             }
             if (maxSize < 1 || maxSize > MAX_MAX_SIZE) {
                 throw new ConfigurationException(

@@ -258,7 +258,7 @@ class StaticProviderFileTest {
                         list + " is malformed: line 1, column 2: the document ends before the array does" + stays,
                         list + " cannot be read: the file does not exist" + stays);
         assertThat(log.at("DEBUG")).hasSize(6);
-        assertThat(log.at("INFO")).endsWith(list + " can be read again, after 120 s");
+        assertThat(log.at("INFO")).endsWith(list + " can be read again, after 2 min");
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
@@ -16,6 +17,9 @@ import org.slf4j.LoggerFactory;
  * <p>Each takeover has a connection of its own, and threads of its own that end with it; between takeovers there is
  * neither, so there is nothing to close. Immutable and thread-safe: one instance serves any number of takeovers at
  * once.
+ *
+ * <p>Cryptography is the JDK's, unless BouncyCastle is on the class path: then the SSH library registers it for the whole
+ * JVM and uses it, except after {@code SecurityUtils.setRegisterBouncyCastle(false)}.
  *
  * <p>Made with {@link #builder()}. Essential settings are the executable, the endpoint and the credentials.
  */
@@ -242,8 +246,8 @@ public final class AgentTakeover implements MachineTakeover {
 
         private static Duration checked(Duration timeout, String name) {
             if (timeout.compareTo(MIN_TIMEOUT) < 0 || timeout.compareTo(MAX_TIMEOUT) > 0) {
-                throw new IllegalArgumentException(
-                        name + " is not within " + MIN_TIMEOUT + " to " + MAX_TIMEOUT + ": " + timeout);
+                throw new IllegalArgumentException(name + " is not within " + Spans.text(MIN_TIMEOUT) + " to "
+                        + Spans.text(MAX_TIMEOUT) + ": " + Spans.text(timeout));
             }
             return timeout;
         }
@@ -280,7 +284,7 @@ public final class AgentTakeover implements MachineTakeover {
 
         /**
          * Sets what makes the thread that each takeover works on while its caller waits. Rare; daemon threads named
-         * after the machine by default. The SSH library makes one more, or two while it uploads, by itself.
+         * after the machine by default. The SSH library makes one more on its own.
          *
          * @param threadFactory makes a thread per call
          */

@@ -2,7 +2,9 @@ package dev.shepherd.manager.takeover;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Ed25519Point;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.manager.takeover.proto.TakeoverInit;
 import dev.shepherd.manager.takeover.proto.TakeoverResponse;
@@ -17,9 +19,10 @@ import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
-import java.util.Locale;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -54,6 +57,9 @@ final class Attempt {
      */
     private static final long NOTICE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+    /** How long the steps may ask why they failed and tidy up. */
+    private static final long TIDY_NANOS = TimeUnit.SECONDS.toNanos(10);
+
     /** How long threads may take to end whose socket is closed. They need some milliseconds. */
     private static final Duration PATIENCE = Duration.ofSeconds(5);
 
@@ -62,6 +68,12 @@ final class Attempt {
 
     /** How much is shown of what a host says, in characters. */
     private static final int MAX_SAID = 1024;
+
+    /** How much is shown of a warning, in characters. */
+    private static final int MAX_WARNING = 512;
+
+    /** What a host may send beyond what the agent may write and what confirms the upload. */
+    private static final long MAX_OVERHEAD = 4 * 1024 * 1024;
 
     /** How much is shown of an output that should have been an answer, in characters. */
     private static final int MAX_OUTPUT = 200;
@@ -86,6 +98,9 @@ final class Attempt {
     private @Nullable DisconnectReason disconnectReason;
     private @Nullable String disconnectMessage;
     private long disconnectedAt;
+    private @Nullable Exception known;
+    private long knownAt;
+    private boolean cut;
 
     Attempt(AgentTakeover settings, TakeoverTarget target) {
         this.settings = settings;
@@ -131,9 +146,12 @@ final class Attempt {
             if (failure instanceof Error error) {
                 throw error;
             }
+            if (!inTime && known != null) {
+                throw explain(known);
+            }
             throw inTime
                     ? explain(Objects.requireNonNull(failure))
-                    : failed(Kind.TIMEOUT, "it was not done within " + seconds(settings.totalTimeout), failure);
+                    : failed(Kind.TIMEOUT, "it was not done within " + Spans.text(settings.totalTimeout), failure);
         }
     }
 
@@ -152,7 +170,7 @@ final class Attempt {
             boolean pushed = false;
             while (!ended) {
                 long now = System.nanoTime();
-                long remaining = deadline - now;
+                long remaining = (known == null ? deadline : Math.min(deadline, knownAt + TIDY_NANOS)) - now;
                 if (remaining <= 0) {
                     return false;
                 }
@@ -172,6 +190,10 @@ final class Attempt {
     }
 
     private void cut(Thread worker) {
+        synchronized (lock) {
+            // What fails from now on fails because of this.
+            cut = true;
+        }
         closeSocket();
         worker.interrupt();
     }
@@ -180,7 +202,7 @@ final class Attempt {
         try {
             socket.close();
         } catch (IOException e) {
-            log.debug("closing the connection to {}", target, e);
+            log.debug("closing the connection to {}", target, Escaped.failure(e));
         }
     }
 
@@ -202,8 +224,24 @@ final class Attempt {
         }
     }
 
+    /**
+     * Takes down why the steps fail before they tidy up, which can take a hostile host as long as it likes: they are cut off
+     * after a while, and the reason is not lost.
+     */
+    private void known(Exception reason) {
+        synchronized (lock) {
+            if (known == null && !cut) {
+                known = reason;
+                knownAt = System.nanoTime();
+                lock.notifyAll();
+            }
+        }
+    }
+
     private TakeoverResult takeOver() throws IOException, StepFailure {
         long length = executableLength();
+        // In packets of 1 KiB, the smallest, each confirmed, an upload makes the host send an eighth of its length.
+        socket.limit(MAX_OVERHEAD + settings.maxStdout + settings.maxStderr + length / 4);
         connect();
         SSHClient client = client();
         enter(TakeoverStep.KEY_EXCHANGE);
@@ -213,21 +251,16 @@ final class Attempt {
         enter(TakeoverStep.AUTHENTICATE);
         authenticate(client);
         enter(TakeoverStep.UPLOAD);
-        new Upload(client, settings.executable, length, settings.remotePath, this::isConnected).run();
+        new Upload(client, settings.executable, length, settings.remotePath, this::isConnected, this::known).run();
         enter(TakeoverStep.EXECUTE);
-        byte[] answer = execute(client);
+        byte[] stdout = execute(client);
         enter(TakeoverStep.ANSWER);
-        TakeoverSuccess success = check(answer);
+        Answer answer = check(stdout);
+        TakeoverSuccess success = answer.response().getSuccess();
         leave();
         SshPublicKey hostKey = Objects.requireNonNull(hostKeyCheck.accepted(), "no host key was shown");
         TakeoverResult taken = new TakeoverResult(
-                target.machineId(),
-                success.getKey().toByteArray(),
-                hostKey.text(),
-                success.getWarningList().stream()
-                        .map(warning -> Escaped.text(warning, settings.maxStdout))
-                        .toList(),
-                durations);
+                target.machineId(), success.getKey().toByteArray(), hostKey.text(), warnings(answer), durations);
         sayGoodbye(client);
         return taken;
     }
@@ -266,7 +299,7 @@ final class Attempt {
                     new InetSocketAddress(target.address(), target.port()),
                     Math.toIntExact(settings.connectTimeout.toMillis()));
         } catch (SocketTimeoutException e) {
-            throw new StepFailure(Kind.UNREACHABLE, "no answer within " + seconds(settings.connectTimeout), e);
+            throw new StepFailure(Kind.UNREACHABLE, "no answer within " + Spans.text(settings.connectTimeout), e);
         } catch (IOException e) {
             throw new StepFailure(Kind.UNREACHABLE, "no connection: " + e.getMessage(), e);
         }
@@ -378,7 +411,7 @@ final class Attempt {
 
     private static @Nullable String error(byte[] stdout) {
         try {
-            TakeoverResponse response = TakeoverResponse.parseFrom(stdout);
+            TakeoverResponse response = Answer.read(stdout).response();
             return response.hasError() ? quoted(response.getError().getMessage()) : null;
         } catch (InvalidProtocolBufferException e) {
             return null;
@@ -394,10 +427,21 @@ final class Attempt {
         return "\"" + Escaped.text(said, MAX_SAID) + "\"";
     }
 
-    private TakeoverSuccess check(byte[] answer) throws StepFailure {
-        TakeoverResponse response;
+    private static List<String> warnings(Answer answer) {
+        List<String> warnings = new ArrayList<>();
+        for (String warning : answer.response().getSuccess().getWarningList()) {
+            warnings.add(Escaped.text(warning, MAX_WARNING));
+        }
+        if (answer.moreWarnings() > 0) {
+            warnings.add("and " + answer.moreWarnings() + " more");
+        }
+        return warnings;
+    }
+
+    private Answer check(byte[] answer) throws StepFailure {
+        Answer read;
         try {
-            response = TakeoverResponse.parseFrom(answer);
+            read = Answer.read(answer);
         } catch (InvalidProtocolBufferException e) {
             throw new StepFailure(
                     Kind.BAD_ANSWER,
@@ -405,6 +449,7 @@ final class Attempt {
                             + output(answer),
                     e);
         }
+        TakeoverResponse response = read.response();
         switch (response.getResultCase()) {
             case SUCCESS -> {}
             case ERROR ->
@@ -436,7 +481,7 @@ final class Attempt {
         } catch (GeneralSecurityException e) {
             throw new StepFailure(Kind.BAD_ANSWER, "the agent's key is no ed25519 key: " + e.getMessage(), e);
         }
-        return success;
+        return read;
     }
 
     /** Says goodbye, so that the host's log does not speak of a lost connection. */
@@ -444,7 +489,7 @@ final class Attempt {
         try {
             client.disconnect();
         } catch (IOException e) {
-            log.debug("saying goodbye to {}", target, e);
+            log.debug("saying goodbye to {}", target, Escaped.failure(e));
         }
     }
 
@@ -456,6 +501,13 @@ final class Attempt {
         if (channel != null && channel.hasOverflow()) {
             return failed(
                     Kind.AGENT_FAILED, "the agent wrote more than " + settings.maxStderr + " bytes to stderr", cause);
+        }
+        if (socket.isFlooded()) {
+            return failed(Kind.PROTOCOL, "the host sends without end: " + words(cause), cause);
+        }
+        String violation = hostKeyCheck.violation();
+        if (violation != null) {
+            return failed(Kind.PROTOCOL, violation, cause);
         }
         String mismatch = hostKeyCheck.mismatch();
         if (mismatch != null) {
@@ -546,10 +598,6 @@ final class Attempt {
         Duration elapsed = Duration.ofNanos(System.nanoTime() - startedAt);
         return new TakeoverException(
                 kind, step, target, elapsed, reason + saidAtLogin(), channel == null ? null : channel.stderr(), cause);
-    }
-
-    private static String seconds(Duration duration) {
-        return String.format(Locale.ROOT, "%s s", duration.toMillis() / 1000.0).replace(".0 s", " s");
     }
 
     /** Hands the library a socket that is connected already, so that it neither connects nor looks up names. */

@@ -1,7 +1,7 @@
 package dev.shepherd.manager.takeover;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
 import java.security.cert.CertificateException;

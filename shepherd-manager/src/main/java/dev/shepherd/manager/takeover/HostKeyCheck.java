@@ -12,10 +12,15 @@ final class HostKeyCheck implements HostKeyVerifier {
 
     private static final Logger log = LoggerFactory.getLogger(HostKeyCheck.class);
 
+    /** A host may want new keys after a gigabyte or an hour (RFC 4253, 9). Each time costs us a millisecond or more. */
+    private static final int MAX_EXCHANGES = 10;
+
     private final TakeoverTarget target;
     private final HostKeyPolicy policy;
     private volatile @Nullable SshPublicKey accepted;
     private volatile @Nullable String mismatch;
+    private volatile @Nullable String violation;
+    private int exchanges;
 
     HostKeyCheck(TakeoverTarget target, HostKeyPolicy policy) {
         this.target = target;
@@ -24,7 +29,17 @@ final class HostKeyCheck implements HostKeyVerifier {
 
     @Override
     public boolean verify(String hostname, int port, PublicKey shown) {
+        if (++exchanges > MAX_EXCHANGES) {
+            violation = "the host wants new keys more than " + MAX_EXCHANGES + " times";
+            return false;
+        }
         SshPublicKey key = SshPublicKey.of(shown);
+        try {
+            key.checkStrength();
+        } catch (IllegalArgumentException e) {
+            violation = "the host shows the key " + key + ", which proves nothing: " + e.getMessage();
+            return false;
+        }
         SshPublicKey earlier = accepted;
         if (earlier != null) {
             return key.equals(earlier) || refuse("the host key changed from %s to %s".formatted(earlier, key));
@@ -58,6 +73,12 @@ final class HostKeyCheck implements HostKeyVerifier {
     @Nullable
     SshPublicKey accepted() {
         return accepted;
+    }
+
+    /** Returns what is wrong with the host key or with how often it is shown, whichever key is pinned. */
+    @Nullable
+    String violation() {
+        return violation;
     }
 
     @Nullable

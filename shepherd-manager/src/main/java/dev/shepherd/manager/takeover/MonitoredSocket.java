@@ -1,6 +1,6 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import java.io.ByteArrayOutputStream;
 import java.io.FilterInputStream;
 import java.io.FilterOutputStream;
@@ -38,6 +38,9 @@ final class MonitoredSocket extends Socket {
     private volatile boolean closing;
     private volatile @Nullable String lost;
     private volatile boolean closedByHost;
+    private volatile long maxBytes = Long.MAX_VALUE;
+    private volatile boolean flooded;
+    private long received;
     private @Nullable InputStream input;
     private @Nullable OutputStream output;
 
@@ -69,6 +72,19 @@ final class MonitoredSocket extends Socket {
     /** Tells whether the host said too much without identifying itself. */
     boolean isTalkative() {
         return greeting.endless;
+    }
+
+    /**
+     * Sets how much the host may send in all. The library answers or passes over much that a host may send without being
+     * asked, for as long as it comes.
+     */
+    void limit(long bytes) {
+        maxBytes = bytes;
+    }
+
+    /** Tells whether the host sent more than it may. */
+    boolean isFlooded() {
+        return flooded;
     }
 
     /**
@@ -165,6 +181,13 @@ final class MonitoredSocket extends Socket {
                 lose("the host closed it");
             } else {
                 greeting.add(bytes, offset, count);
+                // One thread reads at a time: that of the takeover until the host has identified itself, then the
+                // library's.
+                received += count;
+                if (received > maxBytes) {
+                    flooded = true;
+                    throw new IOException("more than " + maxBytes + " bytes");
+                }
             }
             return count;
         }

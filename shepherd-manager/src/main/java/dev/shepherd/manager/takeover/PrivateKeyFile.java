@@ -3,7 +3,8 @@ package dev.shepherd.manager.takeover;
 import com.hierynomus.sshj.common.KeyDecryptionFailedException;
 import com.hierynomus.sshj.userauth.keyprovider.OpenSSHKeyV1KeyFile;
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Ed25519Point;
+import dev.shepherd.api.internal.Escaped;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.ByteBuffer;
@@ -77,8 +78,8 @@ final class PrivateKeyFile {
         if (!pem.group(1).equals("OPENSSH PRIVATE KEY")) {
             throw failure(
                     file,
-                    "is a %s, and not in OpenSSH's own format; ssh-keygen -p -f <file> rewrites it"
-                            .formatted(pem.group(1)),
+                    "is a %s, and not in OpenSSH's own format; ssh-keygen -p -f %s rewrites it"
+                            .formatted(pem.group(1), ShellWord.quote(file.toString())),
                     null);
         }
         String cipher = cipher(file, pem.group(2));
@@ -131,9 +132,14 @@ final class PrivateKeyFile {
         } catch (KeyDecryptionFailedException e) {
             throw failure(
                     file,
-                    isMissingAnAlgorithm(e) ? withoutCipher(cipher) : "cannot be decrypted: the passphrase is wrong",
+                    isMissingAnAlgorithm(e)
+                            ? withoutCipher(file, cipher)
+                            : "cannot be decrypted: the passphrase is wrong",
                     e);
         } catch (IOException | RuntimeException e) {
+            if (hasCause(e, Buffer.BufferException.class)) {
+                throw failure(file, "is not a whole private key", e);
+            }
             String why = isMissingAnAlgorithm(e)
                     ? "its type needs BouncyCastle (org.bouncycastle:bcprov-jdk18on), which is not on the class path"
                     : String.valueOf(e.getMessage());
@@ -141,14 +147,19 @@ final class PrivateKeyFile {
         }
     }
 
-    private static String withoutCipher(String cipher) {
+    private static String withoutCipher(Path file, String cipher) {
         return "cannot be decrypted: its cipher " + Escaped.text(cipher, 64) + " is not available without BouncyCastle"
-                + " (org.bouncycastle:bcprov-jdk18on); ssh-keygen -p -Z aes256-ctr -f <file> rewrites it";
+                + " (org.bouncycastle:bcprov-jdk18on); ssh-keygen -p -Z aes256-ctr -f "
+                + ShellWord.quote(file.toString()) + " rewrites it";
     }
 
     private static boolean isMissingAnAlgorithm(Throwable failure) {
+        return hasCause(failure, NoSuchAlgorithmException.class);
+    }
+
+    private static boolean hasCause(Throwable failure, Class<? extends Exception> type) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof NoSuchAlgorithmException) {
+            if (type.isInstance(cause)) {
                 return true;
             }
         }
@@ -167,7 +178,7 @@ final class PrivateKeyFile {
                         PosixFilePermissions.toString(permissions));
             }
         } catch (UnsupportedOperationException | IOException e) {
-            log.debug("the permissions of the private key {} are unknown", file, e);
+            log.debug("the permissions of the private key {} are unknown", file, Escaped.failure(e));
         }
     }
 
@@ -205,7 +216,7 @@ final class PrivateKeyFile {
         } catch (FileAlreadyExistsException e) {
             log.debug("somebody else just made the private key {}", file);
         } catch (UnsupportedOperationException | IOException e) {
-            log.debug("no links here: moving the private key to {}", file, e);
+            log.debug("no links here: moving the private key to {}", file, Escaped.failure(e));
             try {
                 Files.move(whole, file);
                 log.info("made the private key {}", file);
@@ -231,7 +242,7 @@ final class PrivateKeyFile {
                 Files.deleteIfExists(whole);
             }
         } catch (IOException e) {
-            log.warn("could not write the public key {}: {}", target, e.toString());
+            log.warn("could not write the public key {}: {}", target, Escaped.text(e));
         }
     }
 

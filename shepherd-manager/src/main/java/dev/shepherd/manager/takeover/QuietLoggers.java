@@ -1,6 +1,6 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import net.schmizz.sshj.common.LoggerFactory;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -78,7 +78,7 @@ final class QuietLoggers implements LoggerFactory {
                 @Nullable Throwable throwable) {
             String text = MessageFormatter.basicArrayFormat(message, arguments);
             target.atLevel(level == Level.DEBUG ? Level.TRACE : Level.DEBUG)
-                    .setCause(throwable)
+                    .setCause(Escaped.failure(throwable))
                     .log(Escaped.text(text, MAX_LENGTH));
         }
     }

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
-import net.schmizz.sshj.userauth.method.AuthKeyboardInteractive;
 import net.schmizz.sshj.userauth.method.AuthMethod;
 import net.schmizz.sshj.userauth.method.AuthPassword;
 import net.schmizz.sshj.userauth.method.AuthPublickey;
@@ -114,7 +113,7 @@ public final class SshCredentials {
             return List.of(new AuthPublickey(new LoadedKey(keyPair)));
         }
         PasswordAnswers answers = new PasswordAnswers(password);
-        return List.of(new AuthPassword(answers), new AuthKeyboardInteractive(answers));
+        return List.of(new AuthPassword(answers), new Dialogue(answers));
     }
 
     /** Returns what kind of credentials these are, with the fingerprint of the public key if there is one. */

@@ -1,7 +1,9 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Ed25519Point;
+import dev.shepherd.api.internal.Escaped;
 import java.io.IOException;
+import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.PublicKey;
@@ -12,6 +14,8 @@ import net.schmizz.sshj.common.Buffer;
 
 /** The public key of an SSH server (or of a client), in its wire form. Immutable. */
 final class SshPublicKey {
+
+    private static final int MIN_RSA_BITS = 2048;
 
     private final String type;
     private final byte[] blob;
@@ -47,7 +51,35 @@ final class SshPublicKey {
             throw new IllegalArgumentException("the host key says \"%s\" and is \"%s\""
                     .formatted(Escaped.text(words[0], 80), Escaped.text(type, 80)));
         }
-        return new SshPublicKey(type, blob);
+        SshPublicKey key = new SshPublicKey(type, blob);
+        key.checkStrength();
+        return key;
+    }
+
+    /**
+     * Checks that only the key's holder can have proven it.
+     *
+     * @throws IllegalArgumentException if it is RSA of less than 2,048 bits, an ed25519 key of small order or in a form
+     *     that is not canonical, or cut short
+     */
+    void checkStrength() {
+        try {
+            Buffer.PlainBuffer content = new Buffer.PlainBuffer(blob);
+            content.readString();
+            if (type.equals("ssh-ed25519")) {
+                Ed25519Point.check(content.readBytes());
+            } else if (type.equals("ssh-rsa")) {
+                content.readMPInt();
+                int bits = content.readMPInt().bitLength();
+                if (bits < MIN_RSA_BITS) {
+                    throw new IllegalArgumentException("RSA of " + bits + " bits, under " + MIN_RSA_BITS);
+                }
+            }
+        } catch (Buffer.BufferException e) {
+            throw new IllegalArgumentException("the key is cut short", e);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalArgumentException(e.getMessage(), e);
+        }
     }
 
     private static String typeOf(byte[] blob) {
@@ -98,6 +130,6 @@ final class SshPublicKey {
 
     @Override
     public String toString() {
-        return type + " " + fingerprint();
+        return Escaped.text(type, 80) + " " + fingerprint();
     }
 }

@@ -1,6 +1,7 @@
 package dev.shepherd.manager.takeover;
 
 import dev.shepherd.api.ShepherdException;
+import dev.shepherd.api.internal.Escaped;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Locale;
@@ -110,7 +111,7 @@ public final class TakeoverException extends ShepherdException {
             String reason,
             @Nullable String agentStderr,
             @Nullable Throwable cause) {
-        super(message(step, target, elapsed, reason, agentStderr), cause);
+        super(message(step, target, elapsed, reason, agentStderr), Escaped.failure(cause));
         this.kind = Objects.requireNonNull(kind, "kind");
         this.step = step;
         this.machineId = target.machineId();

@@ -1,5 +1,6 @@
 package dev.shepherd.manager.takeover;
 
+import dev.shepherd.api.internal.Escaped;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
@@ -88,12 +89,12 @@ public final class TakeoverResult {
 
     @Override
     public int hashCode() {
-        return Objects.hash(machineId, Arrays.hashCode(agentKey), hostKey, warnings, durations);
+        return Objects.hash(machineId, Arrays.hashCode(agentKey), hostKey, Escaped.text(warnings), durations);
     }
 
     @Override
     public String toString() {
         return "TakeoverResult[machine %s, agent key %s, host key %s, warnings %s, durations %s]"
-                .formatted(machineId, HexFormat.of().formatHex(agentKey), hostKey, warnings, durations);
+                .formatted(machineId, HexFormat.of().formatHex(agentKey), hostKey, Escaped.text(warnings), durations);
     }
 }

@@ -1,7 +1,9 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
+import java.net.Inet6Address;
 import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
@@ -79,6 +81,17 @@ public final class TakeoverTarget {
         return "machine " + machineId + (name.isEmpty() ? "" : " (" + name + ")") + " at " + host + ":" + port;
     }
 
+    /** A name that came with an address is one that others gave: it would show in names of threads and in logs. */
+    private static InetAddress withoutName(InetAddress address) {
+        try {
+            return address instanceof Inet6Address scoped && scoped.getScopeId() != 0
+                    ? Inet6Address.getByAddress(null, address.getAddress(), scoped.getScopeId())
+                    : InetAddress.getByAddress(address.getAddress());
+        } catch (UnknownHostException e) {
+            throw new IllegalArgumentException("an address of " + address.getAddress().length + " bytes", e);
+        }
+    }
+
     /** Collects what is known of a machine. Not safe for several threads. */
     public static final class Builder {
 
@@ -92,7 +105,7 @@ public final class TakeoverTarget {
 
         private Builder(UUID machineId, InetAddress address) {
             this.machineId = Objects.requireNonNull(machineId, "machineId");
-            this.address = Objects.requireNonNull(address, "address");
+            this.address = withoutName(Objects.requireNonNull(address, "address"));
         }
 
         /**

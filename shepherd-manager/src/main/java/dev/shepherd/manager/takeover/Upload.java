@@ -1,34 +1,21 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.net.InetSocketAddress;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
-import java.util.regex.Matcher;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import net.schmizz.sshj.SSHClient;
 import net.schmizz.sshj.common.SSHException;
-import net.schmizz.sshj.connection.channel.direct.Session;
-import net.schmizz.sshj.connection.channel.direct.SessionFactory;
-import net.schmizz.sshj.sftp.FileAttributes;
-import net.schmizz.sshj.sftp.OpenMode;
-import net.schmizz.sshj.sftp.RemoteDirectory;
-import net.schmizz.sshj.sftp.RemoteFile;
-import net.schmizz.sshj.sftp.RemoteResourceInfo;
-import net.schmizz.sshj.sftp.RenameFlags;
-import net.schmizz.sshj.sftp.SFTPEngine;
 import net.schmizz.sshj.sftp.SFTPException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,6 +47,9 @@ final class Upload {
     /** A takeover lasts at most a day ({@link AgentTakeover.Builder#totalTimeout}), and by default a minute. */
     private static final long LEFTOVER_SECONDS = TimeUnit.HOURS.toSeconds(1);
 
+    /** How many leftovers are removed at a time. */
+    private static final int MAX_LEFTOVERS = 50;
+
     /** How much a command may say; beyond that something is wrong. */
     private static final int MAX_OUTPUT = 64 * 1024;
 
@@ -70,13 +60,20 @@ final class Upload {
     private final AgentExecutable executable;
     private final long length;
     private final BooleanSupplier connected;
+    private final Consumer<Exception> failing;
     private final String target;
     private final String folder;
     private final String prefix;
     private final String temporary;
-    private long roundTripNanos = Long.MAX_VALUE;
 
-    Upload(SSHClient client, AgentExecutable executable, long length, String target, BooleanSupplier connected) {
+    Upload(
+            SSHClient client,
+            AgentExecutable executable,
+            long length,
+            String target,
+            BooleanSupplier connected,
+            Consumer<Exception> failing) {
+        this.failing = failing;
         this.client = client;
         this.executable = executable;
         this.length = length;
@@ -91,12 +88,12 @@ final class Upload {
     void run() throws IOException, StepFailure {
         Sftp sftp;
         try {
-            sftp = Sftp.open(client);
+            sftp = Sftp.open(client, MAX_OUTPUT);
         } catch (SSHException e) {
             if (!connected.getAsBoolean()) {
                 throw e;
             }
-            log.debug("no SFTP at {}, trying SCP", client.getRemoteSocketAddress(), e);
+            log.debug("no SFTP at {}, trying SCP", client.getRemoteSocketAddress(), Escaped.failure(e));
             scp(e);
             return;
         }
@@ -114,6 +111,7 @@ final class Upload {
             rename(sftp);
             renamed = true;
         } catch (SFTPException e) {
+            failing.accept(e);
             // Asked before the tidying up, which makes room.
             String why = connected.getAsBoolean() ? whyNot() : "";
             if (why.isEmpty()) {
@@ -128,6 +126,9 @@ final class Upload {
                                     Escaped.text(String.valueOf(e.getMessage()), MAX_MESSAGE),
                                     why),
                     e);
+        } catch (IOException | StepFailure e) {
+            failing.accept(e);
+            throw e;
         } finally {
             if (!renamed && connected.getAsBoolean()) {
                 remove(sftp, temporary);
@@ -137,7 +138,7 @@ final class Upload {
 
     /**
      * Asks the host for what SFTP has no word for, with what every shell has. Returns nothing where nothing is found or the
-     * host does not say; the deadline of the takeover holds for this too.
+     * host does not say within 5 seconds.
      */
     private String whyNot() {
         String command = "t=" + ShellWord.quote(target) + "; f=" + ShellWord.quote(folder)
@@ -150,28 +151,24 @@ final class Upload {
                 + " ] || echo \"the file system of $f has $free KiB left, of $size\"; done; fi";
         try (CommandChannel channel = CommandChannel.start(client, command, MAX_OUTPUT)) {
             channel.getOutputStream().close();
-            byte[] said = channel.getInputStream().readNBytes(MAX_MESSAGE);
-            return Escaped.text(new String(said, StandardCharsets.UTF_8).strip(), MAX_MESSAGE);
+            return Escaped.text(
+                    new String(channel.lastWords(MAX_MESSAGE), StandardCharsets.UTF_8).strip(), MAX_MESSAGE);
         } catch (IOException e) {
-            log.debug("cannot ask {} why", client.getRemoteSocketAddress(), e);
+            log.debug("cannot ask {} why", client.getRemoteSocketAddress(), Escaped.failure(e));
             return "";
         }
     }
 
     private void write(Sftp sftp) throws IOException, StepFailure {
-        FileAttributes attributes =
-                new FileAttributes.Builder().withPermissions(MODE).build();
-        try (RemoteFile file = timed(
-                () -> sftp.open(temporary, EnumSet.of(OpenMode.WRITE, OpenMode.CREAT, OpenMode.EXCL), attributes))) {
-            removeLeftovers(sftp);
-            int most = sftp.getSubsystem().getRemoteMaxPacketSize() - file.getOutgoingPacketOverhead();
-            int chunk = Math.max(1, Math.min(most, MAX_CHUNK));
-            try (OutputStream out = file.new RemoteFileOutputStream(0, unconfirmed(roundTripNanos, chunk))) {
-                copy(out, chunk);
-            }
-            // The mode given when opening goes through the umask.
-            file.setAttributes(attributes);
-        }
+        byte[] file = sftp.create(temporary, MODE);
+        removeLeftovers(sftp, file);
+        int chunk = Math.max(1, Math.min(sftp.maxWrite(file), MAX_CHUNK));
+        int unconfirmed = unconfirmed(sftp.roundTripNanos(), chunk);
+        copy((bytes, count, at) -> sftp.write(file, at, bytes, count, unconfirmed), chunk);
+        sftp.awaitConfirmations();
+        // The mode given when opening goes through the umask.
+        sftp.setMode(file, MODE);
+        sftp.close(file);
     }
 
     /** Returns how many chunks to have on their way: enough for the rate that is wanted, and not many more. */
@@ -180,26 +177,16 @@ final class Upload {
         return (int) Math.min(MAX_UNCONFIRMED, Math.max(MIN_UNCONFIRMED, Math.ceil(onTheWay / chunk)));
     }
 
-    private interface Question<T> {
-        T ask() throws IOException;
+    private interface Sink {
+        void write(byte[] bytes, int count, long at) throws IOException;
     }
 
-    /** Asks, and takes the time: the shortest one is how far away the host is, since others also wait for a processor. */
-    private <T> T timed(Question<T> question) throws IOException {
-        long askedAt = System.nanoTime();
-        try {
-            return question.ask();
-        } finally {
-            roundTripNanos = Math.min(roundTripNanos, System.nanoTime() - askedAt);
-        }
-    }
-
-    private void copy(OutputStream out, int chunkSize) throws IOException, StepFailure {
+    private void copy(Sink sink, int chunkSize) throws IOException, StepFailure {
         byte[] chunk = new byte[chunkSize];
         long sent = 0;
         try (InputStream in = source()) {
             for (int count; (count = read(in, chunk)) > 0; ) {
-                out.write(chunk, 0, count);
+                sink.write(chunk, count, sent);
                 sent += count;
             }
         }
@@ -242,36 +229,40 @@ final class Upload {
     }
 
     private void rename(Sftp sftp) throws IOException {
-        if (sftp.supportsServerExtension("posix-rename", "openssh.com")) {
-            sftp.rename(temporary, target, EnumSet.of(RenameFlags.OVERWRITE));
-            return;
+        if (!sftp.canReplace()) {
+            // The rename of SFTP 3 replaces nothing. A process that looks between the two sees no agent at all.
+            remove(sftp, target);
         }
-        // The rename of SFTP 3 replaces nothing. Whoever looks between the two sees no agent at all.
-        remove(sftp, target);
-        sftp.rename(temporary, target, EnumSet.noneOf(RenameFlags.class));
+        sftp.rename(temporary, target);
     }
 
     /**
      * Removes what takeovers that lost their connection could not remove: a few of those would fill the machine's disk.
-     * By the machine's own clock they were last written to so long ago that whoever did must have given up.
+     * By the machine's own clock they were last written to so long ago that their takeover must have given up. What is
+     * not reached within the limits stays: it is the machine's disk.
      */
-    private void removeLeftovers(Sftp sftp) throws IOException {
+    private void removeLeftovers(Sftp sftp, byte[] file) throws IOException {
         Pattern name = Pattern.compile(Pattern.quote(prefix) + "[0-9a-f-]{36}\\.upload");
-        try (RemoteDirectory directory = timed(() -> sftp.openDir(folder))) {
-            List<RemoteResourceInfo> found = directory.scan(
-                    (RemoteResourceInfo file) -> name.matcher(file.getName()).matches());
-            long now = found.stream()
-                    .filter(file -> file.getPath().equals(temporary))
-                    .mapToLong(file -> file.getAttributes().getMtime())
-                    .findAny()
-                    .orElse(0);
-            for (RemoteResourceInfo file : found) {
-                if (file.getAttributes().getMtime() < now - LEFTOVER_SECONDS) {
-                    remove(sftp, file.getPath());
-                }
+        try {
+            Sftp.Listing listing =
+                    sftp.list(folder, entry -> name.matcher(entry).matches() && !temporary.endsWith(entry));
+            if (!listing.complete()) {
+                log.debug(
+                        "looked at a part of {} at {} only: it is too large", folder, client.getRemoteSocketAddress());
+            }
+            if (listing.found().isEmpty()) {
+                return;
+            }
+            long now = sftp.modified(file);
+            List<Sftp.Entry> leftovers = listing.found().stream()
+                    .filter(entry -> entry.modified() < now - LEFTOVER_SECONDS)
+                    .limit(MAX_LEFTOVERS)
+                    .toList();
+            for (Sftp.Entry leftover : leftovers) {
+                remove(sftp, temporary.substring(0, temporary.lastIndexOf('/') + 1) + leftover.name());
             }
         } catch (SFTPException e) {
-            log.debug("cannot list {} at {}", folder, client.getRemoteSocketAddress(), e);
+            log.debug("cannot list {} at {}", folder, client.getRemoteSocketAddress(), Escaped.failure(e));
         }
     }
 
@@ -279,7 +270,8 @@ final class Upload {
         try {
             sftp.remove(path);
         } catch (IOException e) {
-            log.debug("cannot remove {} at {}", path, client.getRemoteSocketAddress(), e);
+            log.debug(
+                    "cannot remove {} at {}", Escaped.text(path), client.getRemoteSocketAddress(), Escaped.failure(e));
         }
     }
 
@@ -295,7 +287,7 @@ final class Upload {
                     String.format(Locale.ROOT, "C%04o %d agent\n", MODE, length).getBytes(StandardCharsets.US_ASCII));
             out.flush();
             awaitAcknowledgement(scp, answers, noSftp);
-            copy(out, Math.max(1, Math.min(scp.getRemoteMaxPacketSize(), MAX_CHUNK)));
+            copy((bytes, count, at) -> out.write(bytes, 0, count), Math.min(scp.getRemoteMaxPacketSize(), MAX_CHUNK));
             out.write(0);
             out.flush();
             awaitAcknowledgement(scp, answers, noSftp);
@@ -305,12 +297,15 @@ final class Upload {
             run("if [ -d %3$s ]; then echo %3$s is a directory >&2; exit 1; fi; chmod %1$s %2$s && mv -f %2$s %3$s"
                     .formatted(Integer.toOctalString(MODE), ShellWord.quote(temporary), ShellWord.quote(target)));
             done = true;
+        } catch (IOException | StepFailure e) {
+            failing.accept(e);
+            throw e;
         } finally {
             if (!done && connected.getAsBoolean()) {
                 try {
                     run("rm -f " + ShellWord.quote(temporary));
                 } catch (IOException | StepFailure e) {
-                    log.debug("cannot tidy up at {}", client.getRemoteSocketAddress(), e);
+                    log.debug("cannot tidy up at {}", client.getRemoteSocketAddress(), Escaped.failure(e));
                 }
             }
         }
@@ -328,21 +323,19 @@ final class Upload {
             String stderr = scp.stderr();
             problem = "it ended early" + (stderr == null ? "" : ": " + stderr);
         } else {
-            // 1 and 2 stand before SCP's own words. Anything else is the first letter of somebody else's.
-            problem = line(answers, code > 2 ? String.valueOf((char) code) : "");
+            // 1 and 2 stand before SCP's own words. Anything else is the first byte of another program's.
+            scp.getOutputStream().close();
+            ByteArrayOutputStream said = new ByteArrayOutputStream();
+            if (code > 2) {
+                said.write(code);
+            }
+            said.writeBytes(scp.lastWords(MAX_MESSAGE));
+            problem = Escaped.text(said.toString(StandardCharsets.UTF_8).strip(), MAX_MESSAGE);
         }
         throw new StepFailure(
                 Kind.UPLOAD_FAILED,
-                "the host has no SFTP (%s), and SCP failed: %s".formatted(noSftp.getMessage(), problem));
-    }
-
-    private static String line(InputStream answers, String begun) throws IOException {
-        ByteArrayOutputStream line = new ByteArrayOutputStream();
-        line.writeBytes(begun.getBytes(StandardCharsets.ISO_8859_1));
-        for (int next; (next = answers.read()) >= 0 && next != '\n' && line.size() < MAX_MESSAGE; ) {
-            line.write(next);
-        }
-        return Escaped.bytes(line.toByteArray(), MAX_MESSAGE);
+                "the host has no SFTP (%s), and SCP failed: %s"
+                        .formatted(Escaped.text(String.valueOf(noSftp.getMessage()), MAX_MESSAGE), problem));
     }
 
     private void run(String command) throws IOException, StepFailure {
@@ -353,93 +346,6 @@ final class Upload {
                 throw new StepFailure(
                         Kind.UPLOAD_FAILED, "\"%s\" %s: %s".formatted(command, problem, channel.stderr()));
             }
-        }
-    }
-
-    /** The SFTP of the library, which leaves a thread of its own behind when it is closed. */
-    private static final class Sftp extends SFTPEngine {
-
-        private static final Duration PATIENCE = Duration.ofSeconds(5);
-
-        /** How the library says that a packet is too large. */
-        private static final Pattern PACKET_LENGTH = Pattern.compile("packet length (-?\\d{1,10}) too large");
-
-        private Sftp(OneSession session) throws SSHException {
-            super(session);
-        }
-
-        static Sftp open(SSHClient client) throws IOException {
-            Session session = client.startSession();
-            Sftp sftp = null;
-            try {
-                sftp = new Sftp(new OneSession(client, session));
-                sftp.setTimeoutMs(client.getConnection().getTimeoutMs());
-                sftp.init();
-                return sftp;
-            } catch (SSHException e) {
-                String said = sftp == null ? "" : sftp.text(e);
-                session.close();
-                throw said.isEmpty()
-                        ? e
-                        : new SSHException("where SFTP should answer, the host says \"" + said + "\"", e);
-            } catch (IOException e) {
-                // A host may allow one session at a time, and SCP will want one.
-                session.close();
-                throw e;
-            }
-        }
-
-        /**
-         * Returns what a host says that runs another program where SFTP should be, a forced command or a shell that lets
-         * nobody in. Its first four letters were taken for the length of a packet; the rest has come with them.
-         */
-        private String text(SSHException failure) throws IOException {
-            Matcher length = PACKET_LENGTH.matcher(String.valueOf(failure.getMessage()));
-            if (!length.find()) {
-                return "";
-            }
-            byte[] first = ByteBuffer.allocate(Integer.BYTES)
-                    .putInt((int) Long.parseLong(length.group(1)))
-                    .array();
-            for (byte letter : first) {
-                if (letter < ' ' && letter != '\n' && letter != '\r' && letter != '\t') {
-                    return "";
-                }
-            }
-            InputStream rest = sub.getInputStream();
-            ByteArrayOutputStream said = new ByteArrayOutputStream();
-            said.writeBytes(first);
-            said.writeBytes(rest.readNBytes(Math.min(rest.available(), MAX_MESSAGE)));
-            return Escaped.text(said.toString(StandardCharsets.UTF_8).strip(), MAX_MESSAGE);
-        }
-
-        /** The server ends when it has nothing more to read; one that is closed first may stay a little longer. */
-        @Override
-        public void close() {
-            try {
-                out.close();
-                sub.join(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-                super.close();
-            } catch (IOException e) {
-                log.debug("SFTP does not end by itself", e);
-            } finally {
-                reader.interrupt();
-                Threads.awaitEnd(reader, PATIENCE);
-            }
-        }
-    }
-
-    /** Hands out a session that is open already. */
-    private record OneSession(SSHClient client, Session session) implements SessionFactory {
-
-        @Override
-        public Session startSession() {
-            return session;
-        }
-
-        @Override
-        public InetSocketAddress getRemoteSocketAddress() {
-            return client.getRemoteSocketAddress();
         }
     }
 }

@@ -107,7 +107,41 @@ class OtherServersTest {
 
     @Test
     void aForcedCommandIsQuotedWholeWhereSftpAndScpShouldAnswer() throws Exception {
-        String forced = "echo 'Log in as admin instead.'; exit 142";
+        TakeoverException failure = forced("echo 'Log in as admin instead.'");
+
+        assertThat(failure)
+                .hasMessageContaining("where SFTP should answer, the host says \"Log in as admin instead.\"")
+                .hasMessageContaining("SCP failed: Log in as admin instead.");
+    }
+
+    @Test
+    void aForcedCommandIsQuotedThoughItsWordsAreNotAscii() throws Exception {
+        TakeoverException failure = forced("echo '»Nur f\u00fcr Administratoren\u00ab'");
+
+        assertThat(failure)
+                .hasMessageContaining("the host says \"»Nur f\u00fcr Administratoren\u00ab\"")
+                .hasMessageContaining("SCP failed: »Nur f\u00fcr Administratoren\u00ab");
+    }
+
+    @Test
+    void allLinesOfAForcedCommandAreQuotedThoughTheyComeInPieces() throws Exception {
+        TakeoverException failure =
+                forced("echo 'This host is closed.'; sleep 0.5; echo 'Log in'; sleep 0.5; echo elsewhere");
+
+        assertThat(failure)
+                .hasMessageContaining("the host says \"This host is closed.\\nLog in\\nelsewhere\"")
+                .hasMessageContaining("SCP failed: This host is closed.\\nLog in\\nelsewhere");
+    }
+
+    @Test
+    void whatIsShorterThanAPacketOfSftpIsQuotedToo() throws Exception {
+        assertThat(forced("printf no")).hasMessageContaining("the host says \"no\"");
+    }
+
+    /** Takes over a host that runs one command, whatever it is asked for. */
+    private TakeoverException forced(String said) throws Exception {
+        // The server loses what a process has written that ends before it has been given what we send.
+        String command = said + "; head -c 9 > /dev/null";
         try (MinaServer server = new MinaServer(fixture.publicKey, made -> {
             made.setSubsystemFactories(List.of(new SubsystemFactory() {
                 @Override
@@ -117,18 +151,35 @@ class OtherServersTest {
 
                 @Override
                 public Command createSubsystem(ChannelSession channel) throws IOException {
-                    return ProcessShellCommandFactory.INSTANCE.createCommand(channel, forced);
+                    return ProcessShellCommandFactory.INSTANCE.createCommand(channel, command);
                 }
             }));
             made.setCommandFactory(
-                    (channel, command) -> ProcessShellCommandFactory.INSTANCE.createCommand(channel, forced));
+                    (channel, asked) -> ProcessShellCommandFactory.INSTANCE.createCommand(channel, command));
         })) {
             TakeoverException failure = failure(settings().build(), server.target());
 
             assertThat(failure.kind()).isEqualTo(Kind.UPLOAD_FAILED);
-            assertThat(failure)
-                    .hasMessageContaining("where SFTP should answer, the host says \"Log in as admin instead.\"")
-                    .hasMessageContaining("SCP failed: Log in as admin instead.");
+            return failure;
+        }
+    }
+
+    @Test
+    void aHostThatHangsWhenAskedWhyAnUploadFailedIsNotWaitedFor() throws Exception {
+        Files.createDirectories(remote.resolve("agent/inside"));
+        try (MinaServer server = new MinaServer(
+                fixture.publicKey,
+                made -> made.setCommandFactory((channel, command) ->
+                        ProcessShellCommandFactory.INSTANCE.createCommand(channel, "exec sleep 300")))) {
+            TakeoverException failure =
+                    failure(settings().totalTimeout(Duration.ofSeconds(40)).build(), server.target());
+
+            assertThat(failure.kind()).isEqualTo(Kind.UPLOAD_FAILED);
+            assertThat(failure.elapsed()).isLessThan(Duration.ofSeconds(20));
+            assertThat(failure).hasMessageContaining("SFTP status FAILURE");
+            try (var files = Files.list(remote)) {
+                assertThat(files).as("the upload is tidied up").hasSize(1);
+            }
         }
     }
 
@@ -298,7 +349,7 @@ class OtherServersTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"100000, awaitExpansion", "2000000, checkWriteResponse"})
+    @CsvSource({"100000, awaitExpansion", "2000000, awaitConfirmation"})
     void aConnectionThatEndsWhileTheServerTakesNothingMoreIsNoticed(long window, String waiting) throws Exception {
         // The server acknowledges nothing and opens no window, so the upload waits for one of them; then it goes away.
         AtomicReference<Session> session = new AtomicReference<>();
@@ -415,7 +466,7 @@ class OtherServersTest {
 
             assertThat(failure.kind()).isEqualTo(Kind.UNREACHABLE);
             assertThat(failure.step()).isEqualTo(TakeoverStep.CONNECT);
-            assertThat(failure).hasMessageContaining("no answer within 0.4 s");
+            assertThat(failure).hasMessageContaining("no answer within 400 ms");
             assertThat(failure.elapsed()).isLessThan(Duration.ofSeconds(3));
         } finally {
             for (Socket socket : waiting) {

@@ -3,7 +3,7 @@ package dev.shepherd.manager.takeover;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import dev.shepherd.manager.internal.Escaped;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.manager.takeover.proto.TakeoverError;
 import dev.shepherd.manager.takeover.proto.TakeoverInit;
 import dev.shepherd.manager.takeover.proto.TakeoverResponse;

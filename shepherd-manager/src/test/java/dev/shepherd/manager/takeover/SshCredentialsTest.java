@@ -216,7 +216,31 @@ class SshCredentialsTest {
         String[] lines = whole.split("\n", -1);
         assertFails(
                 write("line", String.join("\n", lines[0], lines[1], lines[2], lines[lines.length - 2])),
-                "is not a private key that can be used");
+                "is not a whole private key");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"ed25519, ''", "ed25519, open sesame", "rsa, ''", "rsa, open sesame"})
+    void whateverIsLeftOfAKeyIsSaidNotToBeWhole(String type, String passphrase) throws Exception {
+        Path file = folder.resolve("whole");
+        generate(type, List.of(), file, passphrase);
+        List<String> lines = Files.readAllLines(file);
+        for (int kept = 2; kept < lines.size() - 1; kept += 2) {
+            List<String> cut = new ArrayList<>(lines.subList(0, kept));
+            cut.add(lines.get(lines.size() - 1));
+            Path left = Files.write(folder.resolve("left"), cut);
+
+            assertThatExceptionOfType(ConfigurationException.class)
+                    .isThrownBy(() -> SshCredentials.privateKey(left, passphrase.toCharArray()))
+                    .withMessage("the private key " + left + " is not a whole private key");
+        }
+    }
+
+    @Test
+    void whatRewritesAKeyNamesItsFile() throws Exception {
+        Path file = write("it's a key", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n");
+
+        assertFails(file, "ssh-keygen -p -f '" + folder + "/it'\\''s a key' rewrites it");
     }
 
     @Test

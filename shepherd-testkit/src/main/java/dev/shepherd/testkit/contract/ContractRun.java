@@ -6,7 +6,9 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.ProvidedMachine;
@@ -364,6 +366,13 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
         Set<Reason> allowed = new TreeSet<>(List.of(reasons));
         if (!outcome.failedWith(allowed)) {
             throw broken("a ProviderException with reason " + oneOf(allowed), outcome);
+        }
+    }
+
+    /** Requires that a call failed and said what its failure concerns. */
+    void requireScope(Outcome<?> outcome, Scope scope) {
+        if (!(outcome.failure() instanceof ProviderException failure) || failure.scope() != scope) {
+            throw broken("a ProviderException with scope " + scope, outcome);
         }
     }
 

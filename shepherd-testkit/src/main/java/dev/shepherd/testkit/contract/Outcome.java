@@ -36,6 +36,7 @@ record Outcome<T extends @Nullable Object>(
             return what + " returned " + ContractRun.text(value);
         }
         String reason = reason().map(r -> " with reason " + r).orElse("");
-        return what + " threw " + failure.getClass().getName() + reason + ": " + failure.getMessage();
+        String scope = failure instanceof ProviderException e ? " and scope " + e.scope() : "";
+        return what + " threw " + failure.getClass().getName() + reason + scope + ": " + failure.getMessage();
     }
 }

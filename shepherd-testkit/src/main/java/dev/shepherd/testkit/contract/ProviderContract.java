@@ -11,6 +11,7 @@ import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.SessionExpiredException;
@@ -1082,5 +1083,30 @@ public abstract class ProviderContract {
         if (!outcome.hasValue()) {
             run.requireReason(outcome, Reason.TRANSIENT);
         }
+    }
+
+    @Test
+    public final void required_P45_aMachineThatIsUnknownSaysNothingOfTheOthers() throws Exception {
+        Provider provider = run.start(1);
+        ProviderID absent = absentId();
+        Outcome<?> outcome = run.call("getMachine(" + absent + ")", () -> provider.getMachine(absent));
+        run.requireReason(outcome, Reason.NOT_FOUND);
+        run.requireScope(outcome, Scope.MACHINE);
+    }
+
+    @Test
+    public final void optional_P46_whatEveryCallMeetsConcernsTheProvider() throws Exception {
+        Provider provider = run.start(1);
+        ProviderID absent = absentId();
+        boolean anyLetIn = false;
+        for (ContractFault fault : List.of(ContractFault.UNAUTHENTICATED, ContractFault.RATE_LIMITED)) {
+            if (isLetIn(fault)) {
+                anyLetIn = true;
+                run.requireScope(
+                        run.call("getMachine(" + absent + ")", () -> provider.getMachine(absent)), Scope.PROVIDER);
+                healed();
+            }
+        }
+        run.require(anyLetIn, "the fixture can let in neither of the faults, see inject(ContractFault)");
     }
 }

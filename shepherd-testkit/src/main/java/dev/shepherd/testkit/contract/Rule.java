@@ -23,7 +23,8 @@ public enum Rule {
             Force.MUST,
             "a listed machine keeps the rules of its availability: never UNDEFINED, a valid id and an address where it is"
                     + " used or possibly used; a KNOWN_USED one may lack the address while its status says that it is not"
-                    + " running; texts are not blank, not too long, and without control characters",
+                    + " running; texts have 1 to 128 characters, are not blank, and have neither control characters nor"
+                    + " halves of characters",
             "Hand out MachineInfo, whose constructor refuses the rest."),
     P06(
             Force.MUST,
@@ -175,6 +176,15 @@ public enum Rule {
             Force.MUST,
             "every call ends by itself within its limit, whatever the outside does",
             "Give each request, and each call as a whole, a timeout."),
+
+    P45(
+            Force.MUST,
+            "that no machine has an id concerns that machine: such a NOT_FOUND has the scope MACHINE",
+            "Leave the scope of NOT_FOUND as it is: only the machine that was asked for is missing."),
+    P46(
+            Force.SHOULD,
+            "a call that is refused for its rate or its credentials, as every call is, fails with the scope PROVIDER",
+            "Leave the scope of RATE_LIMITED and UNAUTHENTICATED as it is, unless one machine's controller refused."),
 
     R01(
             Force.MUST,

@@ -8,6 +8,7 @@ import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.NotSupportedException;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
@@ -170,6 +171,19 @@ final class BrokenProviders {
         Machine get(Wrapped wrapped, ProviderID id) throws InterruptedException;
     }
 
+    /** Says of every failure to describe a machine that it concerns this. */
+    private static Function<FakeWorld, Recoverer> rescoping(Scope scope) {
+        return getting((wrapped, id) -> {
+            try {
+                return wrapped.good.getMachine(id);
+            } catch (ProviderException e) {
+                throw ProviderException.builder(e.reason(), String.valueOf(e.getMessage()))
+                        .scope(scope)
+                        .build();
+            }
+        });
+    }
+
     private static Function<FakeWorld, Recoverer> getting(Get get) {
         return world -> new Wrapped(world) {
             @Override
@@ -202,7 +216,9 @@ final class BrokenProviders {
     }
 
     /** A machine that says whatever it is told to. */
-    private record Bare(ProviderID id, Availability availability, Optional<InetAddress> address) implements Machine {}
+    private record Bare(
+            ProviderID id, Availability availability, Optional<InetAddress> address, Optional<String> location)
+            implements Machine {}
 
     static {
         AtomicInteger count = new AtomicInteger();
@@ -241,15 +257,32 @@ final class BrokenProviders {
             @Override
             public List<Machine> listMachines() throws InterruptedException {
                 List<Machine> machines = new ArrayList<>(good.listMachines());
-                machines.add(new Bare(new ProviderID("odd"), Availability.UNDEFINED, Optional.empty()));
+                machines.add(
+                        new Bare(new ProviderID("odd"), Availability.UNDEFINED, Optional.empty(), Optional.empty()));
                 return machines;
             }
         });
+        add(
+                Rule.P05,
+                "it lists a machine whose location has a character that no database takes",
+                world -> new Wrapped(world) {
+                    @Override
+                    public List<Machine> listMachines() throws InterruptedException {
+                        List<Machine> machines = new ArrayList<>(good.listMachines());
+                        machines.add(new Bare(
+                                new ProviderID("odd"),
+                                Availability.KNOWN_UNUSED,
+                                Optional.empty(),
+                                Optional.of("rack\0 7")));
+                        return machines;
+                    }
+                });
         add(Rule.P05, "it lists a used machine without an address that runs", world -> new Wrapped(world) {
             @Override
             public List<Machine> listMachines() throws InterruptedException {
                 List<Machine> machines = new ArrayList<>(good.listMachines());
-                machines.add(new Bare(new ProviderID("odd"), Availability.KNOWN_USED, Optional.empty()));
+                machines.add(
+                        new Bare(new ProviderID("odd"), Availability.KNOWN_USED, Optional.empty(), Optional.empty()));
                 return machines;
             }
         });
@@ -600,6 +633,8 @@ final class BrokenProviders {
             }
         });
         add(Rule.P40, "it has no limit", Wrapped::new);
+        add(Rule.P45, "it takes one missing machine for its own failure", rescoping(Scope.PROVIDER));
+        add(Rule.P46, "it takes what all meet for one machine's failure", rescoping(Scope.MACHINE));
 
         add(Rule.R01, "it waits for the machine to come back", rebooting((wrapped, id) -> Thread.sleep(3000)));
         add(Rule.R02, "it says yes to every id", rebooting((wrapped, id) -> {}));

@@ -4,13 +4,19 @@ import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.manager.LoopStatus;
 import dev.shepherd.manager.ProvisionerSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.postgres.PostgresServer;
+import java.net.HttpURLConnection;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -45,6 +51,11 @@ public final class Main {
                 factory, new ProviderType("static"), Map.of("list", list.toUri().toString()));
         try (PostgresServer postgres = PostgresServer.startTemporary();
                 Bmdb bmdb = Bmdb.open(postgres.createDatabase("fleet"));
+                AgentCallback callback = AgentCallback.of(bmdb);
+                AgentEndpoint endpoint = AgentEndpoint.builder()
+                        .callback(callback)
+                        .address(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+                        .build();
                 Provider provider = factory.create(config);
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(bmdb)
@@ -56,6 +67,11 @@ public final class Main {
                                 .build())
                         .provisioner(ProvisionerSettings.DEFAULT.withCreationInterval(Duration.ZERO))
                         .build()) {
+            callback.start();
+            endpoint.start();
+            HttpURLConnection asked = (HttpURLConnection)
+                    URI.create(endpoint.url() + AgentEndpoint.PATH).toURL().openConnection();
+            System.out.println("endpoint: " + asked.getResponseCode());
             shepherd.start();
             long start = System.nanoTime();
             while (shepherd.status().loops().stream().allMatch(Main::isWell)) {

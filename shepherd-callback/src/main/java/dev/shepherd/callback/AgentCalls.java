@@ -1,0 +1,373 @@
+package dev.shepherd.callback;
+
+import com.google.protobuf.ByteString;
+import dev.shepherd.bmdb.AgentCall;
+import dev.shepherd.bmdb.AgentCallException;
+import dev.shepherd.bmdb.AgentCallback;
+import dev.shepherd.bmdb.AgentReply;
+import dev.shepherd.bmdb.agent.FailureLog;
+import dev.shepherd.callback.AgentEndpointStatus.Outcome;
+import dev.shepherd.callback.SignedRequest.Agent;
+import dev.shepherd.callback.proto.AgentResponse;
+import dev.shepherd.callback.proto.InstallationRequest;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes requests of agents to the callback: who may call, how often, and who comes next. Knows nothing of the
+ * transport.
+ *
+ * <p>An agent that the database has accepted is known from then on, with allowances and a lane of its own, in which one
+ * request at a time is under way, up to its answer. All others are strangers: those of an address share an allowance
+ * and a lane. So a signature is never checked for a stranger beyond that allowance, and what another address sends in a
+ * machine's name takes nothing from it. {@code docs/decisions/0018-the-agents-server.md} has the argument.
+ *
+ * <p>Safe for use by several threads.
+ */
+final class AgentCalls implements AutoCloseable {
+
+    /** How many requests of one agent may wait, beside the one under way. */
+    private static final int WAITING_PER_AGENT = 8;
+
+    /** How many requests of strangers from one address may wait. */
+    private static final int WAITING_PER_ADDRESS = 256;
+
+    /** Of so many agents it is known that they are one; those that have not called for the longest are forgotten. */
+    private static final int MOST_AGENTS = 200_000;
+
+    private static final int MOST_ADDRESSES = 100_000;
+
+    private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
+    private static final long HOUR = TimeUnit.HOURS.toNanos(1);
+
+    private final AgentCallback callback;
+    private final AgentEndpointLimits limits;
+    private final LongSupplier nanos;
+    private final FailureLog failures;
+    private final FairQueue queue;
+    private final Object lock = new Object();
+    private final Map<Agent, Known> agents = bounded(MOST_AGENTS);
+    private final Map<Object, Allowance> addresses = bounded(MOST_ADDRESSES);
+
+    /** An agent that the database has accepted. Guarded by the lock. */
+    private final class Known {
+        private final Allowance calls;
+        private final Allowance reports;
+        private final Allowance reportBytes;
+
+        /** From this address, nothing of this agent is looked into until then, since it had no allowance left. */
+        private @Nullable Object refusedAddress;
+
+        private long callsRefusedUntil;
+        private long reportsRefusedUntil;
+
+        Known(long now) {
+            calls = new Allowance(limits.heartbeatsPerMinute(), MINUTE, now);
+            reports = new Allowance(limits.reportsPerHour(), HOUR, now);
+            reportBytes = new Allowance(limits.reportBytesPerHour(), HOUR, now);
+            callsRefusedUntil = now;
+            reportsRefusedUntil = now;
+        }
+
+        /**
+         * Takes what a verified call needs. Returns how long it has to wait if there is not enough, and takes nothing.
+         */
+        long take(Object address, int reportSize, long now) {
+            long wait = calls.nanosUntil(1, now);
+            long reportWait =
+                    reportSize == 0 ? 0 : Math.max(reports.nanosUntil(1, now), reportBytes.nanosUntil(reportSize, now));
+            if (wait > 0 || reportWait > 0) {
+                if (!address.equals(refusedAddress)) {
+                    refusedAddress = address;
+                    callsRefusedUntil = now;
+                    reportsRefusedUntil = now;
+                }
+                if (wait > 0) {
+                    callsRefusedUntil = now + wait;
+                } else {
+                    // A smaller one may do sooner.
+                    reportsRefusedUntil = now + Math.min(reportWait, TimeUnit.SECONDS.toNanos(5));
+                }
+                return Math.max(wait, reportWait);
+            }
+            charge(reportSize, now);
+            return 0;
+        }
+
+        void charge(int reportSize, long now) {
+            calls.take(1, now);
+            if (reportSize > 0) {
+                reports.take(1, now);
+                reportBytes.take(reportSize, now);
+            }
+        }
+
+        /** Returns how long this agent is refused unseen. */
+        long refusedFor(Object address, boolean withBody, long now) {
+            if (!address.equals(refusedAddress)) {
+                return 0;
+            }
+            long calls = callsRefusedUntil - now;
+            return Math.max(0, withBody ? Math.max(calls, reportsRefusedUntil - now) : calls);
+        }
+    }
+
+    AgentCalls(
+            AgentCallback callback,
+            AgentEndpointLimits limits,
+            LongSupplier nanos,
+            FailureLog failures,
+            String threadName) {
+        this.callback = callback;
+        this.limits = limits;
+        this.nanos = nanos;
+        this.failures = failures;
+        this.queue = new FairQueue(threadName, limits.threads(), limits.maxWaiting());
+    }
+
+    @SuppressWarnings("serial")
+    private static <K, V> Map<K, V> bounded(int most) {
+        return new LinkedHashMap<>(16, 0.75f, true) {
+            @Override
+            protected boolean removeEldestEntry(Map.Entry<K, V> eldest) {
+                return size() > most;
+            }
+        };
+    }
+
+    void start() {
+        queue.start();
+    }
+
+    int waiting() {
+        return queue.waiting();
+    }
+
+    /**
+     * Decides on a request by its headers alone, before its body is read and its signature checked.
+     *
+     * @param withBody whether it has a body, and so may hold reports
+     * @throws Refusal if it is not worth more
+     */
+    void admit(SignedRequest request, Object address, boolean withBody) throws Refusal {
+        synchronized (lock) {
+            long now = nanos.getAsLong();
+            Known known = agents.get(request.agent());
+            if (known != null) {
+                long wait = known.refusedFor(address, withBody, now);
+                if (wait > 0) {
+                    throw new Refusal(tooMany(wait));
+                }
+            } else {
+                requireAllowance(address, now);
+            }
+        }
+    }
+
+    /** Throws if strangers of an address have used up their allowance. */
+    void admitStranger(Object address) throws Refusal {
+        synchronized (lock) {
+            requireAllowance(address, nanos.getAsLong());
+        }
+    }
+
+    private void requireAllowance(Object address, long now) throws Refusal {
+        long wait = ofStrangers(address, now).nanosUntil(1, now);
+        if (wait > 0) {
+            throw new Refusal(Answer.tooMany("too many requests from this address are not by an agent", wait));
+        }
+    }
+
+    /** Takes note of a request that was not by an agent. */
+    void chargeStranger(Object address) {
+        synchronized (lock) {
+            long now = nanos.getAsLong();
+            ofStrangers(address, now).take(1, now);
+        }
+    }
+
+    private Allowance ofStrangers(Object address, long now) {
+        return addresses.computeIfAbsent(address, any -> new Allowance(limits.strangerCallsPerMinute(), MINUTE, now));
+    }
+
+    private static Answer tooMany(long wait) {
+        return Answer.tooMany("this machine calls more often, or sends more, than it may", wait);
+    }
+
+    /**
+     * Carries out a request that was admitted and has been read.
+     *
+     * @param whenDone is told the answer, once, by a thread that must not be held up
+     */
+    void submit(SignedRequest request, byte[] body, Object address, Consumer<Answer> whenDone) {
+        boolean stranger;
+        synchronized (lock) {
+            stranger = !agents.containsKey(request.agent());
+            if (stranger) {
+                // Taken before it is known what it is, and given back if it is an agent.
+                long now = nanos.getAsLong();
+                ofStrangers(address, now).take(1, now);
+            }
+        }
+        FairQueue.Added added = queue.add(
+                stranger ? address : request.agent(),
+                stranger ? WAITING_PER_ADDRESS : WAITING_PER_AGENT,
+                release -> carryOut(request, body, address, stranger, release, whenDone));
+        switch (added) {
+            case WAITING -> {}
+            case LANE_FULL -> whenDone.accept(tooMany(TimeUnit.SECONDS.toNanos(1)));
+            case FULL -> {
+                failures.failed(
+                        "Requests of agents are refused with QUEUE_FULL",
+                        limits.maxWaiting() + " wait for their signatures to be checked");
+                whenDone.accept(Answer.unavailable(503, Outcome.QUEUE_FULL));
+            }
+            case CLOSED -> whenDone.accept(Answer.unavailable(503, Outcome.CLOSED));
+        }
+    }
+
+    private void carryOut(
+            SignedRequest request,
+            byte[] body,
+            Object address,
+            boolean stranger,
+            Runnable release,
+            Consumer<Answer> whenDone) {
+        try {
+            AgentCall call = request.verify(body);
+            int reportSize = call.hardwareReport().isPresent()
+                            || call.installationReport().isPresent()
+                    ? body.length
+                    : 0;
+            takeAllowance(request.agent(), address, reportSize);
+            if (stranger) {
+                // What it is will show; until then it must not hold up the others of its address.
+                release.run();
+            }
+            CompletableFuture<Void> unused = callback.callAsync(call)
+                    .handle((reply, error) -> settle(request.agent(), address, stranger, reportSize, reply, error))
+                    .exceptionally(this::failed)
+                    .thenAccept(answer -> {
+                        release.run();
+                        whenDone.accept(answer);
+                    });
+        } catch (Refusal e) {
+            if (!stranger && !e.answer().isTooMany()) {
+                chargeStranger(address);
+            }
+            release.run();
+            whenDone.accept(e.answer());
+        } catch (RuntimeException | Error e) {
+            Answer answer = failed(e);
+            release.run();
+            whenDone.accept(answer);
+        }
+    }
+
+    private void takeAllowance(Agent agent, Object address, int reportSize) throws Refusal {
+        synchronized (lock) {
+            Known known = agents.get(agent);
+            if (known != null) {
+                long wait = known.take(address, reportSize, nanos.getAsLong());
+                if (wait > 0) {
+                    throw new Refusal(tooMany(wait));
+                }
+            }
+        }
+    }
+
+    /** Makes an answer of what the callback said, and remembers whose call it was. */
+    private Answer settle(
+            Agent agent,
+            Object address,
+            boolean stranger,
+            int reportSize,
+            @Nullable AgentReply reply,
+            @Nullable Throwable error) {
+        if (reply != null) {
+            accepted(agent, address, stranger, reportSize);
+            return Answer.ok(response(reply).toByteArray());
+        }
+        Throwable cause = error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
+        if (!(cause instanceof AgentCallException failure)) {
+            return failed(cause);
+        }
+        AgentCallException.Reason reason = failure.reason();
+        switch (reason) {
+            case OTHER_GENERATION -> accepted(agent, address, stranger, reportSize);
+            case UNKNOWN_MACHINE, AGENT_NOT_STARTED, WRONG_KEY -> {
+                synchronized (lock) {
+                    agents.remove(agent);
+                }
+            }
+            case QUEUE_FULL, DATABASE_FAILED, CLOSED, TIMED_OUT -> {
+                if (stranger) {
+                    giveBack(address);
+                }
+            }
+        }
+        int status = status(reason);
+        Outcome outcome = Outcome.valueOf(reason.name());
+        return status >= 500
+                ? Answer.unavailable(status, outcome)
+                : Answer.refusal(status, outcome, String.valueOf(failure.getMessage()));
+    }
+
+    private void accepted(Agent agent, Object address, boolean stranger, int reportSize) {
+        synchronized (lock) {
+            if (!agents.containsKey(agent)) {
+                agents.put(agent, new Known(nanos.getAsLong()));
+            }
+            if (stranger) {
+                giveBack(address);
+                Known known = agents.get(agent);
+                if (known != null) {
+                    known.charge(reportSize, nanos.getAsLong());
+                }
+            }
+        }
+    }
+
+    private void giveBack(Object address) {
+        synchronized (lock) {
+            ofStrangers(address, nanos.getAsLong()).giveBack(1);
+        }
+    }
+
+    private Answer failed(@Nullable Throwable e) {
+        failures.failed("Requests of agents fail unexpectedly", String.valueOf(e));
+        return Answer.unavailable(503, Outcome.FAILED);
+    }
+
+    private static AgentResponse response(AgentReply reply) {
+        AgentResponse.Builder response = AgentResponse.newBuilder();
+        reply.installationRequest()
+                .ifPresent(request -> response.setInstallationRequest(InstallationRequest.newBuilder()
+                        .setGeneration(request.generation())
+                        .setRaw(ByteString.copyFrom(request.raw()))));
+        return response.build();
+    }
+
+    private static int status(AgentCallException.Reason reason) {
+        return switch (reason) {
+            case UNKNOWN_MACHINE -> 404;
+            case AGENT_NOT_STARTED -> 409;
+            case WRONG_KEY -> 403;
+            case OTHER_GENERATION -> 422;
+            case QUEUE_FULL, DATABASE_FAILED, CLOSED -> 503;
+            case TIMED_OUT -> 504;
+        };
+    }
+
+    /** Ends the threads. Requests that wait get no answer. */
+    @Override
+    public void close() {
+        queue.close();
+    }
+}

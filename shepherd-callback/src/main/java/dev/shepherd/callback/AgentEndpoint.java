@@ -1,0 +1,336 @@
+package dev.shepherd.callback;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.AgentCallback;
+import dev.shepherd.bmdb.agent.FailureLog;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Where agents report to over HTTP: it checks that a request was signed with the agent's key and hands it to an
+ * {@link AgentCallback}. {@code docs/agents.md} describes the protocol.
+ *
+ * <pre>{@code
+ * try (AgentEndpoint endpoint = AgentEndpoint.builder().callback(callback).build()) {
+ *     endpoint.start();
+ *     AgentTakeover.builder().endpoint(endpoint.url())…
+ * }
+ * }</pre>
+ *
+ * <p>Machines are not trusted: what one of them, or a stranger, may take of connections, threads, memory and of the
+ * database has {@linkplain AgentEndpointLimits limits}. It listens on the loopback interface unless told otherwise, and
+ * speaks plain HTTP: requests can be read, and repeated within {@link Builder#maxClockSkew}. Nothing runs before {@link
+ * #start()}, nothing is left after {@link #close()}. Safe for use by several threads.
+ */
+public final class AgentEndpoint implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(AgentEndpoint.class);
+
+    /** The port that it listens on by default: 7834. */
+    public static final int DEFAULT_PORT = 7834;
+
+    /** The path of requests: {@code /v1/agent}. */
+    public static final String PATH = "/v1/agent";
+
+    private static final String THREAD = "shepherd-agent-endpoint";
+    private static final Duration LOOK = Duration.ofMillis(500);
+    private static final Duration LONGEST_STOP = Duration.ofSeconds(5);
+
+    private final InetSocketAddress address;
+    private final Duration maxClockSkew;
+    private final AgentEndpointLimits limits;
+    private final Clock clock;
+    private final Counters counters = new Counters();
+    private final FailureLog failures = new FailureLog(log, System::nanoTime);
+    private final AgentCalls calls;
+    private final CountDownLatch closing = new CountDownLatch(1);
+    private final Object lock = new Object();
+    private int maxConnections;
+    private @Nullable AgentServer server;
+    private @Nullable InetSocketAddress listening;
+    private @Nullable Thread supervisor;
+
+    private AgentEndpoint(Builder values, AgentCallback callback) {
+        address = values.address;
+        maxClockSkew = values.maxClockSkew;
+        limits = values.limits;
+        clock = values.clock;
+        maxConnections = limits.maxConnections();
+        calls = new AgentCalls(callback, limits, System::nanoTime, failures, THREAD);
+    }
+
+    /** Starts with the defaults. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Begins to listen. Warns if the process may not open as many files as it may have connections.
+     *
+     * @throws UncheckedIOException if it cannot listen on its address
+     * @throws IllegalStateException if it was started or closed before
+     */
+    public void start() {
+        synchronized (lock) {
+            if (listening != null || isClosing()) {
+                throw new IllegalStateException("the endpoint was started or closed before: make another one");
+            }
+            maxConnections = Descriptors.ofThisProcess()
+                    .map(descriptors -> descriptors.connections(limits.maxConnections(), log))
+                    .orElse(limits.maxConnections());
+            Throwable failure = listen(address);
+            if (failure != null) {
+                throw new UncheckedIOException(
+                        "cannot listen on " + address + ": " + failure.getMessage(),
+                        failure instanceof IOException e ? e : new IOException(failure));
+            }
+            calls.start();
+            Thread thread = new Thread(this::supervise, THREAD);
+            thread.setDaemon(true);
+            thread.start();
+            supervisor = thread;
+        }
+    }
+
+    /** Makes a server that listens. Returns what went wrong, if anything did; then there is none. */
+    private @Nullable Throwable listen(InetSocketAddress where) {
+        AgentServer made =
+                new AgentServer(calls, limits, maxConnections, clock, maxClockSkew, counters, failures, THREAD);
+        Throwable failure = made.start(where);
+        if (failure != null) {
+            made.close();
+            return failure;
+        }
+        server = made;
+        listening = made.address();
+        return null;
+    }
+
+    private boolean isClosing() {
+        return closing.getCount() == 0;
+    }
+
+    /**
+     * Sees to it that agents are heard although a thread of the server has ended, which an error can do at any time.
+     */
+    private void supervise() {
+        while (!isClosing()) {
+            try {
+                if (!closing.await(LOOK.toMillis(), TimeUnit.MILLISECONDS)) {
+                    failures.flush();
+                    listenAgainIfDead();
+                }
+            } catch (InterruptedException e) {
+                log.debug("interrupted; nothing does that", Escaped.failure(e));
+            } catch (RuntimeException | Error e) {
+                survive(e);
+            }
+        }
+    }
+
+    /** Whatever was thrown may be thrown again by the attempt to log it. */
+    private static void survive(Throwable thrown) {
+        try {
+            log.error("The thread that watches the agents' endpoint goes on after a failure", Escaped.failure(thrown));
+        } catch (RuntimeException | Error e) {
+            thrown.addSuppressed(e);
+        }
+    }
+
+    private void listenAgainIfDead() {
+        synchronized (lock) {
+            InetSocketAddress where = listening;
+            if (isClosing() || where == null || server != null && server.isAlive()) {
+                return;
+            }
+            if (server != null) {
+                log.error("A thread of the agents' endpoint on {} has ended: all of them are replaced", where);
+                server.close();
+                server = null;
+            }
+            Throwable failure = listen(where);
+            if (failure == null) {
+                counters.restarts.increment();
+                log.warn("Agents are taken on {} again", where);
+            } else {
+                failures.failed("Agents cannot be taken on " + where + " again", String.valueOf(failure));
+            }
+        }
+    }
+
+    /**
+     * Returns the address that it listens on, with the real port.
+     *
+     * @throws IllegalStateException if it was never started
+     */
+    public InetSocketAddress address() {
+        synchronized (lock) {
+            if (listening == null) {
+                throw new IllegalStateException("the endpoint is not started");
+            }
+            return listening;
+        }
+    }
+
+    /**
+     * Returns the URL that agents on this network find it at. If it listens on all interfaces, nobody but the caller
+     * knows which of them agents reach.
+     *
+     * @throws IllegalStateException if it is not started, or listens on all interfaces
+     */
+    public String url() {
+        InetSocketAddress listening = address();
+        if (listening.getAddress().isAnyLocalAddress()) {
+            throw new IllegalStateException(
+                    "the endpoint listens on all interfaces: which of them agents reach is not known here");
+        }
+        return url(listening);
+    }
+
+    /** Returns the URL of an endpoint that listens on an address. */
+    public static String url(InetSocketAddress listening) {
+        String host = listening.getAddress().getHostAddress();
+        return "http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + listening.getPort();
+    }
+
+    /** Returns what it does, and what became of requests. */
+    public AgentEndpointStatus status() {
+        synchronized (lock) {
+            return new AgentEndpointStatus(
+                    server != null && server.isAlive(),
+                    server == null ? 0 : server.connections().count(),
+                    maxConnections,
+                    calls.waiting(),
+                    counters.requests(),
+                    counters.evicted.sum(),
+                    counters.refused.sum(),
+                    counters.tooSlow.sum(),
+                    counters.restarts.sum());
+        }
+    }
+
+    Counters counters() {
+        return counters;
+    }
+
+    @Nullable
+    AgentServer server() {
+        synchronized (lock) {
+            return server;
+        }
+    }
+
+    /** Ends listening and the requests that are under way. The callback stays open. Closing twice is allowed. */
+    @Override
+    public void close() {
+        Thread watching;
+        synchronized (lock) {
+            closing.countDown();
+            if (server != null) {
+                server.close();
+                server = null;
+            }
+            watching = supervisor;
+        }
+        calls.close();
+        if (watching != null) {
+            try {
+                watching.join(LONGEST_STOP.toMillis());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** Describes where it listens. */
+    @Override
+    public String toString() {
+        return "AgentEndpoint{" + address + "}";
+    }
+
+    /** Collects the settings of an {@link AgentEndpoint}. Not safe for several threads. */
+    public static final class Builder {
+        private @Nullable AgentCallback callback;
+        private InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
+        private Duration maxClockSkew = Duration.ofMinutes(5);
+        private AgentEndpointLimits limits = AgentEndpointLimits.DEFAULT;
+        private Clock clock = Clock.systemUTC();
+
+        private Builder() {}
+
+        /** Essential: sets who takes the calls. Its maker starts and closes it. */
+        public Builder callback(AgentCallback callback) {
+            this.callback = Objects.requireNonNull(callback, "callback");
+            return this;
+        }
+
+        /** Common: sets where to listen; port 7834 of the loopback interface by default. Port 0 is any free one. */
+        public Builder address(InetSocketAddress address) {
+            this.address = Objects.requireNonNull(address, "address");
+            return this;
+        }
+
+        /**
+         * Common: sets how far an agent's clock may be from the one here, and so for how long a request can be repeated
+         * by somebody who has seen it, 1 s to 1 day; 5 min by default.
+         */
+        public Builder maxClockSkew(Duration maxClockSkew) {
+            this.maxClockSkew = Objects.requireNonNull(maxClockSkew, "maxClockSkew");
+            return this;
+        }
+
+        /**
+         * Common: sets what a connection, an address and a machine may take; {@link AgentEndpointLimits#DEFAULT} by
+         * default.
+         */
+        public Builder limits(AgentEndpointLimits limits) {
+            this.limits = Objects.requireNonNull(limits, "limits");
+            return this;
+        }
+
+        /** Rare: sets the clock that requests are compared with; the system's by default. */
+        public Builder clock(Clock clock) {
+            this.clock = Objects.requireNonNull(clock, "clock");
+            return this;
+        }
+
+        /**
+         * Makes the endpoint. It listens once it is started.
+         *
+         * @throws ConfigurationException if there is no callback, or a value is out of its range
+         */
+        public AgentEndpoint build() {
+            if (callback == null) {
+                throw new ConfigurationException("callback", "an endpoint needs a callback to hand requests to");
+            }
+            require("address", !address.isUnresolved(), "one that can be resolved", address);
+            requireSpan("maxClockSkew", maxClockSkew, Duration.ofSeconds(1), Duration.ofDays(1));
+            return new AgentEndpoint(this, callback);
+        }
+
+        private static void requireSpan(String name, Duration value, Duration least, Duration most) {
+            require(
+                    name,
+                    value.compareTo(least) >= 0 && value.compareTo(most) <= 0,
+                    "from " + least + " to " + most,
+                    value);
+        }
+
+        private static void require(String name, boolean valid, String range, Object value) {
+            if (!valid) {
+                throw new ConfigurationException(name, name + " must be " + range + ", not " + value);
+            }
+        }
+    }
+}

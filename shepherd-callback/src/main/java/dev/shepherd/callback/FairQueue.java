@@ -1,0 +1,225 @@
+package dev.shepherd.callback;
+
+import dev.shepherd.api.internal.Escaped;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Tasks that wait in lanes, and the threads that carry them out. The lanes take turns, and of each at most one task is
+ * under way: however much waits in one, the next task of another has at most one task of every lane before it. Lanes
+ * and the whole are bounded. A task that throws ends no thread.
+ */
+final class FairQueue implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(FairQueue.class);
+
+    private static final long LONGEST_STOP_SECONDS = 5;
+    private static final long REST_MILLIS = 100;
+
+    /**
+     * What is to be done. The lane goes on once {@code release} was run, by whatever thread; more than once is
+     * harmless.
+     */
+    @FunctionalInterface
+    interface Task {
+        void run(Runnable release);
+    }
+
+    /** What became of an attempt to add a task. */
+    enum Added {
+        WAITING,
+        LANE_FULL,
+        FULL,
+        CLOSED
+    }
+
+    private static final class Lane {
+        private final Object key;
+        private final Deque<Task> tasks = new ArrayDeque<>(2);
+
+        Lane(Object key) {
+            this.key = key;
+        }
+    }
+
+    private final int most;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition change = lock.newCondition();
+    private final Map<Object, Lane> lanes = new HashMap<>();
+    private final Deque<Lane> ready = new ArrayDeque<>();
+    private final List<Thread> threads = new ArrayList<>();
+    private int waiting;
+    private boolean closed;
+
+    FairQueue(String name, int threadCount, int most) {
+        this.most = most;
+        for (int i = 1; i <= threadCount; i++) {
+            Thread thread = new Thread(this::work, name + "-" + i);
+            thread.setDaemon(true);
+            threads.add(thread);
+        }
+    }
+
+    void start() {
+        threads.forEach(Thread::start);
+    }
+
+    /**
+     * Adds a task.
+     *
+     * @param key of the lane
+     * @param mostInLane how many tasks may wait in that lane
+     */
+    Added add(Object key, int mostInLane, Task task) {
+        lock.lock();
+        try {
+            if (closed) {
+                return Added.CLOSED;
+            }
+            if (waiting >= most) {
+                return Added.FULL;
+            }
+            Lane lane = lanes.get(key);
+            if (lane == null) {
+                lane = new Lane(key);
+                lanes.put(key, lane);
+                ready.add(lane);
+                change.signal();
+            } else if (lane.tasks.size() >= mostInLane) {
+                return Added.LANE_FULL;
+            }
+            lane.tasks.add(task);
+            waiting++;
+            return Added.WAITING;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    int waiting() {
+        lock.lock();
+        try {
+            return waiting;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void work() {
+        while (!isClosed()) {
+            try {
+                carryOutNext();
+            } catch (InterruptedException e) {
+                log.debug("interrupted; only closing does that", Escaped.failure(e));
+            } catch (RuntimeException | Error e) {
+                survive(e);
+            }
+        }
+    }
+
+    private void carryOutNext() throws InterruptedException {
+        Lane lane;
+        Task task;
+        lock.lockInterruptibly();
+        try {
+            while (ready.isEmpty()) {
+                if (closed) {
+                    return;
+                }
+                change.await();
+            }
+            lane = ready.remove();
+            task = lane.tasks.remove();
+            waiting--;
+        } finally {
+            lock.unlock();
+        }
+        AtomicBoolean released = new AtomicBoolean();
+        Runnable release = () -> {
+            if (released.compareAndSet(false, true)) {
+                release(lane);
+            }
+        };
+        try {
+            task.run(release);
+        } catch (RuntimeException | Error e) {
+            release.run();
+            throw e;
+        }
+    }
+
+    private void release(Lane lane) {
+        lock.lock();
+        try {
+            if (lane.tasks.isEmpty()) {
+                lanes.remove(lane.key);
+            } else {
+                ready.add(lane);
+                change.signal();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean isClosed() {
+        lock.lock();
+        try {
+            return closed;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whatever was thrown may be thrown again by the attempt to log it. */
+    private static void survive(Throwable thrown) {
+        try {
+            log.error("A thread that checks requests of agents goes on after a failure", Escaped.failure(thrown));
+        } catch (RuntimeException | Error e) {
+            thrown.addSuppressed(e);
+        }
+        try {
+            TimeUnit.MILLISECONDS.sleep(REST_MILLIS);
+        } catch (InterruptedException e) {
+            log.debug("interrupted; only closing does that", Escaped.failure(e));
+        }
+    }
+
+    /** Ends the threads. Tasks that wait are forgotten. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            closed = true;
+            ready.clear();
+            lanes.clear();
+            waiting = 0;
+            change.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        threads.forEach(Thread::interrupt);
+        @Nullable InterruptedException interrupted = null;
+        for (Thread thread : threads) {
+            try {
+                thread.join(TimeUnit.SECONDS.toMillis(LONGEST_STOP_SECONDS));
+            } catch (InterruptedException e) {
+                interrupted = e;
+            }
+        }
+        if (interrupted != null) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

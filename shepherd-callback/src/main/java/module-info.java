@@ -1,0 +1,21 @@
+/** Transports by which agents report. */
+module dev.shepherd.callback {
+    requires static micrometer.core;
+    requires static transitive org.jspecify;
+    requires transitive dev.shepherd.api;
+    requires transitive dev.shepherd.bmdb;
+    requires com.google.protobuf;
+    requires io.netty.buffer;
+    requires io.netty.codec;
+    requires io.netty.codec.http;
+    requires io.netty.common;
+    requires io.netty.transport;
+    requires java.management;
+    requires jdk.management;
+    requires org.slf4j;
+
+    exports dev.shepherd.callback;
+
+    opens dev.shepherd.callback.proto to
+            com.google.protobuf;
+}
