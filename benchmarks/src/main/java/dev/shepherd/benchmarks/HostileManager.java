@@ -68,6 +68,7 @@ final class HostileManager {
                                 .takeover(target))
                         .initializer(InitializerSettings.DEFAULT
                                 .withBackoff(BACKOFF)
+                                .withMaxFailures(10)
                                 .withPollInterval(Duration.ofSeconds(1)))
                         .loops(Set.of(LoopKind.INITIALIZER))
                         .build()) {

@@ -634,6 +634,14 @@ public final class BmdbTransaction implements Transaction {
     }
 
     /**
+     * Returns how often a process has failed on a machine, with a backoff, since it last finished there or the machine was
+     * released.
+     */
+    public int failuresInARow(WorkProcess process, UUID machineId) {
+        return WorkQueries.failuresInARow(context(), process, machineId);
+    }
+
+    /**
      * Takes machines of a provider whose description is due to be looked at; nobody else gets them for a minute.
      *
      * @param limit how many at most, 1 to 10,000

@@ -163,7 +163,11 @@ public final class Work implements AutoCloseable {
     public Duration fail(Backoff backoff, String cause, BmdbTransaction.Body<?> body) throws InterruptedException {
         Objects.requireNonNull(backoff, "backoff");
         Objects.requireNonNull(cause, "cause");
-        return end(Ending.failed(this, WorkQueries.shorten(cause), backingOff(backoff, cause, body)));
+        return end(Ending.failed(this, WorkQueries.shorten(cause), tx -> {
+            Duration period = backingOff(backoff, cause, body).run(tx);
+            WorkQueries.countFailure(tx.context(), process, machineId);
+            return period;
+        }));
     }
 
     /**

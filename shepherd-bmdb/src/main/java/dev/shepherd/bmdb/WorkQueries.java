@@ -314,6 +314,24 @@ final class WorkQueries {
         return period;
     }
 
+    /** Counts a failure of which the backoff has been written. */
+    static void countFailure(DSLContext dsl, WorkProcess process, UUID machineId) {
+        dsl.update(WORK_BACKOFF)
+                .set(WORK_BACKOFF.FAILURES, WORK_BACKOFF.FAILURES.plus(1))
+                .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
+                .and(WORK_BACKOFF.PROCESS.eq(process.name()))
+                .execute();
+    }
+
+    static int failuresInARow(DSLContext dsl, WorkProcess process, UUID machineId) {
+        return dsl.select(WORK_BACKOFF.FAILURES)
+                .from(WORK_BACKOFF)
+                .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
+                .and(WORK_BACKOFF.PROCESS.eq(process.name()))
+                .fetchOptional(WORK_BACKOFF.FAILURES)
+                .orElse(0);
+    }
+
     /** Makes a text fit for the database, and for all who read it there: one line, and not too long. */
     static String shorten(String text) {
         if (text.isBlank()) {

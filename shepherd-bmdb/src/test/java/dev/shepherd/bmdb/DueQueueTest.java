@@ -191,7 +191,7 @@ class DueQueueTest {
             BmdbSession dying = db.session();
             WorkProcess process =
                     List.of(WorkProcess.AGENT_START, WorkProcess.RECOVERY, OWN).get(random.nextInt(3));
-            dying.claimMachine(process, machine);
+            dying.hold(process, machine, null);
             db.expire(dying);
             db.bmdb().reapExpiredSessions();
         }

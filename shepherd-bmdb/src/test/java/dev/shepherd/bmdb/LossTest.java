@@ -53,7 +53,7 @@ class LossTest {
         assertThat(db.history(machine))
                 .contains(
                         "ShepherdAgentStart|Canceled|the session expired, loss 1 in a row: left alone for 1 s",
-                        "ShepherdAgentStart|Canceled|the session expired, loss 4 in a row: left alone for 16 min")
+                        "ShepherdAgentStart|Canceled|the session expired, loss 4 in a row: left alone for 16 min 40 s")
                 .endsWith("ShepherdAgentStart|Canceled|the session expired, loss 5 in a row: quarantined");
         assertThat(explain(machine, WorkProcess.AGENT_START)).satisfies(explained -> {
             assertThat(explained.rule()).isEqualTo(Rule.QUARANTINED);
@@ -448,10 +448,10 @@ class LossTest {
         return machine;
     }
 
-    /** Not as the recoverer does, which looks for a while before it acts, and freezes with a fleet of one. */
     private static List<Work> recover(BmdbSession session) throws InterruptedException {
-        return session.claim(
-                WorkProcess.RECOVERY, Eligibility.recovery(TestDatabase.PROVIDER, RecoveryPolicy.DEFAULT), 1);
+        RecoveryPolicy atOnce =
+                RecoveryPolicy.builder().freezeReleaseAfter(Duration.ZERO).build();
+        return session.claimRecovery(TestDatabase.PROVIDER, atOnce, 1).work();
     }
 
     private static long losses(UUID machine) throws Exception {

@@ -121,6 +121,15 @@ final class RunCommand implements Callable<Integer> {
     private int parallelism = 10;
 
     @Option(
+            names = "--max-failed-takeovers",
+            paramLabel = "N",
+            defaultValue = "20",
+            description =
+                    "set a machine that can be reached aside after so many failed takeovers in a row, 2 to 1000, while"
+                            + " others succeed (default: ${DEFAULT-VALUE})")
+    private int maxFailures = 20;
+
+    @Option(
             names = "--max-losses",
             paramLabel = "N",
             defaultValue = "" + BmdbConfig.MAX_LOSSES,
@@ -200,6 +209,7 @@ final class RunCommand implements Callable<Integer> {
     private InitializerSettings initializer() {
         InitializerSettings settings = InitializerSettings.DEFAULT;
         settings = Setting.of("--parallelism", parallelism, settings::withParallelism);
+        settings = Setting.of("--max-failed-takeovers", maxFailures, settings::withMaxFailures);
         return Setting.of("--ssh-port", sshPort, settings::withSshPort);
     }
 

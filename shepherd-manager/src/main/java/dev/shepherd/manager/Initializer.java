@@ -22,13 +22,17 @@ import dev.shepherd.manager.takeover.TakeoverTarget;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -69,6 +73,10 @@ public final class Initializer {
     private final AtomicLong restsUntil = new AtomicLong(System.nanoTime());
     private final InitializerSettings settings;
     private final MachineTakeover takeover;
+
+    /** When a takeover succeeded last, by the clock of the process; empty if none has. */
+    private final AtomicReference<@Nullable Long> succeededAt = new AtomicReference<>();
+
     private final LoopMonitor monitor;
     private final WorkLoop work;
     private final Object stepping = new Object();
@@ -315,6 +323,7 @@ public final class Initializer {
             }
             return true;
         });
+        succeededAt.set(System.nanoTime());
         monitor.machineSucceeded();
         log.info(
                 "{}: agent started in {} ms",
@@ -333,16 +342,37 @@ public final class Initializer {
     }
 
     private void fail(Work claimed, String machine, String cause, Reach reach) throws InterruptedException {
+        UUID machineId = claimed.machineId();
+        AtomicBoolean quarantined = new AtomicBoolean();
         Duration period = claimed.fail(settings.backoff(), cause, tx -> {
             switch (reach) {
-                case UNREACHED -> tx.countUnreachable(claimed.machineId());
-                case REACHED -> tx.clearUnreachable(claimed.machineId());
+                case UNREACHED -> tx.countUnreachable(machineId);
+                case REACHED -> tx.clearUnreachable(machineId);
                 case UNTRIED -> {}
+            }
+            int failures = tx.failuresInARow(WorkProcess.AGENT_START, machineId) + 1;
+            quarantined.set(reach == Reach.REACHED && failures >= settings.maxFailures() && succeedsElsewhere());
+            if (quarantined.get()) {
+                tx.quarantine(
+                        machineId,
+                        "initializer",
+                        String.format(Locale.ROOT, "%d takeovers in a row failed; the last one: %s", failures, cause));
             }
             return true;
         });
         monitor.machineFailed(cause);
-        log.warn("{}: takeover failed, trying again in {}: {}", machine, Spans.text(period), cause);
+        if (quarantined.get()) {
+            log.error("{}: quarantined, since its takeovers fail again and again; now: {}", machine, cause);
+        } else {
+            log.warn("{}: takeover failed, trying again in {}: {}", machine, Spans.text(period), cause);
+        }
+    }
+
+    /** Whether the fault is likely the machine's: others were taken over within the longest backoff. */
+    private boolean succeedsElsewhere() {
+        Long last = succeededAt.get();
+        return last != null
+                && System.nanoTime() - last < settings.backoff().maximum().toNanos();
     }
 
     private static String describe(MachineRecord machine) {

@@ -35,12 +35,18 @@ abstract class InitializerScenario {
     final FakeProvider provider = FakeProvider.create(TYPE);
 
     Shepherd shepherd(MachineTakeover takeover) {
+        return shepherd(takeover, InitializerSettings.DEFAULT.maxFailures());
+    }
+
+    Shepherd shepherd(MachineTakeover takeover, int maxFailures) {
         return Shepherd.builder()
                 .bmdb(database.bmdb())
                 .provider(provider)
                 .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
                 .takeover(takeover)
-                .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofMillis(50)))
+                .initializer(InitializerSettings.DEFAULT
+                        .withPollInterval(Duration.ofMillis(50))
+                        .withMaxFailures(maxFailures))
                 .build();
     }
 

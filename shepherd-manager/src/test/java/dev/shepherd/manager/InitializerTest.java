@@ -11,7 +11,10 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.manager.takeover.MachineTakeover;
+import dev.shepherd.manager.takeover.TakeoverException;
+import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.manager.takeover.TakeoverResult;
+import dev.shepherd.manager.takeover.TakeoverStep;
 import dev.shepherd.manager.takeover.TakeoverTarget;
 import dev.shepherd.testkit.LogCapture;
 import java.net.InetAddress;
@@ -31,6 +34,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class InitializerTest extends InitializerScenario {
@@ -108,6 +112,54 @@ class InitializerTest extends InitializerScenario {
             assertThat(tries).hasValue(1);
             assertThat(read(machine).backoffs().get(0).cause()).contains("a defect");
             assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.FAILED);
+        }
+    }
+
+    @Test
+    void aMachineWhoseTakeoversFailInARowIsQuarantinedWhileOthersAreTakenOver() throws Exception {
+        AtomicReference<@Nullable UUID> bad = new AtomicReference<>();
+        AtomicReference<Kind> kind = new AtomicReference<>(Kind.PROTOCOL);
+        try (Shepherd shepherd = shepherd(
+                target -> {
+                    if (target.machineId().equals(bad.get())) {
+                        throw new TakeoverException(
+                                kind.get(), TakeoverStep.CONNECT, target, Duration.ZERO, "it sends without end");
+                    }
+                    return result(target);
+                },
+                3)) {
+            bad.set(record(InetAddress.getLoopbackAddress(), 22));
+            fail(shepherd, 4);
+            assertThat(database.bmdb().quarantine(bad.get()))
+                    .as("no machine is taken over: it may not be this one's fault")
+                    .isEmpty();
+            record(InetAddress.getLoopbackAddress(), 22);
+            shepherd.initializer(TYPE).step();
+            kind.set(Kind.UNREACHABLE);
+            fail(shepherd, 1);
+            assertThat(database.bmdb().quarantine(bad.get()))
+                    .as("what is not reached is recovery's")
+                    .isEmpty();
+            kind.set(Kind.PROTOCOL);
+
+            fail(shepherd, 1);
+
+            assertThat(database.bmdb().quarantine(bad.get()).orElseThrow().cause())
+                    .contains("6 takeovers in a row failed", "it sends without end");
+            database.bmdb().operator().release(bad.get(), "alice");
+            fail(shepherd, 2);
+            assertThat(database.bmdb().quarantine(bad.get()))
+                    .as("the count has begun again")
+                    .isEmpty();
+            fail(shepherd, 1);
+            assertThat(database.bmdb().quarantine(bad.get())).isPresent();
+        }
+    }
+
+    private void fail(Shepherd shepherd, int times) throws Exception {
+        for (int i = 0; i < times; i++) {
+            database.advance(Duration.ofHours(5));
+            assertThat(shepherd.initializer(TYPE).step()).isEqualTo(1);
         }
     }
 

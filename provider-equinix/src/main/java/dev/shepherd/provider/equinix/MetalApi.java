@@ -28,8 +28,9 @@ import org.jspecify.annotations.Nullable;
  */
 record MetalApi(DevicesApi devices, HardwareReservationsApi reservations, SshKeysApi keys) {
 
-    /** How long an answer may be, in bytes: some ten times as much as the largest page. */
-    private static final long LONGEST_ANSWER = 64L * 1024 * 1024;
+    /** How long an answer may be, in bytes: some three times as much as the largest page, where the heap has room. */
+    private static final long LONGEST_ANSWER =
+            Math.min(16L * 1024 * 1024, Runtime.getRuntime().maxMemory() / 32);
 
     /**
      * Makes the client. Its threads belong to the group of the calling thread.

@@ -13,6 +13,7 @@ import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -25,14 +26,27 @@ final class Pages {
     /** How often a listing is begun again that changed while it was read. */
     private static final int TRIES = 5;
 
+    /** How many pages a listing may have, whatever the API says. */
+    private static final int MOST_PAGES = 10_000;
+
+    /** What a device takes of the heap at most, in bytes. */
+    private static final int BYTES_OF_AN_ITEM = 16 * 1024;
+
     private final String name;
     private final CallThreads threads;
     private final int parallelism;
+    private final long mostItems;
 
+    /** Reads as many items as half of the heap has room for. */
     Pages(String name, CallThreads threads, int parallelism) {
+        this(name, threads, parallelism, Runtime.getRuntime().maxMemory() / 2 / BYTES_OF_AN_ITEM);
+    }
+
+    Pages(String name, CallThreads threads, int parallelism, long mostItems) {
         this.name = name;
         this.threads = threads;
         this.parallelism = parallelism;
+        this.mostItems = mostItems;
     }
 
     /**
@@ -64,11 +78,12 @@ final class Pages {
      * @param what what is listed, as in a message
      * @param id tells the items apart
      * @throws ProviderException as the reader does, or {@link Reason#TRANSIENT} if the list changes faster than it can
-     *     be read: items move to other pages when others come and go, and would be missed or met twice
+     *     be read: items move to other pages when others come and go, and would be missed or met twice. {@link
+     *     Reason#PERMANENT} if there are more items, or pages, than there is room for
      */
     <T> List<T> readAll(String what, Function<T, UUID> id, Reader<T> reader) throws InterruptedException {
         for (int i = 0; i < TRIES; i++) {
-            Optional<List<T>> whole = tryReadAll(id, reader);
+            Optional<List<T>> whole = tryReadAll(what, id, reader);
             if (whole.isPresent()) {
                 return whole.get();
             }
@@ -79,7 +94,27 @@ final class Pages {
                         Locale.ROOT, "%s: %s changed each of the %d times that they were listed", name, what, TRIES));
     }
 
-    private <T> Optional<List<T>> tryReadAll(Function<T, UUID> id, Reader<T> reader) throws InterruptedException {
+    private <T> Optional<List<T>> tryReadAll(String what, Function<T, UUID> id, Reader<T> unbounded)
+            throws InterruptedException {
+        AtomicLong received = new AtomicLong();
+        Reader<T> reader = page -> {
+            Page<T> read = unbounded.read(page);
+            if (received.addAndGet(read.items().size()) > mostItems || read.lastPage() > MOST_PAGES) {
+                throw new ProviderException(
+                        Reason.PERMANENT,
+                        String.format(
+                                Locale.ROOT,
+                                "%s: %s are too many: %d pages, of at most %d; %d received, and this process has memory"
+                                        + " for %d (-Xmx)",
+                                name,
+                                what,
+                                read.lastPage(),
+                                MOST_PAGES,
+                                received.get(),
+                                mostItems));
+            }
+            return read;
+        };
         Page<T> first = reader.read(1);
         List<Page<T>> pages = new ArrayList<>();
         pages.add(first);

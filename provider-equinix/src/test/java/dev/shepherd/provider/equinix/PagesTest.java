@@ -1,6 +1,7 @@
 package dev.shepherd.provider.equinix;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.shepherd.api.ProviderException;
@@ -116,5 +117,24 @@ class PagesTest {
                 }));
 
         assertThat(failure).hasMessage("page 4");
+    }
+
+    @Test
+    void aListThatNeverEndsIsGivenUpWhateverItSaysOfItself() {
+        List<UUID> all = items(10);
+        for (Page<UUID> endless :
+                List.of(new Page<>(all, Integer.MAX_VALUE, Integer.MAX_VALUE), new Page<>(all, 100_000, 10_000))) {
+            reads.set(0);
+
+            assertThatExceptionOfType(ProviderException.class)
+                    .isThrownBy(
+                            () -> new Pages("provider test", threads, 3, 200).readAll("the things", id -> id, page -> {
+                                reads.incrementAndGet();
+                                return endless;
+                            }))
+                    .withMessageContaining("the things are too many")
+                    .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.PERMANENT));
+            assertThat(reads).hasValueLessThan(30);
+        }
     }
 }

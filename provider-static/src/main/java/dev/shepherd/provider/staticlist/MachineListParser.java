@@ -76,6 +76,11 @@ final class MachineListParser {
     /** How much is shown of the message of the JSON parser, which may repeat something of the list; in characters. */
     private static final int LONGEST_MESSAGE = 200;
 
+    /** What a machine of a list takes of the heap at most, in bytes, with what is made of it while it is read. */
+    private static final int BYTES_OF_A_MACHINE = 2048;
+
+    private final int mostMachines;
+
     private final JsonFactory json = JsonFactory.builder()
             // The parser's own excerpts of the document are longer than an error should show.
             .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
@@ -83,6 +88,15 @@ final class MachineListParser {
                     .maxErrorTokenLength(EXCERPT)
                     .build())
             .build();
+
+    /** Makes one that reads as many machines as half of the heap has room for. */
+    MachineListParser() {
+        this(Math.toIntExact(Math.min(Integer.MAX_VALUE, Runtime.getRuntime().maxMemory() / 2 / BYTES_OF_A_MACHINE)));
+    }
+
+    MachineListParser(int mostMachines) {
+        this.mostMachines = mostMachines;
+    }
 
     /**
      * Reads a whole document.
@@ -94,7 +108,7 @@ final class MachineListParser {
         checkEncoding(document);
         // From characters rather than bytes, so that columns count characters.
         try (JsonParser parser = json.createParser(decode(document))) {
-            return new Reading(parser).document();
+            return new Reading(parser, mostMachines).document();
         } catch (IOException e) {
             throw new AssertionError("a document in memory, known to be UTF-8, cannot be read", e);
         }
@@ -138,6 +152,7 @@ final class MachineListParser {
     private static final class Reading {
 
         private final JsonParser parser;
+        private final int mostMachines;
         private final Map<ProviderID, MachineInfo> machines = new LinkedHashMap<>();
         private final Map<ProviderID, Integer> entryOfId = new HashMap<>();
         private final Map<Endpoint, Integer> entryOfEndpoint = new HashMap<>();
@@ -148,8 +163,9 @@ final class MachineListParser {
 
         private boolean insideEntry;
 
-        Reading(JsonParser parser) {
+        Reading(JsonParser parser, int mostMachines) {
             this.parser = parser;
+            this.mostMachines = mostMachines;
         }
 
         MachineList document() throws IOException, MalformedListException {
@@ -177,6 +193,10 @@ final class MachineListParser {
             }
             for (JsonToken token = parser.nextToken(); token != JsonToken.END_ARRAY; token = parser.nextToken()) {
                 entry++;
+                if (entry > mostMachines) {
+                    throw new MalformedListException("there are more than " + mostMachines
+                            + " machines, for which the process has no memory; give it a larger heap (-Xmx)");
+                }
                 insideEntry = true;
                 if (token != JsonToken.START_OBJECT) {
                     throw at(here(), "an entry must be an object, but is " + word(token));

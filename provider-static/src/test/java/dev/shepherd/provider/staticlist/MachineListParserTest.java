@@ -351,4 +351,17 @@ class MachineListParserTest {
     private static byte[] bytes(String document) {
         return document.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
     }
+
+    @Test
+    void aListWithMoreMachinesThanThereIsMemoryForIsRefused() throws Exception {
+        byte[] three = """
+                [{"ID": "a", "Addr": "192.0.2.1"}, {"ID": "b", "Addr": "192.0.2.2"}, {"ID": "c", "Addr": "192.0.2.3"}]
+                """.getBytes(StandardCharsets.UTF_8);
+
+        assertThat(new MachineListParser(3).parse(three).size()).isEqualTo(3);
+        assertThatExceptionOfType(MalformedListException.class)
+                .isThrownBy(() -> new MachineListParser(2).parse(three))
+                .withMessageContaining("more than 2 machines")
+                .withMessageContaining("-Xmx");
+    }
 }
