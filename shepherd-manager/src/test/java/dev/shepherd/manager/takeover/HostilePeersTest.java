@@ -39,7 +39,6 @@ class HostilePeersTest {
             SFTP_NUMBER_OF_NAMES, UPLOAD_FAILED, a malformed answer of SFTP
             QUESTIONS, AUTHENTICATION_FAILED, does not accept password
             A_PACKET_OF_NOTHING, UPLOAD_FAILED, the host takes packets of 0 bytes
-            IGNORED, PROTOCOL, the host sends without end
             """)
     void aHostThatAsksForTooMuchIsLeftAtOnce(Attack attack, Kind kind, String words) throws Exception {
         TakeoverFixture fixture = new TakeoverFixture(own);
