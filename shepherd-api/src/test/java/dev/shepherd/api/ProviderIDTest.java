@@ -37,6 +37,12 @@ class ProviderIDTest {
     void controlCharactersAreRefused() {
         assertThatIllegalArgumentException().isThrownBy(() -> new ProviderID("a\nb"));
         assertThatIllegalArgumentException().isThrownBy(() -> new ProviderID("a\u0000b"));
+        assertThatIllegalArgumentException().isThrownBy(() -> new ProviderID("a\u2028b"));
+    }
+
+    @Test
+    void halfACharacterIsRefused() {
+        assertThatIllegalArgumentException().isThrownBy(() -> new ProviderID("rack-\ud83d"));
     }
 
     @Test

@@ -214,7 +214,7 @@ final class MachineIndex {
             bytes.get(encoded, 0, length);
             return length;
         } catch (CharacterCodingException e) {
-            throw new IllegalArgumentException("the id of a machine is not Unicode text", e);
+            throw new AssertionError("ProviderID takes Unicode text only", e);
         }
     }
 }

@@ -1,7 +1,6 @@
 package dev.shepherd.manager;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.shepherd.api.ProviderID;
 import java.util.HashMap;
@@ -107,13 +106,6 @@ class MachineIndexTest {
                 .isEqualTo(8);
         assertThat(index.find(new ProviderID("語".repeat(ProviderID.MAX_LENGTH - 1))))
                 .isEqualTo(MachineIndex.ABSENT);
-    }
-
-    @Test
-    void halfASurrogatePairIsRefusedRatherThanTakenForAnother() {
-        assertThatExceptionOfType(IllegalArgumentException.class)
-                .isThrownBy(() -> index.put(new ProviderID("rack-\ud83d")))
-                .withMessageContaining("not Unicode");
     }
 
     @Test

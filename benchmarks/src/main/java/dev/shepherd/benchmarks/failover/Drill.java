@@ -31,6 +31,9 @@ import java.util.concurrent.locks.LockSupport;
  */
 public final class Drill implements AutoCloseable {
 
+    private static final String HOST_KEY =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINBlBmySR7y4k4+w3yxIFPvGKTpOIBAU9c45AhDePg+w";
+
     private static final int MACHINES_A_ROUND = 8_000;
     private static final long TAKEOVER_MILLIS = 100;
     private static final long SETTLE_MILLIS = 4_000;
@@ -99,8 +102,7 @@ public final class Drill implements AutoCloseable {
                 .provider(provider)
                 .takeover(target -> {
                     LockSupport.parkNanos(TAKEOVER_MILLIS * 1_000_000);
-                    return new TakeoverResult(
-                            target.machineId(), new byte[32], "ssh-ed25519 AAAA", List.of(), Map.of());
+                    return new TakeoverResult(target.machineId(), new byte[32], HOST_KEY, List.of(), Map.of());
                 })
                 .loops(Set.of(LoopKind.INITIALIZER))
                 .build();
