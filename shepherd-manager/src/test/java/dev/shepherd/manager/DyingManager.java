@@ -29,7 +29,7 @@ final class DyingManager {
         }
         BmdbConfig config = BmdbConfig.builder()
                 .jdbcUrl(args[0])
-                .sessionInterval(Duration.ofSeconds(2))
+                .sessionInterval(Duration.ofSeconds(4))
                 .maxLosses(MAX_LOSSES)
                 .lossBackoff(Backoff.constant(Duration.ofSeconds(1)))
                 .build();

@@ -11,6 +11,7 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Real processes, and a machine that kills each that works on it. */
@@ -23,6 +24,7 @@ class PoisonMachineTest extends InitializerScenario {
 
     @Test
     @Tag("slow") // It starts a JVM for each death.
+    @Timeout(value = 10, unit = TimeUnit.MINUTES)
     void aMachineThatKillsEachManagerThatWorksOnItIsQuarantinedAndTheOthersAreTakenOver() throws Exception {
         List<String> ids = new ArrayList<>(List.of(DyingManager.POISON));
         for (int i = 1; i <= 8; i++) {
