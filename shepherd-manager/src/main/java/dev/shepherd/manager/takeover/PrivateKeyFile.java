@@ -141,7 +141,8 @@ final class PrivateKeyFile {
                 throw failure(file, "is not a whole private key", e);
             }
             String why = isMissingAnAlgorithm(e)
-                    ? "its type needs BouncyCastle (org.bouncycastle:bcprov-jdk18on), which is not on the class path"
+                    ? "its type needs BouncyCastle (org.bouncycastle:bcprov-jdk18on), which this process does not use; keys of"
+                            + " ed25519 and RSA do not"
                     : String.valueOf(e.getMessage());
             throw failure(file, "is not a private key that can be used: " + why, e);
         }
