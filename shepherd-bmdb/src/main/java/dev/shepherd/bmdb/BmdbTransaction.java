@@ -593,7 +593,8 @@ public final class BmdbTransaction implements Transaction {
                     WorkProcess.AGENT_START,
                     machineId,
                     Backoff.constant(policy.bootTime()),
-                    "the machine was acted on (" + action.databaseName() + ") and is given time to boot");
+                    "the machine was acted on (" + action.databaseName() + ") and is given time to boot",
+                    0);
         }
     }
 

@@ -163,11 +163,7 @@ public final class Work implements AutoCloseable {
     public Duration fail(Backoff backoff, String cause, BmdbTransaction.Body<?> body) throws InterruptedException {
         Objects.requireNonNull(backoff, "backoff");
         Objects.requireNonNull(cause, "cause");
-        return end(Ending.failed(this, WorkQueries.shorten(cause), tx -> {
-            Duration period = backingOff(backoff, cause, body).run(tx);
-            WorkQueries.countFailure(tx.context(), process, machineId);
-            return period;
-        }));
+        return end(Ending.failed(this, WorkQueries.shorten(cause), backingOff(backoff, cause, body, 1)));
     }
 
     /**
@@ -208,10 +204,15 @@ public final class Work implements AutoCloseable {
     }
 
     private BmdbTransaction.Body<Duration> backingOff(Backoff backoff, String cause, BmdbTransaction.Body<?> body) {
+        return backingOff(backoff, cause, body, 0);
+    }
+
+    private BmdbTransaction.Body<Duration> backingOff(
+            Backoff backoff, String cause, BmdbTransaction.Body<?> body, int failures) {
         return tx -> {
             Object ignored = body.run(tx);
             return WorkQueries.backOff(
-                    tx.context(), tx.time(), process, machineId, backoff, WorkQueries.shorten(cause));
+                    tx.context(), tx.time(), process, machineId, backoff, WorkQueries.shorten(cause), failures);
         };
     }
 

@@ -286,9 +286,19 @@ final class WorkQueries {
                 .execute();
     }
 
-    /** Starts or lengthens a backoff. Returns its period. */
+    /**
+     * Starts or lengthens a backoff. Returns its period.
+     *
+     * @param failures how many failures it adds to those in a row
+     */
     static Duration backOff(
-            DSLContext dsl, DatabaseTime time, WorkProcess process, UUID machineId, Backoff backoff, String cause) {
+            DSLContext dsl,
+            DatabaseTime time,
+            WorkProcess process,
+            UUID machineId,
+            Backoff backoff,
+            String cause,
+            int failures) {
         Duration previous = dsl.select(WORK_BACKOFF.LAST_INTERVAL_SECONDS)
                 .from(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
@@ -305,22 +315,15 @@ final class WorkQueries {
                 .set(WORK_BACKOFF.UNTIL, until)
                 .set(WORK_BACKOFF.CAUSE, cause)
                 .set(WORK_BACKOFF.LAST_INTERVAL_SECONDS, period.toSeconds())
+                .set(WORK_BACKOFF.FAILURES, failures)
                 .onConflict(WORK_BACKOFF.MACHINE_ID, WORK_BACKOFF.PROCESS)
                 .doUpdate()
                 .set(WORK_BACKOFF.UNTIL, until)
                 .set(WORK_BACKOFF.CAUSE, cause)
                 .set(WORK_BACKOFF.LAST_INTERVAL_SECONDS, period.toSeconds())
+                .set(WORK_BACKOFF.FAILURES, WORK_BACKOFF.FAILURES.plus(failures))
                 .execute();
         return period;
-    }
-
-    /** Counts a failure of which the backoff has been written. */
-    static void countFailure(DSLContext dsl, WorkProcess process, UUID machineId) {
-        dsl.update(WORK_BACKOFF)
-                .set(WORK_BACKOFF.FAILURES, WORK_BACKOFF.FAILURES.plus(1))
-                .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
-                .and(WORK_BACKOFF.PROCESS.eq(process.name()))
-                .execute();
     }
 
     static int failuresInARow(DSLContext dsl, WorkProcess process, UUID machineId) {
