@@ -139,8 +139,12 @@ class WorkRaceTest {
                     db.execute("update sessions set session_deadline = now() - interval '1 second' where session_id ="
                             + " (select session_id from sessions order by random() limit 1)");
                     racers.reapExpiredSessions();
-                    // Here every loss is the session's fault, and none is to wait for.
-                    db.execute("update work_backoff set until = now()");
+                    // Here every loss is the session's fault, and none is to wait for. A writer of backoffs locks the
+                    // machines first, in the order of their ids, as the library does: any other order is a deadlock.
+                    db.execute("do $$ begin"
+                            + " perform 1 from machines order by machine_id for no key update;"
+                            + " update work_backoff set until = now();"
+                            + " end $$");
                 }
                 return true;
             }
