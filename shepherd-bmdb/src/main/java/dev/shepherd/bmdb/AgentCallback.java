@@ -84,11 +84,7 @@ public final class AgentCallback implements AutoCloseable {
 
     private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
 
-    /** No session stands behind an agent's call. */
-    private static final UUID NO_SESSION = new UUID(0, 0);
-
     private final Transactions transactions;
-    private final DatabaseTime time;
     private final Duration idleTimeout;
     private final AgentCallbackConfig config;
     private final AgentCallQueue heartbeats;
@@ -98,9 +94,9 @@ public final class AgentCallback implements AutoCloseable {
     private AgentCallback(Bmdb bmdb, AgentCallbackConfig config) {
         this.config = config;
         // A transaction that broke is begun again once or twice, but not when its calls have long been given up.
-        this.transactions = bmdb.transactions(config.timeout().dividedBy(2), config.timeout());
-        this.time = bmdb.time();
-        this.idleTimeout = bmdb.idleInTransactionTimeout();
+        Database database = bmdb.unwrap(Database.class);
+        this.transactions = database.transactions(config.timeout().dividedBy(2), config.timeout());
+        this.idleTimeout = database.idleInTransactionTimeout();
         this.heartbeats = new AgentCallQueue(
                 "shepherd-heartbeats",
                 config.heartbeatThreads(),
@@ -234,9 +230,9 @@ public final class AgentCallback implements AutoCloseable {
     }
 
     private void write(List<PendingCall> calls) throws InterruptedException {
-        commit("recording " + calls.size() + " heartbeat(s)", dsl -> {
-                    HeartbeatQueries.begin(dsl, config.lockTimeout(), idleTimeout);
-                    return heartbeats(dsl, calls);
+        commit("recording " + calls.size() + " heartbeat(s)", db -> {
+                    HeartbeatQueries.begin(db, config.lockTimeout(), idleTimeout);
+                    return heartbeats(db, calls);
                 })
                 .forEach((call, outcome) -> outcome.deliver(call));
     }
@@ -255,7 +251,7 @@ public final class AgentCallback implements AutoCloseable {
     private void writeReports(List<PendingCall> calls) throws InterruptedException {
         PendingCall call = calls.get(0);
         try {
-            commit("recording the call of the agent of machine " + call.call().machineId(), dsl -> report(dsl, call))
+            commit("recording the call of the agent of machine " + call.call().machineId(), db -> report(db, call))
                     .deliver(call);
         } catch (BmdbException e) {
             call.fail(Transactions.isLockTimeout(e) ? Reason.TIMED_OUT : Reason.DATABASE_FAILED, e);
@@ -301,7 +297,7 @@ public final class AgentCallback implements AutoCloseable {
         }
     }
 
-    private Map<PendingCall, Outcome> heartbeats(DSLContext dsl, List<PendingCall> calls) {
+    private Map<PendingCall, Outcome> heartbeats(Handle db, List<PendingCall> calls) {
         // Several calls of one agent are one.
         Map<Agent, List<PendingCall>> byAgent = new LinkedHashMap<>();
         for (PendingCall call : calls) {
@@ -310,16 +306,15 @@ public final class AgentCallback implements AutoCloseable {
         }
         List<Agent> agents = List.copyOf(byAgent.keySet());
         BitSet recorded = HeartbeatQueries.record(
-                dsl,
-                time,
+                db,
                 machineIds(agents),
                 agents.stream().map(agent -> agent.key().array()).toArray(byte[][]::new));
         List<Agent> refused = new ArrayList<>();
         for (int i = recorded.nextClearBit(0); i < agents.size(); i = recorded.nextClearBit(i + 1)) {
             refused.add(agents.get(i));
         }
-        Map<UUID, Reason> reasons = refused.isEmpty() ? Map.of() : HeartbeatQueries.refusals(dsl, machineIds(refused));
-        Map<UUID, InstallationRequest> requests = HeartbeatQueries.pendingRequests(dsl, machineIds(agents));
+        Map<UUID, Reason> reasons = refused.isEmpty() ? Map.of() : HeartbeatQueries.refusals(db, machineIds(refused));
+        Map<UUID, InstallationRequest> requests = HeartbeatQueries.pendingRequests(db, machineIds(agents));
         Map<PendingCall, Outcome> outcomes = new HashMap<>();
         for (int i = 0; i < agents.size(); i++) {
             Agent agent = agents.get(i);
@@ -336,36 +331,35 @@ public final class AgentCallback implements AutoCloseable {
         return agents.stream().map(Agent::machineId).toArray(UUID[]::new);
     }
 
-    private Outcome report(DSLContext dsl, PendingCall pending) {
+    private Outcome report(Handle db, PendingCall pending) {
         AgentCall call = pending.call();
         UUID machineId = call.machineId();
-        HeartbeatQueries.begin(dsl, pending.left(), idleTimeout);
-        BmdbTransaction tags = new BmdbTransaction(dsl, time, NO_SESSION);
+        HeartbeatQueries.begin(db, pending.left(), idleTimeout);
         boolean installed = call.installationReport().isPresent()
                 && !HeartbeatQueries.isRecorded(
-                        dsl, machineId, call.installationReport().get());
+                        db, machineId, call.installationReport().get());
         if (installed) {
-            tags.lock(machineId); // Before its rows, as everybody does whose tags change what a machine is due for.
+            db.lock(machineId); // Before its rows, as everybody does whose tags change what a machine is due for.
         }
-        Outcome heard = requireNonNull(heartbeats(dsl, List.of(pending)).get(pending));
+        Outcome heard = requireNonNull(heartbeats(db, List.of(pending)).get(pending));
         if (heard.refusal() != null || !call.hasReports()) {
             return heard;
         }
         Optional<InstallationReport> installation = call.installationReport();
         if (installed) {
             InstallationReport report = installation.orElseThrow();
-            Optional<Long> requested = HeartbeatQueries.lockGeneration(dsl, machineId);
+            Optional<Long> requested = HeartbeatQueries.lockGeneration(db, machineId);
             if (requested
                     .filter(generation -> generation == report.generation())
                     .isEmpty()) {
                 return Outcome.refused(Reason.OTHER_GENERATION);
             }
-            tags.putInstallationReport(machineId, report.generation(), report.result(), report.raw());
+            TagQueries.putInstallationReport(db, machineId, report.generation(), report.result(), report.raw());
         }
-        call.hardwareReport().ifPresent(raw -> tags.putHardwareReport(machineId, raw));
+        call.hardwareReport().ifPresent(raw -> TagQueries.putHardwareReport(db, machineId, raw));
         return new Outcome(
                 null,
-                Optional.ofNullable(HeartbeatQueries.pendingRequests(dsl, new UUID[] {machineId})
+                Optional.ofNullable(HeartbeatQueries.pendingRequests(db, new UUID[] {machineId})
                         .get(machineId)));
     }
 

@@ -77,6 +77,13 @@ public final class BmdbConfig {
         return values.migration;
     }
 
+    /** Names the database, without secrets. */
+    String where() {
+        return jdbcUrl()
+                .map(url -> "the database at " + JdbcUrls.withoutSecrets(url))
+                .orElse("the database of the DataSource");
+    }
+
     int poolSize() {
         return values.poolSize;
     }

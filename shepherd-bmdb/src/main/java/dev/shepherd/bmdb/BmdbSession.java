@@ -25,7 +25,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jooq.impl.DSL;
@@ -46,8 +46,6 @@ public final class BmdbSession implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(BmdbSession.class);
 
-    static final String EXPIRED = "the database no longer has it: its deadline had passed";
-
     private enum State {
         ALIVE,
         LOST,
@@ -59,12 +57,10 @@ public final class BmdbSession implements AutoCloseable {
     private final Duration interval;
     private final Transactions transactions;
     private final SessionKeeper keeper;
-    private final DatabaseTime time;
     private final Session providersView = new ProvidersView();
-    private final EndingQueue endings = new EndingQueue(this);
-    private final QueuePositions positions = new QueuePositions(System::nanoTime);
-    private final Queue<Work> abandoned = new ConcurrentLinkedQueue<>();
-    private final Map<ProviderType, String> requeued = new ConcurrentHashMap<>();
+    private final Lease lease = new Lease();
+    private final Endings endings = new Endings(this);
+    private final Claims claims = new Claims(this, endings);
 
     private final Object lock = new Object();
     private final Set<LossGuard> guards = new HashSet<>();
@@ -78,14 +74,12 @@ public final class BmdbSession implements AutoCloseable {
             Duration interval,
             Transactions transactions,
             SessionKeeper keeper,
-            DatabaseTime time,
             long deadlineNanos) {
         this.id = id;
         this.component = component;
         this.interval = interval;
         this.transactions = transactions;
         this.keeper = keeper;
-        this.time = time;
         this.deadlineNanos = deadlineNanos;
     }
 
@@ -94,8 +88,7 @@ public final class BmdbSession implements AutoCloseable {
             String runtimeInfo,
             BmdbConfig config,
             Transactions transactions,
-            SessionKeeper keeper,
-            DatabaseTime time)
+            SessionKeeper keeper)
             throws InterruptedException {
         Objects.requireNonNull(component, "component");
         Objects.requireNonNull(runtimeInfo, "runtimeInfo");
@@ -104,11 +97,11 @@ public final class BmdbSession implements AutoCloseable {
         }
         UUID id = UUID.randomUUID();
         Duration interval = config.sessionInterval();
-        long sentAt = transactions.run("starting a session of " + component, dsl -> {
+        long sentAt = transactions.run("starting a session of " + component, db -> {
             // Taken before the row is written, so that it is never later than the deadline in the row; and in each
             // attempt anew, since what was spent on waiting for a connection is not the session's.
             long now = System.nanoTime();
-            dsl.insertInto(SESSIONS)
+            db.dsl().insertInto(SESSIONS)
                     .set(SESSIONS.SESSION_ID, id)
                     .set(SESSIONS.SESSION_COMPONENT_NAME, component)
                     .set(SESSIONS.SESSION_RUNTIME_INFO, runtimeInfo)
@@ -119,8 +112,8 @@ public final class BmdbSession implements AutoCloseable {
             return now;
         });
         BmdbSession session =
-                new BmdbSession(id, component, interval, transactions, keeper, time, sentAt + interval.toNanos());
-        keeper.keep(session);
+                new BmdbSession(id, component, interval, transactions, keeper, sentAt + interval.toNanos());
+        keeper.keep(session.lease);
         return session;
     }
 
@@ -167,9 +160,9 @@ public final class BmdbSession implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted
      */
     public <T extends @Nullable Object> T inTransaction(BmdbTransaction.Body<T> body) throws InterruptedException {
-        return transactions.run("a transaction of " + this, this::requireAlive, dsl -> {
-            checkProof(proof().fetch(dsl));
-            BmdbTransaction transaction = new BmdbTransaction(dsl, time, id);
+        return transactions.run("a transaction of " + this, this::requireAlive, db -> {
+            checkProof(proof().fetch(db));
+            BmdbTransaction transaction = new BmdbTransaction(db);
             try {
                 return body.run(transaction);
             } finally {
@@ -178,13 +171,22 @@ public final class BmdbSession implements AutoCloseable {
         });
     }
 
+    /** Runs a transaction that returns nothing, and commits it. Otherwise as {@link #inTransaction}. */
+    public void useTransaction(BmdbTransaction.Use body) throws InterruptedException {
+        inTransaction(tx -> {
+            body.run(tx);
+            return true;
+        });
+    }
+
     /** {@link #inTransaction} for one whose first statement is known beforehand: it goes with the proof, in one round trip. */
-    private <A, T extends @Nullable Object> T inTransaction(PreparedSql<A> first, Continuation<A, T> body)
+    <A, T extends @Nullable Object> T inTransaction(
+            Function<Handle, PreparedSql<A>> first, Continuation<A, T> body)
             throws InterruptedException {
-        return transactions.run("a transaction of " + this, this::requireAlive, dsl -> {
-            PreparedSql.Both<String, A> both = proof().fetchWith(dsl, first);
+        return transactions.run("a transaction of " + this, this::requireAlive, db -> {
+            PreparedSql.Both<String, A> both = proof().fetchWith(db, first.apply(db));
             checkProof(both.first());
-            BmdbTransaction transaction = new BmdbTransaction(dsl, time, id);
+            BmdbTransaction transaction = new BmdbTransaction(db);
             try {
                 return body.run(transaction, both.second());
             } finally {
@@ -212,7 +214,7 @@ public final class BmdbSession implements AutoCloseable {
         }
     }
 
-    private interface Continuation<A, T extends @Nullable Object> {
+    interface Continuation<A, T extends @Nullable Object> {
         T run(BmdbTransaction tx, List<A> first) throws InterruptedException;
     }
 
@@ -231,7 +233,7 @@ public final class BmdbSession implements AutoCloseable {
 
     private void checkProof(List<String> isolation) {
         if (isolation.isEmpty()) {
-            lose(EXPIRED);
+            lose(SessionKeeper.EXPIRED);
             throw expired();
         }
         transactions.checkIsolation(isolation.get(0));
@@ -259,29 +261,8 @@ public final class BmdbSession implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted
      */
     public List<Work> claim(WorkProcess process, Eligibility eligibility, int limit) throws InterruptedException {
-        checkLimit(limit);
         checkIsNotRecovery(process);
-        Optional<DueQueue.Part> queue = eligibility.queue(process);
-        return queue.isPresent()
-                ? claimDue(queue.get(), limit)
-                : take(process, dsl -> WorkQueries.claim(dsl, time, id, process, eligibility, limit));
-    }
-
-    private List<Work> claimDue(DueQueue.Part part, int limit) throws InterruptedException {
-        Optional<OffsetDateTime> from = positions.from(part);
-        return resolving(
-                part.process(),
-                attempted -> inTransaction(DueQueue.claiming(time, id, part, from, limit), (tx, first) -> {
-                    DueQueue due = new DueQueue(tx.context(), time);
-                    List<DueQueue.Looked> looked = new ArrayList<>(first);
-                    if (from.isPresent() && looked.size() < limit) {
-                        looked.addAll(due.look(id, part, limit - looked.size()));
-                    }
-                    positions.looked(part, from, looked, limit);
-                    List<Claim> claims = due.claims(id, part, limit, looked);
-                    attempted.accept(claims);
-                    return claims;
-                }));
+        return claims.claim(process, eligibility, limit);
     }
 
     /** Recovery is held to limits over all processes together, and to freezes: no other way to claim goes past them. */
@@ -306,7 +287,7 @@ public final class BmdbSession implements AutoCloseable {
      */
     public Optional<Work> claimMachine(WorkProcess process, UUID machineId) throws InterruptedException {
         checkIsNotRecovery(process);
-        return hold(process, machineId, null);
+        return claims.claimMachine(process, machineId, null);
     }
 
     /**
@@ -316,119 +297,7 @@ public final class BmdbSession implements AutoCloseable {
      */
     public Optional<Work> claimMachine(WorkProcess process, UUID machineId, String note) throws InterruptedException {
         checkIsNotRecovery(process);
-        return hold(process, machineId, WorkQueries.shorten(note));
-    }
-
-    Optional<Work> hold(WorkProcess process, UUID machineId, @Nullable String note) throws InterruptedException {
-        return take(process, dsl -> WorkQueries.claimMachine(dsl, time, id, process, machineId, note)).stream()
-                .findFirst();
-    }
-
-    /**
-     * Takes machines of a provider to bring back, as many as the limits of the policy leave room for: those that
-     * docs/recovery.md names, under {@link WorkProcess#RECOVERY}. Recoverers of one provider take turns here,
-     * so that together they keep to the limits. Also notes which machines are back, and where recovery has to stand
-     * still.
-     *
-     * @param limit how many to take at most, 1 to 1000
-     * @return what was taken, and what was looked at
-     * @throws SessionExpiredException if the session is lost
-     * @throws BmdbException if the database cannot be reached
-     * @throws InterruptedException if the thread is interrupted
-     */
-    public RecoveryClaims claimRecovery(ProviderType provider, RecoveryPolicy policy, int limit)
-            throws InterruptedException {
-        checkLimit(limit);
-        requeueIfChanged(provider, policy);
-        AtomicReference<RecoveryQueries.Claimed> claimed = new AtomicReference<>(RecoveryQueries.Claimed.AGAIN);
-        List<Work> work;
-        do {
-            work = take(WorkProcess.RECOVERY, dsl -> {
-                RecoveryQueries.Claimed taken = RecoveryQueries.claim(dsl, time, id, provider, policy, limit);
-                claimed.set(taken);
-                return taken.claims();
-            });
-        } while (claimed.get() == RecoveryQueries.Claimed.AGAIN);
-        return new RecoveryClaims(work, Objects.requireNonNull(claimed.get()).outlook());
-    }
-
-    /**
-     * Has the machines of a provider looked at anew if they were put off under another policy: one with shorter spans must
-     * not wait for the ends of longer ones. Asked once for each policy.
-     */
-    private void requeueIfChanged(ProviderType provider, RecoveryPolicy policy) throws InterruptedException {
-        String spans = policy.spans();
-        if (spans.equals(requeued.get(provider))) {
-            return;
-        }
-        boolean changed = inTransaction(tx -> !RecoveryQueries.isQueuedBy(tx.context(), provider, spans));
-        if (changed) {
-            DueQueue.Part part = new DueQueue.Part(WorkProcess.RECOVERY, provider.name());
-            Optional<UUID> last = Optional.of(DueQueue.FIRST);
-            while (last.isPresent()) {
-                UUID after = last.get();
-                last = inTransaction(tx -> new DueQueue(tx.context(), time).armNext(part, after));
-            }
-            inTransaction(tx -> RecoveryQueries.queuedBy(tx.context(), provider, spans));
-        }
-        requeued.put(provider, spans);
-    }
-
-    private static void checkLimit(int limit) {
-        if (limit < 1 || limit > 1000) {
-            throw new IllegalArgumentException("the limit of a claim is from 1 to 1000, not " + limit);
-        }
-    }
-
-    private List<Work> take(WorkProcess process, Transactions.Body<List<Claim>> claiming) throws InterruptedException {
-        return resolving(
-                process,
-                attempted -> inTransaction(tx -> {
-                    List<Claim> claims = claiming.run(tx.context());
-                    attempted.accept(claims);
-                    return claims;
-                }));
-    }
-
-    /** Claims in a transaction, and says what before it commits: it may break then. */
-    private interface Claiming {
-        List<Claim> run(Consumer<List<Claim>> attempted) throws InterruptedException;
-    }
-
-    private List<Work> resolving(WorkProcess process, Claiming claiming) throws InterruptedException {
-        AtomicReference<List<Claim>> attempted = new AtomicReference<>(List.of());
-        List<Claim> claims;
-        try {
-            claims = claiming.run(attempted::set);
-        } catch (CommitOutcomeUnknownException e) {
-            claims = resolve(process, Objects.requireNonNull(attempted.get()), e);
-        }
-        return work(process, claims);
-    }
-
-    /** Finds out which claims were committed. Those of which that cannot be found out are released later. */
-    private List<Claim> resolve(WorkProcess process, List<Claim> attempted, CommitOutcomeUnknownException unknown)
-            throws InterruptedException {
-        if (attempted.isEmpty()) {
-            return attempted;
-        }
-        log.warn("{}; asking the database what became of {} claim(s)", unknown.getMessage(), attempted.size());
-        try {
-            return inTransaction(tx -> WorkQueries.committed(tx.context(), id, process, attempted));
-        } catch (BmdbException e) {
-            work(process, attempted).forEach(this::abandon);
-            unknown.addSuppressed(e);
-            throw unknown;
-        } catch (InterruptedException e) {
-            work(process, attempted).forEach(this::abandon);
-            throw e;
-        }
-    }
-
-    private List<Work> work(WorkProcess process, List<Claim> claims) {
-        return claims.stream()
-                .map(claim -> new Work(this, process, claim.machineId(), claim.claimId()))
-                .toList();
+        return claims.claimMachine(process, machineId, WorkQueries.shorten(note));
     }
 
     /**
@@ -450,113 +319,7 @@ public final class BmdbSession implements AutoCloseable {
             }
         }
         if (!work.isEmpty()) {
-            Work.finishAll(this, work, body);
-        }
-    }
-
-    /** Ends a piece of work, perhaps in one transaction with others that end at the same moment. */
-    void end(Ending<?> ending) throws InterruptedException {
-        endings.end(ending);
-    }
-
-    /** {@link #end} without the others, for work whose machine somebody may keep locked. */
-    void endPatiently(Ending<?> ending) throws InterruptedException {
-        endings.endPatiently(ending);
-    }
-
-    /**
-     * Ends several pieces of work in one transaction; those that are still held.
-     *
-     * @throws MachineLockedException if somebody keeps one of the machines locked; nothing was written
-     */
-    void endInTransaction(List<Ending<?>> endings) throws InterruptedException {
-        endHeld(endings, (tx, held) -> {
-            for (Ending<?> ending : held) {
-                ending.write(tx);
-            }
-        });
-    }
-
-    /** {@link #endInTransaction(List)}, where all that are still held are written for at once. */
-    void endInTransaction(List<Ending<?>> endings, Work.Body body) throws InterruptedException {
-        endHeld(endings, (tx, held) -> {
-            if (!held.isEmpty()) {
-                body.run(tx, held.stream().map(Ending::work).toList());
-            }
-        });
-    }
-
-    private interface Writing {
-        void write(BmdbTransaction tx, List<Ending<?>> held) throws InterruptedException;
-    }
-
-    private void endHeld(List<Ending<?>> endings, Writing writing) throws InterruptedException {
-        PreparedSql<UUID> locking =
-                WorkQueries.lock(id, endings.stream().map(Ending::work).toList());
-        AtomicBoolean gotTheLocks = new AtomicBoolean();
-        try {
-            inTransaction(locking, (tx, locked) -> {
-                gotTheLocks.set(true);
-                Set<UUID> claims = Set.copyOf(locked);
-                endings.forEach(ending -> ending.found(tx, claims.contains(ending.claimId())));
-                List<Ending<?>> held = endings.stream().filter(Ending::wasHeld).toList();
-                writing.write(tx, held);
-                WorkQueries.end(tx.context(), time, id, held);
-                return true;
-            });
-        } catch (BmdbException e) {
-            // What is written may have to wait for locks too, and that is another matter.
-            if (!gotTheLocks.get() && Transactions.isLockTimeout(e)) {
-                throw new MachineLockedException(e);
-            }
-            throw e;
-        }
-    }
-
-    /**
-     * Records that machines are about to be created at a provider, as many of the candidates as there is room
-     * for. Provisioners of one provider take turns here, so that together they never exceed the maximum.
-     *
-     * @param provider the provider
-     * @param maxCount how many machines and intents the provider may have in all; 0 for no limit
-     * @param candidates the provider's machines to create, each named by a text of 1 to 128 characters that is
-     *     the same at every listing. Those that are recorded or have an intent already are passed over
-     * @return the new intents, held by this session, in the order of the candidates
-     */
-    public List<MachineIntent> reserveIntents(ProviderType provider, int maxCount, Collection<String> candidates)
-            throws InterruptedException {
-        if (maxCount < 0) {
-            throw new IllegalArgumentException("the maximum of machines is 0 (none) or more, not " + maxCount);
-        }
-        candidates.forEach(IntentQueries::checkCandidate);
-        return inTransaction(tx -> IntentQueries.reserve(tx.context(), time, id, provider, maxCount, candidates));
-    }
-
-    /**
-     * Reads the intents that {@link #takeIntents} would take, and leaves them where they are.
-     *
-     * @param limit how many at most, 1 to 1000
-     * @return the intents, oldest first
-     */
-    public List<MachineIntent> takeableIntents(ProviderType provider, int limit) throws InterruptedException {
-        checkIntents(limit);
-        return transactions.ask("a query of " + this, dsl -> IntentQueries.takeable(dsl, time, id, provider, limit));
-    }
-
-    /**
-     * Takes over intents that nobody holds any more, or that this session holds and may try again now.
-     *
-     * @param limit how many at most, 1 to 1000
-     * @return the intents, now held by this session, oldest first
-     */
-    public List<MachineIntent> takeIntents(ProviderType provider, int limit) throws InterruptedException {
-        checkIntents(limit);
-        return inTransaction(tx -> IntentQueries.take(tx.context(), time, id, provider, limit));
-    }
-
-    private static void checkIntents(int limit) {
-        if (limit < 1 || limit > 1000) {
-            throw new IllegalArgumentException("the limit of intents is from 1 to 1000, not " + limit);
+            endings.finishAll(work, body);
         }
     }
 
@@ -618,6 +381,14 @@ public final class BmdbSession implements AutoCloseable {
         }
     }
 
+    Claims claims() {
+        return claims;
+    }
+
+    Endings endings() {
+        return endings;
+    }
+
     void requireNoTransaction(String what) {
         transactions.requireNone(what);
     }
@@ -639,15 +410,40 @@ public final class BmdbSession implements AutoCloseable {
         }
     }
 
-    void heartbeatArrived(long newDeadlineNanos) {
-        synchronized (lock) {
-            if (newDeadlineNanos - deadlineNanos > 0) {
-                deadlineNanos = newDeadlineNanos;
+    /** What keeps the session alive sees of it. */
+    private final class Lease implements SessionKeeper.Kept {
+
+        @Override
+        public UUID id() {
+            return id;
+        }
+
+        @Override
+        public void heartbeatArrived(long newDeadlineNanos) {
+            synchronized (lock) {
+                if (newDeadlineNanos - deadlineNanos > 0) {
+                    deadlineNanos = newDeadlineNanos;
+                }
             }
+        }
+
+        @Override
+        public void loseIfOverdue() {
+            BmdbSession.this.loseIfOverdue();
+        }
+
+        @Override
+        public void lose(String reason) {
+            BmdbSession.this.lose(reason);
+        }
+
+        @Override
+        public void releaseAbandonedWork() {
+            endings.releaseAbandoned();
         }
     }
 
-    void loseIfOverdue() {
+    private void loseIfOverdue() {
         long late;
         synchronized (lock) {
             late = System.nanoTime() - deadlineNanos;
@@ -666,7 +462,7 @@ public final class BmdbSession implements AutoCloseable {
             lossReason = reason;
             fireGuards();
         }
-        keeper.forget(this);
+        keeper.forget(lease);
         log.warn("Lost {}: {}; the work that runs under it is interrupted", this, reason);
     }
 
@@ -674,19 +470,6 @@ public final class BmdbSession implements AutoCloseable {
         // All are asked before any is fired: one thread may have several.
         guards.forEach(guard -> guard.interruptedBefore = guard.thread.isInterrupted());
         guards.forEach(LossGuard::fire);
-    }
-
-    /** Remembers work whose cancellation could not be written, so that a later heartbeat writes it. */
-    void abandon(Work work) {
-        abandoned.add(work);
-    }
-
-    void releaseAbandonedWork() {
-        for (Work work = abandoned.poll(); work != null; work = abandoned.poll()) {
-            if (!work.tryCancel()) {
-                return; // It put itself back in line.
-            }
-        }
     }
 
     /**
@@ -703,7 +486,7 @@ public final class BmdbSession implements AutoCloseable {
             state = State.CLOSED;
             fireGuards();
         }
-        keeper.forget(this);
+        keeper.forget(lease);
         Uninterruptibly.run(() -> {
             try {
                 transactions.run("closing " + this, this::delete);
@@ -717,10 +500,10 @@ public final class BmdbSession implements AutoCloseable {
         });
     }
 
-    private boolean delete(DSLContext dsl) {
+    private boolean delete(Handle db) {
         // The lock comes first: a transaction of this session that is still under way ends before it, and so none
         // can release work that is recorded as canceled here, or take work that is not.
-        Optional<Record> row = dsl.select(transactions.first())
+        Optional<Record> row = db.dsl().select(transactions.first())
                 // While this waited for a machine that somebody keeps locked, the reaper would pass over the session.
                 .select(Transactions.IN_A_HURRY)
                 .from(SESSIONS)
@@ -731,10 +514,10 @@ public final class BmdbSession implements AutoCloseable {
             return false;
         }
         transactions.checkFirst(row.get());
-        if (WorkQueries.lockMachinesOf(dsl, id)) {
-            WorkQueries.recordCanceled(dsl, time, id, DSL.val("the session was closed"));
+        if (WorkQueries.lockMachinesOf(db, id)) {
+            WorkQueries.recordCanceled(db, id, DSL.val("the session was closed"));
         }
-        dsl.deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(id)).execute();
+        db.dsl().deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(id)).execute();
         return true;
     }
 

@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
  * only makes machines look alive for longer, so nothing is rebooted because of a step.
  *
  * <p>A step is noticed by sessions, whose heartbeats bring the time along, and by the last look of recovery, for processes
- * that were started only after it. Decision 10 says what a step does to each time.
+ * that were started only after it. Decision 10 says what a step does to each db.time().
  */
 final class ClockStep {
 
@@ -37,12 +37,12 @@ final class ClockStep {
     private ClockStep() {}
 
     /** Mends all times if recovery's last look at a provider is later than now. Costs one read of one row otherwise. */
-    static void repairIfLookedLater(DSLContext dsl, DatabaseTime time, ProviderType provider) {
-        dsl.fetchOptional(
+    static void repairIfLookedLater(Handle db, ProviderType provider) {
+        db.dsl().fetchOptional(
                         "select extract(epoch from recovery_looked_at - ({0}))::bigint from providers"
                                 + " where provider = {1} and recovery_looked_at > {0} + {2} * interval '1 second'",
-                        time.now(), DSL.val(provider.name()), DSL.inline(TOLERANCE.toSeconds()))
-                .ifPresent(row -> repair(dsl, time, Duration.ofSeconds(row.get(0, Long.class))));
+                        db.time().now(), DSL.val(provider.name()), DSL.inline(TOLERANCE.toSeconds()))
+                .ifPresent(row -> repair(db, Duration.ofSeconds(row.get(0, Long.class))));
     }
 
     /**
@@ -50,52 +50,52 @@ final class ClockStep {
      *
      * @param step by how much the clock went back, at the least
      */
-    static void repair(DSLContext dsl, DatabaseTime time, Duration step) {
-        Field<?> now = time.now();
+    static void repair(Handle db, Duration step) {
+        Field<?> now = db.time().now();
         Field<?> back = DSL.field("{0} * interval '1 second'", Object.class, DSL.inline(step.toSeconds()));
         // Providers, then machines, then their tags, as in all transactions of the library.
-        dsl.execute("select 1 from providers order by provider for update");
-        UUID[] created = lateMachines(dsl, now);
+        db.dsl().execute("select 1 from providers order by provider for update");
+        UUID[] created = lateMachines(db, now);
         if (created.length > 0) {
             Field<UUID[]> ids = DSL.val(created, SQLDataType.UUID.getArrayDataType());
-            dsl.execute("update machines set machine_created_at = {0} where machine_id = any ({1})", now, ids);
-            dsl.execute("select work_due_arm({0})", ids);
+            db.dsl().execute("update machines set machine_created_at = {0} where machine_id = any ({1})", now, ids);
+            db.dsl().execute("select work_due_arm({0})", ids);
         }
         EVENTS.forEach(event -> {
             String table = event.substring(0, event.indexOf('.'));
             String column = event.substring(event.indexOf('.') + 1);
-            dsl.execute("update " + table + " set " + column + " = {0} where " + column + " > {0}", now);
+            db.dsl().execute("update " + table + " set " + column + " = {0} where " + column + " > {0}", now);
         });
-        dsl.execute(
+        db.dsl().execute(
                 "update work_backoff set until = {0}"
                         + " + greatest(last_interval_seconds, loss_interval_seconds) * interval '1 second'"
                         // Twice the period is more than any jitter adds.
                         + " where until > {0} + (2 * greatest(last_interval_seconds, loss_interval_seconds) + 60)"
                         + " * interval '1 second'",
                 now);
-        dsl.execute(
+        db.dsl().execute(
                 "update recovery_freeze set frozen_at = least(frozen_at, {0}), silent_since = least(silent_since, {0}),"
                         + " calm_since = least(calm_since, {0}), ignored_until = least(ignored_until, {0})",
                 now);
         // By the clock of the step, both when it was said and until when.
-        dsl.execute(
+        db.dsl().execute(
                 "update pauses set paused_at = {0}, paused_until = paused_until - {1}"
                         + " where paused_at > {0} + interval '1 minute'",
                 now, back);
-        dsl.execute(
+        db.dsl().execute(
                 "update work_schedule set scheduled_at = {0}, due_at = due_at - {1}"
                         + " where scheduled_at > {0} + interval '1 minute'",
                 now, back);
         // Not said when: what lies further ahead than usual comes earlier, which at worst asks a provider too early.
-        dsl.execute(
+        db.dsl().execute(
                 "update machine_provided set provider_check_at = greatest({0}, provider_check_at - {1})"
                         + " where provider_check_at > {0} + interval '1 hour'",
                 now, back);
-        dsl.execute(
+        db.dsl().execute(
                 "update machine_intent set retry_at = greatest({0}, retry_at - {1})"
                         + " where retry_at > {0} + interval '1 hour'",
                 now, back);
-        dsl.execute(
+        db.dsl().execute(
                 "update providers set recovery_looked_at = {0}, recovery_looking_since = {0}"
                         + " where recovery_looked_at > {0}",
                 now);
@@ -105,13 +105,13 @@ final class ClockStep {
     }
 
     /** Locks the machines that have a time later than now. Returns those that were created later. */
-    private static UUID[] lateMachines(DSLContext dsl, Field<?> now) {
+    private static UUID[] lateMachines(Handle db, Field<?> now) {
         StringBuilder late = new StringBuilder("m.machine_created_at > {0}");
         EVENTS.forEach(event -> {
             String table = event.substring(0, event.indexOf('.'));
             late.append(" or m.machine_id in (select machine_id from " + table + " where " + event + " > {0})");
         });
-        return dsl
+        return db.dsl()
                 .fetch(
                         "select m.machine_id, m.machine_created_at > {0} from machines m where " + late
                                 + " order by m.machine_id for no key update",

@@ -60,20 +60,17 @@ final class DueQueue {
     /** How long an entry is set back of which nobody knows why it is there. */
     private static final Duration SETBACK = Duration.ofMinutes(1);
 
-    private static final Duration LEAST_PUT_OFF = Duration.ofSeconds(1);
+    /** By how much an entry is postponed at least. */
+    static final Duration LEAST_PUT_OFF = Duration.ofSeconds(1);
 
     private static final int ROUNDS = 3;
 
-    private static final int EXAMPLES = 20;
-
     private static final Field<OffsetDateTime> NEVER =
             field("'infinity'::timestamptz", SQLDataType.TIMESTAMPWITHTIMEZONE);
-    private final DSLContext dsl;
-    private final DatabaseTime time;
+    private final Handle db;
 
-    DueQueue(DSLContext dsl, DatabaseTime time) {
-        this.dsl = dsl;
-        this.time = time;
+    DueQueue(Handle db) {
+        this.db = db;
     }
 
     /**
@@ -107,7 +104,7 @@ final class DueQueue {
      * @param from passes over what was due earlier
      */
     static PreparedSql<Looked> claiming(
-            DatabaseTime time, UUID sessionId, Part part, Optional<OffsetDateTime> from, int limit) {
+            Handle db, UUID sessionId, Part part, Optional<OffsetDateTime> from, int limit) {
         return new PreparedSql<>(
                 "select machine_id, claim_id, due_at from work_claim(?, ?, ?, ?::timestamptz, ?, ?::interval)",
                 row -> new Looked(
@@ -119,12 +116,12 @@ final class DueQueue {
                 part.provider(),
                 from.map(OffsetDateTime::toString).orElse("-infinity"),
                 limit,
-                time.ahead());
+                db.time().ahead());
     }
 
     /** Looks at the queue from its beginning. */
     List<Looked> look(UUID sessionId, Part part, int limit) {
-        return claiming(time, sessionId, part, Optional.empty(), limit).fetch(dsl);
+        return claiming(db, sessionId, part, Optional.empty(), limit).fetch(db);
     }
 
     /**
@@ -153,15 +150,14 @@ final class DueQueue {
         }
     }
 
-    /** Claims what has come up for recovery, the oldest machines first. */
-    List<Claim> claimRecovery(UUID sessionId, Part part, Eligibility eligibility, int limit) {
-        Condition claimable = WorkQueries.claimable(time, part.process(), eligibility);
+    /** Claims what has come up and is eligible, the oldest machines first. */
+    List<Claim> claim(UUID sessionId, Part part, Condition eligible, int limit) {
+        Condition claimable = WorkQueries.claimable(db, part.process(), eligible);
         UUID[] candidates = dueNow(part, limit, claimable);
         return candidates.length == 0
                 ? List.of()
                 : WorkQueries.insert(
-                        dsl,
-                        time,
+                        db,
                         sessionId,
                         part.process(),
                         MACHINES.MACHINE_ID.eq(any(candidates)).and(claimable));
@@ -183,31 +179,31 @@ final class DueQueue {
     }
 
     private SelectConditionStep<Record1<UUID>> due(Part part) {
-        return dsl.select(MACHINES.MACHINE_ID)
+        return db.dsl().select(MACHINES.MACHINE_ID)
                 .from(WORK_DUE)
                 .join(MACHINES)
                 .on(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
                 .where(part.condition())
-                .and(WORK_DUE.DUE_AT.le(time.now()));
+                .and(WORK_DUE.DUE_AT.le(db.time().now()));
     }
 
     /**
      * Asks which machines have come up. To be used as the first of a query's conditions: what is looked at then follows
      * what is due, and not the fleet.
      */
-    static Condition isUp(DatabaseTime time, Part part) {
+    static Condition isUp(Handle db, Part part) {
         return MACHINES.MACHINE_ID.in(select(WORK_DUE.MACHINE_ID)
                 .from(WORK_DUE)
                 .where(part.condition())
-                .and(WORK_DUE.DUE_AT.le(time.now())));
+                .and(WORK_DUE.DUE_AT.le(db.time().now())));
     }
 
     /** The same of a process, over all providers. */
-    static Condition isUp(DatabaseTime time, WorkProcess process) {
+    static Condition isUp(Handle db, WorkProcess process) {
         return MACHINES.MACHINE_ID.in(select(WORK_DUE.MACHINE_ID)
                 .from(WORK_DUE)
                 .where(WORK_DUE.PROCESS.eq(process.name()))
-                .and(WORK_DUE.DUE_AT.le(time.now())));
+                .and(WORK_DUE.DUE_AT.le(db.time().now())));
     }
 
     /**
@@ -217,11 +213,11 @@ final class DueQueue {
      */
     private void putRight(Part part, UUID[] machineIds) {
         arm(machineIds);
-        int stuck = dsl.update(WORK_DUE)
-                .set(WORK_DUE.DUE_AT, time.nowPlus(SETBACK))
+        int stuck = db.dsl().update(WORK_DUE)
+                .set(WORK_DUE.DUE_AT, db.time().nowPlus(SETBACK))
                 .where(WORK_DUE.MACHINE_ID.eq(any(machineIds)))
                 .and(part.condition())
-                .and(WORK_DUE.DUE_AT.le(time.now()))
+                .and(WORK_DUE.DUE_AT.le(db.time().now()))
                 .execute();
         if (stuck > 0) {
             log.info(
@@ -234,22 +230,21 @@ final class DueQueue {
 
     /** Makes the entries of some machines anew. */
     private void arm(UUID[] machineIds) {
-        dsl.fetch("select work_due_arm({0})", DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()));
+        db.dsl().fetch("select work_due_arm({0})", DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()));
     }
 
     /**
-     * Puts off some of the machines of a provider that have come up for recovery and are not due under the policy. Each is
-     * looked at again at the first moment at which it can be due, whatever its agent does until then: a heartbeat only makes
-     * that later, and what makes it earlier is a change of its tags, for which the database makes the entry anew.
+     * Postpones some of the entries that have come up too early. Each is looked at again at the first moment at which its
+     * machine can be due, whatever happens that does not touch the queue: a heartbeat only makes that later, and for what
+     * makes it earlier, a change of the machine's tags, the database renews the entry.
      *
+     * @param soonest that moment, for the machine of {@code machines}
      * @return whether there were any. Then there may be more, and the transaction should be committed before they are
      *     looked for: it holds the locks of their machines
      */
-    boolean putOffRecovery(ProviderType provider, RecoveryPolicy policy) {
-        Part part = new Part(WorkProcess.RECOVERY, provider.name());
-        Field<OffsetDateTime> soonest = new RecoveryRules(time, policy).soonest();
-        Condition early = part.condition().and(WORK_DUE.DUE_AT.le(time.now())).and(soonest.gt(time.now()));
-        UUID[] machineIds = dsl
+    boolean putOff(Part part, Field<OffsetDateTime> soonest) {
+        Condition early = part.condition().and(WORK_DUE.DUE_AT.le(db.time().now())).and(soonest.gt(db.time().now()));
+        UUID[] machineIds = db.dsl()
                 .select(MACHINES.MACHINE_ID)
                 .from(WORK_DUE)
                 .join(MACHINES)
@@ -268,8 +263,8 @@ final class DueQueue {
             return false;
         }
         // A statement of its own: its snapshot is taken under the machines' locks.
-        dsl.update(WORK_DUE)
-                .set(WORK_DUE.DUE_AT, notBefore(LEAST_PUT_OFF, soonest))
+        db.dsl().update(WORK_DUE)
+                .set(WORK_DUE.DUE_AT, greatest(soonest, db.time().nowPlus(LEAST_PUT_OFF)))
                 .from(MACHINES)
                 .where(WORK_DUE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .and(WORK_DUE.MACHINE_ID.eq(any(machineIds)))
@@ -278,18 +273,14 @@ final class DueQueue {
         return true;
     }
 
-    private Field<OffsetDateTime> notBefore(Duration fromNow, Field<OffsetDateTime> moment) {
-        return greatest(moment, time.nowPlus(fromNow));
-    }
-
     /** Says how long it is until the next machine comes up; empty if none will unless something changes. */
     Optional<Duration> untilNext(Part part) {
         Field<Long> millis =
-                field("ceil(extract(epoch from {0} - {1}) * 1000)::bigint", Long.class, WORK_DUE.DUE_AT, time.now());
-        return dsl.select(millis)
+                field("ceil(extract(epoch from {0} - {1}) * 1000)::bigint", Long.class, WORK_DUE.DUE_AT, db.time().now());
+        return db.dsl().select(millis)
                 .from(WORK_DUE)
                 .where(part.condition())
-                .and(WORK_DUE.DUE_AT.gt(time.now()))
+                .and(WORK_DUE.DUE_AT.gt(db.time().now()))
                 .and(WORK_DUE.DUE_AT.lt(NEVER))
                 .orderBy(WORK_DUE.DUE_AT)
                 .limit(1)
@@ -304,7 +295,7 @@ final class DueQueue {
      * @return the last machine of this chunk; empty if there was none left
      */
     Optional<UUID> armNext(Part part, UUID after) {
-        UUID[] machineIds = dsl
+        UUID[] machineIds = db.dsl()
                 .select(WORK_DUE.MACHINE_ID)
                 .from(WORK_DUE)
                 .where(part.condition())
@@ -320,7 +311,7 @@ final class DueQueue {
 
     /** Makes the entries of the next machines anew; otherwise as {@link #armNext(Part, UUID)}. */
     Optional<UUID> armNext(UUID after) {
-        UUID[] machineIds = dsl
+        UUID[] machineIds = db.dsl()
                 .select(MACHINES.MACHINE_ID)
                 .from(MACHINES)
                 .where(MACHINES.MACHINE_ID.gt(after))
@@ -335,7 +326,7 @@ final class DueQueue {
 
     /** Drops the entries of machines that do not exist. Returns how many there were. */
     int sweep() {
-        return dsl.deleteFrom(WORK_DUE)
+        return db.dsl().deleteFrom(WORK_DUE)
                 .where(not(
                         DSL.exists(DSL.selectOne().from(MACHINES).where(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID)))))
                 .execute();
@@ -347,61 +338,5 @@ final class DueQueue {
         }
         arm(machineIds);
         return Optional.of(machineIds[machineIds.length - 1]);
-    }
-
-    /** Holds the whole queue to what it follows from. Reads every machine. */
-    QueueCheck check(RecoveryPolicy policy) {
-        Field<String> wrong = field(name("wrong"), String.class);
-        Field<String> example = field(name("example"), String.class);
-        // An entry for recovery may come up earlier than the machine is due, not later.
-        Field<OffsetDateTime> latest = notBefore(LEAST_PUT_OFF, new RecoveryRules(time, policy).due());
-        Table<?> compared = dsl.select(
-                        when(WORK_DUE.MACHINE_ID.isNull(), inline("missing"))
-                                .when(WORK_DUE_EXPECTED.MACHINE_ID.isNull(), inline("superfluous"))
-                                .when(
-                                        WORK_DUE.PROVIDER
-                                                .ne(WORK_DUE_EXPECTED.PROVIDER)
-                                                .or(WORK_DUE.DUE_AT.gt(when(
-                                                                WORK_DUE_EXPECTED.PROCESS.eq(
-                                                                        WorkProcess.RECOVERY.name()),
-                                                                greatest(WORK_DUE_EXPECTED.DUE_AT, latest))
-                                                        .otherwise(WORK_DUE_EXPECTED.DUE_AT))),
-                                        inline("late"))
-                                .as(wrong),
-                        DSL.concat(
-                                        coalesce(WORK_DUE.PROCESS, WORK_DUE_EXPECTED.PROCESS),
-                                        inline(" on machine "),
-                                        coalesce(WORK_DUE.MACHINE_ID, WORK_DUE_EXPECTED.MACHINE_ID)
-                                                .cast(SQLDataType.VARCHAR),
-                                        inline(": comes up at "),
-                                        coalesce(WORK_DUE.DUE_AT.cast(SQLDataType.VARCHAR), inline("no time")),
-                                        inline(", should at "),
-                                        coalesce(WORK_DUE_EXPECTED.DUE_AT.cast(SQLDataType.VARCHAR), inline("no time")))
-                                .as(example))
-                .from(WORK_DUE)
-                .fullOuterJoin(WORK_DUE_EXPECTED)
-                .on(WORK_DUE_EXPECTED.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
-                .and(WORK_DUE_EXPECTED.PROCESS.eq(WORK_DUE.PROCESS))
-                .leftJoin(MACHINES)
-                .on(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
-                .asTable("compared");
-        Map<String, Integer> counts = dsl.select(wrong, count())
-                .from(compared)
-                .where(wrong.isNotNull())
-                .groupBy(wrong)
-                .fetchMap(wrong, count());
-        List<String> examples = counts.isEmpty()
-                ? List.of()
-                : dsl.select(DSL.concat(wrong, inline(": "), example))
-                        .from(compared)
-                        .where(wrong.isNotNull())
-                        .limit(EXAMPLES)
-                        .fetch(0, String.class);
-        return new QueueCheck(
-                dsl.fetchCount(WORK_DUE),
-                counts.getOrDefault("missing", 0),
-                counts.getOrDefault("late", 0),
-                counts.getOrDefault("superfluous", 0),
-                examples);
     }
 }

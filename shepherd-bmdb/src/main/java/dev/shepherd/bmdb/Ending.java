@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.WorkQueries.Claim;
+import dev.shepherd.bmdb.WorkQueries.End;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -65,24 +67,19 @@ final class Ending<T extends @Nullable Object> {
         return event;
     }
 
-    @Nullable
-    String cause() {
-        return cause;
+    Claim claim() {
+        return work.claim();
     }
 
-    BmdbTransaction.Body<T> body() {
-        return body;
-    }
-
-    boolean clearsBackoff() {
-        return clearsBackoff;
+    End end() {
+        return new End(claim(), event, cause, clearsBackoff);
     }
 
     /** Notes whether the work is still held, in the transaction that is to end it. */
     void found(BmdbTransaction tx, boolean isHeld) {
         held = isHeld;
         if (isHeld) {
-            tx.holds(work.machineId());
+            tx.handle().holds(work.machineId());
         }
     }
 

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,14 +37,26 @@ final class EndingQueue {
 
     private static final Duration PAUSE = Duration.ofMillis(500);
 
-    private final BmdbSession session;
+    private final Consumer<String> requireNoTransaction;
+    private final Writer writer;
     private final ReentrantLock retrying = new ReentrantLock();
     private final ReentrantLock lock = new ReentrantLock();
     private final Deque<Waiting> queue = new ArrayDeque<>();
     private int writing;
 
-    EndingQueue(BmdbSession session) {
-        this.session = session;
+    /**
+     * Makes a queue.
+     *
+     * @param requireNoTransaction fails if this thread is in the middle of a transaction
+     */
+    EndingQueue(Consumer<String> requireNoTransaction, Writer writer) {
+        this.requireNoTransaction = requireNoTransaction;
+        this.writer = writer;
+    }
+
+    /** Writes ends in one transaction. */
+    interface Writer {
+        void write(List<Ending<?>> endings) throws InterruptedException;
     }
 
     private enum State {
@@ -79,7 +92,7 @@ final class EndingQueue {
      */
     void end(Ending<?> ending) throws InterruptedException {
         // Another thread may write it, which is in no transaction and would wait for this one.
-        session.requireNoTransaction("the end of " + ending.work());
+        requireNoTransaction.accept("the end of " + ending.work());
         Waiting own = new Waiting(ending);
         List<Waiting> batch = awaitTurn(own);
         if (!batch.isEmpty()) {
@@ -120,7 +133,7 @@ final class EndingQueue {
             retrying.lockInterruptibly();
         }
         try {
-            session.endInTransaction(List.of(ending));
+            writer.write(List.of(ending));
         } finally {
             if (again) {
                 retrying.unlock();
@@ -171,8 +184,7 @@ final class EndingQueue {
         State outcome = State.ALONE;
         CommitOutcomeUnknownException unknown = null;
         try {
-            session.endInTransaction(
-                    batch.stream().<Ending<?>>map(one -> one.ending).toList());
+            writer.write(batch.stream().<Ending<?>>map(one -> one.ending).toList());
             outcome = State.DONE;
         } catch (CommitOutcomeUnknownException e) {
             outcome = State.UNKNOWN;

@@ -31,10 +31,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ExplainQueries {
 
-    static final String END_OF_BACKOFF = "time; or deleting its backoff";
-
-    private final DSLContext dsl;
-    private final DatabaseTime time;
+    private final Handle db;
     private final RecoveryPolicy policy;
     private final MachineRecord machine;
     private final Instant now;
@@ -43,36 +40,35 @@ final class ExplainQueries {
     private final Optional<RecoveryState> recovery;
     private final int unreachableAttempts;
 
-    private ExplainQueries(DSLContext dsl, DatabaseTime time, RecoveryPolicy policy, MachineRecord machine) {
-        this.dsl = dsl;
-        this.time = time;
+    private ExplainQueries(Handle db, RecoveryPolicy policy, MachineRecord machine) {
+        this.db = db;
         this.policy = policy;
         this.machine = machine;
-        this.now = MachineQueries.now(dsl, time);
+        this.now = MachineQueries.now(db);
         this.provided = machine.provided().orElse(null);
-        this.quarantine = quarantine(dsl, machine.machineId());
-        this.recovery = RecoveryQueries.state(dsl, machine.machineId());
-        this.unreachableAttempts = dsl.select(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS)
+        this.quarantine = quarantine(db, machine.machineId());
+        this.recovery = RecoveryStates.state(db, machine.machineId());
+        this.unreachableAttempts = db.dsl().select(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS)
                 .from(MACHINE_UNREACHABLE)
                 .where(MACHINE_UNREACHABLE.MACHINE_ID.eq(machine.machineId()))
                 .fetchOptional(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS)
                 .orElse(0);
     }
 
-    static Optional<Explanation> explain(DSLContext dsl, DatabaseTime time, RecoveryPolicy policy, UUID machineId) {
-        return MachineQueries.machine(dsl, time, machineId)
-                .map(machine -> new ExplainQueries(dsl, time, policy, machine).explain());
+    static Optional<Explanation> explain(Handle db, RecoveryPolicy policy, UUID machineId) {
+        return MachineQueries.machine(db, machineId)
+                .map(machine -> new ExplainQueries(db, policy, machine).explain());
     }
 
-    static Optional<Quarantine> quarantine(DSLContext dsl, UUID machineId) {
-        return dsl.selectFrom(MACHINE_QUARANTINE)
+    static Optional<Quarantine> quarantine(Handle db, UUID machineId) {
+        return db.dsl().selectFrom(MACHINE_QUARANTINE)
                 .where(MACHINE_QUARANTINE.MACHINE_ID.eq(machineId))
                 .fetchOptional(ExplainQueries::quarantine);
     }
 
-    static Map<UUID, Quarantine> quarantined(DSLContext dsl) {
+    static Map<UUID, Quarantine> quarantined(Handle db) {
         Map<UUID, Quarantine> all = new LinkedHashMap<>();
-        dsl.selectFrom(MACHINE_QUARANTINE)
+        db.dsl().selectFrom(MACHINE_QUARANTINE)
                 .orderBy(MACHINE_QUARANTINE.QUARANTINED_AT, MACHINE_QUARANTINE.MACHINE_ID)
                 .forEach(row -> all.put(row.getMachineId(), quarantine(row)));
         return all;
@@ -83,7 +79,7 @@ final class ExplainQueries {
     }
 
     private Explanation explain() {
-        Optional<Instant> check = dsl.select(MACHINE_PROVIDED.PROVIDER_CHECK_AT)
+        Optional<Instant> check = db.dsl().select(MACHINE_PROVIDED.PROVIDER_CHECK_AT)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(machine.machineId()))
                 .fetchOptional(MACHINE_PROVIDED.PROVIDER_CHECK_AT)
@@ -110,9 +106,9 @@ final class ExplainQueries {
         WorkProcess process = WorkProcess.AGENT_START;
         return keptOff(process)
                 .or(() -> paused(process))
-                .or(() -> backoff(machine, process)
+                .or(() -> RecoveryRules.backoff(machine, process)
                         .map(backoff ->
-                                no(process, Rule.BACKED_OFF, describe(backoff), END_OF_BACKOFF, backoff.until())))
+                                no(process, Rule.BACKED_OFF, RecoveryRules.describe(backoff), RecoveryRules.END_OF_BACKOFF, backoff.until())))
                 .orElseGet(() -> eligible(process, "it has no agent and is taken over next"));
     }
 
@@ -131,7 +127,7 @@ final class ExplainQueries {
             return Optional.of(no(
                     process, Rule.NOT_PROVIDED, "it has no provider", "a provider that records it as its own", null));
         }
-        return dsl.select(WORK_RULES.RULE)
+        return db.dsl().select(WORK_RULES.RULE)
                 .from(WORK_RULES)
                 .where(WORK_RULES.MACHINE_ID.eq(machine.machineId()))
                 .and(WORK_RULES.PROCESS.eq(process.name()))
@@ -194,7 +190,7 @@ final class ExplainQueries {
                 val(machine.machineId()),
                 val(provided == null ? null : provided.provider().name()),
                 process);
-        return OperatorActions.pauses(dsl, time, which).stream()
+        return Operator.pauses(db, which).stream()
                 .findFirst()
                 .map(pause -> no(
                         process,
@@ -204,23 +200,9 @@ final class ExplainQueries {
                         pause.until().orElse(null)));
     }
 
-    static Optional<ActiveBackoff> backoff(MachineRecord machine, WorkProcess process) {
-        return machine.backoffs().stream()
-                .filter(backoff -> backoff.process().equals(process))
-                .findFirst();
-    }
-
-    static String describe(ActiveBackoff backoff) {
-        return "it is left alone for %s, until %s: %s"
-                .formatted(
-                        Spans.text(Duration.ofSeconds(backoff.lastIntervalSeconds())),
-                        backoff.until(),
-                        backoff.cause());
-    }
-
     private Optional<OfProcess> recoveryKeptOff() {
-        return new RecoveryRules(time, policy)
-                .inTheWay(dsl, new RecoveryRules.Facts(machine, recovery, unreachableAttempts))
+        return new RecoveryRules(db.time(), policy)
+                .inTheWay(db, new RecoveryRules.Facts(machine, recovery, unreachableAttempts))
                 .map(rule -> no(
                         WorkProcess.RECOVERY,
                         rule.name(),
@@ -234,7 +216,7 @@ final class ExplainQueries {
         if (here == null) {
             return Optional.empty();
         }
-        PlannedRecovery plan = RecoveryQueries.plan(dsl, time, here.provider(), policy, true);
+        PlannedRecovery plan = new RecoveryLimits(db, here.provider(), policy).plan(true);
         Optional<Freeze> freeze = plan.outlook().freezes().stream()
                 .filter(frozen ->
                         frozen.location().isEmpty() || frozen.location().equals(here.location()))
@@ -257,7 +239,7 @@ final class ExplainQueries {
         if (plan.steps().stream().anyMatch(step -> step.machineId().equals(machine.machineId()))) {
             return Optional.empty();
         }
-        if (!RecoveryQueries.isLooking(dsl, time, here.provider(), policy)) {
+        if (!RecoveryLooks.isLooking(db, here.provider(), policy)) {
             return Optional.of(no(
                     WorkProcess.RECOVERY,
                     Rule.LOOKING,
@@ -291,7 +273,7 @@ final class ExplainQueries {
     }
 
     private OfProcess eligible(WorkProcess process, String because) {
-        int losses = Losses.inARow(dsl, machine.machineId(), process);
+        int losses = Losses.inARow(db, machine.machineId(), process);
         String lost = losses == 0
                 ? ""
                 : String.format(Locale.ROOT, "; lost %d time(s) in a row with the process that worked on it", losses);

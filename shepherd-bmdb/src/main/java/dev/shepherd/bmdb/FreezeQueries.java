@@ -57,14 +57,12 @@ final class FreezeQueries {
     /** A span that everything lies within. */
     private static final Duration ALL = Duration.ofDays(36_500);
 
-    private final DSLContext dsl;
-    private final DatabaseTime time;
+    private final Handle db;
     private final ProviderType provider;
     private final RecoveryPolicy policy;
 
-    FreezeQueries(DSLContext dsl, DatabaseTime time, ProviderType provider, RecoveryPolicy policy) {
-        this.dsl = dsl;
-        this.time = time;
+    FreezeQueries(Handle db, ProviderType provider, RecoveryPolicy policy) {
+        this.db = db;
         this.provider = provider;
         this.policy = policy;
     }
@@ -104,8 +102,8 @@ final class FreezeQueries {
     }
 
     /** Returns the freezes in force that concern a provider. */
-    static List<Freeze> inForce(DSLContext dsl, ProviderType provider) {
-        return dsl.selectFrom(RECOVERY_FREEZE)
+    static List<Freeze> inForce(Handle db, ProviderType provider) {
+        return db.dsl().selectFrom(RECOVERY_FREEZE)
                 .where(RECOVERY_FREEZE.PROVIDER.in("", provider.name()))
                 .and(RECOVERY_FREEZE.RELEASED_AT.isNull())
                 .orderBy(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
@@ -113,8 +111,8 @@ final class FreezeQueries {
     }
 
     /** Returns all freezes in force. */
-    static List<Freeze> inForce(DSLContext dsl) {
-        return dsl.selectFrom(RECOVERY_FREEZE)
+    static List<Freeze> inForce(Handle db) {
+        return db.dsl().selectFrom(RECOVERY_FREEZE)
                 .where(RECOVERY_FREEZE.RELEASED_AT.isNull())
                 .orderBy(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
                 .fetch(FreezeQueries::freeze);
@@ -142,13 +140,13 @@ final class FreezeQueries {
     Verdict judge() {
         Map<Scope, Census> census = census();
         Map<Scope, RecoveryFreezeRecord> rows = new LinkedHashMap<>();
-        dsl.selectFrom(RECOVERY_FREEZE)
+        db.dsl().selectFrom(RECOVERY_FREEZE)
                 .where(RECOVERY_FREEZE.PROVIDER.in("", provider.name()))
                 .orderBy(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
                 .forEach(row -> rows.put(new Scope(row.getProvider(), row.getLocation()), row));
         rows.keySet().forEach(scope -> census.putIfAbsent(scope, Census.NONE));
 
-        OffsetDateTime now = dsl.select(time.now()).fetchSingle().value1();
+        OffsetDateTime now = db.dsl().select(db.time().now()).fetchSingle().value1();
         List<Freeze> freezes = new ArrayList<>();
         List<Runnable> changes = new ArrayList<>();
         census.forEach((scope, counts) -> {
@@ -169,7 +167,7 @@ final class FreezeQueries {
             OffsetDateTime now,
             List<Freeze> freezes,
             List<Runnable> changes) {
-        int threshold = policy.freezeThreshold(counts.watched());
+        int threshold = Thresholds.freeze(policy, counts.watched());
         if (counts.late() < threshold) {
             return; // Not even all of them together are enough.
         }
@@ -193,7 +191,7 @@ final class FreezeQueries {
                 cluster.first().truncatedTo(ChronoUnit.SECONDS).toInstant(),
                 cluster.last().truncatedTo(ChronoUnit.SECONDS).toInstant()));
         freezes.add(freeze(row));
-        changes.add(() -> dsl.insertInto(RECOVERY_FREEZE)
+        changes.add(() -> db.dsl().insertInto(RECOVERY_FREEZE)
                 .set(row)
                 .onConflict(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
                 .doUpdate()
@@ -225,7 +223,7 @@ final class FreezeQueries {
             List<Freeze> freezes,
             List<Runnable> changes) {
         int late = lateSince(scope, row.getSilentSince());
-        boolean calm = 2L * late <= policy.freezeThreshold(counts.watched());
+        boolean calm = 2L * late <= Thresholds.freeze(policy, counts.watched());
         OffsetDateTime calmSince = row.getCalmSince();
         if (!calm) {
             row.setCalmSince(null);
@@ -234,13 +232,13 @@ final class FreezeQueries {
         } else if (!now.isBefore(calmSince.plus(policy.freezeReleaseAfter()))) {
             // Only who is late by now is no evidence: who has been heard since may be falling silent again already.
             changes.add(() -> release(
-                    dsl, time, scope.provider(), scope.location(), "heartbeats that came back", policy.lateAfter()));
+                    db, scope.provider(), scope.location(), "heartbeats that came back", policy.lateAfter()));
             return;
         }
         freezes.add(freeze(row));
         OffsetDateTime newCalmSince = row.getCalmSince();
         if (calmSince == null ? newCalmSince != null : !calmSince.equals(newCalmSince)) {
-            changes.add(() -> dsl.update(RECOVERY_FREEZE)
+            changes.add(() -> db.dsl().update(RECOVERY_FREEZE)
                     .set(RECOVERY_FREEZE.CALM_SINCE, newCalmSince)
                     .where(RECOVERY_FREEZE.PROVIDER.eq(scope.provider()))
                     .and(RECOVERY_FREEZE.LOCATION.eq(scope.location()))
@@ -254,11 +252,11 @@ final class FreezeQueries {
      * none.
      */
     static boolean release(
-            DSLContext dsl, DatabaseTime time, String provider, String location, String by, Duration ignoredBefore) {
-        return dsl.update(RECOVERY_FREEZE)
-                        .set(RECOVERY_FREEZE.RELEASED_AT, time.now())
+            Handle db, String provider, String location, String by, Duration ignoredBefore) {
+        return db.dsl().update(RECOVERY_FREEZE)
+                        .set(RECOVERY_FREEZE.RELEASED_AT, db.time().now())
                         .set(RECOVERY_FREEZE.RELEASED_BY, by)
-                        .set(RECOVERY_FREEZE.IGNORED_UNTIL, time.nowMinus(ignoredBefore))
+                        .set(RECOVERY_FREEZE.IGNORED_UNTIL, db.time().nowMinus(ignoredBefore))
                         .where(RECOVERY_FREEZE.PROVIDER.eq(provider))
                         .and(RECOVERY_FREEZE.LOCATION.eq(location))
                         .and(RECOVERY_FREEZE.RELEASED_AT.isNull())
@@ -272,7 +270,7 @@ final class FreezeQueries {
         census.put(Scope.FLEET, Census.NONE);
         census.put(new Scope(provider.name(), ""), Census.NONE);
         Table<?> watched = watched();
-        dsl.select(PROVIDER, LOCATION, count(), count().filterWhere(LATE), count().filterWhere(HEARD))
+        db.dsl().select(PROVIDER, LOCATION, count(), count().filterWhere(LATE), count().filterWhere(HEARD))
                 .from(watched)
                 .groupBy(PROVIDER, LOCATION)
                 .orderBy(PROVIDER, LOCATION)
@@ -309,7 +307,7 @@ final class FreezeQueries {
                 .from(watched())
                 .where(late)
                 .asTable("c");
-        Record3<Integer, OffsetDateTime, OffsetDateTime> largest = dsl.select(size, first, last)
+        Record3<Integer, OffsetDateTime, OffsetDateTime> largest = db.dsl().select(size, first, last)
                 .from(clusters)
                 .orderBy(size.desc(), last.desc())
                 .limit(1)
@@ -320,7 +318,7 @@ final class FreezeQueries {
     }
 
     private int lateSince(Scope scope, OffsetDateTime since) {
-        return dsl.select(count())
+        return db.dsl().select(count())
                 .from(watched())
                 .where(LATE.and(scope.condition()).and(SIGN.ge(since)))
                 .fetchSingle()
@@ -341,12 +339,12 @@ final class FreezeQueries {
                         when(isStarted, heard)
                                 .otherwise(MACHINE_UNREACHABLE.UNREACHABLE_SINCE)
                                 .as("sign"),
-                        field(isStarted.and(heard.ge(time.nowMinus(lateAfter))).not())
+                        field(isStarted.and(heard.ge(db.time().nowMinus(lateAfter))).not())
                                 .as("late"),
                         field(MACHINE_AGENT_HEARTBEAT
                                         .MACHINE_ID
                                         .isNotNull()
-                                        .and(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.ge(time.nowMinus(lateAfter))))
+                                        .and(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.ge(db.time().nowMinus(lateAfter))))
                                 .as("heard"))
                 .from(MACHINES)
                 .join(MACHINE_PROVIDED)
@@ -363,8 +361,8 @@ final class FreezeQueries {
                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
                 .where(isStarted.or(isUnreachable))
                 .and(MACHINE_RECOVERY.MACHINE_ID.isNull())
-                .and(not(Eligibility.installationFulfilled()))
-                .and(Eligibility.present())
+                .and(not(MachineConditions.installationFulfilled()))
+                .and(MachineConditions.present())
                 .asTable("w");
     }
 

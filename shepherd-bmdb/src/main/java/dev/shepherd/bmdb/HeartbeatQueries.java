@@ -30,9 +30,9 @@ final class HeartbeatQueries {
      * Limits how long this transaction waits for a lock, and how long the database lets it sit idle, since it holds
      * locks that others wait for.
      */
-    static void begin(DSLContext dsl, Duration lockTimeout, Duration idle) {
+    static void begin(Handle db, Duration lockTimeout, Duration idle) {
         // One round trip. A statement that has waited must see what was committed meanwhile, whatever the default is.
-        dsl.execute("set transaction isolation level read committed; set local lock_timeout = "
+        db.dsl().execute("set transaction isolation level read committed; set local lock_timeout = "
                 + Math.max(1, lockTimeout.toMillis()) + "; set local idle_in_transaction_session_timeout = "
                 + idle.toMillis());
     }
@@ -45,9 +45,9 @@ final class HeartbeatQueries {
      * @param keys the key of each agent; no agent is there twice
      * @return which of them were recorded, by their position
      */
-    static BitSet record(DSLContext dsl, DatabaseTime time, UUID[] machineIds, byte[][] keys) {
+    static BitSet record(Handle db, UUID[] machineIds, byte[][] keys) {
         BitSet recorded = new BitSet(machineIds.length);
-        dsl.resultQuery(
+        db.dsl().resultQuery(
                         "with known as ("
                                 + "select s.machine_id, c.position"
                                 + " from unnest({1}, {2}) with ordinality as c (machine_id, agent_public_key, position)"
@@ -63,7 +63,7 @@ final class HeartbeatQueries {
                                 + " then excluded.agent_heartbeat_at"
                                 + " else greatest(h.agent_heartbeat_at, excluded.agent_heartbeat_at) end"
                                 + ") select position from known",
-                        time.now(),
+                        db.time().now(),
                         DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()),
                         DSL.val(keys, SQLDataType.BLOB.getArrayDataType()))
                 .fetch(0, Integer.class)
@@ -72,8 +72,8 @@ final class HeartbeatQueries {
     }
 
     /** Returns the requests of these machines that are not fulfilled. */
-    static Map<UUID, InstallationRequest> pendingRequests(DSLContext dsl, UUID[] machineIds) {
-        return dsl.select(
+    static Map<UUID, InstallationRequest> pendingRequests(Handle db, UUID[] machineIds) {
+        return db.dsl().select(
                         MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID,
                         MACHINE_OS_INSTALLATION_REQUEST.GENERATION,
                         MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW)
@@ -81,7 +81,7 @@ final class HeartbeatQueries {
                 .join(MACHINE_OS_INSTALLATION_REQUEST)
                 .on(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .where(MACHINES.MACHINE_ID.eq(DSL.any(machineIds)))
-                .andNot(Eligibility.installationFulfilled())
+                .andNot(MachineConditions.installationFulfilled())
                 .fetchMap(
                         MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID,
                         row -> new InstallationRequest(
@@ -90,8 +90,8 @@ final class HeartbeatQueries {
     }
 
     /** Returns why heartbeats of these machines were not recorded; nothing of those that do not exist. */
-    static Map<UUID, Reason> refusals(DSLContext dsl, UUID[] machineIds) {
-        return dsl.select(MACHINES.MACHINE_ID, MACHINE_AGENT_STARTED.MACHINE_ID)
+    static Map<UUID, Reason> refusals(Handle db, UUID[] machineIds) {
+        return db.dsl().select(MACHINES.MACHINE_ID, MACHINE_AGENT_STARTED.MACHINE_ID)
                 .from(MACHINES)
                 .leftJoin(MACHINE_AGENT_STARTED)
                 .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -104,8 +104,8 @@ final class HeartbeatQueries {
      * Tells whether a report is the one that is recorded, for the request that there is. Then nothing is to be written,
      * and nothing locked: the call is as good as one that came just before that report was recorded first.
      */
-    static boolean isRecorded(DSLContext dsl, UUID machineId, InstallationReport report) {
-        return dsl.fetchExists(dsl.selectOne()
+    static boolean isRecorded(Handle db, UUID machineId, InstallationReport report) {
+        return db.dsl().fetchExists(db.dsl().selectOne()
                 .from(MACHINE_OS_INSTALLATION_REPORT)
                 .join(MACHINE_OS_INSTALLATION_REQUEST)
                 .on(MACHINE_OS_INSTALLATION_REQUEST
@@ -116,26 +116,15 @@ final class HeartbeatQueries {
                 .and(MACHINE_OS_INSTALLATION_REPORT.GENERATION.eq(report.generation()))
                 .and(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT.eq(
                         report.result().databaseName()))
-                .and(holds(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, report.raw())));
-    }
-
-    /** Compares by digests: what is the same mostly, and large, need not travel to the database for it. */
-    static Condition holds(Field<byte[]> column, byte[] content) {
-        try {
-            return DSL.condition(
-                    "sha256({0}) = {1}",
-                    column, DSL.val(MessageDigest.getInstance("SHA-256").digest(content)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
-        }
+                .and(TagQueries.holds(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, report.raw())));
     }
 
     /**
      * Returns the generation of the request, and keeps others from making a new request until the transaction has
      * ended.
      */
-    static Optional<Long> lockGeneration(DSLContext dsl, UUID machineId) {
-        return dsl.select(MACHINE_OS_INSTALLATION_REQUEST.GENERATION)
+    static Optional<Long> lockGeneration(Handle db, UUID machineId) {
+        return db.dsl().select(MACHINE_OS_INSTALLATION_REQUEST.GENERATION)
                 .from(MACHINE_OS_INSTALLATION_REQUEST)
                 .where(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(machineId))
                 .forShare()

@@ -18,7 +18,8 @@ public enum InstallationResult {
         return databaseName;
     }
 
-    static InstallationResult ofDatabaseName(String name) {
+    /** Finds the one with a {@link #databaseName()}. */
+    public static InstallationResult ofDatabaseName(String name) {
         return name.equals(SUCCESS.databaseName) ? SUCCESS : ERROR;
     }
 }

@@ -53,8 +53,7 @@ final class IntentQueries {
      * that what is counted here is still true when the intents appear.
      */
     static List<MachineIntent> reserve(
-            DSLContext dsl,
-            DatabaseTime time,
+            Handle db,
             UUID sessionId,
             ProviderType provider,
             int maxCount,
@@ -62,26 +61,26 @@ final class IntentQueries {
         if (candidates.isEmpty()) {
             return List.of();
         }
-        ProviderRows.ensure(dsl, provider);
-        ProviderRows.lock(dsl, provider);
-        int room = maxCount == 0 ? Integer.MAX_VALUE : maxCount - count(dsl, provider);
+        ProviderRows.ensure(db, provider);
+        ProviderRows.lock(db, provider);
+        int room = maxCount == 0 ? Integer.MAX_VALUE : maxCount - count(db, provider);
         List<String> left = List.copyOf(new LinkedHashSet<>(candidates));
         List<MachineIntent> reserved = new ArrayList<>();
         while (!left.isEmpty() && reserved.size() < room) {
             int some = Math.min(left.size(), Math.min(room - reserved.size(), LARGEST_BATCH));
-            reserved.addAll(insert(dsl, time, sessionId, provider, left.subList(0, some)));
+            reserved.addAll(insert(db, sessionId, provider, left.subList(0, some)));
             left = left.subList(some, left.size());
         }
         return reserved;
     }
 
     /** Counts machines and intents in one statement: one that becomes the other meanwhile is counted once. */
-    private static int count(DSLContext dsl, ProviderType provider) {
+    private static int count(Handle db, ProviderType provider) {
         Field<Integer> machines =
                 field(selectCount().from(MACHINE_PROVIDED).where(MACHINE_PROVIDED.PROVIDER.eq(provider.name())));
         Field<Integer> intents =
                 field(selectCount().from(MACHINE_INTENT).where(MACHINE_INTENT.PROVIDER.eq(provider.name())));
-        return dsl.select(machines.plus(intents)).fetchSingle().value1();
+        return db.dsl().select(machines.plus(intents)).fetchSingle().value1();
     }
 
     /**
@@ -91,8 +90,8 @@ final class IntentQueries {
      * the insert waited for that to be committed, and only a statement after it is sure to see the machine.
      */
     private static List<MachineIntent> insert(
-            DSLContext dsl, DatabaseTime time, UUID sessionId, ProviderType provider, List<String> candidates) {
-        var insert = dsl.insertInto(
+            Handle db, UUID sessionId, ProviderType provider, List<String> candidates) {
+        var insert = db.dsl().insertInto(
                 MACHINE_INTENT,
                 MACHINE_INTENT.INTENT_ID,
                 MACHINE_INTENT.PROVIDER,
@@ -101,13 +100,13 @@ final class IntentQueries {
                 MACHINE_INTENT.INTENT_MADE_AT);
         for (String candidate : candidates) {
             insert = insert.values(
-                    val(UUID.randomUUID()), val(provider.name()), val(candidate), val(sessionId), time.now());
+                    val(UUID.randomUUID()), val(provider.name()), val(candidate), val(sessionId), db.time().now());
         }
         List<MachineIntent> made =
                 new ArrayList<>(insert.onConflictDoNothing().returning().fetch(IntentQueries::intent));
         if (!made.isEmpty()) {
             UUID[] ids = made.stream().map(MachineIntent::intentId).toArray(UUID[]::new);
-            Set<UUID> provided = dsl.deleteFrom(MACHINE_INTENT)
+            Set<UUID> provided = db.dsl().deleteFrom(MACHINE_INTENT)
                     .where(MACHINE_INTENT.INTENT_ID.eq(any(ids)))
                     .and(exists(selectOne()
                             .from(MACHINE_PROVIDED)
@@ -128,28 +127,28 @@ final class IntentQueries {
 
     /** Those that {@link #take} would take. */
     static List<MachineIntent> takeable(
-            DSLContext dsl, DatabaseTime time, UUID sessionId, ProviderType provider, int limit) {
-        return dsl.selectFrom(MACHINE_INTENT)
-                .where(isTakeable(time, sessionId, provider))
+            Handle db, UUID sessionId, ProviderType provider, int limit) {
+        return db.dsl().selectFrom(MACHINE_INTENT)
+                .where(isTakeable(db, sessionId, provider))
                 .orderBy(MACHINE_INTENT.INTENT_MADE_AT, MACHINE_INTENT.INTENT_ID)
                 .limit(limit)
                 .fetch(IntentQueries::intent);
     }
 
-    private static Condition isTakeable(DatabaseTime time, UUID sessionId, ProviderType provider) {
+    private static Condition isTakeable(Handle db, UUID sessionId, ProviderType provider) {
         return MACHINE_INTENT
                 .PROVIDER
                 .eq(provider.name())
                 .and(MACHINE_INTENT.SESSION_ID.isNull().or(MACHINE_INTENT.SESSION_ID.eq(sessionId)))
-                .and(MACHINE_INTENT.RETRY_AT.isNull().or(MACHINE_INTENT.RETRY_AT.le(time.now())));
+                .and(MACHINE_INTENT.RETRY_AT.isNull().or(MACHINE_INTENT.RETRY_AT.le(db.time().now())));
     }
 
     static List<MachineIntent> take(
-            DSLContext dsl, DatabaseTime time, UUID sessionId, ProviderType provider, int limit) {
+            Handle db, UUID sessionId, ProviderType provider, int limit) {
         // Two statements, since the limit of a locking subquery does not hold under every plan.
-        List<UUID> free = dsl.select(MACHINE_INTENT.INTENT_ID)
+        List<UUID> free = db.dsl().select(MACHINE_INTENT.INTENT_ID)
                 .from(MACHINE_INTENT)
-                .where(isTakeable(time, sessionId, provider))
+                .where(isTakeable(db, sessionId, provider))
                 .orderBy(MACHINE_INTENT.INTENT_MADE_AT, MACHINE_INTENT.INTENT_ID)
                 .limit(limit)
                 .forUpdate()
@@ -158,7 +157,7 @@ final class IntentQueries {
         if (free.isEmpty()) {
             return List.of();
         }
-        return dsl
+        return db.dsl()
                 .update(MACHINE_INTENT)
                 .set(MACHINE_INTENT.SESSION_ID, sessionId)
                 .where(MACHINE_INTENT.INTENT_ID.eq(any(free.toArray(UUID[]::new))))
@@ -170,8 +169,8 @@ final class IntentQueries {
     }
 
     /** Counts an attempt before it is made. Returns false if the intent is no longer this session's. */
-    static boolean attempt(DSLContext dsl, UUID sessionId, UUID intentId) {
-        return dsl.update(MACHINE_INTENT)
+    static boolean attempt(Handle db, UUID sessionId, UUID intentId) {
+        return db.dsl().update(MACHINE_INTENT)
                         .set(MACHINE_INTENT.ATTEMPTS, MACHINE_INTENT.ATTEMPTS.plus(1))
                         .where(MACHINE_INTENT.INTENT_ID.eq(intentId))
                         .and(MACHINE_INTENT.SESSION_ID.eq(sessionId))
@@ -180,50 +179,50 @@ final class IntentQueries {
     }
 
     static void postpone(
-            DSLContext dsl, DatabaseTime time, UUID sessionId, UUID intentId, Duration delay, String error) {
-        dsl.update(MACHINE_INTENT)
-                .set(MACHINE_INTENT.RETRY_AT, time.nowPlus(delay))
+            Handle db, UUID sessionId, UUID intentId, Duration delay, String error) {
+        db.dsl().update(MACHINE_INTENT)
+                .set(MACHINE_INTENT.RETRY_AT, db.time().nowPlus(delay))
                 .set(MACHINE_INTENT.LAST_ERROR, val(WorkQueries.shorten(error)))
                 .where(MACHINE_INTENT.INTENT_ID.eq(intentId))
                 .and(MACHINE_INTENT.SESSION_ID.eq(sessionId))
                 .execute();
     }
 
-    static boolean delete(DSLContext dsl, UUID intentId) {
-        return dsl.deleteFrom(MACHINE_INTENT)
+    static boolean delete(Handle db, UUID intentId) {
+        return db.dsl().deleteFrom(MACHINE_INTENT)
                         .where(MACHINE_INTENT.INTENT_ID.eq(intentId))
                         .execute()
                 == 1;
     }
 
-    static List<MachineIntent> list(DSLContext dsl, ProviderType provider) {
-        return dsl.selectFrom(MACHINE_INTENT)
+    static List<MachineIntent> list(Handle db, ProviderType provider) {
+        return db.dsl().selectFrom(MACHINE_INTENT)
                 .where(MACHINE_INTENT.PROVIDER.eq(provider.name()))
                 .orderBy(MACHINE_INTENT.INTENT_MADE_AT, MACHINE_INTENT.INTENT_ID)
                 .fetch(IntentQueries::intent);
     }
 
-    static List<MachineIntent> list(DSLContext dsl, ProviderType provider, Collection<UUID> intentIds) {
-        return dsl.selectFrom(MACHINE_INTENT)
+    static List<MachineIntent> list(Handle db, ProviderType provider, Collection<UUID> intentIds) {
+        return db.dsl().selectFrom(MACHINE_INTENT)
                 .where(MACHINE_INTENT.INTENT_ID.eq(any(intentIds.toArray(UUID[]::new))))
                 .and(MACHINE_INTENT.PROVIDER.eq(provider.name()))
                 .fetch(IntentQueries::intent);
     }
 
     /** Finds which candidates have an intent, or are recorded. Asks for intents first: one may become a machine. */
-    static Set<String> taken(DSLContext dsl, ProviderType provider, Collection<String> candidates) {
+    static Set<String> taken(Handle db, ProviderType provider, Collection<String> candidates) {
         String[] names = candidates.toArray(String[]::new);
-        Set<String> taken = dsl.select(MACHINE_INTENT.CANDIDATE)
+        Set<String> taken = db.dsl().select(MACHINE_INTENT.CANDIDATE)
                 .from(MACHINE_INTENT)
                 .where(MACHINE_INTENT.PROVIDER.eq(provider.name()))
                 .and(MACHINE_INTENT.CANDIDATE.eq(any(names)))
                 .fetchSet(MACHINE_INTENT.CANDIDATE);
-        taken.addAll(dsl.select(MACHINE_PROVIDED.PROVIDER_ID)
+        taken.addAll(db.dsl().select(MACHINE_PROVIDED.PROVIDER_ID)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_ID.eq(any(names)))
                 .fetchSet(MACHINE_PROVIDED.PROVIDER_ID));
-        taken.addAll(dsl.select(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID)
+        taken.addAll(db.dsl().select(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID.eq(any(names)))

@@ -34,7 +34,6 @@ final class Losses {
 
     private static final String EXPIRED = "the session expired";
 
-    private final DatabaseTime time;
     private final Backoff backoff;
     private final int most;
 
@@ -44,8 +43,7 @@ final class Losses {
      * @param backoff for how long a machine is left alone after a loss
      * @param most how many losses in a row have it quarantined
      */
-    Losses(DatabaseTime time, Backoff backoff, int most) {
-        this.time = time;
+    Losses(Backoff backoff, int most) {
         this.backoff = backoff;
         this.most = most;
     }
@@ -75,16 +73,15 @@ final class Losses {
      *
      * @return which machines were quarantined, to be told once this is committed
      */
-    List<Quarantined> record(DSLContext dsl, UUID sessionId) {
-        if (!WorkQueries.lockMachinesOf(dsl, sessionId)) {
+    List<Quarantined> record(Handle db, UUID sessionId) {
+        if (!WorkQueries.lockMachinesOf(db, sessionId)) {
             return List.of();
         }
         // Under the locks of the machines, which all hold that change a backoff of theirs.
-        List<Lost> all = lost(dsl, sessionId);
+        List<Lost> all = lost(db, sessionId);
         List<Verdict> verdicts = all.stream().map(lost -> verdict(lost, all)).toList();
         WorkQueries.recordCanceled(
-                dsl,
-                time,
+                db,
                 sessionId,
                 DSL.field(
                         "(select history from unnest({0}, {1}, {2}) as lost (machine_id, process, history)"
@@ -94,13 +91,13 @@ final class Losses {
                         processes(verdicts),
                         array(verdicts, SQLDataType.CLOB, Verdict::history, String[]::new)));
         leaveAlone(
-                dsl,
+                db,
                 verdicts.stream().filter(verdict -> verdict.lost().counts()).toList());
         List<Quarantined> quarantined = verdicts.stream()
                 .filter(Verdict::isOver)
                 .map(verdict -> new Quarantined(verdict.lost().machineId(), quarantineCause(verdict.lost())))
                 .toList();
-        quarantined.forEach(one -> RecoveryQueries.quarantine(dsl, time, one.machineId(), REAPER, one.cause()));
+        quarantined.forEach(one -> TagQueries.quarantine(db, one.machineId(), REAPER, one.cause()));
         return quarantined;
     }
 
@@ -119,8 +116,8 @@ final class Losses {
         return new Verdict(lost, period, isOver, history);
     }
 
-    private static List<Lost> lost(DSLContext dsl, UUID sessionId) {
-        return dsl.select(WORK.MACHINE_ID, WORK.PROCESS, WORK_BACKOFF.LOSSES, WORK_BACKOFF.LOSS_INTERVAL_SECONDS)
+    private static List<Lost> lost(Handle db, UUID sessionId) {
+        return db.dsl().select(WORK.MACHINE_ID, WORK.PROCESS, WORK_BACKOFF.LOSSES, WORK_BACKOFF.LOSS_INTERVAL_SECONDS)
                 .from(WORK)
                 .leftJoin(WORK_BACKOFF)
                 .on(WORK_BACKOFF.MACHINE_ID.eq(WORK.MACHINE_ID))
@@ -164,11 +161,11 @@ final class Losses {
     }
 
     /** Leaves the backoff of an ordinary failure as long as it was, and what the next failure goes on from. */
-    private void leaveAlone(DSLContext dsl, List<Verdict> verdicts) {
+    private void leaveAlone(Handle db, List<Verdict> verdicts) {
         if (verdicts.isEmpty()) {
             return;
         }
-        dsl.execute(
+        db.dsl().execute(
                 "insert into work_backoff"
                         + " (machine_id, process, until, cause, last_interval_seconds, losses, loss_interval_seconds)"
                         + " select machine_id, process, {0} + millis * interval '1 millisecond', 'lost ' || losses"
@@ -179,7 +176,7 @@ final class Losses {
                         + " on conflict (machine_id, process) do update set"
                         + " until = greatest(work_backoff.until, excluded.until), cause = excluded.cause,"
                         + " losses = excluded.losses, loss_interval_seconds = excluded.loss_interval_seconds",
-                time.now(),
+                db.time().now(),
                 machineIds(verdicts),
                 processes(verdicts),
                 array(
@@ -206,8 +203,8 @@ final class Losses {
     }
 
     /** Returns how many losses in a row there were, for people. */
-    static int inARow(DSLContext dsl, UUID machineId, WorkProcess process) {
-        return dsl.select(coalesce(WORK_BACKOFF.LOSSES, inline(0)))
+    static int inARow(Handle db, UUID machineId, WorkProcess process) {
+        return db.dsl().select(coalesce(WORK_BACKOFF.LOSSES, inline(0)))
                 .from(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))

@@ -55,13 +55,13 @@ final class MachineQueries {
     private static final Pattern IPV4 =
             Pattern.compile("(OCTET\\.){3}OCTET".replace("OCTET", "(25[0-5]|(2[0-4]|1?\\d)?\\d)"));
 
-    /** How many rows of a large result are in memory at a time. */
+    /** How many rows of a large result are in memory at a db.time(). */
     static final int FETCH_SIZE = 5000;
 
     private MachineQueries() {}
 
-    static Optional<MachineRecord> machine(DSLContext dsl, DatabaseTime time, UUID id) {
-        return dsl.select()
+    static Optional<MachineRecord> machine(Handle db, UUID id) {
+        return db.dsl().select()
                 .from(withTags())
                 .where(MACHINES.MACHINE_ID.eq(id))
                 .fetchOptional()
@@ -86,16 +86,16 @@ final class MachineQueries {
                                         tag.getOsInstallationReportRaw())),
                         tag(row, MACHINE_SSH_HOST_KEY, MACHINE_SSH_HOST_KEY.MACHINE_ID)
                                 .map(tag -> tag.getSshHostKey()),
-                        dsl.selectFrom(WORK)
+                        db.dsl().selectFrom(WORK)
                                 .where(WORK.MACHINE_ID.eq(id))
                                 .orderBy(WORK.PROCESS)
                                 .fetch(work -> new ActiveWork(
                                         new WorkProcess(work.getProcess()),
                                         work.getSessionId(),
                                         work.getWorkStartedAt().toInstant())),
-                        dsl.selectFrom(WORK_BACKOFF)
+                        db.dsl().selectFrom(WORK_BACKOFF)
                                 .where(WORK_BACKOFF.MACHINE_ID.eq(id))
-                                .and(WORK_BACKOFF.UNTIL.gt(time.now()))
+                                .and(WORK_BACKOFF.UNTIL.gt(db.time().now()))
                                 .orderBy(WORK_BACKOFF.PROCESS)
                                 .fetch(backoff -> new ActiveBackoff(
                                         new WorkProcess(backoff.getProcess()),
@@ -127,23 +127,23 @@ final class MachineQueries {
         return row.get(key) == null ? Optional.empty() : Optional.of(row.into(table));
     }
 
-    static Optional<UUID> find(DSLContext dsl, ProviderType provider, ProviderID id) {
-        return dsl.select(MACHINE_PROVIDED.MACHINE_ID)
+    static Optional<UUID> find(Handle db, ProviderType provider, ProviderID id) {
+        return db.dsl().select(MACHINE_PROVIDED.MACHINE_ID)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_ID.eq(id.value()))
                 .fetchOptional(MACHINE_PROVIDED.MACHINE_ID);
     }
 
-    static List<ProvidedMachine> providedMachines(DSLContext dsl, ProviderType provider) {
-        return dsl.selectFrom(MACHINE_PROVIDED)
+    static List<ProvidedMachine> providedMachines(Handle db, ProviderType provider) {
+        return db.dsl().selectFrom(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
                 .fetch(MachineQueries::provided);
     }
 
-    static List<ProvidedMachine> providedMachines(DSLContext dsl, ProviderType provider, Collection<ProviderID> ids) {
-        return dsl.selectFrom(MACHINE_PROVIDED).where(isOneOf(provider, ids)).fetch(MachineQueries::provided);
+    static List<ProvidedMachine> providedMachines(Handle db, ProviderType provider, Collection<ProviderID> ids) {
+        return db.dsl().selectFrom(MACHINE_PROVIDED).where(isOneOf(provider, ids)).fetch(MachineQueries::provided);
     }
 
     static Condition isOneOf(ProviderType provider, Collection<ProviderID> ids) {
@@ -152,27 +152,6 @@ final class MachineQueries {
                 .eq(provider.name())
                 .and(MACHINE_PROVIDED.PROVIDER_ID.eq(
                         any(ids.stream().map(ProviderID::value).toArray(String[]::new))));
-    }
-
-    /**
-     * Shows the ids of all machines of a provider to a visitor, as the server sends them. Read from the driver's rows, since
-     * what jOOQ makes of a row costs as much again as reading it.
-     */
-    static <T> T scanIds(
-            DSLContext dsl, ProviderType provider, Supplier<T> begin, Bmdb.ProviderIDVisitor<? super T> visitor)
-            throws InterruptedException {
-        T into = begin.get();
-        new PreparedSql<>(
-                        "select provider_id, provider_failed or provider_status is not distinct from ?"
-                                + " from machine_provided where provider = ?",
-                        row -> true,
-                        ProviderStatus.PROVISIONING.databaseName(),
-                        provider.name())
-                .forEach(
-                        dsl,
-                        FETCH_SIZE,
-                        row -> visitor.visit(into, new ProviderID(row.getString(1)), row.getBoolean(2)));
-        return into;
     }
 
     static ProvidedMachine provided(MachineProvidedRecord row) {
@@ -208,25 +187,25 @@ final class MachineQueries {
                 cause);
     }
 
-    static List<WorkHistoryEntry> history(DSLContext dsl, UUID machineId, int limit) {
-        return history(dsl, WORK_HISTORY.MACHINE_ID.eq(machineId), limit);
+    static List<WorkHistoryEntry> history(Handle db, UUID machineId, int limit) {
+        return history(db, WORK_HISTORY.MACHINE_ID.eq(machineId), limit);
     }
 
     /** Reads the history of the machine that has an id of its provider now, and of all that had it and were forgotten. */
-    static List<WorkHistoryEntry> history(DSLContext dsl, ProviderType provider, ProviderID id, int limit) {
-        List<UUID> machineIds = new ArrayList<>(dsl.select(MACHINES_FORGOTTEN.MACHINE_ID)
+    static List<WorkHistoryEntry> history(Handle db, ProviderType provider, ProviderID id, int limit) {
+        List<UUID> machineIds = new ArrayList<>(db.dsl().select(MACHINES_FORGOTTEN.MACHINE_ID)
                 .from(MACHINES_FORGOTTEN)
                 .where(MACHINES_FORGOTTEN.PROVIDER.eq(provider.name()))
                 .and(MACHINES_FORGOTTEN.PROVIDER_ID.eq(id.value()))
                 .fetch(MACHINES_FORGOTTEN.MACHINE_ID));
-        find(dsl, provider, id).ifPresent(machineIds::add);
+        find(db, provider, id).ifPresent(machineIds::add);
         return machineIds.isEmpty()
                 ? List.of()
-                : history(dsl, WORK_HISTORY.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))), limit);
+                : history(db, WORK_HISTORY.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))), limit);
     }
 
-    private static List<WorkHistoryEntry> history(DSLContext dsl, Condition which, int limit) {
-        return dsl.selectFrom(WORK_HISTORY)
+    private static List<WorkHistoryEntry> history(Handle db, Condition which, int limit) {
+        return db.dsl().selectFrom(WORK_HISTORY)
                 .where(which)
                 .orderBy(WORK_HISTORY.TIMESTAMP.desc(), WORK_HISTORY.HISTORY_ID.desc())
                 .limit(limit)
@@ -243,48 +222,8 @@ final class MachineQueries {
                         Optional.ofNullable(row.getSessionId())));
     }
 
-    static Instant now(DSLContext dsl, DatabaseTime time) {
-        Field<OffsetDateTime> now = time.now();
-        return dsl.select(now).fetchSingle().value1().toInstant();
-    }
-
-    static Statistics statistics(DSLContext dsl, DatabaseTime time) {
-        Condition fulfilled = Eligibility.installationFulfilled();
-        return new Statistics(
-                dsl.fetchCount(MACHINES),
-                dsl.fetchCount(MACHINE_PROVIDED),
-                dsl.fetchCount(MACHINE_AGENT_STARTED),
-                dsl.fetchCount(
-                        MACHINE_AGENT_HEARTBEAT,
-                        MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.ge(
-                                time.nowMinus(Eligibility.SILENT_AFTER_HEARTBEAT))),
-                dsl.fetchCount(MACHINES, Eligibility.installationRequested().and(not(fulfilled))),
-                dsl.fetchCount(MACHINES, fulfilled),
-                waiting(dsl, time, WorkProcess.AGENT_START, Eligibility.agentStart()),
-                waiting(dsl, time, WorkProcess.RECOVERY, Eligibility.recovery(RecoveryPolicy.DEFAULT)),
-                dsl.fetchCount(MACHINE_RECOVERY, MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()),
-                dsl.fetchCount(MACHINE_RECOVERY, MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNotNull()),
-                dsl.fetchCount(MACHINE_QUARANTINE),
-                byProcess(dsl.select(WORK.PROCESS, count())
-                        .from(WORK)
-                        .groupBy(WORK.PROCESS)
-                        .fetchMap(WORK.PROCESS, count())),
-                byProcess(dsl.select(WORK_BACKOFF.PROCESS, count())
-                        .from(WORK_BACKOFF)
-                        .where(WORK_BACKOFF.UNTIL.gt(time.now()))
-                        .groupBy(WORK_BACKOFF.PROCESS)
-                        .fetchMap(WORK_BACKOFF.PROCESS, count())));
-    }
-
-    private static long waiting(DSLContext dsl, DatabaseTime time, WorkProcess process, Eligibility eligibility) {
-        return dsl.fetchCount(
-                MACHINES, DueQueue.isUp(time, process).and(WorkQueries.claimable(time, process, eligibility)));
-    }
-
-    private static Map<WorkProcess, Long> byProcess(Map<String, Integer> counts) {
-        return counts.entrySet().stream()
-                .collect(Collectors.toMap(
-                        entry -> new WorkProcess(entry.getKey()),
-                        entry -> entry.getValue().longValue()));
+    static Instant now(Handle db) {
+        Field<OffsetDateTime> now = db.time().now();
+        return db.dsl().select(now).fetchSingle().value1().toInstant();
     }
 }

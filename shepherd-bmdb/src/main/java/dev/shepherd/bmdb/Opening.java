@@ -5,6 +5,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.List;
 import java.util.TimeZone;
 import javax.sql.DataSource;
@@ -21,13 +22,23 @@ final class Opening {
     /** invalid_parameter_value. */
     private static final String INVALID_VALUE = "22023";
 
-    private final BmdbConfig config;
     private final DataSource source;
+    private final String where;
+    private final Migration migration;
+    private final Duration socketTimeout;
 
-    /** @param source connections whose answers are waited for as long as a migration may take */
-    Opening(BmdbConfig config, DataSource source) {
-        this.config = config;
+    /**
+     * Prepares to open a database.
+     *
+     * @param source connections whose answers are waited for as long as a migration may take
+     * @param where names the database, without secrets
+     * @param socketTimeout how long later connections wait for an answer
+     */
+    Opening(DataSource source, String where, Migration migration, Duration socketTimeout) {
         this.source = source;
+        this.where = where;
+        this.migration = migration;
+        this.socketTimeout = socketTimeout;
     }
 
     /** Connects, checks the database and sees to its schema. */
@@ -38,8 +49,8 @@ final class Opening {
         } catch (SQLException e) {
             throw unreachable(e);
         }
-        Schema schema = new Schema(source, where(config));
-        switch (config.migration()) {
+        Schema schema = new Schema(source, where);
+        switch (migration) {
             case MIGRATE -> schema.migrate(false);
             case MIGRATE_ALONE -> schema.migrate(true);
             case CHECK -> schema.check();
@@ -49,7 +60,7 @@ final class Opening {
     private void warnOfSlowFailover(Connection connection) throws SQLException {
         // That of a migration waits without end, whatever the URL says.
         List<String> reasons = source instanceof PrimarySource primary
-                ? SlowFailover.reasons(primary.driver(), config.socketTimeout())
+                ? SlowFailover.reasons(primary.driver(), socketTimeout)
                 : SlowFailover.reasons(connection);
         reasons.forEach(reason -> log.warn("The loss of the primary may last longer than it has to: {}", reason));
     }
@@ -58,13 +69,13 @@ final class Opening {
         String encoding = string(connection, "select current_setting('server_encoding')");
         if (!"UTF8".equals(encoding)) {
             throw new BmdbException(
-                    where(config) + " has the encoding " + encoding
+                    where + " has the encoding " + encoding
                             + ", which cannot hold every id and name: it must be"
                             + " UTF8 (create database … encoding 'UTF8' template template0)",
                     null,
                     null);
         }
-        if (config.migration() != Migration.CHECK
+        if (migration != Migration.CHECK
                 && "on".equals(string(connection, "select current_setting('transaction_read_only')"))) {
             throw readOnly(connection, null);
         }
@@ -80,7 +91,7 @@ final class Opening {
         String state = Transactions.sqlState(e);
         if (INVALID_VALUE.equals(state) && message.contains("TimeZone")) {
             return new BmdbException(
-                    where(config) + " does not know the time zone of this JVM, "
+                    where + " does not know the time zone of this JVM, "
                             + TimeZone.getDefault().getID() + ", which the driver tells it: start the JVM with"
                             + " -Duser.timezone=UTC",
                     state,
@@ -89,7 +100,7 @@ final class Opening {
         BmdbException readOnly = message.contains("targetServerType") ? readOnly(e) : null;
         return readOnly != null
                 ? readOnly
-                : new BmdbException(where(config) + " cannot be reached: " + message, state, e);
+                : new BmdbException(where + " cannot be reached: " + message, state, e);
     }
 
     /** The driver looked for a server that takes writes. Asks one that does not, if there is any, for the reason. */
@@ -128,7 +139,7 @@ final class Opening {
             why = "its connections are read-only";
         }
         return new BmdbException(
-                where(config) + " takes no writes: " + why, e == null ? null : Transactions.sqlState(e), e);
+                where + " takes no writes: " + why, e == null ? null : Transactions.sqlState(e), e);
     }
 
     private static @Nullable String string(Connection connection, String query) throws SQLException {
@@ -136,12 +147,5 @@ final class Opening {
                 ResultSet row = statement.executeQuery(query)) {
             return row.next() ? row.getString(1) : null;
         }
-    }
-
-    /** Names the database, without secrets. */
-    static String where(BmdbConfig config) {
-        return config.jdbcUrl()
-                .map(url -> "the database at " + JdbcUrls.withoutSecrets(url))
-                .orElse("the database of the DataSource");
     }
 }

@@ -45,9 +45,9 @@ final class PreparedSql<T> {
         T read(ResultSet row) throws SQLException;
     }
 
-    /** Runs the statement in the transaction of {@code dsl}. */
-    List<T> fetch(DSLContext dsl) {
-        return prepared(dsl, sql, statement -> {
+    /** Runs the statement in the transaction of {@code db}. */
+    List<T> fetch(Handle db) {
+        return prepared(db, sql, statement -> {
             bind(statement, 0);
             statement.execute();
             return read(statement);
@@ -60,13 +60,13 @@ final class PreparedSql<T> {
     }
 
     /**
-     * Runs the statement in the transaction of {@code dsl} and shows its rows one by one, as the server sends them.
+     * Runs the statement in the transaction of {@code db} and shows its rows one by one, as the server sends them.
      *
      * @param fetchSize how many rows are in memory at a time
      * @throws InterruptedException if the thread is interrupted; it looks once for that many rows
      */
-    void forEach(DSLContext dsl, int fetchSize, Visitor visitor) throws InterruptedException {
-        boolean whole = prepared(dsl, sql, statement -> {
+    void forEach(Handle db, int fetchSize, Visitor visitor) throws InterruptedException {
+        boolean whole = prepared(db, sql, statement -> {
             bind(statement, 0);
             statement.setFetchSize(fetchSize);
             try (ResultSet rows = statement.executeQuery()) {
@@ -88,8 +88,8 @@ final class PreparedSql<T> {
     record Both<A, B>(List<A> first, List<B> second) {}
 
     /** Runs this statement, and then another one whatever this one returned, in one round trip. */
-    <B> Both<T, B> fetchWith(DSLContext dsl, PreparedSql<B> next) {
-        return prepared(dsl, sql + "; " + next.sql, statement -> {
+    <B> Both<T, B> fetchWith(Handle db, PreparedSql<B> next) {
+        return prepared(db, sql + "; " + next.sql, statement -> {
             bind(statement, 0);
             next.bind(statement, parameters.length);
             statement.execute();
@@ -103,8 +103,8 @@ final class PreparedSql<T> {
         T of(PreparedStatement statement) throws SQLException;
     }
 
-    private static <T> T prepared(DSLContext dsl, String sql, Use<T> use) {
-        ConnectionProvider connections = dsl.configuration().connectionProvider();
+    private static <T> T prepared(Handle db, String sql, Use<T> use) {
+        ConnectionProvider connections = db.dsl().configuration().connectionProvider();
         Connection connection = connections.acquire();
         if (connection == null) {
             throw new IllegalStateException("there is no connection to run a statement on");

@@ -11,16 +11,16 @@ final class ProviderRows {
     private ProviderRows() {}
 
     /** Makes the row of a provider if there is none. */
-    static void ensure(DSLContext dsl, ProviderType provider) {
-        dsl.insertInto(PROVIDERS)
+    static void ensure(Handle db, ProviderType provider) {
+        db.dsl().insertInto(PROVIDERS)
                 .set(PROVIDERS.PROVIDER, provider.name())
                 .onConflictDoNothing()
                 .execute();
     }
 
     /** Locks the row of a provider until the transaction ends. What is counted under the lock stays true until then. */
-    static void lock(DSLContext dsl, ProviderType provider) {
-        dsl.select(PROVIDERS.PROVIDER)
+    static void lock(Handle db, ProviderType provider) {
+        db.dsl().select(PROVIDERS.PROVIDER)
                 .from(PROVIDERS)
                 .where(PROVIDERS.PROVIDER.eq(provider.name()))
                 .forUpdate()

@@ -3,7 +3,7 @@ package dev.shepherd.bmdb;
 import java.util.List;
 
 /**
- * What {@link OperatorActions#verifyQueue} found: how the queue of due work differs from the tags that it follows from.
+ * What {@link Operator#verifyQueue} found: how the queue of due work differs from the tags that it follows from.
  *
  * @param entries how many entries the queue has
  * @param missing how many entries it lacks: machines that nobody would come to

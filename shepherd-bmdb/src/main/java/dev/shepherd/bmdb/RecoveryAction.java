@@ -26,7 +26,8 @@ public enum RecoveryAction {
         return databaseName;
     }
 
-    static RecoveryAction ofDatabaseName(String name) {
+    /** Finds the one with a {@link #databaseName()}. */
+    public static RecoveryAction ofDatabaseName(String name) {
         for (RecoveryAction action : values()) {
             if (action.databaseName.equals(name)) {
                 return action;

@@ -14,7 +14,7 @@ import java.util.List;
 public record RecoveryOutlook(int due, int inRecovery, int limit, List<String> heldBack, List<Freeze> freezes) {
 
     /** Nothing to do. */
-    static final RecoveryOutlook QUIET = new RecoveryOutlook(0, 0, 0, List.of(), List.of());
+    public static final RecoveryOutlook QUIET = new RecoveryOutlook(0, 0, 0, List.of(), List.of());
 
     /** Copies the lists. */
     public RecoveryOutlook {

@@ -5,6 +5,7 @@ import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -75,17 +76,6 @@ public final class RecoveryPolicy {
         return values.cooldown;
     }
 
-    /** Returns what decides when a machine is to be looked at, as one text. */
-    String spans() {
-        return String.join(
-                " ",
-                silentAfterStart().toString(),
-                silentAfterHeartbeat().toString(),
-                stuckAfter().toString(),
-                cooldown().toString(),
-                Integer.toString(unreachableAttempts()));
-    }
-
     /** Returns how long the initializer leaves a machine alone that was rebooted. */
     public Duration bootTime() {
         return values.bootTime;
@@ -146,40 +136,22 @@ public final class RecoveryPolicy {
         return values.heartbeatInterval;
     }
 
+    /** Returns how often recovery looks, where that is known. */
+    public Optional<Duration> lookInterval() {
+        return Optional.ofNullable(values.lookInterval);
+    }
+
     /**
      * Returns how long an agent may be silent before it counts as evidence for a freeze. A healthy agent never does: it
      * has missed a heartbeat by half an interval. All agents of an outage do before the first of them is silent, since
      * their last heartbeats lie within one interval, and the silence is at least two and a half.
      */
-    Duration lateAfter() {
+    public Duration lateAfter() {
         return max(values.silentAfterHeartbeat.dividedBy(2), Builder.late(values.heartbeatInterval));
-    }
-
-    /**
-     * Returns how far apart two looks may be before nothing is known of the time between them. It is never so long that an
-     * agent which was heard just before can be silent at its end.
-     */
-    Duration longestLookGap() {
-        Duration half = values.silentAfterHeartbeat.dividedBy(2);
-        return values.lookInterval == null ? half : max(half, values.lookInterval.multipliedBy(2));
     }
 
     private static Duration max(Duration one, Duration other) {
         return one.compareTo(other) > 0 ? one : other;
-    }
-
-    /** Returns how many machines of so many may be in recovery at once, where the absolute limit is {@code most}. */
-    int cap(int machines, int most) {
-        return Math.min(most, Math.max(1, (int) Math.floor(machines * values.maxShare)));
-    }
-
-    /** Returns how many of so many agents have to fall silent together for recovery to freeze. */
-    int freezeThreshold(int watched) {
-        // One machine alone cannot tell its own fault from ours, and a fleet of one must not be left for ever.
-        if (watched < 2) {
-            return Integer.MAX_VALUE;
-        }
-        return Math.max((int) Math.ceil(watched * values.freezeShare), Math.min(values.freezeMinimum, watched));
     }
 
     /** Collects the values of a {@link RecoveryPolicy}. Not safe for several threads. */

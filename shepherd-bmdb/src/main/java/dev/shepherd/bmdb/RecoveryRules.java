@@ -8,6 +8,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_RULES;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.field;
@@ -18,7 +19,11 @@ import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.when;
 
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Explanation.Rule;
+import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
@@ -45,6 +50,10 @@ final class RecoveryRules {
             field("'infinity'::timestamptz", SQLDataType.TIMESTAMPWITHTIMEZONE);
     private static final Field<OffsetDateTime> AT_ONCE =
             field("'-infinity'::timestamptz", SQLDataType.TIMESTAMPWITHTIMEZONE);
+
+    static final String END_OF_BACKOFF = "time; or deleting its backoff";
+
+    private static final String NO_RULE = "";
 
     private static final Condition IS_STARTED = MACHINE_AGENT_STARTED.MACHINE_ID.isNotNull();
 
@@ -164,10 +173,57 @@ final class RecoveryRules {
         return rule(
                 Rule.BACKED_OFF,
                 coalesce(WORK_BACKOFF.UNTIL, AT_ONCE),
-                facts -> ExplainQueries.backoff(facts.machine(), WorkProcess.RECOVERY)
-                        .map(ExplainQueries::describe)
+                facts -> backoff(facts.machine(), WorkProcess.RECOVERY)
+                        .map(RecoveryRules::describe)
                         .orElse("it is backed off"),
-                ExplainQueries.END_OF_BACKOFF);
+                END_OF_BACKOFF);
+    }
+
+    /**
+     * A machine of a provider is to be brought back. The limits on how many machines are in recovery are not part of it: a
+     * claim by it alone goes past them.
+     */
+    Condition eligible(ProviderType provider) {
+        return MachineConditions.provided(provider).and(eligible());
+    }
+
+    /** The part of {@link #eligible(ProviderType)} that does not depend on the provider. */
+    Condition eligible() {
+        return eligible(sharedRule().eq(inline(NO_RULE)));
+    }
+
+    /** {@link #eligible(ProviderType)} of a machine that is held for it. */
+    Condition eligibleWhileHeld(ProviderType provider) {
+        return MachineConditions.provided(provider)
+                .and(eligible(sharedRule().in(inline(NO_RULE), inline(Rule.WORKED_ON.name()))));
+    }
+
+    private Condition eligible(Condition noSharedRule) {
+        return noSharedRule.and(due().le(time.now()));
+    }
+
+    /** The rule of {@code work_rules} that keeps recovery off the machine of {@code machines}; empty if none does. */
+    private static Field<String> sharedRule() {
+        return coalesce(
+                field(select(coalesce(WORK_RULES.RULE, inline(NO_RULE)))
+                        .from(WORK_RULES)
+                        .where(WORK_RULES.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .and(WORK_RULES.PROCESS.eq(inline(WorkProcess.RECOVERY.name())))),
+                inline(Rule.NOT_PROVIDED.name()));
+    }
+
+    static Optional<ActiveBackoff> backoff(MachineRecord machine, WorkProcess process) {
+        return machine.backoffs().stream()
+                .filter(backoff -> backoff.process().equals(process))
+                .findFirst();
+    }
+
+    static String describe(ActiveBackoff backoff) {
+        return "it is left alone for %s, until %s: %s"
+                .formatted(
+                        Spans.text(Duration.ofSeconds(backoff.lastIntervalSeconds())),
+                        backoff.until(),
+                        backoff.cause());
     }
 
     /** When the machine of {@code machines} is due if nothing changes but the time. */
@@ -190,8 +246,8 @@ final class RecoveryRules {
     }
 
     /** Returns the first rule that keeps recovery off a machine that has a provider; empty if none does. */
-    Optional<InTheWay> inTheWay(DSLContext dsl, Facts facts) {
-        Record moments = dsl.select(rules.stream()
+    Optional<InTheWay> inTheWay(Handle db, Facts facts) {
+        Record moments = db.dsl().select(rules.stream()
                         .map(rule -> field(rule.until().gt(time.now())))
                         .toList())
                 .select(rules.stream()

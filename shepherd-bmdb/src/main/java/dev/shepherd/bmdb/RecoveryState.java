@@ -25,7 +25,7 @@ public record RecoveryState(
         Optional<Instant> provedAt) {
 
     /** Returns the state of a machine for which nothing was tried yet. */
-    static RecoveryState none() {
+    public static RecoveryState none() {
         return new RecoveryState(RecoveryAction.AGENT_RESTART, Instant.EPOCH, false, 0, 0, 0, Optional.empty());
     }
 

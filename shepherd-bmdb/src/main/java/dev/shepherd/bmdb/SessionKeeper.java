@@ -49,6 +49,9 @@ final class SessionKeeper implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(SessionKeeper.class);
 
+    /** Why a session is lost that the database no longer knows. */
+    static final String EXPIRED = "the database no longer has it: its deadline had passed";
+
     /** Heartbeats are sent twice an interval; a failed one is sent again ten times an interval. */
     private static final int BEATS_PER_INTERVAL = 2;
 
@@ -65,8 +68,7 @@ final class SessionKeeper implements AutoCloseable {
     private final Transactions reaping;
     private final Duration interval;
     private final Losses losses;
-    private final DatabaseTime time;
-    private final Map<UUID, BmdbSession> sessions = new ConcurrentHashMap<>();
+    private final Map<UUID, Kept> sessions = new ConcurrentHashMap<>();
     private final Object lock = new Object();
 
     /** The latest time of the database that a heartbeat brought along. Only used by the heartbeats' thread. */
@@ -78,16 +80,31 @@ final class SessionKeeper implements AutoCloseable {
     private final List<LastingThread> threads = new ArrayList<>();
     private volatile boolean closed;
 
-    SessionKeeper(Transactions heartbeats, Transactions reaping, Duration interval, Losses losses, DatabaseTime time) {
+    SessionKeeper(Transactions heartbeats, Transactions reaping, Duration interval, Losses losses) {
         this.heartbeats = heartbeats;
         this.reaping = reaping;
         this.interval = interval;
         this.losses = losses;
-        this.time = time;
+    }
+
+    /** A session, as far as it is kept alive here. Safe for use by several threads. */
+    interface Kept {
+
+        UUID id();
+
+        /** Notes that a heartbeat arrived, and until when the session lives by that, on the monotonic clock. */
+        void heartbeatArrived(long deadlineNanos);
+
+        void loseIfOverdue();
+
+        void lose(String reason);
+
+        /** Releases work whose cancellation could not be written. */
+        void releaseAbandonedWork();
     }
 
     /** Takes a session on; the first one starts the threads. */
-    void keep(BmdbSession session) {
+    void keep(Kept session) {
         synchronized (lock) {
             if (closed) {
                 throw new IllegalStateException("the database is closed");
@@ -97,7 +114,7 @@ final class SessionKeeper implements AutoCloseable {
         }
     }
 
-    void forget(BmdbSession session) {
+    void forget(Kept session) {
         sessions.remove(session.id());
     }
 
@@ -170,18 +187,18 @@ final class SessionKeeper implements AutoCloseable {
 
     /** Sends one heartbeat for all sessions. Returns true if it arrived for all that are alive. */
     private boolean sendHeartbeat() throws InterruptedException {
-        List<BmdbSession> beating = List.copyOf(sessions.values());
+        List<Kept> beating = List.copyOf(sessions.values());
         if (beating.isEmpty()) {
             return true;
         }
-        UUID[] ids = beating.stream().map(BmdbSession::id).toArray(UUID[]::new);
-        Heartbeat heartbeat = heartbeats.run("a heartbeat", dsl -> heartbeat(dsl, ids));
+        UUID[] ids = beating.stream().map(Kept::id).toArray(UUID[]::new);
+        Heartbeat heartbeat = heartbeats.run("a heartbeat", db -> heartbeat(db, ids));
         noteTime(heartbeat.at());
-        for (BmdbSession session : beating) {
+        for (Kept session : beating) {
             if (heartbeat.arrived().contains(session.id())) {
                 session.heartbeatArrived(heartbeat.sentAt() + interval.toNanos());
             } else if (!heartbeat.busy().contains(session.id())) {
-                session.lose(BmdbSession.EXPIRED);
+                session.lose(EXPIRED);
             }
         }
         return heartbeat.busy().isEmpty();
@@ -204,8 +221,8 @@ final class SessionKeeper implements AutoCloseable {
     void mendTimes() throws InterruptedException {
         long step = stepBack.get();
         if (step > 0) {
-            reaping.run("mending times after a step of the clock", dsl -> {
-                ClockStep.repair(dsl, time, Duration.ofSeconds(step));
+            reaping.run("mending times after a step of the clock", db -> {
+                ClockStep.repair(db, Duration.ofSeconds(step));
                 return true;
             });
             stepBack.compareAndSet(step, 0);
@@ -216,11 +233,11 @@ final class SessionKeeper implements AutoCloseable {
      * Moves the deadlines. A row that somebody is about to delete is passed over rather than waited for: one session
      * must not hold up the others' heartbeats. Whether it is still there is seen by the next.
      */
-    private static Heartbeat heartbeat(DSLContext dsl, UUID[] ids) {
+    private static Heartbeat heartbeat(Handle db, UUID[] ids) {
         long sentAt = System.nanoTime();
         Condition alive =
                 SESSIONS.SESSION_ID.eq(DSL.any(ids)).and(SESSIONS.SESSION_DEADLINE.gt(DatabaseTime.transactionTime()));
-        Map<UUID, OffsetDateTime> moved = dsl.update(SESSIONS)
+        Map<UUID, OffsetDateTime> moved = db.dsl().update(SESSIONS)
                 .set(SESSIONS.SESSION_DEADLINE, deadline())
                 .where(SESSIONS.SESSION_ID.in(DSL.select(SESSIONS.SESSION_ID)
                         .from(SESSIONS)
@@ -235,7 +252,7 @@ final class SessionKeeper implements AutoCloseable {
             return new Heartbeat(sentAt, arrived, Set.of(), at);
         }
         Set<UUID> busy =
-                dsl.select(SESSIONS.SESSION_ID).from(SESSIONS).where(alive).fetchSet(SESSIONS.SESSION_ID);
+                db.dsl().select(SESSIONS.SESSION_ID).from(SESSIONS).where(alive).fetchSet(SESSIONS.SESSION_ID);
         busy.removeAll(arrived);
         return new Heartbeat(sentAt, arrived, busy, at);
     }
@@ -247,7 +264,7 @@ final class SessionKeeper implements AutoCloseable {
     }
 
     private Duration watch() {
-        for (BmdbSession session : sessions.values()) {
+        for (Kept session : sessions.values()) {
             session.loseIfOverdue();
         }
         return retry();
@@ -265,7 +282,7 @@ final class SessionKeeper implements AutoCloseable {
             log.warn("The upkeep of sessions failed, and is tried again: {}", Escaped.text(e.getMessage()));
             next = retry();
         }
-        sessions.values().forEach(BmdbSession::releaseAbandonedWork);
+        sessions.values().forEach(Kept::releaseAbandonedWork);
         return next;
     }
 
@@ -293,7 +310,7 @@ final class SessionKeeper implements AutoCloseable {
             try {
                 // Each by itself, so that one which cannot go does not hold up the others.
                 Optional<List<Losses.Quarantined>> quarantined =
-                        reaping.run("reaping an expired session", dsl -> reapNext(dsl, stuck, next));
+                        reaping.run("reaping an expired session", db -> reapNext(db, stuck, next));
                 if (quarantined.isEmpty()) {
                     return reaped;
                 }
@@ -330,12 +347,12 @@ final class SessionKeeper implements AutoCloseable {
                 .and(SESSIONS.SESSION_DEADLINE.gt(DSL.field(
                         "{0} + {1} * interval '1 second'",
                         SQLDataType.TIMESTAMPWITHTIMEZONE, atMost, SESSIONS.SESSION_INTERVAL_SECONDS)));
-        if (!reaping.ask("looking for leases that are too long", dsl -> dsl.fetchExists(SESSIONS, tooLong))) {
+        if (!reaping.ask("looking for leases that are too long", db -> db.dsl().fetchExists(SESSIONS, tooLong))) {
             return;
         }
         int shortened = reaping.run(
                 "shortening leases",
-                dsl -> dsl.update(SESSIONS)
+                db -> db.dsl().update(SESSIONS)
                         .set(SESSIONS.SESSION_DEADLINE, deadline())
                         .where(SESSIONS.SESSION_ID.in(DSL.select(SESSIONS.SESSION_ID)
                                 .from(SESSIONS)
@@ -353,8 +370,8 @@ final class SessionKeeper implements AutoCloseable {
      * but those that are known to be stuck.
      */
     private Optional<List<Losses.Quarantined>> reapNext(
-            DSLContext dsl, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {
-        Optional<Record> row = dsl.select(SESSIONS.SESSION_ID)
+            Handle db, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {
+        Optional<Record> row = db.dsl().select(SESSIONS.SESSION_ID)
                 .select(reaping.first())
                 .select(Transactions.IN_A_HURRY)
                 .from(SESSIONS)
@@ -371,8 +388,8 @@ final class SessionKeeper implements AutoCloseable {
         reaping.checkFirst(row.get());
         UUID expired = row.get().get(SESSIONS.SESSION_ID);
         next.set(expired);
-        List<Losses.Quarantined> quarantined = losses.record(dsl, expired);
-        dsl.deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(expired)).execute();
+        List<Losses.Quarantined> quarantined = losses.record(db, expired);
+        db.dsl().deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(expired)).execute();
         return Optional.of(quarantined);
     }
 

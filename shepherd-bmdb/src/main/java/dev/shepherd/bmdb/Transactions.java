@@ -82,6 +82,7 @@ final class Transactions {
     private final DataSource dataSource;
     private final Servers servers;
     private final Limits limits;
+    private final DatabaseTime time;
     private final Settings settings = new Settings().withRenderSchema(false).withExecuteLogging(false);
     private final ThreadLocal<Open> open = new ThreadLocal<>();
 
@@ -89,10 +90,11 @@ final class Transactions {
     private volatile boolean setsIsolation;
 
     /** @param servers what is to know of each transaction that is under way */
-    Transactions(DataSource dataSource, Servers servers, Limits limits) {
+    Transactions(DataSource dataSource, Servers servers, Limits limits, DatabaseTime time) {
         this.dataSource = dataSource;
         this.servers = servers;
         this.limits = limits;
+        this.time = time;
     }
 
     /**
@@ -120,7 +122,7 @@ final class Transactions {
     /** What to do in a transaction; may run several times. */
     @FunctionalInterface
     interface Body<T extends @Nullable Object> {
-        T run(DSLContext dsl) throws InterruptedException;
+        T run(Handle db) throws InterruptedException;
     }
 
     /**
@@ -140,11 +142,11 @@ final class Transactions {
      */
     <T extends @Nullable Object> T run(String what, Runnable beforeEachAttempt, Body<T> body)
             throws InterruptedException {
-        return repeat(what, Kind.WRITES, beforeEachAttempt, dsl -> {
+        return repeat(what, Kind.WRITES, beforeEachAttempt, db -> {
             if (open.get().setsIsolation()) {
-                dsl.execute("set transaction isolation level read committed");
+                db.dsl().execute("set transaction isolation level read committed");
             }
-            return body.run(dsl);
+            return body.run(db);
         });
     }
 
@@ -168,9 +170,9 @@ final class Transactions {
         // One round trip: the driver sends both statements at once, together with the begin.
         String begin = "set transaction isolation level " + mode + "; set local idle_in_transaction_session_timeout = "
                 + limits.idle().toMillis();
-        return repeat(what, kind, () -> {}, dsl -> {
-            dsl.execute(begin);
-            return body.run(dsl);
+        return repeat(what, kind, () -> {}, db -> {
+            db.dsl().execute(begin);
+            return body.run(db);
         });
     }
 
@@ -283,7 +285,7 @@ final class Transactions {
             connection.setAutoCommit(kind == Kind.ASKS);
             open.set(new Open(what, setsIsolation));
             try {
-                T result = body.run(view(connection));
+                T result = body.run(Handle.begin(view(connection), time));
                 if (kind == Kind.WRITES) {
                     commit(what, connection);
                     clean = true;

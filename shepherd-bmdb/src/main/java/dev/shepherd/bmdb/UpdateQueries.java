@@ -45,11 +45,11 @@ final class UpdateQueries {
      * Takes the machines that are due to be looked at, the longest waiting ones first. Others that ask at the same time
      * get different ones. Whoever takes them and dies has only put them off.
      */
-    static List<ProviderCheck> take(DSLContext dsl, DatabaseTime time, ProviderType provider, int limit) {
-        List<UUID> due = dsl.select(MACHINE_PROVIDED.MACHINE_ID)
+    static List<ProviderCheck> take(Handle db, ProviderType provider, int limit) {
+        List<UUID> due = db.dsl().select(MACHINE_PROVIDED.MACHINE_ID)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                .and(MACHINE_PROVIDED.PROVIDER_CHECK_AT.le(time.now()))
+                .and(MACHINE_PROVIDED.PROVIDER_CHECK_AT.le(db.time().now()))
                 .orderBy(MACHINE_PROVIDED.PROVIDER_CHECK_AT)
                 .limit(limit)
                 .forNoKeyUpdate()
@@ -58,23 +58,43 @@ final class UpdateQueries {
         if (due.isEmpty()) {
             return List.of();
         }
-        postpone(dsl, time, due, LEASE, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES);
-        return select(dsl, inline(true))
+        postpone(db, due, LEASE, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES);
+        return select(db, inline(true))
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(due.toArray(UUID[]::new))))
                 .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
                 .fetch(UpdateQueries::check);
     }
 
+    /**
+     * Shows the ids of all machines of a provider to a visitor, as the server sends them. Read from the driver's rows, since
+     * what jOOQ makes of a row costs as much again as reading it.
+     */
+    static <T> T scanIds(
+            Handle db, ProviderType provider, Supplier<T> begin, Listings.IdVisitor<? super T> visitor)
+            throws InterruptedException {
+        T into = begin.get();
+        new PreparedSql<>(
+                        "select provider_id, provider_failed or provider_status is not distinct from ?"
+                                + " from machine_provided where provider = ?",
+                        row -> true,
+                        ProviderStatus.PROVISIONING.databaseName(),
+                        provider.name())
+                .forEach(
+                        db,
+                        MachineQueries.FETCH_SIZE,
+                        row -> visitor.visit(into, new ProviderID(row.getString(1)), row.getBoolean(2)));
+        return into;
+    }
+
     /** Shows the machines of a provider to a visitor, as the server sends them and without ever holding them all. */
     static <T> T scan(
-            DSLContext dsl,
-            DatabaseTime time,
+            Handle db,
             ProviderType provider,
             Supplier<T> begin,
             BiConsumer<? super T, ProviderCheck> visitor)
             throws InterruptedException {
         T into = begin.get();
-        try (var rows = select(dsl, isDue(time))
+        try (var rows = select(db, isDue(db))
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .fetchSize(MachineQueries.FETCH_SIZE)
                 .fetchLazy()) {
@@ -93,8 +113,8 @@ final class UpdateQueries {
      * machine is locked before its description, as by everybody who may write both.
      */
     static List<ProviderCheck> lock(
-            DSLContext dsl, DatabaseTime time, ProviderType provider, Collection<ProviderID> ids) {
-        return dsl.select(columns(isDue(time)))
+            Handle db, ProviderType provider, Collection<ProviderID> ids) {
+        return db.dsl().select(columns(isDue(db)))
                 .from(MACHINES)
                 .join(MACHINE_PROVIDED)
                 .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -104,12 +124,12 @@ final class UpdateQueries {
                 .fetch(UpdateQueries::check);
     }
 
-    private static Field<Boolean> isDue(DatabaseTime time) {
-        return field(MACHINE_PROVIDED.PROVIDER_CHECK_AT.le(time.now()));
+    private static Field<Boolean> isDue(Handle db) {
+        return field(MACHINE_PROVIDED.PROVIDER_CHECK_AT.le(db.time().now()));
     }
 
-    private static SelectJoinStep<?> select(DSLContext dsl, Field<Boolean> due) {
-        return dsl.select(columns(due)).from(MACHINE_PROVIDED);
+    private static SelectJoinStep<?> select(Handle db, Field<Boolean> due) {
+        return db.dsl().select(columns(due)).from(MACHINE_PROVIDED);
     }
 
     private static List<SelectFieldOrAsterisk> columns(Field<Boolean> due) {
@@ -132,27 +152,27 @@ final class UpdateQueries {
     }
 
     /** Sets when machines are looked at again that the provider has described. */
-    static void checkAfter(DSLContext dsl, DatabaseTime time, Collection<UUID> machineIds, Duration delay) {
-        postpone(dsl, time, machineIds, delay, inline(0));
+    static void checkAfter(Handle db, Collection<UUID> machineIds, Duration delay) {
+        postpone(db, machineIds, delay, inline(0));
     }
 
     /** Sets when machines are looked at again that the provider could not describe, and counts that. */
-    static void checkFailed(DSLContext dsl, DatabaseTime time, Collection<UUID> machineIds, Duration delay) {
-        postpone(dsl, time, machineIds, delay, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES.plus(1));
+    static void checkFailed(Handle db, Collection<UUID> machineIds, Duration delay) {
+        postpone(db, machineIds, delay, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES.plus(1));
     }
 
     private static void postpone(
-            DSLContext dsl, DatabaseTime time, Collection<UUID> machineIds, Duration delay, Field<Integer> failures) {
-        dsl.update(MACHINE_PROVIDED)
-                .set(MACHINE_PROVIDED.PROVIDER_CHECK_AT, time.nowPlus(delay))
+            Handle db, Collection<UUID> machineIds, Duration delay, Field<Integer> failures) {
+        db.dsl().update(MACHINE_PROVIDED)
+                .set(MACHINE_PROVIDED.PROVIDER_CHECK_AT, db.time().nowPlus(delay))
                 .set(MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES, failures)
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))))
                 .execute();
     }
 
     /** Leaves machines alone until something is new of them. */
-    static void rest(DSLContext dsl, Collection<UUID> machineIds) {
-        dsl.update(MACHINE_PROVIDED)
+    static void rest(Handle db, Collection<UUID> machineIds) {
+        db.dsl().update(MACHINE_PROVIDED)
                 .set(MACHINE_PROVIDED.PROVIDER_CHECK_AT, AT_REST)
                 .set(MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES, 0)
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))))
@@ -160,8 +180,8 @@ final class UpdateQueries {
     }
 
     /** Gives machines at rest a time again. Returns how many; fewer than the limit if there are no more. */
-    static int recall(DSLContext dsl, DatabaseTime time, ProviderType provider, Duration delay, int limit) {
-        List<UUID> atRest = dsl.select(MACHINE_PROVIDED.MACHINE_ID)
+    static int recall(Handle db, ProviderType provider, Duration delay, int limit) {
+        List<UUID> atRest = db.dsl().select(MACHINE_PROVIDED.MACHINE_ID)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_CHECK_AT.ge(AT_REST))
@@ -170,18 +190,18 @@ final class UpdateQueries {
                 .skipLocked()
                 .fetch(MACHINE_PROVIDED.MACHINE_ID);
         if (!atRest.isEmpty()) {
-            checkAfter(dsl, time, atRest, delay);
+            checkAfter(db, atRest, delay);
         }
         return atRest.size();
     }
 
-    static void checkSoon(DSLContext dsl, DatabaseTime time, UUID machineId) {
-        postpone(dsl, time, List.of(machineId), LEASE, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES);
+    static void checkSoon(Handle db, UUID machineId) {
+        postpone(db, List.of(machineId), LEASE, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES);
     }
 
     /** What the provider once said of a machine that it no longer knows is left as it is, for whoever looks for it. */
-    static void markMissing(DSLContext dsl, UUID machineId) {
-        dsl.update(MACHINE_PROVIDED)
+    static void markMissing(Handle db, UUID machineId) {
+        db.dsl().update(MACHINE_PROVIDED)
                 .set(MACHINE_PROVIDED.PROVIDER_STATUS, ProviderStatus.MISSING.databaseName())
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(machineId))
                 .execute();

@@ -36,16 +36,16 @@ record WipedTags(List<TableRecord<?>> rows) {
     }
 
     /** Deletes them. The caller holds the machine's row. */
-    static WipedTags delete(DSLContext dsl, UUID machineId) {
+    static WipedTags delete(Handle db, UUID machineId) {
         List<TableRecord<?>> rows = new ArrayList<>();
-        TAGS.forEach(tag -> rows.addAll(delete(dsl, tag, machineId)));
+        TAGS.forEach(tag -> rows.addAll(delete(db, tag, machineId)));
         return new WipedTags(rows);
     }
 
     private static <R extends Record> List<TableRecord<?>> delete(
-            DSLContext dsl, TableField<R, UUID> tag, UUID machineId) {
+            Handle db, TableField<R, UUID> tag, UUID machineId) {
         List<TableRecord<?>> deleted = new ArrayList<>();
-        for (R row : dsl.deleteFrom(Objects.requireNonNull(tag.getTable()))
+        for (R row : db.dsl().deleteFrom(Objects.requireNonNull(tag.getTable()))
                 .where(tag.eq(machineId))
                 .returning()
                 .fetch()) {
@@ -55,13 +55,13 @@ record WipedTags(List<TableRecord<?>> rows) {
     }
 
     /** Writes them again. A heartbeat that came too late to be refused is left as it is. */
-    void putBack(DSLContext dsl) {
+    void putBack(Handle db) {
         for (TableRecord<?> row : rows) {
-            putBack(dsl, row);
+            putBack(db, row);
         }
     }
 
-    private static void putBack(DSLContext dsl, TableRecord<?> row) {
-        dsl.insertInto(row.getTable()).set(row.intoMap()).onConflictDoNothing().execute();
+    private static void putBack(Handle db, TableRecord<?> row) {
+        db.dsl().insertInto(row.getTable()).set(row.intoMap()).onConflictDoNothing().execute();
     }
 }

@@ -22,7 +22,8 @@ public enum WorkEvent {
         return databaseName;
     }
 
-    static WorkEvent ofDatabaseName(String name) {
+    /** Finds the one with a {@link #databaseName()}. */
+    public static WorkEvent ofDatabaseName(String name) {
         for (WorkEvent event : values()) {
             if (event.databaseName.equals(name)) {
                 return event;

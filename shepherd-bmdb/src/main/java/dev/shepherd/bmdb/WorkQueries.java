@@ -37,6 +37,14 @@ final class WorkQueries {
     record Claim(UUID machineId, UUID claimId) {}
 
     /**
+     * How a claim ends.
+     *
+     * @param cause why, for people; null if that needs no words
+     * @param clearsBackoff whether the process may come back at once
+     */
+    record End(Claim claim, WorkEvent event, @Nullable String cause, boolean clearsBackoff) {}
+
+    /**
      * Claims up to {@code limit} machines, the longest due ones first.
      *
      * <p>The candidates' rows in {@code machines} are locked, and locked ones are skipped, so claimers at the same
@@ -47,14 +55,13 @@ final class WorkQueries {
      * <p>The locks are of the kind that foreign keys do not wait for.
      */
     static List<Claim> claim(
-            DSLContext dsl,
-            DatabaseTime time,
+            Handle db,
             UUID sessionId,
             WorkProcess process,
-            Eligibility eligibility,
+            Condition eligible,
             int limit) {
-        Condition claimable = claimable(time, process, eligibility);
-        List<UUID> candidates = dsl.select(MACHINES.MACHINE_ID)
+        Condition claimable = claimable(db, process, eligible);
+        List<UUID> candidates = db.dsl().select(MACHINES.MACHINE_ID)
                 .from(MACHINES)
                 .where(claimable)
                 .orderBy(MACHINES.MACHINE_CREATED_AT, MACHINES.MACHINE_ID)
@@ -66,8 +73,7 @@ final class WorkQueries {
         return candidates.isEmpty()
                 ? List.of()
                 : insert(
-                        dsl,
-                        time,
+                        db,
                         sessionId,
                         process,
                         MACHINES.MACHINE_ID
@@ -77,34 +83,48 @@ final class WorkQueries {
 
     /** Claims one machine. Returns the one claim, or none if the machine is worked on. */
     static List<Claim> claimMachine(
-            DSLContext dsl,
-            DatabaseTime time,
+            Handle db,
             UUID sessionId,
             WorkProcess process,
             UUID machineId,
             @Nullable String note) {
-        if (lockMachines(dsl, machineId) == 0) {
+        requireMachine(db, machineId);
+        Condition which = MACHINES.MACHINE_ID.eq(machineId).and(notWorkedOn(process));
+        return insert(db, sessionId, process, which, note);
+    }
+
+    static void checkLimit(int limit) {
+        if (limit < 1 || limit > 1000) {
+            throw new IllegalArgumentException("the limit of a claim is from 1 to 1000, not " + limit);
+        }
+    }
+
+    /**
+     * Locks a machine.
+     *
+     * @throws BmdbException if there is no such machine
+     */
+    static void requireMachine(Handle db, UUID machineId) {
+        if (lockMachines(db, machineId) == 0) {
             throw new BmdbException("there is no machine " + machineId, null, null);
         }
-        Condition which = MACHINES.MACHINE_ID.eq(machineId).and(notWorkedOn(process));
-        return insert(dsl, time, sessionId, process, which, note);
     }
 
     /** Waits for claims of these machines that are under way, and keeps others out. Returns how many there are. */
-    static int lockMachines(DSLContext dsl, UUID... machineIds) {
+    static int lockMachines(Handle db, UUID... machineIds) {
         return new PreparedSql<>(
                         "select machine_id from machines where machine_id = any (?) order by machine_id for no key update",
                         row -> true,
                         new Object[] {machineIds})
-                .fetch(dsl)
+                .fetch(db)
                 .size();
     }
 
     /** Tells which of some claims, whose transaction may or may not have been committed, were. */
-    static List<Claim> committed(DSLContext dsl, UUID sessionId, WorkProcess process, List<Claim> claims) {
+    static List<Claim> committed(Handle db, UUID sessionId, WorkProcess process, List<Claim> claims) {
         UUID[] machineIds = claims.stream().map(Claim::machineId).toArray(UUID[]::new);
-        lockMachines(dsl, machineIds);
-        return dsl.select(WORK.MACHINE_ID, WORK.CLAIM_ID)
+        lockMachines(db, machineIds);
+        return db.dsl().select(WORK.MACHINE_ID, WORK.CLAIM_ID)
                 .from(WORK)
                 .where(WORK.MACHINE_ID.eq(any(machineIds)))
                 .and(WORK.PROCESS.eq(process.name()))
@@ -114,24 +134,23 @@ final class WorkQueries {
     }
 
     /** Takes machines whose rows are locked, and records it. */
-    static List<Claim> insert(DSLContext dsl, DatabaseTime time, UUID sessionId, WorkProcess process, Condition which) {
-        return insert(dsl, time, sessionId, process, which, null);
+    static List<Claim> insert(Handle db, UUID sessionId, WorkProcess process, Condition which) {
+        return insert(db, sessionId, process, which, null);
     }
 
     private static List<Claim> insert(
-            DSLContext dsl,
-            DatabaseTime time,
+            Handle db,
             UUID sessionId,
             WorkProcess process,
             Condition which,
             @Nullable String note) {
         var claiming = DSL.insertInto(WORK, WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT)
-                .select(select(MACHINES.MACHINE_ID, val(sessionId), val(process.name()), time.moment())
+                .select(select(MACHINES.MACHINE_ID, val(sessionId), val(process.name()), db.time().moment())
                         .from(MACHINES)
                         .where(which))
                 .onConflictDoNothing()
                 .returning(WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT, WORK.CLAIM_ID);
-        return dsl.resultQuery(
+        return db.dsl().resultQuery(
                         "with claimed as ({0}), recorded as ("
                                 + "insert into work_history (machine_id, provider, provider_id, process, event,"
                                 + " \"timestamp\", note, claim_id, session_id)"
@@ -144,20 +163,19 @@ final class WorkQueries {
     }
 
     /** The definition of a machine that can be claimed now. */
-    static Condition claimable(DatabaseTime time, WorkProcess process, Eligibility eligibility) {
-        return eligibility
-                .condition(time)
+    static Condition claimable(Handle db, WorkProcess process, Condition eligible) {
+        return eligible
                 .and(notWorkedOn(process))
-                .and(not(paused(time, process)))
+                .and(not(paused(db, process)))
                 .and(not(DSL.exists(selectOne()
                         .from(WORK_BACKOFF)
                         .where(WORK_BACKOFF.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                         .and(WORK_BACKOFF.PROCESS.eq(process.name()))
-                        .and(WORK_BACKOFF.UNTIL.gt(time.now())))));
+                        .and(WORK_BACKOFF.UNTIL.gt(db.time().now())))));
     }
 
     /** Somebody paused the machine, its provider, the process, or a combination of them. */
-    static Condition paused(DatabaseTime time, WorkProcess process) {
+    static Condition paused(Handle db, WorkProcess process) {
         return DSL.exists(selectOne()
                 .from(PAUSES)
                 .where(covers(
@@ -166,7 +184,7 @@ final class WorkQueries {
                                 .from(MACHINE_PROVIDED)
                                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))),
                         process))
-                .and(isOn(time)));
+                .and(isOn(db)));
     }
 
     /** The pause of {@code pauses} is of a process on a machine of a provider. */
@@ -175,8 +193,8 @@ final class WorkQueries {
     }
 
     /** The pause of {@code pauses} has not ended. */
-    static Condition isOn(DatabaseTime time) {
-        return PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(time.now()));
+    static Condition isOn(Handle db) {
+        return PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(db.time().now()));
     }
 
     private static Condition notWorkedOn(WorkProcess process) {
@@ -193,13 +211,13 @@ final class WorkQueries {
      * Locks the rows of claims, and their machines, in the order of the machines' ids. Returns the claims that there are.
      * The others are gone for good, if the transactions that would have made or ended them have ended.
      */
-    static PreparedSql<UUID> lock(UUID sessionId, List<Work> work) {
+    static PreparedSql<UUID> lock(UUID sessionId, List<Claim> claims) {
         return new PreparedSql<>(
                 "select work_lock(?, ?, ?)",
                 row -> row.getObject(1, UUID.class),
                 sessionId,
-                work.stream().map(Work::machineId).toArray(UUID[]::new),
-                work.stream().map(Work::claimId).toArray(UUID[]::new));
+                claims.stream().map(Claim::machineId).toArray(UUID[]::new),
+                claims.stream().map(Claim::claimId).toArray(UUID[]::new));
     }
 
     /**
@@ -207,39 +225,37 @@ final class WorkQueries {
      * of an embedder's own was scheduled for when it was claimed, but not what came later. What was written before in the
      * same transaction has made the machines what they are now; only from here on are they due for anything.
      */
-    static void end(DSLContext dsl, DatabaseTime time, UUID sessionId, List<? extends Ending<?>> endings) {
+    static void end(Handle db, UUID sessionId, List<End> ends) {
         new PreparedSql<>(
                         "select work_end(?, ?, ?, ?, ?, ?, ?::interval)",
                         row -> true,
                         sessionId,
-                        endings.stream().map(Ending::machineId).toArray(UUID[]::new),
-                        endings.stream().map(Ending::claimId).toArray(UUID[]::new),
-                        endings.stream()
-                                .map(ending -> ending.event().databaseName())
-                                .toArray(String[]::new),
-                        endings.stream().map(Ending::cause).toArray(String[]::new),
-                        endings.stream().map(Ending::clearsBackoff).toArray(Boolean[]::new),
-                        time.ahead())
-                .fetch(dsl);
+                        ends.stream().map(end -> end.claim().machineId()).toArray(UUID[]::new),
+                        ends.stream().map(end -> end.claim().claimId()).toArray(UUID[]::new),
+                        ends.stream().map(end -> end.event().databaseName()).toArray(String[]::new),
+                        ends.stream().map(End::cause).toArray(String[]::new),
+                        ends.stream().map(End::clearsBackoff).toArray(Boolean[]::new),
+                        db.time().ahead())
+                .fetch(db);
     }
 
     /**
      * Locks the machines that a session works on. Machines before work: whoever claims one of them by its id waits
      * here, not in the middle of it. Returns false if there are none.
      */
-    static boolean lockMachinesOf(DSLContext dsl, UUID sessionId) {
-        UUID[] machineIds = dsl.select(WORK.MACHINE_ID).from(WORK).where(WORK.SESSION_ID.eq(sessionId)).fetch().stream()
+    static boolean lockMachinesOf(Handle db, UUID sessionId) {
+        UUID[] machineIds = db.dsl().select(WORK.MACHINE_ID).from(WORK).where(WORK.SESSION_ID.eq(sessionId)).fetch().stream()
                 .map(Record1::value1)
                 .toArray(UUID[]::new);
         if (machineIds.length > 0) {
-            lockMachines(dsl, machineIds);
+            lockMachines(db, machineIds);
         }
         return machineIds.length > 0;
     }
 
     /** Records that work goes away with its session, whose row the caller has locked, and the machines. */
-    static void recordCanceled(DSLContext dsl, DatabaseTime time, UUID sessionId, Field<String> why) {
-        dsl.insertInto(
+    static void recordCanceled(Handle db, UUID sessionId, Field<String> why) {
+        db.dsl().insertInto(
                         WORK_HISTORY,
                         WORK_HISTORY.MACHINE_ID,
                         WORK_HISTORY.PROVIDER,
@@ -256,7 +272,7 @@ final class WorkQueries {
                                 MACHINE_PROVIDED.PROVIDER_ID,
                                 WORK.PROCESS,
                                 val(WorkEvent.CANCELED.databaseName()),
-                                time.moment(),
+                                db.time().moment(),
                                 why,
                                 WORK.CLAIM_ID,
                                 WORK.SESSION_ID)
@@ -267,20 +283,20 @@ final class WorkQueries {
                 .execute();
     }
 
-    static boolean exists(DSLContext dsl, UUID claimId, UUID machineId) {
-        return dsl.fetchExists(WORK, WORK.MACHINE_ID.eq(machineId).and(WORK.CLAIM_ID.eq(claimId)));
+    static boolean exists(Handle db, UUID claimId, UUID machineId) {
+        return db.dsl().fetchExists(WORK, WORK.MACHINE_ID.eq(machineId).and(WORK.CLAIM_ID.eq(claimId)));
     }
 
-    static boolean isRecorded(DSLContext dsl, UUID claimId, UUID machineId, WorkEvent event) {
-        return dsl.fetchExists(selectOne()
+    static boolean isRecorded(Handle db, UUID claimId, UUID machineId, WorkEvent event) {
+        return db.dsl().fetchExists(selectOne()
                 .from(WORK_HISTORY)
                 .where(WORK_HISTORY.MACHINE_ID.eq(machineId))
                 .and(WORK_HISTORY.CLAIM_ID.eq(claimId))
                 .and(WORK_HISTORY.EVENT.eq(event.databaseName())));
     }
 
-    static void clearBackoff(DSLContext dsl, WorkProcess process, UUID machineId) {
-        dsl.deleteFrom(WORK_BACKOFF)
+    static void clearBackoff(Handle db, WorkProcess process, UUID machineId) {
+        db.dsl().deleteFrom(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))
                 .execute();
@@ -292,14 +308,13 @@ final class WorkQueries {
      * @param failures how many failures it adds to those in a row
      */
     static Duration backOff(
-            DSLContext dsl,
-            DatabaseTime time,
+            Handle db,
             WorkProcess process,
             UUID machineId,
             Backoff backoff,
             String cause,
             int failures) {
-        Duration previous = dsl.select(WORK_BACKOFF.LAST_INTERVAL_SECONDS)
+        Duration previous = db.dsl().select(WORK_BACKOFF.LAST_INTERVAL_SECONDS)
                 .from(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))
@@ -308,8 +323,8 @@ final class WorkQueries {
                 .map(Duration::ofSeconds)
                 .orElse(null);
         Duration period = backoff.next(previous);
-        var until = time.nowPlus(period.plusMillis(backoff.jitterOf(period)));
-        dsl.insertInto(WORK_BACKOFF)
+        var until = db.time().nowPlus(period.plusMillis(backoff.jitterOf(period)));
+        db.dsl().insertInto(WORK_BACKOFF)
                 .set(WORK_BACKOFF.MACHINE_ID, machineId)
                 .set(WORK_BACKOFF.PROCESS, process.name())
                 .set(WORK_BACKOFF.UNTIL, until)
@@ -326,8 +341,8 @@ final class WorkQueries {
         return period;
     }
 
-    static int failuresInARow(DSLContext dsl, WorkProcess process, UUID machineId) {
-        return dsl.select(WORK_BACKOFF.FAILURES)
+    static int failuresInARow(Handle db, WorkProcess process, UUID machineId) {
+        return db.dsl().select(WORK_BACKOFF.FAILURES)
                 .from(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))

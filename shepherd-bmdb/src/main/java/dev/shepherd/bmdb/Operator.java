@@ -25,6 +25,7 @@ import dev.shepherd.bmdb.internal.schema.tables.records.PausesRecord;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
@@ -41,9 +42,9 @@ import org.slf4j.LoggerFactory;
  * What a person does to a running fleet: pauses, sets aside, releases, forgets. All of it takes effect for every process
  * at its next claim, and needs no session. Safe for use by several threads.
  */
-public final class OperatorActions {
+public final class Operator {
 
-    private static final Logger log = LoggerFactory.getLogger(OperatorActions.class);
+    private static final Logger log = LoggerFactory.getLogger(Operator.class);
 
     /** All that hangs on a machine, in the order in which it may go. */
     private static final List<TableField<?, UUID>> TAGS = List.of(
@@ -59,11 +60,45 @@ public final class OperatorActions {
             MACHINE_QUARANTINE.MACHINE_ID);
 
     private final Transactions transactions;
-    private final DatabaseTime time;
 
-    OperatorActions(Transactions transactions, DatabaseTime time) {
+    private Operator(Transactions transactions) {
         this.transactions = transactions;
-        this.time = time;
+    }
+
+    /** Returns what an operator of a fleet sees and does. */
+    public static Operator of(Bmdb bmdb) {
+        return new Operator(bmdb.unwrap(Database.class).transactions());
+    }
+
+    /**
+     * Says what the loops make of a machine now, and why.
+     *
+     * @param policy the policy that the machine's provider is run with
+     * @return empty if there is no such machine
+     */
+    public Optional<Explanation> explain(UUID machineId, RecoveryPolicy policy) throws InterruptedException {
+        return transactions.read(
+                "explaining machine " + machineId, db -> ExplainQueries.explain(db, policy, machineId));
+    }
+
+    /** Reads why a machine is quarantined; empty if it is not. */
+    public Optional<Quarantine> quarantine(UUID machineId) throws InterruptedException {
+        return transactions.ask("reading machine " + machineId, db -> ExplainQueries.quarantine(db, machineId));
+    }
+
+    /** Reads which machines are quarantined, and why; the longest first. */
+    public Map<UUID, Quarantine> quarantined() throws InterruptedException {
+        return transactions.ask("reading the quarantined machines", ExplainQueries::quarantined);
+    }
+
+    /** Reads what was tried to bring a machine back; empty if nothing was. */
+    public Optional<RecoveryState> recovery(UUID machineId) throws InterruptedException {
+        return transactions.ask("reading machine " + machineId, db -> RecoveryStates.state(db, machineId));
+    }
+
+    /** Counts machines, work and backoffs. Reads every machine: for a dashboard, not for a loop. */
+    public Statistics statistics() throws InterruptedException {
+        return transactions.read("reading the statistics", StatisticsQueries::statistics);
     }
 
     /**
@@ -90,23 +125,23 @@ public final class OperatorActions {
         OperatorText.checkName(by);
         OperatorText.checkReason("reason", reason);
         if (duration != null && (duration.isNegative() || duration.isZero())) {
-            throw new IllegalArgumentException("a pause lasts for more than no time, not for " + Spans.text(duration));
+            throw new IllegalArgumentException("a pause lasts for more than no db.time(), not for " + Spans.text(duration));
         }
-        Pause pause = transactions.runAlone("a pause", dsl -> {
+        Pause pause = transactions.runAlone("a pause", db -> {
             if (machineId != null) {
-                requireMachine(dsl, machineId);
+                WorkQueries.requireMachine(db, machineId);
             }
-            return pause(dsl.insertInto(PAUSES)
+            return pause(db.dsl().insertInto(PAUSES)
                     .set(PAUSES.PAUSE_ID, UUID.randomUUID())
                     .set(PAUSES.MACHINE_ID, machineId)
                     .set(PAUSES.PROVIDER, provider == null ? null : provider.name())
                     .set(PAUSES.PROCESS, process == null ? null : process.name())
                     .set(PAUSES.PAUSED_BY, by)
                     .set(PAUSES.PAUSE_REASON, reason)
-                    .set(PAUSES.PAUSED_AT, time.now())
+                    .set(PAUSES.PAUSED_AT, db.time().now())
                     .set(
                             PAUSES.PAUSED_UNTIL,
-                            duration == null ? DSL.castNull(PAUSES.PAUSED_UNTIL.getDataType()) : time.nowPlus(duration))
+                            duration == null ? DSL.castNull(PAUSES.PAUSED_UNTIL.getDataType()) : db.time().nowPlus(duration))
                     .returning()
                     .fetchSingle());
         });
@@ -123,7 +158,7 @@ public final class OperatorActions {
     public boolean resume(UUID pauseId) throws InterruptedException {
         boolean ended = transactions.runAlone(
                 "the end of pause " + pauseId,
-                dsl -> dsl.deleteFrom(PAUSES).where(PAUSES.PAUSE_ID.eq(pauseId)).execute() == 1);
+                db -> db.dsl().deleteFrom(PAUSES).where(PAUSES.PAUSE_ID.eq(pauseId)).execute() == 1);
         if (ended) {
             log.info("Pause {} was ended", pauseId);
         }
@@ -132,28 +167,27 @@ public final class OperatorActions {
 
     /** Returns the pauses in force, the oldest first. */
     public List<Pause> pauses() throws InterruptedException {
-        return transactions.ask("reading the pauses", dsl -> pauses(dsl, time, DSL.noCondition()));
+        return transactions.ask("reading the pauses", db -> pauses(db, DSL.noCondition()));
     }
 
     /** Returns the pauses in force that keep a provider from being called. */
     public List<Pause> pauses(ProviderType provider) throws InterruptedException {
         return transactions.ask(
                 "reading the pauses of provider " + provider,
-                dsl -> pauses(
-                        dsl,
-                        time,
+                db -> pauses(
+                        db,
                         PAUSES.MACHINE_ID
                                 .isNull()
                                 .and(PAUSES.PROCESS.isNull())
                                 .and(PAUSES.PROVIDER.isNull().or(PAUSES.PROVIDER.eq(provider.name())))));
     }
 
-    static List<Pause> pauses(DSLContext dsl, DatabaseTime time, Condition which) {
-        return dsl.selectFrom(PAUSES)
-                .where(WorkQueries.isOn(time))
+    static List<Pause> pauses(Handle db, Condition which) {
+        return db.dsl().selectFrom(PAUSES)
+                .where(WorkQueries.isOn(db))
                 .and(which)
                 .orderBy(PAUSES.PAUSED_AT, PAUSES.PAUSE_ID)
-                .fetch(OperatorActions::pause);
+                .fetch(Operator::pause);
     }
 
     private static Pause pause(PausesRecord row) {
@@ -178,9 +212,9 @@ public final class OperatorActions {
     public void quarantine(UUID machineId, String by, String cause) throws InterruptedException {
         OperatorText.checkName(by);
         OperatorText.checkReason("cause", cause);
-        transactions.runAlone("setting machine " + machineId + " aside", dsl -> {
-            requireMachine(dsl, machineId);
-            RecoveryQueries.quarantine(dsl, time, machineId, by, WorkQueries.shorten(cause));
+        transactions.runAlone("setting machine " + machineId + " aside", db -> {
+            WorkQueries.requireMachine(db, machineId);
+            TagQueries.quarantine(db, machineId, by, cause);
             return true;
         });
         log.info("Machine {}: set aside by {}: {}", machineId, Escaped.text(by), Escaped.text(cause));
@@ -195,17 +229,13 @@ public final class OperatorActions {
      */
     public boolean release(UUID machineId, String by) throws InterruptedException {
         OperatorText.checkName(by);
-        boolean released = transactions.runAlone("releasing machine " + machineId, dsl -> {
-            WorkQueries.lockMachines(dsl, machineId);
-            if (dsl.deleteFrom(MACHINE_QUARANTINE)
-                            .where(MACHINE_QUARANTINE.MACHINE_ID.eq(machineId))
-                            .execute()
-                    == 0) {
+        boolean released = transactions.runAlone("releasing machine " + machineId, db -> {
+            if (!TagQueries.release(db, machineId)) {
                 return false;
             }
-            RecoveryQueries.forget(dsl, machineId);
-            RecoveryQueries.forgetUnreachable(dsl, machineId);
-            dsl.deleteFrom(WORK_BACKOFF)
+            TagQueries.clearRecovery(db, machineId);
+            TagQueries.clearUnreachable(db, machineId);
+            db.dsl().deleteFrom(WORK_BACKOFF)
                     .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                     .execute();
             return true;
@@ -232,9 +262,8 @@ public final class OperatorActions {
         OperatorText.checkName(by);
         boolean released = transactions.runAlone(
                 "releasing " + freeze.scope(),
-                dsl -> FreezeQueries.release(
-                        dsl,
-                        time,
+                db -> FreezeQueries.release(
+                        db,
                         freeze.provider().map(ProviderType::name).orElse(""),
                         freeze.location().orElse(""),
                         by,
@@ -255,9 +284,9 @@ public final class OperatorActions {
      */
     public boolean forget(UUID machineId, String by) throws InterruptedException {
         OperatorText.checkName(by);
-        boolean forgotten = transactions.runAlone("forgetting machine " + machineId, dsl -> {
+        boolean forgotten = transactions.runAlone("forgetting machine " + machineId, db -> {
             // Claims take this lock first: after it nobody can begin to work on the machine.
-            if (dsl.selectOne()
+            if (db.dsl().selectOne()
                     .from(MACHINES)
                     .where(MACHINES.MACHINE_ID.eq(machineId))
                     .forUpdate()
@@ -265,13 +294,13 @@ public final class OperatorActions {
                     .isEmpty()) {
                 return false;
             }
-            if (dsl.fetchExists(WORK, WORK.MACHINE_ID.eq(machineId))) {
+            if (db.dsl().fetchExists(WORK, WORK.MACHINE_ID.eq(machineId))) {
                 throw new MachineBusyException(
                         machineId, "machine " + machineId + " is being worked on and cannot be forgotten now");
             }
-            remember(dsl, machineId, by);
-            TAGS.forEach(tag -> delete(dsl, tag, machineId));
-            delete(dsl, MACHINES.MACHINE_ID, machineId);
+            remember(db, machineId, by);
+            TAGS.forEach(tag -> delete(db, tag, machineId));
+            delete(db, MACHINES.MACHINE_ID, machineId);
             return true;
         });
         if (forgotten) {
@@ -287,7 +316,7 @@ public final class OperatorActions {
      * @param policy the policy that recoverers run with
      */
     public QueueCheck verifyQueue(RecoveryPolicy policy) throws InterruptedException {
-        return transactions.read("verifying the queue", dsl -> new DueQueue(dsl, time).check(policy));
+        return transactions.read("verifying the queue", db -> QueueQueries.check(db, policy));
     }
 
     /**
@@ -298,18 +327,18 @@ public final class OperatorActions {
      */
     public long rebuildQueue() throws InterruptedException {
         transactions.runAlone(
-                "dropping what is queued for machines that are gone", dsl -> new DueQueue(dsl, time).sweep());
+                "dropping what is queued for machines that are gone", db -> new DueQueue(db).sweep());
         Optional<UUID> last = Optional.of(DueQueue.FIRST);
         while (last.isPresent()) {
             UUID after = last.get();
-            last = transactions.runAlone("rebuilding the queue", dsl -> new DueQueue(dsl, time).armNext(after));
+            last = transactions.runAlone("rebuilding the queue", db -> new DueQueue(db).armNext(after));
         }
-        return transactions.ask("counting machines", dsl -> (long) dsl.fetchCount(MACHINES));
+        return transactions.ask("counting machines", db -> (long) db.dsl().fetchCount(MACHINES));
     }
 
     /** Keeps what the machine was called, so that its history is found. */
-    private void remember(DSLContext dsl, UUID machineId, String by) {
-        dsl.insertInto(
+    private void remember(Handle db, UUID machineId, String by) {
+        db.dsl().insertInto(
                         MACHINES_FORGOTTEN,
                         MACHINES_FORGOTTEN.MACHINE_ID,
                         MACHINES_FORGOTTEN.PROVIDER,
@@ -320,7 +349,7 @@ public final class OperatorActions {
                                 MACHINES.MACHINE_ID,
                                 MACHINE_PROVIDED.PROVIDER,
                                 MACHINE_PROVIDED.PROVIDER_ID,
-                                time.now(),
+                                db.time().now(),
                                 DSL.val(by))
                         .from(MACHINES)
                         .leftJoin(MACHINE_PROVIDED)
@@ -328,11 +357,11 @@ public final class OperatorActions {
                         .where(MACHINES.MACHINE_ID.eq(machineId)))
                 .onConflict(MACHINES_FORGOTTEN.MACHINE_ID)
                 .doUpdate()
-                .set(MACHINES_FORGOTTEN.FORGOTTEN_AT, time.now())
+                .set(MACHINES_FORGOTTEN.FORGOTTEN_AT, db.time().now())
                 .set(MACHINES_FORGOTTEN.FORGOTTEN_BY, by)
                 .execute();
         // An older version of this library, which may run beside this one, does not name the provider.
-        dsl.update(WORK_HISTORY)
+        db.dsl().update(WORK_HISTORY)
                 .set(WORK_HISTORY.PROVIDER, MACHINE_PROVIDED.PROVIDER)
                 .set(WORK_HISTORY.PROVIDER_ID, MACHINE_PROVIDED.PROVIDER_ID)
                 .from(MACHINE_PROVIDED)
@@ -342,15 +371,9 @@ public final class OperatorActions {
                 .execute();
     }
 
-    private static <R extends Record> void delete(DSLContext dsl, TableField<R, UUID> key, UUID machineId) {
-        dsl.deleteFrom(Objects.requireNonNull(key.getTable()))
+    private static <R extends Record> void delete(Handle db, TableField<R, UUID> key, UUID machineId) {
+        db.dsl().deleteFrom(Objects.requireNonNull(key.getTable()))
                 .where(key.eq(machineId))
                 .execute();
-    }
-
-    private static void requireMachine(DSLContext dsl, UUID machineId) {
-        if (WorkQueries.lockMachines(dsl, machineId) == 0) {
-            throw new BmdbException("there is no machine " + machineId, null, null);
-        }
     }
 }
