@@ -1,6 +1,6 @@
 package dev.shepherd.benchmarks;
 
-import dev.shepherd.bmdb.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.callback.AgentEndpoint;

@@ -1,8 +1,8 @@
 package dev.shepherd.benchmarks;
 
-import dev.shepherd.bmdb.AgentCall;
-import dev.shepherd.bmdb.AgentCallback;
-import dev.shepherd.bmdb.AgentReply;
+import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentReply;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import java.sql.ResultSet;

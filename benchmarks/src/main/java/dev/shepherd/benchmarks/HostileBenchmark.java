@@ -3,7 +3,7 @@ package dev.shepherd.benchmarks;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.benchmarks.HostileMachines.Attack;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.Quarantine;
+import dev.shepherd.bmdb.operator.Quarantine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

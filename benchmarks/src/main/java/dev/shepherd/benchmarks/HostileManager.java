@@ -1,8 +1,8 @@
 package dev.shepherd.benchmarks;
 
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.AgentCall;
-import dev.shepherd.bmdb.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.manager.InitializerSettings;

@@ -87,7 +87,7 @@ public record Backoff(Duration initial, Duration maximum, double exponent, doubl
     }
 
     /** Draws what is added to a period, in milliseconds. */
-    long jitterOf(Duration period) {
+    public long jitterOf(Duration period) {
         return Math.round(
                 period.toMillis() * jitter * ThreadLocalRandom.current().nextDouble());
     }

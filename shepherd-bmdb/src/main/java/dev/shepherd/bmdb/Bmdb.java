@@ -1,5 +1,18 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.internal.Claiming;
+import dev.shepherd.bmdb.internal.Database;
+import dev.shepherd.bmdb.internal.DatabaseTime;
+import dev.shepherd.bmdb.internal.DueNotifications;
+import dev.shepherd.bmdb.internal.DueQueue;
+import dev.shepherd.bmdb.internal.Losses;
+import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.internal.Servers;
+import dev.shepherd.bmdb.internal.SessionKeeper;
+import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.internal.Uninterruptibly;
+import dev.shepherd.bmdb.operator.Operator;
+
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.SQLExceptionOverride;
@@ -8,8 +21,8 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
-import dev.shepherd.bmdb.Transactions.Body;
-import dev.shepherd.bmdb.Transactions.Limits;
+import dev.shepherd.bmdb.internal.Transactions.Body;
+import dev.shepherd.bmdb.internal.Transactions.Limits;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;

@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.internal.JdbcUrls;
+
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.Spans;
 import java.time.Duration;

@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.internal.Transactions;
+
 import dev.shepherd.api.ShepherdException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -14,7 +16,7 @@ public class BmdbException extends ShepherdException {
 
     private final @Nullable String sqlState;
 
-    BmdbException(String message, @Nullable String sqlState, @Nullable Throwable cause) {
+    public BmdbException(String message, @Nullable String sqlState, @Nullable Throwable cause) {
         super(message, cause);
         this.sqlState = sqlState;
     }

@@ -1,5 +1,13 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.internal.DatabaseTime;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.PreparedSql;
+import dev.shepherd.bmdb.internal.SessionKeeper;
+import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.internal.Uninterruptibly;
+import dev.shepherd.bmdb.internal.WorkQueries;
+
 import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
 
 import dev.shepherd.api.Provider;
@@ -8,7 +16,7 @@ import dev.shepherd.api.Session;
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.WorkQueries.Claim;
+import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;

@@ -1,5 +1,11 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.internal.ProvidedQueries;
+import dev.shepherd.bmdb.internal.TagQueries;
+import dev.shepherd.bmdb.internal.WorkQueries;
+
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;

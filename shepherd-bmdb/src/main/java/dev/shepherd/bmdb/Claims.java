@@ -1,6 +1,12 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.WorkQueries.Claim;
+import dev.shepherd.bmdb.internal.Claiming;
+import dev.shepherd.bmdb.internal.DueQueue;
+import dev.shepherd.bmdb.internal.QueuePositions;
+import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.internal.WorkQueries;
+
+import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;

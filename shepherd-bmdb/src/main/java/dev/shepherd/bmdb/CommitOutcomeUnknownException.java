@@ -10,7 +10,7 @@ public final class CommitOutcomeUnknownException extends BmdbException {
 
     private static final long serialVersionUID = 1L;
 
-    CommitOutcomeUnknownException(String message, @Nullable String sqlState, @Nullable Throwable cause) {
+    public CommitOutcomeUnknownException(String message, @Nullable String sqlState, @Nullable Throwable cause) {
         super(message, sqlState, cause);
     }
 }

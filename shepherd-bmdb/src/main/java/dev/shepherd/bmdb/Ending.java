@@ -1,7 +1,7 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.WorkQueries.Claim;
-import dev.shepherd.bmdb.WorkQueries.End;
+import dev.shepherd.bmdb.internal.WorkQueries.Claim;
+import dev.shepherd.bmdb.internal.WorkQueries.End;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 

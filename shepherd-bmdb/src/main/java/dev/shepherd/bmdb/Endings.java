@@ -1,5 +1,11 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineLockedException;
+import dev.shepherd.bmdb.internal.PreparedSql;
+import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.internal.WorkQueries;
+
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
 import java.util.ArrayList;

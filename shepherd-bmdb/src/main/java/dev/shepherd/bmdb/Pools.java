@@ -1,5 +1,11 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.internal.JdbcUrls;
+import dev.shepherd.bmdb.internal.Opening;
+import dev.shepherd.bmdb.internal.PrimarySource;
+import dev.shepherd.bmdb.internal.Servers;
+import dev.shepherd.bmdb.internal.Transactions;
+
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.SQLExceptionOverride;
@@ -8,8 +14,8 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
-import dev.shepherd.bmdb.Transactions.Body;
-import dev.shepherd.bmdb.Transactions.Limits;
+import dev.shepherd.bmdb.internal.Transactions.Body;
+import dev.shepherd.bmdb.internal.Transactions.Limits;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;

@@ -21,7 +21,7 @@ public final class SchemaException extends BmdbException {
 
     private final Reason reason;
 
-    SchemaException(Reason reason, String message, @Nullable Throwable cause) {
+    public SchemaException(Reason reason, String message, @Nullable Throwable cause) {
         super(message, null, cause);
         this.reason = reason;
     }

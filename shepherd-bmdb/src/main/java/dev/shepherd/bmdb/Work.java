@@ -1,8 +1,11 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.internal.Uninterruptibly;
+import dev.shepherd.bmdb.internal.WorkQueries;
+
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.bmdb.WorkQueries.Claim;
+import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;

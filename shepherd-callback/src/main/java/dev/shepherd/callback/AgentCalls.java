@@ -1,10 +1,10 @@
 package dev.shepherd.callback;
 
 import com.google.protobuf.ByteString;
-import dev.shepherd.bmdb.AgentCall;
-import dev.shepherd.bmdb.AgentCallException;
-import dev.shepherd.bmdb.AgentCallback;
-import dev.shepherd.bmdb.AgentReply;
+import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCallException;
+import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentReply;
 import dev.shepherd.bmdb.agent.FailureLog;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import dev.shepherd.callback.SignedRequest.Agent;

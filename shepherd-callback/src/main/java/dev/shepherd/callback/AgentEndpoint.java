@@ -2,7 +2,7 @@ package dev.shepherd.callback;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.bmdb.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.FailureLog;
 import java.io.IOException;
 import java.io.UncheckedIOException;

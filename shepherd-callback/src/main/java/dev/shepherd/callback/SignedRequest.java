@@ -1,7 +1,7 @@
 package dev.shepherd.callback;
 
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.shepherd.bmdb.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import dev.shepherd.callback.proto.AgentRequest;

@@ -2,7 +2,7 @@ package dev.shepherd.callback;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.shepherd.bmdb.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.testkit.BmdbExtension;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.net.InetAddress;

@@ -1,6 +1,6 @@
 package dev.shepherd.cli;
 
-import dev.shepherd.bmdb.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.callback.AgentEndpointLimits;

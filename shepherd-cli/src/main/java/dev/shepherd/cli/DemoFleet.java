@@ -9,7 +9,7 @@ import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.bmdb.Statistics;
+import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.manager.InitializerSettings;

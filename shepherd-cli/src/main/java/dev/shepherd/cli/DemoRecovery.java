@@ -4,7 +4,7 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryState;
-import dev.shepherd.bmdb.Statistics;
+import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.testkit.Mood;
 import dev.shepherd.testkit.SshHost;
 import java.time.Duration;

@@ -5,7 +5,7 @@ import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.bmdb.Statistics;
+import dev.shepherd.bmdb.operator.Statistics;
 import java.net.InetAddress;
 import java.util.List;
 import java.util.Locale;

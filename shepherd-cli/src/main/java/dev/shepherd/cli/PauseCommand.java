@@ -1,7 +1,7 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.Pause;
+import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.bmdb.WorkProcess;
 import java.time.Duration;
 import java.util.UUID;

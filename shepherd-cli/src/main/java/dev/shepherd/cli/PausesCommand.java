@@ -1,7 +1,7 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.bmdb.Pause;
+import dev.shepherd.bmdb.operator.Pause;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

@@ -1,7 +1,7 @@
 package dev.shepherd.cli;
 
 import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.bmdb.QueueCheck;
+import dev.shepherd.bmdb.operator.QueueCheck;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;

@@ -6,7 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.bmdb.Statistics;
+import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.testkit.BmdbExtension;
 import java.io.IOException;
 import java.net.InetAddress;

@@ -7,7 +7,7 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.MachineIntent;
+import dev.shepherd.bmdb.provisioning.MachineIntent;
 import dev.shepherd.bmdb.ProvidedMachine;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -13,7 +13,7 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.bmdb.ProviderCheck;
+import dev.shepherd.bmdb.listing.ProviderCheck;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -2,7 +2,7 @@ package dev.shepherd.manager;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.shepherd.bmdb.Quarantine;
+import dev.shepherd.bmdb.operator.Quarantine;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -19,7 +19,7 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
-import dev.shepherd.bmdb.MachineIntent;
+import dev.shepherd.bmdb.provisioning.MachineIntent;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.testkit.BmdbExtension;
 import dev.shepherd.testkit.FakeProvider;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.bmdb.Statistics;
+import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.testkit.BmdbExtension;
 import java.time.Duration;

@@ -1,7 +1,7 @@
 package dev.shepherd.benchmarks.failover;
 
 import dev.shepherd.api.Provider;
-import dev.shepherd.bmdb.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.callback.AgentEndpoint;

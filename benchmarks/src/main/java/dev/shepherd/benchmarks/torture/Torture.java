@@ -4,7 +4,7 @@ import dev.shepherd.benchmarks.torture.Checker.Verdict;
 import dev.shepherd.benchmarks.torture.Effect.Kind;
 import dev.shepherd.benchmarks.torture.ManagerProcess.Frozen;
 import dev.shepherd.benchmarks.torture.Nemesis.Fault;
-import dev.shepherd.bmdb.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.postgres.PostgresPair;

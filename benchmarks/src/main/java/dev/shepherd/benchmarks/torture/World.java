@@ -1,8 +1,8 @@
 package dev.shepherd.benchmarks.torture;
 
-import dev.shepherd.bmdb.AgentCall;
-import dev.shepherd.bmdb.AgentCallback;
-import dev.shepherd.bmdb.AgentReply;
+import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentReply;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;

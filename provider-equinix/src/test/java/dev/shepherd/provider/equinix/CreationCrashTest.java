@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.MachineIntent;
+import dev.shepherd.bmdb.provisioning.MachineIntent;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.testkit.BmdbExtension;

@@ -4,7 +4,7 @@ import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.manager.LoopStatus;

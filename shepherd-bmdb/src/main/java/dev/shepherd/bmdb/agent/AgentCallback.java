@@ -1,0 +1,382 @@
+package dev.shepherd.bmdb.agent;
+
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.CommitOutcomeUnknownException;
+import dev.shepherd.bmdb.internal.Database;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.TagQueries;
+import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.internal.Uninterruptibly;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.agent.AgentCallException.Reason;
+import dev.shepherd.bmdb.MachineRecord.InstallationReport;
+import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
+import dev.shepherd.bmdb.agent.FailureLog;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.jooq.DSLContext;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Where the agents of a fleet report back, whatever transport brings them here.
+ *
+ * <pre>{@code
+ * try (AgentCallback callback = AgentCallback.of(bmdb)) {
+ *     callback.start();
+ *     AgentReply reply = callback.call(AgentCall.of(machineId, publicKey));
+ *     …
+ * }
+ * }</pre>
+ *
+ * <p>A call authenticates an agent by its machine's id and its public key, records that it was heard, takes its reports
+ * and returns the installation that is to be carried out. The transport has made sure that the agent holds the private
+ * key before it calls. No session is needed; any number of processes may do this at once, each with one callback.
+ *
+ * <h2>Heartbeats are written in batches</h2>
+ *
+ * <p>Calls without reports wait in a queue, which a few threads empty: each takes what is there, up to {@link
+ * AgentCallbackConfig.Builder#batchSize}, and writes it with one statement in one transaction. A call is answered once
+ * that is committed. If a batch fails because of one of its machines, each is written on its own, so that the others
+ * do not suffer. If a machine is locked by somebody else, its call waits on its own; the others do not wait with it.
+ * A call with a report has a transaction of its own, and fails with whatever goes wrong in it.
+ *
+ * <p>Every call ends within {@link AgentCallbackConfig.Builder#timeout}, by a reply or an {@link AgentCallException};
+ * a call that finds the queue full fails at once. Calls that fail are warned of, in at most one line a minute for each
+ * reason. A report that is recorded already, with the same content, is not written again.
+ *
+ * <h2>Heartbeats and recovery</h2>
+ *
+ * <p>A recoverer clears AgentStarted and AgentHeartbeat while heartbeats arrive. They are not kept apart by locks: a
+ * heartbeat takes none on AgentStarted, so that it costs one write. What can happen is this:
+ *
+ * <ul>
+ *   <li>The heartbeat is committed first: the recoverer, which looks again under its claim, sees it or deletes it.
+ *   <li>The recoverer is committed first, and the heartbeat's statement begins after that: there is no AgentStarted, and
+ *       the heartbeat is refused.
+ *   <li>The statement began before the recoverer committed, and writes after that, since it waited for the row that was
+ *       being deleted: it has seen the AgentStarted that is gone now, and leaves a heartbeat without one. That is
+ *       harmless. Nobody is eligible for recovery without AgentStarted, and whoever records the next start of an agent
+ *       clears AgentHeartbeat in the same transaction. Should the statement come even later than that, its time is
+ *       still that of its own beginning, which is before the start that it has not seen.
+ * </ul>
+ *
+ * <p>A reinstallation clears AgentStarted before the provider is called, under the lock of the machine's row, which a call
+ * with an installation report takes before it looks for the key: such a report is committed before, and cleared, or refused.
+ *
+ * <p>So a heartbeat proves that a machine is back if, and only if, it is later than an {@code agent_started_at} that is
+ * later than the attempt to recover it. The key sees to the rest: an agent that was started anew has a new one, so
+ * calls of its predecessor that are still under way are refused. A heartbeat is recorded as of the moment at which its
+ * transaction began in the database, at most the timeout after it was sent, and never moves back.
+ *
+ * <p>Safe for use by several threads. Nothing runs before {@link #start()}, nothing is left after {@link #close()}.
+ */
+public final class AgentCallback implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(AgentCallback.class);
+
+    private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
+
+    private final Transactions transactions;
+    private final Duration idleTimeout;
+    private final AgentCallbackConfig config;
+    private final AgentCallQueue heartbeats;
+    private final AgentCallQueue reports;
+    private final FailureLog failures = new FailureLog(log, System::nanoTime);
+
+    private AgentCallback(Bmdb bmdb, AgentCallbackConfig config) {
+        this.config = config;
+        // A transaction that broke is begun again once or twice, but not when its calls have long been given up.
+        Database database = bmdb.unwrap(Database.class);
+        this.transactions = database.transactions(config.timeout().dividedBy(2), config.timeout());
+        this.idleTimeout = database.idleInTransactionTimeout();
+        this.heartbeats = new AgentCallQueue(
+                "shepherd-heartbeats",
+                config.heartbeatThreads(),
+                config.queueSize(),
+                config.batchSize(),
+                config.timeout(),
+                this::writeBatch,
+                failures::flush);
+        this.reports = new AgentCallQueue(
+                "shepherd-agent-reports",
+                config.reportThreads(),
+                Math.max(1, config.queueSize() / 10),
+                1,
+                config.timeout(),
+                this::writeReports,
+                () -> {});
+    }
+
+    /** Makes a callback with the default settings. It takes calls once it is started. */
+    public static AgentCallback of(Bmdb bmdb) {
+        return of(bmdb, AgentCallbackConfig.DEFAULT);
+    }
+
+    /**
+     * Makes a callback. It takes calls once it is started.
+     *
+     * @param bmdb the database, which stays open until the callback is closed. It needs a connection for each of the
+     *     callback's threads
+     */
+    public static AgentCallback of(Bmdb bmdb, AgentCallbackConfig config) {
+        return new AgentCallback(bmdb, config);
+    }
+
+    /**
+     * Starts the threads.
+     *
+     * @throws IllegalStateException if it was started or closed before
+     */
+    public void start() {
+        heartbeats.start();
+        reports.start();
+    }
+
+    /**
+     * Carries out a call and waits for it.
+     *
+     * @throws AgentCallException if it is refused or fails
+     * @throws IllegalStateException if the callback is not started
+     * @throws InterruptedException if the thread is interrupted; the call may be carried out nonetheless
+     */
+    public AgentReply call(AgentCall call) throws InterruptedException {
+        try {
+            return callAsync(call).get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof AgentCallException failure) {
+                // With the stack of the caller: the other one says nothing of who called.
+                throw new AgentCallException(failure);
+            }
+            throw new IllegalStateException("a call failed in a way that is not foreseen", e);
+        }
+    }
+
+    /**
+     * Carries out a call without waiting for it.
+     *
+     * @return what becomes of it: a reply, or an {@link AgentCallException}. It is completed by a thread of this callback
+     *     on which other calls depend: what is to be done then must not block, or use a thread of its own
+     * @throws IllegalStateException if the callback is not started
+     */
+    public CompletableFuture<AgentReply> callAsync(AgentCall call) {
+        CompletableFuture<AgentReply> answer = (call.hasReports() ? reports : heartbeats).add(call);
+        CompletableFuture<AgentReply> unused = answer.whenComplete((reply, error) -> {
+            if (error instanceof AgentCallException failure
+                    && !failure.reason().isAnswer()
+                    && failure.reason() != Reason.CLOSED) {
+                failures.failed("Calls of agents fail with " + failure.reason(), failure.getMessage());
+            }
+        });
+        return answer;
+    }
+
+    /**
+     * Ends the threads. Calls that wait fail at once with {@link Reason#CLOSED}; what is being written at this moment
+     * may still be committed. Closing twice is allowed.
+     */
+    @Override
+    public void close() {
+        heartbeats.close();
+        reports.close();
+        Uninterruptibly.run(() -> {
+            long end = System.nanoTime() + LONGEST_STOP.toNanos();
+            if (!heartbeats.awaitEnd(end) || !reports.awaitEnd(end)) {
+                log.warn(
+                        "A thread of the agents' callback has not ended within {} of closing",
+                        Spans.text(LONGEST_STOP));
+            }
+        });
+    }
+
+    /** Describes the settings. */
+    @Override
+    public String toString() {
+        return "AgentCallback{" + config + "}";
+    }
+
+    private void writeBatch(List<PendingCall> calls) throws InterruptedException {
+        try {
+            write(calls);
+        } catch (BmdbException e) {
+            if (isOfAllCalls(e) || calls.size() == 1) {
+                failed(calls, e);
+                return;
+            }
+            log.debug("A batch failed, and is written one by one", Escaped.failure(e));
+            writeEach(calls);
+        }
+    }
+
+    private void writeEach(List<PendingCall> calls) throws InterruptedException {
+        for (int i = 0; i < calls.size(); i++) {
+            try {
+                write(calls.subList(i, i + 1));
+            } catch (BmdbException e) {
+                if (isOfAllCalls(e)) {
+                    failed(calls.subList(i, calls.size()), e);
+                    return;
+                }
+                failed(calls.subList(i, i + 1), e);
+            }
+        }
+    }
+
+    private void write(List<PendingCall> calls) throws InterruptedException {
+        commit("recording " + calls.size() + " heartbeat(s)", db -> {
+                    HeartbeatQueries.begin(db, config.lockTimeout(), idleTimeout);
+                    return heartbeats(db, calls);
+                })
+                .forEach((call, outcome) -> outcome.deliver(call));
+    }
+
+    private void failed(List<PendingCall> calls, BmdbException e) {
+        for (PendingCall call : calls) {
+            if (Transactions.isLockTimeout(e)) {
+                // It waits where it holds up nobody's heartbeat.
+                reports.add(call);
+            } else {
+                call.fail(Reason.DATABASE_FAILED, e);
+            }
+        }
+    }
+
+    private void writeReports(List<PendingCall> calls) throws InterruptedException {
+        PendingCall call = calls.get(0);
+        try {
+            commit("recording the call of the agent of machine " + call.call().machineId(), db -> report(db, call))
+                    .deliver(call);
+        } catch (BmdbException e) {
+            call.fail(Transactions.isLockTimeout(e) ? Reason.TIMED_OUT : Reason.DATABASE_FAILED, e);
+        }
+    }
+
+    /** Recording the same again does no harm, so it is done once more if nobody knows whether it was committed. */
+    private <T> T commit(String what, Transactions.Body<T> body) throws InterruptedException {
+        try {
+            return transactions.run(what, body);
+        } catch (CommitOutcomeUnknownException e) {
+            log.debug("{} is done again", what, Escaped.failure(e));
+            return transactions.run(what, body);
+        }
+    }
+
+    /**
+     * Tells whether no other call would fare better: the connection broke, or the server lacks space, memory or files
+     * (class 53), or cannot read or write them (class 58).
+     */
+    private static boolean isOfAllCalls(BmdbException e) {
+        // A pool that has no connection to give may not say which state that is.
+        String state = e.sqlState().orElse("08000");
+        return Transactions.isConnectionFailure(state)
+                || Transactions.isNotPrimary(state)
+                || state.startsWith("53")
+                || state.startsWith("58");
+    }
+
+    /** What is to be told to the caller once the transaction is committed. */
+    private record Outcome(@Nullable Reason refusal, Optional<InstallationRequest> request) {
+
+        static Outcome refused(Reason reason) {
+            return new Outcome(reason, Optional.empty());
+        }
+
+        void deliver(PendingCall call) {
+            if (refusal != null) {
+                call.fail(refusal, null);
+            } else {
+                call.succeed(request.isEmpty() ? AgentReply.NOTHING_TO_DO : new AgentReply(request));
+            }
+        }
+    }
+
+    private Map<PendingCall, Outcome> heartbeats(Handle db, List<PendingCall> calls) {
+        // Several calls of one agent are one.
+        Map<Agent, List<PendingCall>> byAgent = new LinkedHashMap<>();
+        for (PendingCall call : calls) {
+            byAgent.computeIfAbsent(Agent.of(call.call()), any -> new ArrayList<>(1))
+                    .add(call);
+        }
+        List<Agent> agents = List.copyOf(byAgent.keySet());
+        BitSet recorded = HeartbeatQueries.record(
+                db,
+                machineIds(agents),
+                agents.stream().map(agent -> agent.key().array()).toArray(byte[][]::new));
+        List<Agent> refused = new ArrayList<>();
+        for (int i = recorded.nextClearBit(0); i < agents.size(); i = recorded.nextClearBit(i + 1)) {
+            refused.add(agents.get(i));
+        }
+        Map<UUID, Reason> reasons = refused.isEmpty() ? Map.of() : HeartbeatQueries.refusals(db, machineIds(refused));
+        Map<UUID, InstallationRequest> requests = HeartbeatQueries.pendingRequests(db, machineIds(agents));
+        Map<PendingCall, Outcome> outcomes = new HashMap<>();
+        for (int i = 0; i < agents.size(); i++) {
+            Agent agent = agents.get(i);
+            UUID machineId = agent.machineId();
+            Outcome outcome = recorded.get(i)
+                    ? new Outcome(null, Optional.ofNullable(requests.get(machineId)))
+                    : Outcome.refused(reasons.getOrDefault(machineId, Reason.UNKNOWN_MACHINE));
+            requireNonNull(byAgent.get(agent)).forEach(call -> outcomes.put(call, outcome));
+        }
+        return outcomes;
+    }
+
+    private static UUID[] machineIds(List<Agent> agents) {
+        return agents.stream().map(Agent::machineId).toArray(UUID[]::new);
+    }
+
+    private Outcome report(Handle db, PendingCall pending) {
+        AgentCall call = pending.call();
+        UUID machineId = call.machineId();
+        HeartbeatQueries.begin(db, pending.left(), idleTimeout);
+        boolean installed = call.installationReport().isPresent()
+                && !HeartbeatQueries.isRecorded(
+                        db, machineId, call.installationReport().get());
+        if (installed) {
+            db.lock(machineId); // Before its rows, as everybody does whose tags change what a machine is due for.
+        }
+        Outcome heard = requireNonNull(heartbeats(db, List.of(pending)).get(pending));
+        if (heard.refusal() != null || !call.hasReports()) {
+            return heard;
+        }
+        Optional<InstallationReport> installation = call.installationReport();
+        if (installed) {
+            InstallationReport report = installation.orElseThrow();
+            Optional<Long> requested = HeartbeatQueries.lockGeneration(db, machineId);
+            if (requested
+                    .filter(generation -> generation == report.generation())
+                    .isEmpty()) {
+                return Outcome.refused(Reason.OTHER_GENERATION);
+            }
+            TagQueries.putInstallationReport(db, machineId, report.generation(), report.result(), report.raw());
+        }
+        call.hardwareReport().ifPresent(raw -> TagQueries.putHardwareReport(db, machineId, raw));
+        return new Outcome(
+                null,
+                Optional.ofNullable(HeartbeatQueries.pendingRequests(db, new UUID[] {machineId})
+                        .get(machineId)));
+    }
+
+    /** Who calls: a machine and a key. */
+    private record Agent(UUID machineId, ByteBuffer key) {
+
+        static Agent of(AgentCall call) {
+            return new Agent(call.machineId(), ByteBuffer.wrap(call.key()));
+        }
+    }
+}

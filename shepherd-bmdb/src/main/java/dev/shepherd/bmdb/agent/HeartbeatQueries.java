@@ -1,0 +1,137 @@
+package dev.shepherd.bmdb.agent;
+
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineConditions;
+import dev.shepherd.bmdb.internal.TagQueries;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
+
+import dev.shepherd.bmdb.agent.AgentCallException.Reason;
+import dev.shepherd.bmdb.MachineRecord.InstallationReport;
+import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.util.BitSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.impl.DSL;
+import org.jooq.impl.SQLDataType;
+
+/** The statements behind {@link AgentCallback}. */
+final class HeartbeatQueries {
+
+    private HeartbeatQueries() {}
+
+    /**
+     * Limits how long this transaction waits for a lock, and how long the database lets it sit idle, since it holds
+     * locks that others wait for.
+     */
+    static void begin(Handle db, Duration lockTimeout, Duration idle) {
+        // One round trip. A statement that has waited must see what was committed meanwhile, whatever the default is.
+        db.dsl().execute("set transaction isolation level read committed; set local lock_timeout = "
+                + Math.max(1, lockTimeout.toMillis()) + "; set local idle_in_transaction_session_timeout = "
+                + idle.toMillis());
+    }
+
+    /**
+     * Records heartbeats, as of now, for those agents that were started with that key. Nothing is locked but the rows
+     * that are written, and these in the order of their ids, so that two of these statements cannot block one another.
+     *
+     * @param machineIds the machine of each agent
+     * @param keys the key of each agent; no agent is there twice
+     * @return which of them were recorded, by their position
+     */
+    static BitSet record(Handle db, UUID[] machineIds, byte[][] keys) {
+        BitSet recorded = new BitSet(machineIds.length);
+        db.dsl().resultQuery(
+                        "with known as ("
+                                + "select s.machine_id, c.position"
+                                + " from unnest({1}, {2}) with ordinality as c (machine_id, agent_public_key, position)"
+                                + " join machine_agent_started s"
+                                + " on s.machine_id = c.machine_id and s.agent_public_key = c.agent_public_key"
+                                + "), written as ("
+                                + "insert into machine_agent_heartbeat as h (machine_id, agent_heartbeat_at)"
+                                + " select machine_id, {0} from known order by machine_id"
+                                // The transaction that commits later may have begun earlier.
+                                + " on conflict (machine_id) do update set agent_heartbeat_at ="
+                                + " case when h.agent_heartbeat_at > excluded.agent_heartbeat_at + interval '1 minute'"
+                                // No transaction is that old: the database's clock went back.
+                                + " then excluded.agent_heartbeat_at"
+                                + " else greatest(h.agent_heartbeat_at, excluded.agent_heartbeat_at) end"
+                                + ") select position from known",
+                        db.time().now(),
+                        DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()),
+                        DSL.val(keys, SQLDataType.BLOB.getArrayDataType()))
+                .fetch(0, Integer.class)
+                .forEach(position -> recorded.set(position - 1));
+        return recorded;
+    }
+
+    /** Returns the requests of these machines that are not fulfilled. */
+    static Map<UUID, InstallationRequest> pendingRequests(Handle db, UUID[] machineIds) {
+        return db.dsl().select(
+                        MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID,
+                        MACHINE_OS_INSTALLATION_REQUEST.GENERATION,
+                        MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW)
+                .from(MACHINES)
+                .join(MACHINE_OS_INSTALLATION_REQUEST)
+                .on(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .where(MACHINES.MACHINE_ID.eq(DSL.any(machineIds)))
+                .andNot(MachineConditions.installationFulfilled())
+                .fetchMap(
+                        MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID,
+                        row -> new InstallationRequest(
+                                row.get(MACHINE_OS_INSTALLATION_REQUEST.GENERATION),
+                                row.get(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW)));
+    }
+
+    /** Returns why heartbeats of these machines were not recorded; nothing of those that do not exist. */
+    static Map<UUID, Reason> refusals(Handle db, UUID[] machineIds) {
+        return db.dsl().select(MACHINES.MACHINE_ID, MACHINE_AGENT_STARTED.MACHINE_ID)
+                .from(MACHINES)
+                .leftJoin(MACHINE_AGENT_STARTED)
+                .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .where(MACHINES.MACHINE_ID.eq(DSL.any(machineIds)))
+                .fetchMap(
+                        MACHINES.MACHINE_ID, row -> row.value2() == null ? Reason.AGENT_NOT_STARTED : Reason.WRONG_KEY);
+    }
+
+    /**
+     * Tells whether a report is the one that is recorded, for the request that there is. Then nothing is to be written,
+     * and nothing locked: the call is as good as one that came just before that report was recorded first.
+     */
+    static boolean isRecorded(Handle db, UUID machineId, InstallationReport report) {
+        return db.dsl().fetchExists(db.dsl().selectOne()
+                .from(MACHINE_OS_INSTALLATION_REPORT)
+                .join(MACHINE_OS_INSTALLATION_REQUEST)
+                .on(MACHINE_OS_INSTALLATION_REQUEST
+                        .MACHINE_ID
+                        .eq(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID)
+                        .and(MACHINE_OS_INSTALLATION_REQUEST.GENERATION.eq(MACHINE_OS_INSTALLATION_REPORT.GENERATION)))
+                .where(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(machineId))
+                .and(MACHINE_OS_INSTALLATION_REPORT.GENERATION.eq(report.generation()))
+                .and(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT.eq(
+                        report.result().databaseName()))
+                .and(TagQueries.holds(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, report.raw())));
+    }
+
+    /**
+     * Returns the generation of the request, and keeps others from making a new request until the transaction has
+     * ended.
+     */
+    static Optional<Long> lockGeneration(Handle db, UUID machineId) {
+        return db.dsl().select(MACHINE_OS_INSTALLATION_REQUEST.GENERATION)
+                .from(MACHINE_OS_INSTALLATION_REQUEST)
+                .where(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(machineId))
+                .forShare()
+                .fetchOptional(MACHINE_OS_INSTALLATION_REQUEST.GENERATION);
+    }
+}

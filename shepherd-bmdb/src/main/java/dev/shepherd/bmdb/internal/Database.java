@@ -1,0 +1,27 @@
+package dev.shepherd.bmdb.internal;
+
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbSession;
+
+import java.time.Duration;
+
+/** The inside of a {@link Bmdb}, for the packages of this module that have a part of the database as their own. */
+public interface Database {
+
+    /** Runs transactions with the database's own limits. */
+    Transactions transactions();
+
+    /**
+     * Runs transactions on the same connections, within limits of their own.
+     *
+     * @param reconnecting how long a transaction is tried again after broken connections
+     * @param answer how long to wait for one answer
+     */
+    Transactions transactions(Duration reconnecting, Duration answer);
+
+    /** How long the database lets a transaction sit idle. */
+    Duration idleInTransactionTimeout();
+
+    /** How machines are claimed under a session of this database. */
+    Claiming claiming(BmdbSession session);
+}

@@ -1,0 +1,259 @@
+package dev.shepherd.bmdb.internal;
+
+import dev.shepherd.bmdb.Bmdb;
+
+import dev.shepherd.api.internal.Escaped;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.PGConnection;
+import org.postgresql.PGNotification;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Listens for what the database says has come up, on a connection of its own, and wakes who waits for it.
+ *
+ * <p>A notification saves time and carries nothing: who is woken asks the database, and who waits asks it from time to
+ * time whether it was woken or not. So nothing depends on notifications arriving, and where they do not (past PgBouncer in
+ * transaction mode, on a database without them) loops only begin later. After each connecting everybody is woken once,
+ * for what was said while nobody listened.
+ *
+ * <p>The thread starts with the first subscription.
+ */
+public final class DueNotifications implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(DueNotifications.class);
+
+    private static final String CHANNEL = "shepherd_due";
+
+    /** How long a connection may say nothing before it is asked whether it still lives. */
+    private static final Duration SILENCE = Duration.ofSeconds(30);
+
+    private static final Duration ANSWER = Duration.ofSeconds(5);
+    private static final Duration PAUSE_WHILE_AWAY = Duration.ofMillis(250);
+    private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
+    private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
+
+    private final DataSource dataSource;
+    private final Set<Subscriber> subscribers = ConcurrentHashMap.newKeySet();
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition closing = lock.newCondition();
+    private @Nullable LastingThread thread;
+
+    /** How long to wait after the next failure. Only used by the thread. */
+    private Duration pause = FIRST_PAUSE;
+
+    /** Whether it was said that there is no connection. Only used by the thread. */
+    private boolean isTold;
+
+    private @Nullable Connection listening;
+    private boolean closed;
+
+    public DueNotifications(DataSource dataSource) {
+        this.dataSource = dataSource;
+    }
+
+    /** Who waits for what. Compared by identity: the same may be waited for twice. */
+    private static final class Subscriber {
+        private final DueQueue.Part part;
+        private final Runnable wake;
+
+        Subscriber(DueQueue.Part part, Runnable wake) {
+            this.part = part;
+            this.wake = wake;
+        }
+
+        /** Stars stand for all. */
+        boolean waitsFor(String provider, String process) {
+            return (provider.equals("*") || provider.equals(part.provider()))
+                    && (process.equals("*") || process.equals(part.process().name()));
+        }
+
+        void wake() {
+            try {
+                wake.run();
+            } catch (RuntimeException | Error e) {
+                log.error(
+                        "What waits for {} of provider {} could not be woken",
+                        part.process(),
+                        part.provider(),
+                        Escaped.failure(e));
+            }
+        }
+    }
+
+    public Bmdb.Subscription subscribe(DueQueue.Part part, Runnable wake) {
+        Subscriber subscriber = new Subscriber(part, wake);
+        lock.lock();
+        try {
+            if (closed) {
+                throw new IllegalStateException("the database is closed");
+            }
+            subscribers.add(subscriber);
+            if (thread == null) {
+                thread = LastingThread.start("shepherd-bmdb-wake-ups", this::isClosed, FIRST_PAUSE, this::listenOnce);
+            }
+        } finally {
+            lock.unlock();
+        }
+        return () -> subscribers.remove(subscriber);
+    }
+
+    /** Listens until the connection breaks, or there is none. */
+    private void listenOnce() {
+        try (Connection connection = dataSource.getConnection()) {
+            if (!listenOn(connection)) {
+                return;
+            }
+            PGConnection notifications = listen(connection);
+            isTold = false;
+            pause = FIRST_PAUSE;
+            wakeByThem(connection, notifications);
+        } catch (SQLException | RuntimeException e) {
+            // An embedder's source of connections may throw either.
+            if (isClosed()) {
+                return;
+            }
+            if (!isTold) {
+                log.info(
+                        "No notifications arrive from the database: {}. Loops ask it in their own time",
+                        e.getMessage());
+            }
+            isTold = true;
+            // A database that is away may be back at any moment; one that does not know this will not learn it soon.
+            await(Transactions.isConnectionFailure(Transactions.sqlState(e)) ? PAUSE_WHILE_AWAY : pause);
+            Duration longer = pause.multipliedBy(2);
+            pause = longer.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : longer;
+        } finally {
+            forget();
+        }
+    }
+
+    /** Makes the connection known to whoever closes this. Returns false if that has happened. */
+    private boolean listenOn(Connection connection) {
+        lock.lock();
+        try {
+            listening = connection;
+            return !closed;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void forget() {
+        lock.lock();
+        try {
+            listening = null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private PGConnection listen(Connection connection) throws SQLException {
+        PGConnection notifications = connection.unwrap(PGConnection.class);
+        connection.setAutoCommit(true);
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("listen " + CHANNEL);
+        }
+        log.debug("Listening for what comes up");
+        subscribers.forEach(Subscriber::wake);
+        return notifications;
+    }
+
+    private void wakeByThem(Connection connection, PGConnection notifications) throws SQLException {
+        while (!isClosed()) {
+            PGNotification[] arrived = notifications.getNotifications(Math.toIntExact(SILENCE.toMillis()));
+            if (arrived == null || arrived.length == 0) {
+                if (!isClosed() && !connection.isValid(Math.toIntExact(ANSWER.toSeconds()))) {
+                    throw new SQLException("the connection has gone silent");
+                }
+                continue;
+            }
+            for (PGNotification notification : arrived) {
+                wake(notification.getParameter());
+            }
+        }
+    }
+
+    private void wake(String due) {
+        int slash = due.indexOf('/');
+        if (slash < 0) {
+            log.debug("Not a notification of ours: {}", Escaped.text(due));
+            return;
+        }
+        String provider = due.substring(0, slash);
+        String process = due.substring(slash + 1);
+        for (Subscriber subscriber : subscribers) {
+            if (subscriber.waitsFor(provider, process)) {
+                subscriber.wake();
+            }
+        }
+    }
+
+    private boolean isClosed() {
+        lock.lock();
+        try {
+            return closed;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void await(Duration span) {
+        lock.lock();
+        try {
+            long left = span.toNanos();
+            while (!closed && left > 0) {
+                left = closing.awaitNanos(left);
+            }
+        } catch (InterruptedException e) {
+            closed = true; // Nobody else interrupts this thread.
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Ends the thread, also one that waits for the database; does not wait for it. */
+    @Override
+    public void close() {
+        Connection ending;
+        lock.lock();
+        try {
+            closed = true;
+            closing.signalAll();
+            ending = listening;
+        } finally {
+            lock.unlock();
+        }
+        subscribers.clear();
+        if (ending != null) {
+            try {
+                // Not close(), which would wait for the thread that is reading.
+                ending.abort(Runnable::run);
+            } catch (SQLException e) {
+                log.debug("the connection for notifications could not be cut off", Escaped.failure(e));
+            }
+        }
+    }
+
+    /** Waits until the thread has ended, after {@link #close}. Returns false if it has not by then. */
+    public boolean awaitEnd(Duration limit) throws InterruptedException {
+        LastingThread ending;
+        lock.lock();
+        try {
+            ending = thread;
+        } finally {
+            lock.unlock();
+        }
+        return ending == null || ending.awaitEnd(limit);
+    }
+}

@@ -1,0 +1,129 @@
+package dev.shepherd.bmdb.internal;
+
+import dev.shepherd.bmdb.ProvidedMachine;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INTENT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+
+import dev.shepherd.api.AlreadyRecordedException;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.ProviderType;
+import java.net.InetAddress;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jooq.TableField;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
+
+/** The statements that write the MachineProvided tag. */
+public final class ProvidedQueries {
+
+    private ProvidedQueries() {}
+
+    /**
+     * Makes an intent a machine with its MachineProvided tag. Doing it again with the same machine does nothing.
+     *
+     * @throws AlreadyRecordedException if the machine is recorded under another id, or the intent has become another
+     *     machine; nothing of it is left in the transaction
+     */
+    public static void record(Handle db, UUID machineId, ProviderType provider, MachineInfo machine) {
+        boolean created = TagQueries.insertMachine(db, machineId);
+        if (!insert(db, machineId, provider, machine)) {
+            try {
+                requireSame(db, machineId, provider, machine.id());
+            } catch (AlreadyRecordedException e) {
+                if (created) {
+                    // Also if the caller goes on with the transaction, there must be no trace of the machine.
+                    db.lock(machineId);
+                    db.dsl()
+                            .deleteFrom(MACHINES)
+                            .where(MACHINES.MACHINE_ID.eq(machineId))
+                            .execute();
+                }
+                throw e;
+            }
+        }
+        db.dsl()
+                .deleteFrom(MACHINE_INTENT)
+                .where(MACHINE_INTENT.INTENT_ID.eq(machineId))
+                .execute();
+    }
+
+    private static boolean insert(Handle db, UUID machineId, ProviderType provider, MachineInfo machine) {
+        return db.dsl()
+                        .insertInto(MACHINE_PROVIDED)
+                        .set(MACHINE_PROVIDED.MACHINE_ID, machineId)
+                        .set(MACHINE_PROVIDED.PROVIDER, provider.name())
+                        .set(MACHINE_PROVIDED.PROVIDER_ID, machine.id().value())
+                        .set(columns(machine))
+                        .onConflictDoNothing()
+                        .execute()
+                == 1;
+    }
+
+    private static void requireSame(Handle db, UUID machineId, ProviderType provider, ProviderID id) {
+        Optional<UUID> owner = MachineQueries.find(db, provider, id);
+        if (owner.isEmpty()) {
+            throw new AlreadyRecordedException("intent " + machineId + " has already become another machine than " + id
+                    + " of provider " + provider);
+        }
+        if (!owner.get().equals(machineId)) {
+            throw new AlreadyRecordedException("machine " + id + " of provider " + provider + " is already recorded as "
+                    + owner.get() + " and cannot become " + machineId);
+        }
+    }
+
+    /** Overwrites what a provider says of one of its machines. Returns false if there is no such machine. */
+    public static boolean update(Handle db, ProviderType provider, MachineInfo machine) {
+        var locked = DSL.select(MACHINES.MACHINE_ID)
+                .from(MACHINES)
+                .join(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .and(MACHINE_PROVIDED.PROVIDER_ID.eq(machine.id().value()))
+                .forNoKeyUpdate()
+                .of(MACHINES)
+                .asTable("locked");
+        return db.dsl()
+                        .update(MACHINE_PROVIDED)
+                        .set(columns(machine))
+                        .from(locked)
+                        .where(MACHINE_PROVIDED.MACHINE_ID.eq(locked.field(MACHINES.MACHINE_ID)))
+                        .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                        .and(MACHINE_PROVIDED.PROVIDER_ID.eq(machine.id().value()))
+                        .execute()
+                == 1;
+    }
+
+    /** The columns that a provider may change. */
+    private static Map<TableField<?, ?>, @Nullable Object> columns(MachineInfo machine) {
+        Map<TableField<?, ?>, @Nullable Object> columns = new LinkedHashMap<>();
+        columns.put(
+                MACHINE_PROVIDED.PROVIDER_RESERVATION_ID,
+                machine.reservationId().orElse(null));
+        columns.put(
+                MACHINE_PROVIDED.PROVIDER_IP_ADDRESS,
+                machine.address().map(ProvidedQueries::literal).orElse(null));
+        columns.put(
+                MACHINE_PROVIDED.PROVIDER_SSH_PORT,
+                machine.sshPort().isPresent() ? machine.sshPort().getAsInt() : null);
+        columns.put(MACHINE_PROVIDED.PROVIDER_LOCATION, machine.location().orElse(null));
+        columns.put(
+                MACHINE_PROVIDED.PROVIDER_STATUS,
+                machine.status().map(ProviderStatus::databaseName).orElse(null));
+        columns.put(MACHINE_PROVIDED.PROVIDER_FAILED, ProvidedMachine.isFailed(machine));
+        return columns;
+    }
+
+    /** The address without the name of a network interface, which no other host would understand. */
+    private static String literal(InetAddress address) {
+        String literal = address.getHostAddress();
+        int scope = literal.indexOf('%');
+        return scope < 0 ? literal : literal.substring(0, scope);
+    }
+}

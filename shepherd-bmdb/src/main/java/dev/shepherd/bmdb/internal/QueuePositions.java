@@ -1,0 +1,65 @@
+package dev.shepherd.bmdb.internal;
+
+import dev.shepherd.bmdb.internal.DueQueue.Looked;
+import dev.shepherd.bmdb.internal.DueQueue.Part;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
+
+/**
+ * Where the claimers of a session are in the parts of the queue that they work off.
+ *
+ * <p>Entries that are gone are passed over one by one by each look, until they are vacuumed. In a queue of thousands, which
+ * is worked off from its beginning, that would soon be most of the cost of a claim. So a look goes on where the last one was
+ * that found all it asked for, for a second; then it begins anew, and so what was put before that point meanwhile is found.
+ * Whoever finds less than it asked for has to look at the beginning.
+ *
+ * <p>Safe for use by several threads.
+ */
+public final class QueuePositions {
+
+    private static final Duration ANEW_AFTER = Duration.ofSeconds(1);
+
+    private final LongSupplier nanoTime;
+    private final Map<Part, Position> positions = new ConcurrentHashMap<>();
+
+    public QueuePositions(LongSupplier nanoTime) {
+        this.nanoTime = nanoTime;
+    }
+
+    private record Position(OffsetDateTime at, long beganNanos) {
+
+        Position furthest(Position other) {
+            return beganNanos - other.beganNanos > 0 || beganNanos == other.beganNanos && at.isAfter(other.at)
+                    ? this
+                    : other;
+        }
+    }
+
+    /** Returns where to look; empty for the beginning. */
+    public Optional<OffsetDateTime> from(Part part) {
+        return Optional.ofNullable(positions.get(part))
+                .filter(position -> nanoTime.getAsLong() - position.beganNanos() < ANEW_AFTER.toNanos())
+                .map(Position::at)
+                // What has no beginning in time.
+                .filter(at -> !at.equals(OffsetDateTime.MIN));
+    }
+
+    /** Notes what a look found that asked for {@code limit} machines. */
+    public void looked(Part part, Optional<OffsetDateTime> from, List<Looked> found, int limit) {
+        if (found.size() < limit) {
+            positions.remove(part);
+            return;
+        }
+        OffsetDateTime first =
+                found.stream().map(Looked::dueAt).min(Comparator.naturalOrder()).orElseThrow();
+        Position before = positions.get(part);
+        long began = from.isEmpty() || before == null ? nanoTime.getAsLong() : before.beganNanos();
+        positions.merge(part, new Position(first, began), Position::furthest);
+    }
+}

@@ -1,0 +1,253 @@
+package dev.shepherd.bmdb.internal;
+
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.InstallationResult;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
+
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.jooq.Condition;
+import org.jooq.Field;
+import org.jooq.Record;
+import org.jooq.TableField;
+import org.jooq.impl.DSL;
+
+/**
+ * The statements that set and clear the tags of a machine. Each that changes what a machine is due for locks the machine
+ * first.
+ */
+public final class TagQueries {
+
+    private TagQueries() {}
+
+    /** Records a machine without any tag. Returns false if there is one with this id. */
+    public static boolean insertMachine(Handle db, UUID machineId) {
+        return db.dsl()
+                        .insertInto(MACHINES)
+                        .set(MACHINES.MACHINE_ID, machineId)
+                        .set(MACHINES.MACHINE_CREATED_AT, db.time().now())
+                        .onConflictDoNothing()
+                        .execute()
+                == 1;
+    }
+
+    public static void putAgentsStarted(Handle db, Map<UUID, byte[]> publicKeys) {
+        UUID[] machineIds = publicKeys.keySet().stream().sorted().toArray(UUID[]::new);
+        byte[][] keys = Stream.of(machineIds).map(publicKeys::get).toArray(byte[][]::new);
+        db.lock(List.of(machineIds));
+        new PreparedSql<>(
+                        "insert into machine_agent_started (machine_id, agent_started_at, agent_public_key)"
+                                + " select started.machine_id, " + db.time().sqlNow() + ", started.agent_public_key"
+                                + " from unnest(?, ?) as started (machine_id, agent_public_key)"
+                                + " on conflict (machine_id) do update set"
+                                + " agent_started_at = excluded.agent_started_at,"
+                                + " agent_public_key = excluded.agent_public_key"
+                                + " returning true",
+                        row -> true,
+                        machineIds,
+                        keys)
+                .fetch(db);
+    }
+
+    public static void clearAgentStarted(Handle db, UUID machineId) {
+        clear(db, MACHINE_AGENT_STARTED.MACHINE_ID, machineId);
+    }
+
+    public static void putAgentHeartbeat(Handle db, UUID machineId) {
+        db.dsl()
+                .insertInto(MACHINE_AGENT_HEARTBEAT)
+                .set(MACHINE_AGENT_HEARTBEAT.MACHINE_ID, machineId)
+                .set(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, db.time().now())
+                .onConflict(MACHINE_AGENT_HEARTBEAT.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, db.time().now())
+                .execute();
+    }
+
+    public static void clearAgentHeartbeat(Handle db, UUID machineId) {
+        clear(db, MACHINE_AGENT_HEARTBEAT.MACHINE_ID, machineId);
+    }
+
+    public static void putHardwareReport(Handle db, UUID machineId, byte[] raw) {
+        // An update to the same content would write all of it again, to the table and to the log.
+        if (db.dsl()
+                .fetchExists(
+                        MACHINE_HARDWARE_REPORT,
+                        MACHINE_HARDWARE_REPORT.MACHINE_ID.eq(machineId),
+                        holds(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw))) {
+            return;
+        }
+        db.dsl()
+                .insertInto(MACHINE_HARDWARE_REPORT)
+                .set(MACHINE_HARDWARE_REPORT.MACHINE_ID, machineId)
+                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
+                .onConflict(MACHINE_HARDWARE_REPORT.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
+                .execute();
+    }
+
+    /** Compares by digests: the content is mostly the same, and large, and need not travel to the database for it. */
+    public static Condition holds(Field<byte[]> column, byte[] content) {
+        try {
+            return DSL.condition(
+                    "sha256({0}) = {1}",
+                    column, DSL.val(MessageDigest.getInstance("SHA-256").digest(content)));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    public static void clearHardwareReport(Handle db, UUID machineId) {
+        clear(db, MACHINE_HARDWARE_REPORT.MACHINE_ID, machineId);
+    }
+
+    /** Returns the generation of the request, which is higher than that of any request or report before. */
+    public static long requestInstallation(Handle db, UUID machineId, byte[] raw) {
+        long generation = db.dsl()
+                .update(MACHINES)
+                .set(
+                        MACHINES.OS_INSTALLATION_GENERATION,
+                        DSL.greatest(
+                                        MACHINES.OS_INSTALLATION_GENERATION,
+                                        highest(
+                                                MACHINE_OS_INSTALLATION_REQUEST.GENERATION,
+                                                MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(machineId)),
+                                        highest(
+                                                MACHINE_OS_INSTALLATION_REPORT.GENERATION,
+                                                MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(machineId)))
+                                .plus(1))
+                .where(MACHINES.MACHINE_ID.eq(machineId))
+                .returningResult(MACHINES.OS_INSTALLATION_GENERATION)
+                .fetchOptional(MACHINES.OS_INSTALLATION_GENERATION)
+                .orElseThrow(() -> new BmdbException("there is no machine " + machineId, null, null));
+        db.dsl()
+                .insertInto(MACHINE_OS_INSTALLATION_REQUEST)
+                .set(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, machineId)
+                .set(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, generation)
+                .set(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW, raw)
+                .onConflict(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, generation)
+                .set(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW, raw)
+                .execute();
+        return generation;
+    }
+
+    private static Field<Long> highest(TableField<?, Long> generation, Condition which) {
+        return DSL.coalesce(
+                DSL.field(DSL.select(generation).from(generation.getTable()).where(which)), DSL.inline(0L));
+    }
+
+    public static void clearInstallationRequest(Handle db, UUID machineId) {
+        clear(db, MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, machineId);
+    }
+
+    public static void putInstallationReport(
+            Handle db, UUID machineId, long generation, InstallationResult result, byte[] raw) {
+        db.lock(machineId);
+        db.dsl()
+                .insertInto(MACHINE_OS_INSTALLATION_REPORT)
+                .set(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID, machineId)
+                .set(MACHINE_OS_INSTALLATION_REPORT.GENERATION, generation)
+                .set(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT, result.databaseName())
+                .set(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, raw)
+                .onConflict(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_OS_INSTALLATION_REPORT.GENERATION, generation)
+                .set(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT, result.databaseName())
+                .set(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, raw)
+                .execute();
+    }
+
+    public static void clearInstallationReport(Handle db, UUID machineId) {
+        clear(db, MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID, machineId);
+    }
+
+    public static void putSshHostKey(Handle db, UUID machineId, String hostKey) {
+        db.dsl()
+                .insertInto(MACHINE_SSH_HOST_KEY)
+                .set(MACHINE_SSH_HOST_KEY.MACHINE_ID, machineId)
+                .set(MACHINE_SSH_HOST_KEY.SSH_HOST_KEY, hostKey)
+                .set(MACHINE_SSH_HOST_KEY.SSH_HOST_KEY_SET_AT, db.time().now())
+                .onConflict(MACHINE_SSH_HOST_KEY.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_SSH_HOST_KEY.SSH_HOST_KEY, hostKey)
+                .set(MACHINE_SSH_HOST_KEY.SSH_HOST_KEY_SET_AT, db.time().now())
+                .execute();
+    }
+
+    public static void clearSshHostKey(Handle db, UUID machineId) {
+        clear(db, MACHINE_SSH_HOST_KEY.MACHINE_ID, machineId);
+    }
+
+    public static void countUnreachable(Handle db, UUID machineId) {
+        db.lock(machineId);
+        db.dsl()
+                .insertInto(MACHINE_UNREACHABLE)
+                .set(MACHINE_UNREACHABLE.MACHINE_ID, machineId)
+                .set(MACHINE_UNREACHABLE.UNREACHABLE_SINCE, db.time().now())
+                .set(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS, 1)
+                .onConflict(MACHINE_UNREACHABLE.MACHINE_ID)
+                .doUpdate()
+                .set(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS, MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS.plus(1))
+                .execute();
+    }
+
+    public static void clearUnreachable(Handle db, UUID machineId) {
+        clear(db, MACHINE_UNREACHABLE.MACHINE_ID, machineId);
+    }
+
+    /** Forgets what was tried to bring a machine back. */
+    public static void clearRecovery(Handle db, UUID machineId) {
+        clear(db, MACHINE_RECOVERY.MACHINE_ID, machineId);
+    }
+
+    /** Quarantines a machine. If it is quarantined already, its cause stays. */
+    public static void quarantine(Handle db, UUID machineId, String by, String cause) {
+        db.lock(machineId);
+        db.dsl()
+                .insertInto(MACHINE_QUARANTINE)
+                .set(MACHINE_QUARANTINE.MACHINE_ID, machineId)
+                .set(MACHINE_QUARANTINE.QUARANTINED_AT, db.time().now())
+                .set(MACHINE_QUARANTINE.QUARANTINED_BY, by)
+                .set(MACHINE_QUARANTINE.QUARANTINE_CAUSE, WorkQueries.shorten(cause))
+                .onConflictDoNothing()
+                .execute();
+        clearRecovery(db, machineId);
+        clearUnreachable(db, machineId);
+    }
+
+    /** Releases a machine from quarantine. Returns false if it is not quarantined. */
+    public static boolean release(Handle db, UUID machineId) {
+        db.lock(machineId);
+        return db.dsl()
+                        .deleteFrom(MACHINE_QUARANTINE)
+                        .where(MACHINE_QUARANTINE.MACHINE_ID.eq(machineId))
+                        .execute()
+                == 1;
+    }
+
+    private static <R extends Record> void clear(Handle db, TableField<R, UUID> key, UUID machineId) {
+        db.lock(machineId);
+        db.dsl()
+                .deleteFrom(Objects.requireNonNull(key.getTable()))
+                .where(key.eq(machineId))
+                .execute();
+    }
+}

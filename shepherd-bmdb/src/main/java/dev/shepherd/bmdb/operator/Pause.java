@@ -1,0 +1,41 @@
+package dev.shepherd.bmdb.operator;
+
+import dev.shepherd.bmdb.WorkProcess;
+
+import dev.shepherd.api.ProviderType;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * Something that the loops leave alone for now: what machine, provider and process have in common, where an empty one
+ * stands for all. Work that was claimed before goes on. Immutable.
+ *
+ * @param id by which it is ended
+ * @param machineId which machine; empty for all
+ * @param provider the machines of which provider; empty for all
+ * @param process which process; empty for all. Empty together with the machine, it keeps the provider's provisioner and
+ *     updater from calling it too
+ * @param by who paused it
+ * @param reason why
+ * @param at since when
+ * @param until until when; empty for until it is ended
+ */
+public record Pause(
+        UUID id,
+        Optional<UUID> machineId,
+        Optional<ProviderType> provider,
+        Optional<WorkProcess> process,
+        String by,
+        String reason,
+        Instant at,
+        Optional<Instant> until) {
+
+    /** Returns what is paused, for people. */
+    public String scope() {
+        String what = process.map(WorkProcess::name).orElse("everything");
+        return what
+                + machineId.map(id -> " on machine " + id).orElse("")
+                + provider.map(type -> " of provider " + type).orElse("");
+    }
+}

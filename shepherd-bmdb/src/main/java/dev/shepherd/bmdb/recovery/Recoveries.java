@@ -1,0 +1,272 @@
+package dev.shepherd.bmdb.recovery;
+
+import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.BmdbTransaction;
+import dev.shepherd.bmdb.PlannedRecovery;
+import dev.shepherd.bmdb.RecoveryAction;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.RecoveryState;
+import dev.shepherd.bmdb.Work;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.internal.Database;
+import dev.shepherd.bmdb.internal.DueQueue;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineConditions;
+import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.internal.TagQueries;
+import dev.shepherd.bmdb.internal.WorkQueries;
+import dev.shepherd.bmdb.listing.UpdateQueries;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.recovery.RecoveryLimits.Claimed;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The recovery of one provider's machines under one policy: what is claimed within its limits, and the attempts on a
+ * machine. Safe for use by several threads.
+ *
+ * <p>The methods that take a transaction are called in the work that holds the machine.
+ */
+public final class Recoveries {
+
+    private final Database database;
+    private final ProviderType provider;
+    private final RecoveryPolicy policy;
+    private final DueQueue.Part part;
+
+    /** The last session under which the queue was compared with the policy. */
+    private volatile @Nullable UUID comparedBy;
+
+    private Recoveries(Database database, ProviderType provider, RecoveryPolicy policy) {
+        this.database = database;
+        this.provider = provider;
+        this.policy = policy;
+        this.part = new DueQueue.Part(WorkProcess.RECOVERY, provider.name());
+    }
+
+    /** Binds the recovery of a provider's machines to a policy. */
+    public static Recoveries of(Bmdb bmdb, ProviderType provider, RecoveryPolicy policy) {
+        return new Recoveries(bmdb.unwrap(Database.class), provider, policy);
+    }
+
+    /**
+     * Claims machines to bring back, under {@link WorkProcess#RECOVERY}: those that docs/recovery.md names, as many as the
+     * limits of the policy leave room for. Recoverers of one provider take turns here, so that together they keep to the
+     * limits. Also records which machines are back, and where recovery freezes.
+     *
+     * @param limit how many to claim at most, 1 to 1000
+     * @return what was claimed, and what was looked at
+     * @throws dev.shepherd.api.SessionExpiredException if the session is lost
+     * @throws BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public RecoveryClaims claim(BmdbSession session, int limit) throws InterruptedException {
+        WorkQueries.checkLimit(limit);
+        renewQueueIfPolicyChanged(session);
+        AtomicReference<Claimed> claimed = new AtomicReference<>(Claimed.AGAIN);
+        List<Work> work;
+        do {
+            work = database.claiming(session).take(WorkProcess.RECOVERY, db -> {
+                Claimed taken = new RecoveryLimits(db, provider, policy).claim(session.id(), limit);
+                claimed.set(taken);
+                return taken.claims();
+            });
+        } while (claimed.get() == Claimed.AGAIN);
+        return new RecoveryClaims(work, Objects.requireNonNull(claimed.get()).outlook());
+    }
+
+    /**
+     * Renews the entries of the provider's machines if they were postponed under another policy: one with shorter spans must
+     * not wait for the ends of longer ones. Asked once for each session.
+     */
+    private void renewQueueIfPolicyChanged(BmdbSession session) throws InterruptedException {
+        if (session.id().equals(comparedBy)) {
+            return;
+        }
+        String spans = Thresholds.spans(policy);
+        boolean changed = session.inTransaction(tx -> !RecoveryLooks.isQueuedBy(Handle.of(tx.dsl()), provider, spans));
+        if (changed) {
+            Optional<UUID> last = Optional.of(DueQueue.FIRST);
+            while (last.isPresent()) {
+                UUID after = last.get();
+                last = session.inTransaction(tx -> new DueQueue(Handle.of(tx.dsl())).armNext(part, after));
+            }
+            session.useTransaction(tx -> RecoveryLooks.queuedBy(Handle.of(tx.dsl()), provider, spans));
+        }
+        comparedBy = session.id();
+    }
+
+    /**
+     * Says what a recoverer would do now, if it had no limit of its own. Its cost follows the size of the fleet while there
+     * is anything to bring back.
+     *
+     * @param canReboot whether the provider can reboot at all
+     */
+    public PlannedRecovery plan(boolean canReboot) throws InterruptedException {
+        return database.transactions()
+                .read(
+                        "planning the recovery of provider " + provider,
+                        db -> new RecoveryLimits(db, provider, policy).plan(canReboot));
+    }
+
+    /** Reads what was tried to bring a machine back; empty if nothing was. */
+    public Optional<RecoveryState> state(BmdbTransaction tx, UUID machineId) {
+        return RecoveryStates.state(Handle.of(tx.dsl()), machineId);
+    }
+
+    /** Returns what counts against a machine now: nothing if it was back for long enough. */
+    public RecoveryState counted(BmdbTransaction tx, UUID machineId) {
+        Handle db = Handle.of(tx.dsl());
+        return RecoveryStates.state(db, machineId)
+                .orElseGet(RecoveryState::none)
+                .counted(policy, MachineQueries.now(db));
+    }
+
+    /**
+     * Tells whether a machine that is held for recovery is still due: not if its agent was heard meanwhile, if recovery was
+     * frozen or paused, or during the cooldown of another attempt.
+     */
+    public boolean isDue(BmdbTransaction tx, UUID machineId) {
+        return new RecoveryLimits(Handle.of(tx.dsl()), provider, policy).isStillDue(machineId);
+    }
+
+    /**
+     * Records that an attempt on a machine begins, if {@link #isDue} still holds. To be called immediately before the
+     * provider.
+     *
+     * <p>A reinstallation ends all that is known of the machine's disks: AgentStarted and AgentHeartbeat, the SSH host key
+     * and the OSInstallationReport are cleared already now, so that no report of the agent that is about to be wiped is
+     * accepted any more. {@link #refused} and {@link #notTried} put them back.
+     *
+     * @param action what is about to be done: anything but {@link RecoveryAction#QUARANTINE}
+     * @return the attempt; empty if the machine is to be left alone
+     */
+    public Optional<RecoveryAttempt> begin(BmdbTransaction tx, UUID machineId, RecoveryAction action) {
+        Handle.of(tx.dsl()).lock(machineId);
+        return isDue(tx, machineId) ? Optional.of(begun(tx, machineId, action)) : Optional.empty();
+    }
+
+    /**
+     * Records that an attempt on a machine begins because an operator wants it, whatever its agent does. Otherwise like
+     * {@link #begin}.
+     *
+     * @param action {@link RecoveryAction#REBOOT} or {@link RecoveryAction#REINSTALL}
+     */
+    public RecoveryAttempt beginIntervention(BmdbTransaction tx, UUID machineId, RecoveryAction action) {
+        Handle.of(tx.dsl()).lock(machineId);
+        return begun(tx, machineId, action);
+    }
+
+    private RecoveryAttempt begun(BmdbTransaction tx, UUID machineId, RecoveryAction action) {
+        Handle db = Handle.of(tx.dsl());
+        Optional<RecoveryState> before = state(tx, machineId);
+        RecoveryState counted = counted(tx, machineId);
+        boolean reinstall = action == RecoveryAction.REINSTALL;
+        RecoveryStates.begin(
+                db,
+                machineId,
+                new RecoveryState(
+                        action,
+                        counted.attemptedAt(),
+                        true,
+                        counted.attempts() + (reinstall ? 0 : 1),
+                        counted.reinstalls() + (reinstall ? 1 : 0),
+                        counted.failedCalls(),
+                        Optional.empty()));
+        if (reinstall) {
+            // Should this process end now, it is as after a call of unknown outcome.
+            leaveTimeToBoot(db, machineId, action);
+        }
+        return new RecoveryAttempt(
+                machineId, action, before, counted, reinstall ? WipedTags.delete(db, machineId) : WipedTags.NONE);
+    }
+
+    /**
+     * Has the agent started again on a machine that was rebooted, reinstalled or let go of: clears AgentStarted and
+     * AgentHeartbeat, and keeps the initializer off until the machine has booted. After a reinstallation its SSH host key
+     * and the OSInstallationReport are cleared as well; an installation that was fulfilled is pending again.
+     *
+     * <p>A rebooted machine with a fulfilled installation keeps its tags, since no agent is started on it again, and it is
+     * not in recovery either.
+     *
+     * @param callFailed whether the provider failed the call, so that it is unknown whether it had an effect
+     */
+    public void restartTakeover(BmdbTransaction tx, UUID machineId, RecoveryAction action, boolean callFailed) {
+        Handle db = Handle.of(tx.dsl());
+        db.lock(machineId);
+        if (action != RecoveryAction.REINSTALL && isInstallationFulfilled(db, machineId)) {
+            RecoveryStates.end(db, machineId, callFailed);
+            RecoveryStates.prove(db, machineId);
+            return;
+        }
+        if (action == RecoveryAction.REINSTALL) {
+            WipedTags.delete(db, machineId);
+        } else {
+            // In this order: an agent is heard only while it is started.
+            TagQueries.clearAgentStarted(db, machineId);
+            TagQueries.clearAgentHeartbeat(db, machineId);
+        }
+        TagQueries.clearUnreachable(db, machineId);
+        WorkQueries.clearBackoff(db, WorkProcess.AGENT_START, machineId);
+        if (action != RecoveryAction.AGENT_RESTART) {
+            leaveTimeToBoot(db, machineId, action);
+        }
+        RecoveryStates.end(db, machineId, callFailed);
+        UpdateQueries.checkSoon(db, machineId);
+    }
+
+    private static boolean isInstallationFulfilled(Handle db, UUID machineId) {
+        return db.dsl()
+                .fetchExists(
+                        MACHINES, MACHINES.MACHINE_ID.eq(machineId).and(MachineConditions.installationFulfilled()));
+    }
+
+    private void leaveTimeToBoot(Handle db, UUID machineId, RecoveryAction action) {
+        if (policy.bootTime().toSeconds() > 0) {
+            WorkQueries.backOff(
+                    db,
+                    WorkProcess.AGENT_START,
+                    machineId,
+                    Backoff.constant(policy.bootTime()),
+                    "the machine was acted on (" + action.databaseName() + ") and is given time to boot",
+                    0);
+        }
+    }
+
+    /**
+     * Records that the provider refused an attempt, which counts against the machine as a failed call. Its agent is heard
+     * again.
+     */
+    public void refused(BmdbTransaction tx, RecoveryAttempt attempt) {
+        Handle db = Handle.of(tx.dsl());
+        db.lock(attempt.machineId());
+        // Not what had been proved too long ago to count: the machine is in recovery from now on.
+        RecoveryStates.uncount(db, attempt.machineId(), attempt.counted());
+        putBack(db, attempt);
+    }
+
+    /** Records that the provider did not even look at the machine: all is as if it had not been asked. */
+    public void notTried(BmdbTransaction tx, RecoveryAttempt attempt) {
+        Handle db = Handle.of(tx.dsl());
+        db.lock(attempt.machineId());
+        RecoveryStates.restore(db, attempt.machineId(), attempt.before());
+        putBack(db, attempt);
+    }
+
+    private static void putBack(Handle db, RecoveryAttempt attempt) {
+        if (attempt.action() == RecoveryAction.REINSTALL) {
+            WorkQueries.clearBackoff(db, WorkProcess.AGENT_START, attempt.machineId());
+            attempt.wiped().putBack(db);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+package dev.shepherd.bmdb.recovery;
+
+import dev.shepherd.bmdb.PlannedRecovery;
+import dev.shepherd.bmdb.RecoveryAction;
+import dev.shepherd.bmdb.RecoveryOutlook;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.RecoveryState;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.internal.ClockStep;
+import dev.shepherd.bmdb.internal.DueQueue;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineConditions;
+import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.internal.ProviderRows;
+import dev.shepherd.bmdb.internal.WorkQueries;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
+import static dev.shepherd.bmdb.internal.schema.Tables.PROVIDERS;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static org.jooq.impl.DSL.coalesce;
+import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.not;
+import static org.jooq.impl.DSL.select;
+import static org.jooq.impl.DSL.selectOne;
+
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.recovery.FreezeQueries.Verdict;
+import dev.shepherd.bmdb.PlannedRecovery.Step;
+import dev.shepherd.bmdb.internal.WorkQueries.Claim;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.impl.DSL;
+
+/**
+ * What a recoverer claims: what is due under a policy, and how much of it the limits and the freezes leave room for.
+ *
+ * <p><strong>Why the limits hold for any number of recoverers.</strong> Who claims holds the provider's row in
+ * {@code providers} until the commit, and counts under it what is in recovery: machines that are worked on, and machines
+ * that were acted on and not heard since. A machine passes from the first to the second in the transaction that ends
+ * the work, so it is never in neither. Nothing else adds to either but a person's word, which the limits do not hold back.
+ *
+ * <p><strong>Why no machine is acted on twice.</strong> The attempt is written, as under way, under the work's claim
+ * before the provider is asked. Whatever becomes of the process after that, nobody acts on the machine before its
+ * cooldown is over; and whoever claims it then finds the attempt under way and does not call the provider again, but
+ * takes the machine for one that was acted on.
+ */
+public final class RecoveryLimits {
+
+    private static final Field<String> LOCATION = coalesce(MACHINE_PROVIDED.PROVIDER_LOCATION, inline(""));
+
+    private final Handle db;
+    private final ProviderType provider;
+    private final RecoveryPolicy policy;
+    private final DueQueue.Part part;
+    private final RecoveryRules rules;
+
+    public RecoveryLimits(Handle db, ProviderType provider, RecoveryPolicy policy) {
+        this.db = db;
+        this.provider = provider;
+        this.policy = policy;
+        this.part = new DueQueue.Part(WorkProcess.RECOVERY, provider.name());
+        this.rules = new RecoveryRules(db.time(), policy);
+    }
+
+    /** What was claimed, and what was looked at for it. */
+    record Claimed(List<Claim> claims, RecoveryOutlook outlook) {
+
+        /** There was something else to commit first. */
+        static final Claimed AGAIN = new Claimed(List.of(), RecoveryOutlook.QUIET);
+    }
+
+    /** Machines that are due, and either are in recovery already or not. */
+    private record Group(String location, boolean inRecovery) {
+        Condition condition() {
+            Condition open = isOpen();
+            return isAt(location).and(inRecovery ? open : not(open));
+        }
+    }
+
+    /** How many machines of each group may be acted on now. */
+    private record Room(Map<Group, Integer> places, RecoveryOutlook outlook) {}
+
+    Claimed claim(UUID sessionId, int limit) {
+        ClockStep.repairIfLookedLater(db, provider);
+        RecoveryStates.proveHeard(db, provider, policy);
+        if (new DueQueue(db).putOff(part, rules.soonest())) {
+            return Claimed.AGAIN;
+        }
+        boolean looking = RecoveryLooks.look(db, provider, policy);
+        if (!isThereAnything()) {
+            return new Claimed(List.of(), quiet());
+        }
+        ProviderRows.lock(db, provider);
+        Verdict verdict = new FreezeQueries(db, provider, policy).judge();
+        verdict.changes().forEach(Runnable::run);
+        Room room = looking
+                ? room(verdict, limit)
+                : noRoom(verdict);
+        List<Claim> claims = new ArrayList<>();
+        room.places()
+                .forEach((group, places) -> claims.addAll(new DueQueue(db)
+                        .claim(
+                                sessionId,
+                                part,
+                                rules.eligible(provider).and(group.condition()),
+                                places)));
+        return new Claimed(claims, room.outlook());
+    }
+
+    /** Says what {@link #claim} would take if it were given no limit, and what would be done with it. Writes nothing. */
+    public PlannedRecovery plan(boolean canReboot) {
+        if (!isThereAnything()) {
+            return new PlannedRecovery(List.of(), quiet());
+        }
+        Verdict verdict = new FreezeQueries(db, provider, policy).judge();
+        Room room = RecoveryLooks.isLooking(db, provider, policy)
+                ? room(verdict, Integer.MAX_VALUE)
+                : noRoom(verdict);
+        Instant now = MachineQueries.now(db);
+        List<Step> steps = new ArrayList<>();
+        room.places()
+                .forEach((group, places) -> db.dsl().select(MACHINES.MACHINE_ID, MACHINE_PROVIDED.PROVIDER_ID)
+                        .from(MACHINES)
+                        .join(MACHINE_PROVIDED)
+                        .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .where(due())
+                        .and(group.condition())
+                        .orderBy(MACHINES.MACHINE_CREATED_AT, MACHINES.MACHINE_ID)
+                        .limit(places)
+                        .forEach(row -> {
+                            RecoveryState state = RecoveryStates.state(db, row.value1())
+                                    .orElseGet(RecoveryState::none)
+                                    .counted(policy, now);
+                            steps.add(new Step(
+                                    row.value1(),
+                                    new ProviderID(row.value2()),
+                                    state.isOpen() && state.underWay()
+                                            ? RecoveryAction.AGENT_RESTART
+                                            : state.next(policy, canReboot),
+                                    state.attempts()));
+                        }));
+        return new PlannedRecovery(steps, room.outlook());
+    }
+
+    private Room noRoom(Verdict verdict) {
+        int due = db.dsl().fetchCount(MACHINES, due());
+        String why = String.format(
+                Locale.ROOT,
+                "%d machine(s): recovery has just begun to look, or could not for a while, and waits for %s for"
+                        + " agents to be heard",
+                due,
+                Spans.text(policy.freezeReleaseAfter()));
+        List<String> heldBack = due == 0 ? List.of() : List.of(why);
+        return new Room(
+                Map.of(),
+                new RecoveryOutlook(due, sum(inRecovery()), 0, heldBack, verdict.freezes()));
+    }
+
+    private boolean isThereAnything() {
+        return db.dsl().fetchExists(MACHINES, due())
+                || !FreezeQueries.inForce(db, provider).isEmpty();
+    }
+
+    private Condition due() {
+        return DueQueue.isUp(db, part)
+                .and(WorkQueries.claimable(db, WorkProcess.RECOVERY, rules.eligible(provider)));
+    }
+
+    private RecoveryOutlook quiet() {
+        return new RecoveryOutlook(0, sum(inRecovery()), 0, List.of(), List.of());
+    }
+
+    private Room room(Verdict verdict, int limit) {
+        Map<String, Integer> sizes =
+                byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present()));
+        Condition due = due();
+        Map<String, Integer> dueAgain = byLocation(due.and(isOpen()));
+        Map<String, Integer> dueNow = byLocation(due.and(not(isOpen())));
+        Map<String, Integer> inRecovery = inRecovery();
+        int allInRecovery = sum(inRecovery);
+        int cap = Thresholds.cap(policy, sum(sizes), policy.maxPerProvider());
+        List<String> heldBack = new ArrayList<>();
+        Map<Group, Integer> room = new LinkedHashMap<>();
+        int places = limit;
+        // Those that are in recovery take no further place in it.
+        for (Map.Entry<String, Integer> candidates : dueAgain.entrySet()) {
+            if (!verdict.covers(candidates.getKey())) {
+                places -= put(room, new Group(candidates.getKey(), true), Math.min(candidates.getValue(), places));
+            }
+        }
+        int left = Math.max(0, cap - allInRecovery);
+        for (Map.Entry<String, Integer> candidates : dueNow.entrySet()) {
+            String location = candidates.getKey();
+            if (verdict.covers(location)) {
+                continue;
+            }
+            int here = candidates.getValue();
+            if (!location.isEmpty()) {
+                int size = sizes.getOrDefault(location, 0);
+                int localCap = Thresholds.cap(policy, size, policy.maxPerLocation());
+                int localInRecovery = inRecovery.getOrDefault(location, 0);
+                int localLeft = Math.max(0, localCap - localInRecovery);
+                if (localLeft < here) {
+                    heldBack.add(String.format(
+                            Locale.ROOT,
+                            "%d machine(s) of location %s: %d of at most %d of its %d are in recovery",
+                            here - localLeft,
+                            Escaped.text(location),
+                            localInRecovery,
+                            localCap,
+                            size));
+                    here = localLeft;
+                }
+            }
+            if (left < here) {
+                heldBack.add(String.format(
+                        Locale.ROOT,
+                        "%d machine(s)%s: %d of at most %d of the provider's %d are in recovery",
+                        here - left,
+                        location.isEmpty() ? "" : " of location " + Escaped.text(location),
+                        cap - left,
+                        cap,
+                        sum(sizes)));
+                here = left;
+            }
+            here = Math.min(here, places);
+            left -= here;
+            places -= put(room, new Group(location, false), here);
+        }
+        int all = sum(dueAgain) + sum(dueNow);
+        return new Room(room, new RecoveryOutlook(all, allInRecovery, cap, heldBack, verdict.freezes()));
+    }
+
+    private static int put(Map<Group, Integer> room, Group group, int places) {
+        if (places > 0) {
+            room.put(group, places);
+        }
+        return places;
+    }
+
+    private static int sum(Map<String, Integer> counts) {
+        return counts.values().stream().mapToInt(Integer::intValue).sum();
+    }
+
+    private Map<String, Integer> byLocation(Condition which) {
+        return db.dsl().select(LOCATION, count())
+                .from(MACHINES)
+                .join(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .where(which)
+                .groupBy(LOCATION)
+                .orderBy(LOCATION)
+                .fetchMap(LOCATION, count());
+    }
+
+    /** Acted on, and not heard since. */
+    private static Condition isOpen() {
+        return exists(selectOne()
+                .from(MACHINE_RECOVERY)
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()));
+    }
+
+    private static Condition isAt(String location) {
+        return exists(selectOne()
+                .from(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(LOCATION.eq(location)));
+    }
+
+    /**
+     * Counts by location the machines that are worked on, or were acted on and not heard since. One that is paused takes
+     * no place: nobody acts on it, and others must not wait for that.
+     */
+    private Map<String, Integer> inRecovery() {
+        Condition isWorkedOn = WORK.PROCESS.eq(WorkProcess.RECOVERY.name());
+        return byLocation(
+                // The few that come into question at all: of the rest, an index tells. Two questions with an or between
+                // them would be asked of the whole fleet.
+                MACHINES.MACHINE_ID
+                        .in(select(WORK.MACHINE_ID)
+                                .from(WORK)
+                                .where(isWorkedOn)
+                                .union(select(MACHINE_RECOVERY.MACHINE_ID)
+                                        .from(MACHINE_RECOVERY)
+                                        .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())))
+                        .and(exists(selectOne()
+                                        .from(WORK)
+                                        .where(WORK.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                                        .and(isWorkedOn))
+                                .or(not(WorkQueries.paused(db, WorkProcess.RECOVERY))))
+                        .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                        .and(MachineConditions.present())
+                        .and(not(MachineConditions.installationFulfilled())));
+    }
+
+    /** Tells whether a machine that is held for recovery is still to be acted on. */
+    boolean isStillDue(UUID machineId) {
+        return db.dsl().fetchExists(
+                MACHINES,
+                MACHINES.MACHINE_ID
+                        .eq(machineId)
+                        .and(rules.eligibleWhileHeld(provider))
+                        .and(not(WorkQueries.paused(db, WorkProcess.RECOVERY)))
+                        .and(not(FreezeQueries.frozen())));
+    }
+}

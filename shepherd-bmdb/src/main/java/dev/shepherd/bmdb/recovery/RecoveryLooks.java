@@ -1,0 +1,111 @@
+package dev.shepherd.bmdb.recovery;
+
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.ProviderRows;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
+import static dev.shepherd.bmdb.internal.schema.Tables.PROVIDERS;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static org.jooq.impl.DSL.coalesce;
+import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.not;
+import static org.jooq.impl.DSL.select;
+import static org.jooq.impl.DSL.selectOne;
+
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.recovery.FreezeQueries.Verdict;
+import dev.shepherd.bmdb.PlannedRecovery.Step;
+import dev.shepherd.bmdb.internal.WorkQueries.Claim;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jooq.Condition;
+import org.jooq.DSLContext;
+import org.jooq.Field;
+import org.jooq.impl.DSL;
+
+/** The statements on {@code providers} that say since when recovery looks, and by which policy the queue was made. */
+public final class RecoveryLooks {
+
+    private RecoveryLooks() {}
+
+    /**
+     * Notes that somebody looks, and tells whether that has gone on for long enough to act. After a gap, in which nobody
+     * may have been able to record heartbeats either, agents need some time to be heard again.
+     */
+    static boolean look(Handle db, ProviderType provider, RecoveryPolicy policy) {
+        noteLook(db, provider, policy);
+        return looksForLongEnough(db, provider, policy).orElseGet(() -> {
+            ProviderRows.ensure(db, provider);
+            noteLook(db, provider, policy);
+            return isLooking(db, provider, policy);
+        });
+    }
+
+    private static void noteLook(Handle db, ProviderType provider, RecoveryPolicy policy) {
+        Condition gap = PROVIDERS
+                .RECOVERY_LOOKED_AT
+                .isNull()
+                .or(PROVIDERS.RECOVERY_LOOKED_AT.lt(db.time().nowMinus(Thresholds.longestLookGap(policy))));
+        db.dsl().update(PROVIDERS)
+                .set(
+                        PROVIDERS.RECOVERY_LOOKING_SINCE,
+                        DSL.when(gap, db.time().now()).otherwise(PROVIDERS.RECOVERY_LOOKING_SINCE))
+                .set(PROVIDERS.RECOVERY_LOOKED_AT, db.time().now())
+                .where(PROVIDERS.PROVIDER.eq(provider.name()))
+                // Not at each look, since each would write.
+                .and(gap.or(PROVIDERS.RECOVERY_LOOKED_AT.lt(
+                        db.time().nowMinus(Thresholds.longestLookGap(policy).dividedBy(4)))))
+                .execute();
+    }
+
+    /** Tells whether the provider's machines were queued under a policy with these spans. */
+    static boolean isQueuedBy(Handle db, ProviderType provider, String spans) {
+        return db.dsl().fetchExists(
+                PROVIDERS, PROVIDERS.PROVIDER.eq(provider.name()).and(PROVIDERS.RECOVERY_SPANS.eq(spans)));
+    }
+
+    static boolean queuedBy(Handle db, ProviderType provider, String spans) {
+        ProviderRows.ensure(db, provider);
+        return db.dsl().update(PROVIDERS)
+                        .set(PROVIDERS.RECOVERY_SPANS, spans)
+                        .where(PROVIDERS.PROVIDER.eq(provider.name()))
+                        .execute()
+                == 1;
+    }
+
+    public static boolean isLooking(Handle db, ProviderType provider, RecoveryPolicy policy) {
+        return looksForLongEnough(db, provider, policy).orElse(false);
+    }
+
+    /** Empty if there is no row of the provider. */
+    private static Optional<Boolean> looksForLongEnough(
+            Handle db, ProviderType provider, RecoveryPolicy policy) {
+        Field<Boolean> longEnough = DSL.coalesce(
+                DSL.field(PROVIDERS.RECOVERY_LOOKING_SINCE.le(db.time().nowMinus(policy.freezeReleaseAfter()))), false);
+        return db.dsl().select(longEnough)
+                .from(PROVIDERS)
+                .where(PROVIDERS.PROVIDER.eq(provider.name()))
+                .fetchOptional(longEnough);
+    }
+}

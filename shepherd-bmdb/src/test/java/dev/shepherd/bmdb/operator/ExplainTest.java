@@ -1,0 +1,256 @@
+package dev.shepherd.bmdb.operator;
+
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.Eligibility;
+import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.bmdb.PlannedRecovery;
+import dev.shepherd.bmdb.RecoveryAction;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.TestDatabase;
+import dev.shepherd.bmdb.Work;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.recovery.RecoveryClaims;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.shepherd.bmdb.Explanation.OfProcess;
+import dev.shepherd.bmdb.Explanation.Rule;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ExplainTest {
+
+    @RegisterExtension
+    static final TestDatabase db = new TestDatabase();
+
+    private static final RecoveryPolicy POLICY =
+            RecoveryPolicy.builder().freezeReleaseAfter(Duration.ZERO).build();
+
+    /** A hundred machines in states of all kinds, of which each seed makes other ones. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6})
+    void whatIsExplainedAsEligibleIsClaimedAndNothingElse(long seed) throws Exception {
+        Random random = new Random(seed);
+        RecoveryPolicy policy = RecoveryPolicy.builder()
+                .maxShare(seed % 2 == 0 ? 1 : 0.1)
+                .maxPerLocation(seed % 3 == 0 ? 2 : 10)
+                .freezeShare(seed == 5 ? 0.05 : 1)
+                .freezeReleaseAfter(seed == 4 ? Duration.ofMinutes(5) : Duration.ZERO)
+                .build();
+        List<UUID> machines = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            machines.add(randomMachine(random));
+        }
+        BmdbSession holder = db.session();
+        for (int i = 0; i < 10; i++) {
+            holder.claimMachine(WorkProcess.ACCESS, machines.get(random.nextInt(100)));
+        }
+        // A recoverer has been there before: it notes which machines are back, and what is frozen.
+        claimed(holder.claimRecovery(TestDatabase.PROVIDER, policy, 1000).work());
+        List<Explanation> explained = new ArrayList<>();
+        for (UUID machine : machines) {
+            explained.add(db.bmdb().explain(machine, policy).orElseThrow());
+        }
+        PlannedRecovery plan = db.bmdb().planRecovery(TestDatabase.PROVIDER, policy, true);
+
+        Set<UUID> started =
+                claimed(holder.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1000));
+        RecoveryClaims recovery = holder.claimRecovery(TestDatabase.PROVIDER, policy, 1000);
+        Set<UUID> recovered = claimed(recovery.work());
+
+        assertThat(eligible(explained, WorkProcess.AGENT_START)).isEqualTo(started);
+        assertThat(eligible(explained, WorkProcess.RECOVERY)).isEqualTo(recovered);
+        assertThat(plan.steps().stream().map(PlannedRecovery.Step::machineId).collect(Collectors.toSet()))
+                .isEqualTo(recovered);
+        assertThat(plan.outlook()).isEqualTo(recovery.outlook());
+        for (Explanation explanation : explained) {
+            for (OfProcess process : explanation.processes()) {
+                assertThat(process.eligible()).isEqualTo(process.rule() == Rule.ELIGIBLE);
+                assertThat(process.because()).isNotBlank();
+                assertThat(process.change()).isNotBlank();
+            }
+        }
+    }
+
+    @Test
+    void everyRuleDecidesSomewhere() throws Exception {
+        Set<Rule> seen = EnumSet.noneOf(Rule.class);
+        for (long seed = 1; seed <= 6; seed++) {
+            Random random = new Random(seed);
+            RecoveryPolicy policy = RecoveryPolicy.builder()
+                    .maxPerProvider(seed == 2 ? 1 : 20)
+                    .freezeShare(seed == 3 ? 0.05 : 1)
+                    .freezeReleaseAfter(seed == 1 ? Duration.ofMinutes(5) : Duration.ZERO)
+                    .build();
+            List<UUID> machines = new ArrayList<>();
+            for (int i = 0; i < 60; i++) {
+                machines.add(randomMachine(random));
+            }
+            BmdbSession holder = db.session();
+            holder.claimMachine(WorkProcess.ACCESS, machines.get(0));
+            claimed(holder.claimRecovery(TestDatabase.PROVIDER, policy, 1000).work());
+            for (UUID machine : machines) {
+                db.bmdb()
+                        .explain(machine, policy)
+                        .orElseThrow()
+                        .processes()
+                        .forEach(process -> seen.add(process.rule()));
+            }
+        }
+        assertThat(seen).containsExactlyInAnyOrder(Rule.values());
+    }
+
+    @Test
+    void anAttemptThatWasCutShortIsNotPlannedAsAnotherReboot() throws Exception {
+        UUID machine = db.providedMachine();
+        db.execute("insert into machine_agent_started values (?, now() - interval '2 hours', '')", machine);
+        db.execute(
+                "insert into machine_recovery values (?, 'Reboot', now() - interval '1 hour', true, 1, 0, 0, null)",
+                machine);
+        db.session().claimRecovery(TestDatabase.PROVIDER, POLICY, 1).work().forEach(Work::close);
+
+        assertThat(db.bmdb().planRecovery(TestDatabase.PROVIDER, POLICY, true).steps())
+                .singleElement()
+                .extracting(PlannedRecovery.Step::action)
+                .isEqualTo(RecoveryAction.AGENT_RESTART);
+    }
+
+    @Test
+    void thereIsNothingToExplainOfAMachineThatDoesNotExist() throws Exception {
+        assertThat(db.bmdb().explain(UUID.randomUUID(), RecoveryPolicy.DEFAULT)).isEmpty();
+    }
+
+    @Test
+    void theNextLookIsWhenTimeAloneChangesSomething() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        session.inTransaction(tx -> {
+            tx.putAgentStarted(machine, new byte[32]);
+            tx.putAgentHeartbeat(machine);
+            return true;
+        });
+
+        OfProcess recovery = ofRecovery(machine);
+        assertThat(recovery.rule()).isEqualTo(Rule.HEARD);
+        assertThat(Duration.between(db.bmdb().now(), recovery.nextLookAt().orElseThrow()))
+                .isBetween(Duration.ofMinutes(9), Duration.ofMinutes(10));
+
+        db.advance(Duration.ofMinutes(11));
+        assertThat(ofRecovery(machine).rule()).isEqualTo(Rule.LOOKING);
+        session.claimRecovery(TestDatabase.PROVIDER, POLICY, 1).work().forEach(Work::close);
+        assertThat(ofRecovery(machine).rule()).isEqualTo(Rule.ELIGIBLE);
+        db.bmdb().operator().pause(machine, null, null, "rack team", "rewiring", Duration.ofHours(2));
+        OfProcess paused = ofRecovery(machine);
+        assertThat(paused.rule()).isEqualTo(Rule.PAUSED);
+        assertThat(paused.because()).contains("rack team").contains("rewiring");
+        assertThat(paused.nextLookAt()).isPresent();
+    }
+
+    private static OfProcess ofRecovery(UUID machine) throws InterruptedException {
+        return db.bmdb().explain(machine, POLICY).orElseThrow().processes().stream()
+                .filter(process -> process.process().equals(WorkProcess.RECOVERY))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static Set<UUID> eligible(List<Explanation> explained, WorkProcess process) {
+        return explained.stream()
+                .filter(explanation -> explanation.processes().stream()
+                        .anyMatch(of -> of.process().equals(process) && of.eligible()))
+                .map(Explanation::machineId)
+                .collect(Collectors.toSet());
+    }
+
+    private static Set<UUID> claimed(List<Work> work) {
+        Set<UUID> ids = new HashSet<>();
+        work.forEach(one -> {
+            ids.add(one.machineId());
+            one.close();
+        });
+        return ids;
+    }
+
+    private static UUID randomMachine(Random random) throws SQLException {
+        if (random.nextInt(20) == 0) {
+            return db.machine();
+        }
+        UUID machine = db.providedMachine();
+        db.execute(
+                "update machine_provided set provider_location = ?, provider_status = ? where machine_id = ?",
+                random.nextInt(4) == 0 ? null : "rack-" + random.nextInt(3),
+                List.of("Missing", "Provisioning", "Running").get(Math.min(2, random.nextInt(20))),
+                machine);
+        boolean started = random.nextInt(4) != 0;
+        if (started) {
+            db.execute(
+                    "insert into machine_agent_started values (?, now() - ? * interval '1 minute', '')",
+                    machine,
+                    random.nextInt(90));
+            if (random.nextInt(4) != 0) {
+                db.execute(
+                        "insert into machine_agent_heartbeat values (?, now() - ? * interval '1 minute')",
+                        machine,
+                        random.nextInt(25));
+            }
+        } else if (random.nextInt(2) == 0) {
+            db.execute("insert into machine_unreachable values (?, now(), ?)", machine, 1 + random.nextInt(5));
+        }
+        if (random.nextInt(3) == 0) {
+            db.execute(
+                    "insert into machine_recovery values (?, 'Reboot', now() - ? * interval '1 minute', false, ?, 0, 0,"
+                            + " case when ? then now() end)",
+                    machine,
+                    random.nextInt(90),
+                    1 + random.nextInt(3),
+                    random.nextBoolean());
+        }
+        if (random.nextInt(2) == 0) {
+            db.execute(
+                    "insert into work_history (machine_id, process, event, timestamp)"
+                            + " values (?, 'ShepherdAgentStart', 'Failed', now() - interval '1 minute')",
+                    machine);
+        }
+        if (random.nextInt(12) == 0) {
+            db.execute("insert into machine_quarantine values (?, now(), 'somebody', 'of a test')", machine);
+        }
+        if (random.nextInt(6) == 0) {
+            String process = random.nextBoolean() ? "ShepherdRecovery" : "ShepherdAgentStart";
+            db.execute(
+                    "insert into work_backoff values (?, ?, now() + ? * interval '1 minute', 'of a test', 60)",
+                    machine,
+                    process,
+                    random.nextInt(20) - 10);
+        }
+        if (random.nextInt(12) == 0) {
+            db.execute(
+                    "insert into pauses values (gen_random_uuid(), ?, ?, ?, 'somebody', 'of a test', now(),"
+                            + " now() + ? * interval '1 minute')",
+                    machine,
+                    random.nextBoolean() ? null : random.nextBoolean() ? "test" : "another",
+                    random.nextBoolean() ? null : "ShepherdRecovery",
+                    random.nextInt(20) - 10);
+        }
+        if (random.nextInt(8) == 0) {
+            int generation = random.nextInt(2);
+            db.execute("insert into machine_os_installation_request values (?, 1, '')", machine);
+            db.execute(
+                    "insert into machine_os_installation_report values (?, ?, ?, '')",
+                    machine,
+                    generation,
+                    random.nextBoolean() ? "Success" : "Error");
+        }
+        return machine;
+    }
+}
