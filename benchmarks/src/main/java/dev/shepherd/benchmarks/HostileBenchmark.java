@@ -1,5 +1,7 @@
 package dev.shepherd.benchmarks;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.benchmarks.HostileMachines.Attack;
 import dev.shepherd.bmdb.Bmdb;
@@ -164,7 +166,7 @@ final class HostileBenchmark implements Benchmark {
         }
         long quarantined = 0;
         for (Map.Entry<Attack, UUID> attacker : attackers.entrySet()) {
-            Optional<Quarantine> quarantine = bmdb.quarantine(attacker.getValue());
+            Optional<Quarantine> quarantine = Operator.of(bmdb).quarantine(attacker.getValue());
             quarantined += quarantine.isPresent() ? 1 : 0;
             progress.stage(attacker.getKey() + ": "
                     + quarantine.map(found -> "in quarantine: " + found.cause()).orElse("not in quarantine") + "; "

@@ -1,5 +1,7 @@
 package dev.shepherd.benchmarks;
 
+import dev.shepherd.bmdb.recovery.Recoveries;
+
 import com.zaxxer.hikari.HikariDataSource;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
@@ -95,14 +97,14 @@ final class IdleBenchmark implements Benchmark {
             throws Exception {
         progress.stage("recording machines up to " + to);
         grow(database, from, to);
-        // The first look puts off all that is not silent yet.
-        session.claimRecovery(PROVIDER, RecoveryPolicy.DEFAULT, 1);
+        // The first look puts off all that is not silent Recoveries.of(BMDB, PROVIDER, RecoveryPolicy.DEFAULT).claim(yet.
+        session, 1);
         database.execute("vacuum analyze");
         database.execute("checkpoint");
         progress.stage("asking for work among " + to);
         Question agentStart = () -> session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(PROVIDER), 10)
                 .isEmpty();
-        Question recovery = () -> session.claimRecovery(PROVIDER, RecoveryPolicy.DEFAULT, 10)
+        Question recovery = () -> Recoveries.of(BMDB, PROVIDER, RecoveryPolicy.DEFAULT).claim(session, 10)
                 .work()
                 .isEmpty();
         // Once for nothing, so that all sizes are asked by the same code.

@@ -194,7 +194,7 @@ public final class Bmdb implements AutoCloseable {
         return keeper.reap();
     }
 
-    SessionKeeper keeper() {
+    public SessionKeeper keeper() {
         return keeper;
     }
 

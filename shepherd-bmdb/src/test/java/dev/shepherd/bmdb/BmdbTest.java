@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -134,11 +136,10 @@ class BmdbTest {
         for (Work work : session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1)) {
             work.finish(tx -> {
                 tx.putAgentStarted(work.machineId(), new byte[32]);
-                return true;
-            });
+});
         }
 
-        assertThat(bmdb.statistics().agentStarted()).isEqualTo(1);
+        assertThat(Operator.of(bmdb).statistics().agentStarted()).isEqualTo(1);
         bmdb.close();
         assertThatThrownBy(() -> bmdb.startSession("test", "host")).isInstanceOf(IllegalStateException.class);
         source.getConnection().close();

@@ -289,7 +289,7 @@ class CommitOutcomeTest {
     }
 
     private int finish(Work work) throws InterruptedException {
-        return work.finish(tx -> {
+        return work.finishReturning(tx -> {
             tx.putAgentStarted(work.machineId(), new byte[32]);
             return runs.incrementAndGet();
         });

@@ -1,5 +1,9 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.recovery.Recoveries;
+
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.operator.Statistics;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -187,7 +191,7 @@ class EligibilityTest {
         scenario.arrange(machine);
 
         assertThat(due()).isEqualTo(scenario.due);
-        Statistics statistics = db.bmdb().statistics();
+        Statistics statistics = Operator.of(db.bmdb()).statistics();
         // The statistics count over all providers.
         boolean elsewhere = scenario == Scenario.PROVIDED_BY_ANOTHER;
         boolean silentElsewhere = scenario == Scenario.SILENT_AND_OF_ANOTHER_PROVIDER;
@@ -213,20 +217,18 @@ class EligibilityTest {
     void timeMakesAMachineDue() throws Exception {
         UUID machine = db.providedMachine();
         BmdbSession session = db.session();
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             tx.putAgentStarted(machine, new byte[32]);
-            return true;
-        });
+});
 
         assertThat(due()).isEqualTo(Due.NOTHING);
         db.advance(Duration.ofMinutes(29));
         assertThat(due()).isEqualTo(Due.NOTHING);
         db.advance(Duration.ofMinutes(2));
         assertThat(due()).isEqualTo(Due.RECOVERY);
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             tx.putAgentHeartbeat(machine);
-            return true;
-        });
+});
         assertThat(due()).isEqualTo(Due.NOTHING);
         db.advance(Duration.ofMinutes(9));
         assertThat(due()).isEqualTo(Due.NOTHING);
@@ -240,10 +242,10 @@ class EligibilityTest {
         started("3 minutes");
         BmdbSession session = db.session();
 
-        assertThat(session.claimRecovery(PROVIDER, silentAfter(Duration.ofMinutes(4)), 1)
+        assertThat(Recoveries.of(db.bmdb(), PROVIDER, silentAfter(Duration.ofMinutes(4))).claim(session, 1)
                         .work())
                 .isEmpty();
-        assertThat(session.claimRecovery(PROVIDER, silentAfter(Duration.ofMinutes(2)), 1)
+        assertThat(Recoveries.of(db.bmdb(), PROVIDER, silentAfter(Duration.ofMinutes(2))).claim(session, 1)
                         .work())
                 .hasSize(1);
     }
@@ -276,7 +278,7 @@ class EligibilityTest {
             List<Work> started = session.claim(WorkProcess.AGENT_START, AGENT_START, 10);
             started.forEach(Work::close);
             List<Work> recovered =
-                    session.claimRecovery(PROVIDER, WITHOUT_A_WAIT, 10).work();
+                    Recoveries.of(db.bmdb(), PROVIDER, WITHOUT_A_WAIT).claim(session, 10).work();
             recovered.forEach(Work::close);
             assertThat(started.size() + recovered.size()).isLessThanOrEqualTo(1);
             if (started.isEmpty() && recovered.isEmpty()) {

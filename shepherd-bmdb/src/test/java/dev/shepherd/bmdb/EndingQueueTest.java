@@ -42,9 +42,8 @@ class EndingQueueTest {
                         }
                     }
                     transactions.add(
-                            tx.context().fetchSingle("select txid_current()").get(0, Long.class));
-                    return true;
-                }),
+                            tx.dsl().fetchSingle("select txid_current()").get(0, Long.class));
+}),
                 () -> {
                     twoWrite.await(30, TimeUnit.SECONDS);
                     // The others are in line now, or will be: whoever comes later only makes one batch more.
@@ -65,10 +64,9 @@ class EndingQueueTest {
                 (number, one) -> one.finish(tx -> {
                     tx.putHardwareReport(one.machineId(), new byte[1]);
                     if (one.machineId().equals(bad)) {
-                        tx.context().execute("select 1 / 0");
+                        tx.dsl().execute("select 1 / 0");
                     }
-                    return true;
-                }),
+}),
                 () -> {});
         assertThat(failures).singleElement().isInstanceOf(BmdbException.class);
         assertThat(((BmdbException) failures.get(0)).sqlState()).contains("22012");
@@ -86,7 +84,7 @@ class EndingQueueTest {
         Connection psql =
                 db.lock(work.subList(0, 3).stream().map(Work::machineId).toList());
 
-        List<Throwable> failures = inParallel(work, (number, one) -> one.finish(tx -> true), () -> {
+        List<Throwable> failures = inParallel(work, (number, one) -> one.finish(tx -> {}), () -> {
             org.awaitility.Awaitility.await().until(() -> finished() == 6);
             assertThat(db.number("select count(*) from work")).isEqualTo(3);
             psql.rollback();
@@ -127,7 +125,7 @@ class EndingQueueTest {
                 List.of(work),
                 (number, one) -> one.finish(tx -> {
                     runs.incrementAndGet();
-                    return tx.dsl().execute("update orders set id = 2");
+                    tx.dsl().execute("update orders set id = 2");
                 }),
                 () -> {
                     org.awaitility.Awaitility.await()
@@ -153,24 +151,23 @@ class EndingQueueTest {
                 work.subList(0, 2),
                 (number, one) -> one.finish(tx -> {
                     twoWrite.countDown();
-                    return go.await(30, TimeUnit.SECONDS);
+                    assertThat(go.await(30, TimeUnit.SECONDS)).isTrue();
                 }),
                 () -> {
                     assertThat(twoWrite.await(30, TimeUnit.SECONDS)).isTrue();
                     try {
-                        session.inTransaction(tx -> {
-                            assertThatThrownBy(() -> work.get(2).finish(inner -> true))
+                        session.useTransaction(tx -> {
+                            assertThatThrownBy(() -> work.get(2).finish(inner -> {}))
                                     .isInstanceOf(IllegalStateException.class)
                                     .hasMessageContaining("inside of");
-                            return true;
-                        });
+});
                     } finally {
                         go.countDown();
                     }
                 });
 
         assertThat(failures).isEmpty();
-        work.get(2).finish(tx -> true);
+        work.get(2).finish(tx -> {});
         assertThat(finished()).isEqualTo(3);
     }
 
@@ -199,8 +196,7 @@ class EndingQueueTest {
                         case 0 ->
                             one.finish(tx -> {
                                 tx.putHardwareReport(one.machineId(), new byte[1]);
-                                return true;
-                            });
+});
                         case 1 -> one.fail(Backoff.constant(java.time.Duration.ofMinutes(1)), "of a test");
                         default -> one.close();
                     }

@@ -134,8 +134,7 @@ class FailoverTest {
                         try (work) {
                             work.finish(tx -> {
                                 tx.putAgentStarted(work.machineId(), new byte[32]);
-                                return true;
-                            });
+});
                             answered.add(work.claimId());
                             someDone.countDown();
                         }
@@ -279,10 +278,9 @@ class FailoverTest {
                     promotion.start();
 
                     UUID machine = UUID.randomUUID();
-                    session.inTransaction(tx -> {
+                    session.useTransaction(tx -> {
                         tx.createMachine(machine);
-                        return true;
-                    });
+});
 
                     promotion.join();
                     assertThat(bmdb.machine(machine)).isPresent();

@@ -11,18 +11,18 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /** A source of connections that a test can interfere with, on the one thread that it says. */
-final class HookedDataSource {
+public final class HookedDataSource {
 
     /** What happens in the place of a method. */
     @FunctionalInterface
-    interface Hook {
+    public interface Hook {
         /** Returns or throws what the method is to return or throw. */
         Object call(Connection connection, Original original) throws Throwable;
     }
 
     /** The method that was called. */
     @FunctionalInterface
-    interface Original {
+    public interface Original {
         Object call() throws Throwable;
     }
 
@@ -32,13 +32,13 @@ final class HookedDataSource {
     private final DataSource delegate;
     private final AtomicReference<Armed> armed = new AtomicReference<>();
 
-    HookedDataSource(String url) {
+    public HookedDataSource(String url) {
         PGSimpleDataSource source = new PGSimpleDataSource();
         source.setUrl(url);
         delegate = source;
     }
 
-    HookedDataSource(DataSource delegate) {
+    public HookedDataSource(DataSource delegate) {
         this.delegate = delegate;
     }
 
@@ -52,11 +52,11 @@ final class HookedDataSource {
     }
 
     /** The same on whatever thread comes first. */
-    void onNextOfAny(String method, Hook hook) {
+    public void onNextOfAny(String method, Hook hook) {
         armed.set(new Armed(method, null, hook));
     }
 
-    DataSource dataSource() {
+    public DataSource dataSource() {
         return proxy(DataSource.class, (self, method, arguments) -> {
             Object result = call(() -> method.invoke(delegate, arguments));
             return result instanceof Connection connection ? hooked(connection) : result;

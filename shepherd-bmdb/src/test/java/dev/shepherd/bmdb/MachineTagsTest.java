@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.listing.Listings;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -44,12 +46,11 @@ class MachineTagsTest {
     }
 
     private void write(Consumer<BmdbTransaction> body) throws InterruptedException {
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             body.accept(tx);
             // What a transaction writes, it reads.
             assertThat(tx.machine(machine)).isPresent();
-            return true;
-        });
+});
     }
 
     private MachineRecord read() throws InterruptedException {
@@ -230,7 +231,7 @@ class MachineTagsTest {
                 .status(ProviderStatus.RUNNING)
                 .build();
 
-        write(tx -> assertThat(tx.updateProvided(PROVIDER, full)).isTrue());
+        write(tx -> assertThat(Listings.of(db.bmdb(), PROVIDER).update(tx, full)).isTrue());
         assertThat(db.bmdb().machine(provided).orElseThrow().provided())
                 .contains(new ProvidedMachine(
                         provided,
@@ -244,7 +245,7 @@ class MachineTagsTest {
                         false));
 
         MachineInfo bare = MachineInfo.builder(id, Availability.KNOWN_UNUSED).build();
-        write(tx -> assertThat(tx.updateProvided(PROVIDER, bare)).isTrue());
+        write(tx -> assertThat(Listings.of(db.bmdb(), PROVIDER).update(tx, bare)).isTrue());
         assertThat(db.bmdb().providedMachines(PROVIDER))
                 .containsExactly(new ProvidedMachine(
                         provided,
@@ -258,9 +259,8 @@ class MachineTagsTest {
                         false));
 
         write(tx ->
-                assertThat(tx.updateProvided(new ProviderType("other"), full)).isFalse());
-        write(tx -> assertThat(tx.updateProvided(
-                        PROVIDER, full.toBuilder().id(new ProviderID("unknown")).build()))
+                assertThat(Listings.of(db.bmdb(), new ProviderType("other")).update(tx, full)).isFalse());
+        write(tx -> assertThat(Listings.of(db.bmdb(), PROVIDER).update(tx, full.toBuilder().id(new ProviderID("unknown")).build()))
                 .isFalse());
     }
 
@@ -272,7 +272,7 @@ class MachineTagsTest {
                 .status(status)
                 .build();
 
-        write(tx -> tx.updateProvided(PROVIDER, info));
+        write(tx -> Listings.of(db.bmdb(), PROVIDER).update(tx, info));
 
         assertThat(db.rows("select provider_status from machine_provided")).containsExactly(status.databaseName());
         assertThat(db.bmdb().providedMachines(PROVIDER).get(0).status()).contains(status);
@@ -287,7 +287,7 @@ class MachineTagsTest {
                 .address(expected)
                 .build();
 
-        write(tx -> tx.updateProvided(PROVIDER, info));
+        write(tx -> Listings.of(db.bmdb(), PROVIDER).update(tx, info));
 
         assertThat(db.bmdb().providedMachines(PROVIDER).get(0).address()).contains(expected);
     }
@@ -301,7 +301,7 @@ class MachineTagsTest {
                 .address(scoped)
                 .build();
 
-        write(tx -> tx.updateProvided(PROVIDER, info));
+        write(tx -> Listings.of(db.bmdb(), PROVIDER).update(tx, info));
 
         assertThat(db.rows("select provider_ip_address from machine_provided")).containsExactly("fe80:0:0:0:0:0:0:1");
     }

@@ -9,18 +9,18 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
 /** Several threads that start at the same moment. */
-final class Race {
+public final class Race {
 
     private Race() {}
 
     /** What each runner does; runners count from 0. */
     @FunctionalInterface
-    interface Runner<T> {
-        T run(int number) throws Exception;
+    public interface Runner<T> {
+        public T run(int number) throws Exception;
     }
 
     /** Runs them all and returns what they returned, or throws what one threw. */
-    static <T> List<T> run(int runners, Runner<T> runner) throws Exception {
+    public static <T> List<T> run(int runners, Runner<T> runner) throws Exception {
         ExecutorService executor = Executors.newFixedThreadPool(runners);
         try {
             CyclicBarrier start = new CyclicBarrier(runners);

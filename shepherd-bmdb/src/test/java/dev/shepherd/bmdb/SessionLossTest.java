@@ -61,8 +61,7 @@ class SessionLossTest {
         assertThat(session.isAlive()).isFalse();
         assertThatThrownBy(() -> work.finish(tx -> {
                     tx.putAgentStarted(machine, new byte[32]);
-                    return true;
-                }))
+}))
                 .isInstanceOf(SessionExpiredException.class);
 
         // The others see it no later than they need to, and the wire that heals brings nothing back.
@@ -151,7 +150,7 @@ class SessionLossTest {
         CountDownLatch resumed = new CountDownLatch(1);
         CompletableFuture<Object> finish = CompletableFuture.supplyAsync(() -> {
             try {
-                return work.finish(tx -> {
+                return work.finishReturning(tx -> {
                     tx.putAgentStarted(machine, key(1));
                     inTransaction.countDown();
                     resumed.await();
@@ -177,8 +176,7 @@ class SessionLossTest {
                 .isInstanceOf(SessionExpiredException.class);
         next.finish(tx -> {
             tx.putAgentStarted(machine, key(2));
-            return true;
-        });
+});
         assertThat(db.rows("select encode(agent_public_key, 'hex') from machine_agent_started"))
                 .containsExactly("02".repeat(32));
         assertThat(db.history(machine))

@@ -179,16 +179,14 @@ class SessionTest {
         assertThat(nextWork.machineId()).isEqualTo(machine);
         assertThatThrownBy(() -> oldWork.finish(tx -> {
                     tx.putAgentStarted(machine, KEY);
-                    return true;
-                }))
+}))
                 .isInstanceOf(SessionExpiredException.class);
         assertThat(db.rows("select * from machine_agent_started")).isEmpty();
         assertThat(db.rows("select session_id from work"))
                 .containsExactly(next.id().toString());
         nextWork.finish(tx -> {
             tx.putAgentStarted(machine, KEY);
-            return true;
-        });
+});
         assertThat(db.rows("select machine_id from machine_agent_started")).containsExactly(machine.toString());
     }
 
@@ -198,12 +196,11 @@ class SessionTest {
         BmdbSession session = db.session();
         Bmdb another = db.open();
 
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             expire(session);
             assertThat(another.reapExpiredSessions()).isZero();
             tx.putAgentHeartbeat(machine);
-            return true;
-        });
+});
 
         assertThat(db.number("select count(*) from machine_agent_heartbeat")).isEqualTo(1);
         assertThat(another.reapExpiredSessions()).isEqualTo(1);
@@ -267,13 +264,12 @@ class SessionTest {
     void theProofOfATransactionKeepsADeleteWaitingButNotAHeartbeat() throws Exception {
         BmdbSession session = db.session();
 
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             assertThat(sqlStateOf("delete from sessions")).isEqualTo("55P03");
             assertThat(sqlStateOf("select * from sessions for update")).isEqualTo("55P03");
             assertThat(sqlStateOf("update sessions set session_deadline = now() + interval '1 minute'"))
                     .isEqualTo("00000");
-            return true;
-        });
+});
 
         assertThat(sqlStateOf("delete from sessions")).isEqualTo("00000");
     }
@@ -357,7 +353,7 @@ class SessionTest {
         Work work = claim(session);
         CountDownLatch finishing = new CountDownLatch(1);
         CountDownLatch goOn = new CountDownLatch(1);
-        Future<Boolean> finish = async(() -> work.finish(tx -> {
+        Future<Boolean> finish = async(() -> work.finishReturning(tx -> {
             finishing.countDown();
             goOn.await();
             return true;

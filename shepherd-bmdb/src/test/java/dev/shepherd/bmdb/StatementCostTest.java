@@ -30,11 +30,10 @@ class StatementCostTest {
         db.execute("select pg_stat_reset()");
 
         Work failed = session.claimMachine(PROCESS, machine).orElseThrow();
-        failed.update(tx -> {
+        failed.write(tx -> {
             tx.putAgentStarted(machine, new byte[32]);
             tx.putAgentHeartbeat(machine);
-            return true;
-        });
+});
         failed.fail(Backoff.constant(Duration.ofSeconds(1)), "of a test");
         session.claimMachine(PROCESS, machine).orElseThrow().finish();
         session.claimMachine(PROCESS, machine).orElseThrow().close();

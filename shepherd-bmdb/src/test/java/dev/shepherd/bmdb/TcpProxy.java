@@ -15,7 +15,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /** A wire to the database that can be cut, frozen and healed. */
-final class TcpProxy implements AutoCloseable {
+public final class TcpProxy implements AutoCloseable {
 
     private enum State {
         /** Bytes pass. */
@@ -39,7 +39,7 @@ final class TcpProxy implements AutoCloseable {
     private State state = State.HEALTHY;
 
     /** Stands before the server of a JDBC URL. */
-    TcpProxy(String url) throws IOException {
+    public TcpProxy(String url) throws IOException {
         URI uri = URI.create(url.substring("jdbc:".length()));
         target = new InetSocketAddress(uri.getHost(), uri.getPort());
         listening = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
@@ -47,15 +47,15 @@ final class TcpProxy implements AutoCloseable {
     }
 
     /** Returns the URL with this proxy in the place of the server. */
-    String url(String url) {
+    public String url(String url) {
         return url.replaceFirst("//[^/]+/", "//127.0.0.1:" + listening.getLocalPort() + "/");
     }
 
-    void freeze() {
+    public void freeze() {
         become(State.FROZEN);
     }
 
-    void cut() {
+    public void cut() {
         become(State.CUT);
         wires.forEach(Wire::reset);
     }
@@ -65,12 +65,12 @@ final class TcpProxy implements AutoCloseable {
         return refused.get();
     }
 
-    void heal() {
+    public void heal() {
         become(State.HEALTHY);
     }
 
     /** Lets the next request through, drops its answer, resets that connection, and is healthy again. */
-    void swallowNextAnswer() {
+    public void swallowNextAnswer() {
         become(State.SWALLOWING);
     }
 

@@ -15,6 +15,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -31,15 +32,15 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * A fresh, migrated database for a test class, with what its tests open on it. After each test everything is
  * closed, every row is gone and the time is right again.
  */
-final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterAllCallback {
+public final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterAllCallback {
 
-    static final ProviderType PROVIDER = new ProviderType("test");
+    public static final ProviderType PROVIDER = new ProviderType("test");
 
     /** A session interval for those who wait for the end of one. */
-    static final Duration SHORT = Duration.ofSeconds(1);
+    public static final Duration SHORT = Duration.ofSeconds(1);
 
     /** A session interval that a heartbeat keeps to on a busy machine, and that can still be waited for. */
-    static final Duration LASTING = Duration.ofSeconds(3);
+    public static final Duration LASTING = Duration.ofSeconds(3);
 
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
     private final AtomicReference<Duration> offset = new AtomicReference<>(Duration.ZERO);
@@ -101,11 +102,11 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
         TestPostgres.shared().drop(url);
     }
 
-    String url() {
+    public String url() {
         return url;
     }
 
-    BmdbConfig.Builder config() {
+    public BmdbConfig.Builder config() {
         return BmdbConfig.builder()
                 .jdbcUrl(url)
                 .migration(Migration.CHECK)
@@ -115,7 +116,7 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
     }
 
     /** Returns the database as all tests of the class share it, with sessions that outlive any pause. */
-    Bmdb bmdb() {
+    public Bmdb bmdb() {
         if (shared == null) {
             shared = Bmdb.open(config().poolSize(10).build());
         }
@@ -123,55 +124,55 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
     }
 
     /** Starts a session on {@link #bmdb()}, until the end of the test. */
-    BmdbSession session() throws InterruptedException {
+    public BmdbSession session() throws InterruptedException {
         return closeLater(bmdb().startSession("test", "host"));
     }
 
     /** Opens the database once more, as another process would, until the end of the test. */
-    Bmdb open() {
+    public Bmdb open() {
         return open(config -> {});
     }
 
-    Bmdb open(Consumer<BmdbConfig.Builder> settings) {
+    public Bmdb open(Consumer<BmdbConfig.Builder> settings) {
         BmdbConfig.Builder config = config();
         settings.accept(config);
         return closeLater(Bmdb.open(config.build()));
     }
 
-    <T extends AutoCloseable> T closeLater(T resource) {
+    public <T extends AutoCloseable> T closeLater(T resource) {
         opened.push(resource);
         return resource;
     }
 
-    void closeAll() throws Exception {
+    public void closeAll() throws Exception {
         while (!opened.isEmpty()) {
             opened.pop().close();
         }
     }
 
     /** Moves the time of tags, backoff and eligibility. */
-    void advance(Duration by) {
+    public void advance(Duration by) {
         offset.updateAndGet(by::plus);
     }
 
     /** Returns by how much the time was moved. */
-    Duration offset() {
+    public Duration offset() {
         return offset.get();
     }
 
-    Connection connect() throws SQLException {
+    public Connection connect() throws SQLException {
         return DriverManager.getConnection(url);
     }
 
     /** Opens a connection in the middle of a transaction, until the end of the test. */
-    Connection transaction() throws SQLException {
+    public Connection transaction() throws SQLException {
         Connection connection = closeLater(connect());
         connection.setAutoCommit(false);
         return connection;
     }
 
     /** Locks machines, as somebody in the middle of a transaction, which is to be rolled back. */
-    Connection lock(List<UUID> machineIds) throws SQLException {
+    public Connection lock(List<UUID> machineIds) throws SQLException {
         Connection somebody = transaction();
         for (UUID machineId : machineIds) {
             execute(somebody, "select 1 from machines where machine_id = ? for update", machineId);
@@ -186,18 +187,18 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
         return own;
     }
 
-    synchronized void execute(String sql, Object... parameters) throws SQLException {
+    public synchronized void execute(String sql, Object... parameters) throws SQLException {
         execute(own(), sql, parameters);
     }
 
-    static void execute(Connection connection, String sql, Object... parameters) throws SQLException {
+    public static void execute(Connection connection, String sql, Object... parameters) throws SQLException {
         try (PreparedStatement statement = prepare(connection, sql, parameters)) {
             statement.execute();
         }
     }
 
     /** Reads rows, the columns of each joined by {@code |}. */
-    synchronized List<String> rows(String sql, Object... parameters) throws SQLException {
+    public synchronized List<String> rows(String sql, Object... parameters) throws SQLException {
         try (PreparedStatement statement = prepare(own(), sql, parameters);
                 ResultSet result = statement.executeQuery()) {
             List<String> rows = new ArrayList<>();
@@ -214,7 +215,7 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
     }
 
     /** Reads one number. */
-    long number(String sql, Object... parameters) throws SQLException {
+    public long number(String sql, Object... parameters) throws SQLException {
         return Long.parseLong(rows(sql, parameters).get(0));
     }
 
@@ -228,14 +229,14 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
     }
 
     /** Records a machine without any tag. */
-    UUID machine() throws SQLException {
+    public UUID machine() throws SQLException {
         UUID id = UUID.randomUUID();
         execute("insert into machines (machine_id) values (?)", id);
         return id;
     }
 
     /** Records a machine of {@link #PROVIDER}. */
-    UUID providedMachine() throws SQLException {
+    public UUID providedMachine() throws SQLException {
         UUID id = machine();
         execute(
                 "insert into machine_provided (machine_id, provider, provider_id) values (?, ?, ?)",
@@ -246,7 +247,7 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
     }
 
     /** Records many machines of {@link #PROVIDER}. */
-    void providedMachines(int count) throws SQLException {
+    public void providedMachines(int count) throws SQLException {
         execute(
                 "with made as (insert into machines select gen_random_uuid() from generate_series(1, ?)"
                         + " returning machine_id)"
@@ -257,26 +258,26 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
     }
 
     /** Returns the history of a machine, oldest first. */
-    List<String> history(UUID machineId) throws SQLException {
+    public List<String> history(UUID machineId) throws SQLException {
         return rows(
                 "select process, event, failed_cause from work_history where machine_id = ? order by history_id",
                 machineId);
     }
 
     /** Returns who works on a machine. */
-    List<String> work(UUID machineId) throws SQLException {
+    public List<String> work(UUID machineId) throws SQLException {
         return rows("select process from work where machine_id = ? order by process", machineId);
     }
 
     /** Makes a session look as if its last heartbeat was too long ago. */
-    void expire(BmdbSession session) throws SQLException {
+    public void expire(BmdbSession session) throws SQLException {
         execute(
                 "update sessions set session_deadline = now() - interval '1 second' where session_id = ?",
                 session.id());
     }
 
     /** Returns the names of the threads that this library has running. */
-    static List<String> threads() {
+    public static List<String> threads() {
         return Stream.of(threadsOfAll())
                 .map(Thread::getName)
                 .filter(name -> name.startsWith("shepherd"))
@@ -286,5 +287,10 @@ final class TestDatabase implements BeforeAllCallback, AfterEachCallback, AfterA
 
     private static Thread[] threadsOfAll() {
         return Thread.getAllStackTraces().keySet().toArray(Thread[]::new);
+    }
+
+    /** Claims a machine under any process, also for recovery past its limits. */
+    public Optional<Work> hold(BmdbSession session, WorkProcess process, UUID machineId) throws InterruptedException {
+        return session.claims().claimMachine(process, machineId, null);
     }
 }

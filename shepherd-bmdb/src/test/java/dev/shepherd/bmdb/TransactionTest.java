@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.operator.Pause;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -78,11 +80,10 @@ class TransactionTest {
         UUID machine = db.machine();
         failFirst(2, "40001", true);
 
-        db.session().inTransaction(tx -> {
+        db.session().useTransaction(tx -> {
             runs.incrementAndGet();
             tx.putAgentHeartbeat(machine);
-            return true;
-        });
+});
 
         assertThat(runs).hasValue(3);
         assertThat(db.number("select count(*) from machine_agent_heartbeat")).isEqualTo(1);
@@ -193,11 +194,10 @@ class TransactionTest {
     }
 
     private static void ignoreAFailure(BmdbSession session, UUID machine) throws InterruptedException {
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             tx.putAgentHeartbeat(machine);
             assertThatThrownBy(() -> tx.putAgentHeartbeat(UUID.randomUUID())).isInstanceOf(DataAccessException.class);
-            return true;
-        });
+});
     }
 
     @Test
@@ -237,13 +237,12 @@ class TransactionTest {
         Thread waiting = new Thread(
                 () -> outcome.set(catchThrowable(() -> session.inTransaction(tx -> runs.incrementAndGet()))));
 
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             waiting.start();
             await().until(() -> waiting.getState() == Thread.State.TIMED_WAITING);
             waiting.interrupt();
             waiting.join();
-            return true;
-        });
+});
 
         assertThat(outcome.get()).isInstanceOf(InterruptedException.class);
         assertThat(runs).hasValue(0);
@@ -279,7 +278,7 @@ class TransactionTest {
         UUID dropped = db.machine();
         BmdbSession session = db.session();
 
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             tx.dsl().transaction(inner -> {
                 tx.putAgentHeartbeat(kept);
                 inner.dsl().transaction(innermost -> innermost.dsl().execute("select 1"));
@@ -290,8 +289,7 @@ class TransactionTest {
                     }))
                     .isInstanceOf(DataAccessException.class);
             assertThat(heartbeats()).as("committed before the end").isZero();
-            return true;
-        });
+});
 
         assertThat(db.rows("select machine_id from machine_agent_heartbeat")).containsExactly(kept.toString());
         assertThatThrownBy(() -> session.inTransaction(tx -> {
@@ -326,7 +324,7 @@ class TransactionTest {
     void aTransactionBelongsToItsThread() throws Exception {
         BmdbSession session = db.session();
 
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             AtomicReference<Throwable> outcome = new AtomicReference<>();
             Thread other = new Thread(() -> outcome.set(catchThrowable(tx::dsl)), "other");
             other.start();
@@ -334,21 +332,19 @@ class TransactionTest {
             assertThat(outcome.get())
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("cannot be used by other");
-            return true;
-        });
+});
     }
 
     @Test
     void aConnectionThatBreaksBeforeTheCommitIsReplaced() throws Exception {
         UUID machine = db.machine();
 
-        db.session().inTransaction(tx -> {
+        db.session().useTransaction(tx -> {
             tx.putAgentHeartbeat(machine);
             if (runs.incrementAndGet() < 3) {
                 tx.dsl().execute("select pg_terminate_backend(pg_backend_pid())");
             }
-            return true;
-        });
+});
 
         assertThat(runs).hasValue(3);
         assertThat(db.number("select count(*) from machine_agent_heartbeat")).isEqualTo(1);
@@ -409,7 +405,7 @@ class TransactionTest {
         BmdbSession session = db.session();
         Work work = session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1)
                 .get(0);
-        Pause pause = operator.operator().pause(machine, null, null, "me", "a look", null);
+        Pause pause = Operator.of(operator).pause(machine, null, null, "me", "a look", null);
         AtomicReference<Thread> resuming = new AtomicReference<>();
         work.finish(tx -> {
             Thread thread = new Thread(() -> resume(operator, pause));
@@ -418,8 +414,7 @@ class TransactionTest {
             await().until(() -> db.number("select count(*) from pg_stat_activity where datname = current_database()"
                             + " and wait_event_type = 'Lock'")
                     == 1);
-            return true;
-        });
+});
         resuming.get().join(30_000);
 
         assertThat(db.rows("select process from work_due where machine_id = ? and due_at <= now()", machine))
@@ -428,7 +423,7 @@ class TransactionTest {
 
     private static void resume(Bmdb bmdb, Pause pause) {
         try {
-            bmdb.operator().resume(pause.id());
+            Operator.of(bmdb).resume(pause.id());
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }

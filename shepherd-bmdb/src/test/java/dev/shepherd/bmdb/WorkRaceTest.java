@@ -46,8 +46,7 @@ class WorkRaceTest {
                     letGo(work);
                     work.finish(tx -> {
                         tx.putAgentStarted(work.machineId(), new byte[32]);
-                        return true;
-                    });
+});
                     count++;
                     left.decrementAndGet();
                 }
@@ -78,8 +77,7 @@ class WorkRaceTest {
                     letGo(work);
                     work.finish(tx -> {
                         tx.putAgentStarted(work.machineId(), new byte[32]);
-                        return true;
-                    });
+});
                 }
             }
             return true;
@@ -104,7 +102,7 @@ class WorkRaceTest {
                 WorkProcess process = processes.get((i + round) % 3);
                 UUID machine = machines.get((i * 7 + round) % machines.size());
                 var work = round % 2 == 0 || process.equals(WorkProcess.RECOVERY)
-                        ? session.hold(process, machine, null)
+                        ? db.hold(session, process, machine)
                         : session.claim(process, Eligibility.agentStart(TestDatabase.PROVIDER), 1).stream()
                                 .findFirst();
                 if (work.isPresent()) {
@@ -183,8 +181,7 @@ class WorkRaceTest {
                     try (work) {
                         work.finish(tx -> {
                             tx.putAgentStarted(work.machineId(), new byte[32]);
-                            return true;
-                        });
+});
                     }
                 }
             }

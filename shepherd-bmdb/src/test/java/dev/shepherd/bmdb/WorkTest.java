@@ -1,5 +1,9 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.internal.Handle;
+
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.internal.WorkQueries;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -81,7 +85,7 @@ class WorkTest {
         UUID machine = db.machine();
         Work work = claim(db.session(), MINE);
 
-        String result = work.finish(tx -> {
+        String result = work.finishReturning(tx -> {
             tx.putSshHostKey(machine, "key");
             return "done";
         });
@@ -100,7 +104,7 @@ class WorkTest {
         db.machine();
         Work work = claim(db.session(), MINE);
 
-        assertThat(work.<String>finish(tx -> null)).isNull();
+        assertThat(work.<String>finishReturning(tx -> null)).isNull();
     }
 
     @Test
@@ -139,8 +143,7 @@ class WorkTest {
 
         assertThatThrownBy(() -> work.finish(tx -> {
                     tx.putSshHostKey(machine, "key");
-                    return true;
-                }))
+}))
                 .isInstanceOfSatisfying(
                         BmdbException.class, e -> assertThat(e.sqlState()).isEqualTo(Optional.of("23514")));
 
@@ -159,8 +162,7 @@ class WorkTest {
 
         assertThatThrownBy(() -> work.finish(tx -> {
                     tx.putSshHostKey(machine, "key");
-                    return true;
-                }))
+}))
                 .isInstanceOf(BmdbException.class);
 
         assertThat(db.rows("select * from machine_ssh_host_key")).isEmpty();
@@ -234,10 +236,9 @@ class WorkTest {
                 db.open(config -> config.sessionInterval(TestDatabase.LASTING)).startSession("test", "host");
         Work work = claim(session, MINE);
 
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             work.close();
-            return true;
-        });
+});
 
         await().until(() -> db.rows("select * from work").isEmpty());
     }
@@ -247,10 +248,9 @@ class WorkTest {
         UUID machine = db.machine();
         Work work = claim(db.session(), MINE);
 
-        work.update(tx -> {
+        work.write(tx -> {
             tx.putSshHostKey(machine, "key");
-            return true;
-        });
+});
 
         assertThat(db.rows("select ssh_host_key from machine_ssh_host_key")).containsExactly("key");
         assertThat(db.work(machine)).hasSize(1);
@@ -270,8 +270,7 @@ class WorkTest {
                 .isInstanceOf(WorkLostException.class);
         assertThatThrownBy(() -> work.finish(tx -> {
                     tx.putSshHostKey(machine, "key");
-                    return true;
-                }))
+}))
                 .isInstanceOf(WorkLostException.class)
                 .hasMessageContaining("is no longer held");
         work.close();
@@ -312,13 +311,13 @@ class WorkTest {
         UUID machine = db.machine();
         BmdbSession session = db.session();
         BmdbSession other = db.session();
-        Work work = session.hold(new WorkProcess(held), machine, null).orElseThrow();
+        Work work = db.hold(session, new WorkProcess(held), machine).orElseThrow();
 
         if (!wanted.equals(WorkProcess.RECOVERY.name())) { // Which has a way to claim of its own.
             assertThat(other.claim(new WorkProcess(wanted), ANY, 1)).isEmpty();
         }
-        assertThat(other.hold(new WorkProcess(wanted), machine, null)).isEmpty();
-        assertThat(session.hold(new WorkProcess(wanted), machine, null)).isEmpty();
+        assertThat(db.hold(other, new WorkProcess(wanted), machine)).isEmpty();
+        assertThat(db.hold(session, new WorkProcess(wanted), machine)).isEmpty();
         // The database itself refuses, whoever asks.
         assertThatThrownBy(() -> db.execute(
                         "insert into work (machine_id, session_id, process) values (?, ?, ?)",
@@ -329,7 +328,7 @@ class WorkTest {
                         SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("23505"));
 
         work.finish();
-        assertThat(other.hold(new WorkProcess(wanted), machine, null)).isPresent();
+        assertThat(db.hold(other, new WorkProcess(wanted), machine)).isPresent();
     }
 
     @ParameterizedTest
@@ -339,7 +338,7 @@ class WorkTest {
         BmdbSession session = db.session();
         claim(session, MINE);
 
-        assertThat(session.hold(new WorkProcess(other), machine, null)).isPresent();
+        assertThat(db.hold(session, new WorkProcess(other), machine)).isPresent();
 
         assertThat(db.work(machine)).containsExactlyInAnyOrder("UnitTest1", other);
     }
@@ -457,7 +456,7 @@ class WorkTest {
             finishing.start();
             finishing.join();
             assertThat(ended).hasValue(1);
-            return WorkQueries.claimMachine(tx.context(), tx.time(), waiting.id(), MINE, machine, null);
+            return WorkQueries.claimMachine(Handle.of(tx.dsl()), waiting.id(), MINE, machine, null);
         });
 
         assertThat(db.bmdb().history(machine, 10))
@@ -479,7 +478,7 @@ class WorkTest {
         expiring.close();
         List<WorkHistoryEntry> before = db.bmdb().history(machine, 100);
 
-        assertThat(db.bmdb().operator().forget(machine, "bob")).isTrue();
+        assertThat(Operator.of(db.bmdb()).forget(machine, "bob")).isTrue();
 
         assertThat(db.bmdb().machine(machine)).isEmpty();
         assertThat(before)
@@ -499,7 +498,7 @@ class WorkTest {
         ProviderID id = new ProviderID("id-" + gone);
         BmdbSession session = db.session();
         claim(session, MINE).close();
-        db.bmdb().operator().forget(gone, "bob");
+        Operator.of(db.bmdb()).forget(gone, "bob");
         UUID again = db.machine();
         db.execute(
                 "insert into machine_provided (machine_id, provider, provider_id) values (?, 'test', ?)",
@@ -518,7 +517,7 @@ class WorkTest {
         UUID machine = db.providedMachine();
         db.execute("insert into work_history (machine_id, process, event) values (?, 'UnitTest1', 'Started')", machine);
 
-        db.bmdb().operator().forget(machine, "bob");
+        Operator.of(db.bmdb()).forget(machine, "bob");
 
         assertThat(db.rows("select provider, provider_id from work_history")).containsExactly("test|id-" + machine);
     }

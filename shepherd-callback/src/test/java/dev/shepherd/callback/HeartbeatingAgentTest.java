@@ -134,11 +134,10 @@ class HeartbeatingAgentTest {
 
     private static void record(UUID machine, byte[] key) throws InterruptedException {
         try (BmdbSession session = database.bmdb().startSession("test", "")) {
-            session.inTransaction(tx -> {
+            session.useTransaction(tx -> {
                 tx.createMachine(machine);
                 tx.putAgentStarted(machine, key);
-                return true;
-            });
+});
         }
     }
 

@@ -37,11 +37,10 @@ final class TestMachine {
     static TestMachine recorded(BmdbExtension database, String from) throws Exception {
         TestMachine machine = new TestMachine(from);
         try (BmdbSession session = database.bmdb().startSession("test", "")) {
-            session.inTransaction(tx -> {
+            session.useTransaction(tx -> {
                 tx.createMachine(machine.id);
                 tx.putAgentStarted(machine.id, machine.publicKey());
-                return true;
-            });
+});
         }
         return machine;
     }

@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
@@ -184,12 +186,12 @@ final class DemoFleet implements AutoCloseable {
         long agents = 0;
         String ended = "";
         // Where the machine that runs it is busy, agents may be silent for long before all of them run.
-        UUID pause = bmdb.operator()
+        UUID pause = Operator.of(bmdb)
                 .pause(null, TYPE, WorkProcess.RECOVERY, "the demo", "until every agent runs", null)
                 .id();
         shepherd.start();
         while (true) {
-            Statistics statistics = bmdb.statistics();
+            Statistics statistics = Operator.of(bmdb).statistics();
             double now = (System.nanoTime() - startedAt) / 1e9;
             if (statistics.provided() > provided) {
                 toProvided = now;
@@ -214,7 +216,7 @@ final class DemoFleet implements AutoCloseable {
         }
         DemoRecovery recovery = new DemoRecovery(bmdb, TYPE, hosts);
         if (ended.isEmpty()) {
-            bmdb.operator().resume(pause);
+            Operator.of(bmdb).resume(pause);
             Duration left = limit.minusNanos(System.nanoTime() - startedAt);
             ended = recovery.run(progress, left, shutdown);
         }

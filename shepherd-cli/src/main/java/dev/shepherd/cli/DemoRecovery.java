@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
@@ -63,7 +65,7 @@ final class DemoRecovery {
         }
         String seen = "";
         while (true) {
-            Statistics statistics = bmdb.statistics();
+            Statistics statistics = Operator.of(bmdb).statistics();
             recovered = statistics.recovered();
             quarantined = statistics.quarantined();
             seen = tell(progress, seen);
@@ -82,7 +84,7 @@ final class DemoRecovery {
     /** Waits until every agent was heard: one that never was is silent for longer before anything is done. */
     private String awaitHeartbeats(Duration limit, Shutdown shutdown) throws InterruptedException {
         long startedAt = System.nanoTime();
-        while (bmdb.statistics().heartbeating() < hosts.size()) {
+        while (Operator.of(bmdb).statistics().heartbeating() < hosts.size()) {
             if (System.nanoTime() - startedAt > limit.toNanos()) {
                 return "the time limit is over, and not every agent was heard";
             }
@@ -104,10 +106,10 @@ final class DemoRecovery {
     private String state(int index) throws InterruptedException {
         ProviderID id = id(index);
         UUID machineId = bmdb.findMachine(type, id).orElseThrow();
-        if (bmdb.quarantine(machineId).isPresent()) {
+        if (Operator.of(bmdb).quarantine(machineId).isPresent()) {
             return id + " is set aside";
         }
-        RecoveryState recovery = bmdb.recovery(machineId).orElse(null);
+        RecoveryState recovery = Operator.of(bmdb).recovery(machineId).orElse(null);
         if (recovery == null) {
             return id + " is silent";
         }

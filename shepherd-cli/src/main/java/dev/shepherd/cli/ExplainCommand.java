@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
@@ -42,7 +44,7 @@ final class ExplainCommand implements Callable<Integer> {
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             Bmdb bmdb = opened.bmdb();
             Explanation explanation =
-                    bmdb.explain(machine.find(bmdb), recovery.policy()).orElseThrow();
+                    Operator.of(bmdb).explain(machine.find(bmdb), recovery.policy()).orElseThrow();
             print(spec.commandLine().getOut(), explanation);
         }
         return 0;

@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -32,7 +34,7 @@ final class ForgetCommand implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             UUID machineId = machine.find(opened.bmdb());
-            opened.bmdb().operator().forget(machineId, operator.by());
+            Operator.of(opened.bmdb()).forget(machineId, operator.by());
             out.println("Forgot machine " + machineId);
             return 0;
         }

@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
@@ -55,7 +57,7 @@ final class MachinesCommand implements Callable<Integer> {
                                 .map(MachinesCommand::state)
                                 .orElse("gone"));
             }
-            Statistics statistics = bmdb.statistics();
+            Statistics statistics = Operator.of(bmdb).statistics();
             out.printf(
                     Locale.ROOT,
                     "%d machine(s) of %s; in all: %d machines, %d provided, %d with a started agent, %d waiting for one%n",

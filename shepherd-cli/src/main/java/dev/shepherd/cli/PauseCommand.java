@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.bmdb.WorkProcess;
@@ -77,8 +79,7 @@ final class PauseCommand implements Callable<Integer> {
                     ? null
                     : MachineArgument.find(
                             opened.bmdb(), machine, "--provider", provider == null ? "static" : provider);
-            Pause pause = opened.bmdb()
-                    .operator()
+            Pause pause = Operator.of(opened.bmdb())
                     .pause(
                             machineId,
                             provider == null ? null : Setting.of("--provider", provider, ProviderType::new),

@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.operator.Pause;
 import java.util.concurrent.Callable;
@@ -26,7 +28,7 @@ final class PausesCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         var out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-            for (Pause pause : opened.bmdb().operator().pauses()) {
+            for (Pause pause : Operator.of(opened.bmdb()).pauses()) {
                 out.printf(
                         "pause %s: %s, by %s since %s%s: %s%n",
                         pause.id(),
@@ -36,13 +38,11 @@ final class PausesCommand implements Callable<Integer> {
                         pause.until().map(until -> " until " + until).orElse(""),
                         Escaped.text(pause.reason()));
             }
-            opened.bmdb()
-                    .quarantined()
+            Operator.of(opened.bmdb()).quarantined()
                     .forEach((machine, aside) -> out.printf(
                             "machine %s: set aside by %s since %s: %s%n",
                             machine, Escaped.text(aside.by()), aside.at(), Escaped.text(aside.cause())));
-            opened.bmdb()
-                    .operator()
+            Operator.of(opened.bmdb())
                     .freezes()
                     .forEach(freeze -> out.printf(
                             "recovery of %s: frozen since %s: %s%n",

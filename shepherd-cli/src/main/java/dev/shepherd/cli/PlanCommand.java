@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
@@ -84,7 +86,7 @@ final class PlanCommand implements Callable<Integer> {
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             if (kind == null) {
                 ProviderType provider = Setting.of("--type", type == null ? "static" : type, ProviderType::new);
-                PlannedRecovery planned = opened.bmdb().planRecovery(provider, recovery.policy(), true);
+                PlannedRecovery planned = Operator.of(opened.bmdb()).planRecovery(provider, recovery.policy(), true);
                 print(out, planned);
                 if (!planned.steps().isEmpty()) {
                     out.println("  (if the provider can reboot machines; give --provider to have that looked up)");

@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -36,7 +38,7 @@ final class QuarantineCommand implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             UUID machineId = machine.find(opened.bmdb());
-            opened.bmdb().operator().quarantine(machineId, operator.by(), Setting.reason("--reason", reason));
+            Operator.of(opened.bmdb()).quarantine(machineId, operator.by(), Setting.reason("--reason", reason));
             out.println("Set aside. To give it back: shepherd release " + machineId);
             return 0;
         }

@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.operator.QueueCheck;
 import java.util.Locale;
@@ -53,7 +55,7 @@ final class QueueCommand implements Callable<Integer> {
         public Integer call() throws InterruptedException {
             var out = spec.commandLine().getOut();
             try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-                QueueCheck check = opened.bmdb().operator().verifyQueue(recovery.policy());
+                QueueCheck check = Operator.of(opened.bmdb()).verifyQueue(recovery.policy());
                 out.printf(
                         Locale.ROOT,
                         "%d entries; %d missing, %d late, %d superfluous%n",
@@ -91,7 +93,7 @@ final class QueueCommand implements Callable<Integer> {
         @Override
         public Integer call() throws InterruptedException {
             try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-                long machines = opened.bmdb().operator().rebuildQueue();
+                long machines = Operator.of(opened.bmdb()).rebuildQueue();
                 spec.commandLine().getOut().println("Made anew what is due for " + machines + " machine(s)");
                 return 0;
             }

@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.Freeze;
 import java.util.List;
 import java.util.UUID;
@@ -56,13 +58,13 @@ final class ReleaseCommand implements Callable<Integer> {
             }
             if (machine != null) {
                 UUID machineId = MachineArgument.find(opened.bmdb(), machine, "--type", type);
-                boolean released = opened.bmdb().operator().release(machineId, operator.by());
+                boolean released = Operator.of(opened.bmdb()).release(machineId, operator.by());
                 out.println(released ? "Released" : "It was not set aside");
                 return 0;
             }
-            List<Freeze> freezes = opened.bmdb().operator().freezes();
+            List<Freeze> freezes = Operator.of(opened.bmdb()).freezes();
             for (Freeze one : freezes) {
-                opened.bmdb().operator().release(one, operator.by());
+                Operator.of(opened.bmdb()).release(one, operator.by());
                 out.println("Released " + one.scope());
             }
             if (freezes.isEmpty()) {

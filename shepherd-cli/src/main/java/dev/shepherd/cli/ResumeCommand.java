@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -27,7 +29,7 @@ final class ResumeCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         var out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-            if (!opened.bmdb().operator().resume(pause)) {
+            if (!Operator.of(opened.bmdb()).resume(pause)) {
                 spec.commandLine().getErr().println("shepherd: there is no pause " + pause);
                 return Main.FAILED;
             }

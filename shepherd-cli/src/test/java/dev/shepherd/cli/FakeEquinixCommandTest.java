@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -144,7 +146,7 @@ class FakeEquinixCommandTest {
     }
 
     private Statistics statistics() throws InterruptedException {
-        return database.bmdb().statistics();
+        return Operator.of(database.bmdb()).statistics();
     }
 
     private List<ProvidedMachine> machines() throws InterruptedException {

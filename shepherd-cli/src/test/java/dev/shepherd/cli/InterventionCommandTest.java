@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.api.Availability;
@@ -108,7 +110,7 @@ class InterventionCommandTest {
             session.claimMachine(WorkProcess.ACCESS, machine, "alice: new disks")
                     .orElseThrow()
                     .finish();
-            bmdb.operator().forget(machine, "alice");
+            Operator.of(bmdb).forget(machine, "alice");
         }
 
         CommandLineRun byProvider = run("history");

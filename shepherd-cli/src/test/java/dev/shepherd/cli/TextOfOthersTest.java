@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -132,7 +134,7 @@ class TextOfOthersTest {
                 loop.lastError().ifPresent(error -> assertThatNothingActs(error.message()));
             }
         }
-        operate(bmdb.operator());
+        operate(Operator.of(bmdb));
         writeToTheDatabase();
         List<String> shown = runEveryCommand();
         log.stop();

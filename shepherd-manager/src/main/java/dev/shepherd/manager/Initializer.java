@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.takeover.Takeovers;
+
+import dev.shepherd.bmdb.listing.Listings;
+
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
@@ -30,7 +34,6 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -68,6 +71,7 @@ public final class Initializer {
             .build();
 
     private final Bmdb bmdb;
+    private final Listings listings;
     private final ProviderCalls provider;
     private final SessionSource sessions;
     private final AtomicLong restsUntil = new AtomicLong(System.nanoTime());
@@ -91,6 +95,7 @@ public final class Initializer {
             Executor executor,
             Runnable wake) {
         this.bmdb = bmdb;
+        this.listings = Listings.of(bmdb, provider.type());
         this.provider = provider;
         this.sessions = sessions;
         this.settings = settings;
@@ -173,7 +178,7 @@ public final class Initializer {
                 || !recorded.sshPort().equals(now.sshPort())
                 || !recorded.status().equals(now.status());
         if (moved) {
-            claimed.update(tx -> tx.updateProvided(provider.type(), now));
+            claimed.update(tx -> listings.update(tx, now));
         }
         if (now.status().equals(Optional.of(ProviderStatus.PROVISIONING))) {
             // No takeover is due while this is recorded. The updater sees when it is over.
@@ -181,7 +186,7 @@ public final class Initializer {
                     claimed,
                     machine,
                     "the provider is still installing it",
-                    tx -> tx.checkProvidedAfter(List.of(machine.machineId()), LOOK_AGAIN));
+                    tx -> listings.checkAfter(tx, List.of(machine.machineId()), LOOK_AGAIN));
             return Optional.empty();
         }
         if (now.availability() == Availability.KNOWN_UNUSED) {
@@ -221,7 +226,7 @@ public final class Initializer {
         }
         switch (e.reason()) {
             case NOT_FOUND ->
-                giveUp(claimed, machine, "the provider no longer knows it", tx -> tx.markMissing(machine.machineId()));
+                giveUp(claimed, machine, "the provider no longer knows it", tx -> listings.markMissing(tx, machine.machineId()));
             case RATE_LIMITED -> {
                 Duration least = settings.backoff().initial();
                 Backoff backoff = e.retryAfter()
@@ -246,19 +251,16 @@ public final class Initializer {
         return Optional.empty();
     }
 
-    private void giveUp(Work claimed, MachineRecord machine, String cause, Consumer<BmdbTransaction> write)
+    private void giveUp(Work claimed, MachineRecord machine, String cause, BmdbTransaction.Use write)
             throws InterruptedException {
-        claimed.giveUp(cause, tx -> {
-            write.accept(tx);
-            return true;
-        });
+        claimed.giveUp(cause, write);
         monitor.machineFailed(cause);
         log.warn("{}: not taken over: {}", describe(machine), cause);
     }
 
     private void postpone(Work claimed, MachineRecord machine, Backoff backoff, String cause)
             throws InterruptedException {
-        Duration period = claimed.giveUp(backoff, cause, tx -> true);
+        Duration period = claimed.giveUp(backoff, cause, tx -> {});
         monitor.machineFailed(cause);
         log.warn("{}: not taken over, trying again in {}: {}", describe(machine), Spans.text(period), cause);
     }
@@ -317,12 +319,11 @@ public final class Initializer {
             tx.putAgentStarted(machineId, result.agentKey());
             // Whatever was heard before came from another agent; this one has yet to be heard.
             tx.clearAgentHeartbeat(machineId);
-            tx.clearUnreachable(machineId);
+            Takeovers.reached(tx, machineId);
             if (machine.sshHostKey().isEmpty()) {
                 tx.putSshHostKey(machineId, result.hostKey());
             }
-            return true;
-        });
+});
         succeededAt.set(System.nanoTime());
         monitor.machineSucceeded();
         log.info(
@@ -346,11 +347,11 @@ public final class Initializer {
         AtomicBoolean quarantined = new AtomicBoolean();
         Duration period = claimed.fail(settings.backoff(), cause, tx -> {
             switch (reach) {
-                case UNREACHED -> tx.countUnreachable(machineId);
-                case REACHED -> tx.clearUnreachable(machineId);
+                case UNREACHED -> Takeovers.unreached(tx, machineId);
+                case REACHED -> Takeovers.reached(tx, machineId);
                 case UNTRIED -> {}
             }
-            int failures = tx.failuresInARow(WorkProcess.AGENT_START, machineId) + 1;
+            int failures = Takeovers.failuresInARow(tx, machineId) + 1;
             quarantined.set(reach == Reach.REACHED && failures >= settings.maxFailures() && succeedsElsewhere());
             if (quarantined.get()) {
                 tx.quarantine(
@@ -358,8 +359,7 @@ public final class Initializer {
                         "initializer",
                         String.format(Locale.ROOT, "%d takeovers in a row failed; the last one: %s", failures, cause));
             }
-            return true;
-        });
+});
         monitor.machineFailed(cause);
         if (quarantined.get()) {
             log.error("{}: quarantined, since its takeovers fail again and again; now: {}", machine, cause);

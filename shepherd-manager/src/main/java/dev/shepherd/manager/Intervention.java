@@ -1,5 +1,11 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.listing.Listings;
+
+import dev.shepherd.bmdb.recovery.Recoveries;
+
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
@@ -33,13 +39,15 @@ final class Intervention {
 
     private final Bmdb bmdb;
     private final ProviderCalls provider;
-    private final RecoveryPolicy policy;
+    private final Recoveries recoveries;
+    private final Listings listings;
     private final String runtimeInfo;
 
     Intervention(Bmdb bmdb, ProviderCalls provider, RecoveryPolicy policy, String runtimeInfo) {
         this.bmdb = bmdb;
         this.provider = provider;
-        this.policy = policy;
+        this.recoveries = Recoveries.of(bmdb, provider.type(), policy);
+        this.listings = Listings.of(bmdb, provider.type());
         this.runtimeInfo = runtimeInfo;
     }
 
@@ -52,7 +60,7 @@ final class Intervention {
                     machineId,
                     "provider " + provider.type() + " can neither reboot nor reinstall machines");
         }
-        List<Pause> pauses = bmdb.operator().pauses(provider.type());
+        List<Pause> pauses = Operator.of(bmdb).pauses(provider.type());
         if (!pauses.isEmpty()) {
             Pause pause = pauses.get(0);
             throw new InterventionException(
@@ -81,7 +89,7 @@ final class Intervention {
         UUID machineId = work.machineId();
         AtomicReference<RecoveryAttempt> begun = new AtomicReference<>();
         ProviderCalls.LastCheck begin = () -> {
-            begun.set(work.update(tx -> tx.beginIntervention(policy, machineId, action)));
+            begun.set(work.update(tx -> recoveries.beginIntervention(tx, machineId, action)));
             return true;
         };
         BmdbSession.LossGuard guard = work.session().interruptOnLoss();
@@ -104,23 +112,21 @@ final class Intervention {
             throw e;
         }
         work.finish(tx -> {
-            tx.restartTakeover(policy, machineId, action, false);
-            return true;
-        });
+            recoveries.restartTakeover(tx, machineId, action, false);
+});
     }
 
     private void failed(Work work, @Nullable RecoveryAttempt attempt, ProviderException e) throws InterruptedException {
         work.fail(String.valueOf(e.getMessage()), tx -> {
             if (attempt != null && e.reason().isWithoutEffect()) {
-                tx.recoveryNotTried(attempt);
+                recoveries.notTried(tx, attempt);
             } else if (attempt != null) {
                 // It may have had its effect: whether it had is seen by SSH.
-                tx.restartTakeover(policy, attempt.machineId(), attempt.action(), true);
+                recoveries.restartTakeover(tx, attempt.machineId(), attempt.action(), true);
             }
             if (e.reason() == Reason.NOT_FOUND) {
-                tx.markMissing(work.machineId());
+                listings.markMissing(tx, work.machineId());
             }
-            return true;
-        });
+});
     }
 }

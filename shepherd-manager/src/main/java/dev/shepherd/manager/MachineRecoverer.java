@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.listing.Listings;
+
+import dev.shepherd.bmdb.recovery.Recoveries;
+
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
@@ -70,7 +74,8 @@ public final class MachineRecoverer {
     private static final Duration LEAST_WAIT = Duration.ofSeconds(5);
 
     private final Bmdb bmdb;
-
+    private final Listings listings;
+    private final Recoveries recoveries;
     private final ProviderCalls provider;
     private final ProviderType type;
     private final RecoveryPolicy policy;
@@ -81,7 +86,7 @@ public final class MachineRecoverer {
     private final AtomicLong restsUntil = new AtomicLong(System.nanoTime());
     private final Set<String> frozen = new HashSet<>();
 
-    private volatile RecoveryOutlook outlook = new RecoveryOutlook(0, 0, 0, List.of(), List.of());
+    private volatile RecoveryOutlook outlook = RecoveryOutlook.QUIET;
 
     MachineRecoverer(
             Bmdb bmdb,
@@ -95,6 +100,8 @@ public final class MachineRecoverer {
         this.provider = provider;
         this.type = provider.type();
         this.policy = settings.paced();
+        this.listings = Listings.of(bmdb, type);
+        this.recoveries = Recoveries.of(bmdb, type, policy);
         if (policy.freezeReleaseAfter().compareTo(policy.heartbeatInterval()) < 0) {
             log.warn(
                     "Provider {}: freezeReleaseAfter is {} and agents send a heartbeat every {}, so after an outage"
@@ -161,7 +168,7 @@ public final class MachineRecoverer {
      * @throws InterruptedException if the thread is interrupted
      */
     public PlannedRecovery plan() throws InterruptedException {
-        return bmdb.planRecovery(type, policy, provider.canReboot());
+        return recoveries.plan(provider.canReboot());
     }
 
     /** Returns the policy that it keeps to. */
@@ -178,7 +185,7 @@ public final class MachineRecoverer {
         if (isResting()) {
             return List.of();
         }
-        RecoveryClaims claims = sessions.current().claimRecovery(type, policy, limit);
+        RecoveryClaims claims = recoveries.claim(sessions.current(), limit);
         outlook = claims.outlook();
         tellOfFreezes(claims.outlook().freezes());
         return claims.work();
@@ -223,11 +230,24 @@ public final class MachineRecoverer {
     }
 
     private void recover(Work claimed) throws InterruptedException {
-        new Attempt(claimed).run();
+        new Attempt(load(claimed)).run();
     }
 
-    /** What was tried before, and how much of it counts against the machine. */
-    private record History(Optional<RecoveryState> before, RecoveryState counted) {}
+    /**
+     * What is known of a machine that was claimed.
+     *
+     * @param before what was tried before
+     * @param counted how much of that counts against the machine
+     */
+    private record Candidate(
+            Work claimed, MachineRecord machine, Optional<RecoveryState> before, RecoveryState counted) {}
+
+    private Candidate load(Work claimed) throws InterruptedException {
+        UUID machineId = claimed.machineId();
+        MachineRecord machine = bmdb.machine(machineId).orElseThrow();
+        return claimed.update(tx -> new Candidate(
+                claimed, machine, recoveries.state(tx, machineId), recoveries.counted(tx, machineId)));
+    }
 
     /** What is done to one machine. */
     private final class Attempt {
@@ -239,16 +259,14 @@ public final class MachineRecoverer {
         private final RecoveryState counted;
         private Optional<RecoveryAttempt> begun = Optional.empty();
 
-        Attempt(Work claimed) throws InterruptedException {
-            this.claimed = claimed;
+        Attempt(Candidate candidate) {
+            this.claimed = candidate.claimed();
             this.machineId = claimed.machineId();
-            this.machine = bmdb.machine(machineId).orElseThrow();
+            this.machine = candidate.machine();
             this.providerId =
                     machine.provided().map(ProvidedMachine::providerId).orElseThrow();
-            History history =
-                    claimed.update(tx -> new History(tx.recovery(machineId), tx.countedRecovery(policy, machineId)));
-            this.before = history.before();
-            this.counted = history.counted();
+            this.before = candidate.before();
+            this.counted = candidate.counted();
         }
 
         void run() throws InterruptedException {
@@ -265,7 +283,7 @@ public final class MachineRecoverer {
         }
 
         private boolean isStillDue() throws InterruptedException {
-            return claimed.update(tx -> tx.isRecoveryDue(type, policy, machineId));
+            return claimed.update(tx -> recoveries.isDue(tx, machineId));
         }
 
         private void giveUp() throws InterruptedException {
@@ -285,9 +303,8 @@ public final class MachineRecoverer {
             String cause =
                     "an earlier attempt (%s) was cut short; looking by SSH whether it worked".formatted(name(action));
             Duration period = claimed.finish(policy.backoff(), cause, tx -> {
-                tx.restartTakeover(policy, machineId, action, false);
-                return true;
-            });
+                recoveries.restartTakeover(tx, machineId, action, false);
+});
             monitor.machineSucceeded();
             log.warn("{}: {}; recovery keeps off it for {}", this, cause, Spans.text(period));
         }
@@ -318,7 +335,7 @@ public final class MachineRecoverer {
         }
 
         private boolean begin(RecoveryAction action) throws InterruptedException {
-            begun = claimed.update(tx -> tx.beginRecovery(type, policy, machineId, action));
+            begun = claimed.update(tx -> recoveries.begin(tx, machineId, action));
             return begun.isPresent();
         }
 
@@ -336,9 +353,8 @@ public final class MachineRecoverer {
                     number(action) + 1,
                     most(action));
             Duration period = claimed.finish(policy.backoff(), cause, tx -> {
-                tx.restartTakeover(policy, machineId, action, false);
-                return true;
-            });
+                recoveries.restartTakeover(tx, machineId, action, false);
+});
             monitor.machineSucceeded();
             log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, Spans.text(period));
         }
@@ -358,26 +374,25 @@ public final class MachineRecoverer {
                 }
             }
             switch (e.reason()) {
-                case NOT_SUPPORTED -> setAside(Escaped.text(e.getMessage()), tx -> tx.recoveryRefused(attempt));
+                case NOT_SUPPORTED -> setAside(Escaped.text(e.getMessage()), tx -> recoveries.refused(tx, attempt));
                 case RATE_LIMITED -> retryLater(attempt, cause, e.retryAfter());
                 case NOT_FOUND ->
                     fail(cause, tx -> {
-                        tx.recoveryRefused(attempt);
-                        tx.markMissing(machineId);
+                        recoveries.refused(tx, attempt);
+                        listings.markMissing(tx, machineId);
                     });
                 case UNAUTHENTICATED, CONFLICT, PERMANENT, NO_CAPACITY ->
-                    fail(cause, tx -> tx.recoveryRefused(attempt));
+                    fail(cause, tx -> recoveries.refused(tx, attempt));
                 // It may have had its effect: whether it had is seen by SSH, rather than by doing it again.
-                case TRANSIENT -> fail(cause, tx -> tx.restartTakeover(policy, machineId, action, true));
+                case TRANSIENT -> fail(cause, tx -> recoveries.restartTakeover(tx, machineId, action, true));
             }
         }
 
         /** The provider did not even look at it: the machine is as it was, and the loop rests instead of backing it off. */
         private void takeBack(RecoveryAttempt attempt, String cause) throws InterruptedException {
-            claimed.update(tx -> {
-                tx.recoveryNotTried(attempt);
-                return true;
-            });
+            claimed.write(tx -> {
+                recoveries.notTried(tx, attempt);
+});
             claimed.close();
             monitor.machineFailed(cause);
             log.warn("{}: {}; {}", this, whyDue(), cause);
@@ -391,7 +406,7 @@ public final class MachineRecoverer {
                     .filter(asked -> asked.compareTo(least) > 0)
                     .map(asked -> Backoff.constant(shorter(asked, LONGEST_REST)))
                     .orElse(policy.backoff());
-            fail(backoff, cause, tx -> tx.recoveryNotTried(attempt));
+            fail(backoff, cause, tx -> recoveries.notTried(tx, attempt));
         }
 
         private void rest(Duration asked) {
@@ -400,20 +415,17 @@ public final class MachineRecoverer {
             log.warn("Provider {}: does not want to be asked; recovery rests for {}", type, Spans.text(span));
         }
 
-        private void fail(String cause, Write write) throws InterruptedException {
+        private void fail(String cause, BmdbTransaction.Use write) throws InterruptedException {
             fail(policy.backoff(), cause, write);
         }
 
-        private void fail(Backoff backoff, String cause, Write write) throws InterruptedException {
-            Duration period = claimed.fail(backoff, cause, tx -> {
-                write.run(tx);
-                return true;
-            });
+        private void fail(Backoff backoff, String cause, BmdbTransaction.Use write) throws InterruptedException {
+            Duration period = claimed.fail(backoff, cause, write);
             monitor.machineFailed(cause);
             log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, Spans.text(period));
         }
 
-        private void setAside(String why, Write write) throws InterruptedException {
+        private void setAside(String why, BmdbTransaction.Use write) throws InterruptedException {
             String cause = String.format(
                     Locale.ROOT,
                     "%s: %d reboot(s), %d reinstallation(s), %d failed call(s) in a row; %s",
@@ -425,8 +437,7 @@ public final class MachineRecoverer {
             claimed.finish(tx -> {
                 write.run(tx);
                 tx.quarantine(machineId, NAME, cause);
-                return true;
-            });
+});
             monitor.machineFailed(this + " was set aside: " + cause);
             log.error("{}: set aside, no loop touches it until it is released: {}", this, cause);
         }
@@ -462,11 +473,5 @@ public final class MachineRecoverer {
         public String toString() {
             return "Machine " + machineId + " (" + type + " " + providerId + ")";
         }
-    }
-
-    /** What is written with the end of the work. */
-    @FunctionalInterface
-    private interface Write {
-        void run(BmdbTransaction tx);
     }
 }

@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.provisioning.Intents;
+
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
@@ -56,6 +60,7 @@ public final class Provisioner {
             .build();
 
     private final Bmdb bmdb;
+    private final Intents intents;
     private final ProviderCalls provider;
     private final ProviderType type;
     private final ProvisionerSettings settings;
@@ -88,6 +93,7 @@ public final class Provisioner {
             LoopMonitor monitor,
             Runnable onRecorded) {
         this.bmdb = bmdb;
+        this.intents = Intents.of(bmdb, provider.type());
         this.provider = provider;
         this.type = provider.type();
         this.settings = settings;
@@ -152,7 +158,7 @@ public final class Provisioner {
      */
     public Reconciliation step() throws InterruptedException {
         synchronized (stepping) {
-            List<Pause> pauses = bmdb.operator().pauses(type);
+            List<Pause> pauses = Operator.of(bmdb).pauses(type);
             if (!pauses.isEmpty()) {
                 Pause pause = pauses.get(0);
                 log.debug(
@@ -174,19 +180,19 @@ public final class Provisioner {
      * @throws InterruptedException if the thread is interrupted
      */
     public ProvisioningPlan plan() throws InterruptedException {
-        List<String> paused = bmdb.operator().pauses(type).stream()
+        List<String> paused = Operator.of(bmdb).pauses(type).stream()
                 .map(pause -> pause.by() + " paused it: " + pause.reason())
                 .toList();
         Survey survey = Survey.of(bmdb, provider, limits, List.of(), 0);
-        List<MachineIntent> intents = bmdb.intents(type);
+        List<MachineIntent> open = intents.list();
         Set<UUID> ended = survey.adoptable().stream()
                 .map(adoptable -> adoptable.intent().intentId())
                 .collect(Collectors.toSet());
-        List<String> resume = intents.stream()
+        List<String> resume = open.stream()
                 .filter(intent -> !ended.contains(intent.intentId()))
                 .map(MachineIntent::candidate)
                 .toList();
-        int taken = survey.recorded() + intents.size();
+        int taken = survey.recorded() + open.size();
         int room = limits.maxCount() == 0 ? Integer.MAX_VALUE : limits.maxCount() - taken;
         List<String> create = survey.free().stream()
                 .limit(Math.max(0, Math.min(room, limits.chunkSize() - resume.size())))
@@ -220,7 +226,7 @@ public final class Provisioner {
 
         Reconciliation reconcile() throws InterruptedException {
             more = false;
-            List<MachineIntent> resumable = session.takeableIntents(type, limits.chunkSize());
+            List<MachineIntent> resumable = intents.takeable(session, limits.chunkSize());
             Survey survey = Survey.of(
                     bmdb,
                     provider,
@@ -286,14 +292,14 @@ public final class Provisioner {
 
         /** Takes what may be tried again. What became so only after the listing waits for the next one. */
         private List<MachineIntent> take(Survey survey) throws InterruptedException {
-            return session.takeIntents(type, limits.chunkSize()).stream()
+            return intents.take(session, limits.chunkSize()).stream()
                     .filter(intent -> survey.looked(intent.candidate()))
                     .toList();
         }
 
         private List<MachineIntent> reserve(Survey survey, int room) throws InterruptedException {
             List<String> free = survey.free().stream().limit(Math.max(room, 0)).toList();
-            return free.isEmpty() ? List.of() : session.reserveIntents(type, limits.maxCount(), free);
+            return free.isEmpty() ? List.of() : intents.reserve(session, limits.maxCount(), free);
         }
 
         /** Records the machines that carry an intent which nobody is working on any more. */
@@ -324,7 +330,7 @@ public final class Provisioner {
             CreateMachineRequest request =
                     CreateMachineRequest.of(intent.intentId(), candidate.orElseGet(() -> vanished(intent)));
             creations.acquire();
-            if (!session.inTransaction(tx -> tx.attemptIntent(intent.intentId()))) {
+            if (!intents.attempt(session, intent.intentId())) {
                 return; // Somebody else ended it.
             }
             monitor.machineBegins();
@@ -384,10 +390,7 @@ public final class Provisioner {
                     type,
                     Escaped.text(intent.candidate()),
                     Escaped.text(why));
-            session.inTransaction(tx -> {
-                tx.dropIntent(intent.intentId());
-                return true;
-            });
+            intents.drop(session, intent.intentId());
         }
 
         private void postpone(MachineIntent intent, ProviderException e) throws InterruptedException {
@@ -405,10 +408,7 @@ public final class Provisioner {
                     e.reason(),
                     Spans.text(wait),
                     Escaped.text(e.getMessage()));
-            session.inTransaction(tx -> {
-                tx.postponeIntent(intent.intentId(), wait, String.valueOf(e.getMessage()));
-                return true;
-            });
+            intents.postpone(session, intent.intentId(), wait, String.valueOf(e.getMessage()));
         }
     }
 

@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
@@ -177,7 +179,7 @@ public final class Shepherd implements AutoCloseable {
                 .map(provided -> flocks.get(provided.provider()))
                 .map(flock -> flock.recoverer().policy())
                 .orElse(RecoveryPolicy.DEFAULT);
-        return bmdb.explain(machineId, policy);
+        return Operator.of(bmdb).explain(machineId, policy);
     }
 
     /**
@@ -249,7 +251,7 @@ public final class Shepherd implements AutoCloseable {
                         machineId,
                         "it is of provider " + provided.provider() + ", and here is only " + flocks.keySet()));
         flock.intervention().run(machineId, provided.providerId(), action, by, reason);
-        return bmdb.explain(machineId, flock.recoverer().policy()).orElseThrow();
+        return Operator.of(bmdb).explain(machineId, flock.recoverer().policy()).orElseThrow();
     }
 
     /**

@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.listing.Listings;
+
+import dev.shepherd.bmdb.provisioning.Intents;
+
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
@@ -100,7 +104,7 @@ final class Survey {
             Collection<String> resumable,
             int expected)
             throws InterruptedException {
-        Recorder recorder = bmdb.scanProviderIDs(provider.type(), () -> new Recorder(expected), Recorder::add);
+        Recorder recorder = Listings.of(bmdb, provider.type()).scanIds(() -> new Recorder(expected), Recorder::add);
         Survey survey = new Survey(bmdb, provider.type(), limits, Set.copyOf(resumable), recorder);
         provider.forEachMachine(survey.new Listing());
         survey.lookUp();
@@ -231,17 +235,12 @@ final class Survey {
 
     private void explain() throws InterruptedException {
         Map<UUID, MachineIntent> intents =
-                bmdb
-                        .intents(
-                                type,
-                                unexplained.stream()
+                Intents.of(bmdb, type).list(unexplained.stream()
                                         .flatMap(machine -> machine.intentId().stream())
                                         .toList())
                         .stream()
                         .collect(Collectors.toMap(MachineIntent::intentId, Function.identity()));
-        Set<ProviderID> known = bmdb
-                .providedMachines(
-                        type, unexplained.stream().map(MachineInfo::id).toList())
+        Set<ProviderID> known = Listings.of(bmdb, type).machines(unexplained.stream().map(MachineInfo::id).toList())
                 .stream()
                 .map(ProvidedMachine::providerId)
                 .collect(Collectors.toSet());
@@ -300,7 +299,7 @@ final class Survey {
     }
 
     private void testCandidates() throws InterruptedException {
-        Set<String> taken = bmdb.takenCandidates(type, untested.keySet());
+        Set<String> taken = Intents.of(bmdb, type).taken(untested.keySet());
         untested.forEach((name, machine) -> {
             if (free.size() < wanted && !taken.contains(name)) {
                 free.putIfAbsent(name, machine);
@@ -317,8 +316,8 @@ final class Survey {
         if (awaited == 0 && !awaitedOneIsUnused) {
             return;
         }
-        Missing missing = bmdb.scanProviderIDs(type, Missing::new, this::ifMissing);
-        for (ProvidedMachine machine : bmdb.providedMachines(type, missing.named.keySet())) {
+        Missing missing = Listings.of(bmdb, type).scanIds(Missing::new, this::ifMissing);
+        for (ProvidedMachine machine : Listings.of(bmdb, type).machines(missing.named.keySet())) {
             missing.named.computeIfPresent(machine.providerId(), (id, how) -> "machine " + machine.machineId() + how);
         }
         missing.named.forEach(

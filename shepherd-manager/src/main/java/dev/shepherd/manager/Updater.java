@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.listing.Listings;
+
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
@@ -73,6 +77,7 @@ public final class Updater {
     private static final int LARGEST_STEP = 50;
 
     private final Bmdb bmdb;
+    private final Listings listings;
     private final ProviderCalls provider;
     private final ProviderType type;
     private final UpdaterSettings settings;
@@ -101,6 +106,7 @@ public final class Updater {
             LoopMonitor monitor,
             Runnable onChanged) {
         this.bmdb = bmdb;
+        this.listings = Listings.of(bmdb, provider.type());
         this.provider = provider;
         this.type = provider.type();
         this.settings = settings;
@@ -144,7 +150,7 @@ public final class Updater {
     }
 
     private boolean isPaused() throws InterruptedException {
-        return !bmdb.operator().pauses(type).isEmpty();
+        return !Operator.of(bmdb).pauses(type).isEmpty();
     }
 
     /** What was found out of one machine. The pause is how long one that failed is left alone, and else zero. */
@@ -215,7 +221,7 @@ public final class Updater {
                 long within = ThreadLocalRandom.current()
                         .nextLong(settings.restInterval().toMillis());
                 count = session.inTransaction(
-                        tx -> tx.recallProviderChecks(type, Duration.ofMillis(within), WRITTEN_BATCH));
+                        tx -> listings.recallChecks(tx, Duration.ofMillis(within), WRITTEN_BATCH));
             } while (count == WRITTEN_BATCH);
             recalled = true;
         }
@@ -258,7 +264,7 @@ public final class Updater {
         }
 
         private List<ProviderCheck> take(int limit) throws InterruptedException {
-            return session.inTransaction(tx -> tx.takeProviderChecks(type, limit));
+            return session.inTransaction(tx -> listings.takeChecks(tx, limit));
         }
 
         /** One that is not listed may be in creation: only the provider's own word makes a machine a missing one. */
@@ -299,10 +305,9 @@ public final class Updater {
         private void write(List<Found> found) throws InterruptedException {
             for (int from = 0; from < found.size(); from += WRITTEN_BATCH) {
                 List<Found> some = found.subList(from, Math.min(found.size(), from + WRITTEN_BATCH));
-                session.inTransaction(tx -> {
+                session.useTransaction(tx -> {
                     write(tx, some);
-                    return true;
-                });
+});
                 some.forEach(this::tell);
             }
         }
@@ -314,9 +319,9 @@ public final class Updater {
             for (Found one : found) {
                 UUID machineId = one.check().machine().machineId();
                 if (one.look() == Look.MISSING) {
-                    tx.markMissing(machineId);
+                    listings.markMissing(tx, machineId);
                 } else if (one.look() == Look.CHANGED && one.info() != null) {
-                    tx.updateProvided(type, one.info());
+                    listings.update(tx, one.info());
                 }
                 if (one.look() == Look.FAILED) {
                     failed.computeIfAbsent(one.pause(), pause -> new ArrayList<>())
@@ -325,14 +330,14 @@ public final class Updater {
                     (isInMotion(one) ? inMotion : atRest).add(machineId);
                 }
             }
-            failed.forEach((pause, machineIds) -> tx.checkFailedAfter(machineIds, pause));
+            failed.forEach((pause, machineIds) -> listings.checkFailedAfter(tx, machineIds, pause));
             if (!inMotion.isEmpty()) {
-                tx.checkProvidedAfter(inMotion, settings.motionInterval());
+                listings.checkAfter(tx, inMotion, settings.motionInterval());
             }
             if (!atRest.isEmpty() && cheap) {
-                tx.restProviderChecks(atRest);
+                listings.restChecks(tx, atRest);
             } else if (!atRest.isEmpty()) {
-                tx.checkProvidedAfter(atRest, spread(settings.restInterval()));
+                listings.checkAfter(tx, atRest, spread(settings.restInterval()));
             }
         }
 
@@ -376,12 +381,12 @@ public final class Updater {
         }
 
         void compare() throws InterruptedException {
-            index = bmdb.scanProviderChecks(type, () -> MachineIndex.ofNumbers(recordedLast), this::recorded);
+            index = listings.scanChecks(() -> MachineIndex.ofNumbers(recordedLast), this::recorded);
             recordedLast = index.size();
             provider.forEachMachine(this);
             write();
             if (index.anyMatch(LISTED | MISSING | IN_MOTION | DUE, 0)) {
-                List<ProviderID> unlisted = bmdb.scanProviderIDs(type, ArrayList::new, this::ifUnlisted);
+                List<ProviderID> unlisted = listings.scanIds(ArrayList::new, this::ifUnlisted);
                 for (int from = 0; from < unlisted.size(); from += WRITTEN_BATCH) {
                     askSoon(unlisted.subList(from, Math.min(unlisted.size(), from + WRITTEN_BATCH)));
                 }
@@ -448,7 +453,7 @@ public final class Updater {
             }
             List<Found> found = round.session.inTransaction(tx -> {
                 List<Found> looked = new ArrayList<>();
-                for (ProviderCheck check : tx.lockProviderChecks(type, differing.keySet())) {
+                for (ProviderCheck check : listings.lockChecks(tx, differing.keySet())) {
                     ProviderID id = check.machine().providerId();
                     MachineInfo info = differing.get(id);
                     if (info != null && index.number(index.find(id)) == hash.of(check.machine())) {
@@ -464,14 +469,13 @@ public final class Updater {
 
         /** What is not listed is asked for by its id. */
         private void askSoon(List<ProviderID> unlisted) throws InterruptedException {
-            round.session.inTransaction(tx -> {
-                List<UUID> machineIds = tx.lockProviderChecks(type, unlisted).stream()
+            round.session.useTransaction(tx -> {
+                List<UUID> machineIds = listings.lockChecks(tx, unlisted).stream()
                         .filter(check -> !check.due())
                         .map(check -> check.machine().machineId())
                         .toList();
-                tx.checkProvidedAfter(machineIds, Duration.ZERO);
-                return true;
-            });
+                listings.checkAfter(tx, machineIds, Duration.ZERO);
+});
         }
     }
 

@@ -306,7 +306,7 @@ final class WorkLoop {
             if (e.isDatabaseAway()) {
                 monitor.machineGivenUp();
                 log.warn("{}: given up, since the database was away: {}", work, Escaped.text(e.getMessage()));
-                end(work, () -> work.giveUp(AFTER_AN_OUTAGE, "the database was away: " + e.getMessage(), tx -> true));
+                end(work, () -> work.giveUp(AFTER_AN_OUTAGE, "the database was away: " + e.getMessage(), tx -> {}));
             } else {
                 failed(work, e);
             }

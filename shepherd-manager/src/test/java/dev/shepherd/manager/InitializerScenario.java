@@ -73,10 +73,9 @@ abstract class InitializerScenario {
 
     void inSession(Writes writes) throws InterruptedException {
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.inTransaction(tx -> {
+            session.useTransaction(tx -> {
                 writes.on(tx);
-                return true;
-            });
+});
         }
     }
 

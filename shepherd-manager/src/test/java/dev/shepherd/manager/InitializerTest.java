@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -130,29 +132,29 @@ class InitializerTest extends InitializerScenario {
                 3)) {
             bad.set(record(InetAddress.getLoopbackAddress(), 22));
             fail(shepherd, 4);
-            assertThat(database.bmdb().quarantine(bad.get()))
+            assertThat(Operator.of(database.bmdb()).quarantine(bad.get()))
                     .as("no machine is taken over: it may not be this one's fault")
                     .isEmpty();
             record(InetAddress.getLoopbackAddress(), 22);
             shepherd.initializer(TYPE).step();
             kind.set(Kind.UNREACHABLE);
             fail(shepherd, 1);
-            assertThat(database.bmdb().quarantine(bad.get()))
+            assertThat(Operator.of(database.bmdb()).quarantine(bad.get()))
                     .as("what is not reached is recovery's")
                     .isEmpty();
             kind.set(Kind.PROTOCOL);
 
             fail(shepherd, 1);
 
-            assertThat(database.bmdb().quarantine(bad.get()).orElseThrow().cause())
+            assertThat(Operator.of(database.bmdb()).quarantine(bad.get()).orElseThrow().cause())
                     .contains("6 takeovers in a row failed", "it sends without end");
-            database.bmdb().operator().release(bad.get(), "alice");
+            Operator.of(database.bmdb()).release(bad.get(), "alice");
             fail(shepherd, 2);
-            assertThat(database.bmdb().quarantine(bad.get()))
+            assertThat(Operator.of(database.bmdb()).quarantine(bad.get()))
                     .as("the count has begun again")
                     .isEmpty();
             fail(shepherd, 1);
-            assertThat(database.bmdb().quarantine(bad.get())).isPresent();
+            assertThat(Operator.of(database.bmdb()).quarantine(bad.get())).isPresent();
         }
     }
 
@@ -248,7 +250,7 @@ class InitializerTest extends InitializerScenario {
             }
             shepherd.start();
 
-            await().atMost(LIMIT).until(() -> database.bmdb().statistics().agentStarted() == 20);
+            await().atMost(LIMIT).until(() -> Operator.of(database.bmdb()).statistics().agentStarted() == 20);
             assertThat(most).hasValue(4);
             LoopStatus status = shepherd.status().loops().get(1);
             assertThat(status.name()).isEqualTo("initializer");
@@ -350,7 +352,7 @@ class InitializerTest extends InitializerScenario {
 
         shepherd.close();
 
-        assertThat(database.bmdb().statistics().activeWork()).isEmpty();
+        assertThat(Operator.of(database.bmdb()).statistics().activeWork()).isEmpty();
         Integer sessions = database.bmdb().query(dsl -> dsl.fetchCount(DSL.table("sessions")));
         assertThat(sessions).isZero();
         await().atMost(LIMIT).untilAsserted(() -> {
@@ -380,7 +382,7 @@ class InitializerTest extends InitializerScenario {
                 Shepherd two = shepherd(counting)) {
             one.start();
             two.start();
-            await().atMost(LIMIT).until(() -> database.bmdb().statistics().agentStarted() == 50);
+            await().atMost(LIMIT).until(() -> Operator.of(database.bmdb()).statistics().agentStarted() == 50);
         }
         assertThat(takeovers)
                 .hasSize(50)

@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -113,7 +115,7 @@ class InterventionTest extends RecoveryScenario {
                 .extracting(Explanation.OfProcess::rule)
                 .containsExactly(Explanation.Rule.BACKED_OFF);
         assertThat(statistics().inRecovery()).isEqualTo(1);
-        assertThat(database.bmdb().operator().verifyQueue(POLICY).isRight()).isTrue();
+        assertThat(Operator.of(database.bmdb()).verifyQueue(POLICY).isRight()).isTrue();
         pass(10);
         assertThat(read().agentHeartbeatAt()).isPresent();
         assertThat(read().sshHostKey()).contains(VirtualFleet.HOST_KEY);
@@ -137,12 +139,12 @@ class InterventionTest extends RecoveryScenario {
         shepherd.reboot(machine, "alice", "hangs");
 
         assertThat(read().agentStarted()).isEmpty();
-        RecoveryState state = database.bmdb().recovery(machine).orElseThrow();
+        RecoveryState state = Operator.of(database.bmdb()).recovery(machine).orElseThrow();
         assertThat(state.isOpen()).isTrue();
         assertThat(state.underWay()).isFalse();
         assertThat(state.attempts()).isEqualTo(1);
         pass(10);
-        assertThat(database.bmdb().recovery(machine).orElseThrow().isOpen()).isFalse();
+        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().isOpen()).isFalse();
         assertThat(fleet.effects()).hasSize(1);
     }
 
@@ -163,7 +165,7 @@ class InterventionTest extends RecoveryScenario {
                 .isEqualTo(before.agentStarted().orElseThrow().startedAt());
         assertThat(read().agentHeartbeatAt()).isEqualTo(before.agentHeartbeatAt());
         assertThat(read().sshHostKey()).isEqualTo(before.sshHostKey());
-        assertThat(database.bmdb().recovery(machine)).isEmpty();
+        assertThat(Operator.of(database.bmdb()).recovery(machine)).isEmpty();
         report();
         assertThat(database.bmdb().history(machine, 1).get(0).failedCause()).contains("no");
     }
@@ -179,7 +181,7 @@ class InterventionTest extends RecoveryScenario {
 
         assertThat(read().isInstallationFulfilled()).isFalse();
         assertThat(refusal()).isEqualTo(AgentCallException.Reason.AGENT_NOT_STARTED);
-        assertThat(database.bmdb().recovery(machine).orElseThrow().isOpen()).isTrue();
+        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().isOpen()).isTrue();
     }
 
     /** The thread is interrupted during the call: as far as anybody can tell, the machine was rebooted. */
@@ -195,7 +197,7 @@ class InterventionTest extends RecoveryScenario {
             shepherd.reboot(machine, "alice", "hangs");
         });
         assertThatThrownBy(rebooting::join).hasRootCauseInstanceOf(InterruptedException.class);
-        assertThat(database.bmdb().recovery(machine).orElseThrow().underWay()).isTrue();
+        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().underWay()).isTrue();
 
         pass(25);
 
@@ -205,7 +207,7 @@ class InterventionTest extends RecoveryScenario {
 
     @Test
     void aMachineInQuarantineIsRebootedAndStaysThere() throws Exception {
-        database.bmdb().operator().quarantine(machine, "bob", "flaps");
+        Operator.of(database.bmdb()).quarantine(machine, "bob", "flaps");
 
         Explanation explanation = shepherd.reboot(machine, "alice", "see whether it boots");
 
@@ -216,14 +218,14 @@ class InterventionTest extends RecoveryScenario {
                 .containsExactly(Explanation.Rule.QUARANTINED);
         pass(10);
         assertThat(read().agentStarted()).isEmpty();
-        database.bmdb().operator().release(machine, "bob");
+        Operator.of(database.bmdb()).release(machine, "bob");
         pass(2);
         assertThat(read().agentStarted()).isPresent();
     }
 
     @Test
     void aPauseOfTheMachineKeepsLoopsOffButNotAPerson() throws Exception {
-        database.bmdb().operator().pause(machine, null, null, "alice", "looks at it", null);
+        Operator.of(database.bmdb()).pause(machine, null, null, "alice", "looks at it", null);
 
         shepherd.reboot(machine, "alice", "part of looking at it");
 
@@ -240,9 +242,9 @@ class InterventionTest extends RecoveryScenario {
             session.claimMachine(WorkProcess.AGENT_START, machine).orElseThrow();
             assertThat(refused(machine)).isEqualTo(InterventionException.Reason.WORKED_ON);
         }
-        Pause pause = database.bmdb().operator().pause(null, VirtualFleet.TYPE, null, "bob", "maintenance", null);
+        Pause pause = Operator.of(database.bmdb()).pause(null, VirtualFleet.TYPE, null, "bob", "maintenance", null);
         assertThat(refused(machine)).isEqualTo(InterventionException.Reason.PROVIDER_PAUSED);
-        database.bmdb().operator().resume(pause.id());
+        Operator.of(database.bmdb()).resume(pause.id());
         try (Shepherd without = Shepherd.builder()
                 .bmdb(database.bmdb())
                 .provider(new CannotReboot())
@@ -273,7 +275,7 @@ class InterventionTest extends RecoveryScenario {
             listing.awaitReached();
             CompletableFuture<Void> rebooting = background(() -> shepherd.reboot(machine, "alice", "hangs"));
             await().atMost(Duration.ofSeconds(30)).until(() -> !read().work().isEmpty());
-            assertThat(database.bmdb().recovery(machine)).isEmpty();
+            assertThat(Operator.of(database.bmdb()).recovery(machine)).isEmpty();
             listing.release();
             planning.join();
             rebooting.join();

@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.recovery.Recoveries;
+
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
@@ -41,13 +45,13 @@ class MachineRecovererTest extends RecoveryScenario {
         UUID hung = fleet.all().get(0);
         fleet.become(Health.HUNG, hung);
         var pause =
-                database.bmdb().operator().pause(null, null, WorkProcess.AGENT_START, "test", "no initializer", null);
+                Operator.of(database.bmdb()).pause(null, null, WorkProcess.AGENT_START, "test", "no initializer", null);
         passUntilEffects(1);
 
         pass(240);
 
         assertThat(fleet.effects()).hasSize(1);
-        database.bmdb().operator().resume(pause.id());
+        Operator.of(database.bmdb()).resume(pause.id());
         pass(20);
         assertThat(fleet.effects()).hasSize(1);
         assertThat(statistics().recovered()).isEqualTo(1);
@@ -68,7 +72,7 @@ class MachineRecovererTest extends RecoveryScenario {
                 .hasSize(POLICY.maxReboots())
                 .extracting(Effect::machine)
                 .containsOnly(dead);
-        Quarantine quarantine = database.bmdb().quarantine(dead).orElseThrow();
+        Quarantine quarantine = Operator.of(database.bmdb()).quarantine(dead).orElseThrow();
         assertThat(quarantine.by()).isEqualTo("recoverer");
         assertThat(quarantine.cause()).contains("3 reboot(s)").contains("its agent cannot be started");
         requireCooldown(fleet.effects());
@@ -77,7 +81,7 @@ class MachineRecovererTest extends RecoveryScenario {
         assertThat(database.bmdb().history(dead, 1000)).as("it is left alone").hasSize(takeovers);
 
         fleet.become(Health.HUNG, dead);
-        assertThat(database.bmdb().operator().release(dead, "day shift")).isTrue();
+        assertThat(Operator.of(database.bmdb()).release(dead, "day shift")).isTrue();
         pass(120);
         assertThat(statistics().quarantined()).isZero();
         assertThat(database.bmdb().machine(dead).orElseThrow().agentHeartbeatAt())
@@ -92,7 +96,7 @@ class MachineRecovererTest extends RecoveryScenario {
         fleet.become(Health.DEAD, dead);
         passUntilEffects(1);
 
-        RecoveryState state = database.bmdb().recovery(dead).orElseThrow();
+        RecoveryState state = Operator.of(database.bmdb()).recovery(dead).orElseThrow();
         assertThat(state.isOpen()).isTrue();
         assertThat(state.attempts()).isEqualTo(1);
         assertThat(statistics().inRecovery()).isEqualTo(1);
@@ -102,7 +106,7 @@ class MachineRecovererTest extends RecoveryScenario {
         fleet.become(Health.WELL, dead);
         pass(40);
 
-        assertThat(database.bmdb().recovery(dead).orElseThrow().isOpen()).isFalse();
+        assertThat(Operator.of(database.bmdb()).recovery(dead).orElseThrow().isOpen()).isFalse();
         assertThat(database.bmdb().machine(dead).orElseThrow().backoffs()).isEmpty();
         assertThat(fleet.effects()).hasSize(1);
     }
@@ -116,7 +120,7 @@ class MachineRecovererTest extends RecoveryScenario {
             fleet.become(Health.HUNG, flapping);
             passUntilEffects(relapse);
             pass(20);
-            assertThat(database.bmdb().recovery(flapping).orElseThrow().attempts())
+            assertThat(Operator.of(database.bmdb()).recovery(flapping).orElseThrow().attempts())
                     .isEqualTo(relapse);
         }
         fleet.become(Health.HUNG, flapping);
@@ -124,7 +128,7 @@ class MachineRecovererTest extends RecoveryScenario {
         pass(30);
 
         assertThat(fleet.effects()).hasSize(3);
-        assertThat(database.bmdb().quarantine(flapping)).isPresent();
+        assertThat(Operator.of(database.bmdb()).quarantine(flapping)).isPresent();
     }
 
     /** Three reboots of last month are no reason to reinstall a machine, or to set it aside. */
@@ -146,8 +150,8 @@ class MachineRecovererTest extends RecoveryScenario {
 
         assertThat(fleet.effects().get(3).what())
                 .isEqualTo(fleet.effects().get(0).what());
-        assertThat(database.bmdb().quarantine(machine)).isEmpty();
-        assertThat(database.bmdb().recovery(machine).orElseThrow().attempts()).isEqualTo(1);
+        assertThat(Operator.of(database.bmdb()).quarantine(machine)).isEmpty();
+        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().attempts()).isEqualTo(1);
     }
 
     @Test
@@ -214,7 +218,7 @@ class MachineRecovererTest extends RecoveryScenario {
 
         pass(120);
 
-        assertThat(database.bmdb().quarantine(dead).orElseThrow().cause()).contains("cannot reinstall");
+        assertThat(Operator.of(database.bmdb()).quarantine(dead).orElseThrow().cause()).contains("cannot reinstall");
     }
 
     @Test
@@ -228,9 +232,9 @@ class MachineRecovererTest extends RecoveryScenario {
         BmdbSession dying = other.startSession("recoverer", "doomed");
         RecoveryPolicy atOnce =
                 POLICY.toBuilder().freezeReleaseAfter(Duration.ZERO).build();
-        var work = dying.claimRecovery(VirtualFleet.TYPE, atOnce, 1).work().get(0);
+        var work = Recoveries.of(BMDB, VirtualFleet.TYPE, atOnce).claim(dying, 1).work().get(0);
         Optional<RecoveryAttempt> begun =
-                work.update(tx -> tx.beginRecovery(VirtualFleet.TYPE, POLICY, silent, RecoveryAction.REBOOT));
+                work.update(tx -> Recoveries.of(BMDB, VirtualFleet.TYPE, POLICY).begin(tx, silent, RecoveryAction.REBOOT));
         assertThat(begun).isPresent();
         fleet.provider()
                 .rebootMachine(database.bmdb()
@@ -248,7 +252,7 @@ class MachineRecovererTest extends RecoveryScenario {
 
         assertThat(fleet.effects()).hasSize(1);
         assertThat(statistics().recovered()).isEqualTo(1);
-        assertThat(database.bmdb().recovery(silent).orElseThrow().attempts()).isEqualTo(1);
+        assertThat(Operator.of(database.bmdb()).recovery(silent).orElseThrow().attempts()).isEqualTo(1);
     }
 
     @Test
@@ -283,7 +287,7 @@ class MachineRecovererTest extends RecoveryScenario {
 
         assertThat(fleet.effects()).isEmpty();
         assertThat(fleet.provider().calls(Operation.REBOOT)).isEqualTo(POLICY.maxFailedCalls());
-        assertThat(database.bmdb().quarantine(hung).orElseThrow().cause()).contains("5 failed call(s)");
+        assertThat(Operator.of(database.bmdb()).quarantine(hung).orElseThrow().cause()).contains("5 failed call(s)");
     }
 
     @Test
@@ -303,7 +307,7 @@ class MachineRecovererTest extends RecoveryScenario {
 
         pass(180);
 
-        assertThat(database.bmdb().quarantine(hung).orElseThrow().cause()).contains("5 failed call(s)");
+        assertThat(Operator.of(database.bmdb()).quarantine(hung).orElseThrow().cause()).contains("5 failed call(s)");
         fleet.become(Health.HUNG, fleet.all().get(1));
         passUntilEffects(1);
     }
@@ -331,8 +335,8 @@ class MachineRecovererTest extends RecoveryScenario {
                 .isNotEqualTo(fleet.effects().get(1).machine());
         assertThat(fleet.elapsed().minus(first)).isGreaterThan(Duration.ofMinutes(15));
         UUID refused = fleet.effects().get(1).machine();
-        assertThat(database.bmdb().recovery(refused).orElseThrow().attempts()).isEqualTo(1);
-        assertThat(database.bmdb().recovery(refused).orElseThrow().failedCalls())
+        assertThat(Operator.of(database.bmdb()).recovery(refused).orElseThrow().attempts()).isEqualTo(1);
+        assertThat(Operator.of(database.bmdb()).recovery(refused).orElseThrow().failedCalls())
                 .isZero();
     }
 
@@ -351,7 +355,7 @@ class MachineRecovererTest extends RecoveryScenario {
 
         passUntilEffects(1);
 
-        assertThat(database.bmdb().recovery(hung).orElseThrow().attempts()).isEqualTo(1);
-        assertThat(database.bmdb().recovery(hung).orElseThrow().failedCalls()).isZero();
+        assertThat(Operator.of(database.bmdb()).recovery(hung).orElseThrow().attempts()).isEqualTo(1);
+        assertThat(Operator.of(database.bmdb()).recovery(hung).orElseThrow().failedCalls()).isZero();
     }
 }

@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.operator.Quarantine;
@@ -40,8 +42,8 @@ class PoisonMachineTest extends InitializerScenario {
         List<Process> managers = new ArrayList<>();
         int deaths = 0;
         try {
-            while (!database.bmdb().quarantined().containsKey(poison)
-                    || database.bmdb().statistics().agentStarted() < 8) {
+            while (!Operator.of(database.bmdb()).quarantined().containsKey(poison)
+                    || Operator.of(database.bmdb()).statistics().agentStarted() < 8) {
                 assertThat(deaths).as(log()).isLessThanOrEqualTo(2 * DyingManager.MAX_LOSSES);
                 while (managers.size() < MANAGERS) {
                     managers.add(start(ids));
@@ -59,8 +61,8 @@ class PoisonMachineTest extends InitializerScenario {
         }
 
         assertThat(deaths).isBetween(DyingManager.MAX_LOSSES, 2 * DyingManager.MAX_LOSSES);
-        assertThat(database.bmdb().quarantined()).containsOnlyKeys(poison);
-        Quarantine quarantine = database.bmdb().quarantined().get(poison);
+        assertThat(Operator.of(database.bmdb()).quarantined()).containsOnlyKeys(poison);
+        Quarantine quarantine = Operator.of(database.bmdb()).quarantined().get(poison);
         assertThat(quarantine.by()).isEqualTo("reaper");
         assertThat(quarantine.cause()).contains("claims in a row (ShepherdAgentStart) were lost");
     }

@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.provisioning.Intents;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -421,7 +423,7 @@ class ProvisionerTest {
         provider.addReservations(2);
         UUID intentId;
         try (BmdbSession dead = database.bmdb().startSession("provisioner", "a host that died")) {
-            intentId = dead.reserveIntents(TYPE, 50, List.of("reservation-1"))
+            intentId = Intents.of(BMDB, TYPE).reserve(dead, 50, List.of("reservation-1"))
                     .get(0)
                     .intentId();
             try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(2))) {
@@ -675,6 +677,6 @@ class ProvisionerTest {
     }
 
     private List<MachineIntent> intents() throws InterruptedException {
-        return database.bmdb().intents(TYPE);
+        return Intents.of(database.bmdb(), TYPE).list();
     }
 }

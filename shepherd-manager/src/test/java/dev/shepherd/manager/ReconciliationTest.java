@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.provisioning.Intents;
+
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -223,7 +227,7 @@ class ReconciliationTest {
         UUID machineId =
                 database.bmdb().findMachine(TYPE, new ProviderID("old")).orElseThrow();
         Provider provider =
-                new ShowingProvider(TYPE, visitor -> database.bmdb().operator().forget(machineId, "a test"));
+                new ShowingProvider(TYPE, visitor -> Operator.of(database.bmdb()).forget(machineId, "a test"));
         try (Shepherd shepherd = shepherd(provider)) {
             assertThat(shepherd.provisioner(TYPE).step().recorded()).isEqualTo(1);
         }
@@ -235,11 +239,11 @@ class ReconciliationTest {
         provider.addReservations(1105);
         try (BmdbSession other = database.bmdb().startSession("provisioner", "another host");
                 Shepherd shepherd = shepherd(provider, 0)) {
-            other.reserveIntents(TYPE, 0, names("reservation-", 1100));
+            Intents.of(BMDB, TYPE).reserve(other, 0, names("reservation-", 1100));
 
             assertThat(shepherd.plan(TYPE).provisioning().resume()).hasSize(1100);
             assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(5);
-            assertThat(database.bmdb().intents(TYPE)).hasSize(1100);
+            assertThat(Intents.of(database.bmdb(), TYPE).list()).hasSize(1100);
         }
     }
 
@@ -291,11 +295,10 @@ class ReconciliationTest {
 
     private void record(ProviderType type, List<MachineInfo> machines) throws InterruptedException {
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.inTransaction(tx -> {
+            session.useTransaction(tx -> {
                 machines.forEach(
                         machine -> tx.recordMachine(type, CreateMachineRequest.any(UUID.randomUUID()), machine));
-                return true;
-            });
+});
         }
     }
 

@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -116,7 +118,7 @@ class RecoveryCandidatesTest extends RecoveryScenario {
         step.get(20, TimeUnit.SECONDS);
 
         assertThat(fleet.effects()).isEmpty();
-        assertThat(database.bmdb().recovery(silent)).isEmpty();
+        assertThat(Operator.of(database.bmdb()).recovery(silent)).isEmpty();
         assertThat(database.bmdb().machine(silent).orElseThrow().agentStarted()).isPresent();
     }
 
@@ -153,9 +155,8 @@ class RecoveryCandidatesTest extends RecoveryScenario {
         fleet.manager(POLICY);
         UUID hung = fleet.all().get(0);
         UUID another = fleet.all().get(1);
-        var byMachine = database.bmdb().operator().pause(hung, null, null, "rack team", "being rewired", null);
-        database.bmdb()
-                .operator()
+        var byMachine = Operator.of(database.bmdb()).pause(hung, null, null, "rack team", "being rewired", null);
+        Operator.of(database.bmdb())
                 .pause(null, VirtualFleet.TYPE, WorkProcess.RECOVERY, "rack team", "until noon", Duration.ofHours(1));
         fleet.become(Health.HUNG, hung, another);
 
@@ -163,7 +164,7 @@ class RecoveryCandidatesTest extends RecoveryScenario {
         assertThat(fleet.effects()).isEmpty();
         pass(60);
         assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(another);
-        database.bmdb().operator().resume(byMachine.id());
+        Operator.of(database.bmdb()).resume(byMachine.id());
         pass(60);
         assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(another, hung);
     }

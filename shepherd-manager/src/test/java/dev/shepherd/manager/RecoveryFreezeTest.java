@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -51,7 +53,7 @@ class RecoveryFreezeTest extends RecoveryScenario {
         pass(20);
 
         assertThat(isFrozen(manager)).isFalse();
-        assertThat(database.bmdb().operator().freezes()).isEmpty();
+        assertThat(Operator.of(database.bmdb()).freezes()).isEmpty();
         assertThat(fleet.effects()).isEmpty();
         UUID hung = fleet.all().get(0);
         fleet.become(Health.HUNG, hung);
@@ -182,12 +184,12 @@ class RecoveryFreezeTest extends RecoveryScenario {
         pass(1);
         fleet.become(Health.HUNG, fleet.all().subList(0, 60).toArray(UUID[]::new));
         pass(15);
-        List<Freeze> freezes = database.bmdb().operator().freezes();
+        List<Freeze> freezes = Operator.of(database.bmdb()).freezes();
         assertThat(freezes).isNotEmpty();
         assertThat(fleet.effects()).isEmpty();
 
         for (Freeze freeze : freezes) {
-            assertThat(database.bmdb().operator().release(freeze, "night shift"))
+            assertThat(Operator.of(database.bmdb()).release(freeze, "night shift"))
                     .isTrue();
         }
         for (int minute = 0; minute < 120; minute++) {

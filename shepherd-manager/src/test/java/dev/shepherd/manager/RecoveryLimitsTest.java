@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.RecoveryPolicy;
@@ -52,7 +54,7 @@ class RecoveryLimitsTest extends RecoveryScenario {
         assertThat(most).isEqualTo(POLICY.maxPerLocation());
         assertThat(statistics().quarantined()).isEqualTo(dying);
         for (UUID machine : dead) {
-            assertThat(database.bmdb().quarantine(machine)).isPresent();
+            assertThat(Operator.of(database.bmdb()).quarantine(machine)).isPresent();
         }
         Map<UUID, Long> reboots =
                 fleet.effects().stream().collect(Collectors.groupingBy(Effect::machine, Collectors.counting()));
@@ -100,7 +102,7 @@ class RecoveryLimitsTest extends RecoveryScenario {
         UUID hung = fleet.all().get(1);
         fleet.become(Health.DEAD, dead);
         passUntilEffects(1);
-        database.bmdb().operator().pause(dead, null, null, "rack team", "new disks", null);
+        Operator.of(database.bmdb()).pause(dead, null, null, "rack team", "new disks", null);
         fleet.become(Health.HUNG, hung);
 
         pass(40);

@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.BmdbSession;
@@ -60,7 +62,7 @@ abstract class RecoveryScenario {
     }
 
     Statistics statistics() throws InterruptedException {
-        return database.bmdb().statistics();
+        return Operator.of(database.bmdb()).statistics();
     }
 
     static boolean isFrozen(Shepherd manager) {
@@ -90,10 +92,9 @@ abstract class RecoveryScenario {
 
     void inTransaction(Writes writes) throws InterruptedException {
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.inTransaction(tx -> {
+            session.useTransaction(tx -> {
                 writes.on(tx);
-                return true;
-            });
+});
         }
     }
 

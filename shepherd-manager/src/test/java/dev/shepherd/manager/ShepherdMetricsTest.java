@@ -135,10 +135,9 @@ class ShepherdMetricsTest {
             shepherd.provisioner(TYPE).step();
             try (BmdbSession session = database.bmdb().startSession("test", "here")) {
                 for (ProvidedMachine machine : database.bmdb().providedMachines(TYPE)) {
-                    session.inTransaction(tx -> {
+                    session.useTransaction(tx -> {
                         tx.putAgentStarted(machine.machineId(), new byte[32]);
-                        return true;
-                    });
+});
                 }
             }
             database.advance(Duration.ofHours(1));

@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.recovery.Recoveries;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -169,7 +171,7 @@ class SshInitializerTest extends InitializerScenario {
 
             assertThat(unreachableAttempts(machine)).isZero();
             try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-                assertThat(session.claimRecovery(TYPE, RecoveryPolicy.DEFAULT, 1)
+                assertThat(Recoveries.of(BMDB, TYPE, RecoveryPolicy.DEFAULT).claim(session, 1)
                                 .outlook()
                                 .due())
                         .isZero();

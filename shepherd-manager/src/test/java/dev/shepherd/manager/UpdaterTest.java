@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.listing.Listings;
+
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -275,7 +279,7 @@ class UpdaterTest {
     void aPausedProviderIsNotAsked() throws Exception {
         FakeProvider provider = provider(3, false);
         Updater updater = updater(provider, database.bmdb());
-        database.bmdb().operator().pause(null, TYPE, null, "rack team", "their maintenance", Duration.ofMinutes(5));
+        Operator.of(database.bmdb()).pause(null, TYPE, null, "rack team", "their maintenance", Duration.ofMinutes(5));
 
         updater.step();
         assertThat(provider.calls()).isEmpty();
@@ -292,7 +296,7 @@ class UpdaterTest {
             Thread asking = new Thread(() -> step(updater));
             asking.start();
             first.awaitReached();
-            database.bmdb().operator().pause(null, TYPE, null, "rack team", "their maintenance", null);
+            Operator.of(database.bmdb()).pause(null, TYPE, null, "rack team", "their maintenance", null);
             first.close();
             asking.join(20_000);
             assertThat(asking.isAlive()).isFalse();
@@ -346,7 +350,7 @@ class UpdaterTest {
         updater(
                         new ShowingProvider(TYPE, true, visitor -> {
                             try (BmdbSession other = database.bmdb().startSession("updater", "another host")) {
-                                other.inTransaction(tx -> tx.updateProvided(TYPE, newer));
+                                other.inTransaction(tx -> Listings.of(BMDB, TYPE).update(tx, newer));
                             }
                             visitor.visit(stale);
                             visitor.visit(fake.getMachine(new ProviderID("machine-1")));
@@ -361,8 +365,7 @@ class UpdaterTest {
     void machinesAtRestGetATimeAgainWhenTheirListingIsNoLongerCheap() throws Exception {
         FakeProvider cheap = provider(3, true);
         updater(cheap, database.bmdb()).step();
-        assertThat(database.bmdb()
-                        .explain(machineId(FIRST), RecoveryPolicy.DEFAULT)
+        assertThat(Operator.of(database.bmdb()).explain(machineId(FIRST), RecoveryPolicy.DEFAULT)
                         .orElseThrow()
                         .providerCheckAt())
                 .as("nobody waits for it")
@@ -435,14 +438,13 @@ class UpdaterTest {
 
     private void record(FakeProvider provider, int machines) throws Exception {
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.inTransaction(tx -> {
+            session.useTransaction(tx -> {
                 for (int i = 0; i < machines; i++) {
                     MachineInfo info = machine(i).build();
                     provider.addMachine(info);
                     tx.recordMachine(TYPE, CreateMachineRequest.any(UUID.randomUUID()), info);
                 }
-                return true;
-            });
+});
         }
     }
 

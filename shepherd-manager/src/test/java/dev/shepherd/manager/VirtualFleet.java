@@ -76,12 +76,11 @@ final class VirtualFleet implements AutoCloseable {
         ingest = database.bmdb().startSession("heartbeats", "here");
         provider.onReboot(id -> acted(id, "reboot"));
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.inTransaction(tx -> {
+            session.useTransaction(tx -> {
                 for (int i = 0; i < count; i++) {
                     add(tx, i, "rack-" + (i % locations));
                 }
-                return true;
-            });
+});
         }
     }
 

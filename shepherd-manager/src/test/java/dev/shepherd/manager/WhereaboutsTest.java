@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.api.Availability;
@@ -76,7 +78,7 @@ class WhereaboutsTest extends InitializerScenario {
     }
 
     private Explanation.OfProcess explained() throws InterruptedException {
-        return database.bmdb().explain(machine, RecoveryPolicy.DEFAULT).orElseThrow().processes().stream()
+        return Operator.of(database.bmdb()).explain(machine, RecoveryPolicy.DEFAULT).orElseThrow().processes().stream()
                 .filter(process -> process.process().equals(WorkProcess.AGENT_START))
                 .findFirst()
                 .orElseThrow();

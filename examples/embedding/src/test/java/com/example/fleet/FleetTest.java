@@ -1,5 +1,7 @@
 package com.example.fleet;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -50,7 +52,7 @@ class FleetTest {
             });
             try {
                 await().atMost(Duration.ofMinutes(1))
-                        .until(() -> database.bmdb().statistics().heartbeating() == 1);
+                        .until(() -> Operator.of(database.bmdb()).statistics().heartbeating() == 1);
             } finally {
                 stop.countDown();
                 running.get(30, TimeUnit.SECONDS);

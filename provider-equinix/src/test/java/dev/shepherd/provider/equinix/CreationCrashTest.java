@@ -1,5 +1,7 @@
 package dev.shepherd.provider.equinix;
 
+import dev.shepherd.bmdb.provisioning.Intents;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -168,7 +170,7 @@ class CreationCrashTest {
     }
 
     private List<MachineIntent> intents() throws InterruptedException {
-        return bmdb().intents(Equinix.TYPE);
+        return Intents.of(bmdb(), Equinix.TYPE).list();
     }
 
     private Bmdb bmdb() {

@@ -1,5 +1,7 @@
 package dev.shepherd.provider.equinix;
 
+import dev.shepherd.bmdb.provisioning.Intents;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.api.ShepherdException;
@@ -137,7 +139,7 @@ class CreationFaultTest {
             // The next one has to cope with what this one left.
         }
         assertThat(machines()).isEmpty();
-        assertThat(database.bmdb().intents(Equinix.TYPE)).hasSize(1);
+        assertThat(Intents.of(database.bmdb(), Equinix.TYPE).list()).hasSize(1);
     }
 
     private Shepherd shepherd(EquinixProvider provider) {
@@ -162,7 +164,7 @@ class CreationFaultTest {
         assertThat(machines())
                 .extracting(machine -> machine.providerId().value())
                 .containsExactly(api.devices().get(0).id().toString());
-        assertThat(database.bmdb().intents(Equinix.TYPE)).isEmpty();
+        assertThat(Intents.of(database.bmdb(), Equinix.TYPE).list()).isEmpty();
     }
 
     private List<ProvidedMachine> machines() throws InterruptedException {

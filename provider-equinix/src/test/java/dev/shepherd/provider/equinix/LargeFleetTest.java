@@ -1,5 +1,7 @@
 package dev.shepherd.provider.equinix;
 
+import dev.shepherd.bmdb.provisioning.Intents;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.manager.InitializerSettings;
@@ -59,7 +61,7 @@ class LargeFleetTest {
                     .containsExactlyInAnyOrderElementsOf(api.devices().stream()
                             .map(device -> device.id().toString())
                             .toList());
-            assertThat(database.bmdb().intents(Equinix.TYPE)).isEmpty();
+            assertThat(Intents.of(database.bmdb(), Equinix.TYPE).list()).isEmpty();
             assertThat(api.mostConcurrentCalls()).isLessThanOrEqualTo(CONCURRENT);
             int busiest = assertWithinTheRate(api.calls());
             print(api.calls(), seconds, busiest);

@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * hang in the database. No thread ends before the queue is closed, whatever is thrown in it: not even a lack of memory
  * may leave agents without answers for good.
  */
-final class AgentCallQueue {
+public final class AgentCallQueue {
 
     private static final Logger log = LoggerFactory.getLogger(AgentCallQueue.class);
 

@@ -11,5 +11,5 @@ import java.util.Optional;
  */
 public record AgentReply(Optional<InstallationRequest> installationRequest) {
 
-    static final AgentReply NOTHING_TO_DO = new AgentReply(Optional.empty());
+    public static final AgentReply NOTHING_TO_DO = new AgentReply(Optional.empty());
 }

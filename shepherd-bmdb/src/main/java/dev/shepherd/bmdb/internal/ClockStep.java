@@ -50,7 +50,7 @@ public final class ClockStep {
      *
      * @param step by how much the clock went back, at the least
      */
-    static void repair(Handle db, Duration step) {
+    public static void repair(Handle db, Duration step) {
         Field<?> now = db.time().now();
         Field<?> back = DSL.field("{0} * interval '1 second'", Object.class, DSL.inline(step.toSeconds()));
         // Providers, then machines, then their tags, as in all transactions of the library.

@@ -26,7 +26,7 @@ public final class Handle {
     }
 
     /** Makes the handle of a transaction, which {@link #of} finds from there on. */
-    static Handle begin(DSLContext dsl, DatabaseTime time) {
+    public static Handle begin(DSLContext dsl, DatabaseTime time) {
         Handle handle = new Handle(dsl, time);
         dsl.configuration().data(KEY, handle);
         return handle;

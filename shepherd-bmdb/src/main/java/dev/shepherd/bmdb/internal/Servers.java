@@ -65,10 +65,10 @@ public final class Servers implements AutoCloseable {
      * @param startedAt when it was started, in milliseconds since 1970
      * @param timeline how often one of them has been promoted
      */
-    record Server(String system, long startedAt, long timeline) {
+    public record Server(String system, long startedAt, long timeline) {
 
         /** Tells whether the other one was the primary before this one was. */
-        boolean follows(Server other) {
+        public boolean follows(Server other) {
             return system.equals(other.system)
                     && (timeline > other.timeline || timeline == other.timeline && startedAt > other.startedAt);
         }
@@ -145,7 +145,7 @@ public final class Servers implements AutoCloseable {
     }
 
     /** Returns how often the primary was looked for since something took long. */
-    long looks() {
+    public long looks() {
         return looks.get();
     }
 
@@ -166,7 +166,7 @@ public final class Servers implements AutoCloseable {
     }
 
     /** Returns which of several hosts was the primary's last, by its index. */
-    int preferred() {
+    public int preferred() {
         return preferred;
     }
 
@@ -177,7 +177,7 @@ public final class Servers implements AutoCloseable {
 
     /** Returns why there was no connection when one was last tried to make; null if there was one. */
     @Nullable
-    SQLException lastFailure() {
+    public SQLException lastFailure() {
         return lastFailure;
     }
 

@@ -9,7 +9,7 @@ import org.postgresql.PGConnection;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /** Tells which settings of connections make the loss of the primary last longer than it has to. */
-final class SlowFailover {
+public final class SlowFailover {
 
     /** What a host that is there needs at most to accept a connection, and so what one that is gone may cost. */
     private static final int LONGEST_CONNECT_SECONDS = 10;
@@ -17,7 +17,7 @@ final class SlowFailover {
     private SlowFailover() {}
 
     /** Looks at what a URL says of the driver; what it does not say is set well. */
-    static List<String> reasons(PGSimpleDataSource driver, Duration socketTimeout) {
+    public static List<String> reasons(PGSimpleDataSource driver, Duration socketTimeout) {
         List<String> reasons = new ArrayList<>();
         if (socketTimeout.isZero()) {
             reasons.add(
@@ -35,7 +35,7 @@ final class SlowFailover {
     }
 
     /** Looks at a connection of an embedder's own. Finds nothing where it is not the driver's, or does not tell. */
-    static List<String> reasons(Connection connection) throws SQLException {
+    public static List<String> reasons(Connection connection) throws SQLException {
         if (!connection.isWrapperFor(PGConnection.class)) {
             return List.of();
         }

@@ -1,5 +1,8 @@
 package dev.shepherd.bmdb.operator;
 
+import dev.shepherd.bmdb.PlannedRecovery;
+import dev.shepherd.bmdb.recovery.RecoveryLimits;
+
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.Explanation;
@@ -95,6 +98,19 @@ public final class Operator {
     public Optional<Explanation> explain(UUID machineId, RecoveryPolicy policy) throws InterruptedException {
         return transactions.read(
                 "explaining machine " + machineId, db -> ExplainQueries.explain(db, policy, machineId));
+    }
+
+    /**
+     * Says what a recoverer of a provider would do now. Its cost follows the size of the fleet while there is anything to
+     * bring back.
+     *
+     * @param canReboot whether the provider can reboot at all
+     */
+    public PlannedRecovery planRecovery(ProviderType provider, RecoveryPolicy policy, boolean canReboot)
+            throws InterruptedException {
+        return transactions.read(
+                "planning the recovery of provider " + provider,
+                db -> new RecoveryLimits(db, provider, policy).plan(canReboot));
     }
 
     /** Reads why a machine is quarantined; empty if it is not. */

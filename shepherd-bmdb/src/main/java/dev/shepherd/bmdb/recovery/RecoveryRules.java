@@ -241,7 +241,7 @@ public final class RecoveryRules {
     }
 
     /** The first moment at which the machine of {@code machines} can be due whatever its agent does. */
-    Field<OffsetDateTime> soonest() {
+    public Field<OffsetDateTime> soonest() {
         return ofTheMachine(RecoveryRule::soonest);
     }
 

@@ -1,5 +1,8 @@
 package dev.shepherd.bmdb.agent;
 
+import dev.shepherd.bmdb.internal.DatabaseTime;
+import dev.shepherd.bmdb.internal.Handle;
+
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Race;
@@ -25,7 +28,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.jooq.DSLContext;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 import org.junit.jupiter.api.Test;
@@ -111,11 +113,10 @@ class AgentCallbackRaceTest {
             if (number == 0) {
                 BmdbSession session = db.session();
                 for (UUID machine : machines) {
-                    session.inTransaction(tx -> {
+                    session.useTransaction(tx -> {
                         tx.clearAgentStarted(machine);
                         tx.clearAgentHeartbeat(machine);
-                        return true;
-                    });
+});
                 }
                 return null;
             }
@@ -136,13 +137,12 @@ class AgentCallbackRaceTest {
         // What the last statements may have left, the next start clears; only then is it heard again.
         BmdbSession session = db.session();
         for (UUID machine : machines) {
-            session.inTransaction(tx -> {
+            session.useTransaction(tx -> {
                 tx.putAgentStarted(machine, new byte[] {
                     1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2
                 });
                 tx.clearAgentHeartbeat(machine);
-                return true;
-            });
+});
             assertThat(failure(callback.callAsync(AgentCall.of(machine, KEY)))).isEqualTo(Reason.WRONG_KEY);
         }
         assertThat(db.number("select count(*) from machine_agent_heartbeat")).isZero();
@@ -198,9 +198,9 @@ class AgentCallbackRaceTest {
                 started(db.bmdb(), AgentCallbackConfig.builder().timeout(PATIENT));
         callback.call(AgentCall.of(machine, KEY));
         Connection frozen = db.transaction();
-        DSLContext dsl = DSL.using(frozen, SQLDialect.POSTGRES);
-        HeartbeatQueries.begin(dsl, PATIENT, Duration.ofMillis(500));
-        HeartbeatQueries.record(dsl, db.bmdb().time(), new UUID[] {machine}, new byte[][] {KEY});
+        Handle held = Handle.begin(DSL.using(frozen, SQLDialect.POSTGRES), new DatabaseTime(db::offset));
+        HeartbeatQueries.begin(held, PATIENT, Duration.ofMillis(500));
+        HeartbeatQueries.record(held, new UUID[] {machine}, new byte[][] {KEY});
 
         assertThat(callback.callAsync(AgentCall.of(machine, KEY)).get(30, TimeUnit.SECONDS))
                 .isNotNull();

@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb.internal;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.operator.QueueCheck;
@@ -65,10 +67,9 @@ class ClockStepTest {
         UUID machine = machine();
         leaveTimesOfTomorrow(machine);
 
-        db.session().inTransaction(tx -> {
-            ClockStep.repair(tx.context(), new DatabaseTime(() -> Duration.ZERO), STEP);
-            return true;
-        });
+        db.session().useTransaction(tx -> {
+            ClockStep.repair(Handle.of(tx.dsl()), STEP);
+});
 
         assertThat(db.rows("select 'machine', machine_created_at <= now() from machines"
                         + " union all select 'heartbeat', agent_heartbeat_at <= now() from machine_agent_heartbeat"
@@ -95,7 +96,7 @@ class ClockStepTest {
                         "looks|t");
         assertThat(db.rows("select process from work_due where due_at > now() + interval '1 h'"))
                 .isEmpty();
-        assertThat(db.bmdb().operator().verifyQueue(RecoveryPolicy.DEFAULT)).matches(QueueCheck::isRight);
+        assertThat(Operator.of(db.bmdb()).verifyQueue(RecoveryPolicy.DEFAULT)).matches(QueueCheck::isRight);
     }
 
     @Test

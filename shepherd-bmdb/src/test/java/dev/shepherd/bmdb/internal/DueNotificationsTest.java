@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb.internal;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.WorkProcess;
@@ -55,8 +57,8 @@ class DueNotificationsTest {
         AtomicInteger woken = new AtomicInteger();
         bmdb.onDue(WorkProcess.AGENT_START, TestDatabase.PROVIDER, woken::incrementAndGet);
         await().until(() -> woken.get() == 1);
-        Pause pause = bmdb.operator().pause(null, TestDatabase.PROVIDER, null, "x", "y", null);
-        bmdb.operator().resume(pause.id());
+        Pause pause = Operator.of(bmdb).pause(null, TestDatabase.PROVIDER, null, "x", "y", null);
+        Operator.of(bmdb).resume(pause.id());
         await().until(() -> woken.get() == 2);
     }
 

@@ -1,5 +1,11 @@
 package dev.shepherd.bmdb.internal;
 
+import dev.shepherd.bmdb.recovery.RecoveryRules;
+
+import dev.shepherd.bmdb.recovery.Recoveries;
+
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbException;
@@ -180,7 +186,7 @@ class DueQueueTest {
                     WorkProcess process = List.of(
                                     WorkProcess.ACCESS, WorkProcess.AGENT_START, WorkProcess.RECOVERY, OWN)
                             .get(random.nextInt(4));
-                    session.hold(process, machine, null).ifPresent(held::add);
+                    db.hold(session, process, machine).ifPresent(held::add);
                 }
                 case 26, 27 -> end();
                 case 28 ->
@@ -204,7 +210,7 @@ class DueQueueTest {
             BmdbSession dying = db.session();
             WorkProcess process =
                     List.of(WorkProcess.AGENT_START, WorkProcess.RECOVERY, OWN).get(random.nextInt(3));
-            dying.hold(process, machine, null);
+            db.hold(dying, process, machine);
             db.expire(dying);
             db.bmdb().reapExpiredSessions();
         }
@@ -220,8 +226,7 @@ class DueQueueTest {
                     case 2 ->
                         work.finish(tx -> {
                             tx.putAgentStarted(work.machineId(), new byte[32]);
-                            return true;
-                        });
+});
                     default -> work.close();
                 }
             }
@@ -236,14 +241,15 @@ class DueQueueTest {
         for (int i = 0; i < 100; i++) {
             steps.add(life.step());
             life.session.inTransaction(tx -> {
-                DueQueue queue = new DueQueue(tx.context(), tx.time());
-                return queue.putOffRecovery(TestDatabase.PROVIDER, POLICY);
+                Handle handle = Handle.of(tx.dsl());
+                DueQueue.Part part = new DueQueue.Part(WorkProcess.RECOVERY, TestDatabase.PROVIDER.name());
+                return new DueQueue(handle).putOff(part, new RecoveryRules(handle.time(), POLICY).soonest());
             });
             String story = "seed " + seed + ", after " + steps;
             assertThat(up("ShepherdAgentStart", "test")).as(story).isEqualTo(dueForAgentStart());
             assertThat(up("ShepherdRecovery", "test")).as(story).isEqualTo(dueForRecovery());
             assertThat(up(OWN.name(), "")).as(story).isEqualTo(dueForOwn());
-            assertThat(db.bmdb().operator().verifyQueue(POLICY)).as(story).matches(QueueCheck::isRight);
+            assertThat(Operator.of(db.bmdb()).verifyQueue(POLICY)).as(story).matches(QueueCheck::isRight);
         }
         assertThat(steps).hasSize(100);
     }
@@ -340,7 +346,7 @@ class DueQueueTest {
             }
             return true;
         });
-        assertThat(bmdb.operator().verifyQueue(POLICY)).matches(QueueCheck::isRight);
+        assertThat(Operator.of(bmdb).verifyQueue(POLICY)).matches(QueueCheck::isRight);
         Set<UUID> due = ids(bmdb.query(dsl -> dsl.fetch(
                         "select m.machine_id from machines m where not exists (select from machine_agent_started a"
                                 + " where a.machine_id = m.machine_id) and not exists (select from machine_quarantine q"
@@ -389,8 +395,7 @@ class DueQueueTest {
                         if (random.nextBoolean()) {
                             work.finish(tx -> {
                                 tx.putAgentStarted(work.machineId(), new byte[32]);
-                                return true;
-                            });
+});
                         }
                     }
                 }
@@ -400,9 +405,9 @@ class DueQueueTest {
 
     private static void raw(BmdbSession session, String sql, UUID machine) throws InterruptedException {
         write(session, tx -> {
-            tx.context().execute(sql, machine);
+            tx.dsl().execute(sql, machine);
             // Others change the same machine between the statement and the commit.
-            tx.context().execute("select pg_sleep(0.005)");
+            tx.dsl().execute("select pg_sleep(0.005)");
         });
     }
 
@@ -411,10 +416,9 @@ class DueQueueTest {
     }
 
     private static void write(BmdbSession session, Change change) throws InterruptedException {
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             change.make(tx);
-            return true;
-        });
+});
     }
 
     private static Set<UUID> ids(List<UUID> list) {
@@ -471,7 +475,7 @@ class DueQueueTest {
         BmdbSession session = db.session();
         write(session, tx -> tx.putAgentStarted(machine, new byte[32]));
         write(session, tx -> tx.putAgentHeartbeat(machine));
-        assertThat(session.claimRecovery(TestDatabase.PROVIDER, POLICY, 1).work())
+        assertThat(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).claim(session, 1).work())
                 .isEmpty();
         db.advance(Duration.ofMinutes(5));
 
@@ -480,10 +484,10 @@ class DueQueueTest {
                 .freezeReleaseAfter(Duration.ZERO)
                 .freezeMinimum(1000)
                 .build();
-        assertThat(db.session().claimRecovery(TestDatabase.PROVIDER, POLICY, 1).work())
+        assertThat(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).claim(db.session(), 1).work())
                 .isEmpty();
         List<Work> claimed =
-                session.claimRecovery(TestDatabase.PROVIDER, hasty, 1).work();
+                Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, hasty).claim(session, 1).work();
         assertThat(claimed).singleElement().extracting(Work::machineId).isEqualTo(machine);
     }
 
@@ -516,8 +520,7 @@ class DueQueueTest {
         Work second = session.claim(OWN, Eligibility.scheduled(OWN), 1).get(0);
         second.finish(tx -> {
             tx.schedule(OWN, machine, now.plusSeconds(600));
-            return true;
-        });
+});
         assertThat(session.claim(OWN, Eligibility.scheduled(OWN), 1)).isEmpty();
         db.advance(Duration.ofSeconds(601));
         assertThat(session.claim(OWN, Eligibility.scheduled(OWN), 1)).hasSize(1);
@@ -543,13 +546,13 @@ class DueQueueTest {
         db.execute("insert into work_due values (?, 'ShepherdAgentStart', 'test', now())", idle);
         db.execute("insert into work_due values (?, 'ShepherdAgentStart', 'test', now())", UUID.randomUUID());
 
-        QueueCheck check = db.bmdb().operator().verifyQueue(POLICY);
+        QueueCheck check = Operator.of(db.bmdb()).verifyQueue(POLICY);
         assertThat(check.missing()).isEqualTo(1);
         assertThat(check.superfluous()).isEqualTo(2);
         assertThat(check.examples()).hasSize(3).anyMatch(example -> example.contains(lost.toString()));
 
-        assertThat(db.bmdb().operator().rebuildQueue()).isEqualTo(2);
-        assertThat(db.bmdb().operator().verifyQueue(POLICY)).matches(QueueCheck::isRight);
+        assertThat(Operator.of(db.bmdb()).rebuildQueue()).isEqualTo(2);
+        assertThat(Operator.of(db.bmdb()).verifyQueue(POLICY)).matches(QueueCheck::isRight);
     }
 
     @Test
@@ -563,7 +566,7 @@ class DueQueueTest {
         BmdbSession session = db.session();
         assertThat(claim(session, WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 2))
                 .containsExactly(due);
-        assertThat(db.bmdb().operator().verifyQueue(POLICY)).matches(QueueCheck::isRight);
+        assertThat(Operator.of(db.bmdb()).verifyQueue(POLICY)).matches(QueueCheck::isRight);
     }
 
     private static Set<UUID> claim(BmdbSession session, WorkProcess process, Eligibility eligibility, int limit)

@@ -1,5 +1,9 @@
 package dev.shepherd.bmdb.internal;
 
+import dev.shepherd.bmdb.recovery.Recoveries;
+
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
@@ -191,11 +195,11 @@ class LossTest {
 
         claimLater().close();
         assertThat(losses(machine)).isEqualTo(1);
-        claimLater().giveUp("not now", tx -> true);
+        claimLater().giveUp("not now", tx -> {});
         assertThat(losses(machine)).isEqualTo(1);
-        claimLater().giveUp(minute, "not now", tx -> true);
+        claimLater().giveUp(minute, "not now", tx -> {});
         assertThat(losses(machine)).isEqualTo(1);
-        claimLater().fail("of a test", tx -> true);
+        claimLater().fail("of a test", tx -> {});
         assertThat(losses(machine)).isZero();
 
         lose(WITHOUT_AGENT);
@@ -205,7 +209,7 @@ class LossTest {
         assertThat(losses(machine)).isZero();
 
         lose(WITHOUT_AGENT);
-        claimLater().finish(minute, "until it is proved", tx -> true);
+        claimLater().finish(minute, "until it is proved", tx -> {});
         assertThat(losses(machine)).isZero();
 
         lose(WITHOUT_AGENT);
@@ -286,8 +290,7 @@ class LossTest {
             expire(session);
             assertThat(another.reapExpiredSessions()).isZero();
             tx.putAgentStarted(machine, KEY);
-            return true;
-        });
+});
         assertThat(another.reapExpiredSessions()).isEqualTo(1);
 
         assertThat(db.rows("select * from work_backoff")).isEmpty();
@@ -373,7 +376,7 @@ class LossTest {
             db.advance(Duration.ofHours(3));
         }
 
-        assertThat(db.bmdb().operator().release(machine, "ada")).isTrue();
+        assertThat(Operator.of(db.bmdb()).release(machine, "ada")).isTrue();
 
         assertThat(db.rows("select * from work_backoff")).isEmpty();
         lose(WITHOUT_AGENT);
@@ -441,16 +444,14 @@ class LossTest {
     private static void start(Work work) throws InterruptedException {
         work.finish(tx -> {
             tx.putAgentStarted(work.machineId(), KEY);
-            return true;
-        });
+});
     }
 
     private static void schedule(UUID machine) throws InterruptedException {
         Instant now = db.bmdb().now();
-        db.session().inTransaction(tx -> {
+        db.session().useTransaction(tx -> {
             tx.schedule(OWN, machine, now);
-            return true;
-        });
+});
     }
 
     /** One whose agent fell silent so long ago that it is recovered whatever else there is. */
@@ -463,7 +464,7 @@ class LossTest {
     private static List<Work> recover(BmdbSession session) throws InterruptedException {
         RecoveryPolicy atOnce =
                 RecoveryPolicy.builder().freezeReleaseAfter(Duration.ZERO).build();
-        return session.claimRecovery(TestDatabase.PROVIDER, atOnce, 1).work();
+        return Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, atOnce).claim(session, 1).work();
     }
 
     private static long losses(UUID machine) throws Exception {
@@ -475,13 +476,13 @@ class LossTest {
     }
 
     private static OfProcess explain(UUID machine, WorkProcess process) throws InterruptedException {
-        return db.bmdb().explain(machine, RecoveryPolicy.DEFAULT).orElseThrow().processes().stream()
+        return Operator.of(db.bmdb()).explain(machine, RecoveryPolicy.DEFAULT).orElseThrow().processes().stream()
                 .filter(explained -> explained.process().equals(process))
                 .findFirst()
                 .orElseThrow();
     }
 
     private static void assertQueueIsRight() throws InterruptedException {
-        assertThat(db.bmdb().operator().verifyQueue(RecoveryPolicy.DEFAULT)).matches(QueueCheck::isRight);
+        assertThat(Operator.of(db.bmdb()).verifyQueue(RecoveryPolicy.DEFAULT)).matches(QueueCheck::isRight);
     }
 }

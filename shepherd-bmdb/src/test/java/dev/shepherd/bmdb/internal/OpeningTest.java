@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb.internal;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbException;
@@ -57,7 +59,7 @@ class OpeningTest {
     static final class Embedder {
         public static void main(String[] args) throws InterruptedException {
             try (Bmdb bmdb = Bmdb.open(args[0])) {
-                bmdb.statistics();
+                Operator.of(bmdb).statistics();
                 System.out.println("opened");
             } catch (BmdbException e) {
                 System.out.println(e.getMessage());

@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb.internal;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbSession;
@@ -143,7 +145,7 @@ class SchemaTest {
         embedders.migrate();
 
         try (Bmdb bmdb = Bmdb.open(url)) {
-            assertThat(bmdb.statistics().machines()).isZero();
+            assertThat(Operator.of(bmdb).statistics().machines()).isZero();
         }
 
         assertThatCode(embedders::validate).doesNotThrowAnyException();

@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb.operator;
 
+import dev.shepherd.bmdb.recovery.Recoveries;
+
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.Explanation;
@@ -58,16 +60,16 @@ class ExplainTest {
             holder.claimMachine(WorkProcess.ACCESS, machines.get(random.nextInt(100)));
         }
         // A recoverer has been there before: it notes which machines are back, and what is frozen.
-        claimed(holder.claimRecovery(TestDatabase.PROVIDER, policy, 1000).work());
+        claimed(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, policy).claim(holder, 1000).work());
         List<Explanation> explained = new ArrayList<>();
         for (UUID machine : machines) {
-            explained.add(db.bmdb().explain(machine, policy).orElseThrow());
+            explained.add(Operator.of(db.bmdb()).explain(machine, policy).orElseThrow());
         }
-        PlannedRecovery plan = db.bmdb().planRecovery(TestDatabase.PROVIDER, policy, true);
+        PlannedRecovery plan = Operator.of(db.bmdb()).planRecovery(TestDatabase.PROVIDER, policy, true);
 
         Set<UUID> started =
                 claimed(holder.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1000));
-        RecoveryClaims recovery = holder.claimRecovery(TestDatabase.PROVIDER, policy, 1000);
+        RecoveryClaims recovery = Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, policy).claim(holder, 1000);
         Set<UUID> recovered = claimed(recovery.work());
 
         assertThat(eligible(explained, WorkProcess.AGENT_START)).isEqualTo(started);
@@ -100,10 +102,9 @@ class ExplainTest {
             }
             BmdbSession holder = db.session();
             holder.claimMachine(WorkProcess.ACCESS, machines.get(0));
-            claimed(holder.claimRecovery(TestDatabase.PROVIDER, policy, 1000).work());
+            claimed(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, policy).claim(holder, 1000).work());
             for (UUID machine : machines) {
-                db.bmdb()
-                        .explain(machine, policy)
+                Operator.of(db.bmdb()).explain(machine, policy)
                         .orElseThrow()
                         .processes()
                         .forEach(process -> seen.add(process.rule()));
@@ -119,9 +120,9 @@ class ExplainTest {
         db.execute(
                 "insert into machine_recovery values (?, 'Reboot', now() - interval '1 hour', true, 1, 0, 0, null)",
                 machine);
-        db.session().claimRecovery(TestDatabase.PROVIDER, POLICY, 1).work().forEach(Work::close);
+        Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).claim(db.session(), 1).work().forEach(Work::close);
 
-        assertThat(db.bmdb().planRecovery(TestDatabase.PROVIDER, POLICY, true).steps())
+        assertThat(Operator.of(db.bmdb()).planRecovery(TestDatabase.PROVIDER, POLICY, true).steps())
                 .singleElement()
                 .extracting(PlannedRecovery.Step::action)
                 .isEqualTo(RecoveryAction.AGENT_RESTART);
@@ -129,18 +130,17 @@ class ExplainTest {
 
     @Test
     void thereIsNothingToExplainOfAMachineThatDoesNotExist() throws Exception {
-        assertThat(db.bmdb().explain(UUID.randomUUID(), RecoveryPolicy.DEFAULT)).isEmpty();
+        assertThat(Operator.of(db.bmdb()).explain(UUID.randomUUID(), RecoveryPolicy.DEFAULT)).isEmpty();
     }
 
     @Test
     void theNextLookIsWhenTimeAloneChangesSomething() throws Exception {
         UUID machine = db.providedMachine();
         BmdbSession session = db.session();
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             tx.putAgentStarted(machine, new byte[32]);
             tx.putAgentHeartbeat(machine);
-            return true;
-        });
+});
 
         OfProcess recovery = ofRecovery(machine);
         assertThat(recovery.rule()).isEqualTo(Rule.HEARD);
@@ -149,9 +149,9 @@ class ExplainTest {
 
         db.advance(Duration.ofMinutes(11));
         assertThat(ofRecovery(machine).rule()).isEqualTo(Rule.LOOKING);
-        session.claimRecovery(TestDatabase.PROVIDER, POLICY, 1).work().forEach(Work::close);
+        Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).claim(session, 1).work().forEach(Work::close);
         assertThat(ofRecovery(machine).rule()).isEqualTo(Rule.ELIGIBLE);
-        db.bmdb().operator().pause(machine, null, null, "rack team", "rewiring", Duration.ofHours(2));
+        Operator.of(db.bmdb()).pause(machine, null, null, "rack team", "rewiring", Duration.ofHours(2));
         OfProcess paused = ofRecovery(machine);
         assertThat(paused.rule()).isEqualTo(Rule.PAUSED);
         assertThat(paused.because()).contains("rack team").contains("rewiring");
@@ -159,7 +159,7 @@ class ExplainTest {
     }
 
     private static OfProcess ofRecovery(UUID machine) throws InterruptedException {
-        return db.bmdb().explain(machine, POLICY).orElseThrow().processes().stream()
+        return Operator.of(db.bmdb()).explain(machine, POLICY).orElseThrow().processes().stream()
                 .filter(process -> process.process().equals(WorkProcess.RECOVERY))
                 .findFirst()
                 .orElseThrow();

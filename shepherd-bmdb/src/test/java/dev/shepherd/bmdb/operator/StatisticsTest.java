@@ -23,7 +23,7 @@ class StatisticsTest {
 
     @Test
     void anEmptyDatabaseCountsNothing() throws Exception {
-        assertThat(db.bmdb().statistics())
+        assertThat(Operator.of(db.bmdb()).statistics())
                 .isEqualTo(new Statistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of()));
     }
 
@@ -37,23 +37,21 @@ class StatisticsTest {
         // 0: started and heard. 1: started and silent. 2: started, never heard. 3: installed. 4: a failed installation.
         // 5: a requested one. 6: worked on. 7: backed off. 8, 9: nothing. 10, 11: not provided.
         db.advance(Duration.ofHours(-1));
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             for (int i = 0; i < 3; i++) {
                 tx.putAgentStarted(m.get(i), new byte[32]);
             }
             tx.putAgentHeartbeat(m.get(1));
-            return true;
-        });
+});
         db.advance(Duration.ofHours(1));
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             tx.putAgentHeartbeat(m.get(0));
             for (int i = 3; i < 6; i++) {
                 tx.requestInstallation(m.get(i), new byte[0]);
             }
             tx.putInstallationReport(m.get(3), 1, InstallationResult.SUCCESS, new byte[0]);
             tx.putInstallationReport(m.get(4), 1, InstallationResult.ERROR, new byte[0]);
-            return true;
-        });
+});
         assertThat(session.claimMachine(WorkProcess.ACCESS, m.get(6))).isPresent();
         assertThat(session.claimMachine(new WorkProcess("UnitTest1"), m.get(6))).isPresent();
         assertThat(session.claimMachine(new WorkProcess("UnitTest1"), m.get(10)))
@@ -64,7 +62,7 @@ class StatisticsTest {
                 .orElseThrow()
                 .fail(backoff, "of a test");
 
-        assertThat(db.bmdb().statistics())
+        assertThat(Operator.of(db.bmdb()).statistics())
                 .isEqualTo(new Statistics(
                         12, // machines
                         10, // provided
@@ -81,7 +79,7 @@ class StatisticsTest {
                         Map.of(WorkProcess.AGENT_START, 1L, new WorkProcess("UnitTest2"), 1L)));
 
         db.advance(Duration.ofHours(2));
-        Statistics later = db.bmdb().statistics();
+        Statistics later = Operator.of(db.bmdb()).statistics();
         assertThat(later.activeBackoffs()).isEmpty();
         assertThat(later.heartbeating()).isZero();
         assertThat(later.waitingForAgentStart()).isEqualTo(5);

@@ -44,7 +44,7 @@ class IntentTest {
     void anIntentIsRecordedBeforeItsMachine() throws Exception {
         BmdbSession session = db.session();
 
-        List<MachineIntent> reserved = session.reserveIntents(PROVIDER, 10, List.of("a", "b"));
+        List<MachineIntent> reserved = Intents.of(db.bmdb(), PROVIDER).reserve(session, 10, List.of("a", "b"));
 
         assertThat(reserved).extracting(MachineIntent::candidate).containsExactly("a", "b");
         assertThat(reserved).allSatisfy(intent -> {
@@ -55,8 +55,8 @@ class IntentTest {
             assertThat(intent.lastError()).isEmpty();
             assertThat(intent.madeAt()).isBeforeOrEqualTo(db.bmdb().now());
         });
-        assertThat(db.bmdb().intents(PROVIDER)).containsExactlyInAnyOrderElementsOf(reserved);
-        assertThat(db.bmdb().intents(new ProviderType("other"))).isEmpty();
+        assertThat(Intents.of(db.bmdb(), PROVIDER).list()).containsExactlyInAnyOrderElementsOf(reserved);
+        assertThat(Intents.of(db.bmdb(), new ProviderType("other")).list()).isEmpty();
         assertThat(db.rows("select * from machines")).isEmpty();
     }
 
@@ -65,33 +65,33 @@ class IntentTest {
         BmdbSession session = db.session();
         db.providedMachine();
 
-        assertThat(session.reserveIntents(PROVIDER, 3, names(0, 10)))
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 3, names(0, 10)))
                 .extracting(MachineIntent::candidate)
                 .containsExactly("c0", "c1");
-        assertThat(session.reserveIntents(PROVIDER, 3, names(0, 10))).isEmpty();
-        assertThat(session.reserveIntents(PROVIDER, 2, names(0, 10))).isEmpty();
-        assertThat(session.reserveIntents(new ProviderType("other"), 3, names(0, 10)))
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 3, names(0, 10))).isEmpty();
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 2, names(0, 10))).isEmpty();
+        assertThat(Intents.of(db.bmdb(), new ProviderType("other")).reserve(session, 3, names(0, 10)))
                 .hasSize(3);
     }
 
     @Test
     void thereMayBeNoLimit() throws Exception {
-        assertThat(db.session().reserveIntents(PROVIDER, 0, names(0, 1200))).hasSize(1200);
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(db.session(), 0, names(0, 1200))).hasSize(1200);
     }
 
     @Test
     void candidatesThatAreTakenDoNotUseUpTheRoom() throws Exception {
         BmdbSession session = db.session();
-        session.reserveIntents(PROVIDER, 0, names(0, 5));
+        Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, names(0, 5));
 
-        assertThat(session.reserveIntents(PROVIDER, 8, names(0, 10)))
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 8, names(0, 10)))
                 .extracting(MachineIntent::candidate)
                 .containsExactly("c5", "c6", "c7");
     }
 
     @Test
     void aCandidateThatIsGivenTwiceIsReservedOnce() throws Exception {
-        assertThat(db.session().reserveIntents(PROVIDER, 0, List.of("a", "b", "a")))
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(db.session(), 0, List.of("a", "b", "a")))
                 .extracting(MachineIntent::candidate)
                 .containsExactly("a", "b");
     }
@@ -102,11 +102,11 @@ class IntentTest {
         UUID byReservation = db.providedMachine();
         db.execute("update machine_provided set provider_reservation_id = 'r-1' where machine_id = ?", byReservation);
 
-        assertThat(db.session().reserveIntents(PROVIDER, 0, List.of("id-" + byId, "r-1", "r-2")))
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(db.session(), 0, List.of("id-" + byId, "r-1", "r-2")))
                 .extracting(MachineIntent::candidate)
                 .containsExactly("r-2");
         // Another provider's machine of the same name is another machine.
-        assertThat(db.session().reserveIntents(new ProviderType("other"), 0, List.of("id-" + byId, "r-1")))
+        assertThat(Intents.of(db.bmdb(), new ProviderType("other")).reserve(db.session(), 0, List.of("id-" + byId, "r-1")))
                 .hasSize(2);
     }
 
@@ -114,16 +114,16 @@ class IntentTest {
     void whatIsAskedForIsChecked() throws Exception {
         BmdbSession session = db.session();
 
-        assertThat(session.reserveIntents(PROVIDER, 1, List.of())).isEmpty();
-        assertThatThrownBy(() -> session.reserveIntents(PROVIDER, -1, List.of("a")))
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of())).isEmpty();
+        assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).reserve(session, -1, List.of("a")))
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> session.reserveIntents(PROVIDER, 1, List.of("a", " ")))
+        assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("a", " ")))
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> session.reserveIntents(PROVIDER, 1, List.of("x".repeat(129))))
+        assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("x".repeat(129))))
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> session.takeIntents(PROVIDER, 0)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> session.takeIntents(PROVIDER, 1001)).isInstanceOf(IllegalArgumentException.class);
-        assertThat(session.reserveIntents(PROVIDER, 1, List.of("x".repeat(128))))
+        assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).take(session, 0)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).take(session, 1001)).isInstanceOf(IllegalArgumentException.class);
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("x".repeat(128))))
                 .hasSize(1);
     }
 
@@ -137,7 +137,7 @@ class IntentTest {
         List<List<MachineIntent>> reserved = Race.run(6, i -> {
             List<MachineIntent> mine = new ArrayList<>();
             for (int round = 0; round < 5; round++) {
-                mine.addAll(sessions.get(i).reserveIntents(PROVIDER, 37, names(round * 10, 20)));
+                mine.addAll(Intents.of(db.bmdb(), PROVIDER).reserve(sessions.get(i), 37, names(round * 10, 20)));
             }
             return mine;
         });
@@ -160,7 +160,7 @@ class IntentTest {
         Race.run(3, i -> {
             if (i == 0) {
                 while (done.get() < maximum) {
-                    for (MachineIntent intent : recording.takeIntents(PROVIDER, 5)) {
+                    for (MachineIntent intent : Intents.of(db.bmdb(), PROVIDER).take(recording, 5)) {
                         record(recording, intent.intentId(), machine(intent.candidate()));
                         done.incrementAndGet();
                     }
@@ -169,21 +169,21 @@ class IntentTest {
                 }
             } else {
                 while (done.get() < maximum) {
-                    reserving.reserveIntents(PROVIDER, maximum, names(0, 200));
+                    Intents.of(db.bmdb(), PROVIDER).reserve(reserving, maximum, names(0, 200));
                 }
             }
             return true;
         });
 
         assertThat(db.number("select count(*) from machine_provided")).isEqualTo(maximum);
-        assertThat(db.bmdb().intents(PROVIDER)).isEmpty();
+        assertThat(Intents.of(db.bmdb(), PROVIDER).list()).isEmpty();
     }
 
     /** The very moment: the reservation waits for the intent to become a machine. */
     @Test
     void aCandidateThatBecomesAMachineWhileItIsBeingReservedIsNotReservedAgain() throws Exception {
         MachineIntent intent =
-                db.session().reserveIntents(PROVIDER, 0, List.of("a")).get(0);
+                Intents.of(db.bmdb(), PROVIDER).reserve(db.session(), 0, List.of("a")).get(0);
         Connection recording = db.transaction();
         TestDatabase.execute(recording, "insert into machines (machine_id) values (?)", intent.intentId());
         TestDatabase.execute(
@@ -195,7 +195,7 @@ class IntentTest {
         BmdbSession reserving = db.session();
         CompletableFuture<List<MachineIntent>> reserved = CompletableFuture.supplyAsync(() -> {
             try {
-                return reserving.reserveIntents(PROVIDER, 0, List.of("a", "b"));
+                return Intents.of(db.bmdb(), PROVIDER).reserve(reserving, 0, List.of("a", "b"));
             } catch (InterruptedException e) {
                 throw new IllegalStateException(e);
             }
@@ -214,33 +214,33 @@ class IntentTest {
     void anIntentIsTakenOverWhenItsHolderIsGone() throws Exception {
         BmdbSession dead = db.session();
         BmdbSession next = db.session();
-        List<MachineIntent> reserved = dead.reserveIntents(PROVIDER, 0, names(0, 5));
-        assertThat(next.takeIntents(PROVIDER, 10)).isEmpty();
+        List<MachineIntent> reserved = Intents.of(db.bmdb(), PROVIDER).reserve(dead, 0, names(0, 5));
+        assertThat(Intents.of(db.bmdb(), PROVIDER).take(next, 10)).isEmpty();
 
         db.expire(dead);
         db.bmdb().reapExpiredSessions();
 
-        assertThat(db.bmdb().intents(PROVIDER))
+        assertThat(Intents.of(db.bmdb(), PROVIDER).list())
                 .hasSize(5)
                 .allSatisfy(intent -> assertThat(intent.sessionId()).isEmpty());
-        assertThat(next.takeIntents(new ProviderType("other"), 10)).isEmpty();
-        List<MachineIntent> taken = next.takeIntents(PROVIDER, 3);
+        assertThat(Intents.of(db.bmdb(), new ProviderType("other")).take(next, 10)).isEmpty();
+        List<MachineIntent> taken = Intents.of(db.bmdb(), PROVIDER).take(next, 3);
         assertThat(taken)
                 .hasSize(3)
                 .allSatisfy(intent -> assertThat(intent.sessionId()).contains(next.id()));
         assertThat(reserved).extracting(MachineIntent::intentId).containsAll(ids(taken));
-        assertThat(next.takeIntents(PROVIDER, 10)).hasSize(5);
+        assertThat(Intents.of(db.bmdb(), PROVIDER).take(next, 10)).hasSize(5);
     }
 
     @Test
     void intentsAreTakenOldestFirst() throws Exception {
         BmdbSession session = db.session();
         for (String candidate : List.of("first", "second", "third")) {
-            session.reserveIntents(PROVIDER, 0, List.of(candidate));
+            Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, List.of(candidate));
             db.advance(Duration.ofSeconds(1));
         }
 
-        assertThat(session.takeIntents(PROVIDER, 2))
+        assertThat(Intents.of(db.bmdb(), PROVIDER).take(session, 2))
                 .extracting(MachineIntent::candidate)
                 .containsExactly("first", "second");
     }
@@ -248,11 +248,11 @@ class IntentTest {
     @Test
     void sessionsThatTakeOverAtOnceTakeDifferentOnes() throws Exception {
         BmdbSession dead = db.session();
-        dead.reserveIntents(PROVIDER, 0, names(0, 40));
+        Intents.of(db.bmdb(), PROVIDER).reserve(dead, 0, names(0, 40));
         dead.close();
         List<BmdbSession> sessions = List.of(db.session(), db.session(), db.session(), db.session());
 
-        List<List<MachineIntent>> taken = Race.run(4, i -> sessions.get(i).takeIntents(PROVIDER, 10));
+        List<List<MachineIntent>> taken = Race.run(4, i -> Intents.of(db.bmdb(), PROVIDER).take(sessions.get(i), 10));
 
         List<UUID> all = taken.stream().flatMap(some -> ids(some).stream()).toList();
         assertThat(all).doesNotHaveDuplicates();
@@ -262,40 +262,31 @@ class IntentTest {
     @Test
     void aPostponedIntentWaits() throws Exception {
         BmdbSession session = db.session();
-        UUID intent = session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, List.of("a")).get(0).intentId();
 
-        session.inTransaction(tx -> {
-            assertThat(tx.attemptIntent(intent)).isTrue();
-            return true;
-        });
-        session.inTransaction(tx -> {
-            tx.postponeIntent(intent, Duration.ofMinutes(5), "no luck");
-            return true;
-        });
+        assertThat(Intents.of(db.bmdb(), PROVIDER).attempt(session, intent)).isTrue();
+        Intents.of(db.bmdb(), PROVIDER).postpone(session, intent, Duration.ofMinutes(5), "no luck");
 
-        assertThat(session.takeIntents(PROVIDER, 10)).isEmpty();
-        assertThat(db.bmdb().intents(PROVIDER)).singleElement().satisfies(postponed -> {
+        assertThat(Intents.of(db.bmdb(), PROVIDER).take(session, 10)).isEmpty();
+        assertThat(Intents.of(db.bmdb(), PROVIDER).list()).singleElement().satisfies(postponed -> {
             assertThat(postponed.attempts()).isEqualTo(1);
             assertThat(postponed.lastError()).contains("no luck");
             assertThat(postponed.retryAt().orElseThrow()).isAfter(db.bmdb().now());
         });
         db.advance(Duration.ofMinutes(5));
-        assertThat(session.takeIntents(PROVIDER, 10)).hasSize(1);
+        assertThat(Intents.of(db.bmdb(), PROVIDER).take(session, 10)).hasSize(1);
     }
 
     @Test
     void whoDoesNotHoldAnIntentCannotAttemptIt() throws Exception {
         BmdbSession holder = db.session();
         BmdbSession other = db.session();
-        UUID intent = holder.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(holder, 0, List.of("a")).get(0).intentId();
 
-        assertThat(other.<Boolean>inTransaction(tx -> tx.attemptIntent(intent))).isFalse();
-        assertThat(other.<Boolean>inTransaction(tx -> tx.attemptIntent(UUID.randomUUID())))
+        assertThat(Intents.of(db.bmdb(), PROVIDER).attempt(other, intent)).isFalse();
+        assertThat(Intents.of(db.bmdb(), PROVIDER).attempt(other, UUID.randomUUID()))
                 .isFalse();
-        other.inTransaction(tx -> {
-            tx.postponeIntent(intent, Duration.ofMinutes(5), "not mine");
-            return true;
-        });
+        Intents.of(db.bmdb(), PROVIDER).postpone(other, intent, Duration.ofMinutes(5), "not mine");
 
         assertThat(db.rows("select attempts, retry_at, last_error from machine_intent"))
                 .containsExactly("0|null|null");
@@ -304,21 +295,18 @@ class IntentTest {
     @Test
     void aDroppedIntentMakesRoomAgain() throws Exception {
         BmdbSession session = db.session();
-        UUID intent = session.reserveIntents(PROVIDER, 1, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("a")).get(0).intentId();
 
-        session.inTransaction(tx -> {
-            tx.dropIntent(intent);
-            return true;
-        });
+        Intents.of(db.bmdb(), PROVIDER).drop(session, intent);
 
-        assertThat(db.bmdb().intents(PROVIDER)).isEmpty();
-        assertThat(session.reserveIntents(PROVIDER, 1, List.of("a"))).hasSize(1);
+        assertThat(Intents.of(db.bmdb(), PROVIDER).list()).isEmpty();
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("a"))).hasSize(1);
     }
 
     @Test
     void anIntentBecomesAMachineWithItsId() throws Exception {
         BmdbSession session = db.session();
-        UUID intent = session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, List.of("a")).get(0).intentId();
         MachineInfo machine = MachineInfo.builder(new ProviderID("a"), Availability.KNOWN_USED)
                 .address(InetAddress.getByName("10.0.0.1"))
                 .location("hall 7")
@@ -329,7 +317,7 @@ class IntentTest {
 
         assertThat(record(session, intent, machine)).isEqualTo(intent);
 
-        assertThat(db.bmdb().intents(PROVIDER)).isEmpty();
+        assertThat(Intents.of(db.bmdb(), PROVIDER).list()).isEmpty();
         ProvidedMachine provided =
                 db.bmdb().machine(intent).orElseThrow().provided().orElseThrow();
         assertThat(provided.machineId()).isEqualTo(intent);
@@ -348,7 +336,7 @@ class IntentTest {
     @Test
     void recordingAgainChangesNothing() throws Exception {
         BmdbSession session = db.session();
-        UUID intent = session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, List.of("a")).get(0).intentId();
         record(session, intent, machine("a"));
         String before = db.rows("select * from machine_provided").get(0);
 
@@ -361,7 +349,7 @@ class IntentTest {
     @Test
     void anIntentCannotBecomeASecondMachine() throws Exception {
         BmdbSession session = db.session();
-        UUID intent = session.reserveIntents(PROVIDER, 0, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, List.of("a")).get(0).intentId();
         record(session, intent, machine("a"));
 
         assertThatThrownBy(() -> record(session, intent, machine("b")))
@@ -375,7 +363,7 @@ class IntentTest {
     @Test
     void aMachineCannotBeRecordedTwiceAndNothingIsLeftOfTheAttempt() throws Exception {
         BmdbSession session = db.session();
-        List<MachineIntent> intents = session.reserveIntents(PROVIDER, 0, List.of("a", "b"));
+        List<MachineIntent> intents = Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, List.of("a", "b"));
         UUID first = intents.get(0).intentId();
         UUID second = intents.get(1).intentId();
         record(session, first, machine("a"));
@@ -389,18 +377,17 @@ class IntentTest {
         assertThat(db.rows("select intent_id from machine_intent")).containsExactly(second.toString());
 
         // Also if the caller goes on with its transaction.
-        session.inTransaction(tx -> {
+        session.useTransaction(tx -> {
             assertThatThrownBy(() -> tx.recordMachine(PROVIDER, CreateMachineRequest.any(second), machine("a")))
                     .isInstanceOf(AlreadyRecordedException.class);
-            return true;
-        });
+});
         assertThat(db.rows("select machine_id from machines")).containsExactly(first.toString());
     }
 
     @Test
     void aMachineThatTwoRecordAtOnceIsRecordedOnce() throws Exception {
         BmdbSession session = db.session();
-        List<MachineIntent> intents = session.reserveIntents(PROVIDER, 0, names(0, 6));
+        List<MachineIntent> intents = Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, names(0, 6));
 
         List<Boolean> won = Race.run(6, i -> {
             try {

@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb.recovery;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.InstallationResult;
@@ -87,14 +89,13 @@ class ReinstallationRaceTest {
     }
 
     private RecoveryAttempt begin(Work work) throws InterruptedException {
-        return work.update(tx -> tx.beginIntervention(POLICY, machine, RecoveryAction.REINSTALL));
+        return work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).beginIntervention(tx, machine, RecoveryAction.REINSTALL));
     }
 
     private void accepted(Work work) throws InterruptedException {
         work.finish(tx -> {
-            tx.restartTakeover(POLICY, machine, RecoveryAction.REINSTALL, false);
-            return true;
-        });
+            Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).restartTakeover(tx, machine, RecoveryAction.REINSTALL, false);
+});
     }
 
     private boolean isFulfilled() throws InterruptedException {
@@ -114,7 +115,7 @@ class ReinstallationRaceTest {
     private void requireWipedAndDue() throws Exception {
         assertThat(state()).containsExactly("request", "ShepherdAgentStart", "ShepherdRecovery");
         assertThat(isFulfilled()).isFalse();
-        assertThat(db.bmdb().operator().verifyQueue(POLICY).isRight()).isTrue();
+        assertThat(Operator.of(db.bmdb()).verifyQueue(POLICY).isRight()).isTrue();
     }
 
     private static void awaitLockWaits(int count) {
@@ -151,21 +152,21 @@ class ReinstallationRaceTest {
     @Test
     void aReportThatHoldsTheMachineIsWaitedForAndThenKeepsTheRecovererOff() throws Exception {
         BmdbSession session = db.session();
-        Work work = session.hold(WorkProcess.RECOVERY, machine, null).orElseThrow();
+        Work work = db.hold(session, WorkProcess.RECOVERY, machine).orElseThrow();
         Connection blocking = db.transaction();
         TestDatabase.execute(blocking, "lock table machine_os_installation_report in share mode");
         CompletableFuture<AgentReply> report = success(OLD);
         awaitLockWaits(1);
 
         CompletableFuture<Optional<RecoveryAttempt>> beginning = background(() ->
-                work.update(tx -> tx.beginRecovery(TestDatabase.PROVIDER, POLICY, machine, RecoveryAction.REINSTALL)));
+                work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).begin(tx, machine, RecoveryAction.REINSTALL)));
         awaitLockWaits(2);
         blocking.commit();
 
         assertThat(refusal(report)).isEmpty();
         assertThat(beginning.get(60, TimeUnit.SECONDS)).isEmpty();
         assertThat(isFulfilled()).isTrue();
-        assertThat(db.bmdb().recovery(machine)).isEmpty();
+        assertThat(Operator.of(db.bmdb()).recovery(machine)).isEmpty();
     }
 
     @Test
@@ -192,7 +193,7 @@ class ReinstallationRaceTest {
         Work work = hold(db.session());
         CountDownLatch waits = new CountDownLatch(1);
         CompletableFuture<RecoveryAttempt> beginning = background(() -> work.update(tx -> {
-            RecoveryAttempt attempt = tx.beginIntervention(POLICY, machine, RecoveryAction.REINSTALL);
+            RecoveryAttempt attempt = Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).beginIntervention(tx, machine, RecoveryAction.REINSTALL);
             waits.await();
             return attempt;
         }));
@@ -227,11 +228,10 @@ class ReinstallationRaceTest {
             });
             assertThat(isFulfilled()).isFalse();
             assertThat(refusal(success(OLD))).contains(Reason.AGENT_NOT_STARTED);
-            db.session().inTransaction(tx -> {
+            db.session().useTransaction(tx -> {
                 tx.putAgentStarted(machine, OLD);
                 tx.clearAgentHeartbeat(machine);
-                return true;
-            });
+});
         }
     }
 
@@ -249,13 +249,12 @@ class ReinstallationRaceTest {
         assertThat(refusal(success(OLD))).contains(Reason.AGENT_NOT_STARTED);
 
         work.finish(tx -> {
-            tx.recoveryNotTried(attempt);
-            return true;
-        });
+            Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).notTried(tx, attempt);
+});
 
         assertThat(tables.stream().map(this::rows).toList()).isEqualTo(before);
         assertThat(isFulfilled()).isTrue();
-        assertThat(db.bmdb().recovery(machine)).isEmpty();
+        assertThat(Operator.of(db.bmdb()).recovery(machine)).isEmpty();
         assertThat(refusal(callback.callAsync(AgentCall.of(machine, OLD)))).isEmpty();
         assertThat(db.rows("select process from work_due")).isEmpty();
         assertThat(db.rows("select process from work_backoff")).isEmpty();
@@ -276,11 +275,10 @@ class ReinstallationRaceTest {
         Work work = hold(db.session());
         begin(work);
         accepted(work);
-        db.session().inTransaction(tx -> {
+        db.session().useTransaction(tx -> {
             tx.putAgentStarted(machine, NEW);
             tx.clearAgentHeartbeat(machine);
-            return true;
-        });
+});
 
         assertThat(refusal(success(OLD))).contains(Reason.WRONG_KEY);
         assertThat(isFulfilled()).isFalse();
@@ -306,7 +304,7 @@ class ReinstallationRaceTest {
         assertThat(another.claim(WorkProcess.AGENT_START, start, 1)).isEmpty();
         db.advance(POLICY.bootTime().multipliedBy(2));
         assertThat(another.claim(WorkProcess.AGENT_START, start, 1)).hasSize(1);
-        assertThat(db.bmdb().recovery(machine).orElseThrow().underWay()).isTrue();
+        assertThat(Operator.of(db.bmdb()).recovery(machine).orElseThrow().underWay()).isTrue();
     }
 
     /** A reboot takes nothing from the disks: what was installed is left alone, and its agent heard. */
@@ -315,14 +313,13 @@ class ReinstallationRaceTest {
         assertThat(refusal(success(OLD))).isEmpty();
         List<String> before = state();
         Work work = hold(db.session());
-        work.update(tx -> tx.beginIntervention(POLICY, machine, RecoveryAction.REBOOT));
+        work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).beginIntervention(tx, machine, RecoveryAction.REBOOT));
         work.finish(tx -> {
-            tx.restartTakeover(POLICY, machine, RecoveryAction.REBOOT, false);
-            return true;
-        });
+            Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).restartTakeover(tx, machine, RecoveryAction.REBOOT, false);
+});
 
         assertThat(state()).isEqualTo(before);
-        assertThat(db.bmdb().recovery(machine).orElseThrow().isOpen()).isFalse();
+        assertThat(Operator.of(db.bmdb()).recovery(machine).orElseThrow().isOpen()).isFalse();
         assertThat(refusal(callback.callAsync(AgentCall.of(machine, OLD)))).isEmpty();
     }
 

@@ -1,5 +1,7 @@
 package ${package};
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
@@ -79,7 +81,7 @@ public final class ${className}Fleet {
         long start = System.nanoTime();
         long before = -1;
         while (before < count) {
-            long started = bmdb.statistics().agentStarted();
+            long started = Operator.of(bmdb).statistics().agentStarted();
             if (started != before) {
                 System.out.println(started + " of " + count + " servers have their agent started");
                 before = started;

@@ -1,5 +1,7 @@
 package com.example.fleet;
 
+import dev.shepherd.bmdb.operator.Operator;
+
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
@@ -80,7 +82,7 @@ public final class Main {
                 }
                 Thread.sleep(50);
             }
-            System.out.println("recorded: " + bmdb.statistics().provided());
+            System.out.println("recorded: " + Operator.of(bmdb).statistics().provided());
             shepherd.status().loops().forEach(loop -> loop.lastError()
                     .ifPresent(error -> System.out.println("failed: " + error.message())));
         }

@@ -1,4 +1,8 @@
-package dev.shepherd.bmdb.internal;
+package dev.shepherd.bmdb.agent;
+
+import dev.shepherd.bmdb.internal.DueNotifications;
+import dev.shepherd.bmdb.internal.DueQueue;
+import dev.shepherd.bmdb.internal.LastingThread;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
@@ -8,7 +12,6 @@ import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.agent.AgentCallException;
-import dev.shepherd.bmdb.agent.AgentCallQueue;
 import dev.shepherd.bmdb.agent.AgentReply;
 
 import static org.assertj.core.api.Assertions.assertThat;

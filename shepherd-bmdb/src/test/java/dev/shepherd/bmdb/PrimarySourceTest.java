@@ -1,4 +1,10 @@
-package dev.shepherd.bmdb.internal;
+package dev.shepherd.bmdb;
+
+import dev.shepherd.bmdb.internal.PrimarySource;
+import dev.shepherd.bmdb.internal.Servers;
+import dev.shepherd.bmdb.internal.SlowFailover;
+
+import dev.shepherd.bmdb.operator.Operator;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
@@ -48,7 +54,7 @@ class PrimarySourceTest {
 
         proxy.heal();
         await().ignoreExceptions()
-                .untilAsserted(() -> assertThat(bmdb.quarantined()).isEmpty());
+                .untilAsserted(() -> assertThat(Operator.of(bmdb).quarantined()).isEmpty());
     }
 
     @Test
@@ -81,7 +87,7 @@ class PrimarySourceTest {
     }
 
     private static PGSimpleDataSource driver(String parameters) {
-        return Bmdb.driver(
+        return Pools.driver(
                 BmdbConfig.builder()
                         .jdbcUrl("jdbc:postgresql://a,b/fleet" + parameters)
                         .build(),
