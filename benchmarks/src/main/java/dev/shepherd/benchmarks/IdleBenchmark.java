@@ -97,14 +97,15 @@ final class IdleBenchmark implements Benchmark {
             throws Exception {
         progress.stage("recording machines up to " + to);
         grow(database, from, to);
-        // The first look puts off all that is not silent Recoveries.of(BMDB, PROVIDER, RecoveryPolicy.DEFAULT).claim(yet.
-        session, 1);
+        Recoveries recoveries = Recoveries.of(database.bmdb(), PROVIDER, RecoveryPolicy.DEFAULT);
+        // The first look postpones all that is not silent yet.
+        recoveries.claim(session, 1);
         database.execute("vacuum analyze");
         database.execute("checkpoint");
         progress.stage("asking for work among " + to);
         Question agentStart = () -> session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(PROVIDER), 10)
                 .isEmpty();
-        Question recovery = () -> Recoveries.of(BMDB, PROVIDER, RecoveryPolicy.DEFAULT).claim(session, 10)
+        Question recovery = () -> recoveries.claim(session, 10)
                 .work()
                 .isEmpty();
         // Once for nothing, so that all sizes are asked by the same code.

@@ -232,9 +232,9 @@ class MachineRecovererTest extends RecoveryScenario {
         BmdbSession dying = other.startSession("recoverer", "doomed");
         RecoveryPolicy atOnce =
                 POLICY.toBuilder().freezeReleaseAfter(Duration.ZERO).build();
-        var work = Recoveries.of(BMDB, VirtualFleet.TYPE, atOnce).claim(dying, 1).work().get(0);
+        var work = Recoveries.of(database.bmdb(), VirtualFleet.TYPE, atOnce).claim(dying, 1).work().get(0);
         Optional<RecoveryAttempt> begun =
-                work.update(tx -> Recoveries.of(BMDB, VirtualFleet.TYPE, POLICY).begin(tx, silent, RecoveryAction.REBOOT));
+                work.update(tx -> Recoveries.of(database.bmdb(), VirtualFleet.TYPE, POLICY).begin(tx, silent, RecoveryAction.REBOOT));
         assertThat(begun).isPresent();
         fleet.provider()
                 .rebootMachine(database.bmdb()

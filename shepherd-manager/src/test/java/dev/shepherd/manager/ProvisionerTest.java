@@ -423,7 +423,7 @@ class ProvisionerTest {
         provider.addReservations(2);
         UUID intentId;
         try (BmdbSession dead = database.bmdb().startSession("provisioner", "a host that died")) {
-            intentId = Intents.of(BMDB, TYPE).reserve(dead, 50, List.of("reservation-1"))
+            intentId = Intents.of(database.bmdb(), TYPE).reserve(dead, 50, List.of("reservation-1"))
                     .get(0)
                     .intentId();
             try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(2))) {

@@ -239,7 +239,7 @@ class ReconciliationTest {
         provider.addReservations(1105);
         try (BmdbSession other = database.bmdb().startSession("provisioner", "another host");
                 Shepherd shepherd = shepherd(provider, 0)) {
-            Intents.of(BMDB, TYPE).reserve(other, 0, names("reservation-", 1100));
+            Intents.of(database.bmdb(), TYPE).reserve(other, 0, names("reservation-", 1100));
 
             assertThat(shepherd.plan(TYPE).provisioning().resume()).hasSize(1100);
             assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(5);

@@ -171,7 +171,7 @@ class SshInitializerTest extends InitializerScenario {
 
             assertThat(unreachableAttempts(machine)).isZero();
             try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-                assertThat(Recoveries.of(BMDB, TYPE, RecoveryPolicy.DEFAULT).claim(session, 1)
+                assertThat(Recoveries.of(database.bmdb(), TYPE, RecoveryPolicy.DEFAULT).claim(session, 1)
                                 .outlook()
                                 .due())
                         .isZero();

@@ -350,7 +350,7 @@ class UpdaterTest {
         updater(
                         new ShowingProvider(TYPE, true, visitor -> {
                             try (BmdbSession other = database.bmdb().startSession("updater", "another host")) {
-                                other.inTransaction(tx -> Listings.of(BMDB, TYPE).update(tx, newer));
+                                other.inTransaction(tx -> Listings.of(database.bmdb(), TYPE).update(tx, newer));
                             }
                             visitor.visit(stale);
                             visitor.visit(fake.getMachine(new ProviderID("machine-1")));
