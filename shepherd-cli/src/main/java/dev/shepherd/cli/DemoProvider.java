@@ -9,7 +9,7 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
-import dev.shepherd.testkit.SshHost;
+import dev.shepherd.testkit.ssh.SshHost;
 import java.util.List;
 import java.util.Map;
 

@@ -1,7 +1,7 @@
 package dev.shepherd.cli;
 
-import dev.shepherd.testkit.FakeEquinix;
-import dev.shepherd.testkit.TestAgent;
+import dev.shepherd.testkit.agent.TestAgent;
+import dev.shepherd.testkit.equinix.FakeEquinix;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;

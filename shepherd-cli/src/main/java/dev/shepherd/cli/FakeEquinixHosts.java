@@ -1,8 +1,8 @@
 package dev.shepherd.cli;
 
-import dev.shepherd.testkit.FakeEquinix;
-import dev.shepherd.testkit.SshHost;
-import dev.shepherd.testkit.SshHosts;
+import dev.shepherd.testkit.equinix.FakeEquinix;
+import dev.shepherd.testkit.ssh.SshHost;
+import dev.shepherd.testkit.ssh.SshHosts;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.Optional;

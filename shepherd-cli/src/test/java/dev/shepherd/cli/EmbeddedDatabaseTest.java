@@ -3,7 +3,7 @@ package dev.shepherd.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.shepherd.testkit.TestAgent;
+import dev.shepherd.testkit.agent.TestAgent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

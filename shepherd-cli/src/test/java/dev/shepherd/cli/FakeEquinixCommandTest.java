@@ -7,7 +7,7 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.Statistics;
-import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.database.BmdbExtension;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;

@@ -16,8 +16,8 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.testkit.FakeSession;
 import dev.shepherd.testkit.LogCapture;
+import dev.shepherd.testkit.provider.FakeSession;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -222,7 +222,7 @@ public abstract class ProviderContract {
 
     /**
      * Tells whether machines are recorded in a real database, on the PostgreSQL that
-     * {@link dev.shepherd.testkit.BmdbExtension} finds or starts; true by default. Otherwise a {@link FakeSession} holds
+     * {@link dev.shepherd.testkit.database.BmdbExtension} finds or starts; true by default. Otherwise a {@link FakeSession} holds
      * them, which needs nothing, and proves less: what it accepts, a database may refuse.
      */
     protected boolean usesDatabase() {
