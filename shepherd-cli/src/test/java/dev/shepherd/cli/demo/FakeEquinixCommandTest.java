@@ -7,8 +7,8 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.Statistics;
+import dev.shepherd.cli.CommandLineProcess;
 import dev.shepherd.cli.CommandLineRun;
-import dev.shepherd.cli.Main;
 import dev.shepherd.testkit.database.BmdbExtension;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -19,7 +19,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -40,8 +39,8 @@ class FakeEquinixCommandTest {
     @Test
     @EnabledOnOs(value = OS.LINUX, disabledReason = "only there are all of 127.0.0.0/8 loopback addresses")
     void theCommandThatItPrintsMakesMachinesOfItsReservationsAndTakesThemOver() throws Exception {
-        Process api = start(
-                "api",
+        try (CommandLineProcess api = CommandLineProcess.start(
+                folder,
                 "fake-equinix",
                 "--reservations",
                 "3",
@@ -50,59 +49,46 @@ class FakeEquinixCommandTest {
                 "--ssh-port",
                 String.valueOf(freePort()),
                 "--provisioning",
-                "1");
-        Process run = null;
-        try {
-            await().atMost(LIMIT).until(() -> printed("api").contains("Ctrl-C") || !api.isAlive());
-            List<String> command = command();
+                "1")) {
+            await().atMost(LIMIT).until(() -> api.log().contains("Ctrl-C") || !api.isAlive());
+            List<String> command = command(api);
             // A database of the test's own, and no waiting between creations; all else as it is printed.
             command.addAll(List.of("--database", database.jdbcUrl(), "--creation-interval", "0"));
-            Process running = start("run", command.toArray(String[]::new));
-            run = running;
+            try (CommandLineProcess run = CommandLineProcess.start(folder, command.toArray(String[]::new))) {
+                await().atMost(LIMIT).until(() -> statistics().agentStarted() == 3 || !run.isAlive());
+                assertThat(statistics().agentStarted()).as(run.log()).isEqualTo(3);
+                assertThat(machines()).hasSize(3).allSatisfy(machine -> {
+                    assertThat(machine.reservationId()).isPresent();
+                    assertThat(machine.address()).isPresent();
+                    assertThat(machine.status()).contains(ProviderStatus.RUNNING);
+                });
+                String token = Files.readString(folder.resolve(".shepherd/fake-equinix/token"))
+                        .strip();
+                assertThat(run.log()).doesNotContain(token);
 
-            await().atMost(LIMIT).until(() -> statistics().agentStarted() == 3 || !running.isAlive());
-            assertThat(statistics().agentStarted()).as(printed("run")).isEqualTo(3);
-            assertThat(machines()).hasSize(3).allSatisfy(machine -> {
-                assertThat(machine.reservationId()).isPresent();
-                assertThat(machine.address()).isPresent();
-                assertThat(machine.status()).contains(ProviderStatus.RUNNING);
-            });
-            String token = Files.readString(folder.resolve(".shepherd/fake-equinix/token"))
-                    .strip();
-            assertThat(printed("run")).doesNotContain(token);
-
-            api.destroy();
-            assertThat(api.waitFor(30, TimeUnit.SECONDS))
-                    .as("ended after SIGTERM")
-                    .isTrue();
-        } finally {
-            api.destroyForcibly();
-            if (run != null) {
-                run.destroyForcibly();
-                run.waitFor(30, TimeUnit.SECONDS);
+                api.askToEnd();
+                assertThat(api.endsWithin(Duration.ofSeconds(30)))
+                        .as("ended after SIGTERM")
+                        .isTrue();
             }
         }
     }
 
     @Test
     void aWrongTokenIsOneClearLineAndTheEnd() throws Exception {
-        Process api = start("api", "fake-equinix", "--port", "0", "--reservations", "1");
-        try {
-            await().atMost(LIMIT).until(() -> printed("api").contains("Ctrl-C") || !api.isAlive());
+        try (CommandLineProcess api =
+                CommandLineProcess.start(folder, "fake-equinix", "--port", "0", "--reservations", "1")) {
+            await().atMost(LIMIT).until(() -> api.log().contains("Ctrl-C") || !api.isAlive());
             Files.writeString(folder.resolve(".shepherd/fake-equinix/token"), "not-the-token\n");
-            Process run = start("run", command().toArray(String[]::new));
-            try {
-                assertThat(run.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
-            } finally {
-                run.destroyForcibly();
+            try (CommandLineProcess run =
+                    CommandLineProcess.start(folder, command(api).toArray(String[]::new))) {
+                assertThat(run.endsWithin(LIMIT)).isTrue();
+                assertThat(run.exitCode()).isEqualTo(1);
+                assertThat(run.log().lines().filter(line -> line.startsWith("shepherd: provider")))
+                        .containsExactly("shepherd: provider equinix: listing the SSH keys failed: the API answers 401:"
+                                + " Invalid authentication token");
+                assertThat(run.log()).doesNotContain("\tat ");
             }
-            assertThat(run.exitValue()).isEqualTo(1);
-            assertThat(printed("run").lines().filter(line -> line.startsWith("shepherd: provider")))
-                    .containsExactly("shepherd: provider equinix: listing the SSH keys failed: the API answers 401:"
-                            + " Invalid authentication token");
-            assertThat(printed("run")).doesNotContain("\tat ");
-        } finally {
-            api.destroyForcibly();
         }
     }
 
@@ -115,34 +101,12 @@ class FakeEquinixCommandTest {
     }
 
     /** The arguments of the command that is printed for its users. */
-    private List<String> command() throws IOException {
-        String text = printed("api");
+    private static List<String> command(CommandLineProcess api) throws IOException {
+        String text = api.log();
         String command =
                 text.substring(text.indexOf("./shepherd ") + "./shepherd ".length(), text.indexOf("\n\nIt ends"));
         return new ArrayList<>(
                 Arrays.asList(command.replace("\\\n", " ").strip().split("\\s+")));
-    }
-
-    private Process start(String name, String... args) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xmx256m",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-        command.addAll(List.of(args));
-        return new ProcessBuilder(command)
-                .directory(folder.toFile())
-                .redirectErrorStream(true)
-                .redirectOutput(folder.resolve(name + ".log").toFile())
-                .start();
-    }
-
-    private String printed(String name) throws IOException {
-        return Files.readString(folder.resolve(name + ".log"));
     }
 
     private Statistics statistics() throws InterruptedException {

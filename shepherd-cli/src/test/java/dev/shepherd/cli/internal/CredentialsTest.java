@@ -4,15 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.cli.CommandLineProcess;
 import dev.shepherd.cli.CommandLineRun;
-import dev.shepherd.cli.Main;
 import dev.shepherd.manager.takeover.SshCredentials;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -44,31 +44,21 @@ class CredentialsTest {
     void theDefaultKeyIsMade() throws Exception {
         Files.writeString(folder.resolve("agent"), "#!/bin/sh\n");
         Files.writeString(folder.resolve("machines"), "[]");
-        Process process = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        Main.class.getName(),
-                        "run",
-                        "--provider=static",
-                        "--property=list=file:machines",
-                        "--agent=agent",
-                        "--endpoint=here",
-                        "--database=" + UNREACHABLE)
-                .directory(folder.toFile())
-                .redirectErrorStream(true)
-                .redirectOutput(folder.resolve("log").toFile())
-                .start();
-        try {
-            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-        } finally {
-            process.destroyForcibly();
-        }
+        try (CommandLineProcess process = CommandLineProcess.start(
+                folder,
+                "run",
+                "--provider=static",
+                "--property=list=file:machines",
+                "--agent=agent",
+                "--endpoint=here",
+                "--database=" + UNREACHABLE)) {
+            assertThat(process.endsWithin(Duration.ofMinutes(1))).isTrue();
 
-        assertThat(process.exitValue()).isEqualTo(1);
-        assertThat(Files.readString(folder.resolve("log")))
-                .contains("generated the key .shepherd/id_ed25519; let it in on every machine: ssh-ed25519 ")
-                .contains("cannot be reached");
+            assertThat(process.exitCode()).isEqualTo(1);
+            assertThat(process.log())
+                    .contains("generated the key .shepherd/id_ed25519; let it in on every machine: ssh-ed25519 ")
+                    .contains("cannot be reached");
+        }
         assertThat(folder.resolve(".shepherd/id_ed25519")).exists();
     }
 

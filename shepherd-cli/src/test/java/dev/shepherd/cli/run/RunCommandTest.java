@@ -6,7 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.cli.Main;
+import dev.shepherd.cli.CommandLineProcess;
 import dev.shepherd.cli.PluginJar;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.testkit.agent.TestAgent;
@@ -19,9 +19,7 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,7 +52,8 @@ class RunCommandTest {
                     folder.resolve("machines.json"),
                     "[%s,%s]".formatted(entry("good", good), entry("hanging", hanging)));
 
-            Process process = start(
+            try (CommandLineProcess process = CommandLineProcess.start(
+                    folder,
                     "run",
                     "-v",
                     "--provider",
@@ -74,29 +73,27 @@ class RunCommandTest {
                     "--agent-listen",
                     String.valueOf(freePort()),
                     "--creation-interval",
-                    "0");
-            try {
+                    "0")) {
                 await().atMost(LIMIT).until(() -> isAgentStarted("good") || !process.isAlive());
                 await().atMost(LIMIT).until(() -> isAgentHeard("good") || !process.isAlive());
                 await().atMost(LIMIT).until(() -> isWorkedOn("hanging") || !process.isAlive());
-                assertThat(process.isAlive())
-                        .as(Files.readString(folder.resolve("log")))
-                        .isTrue();
-                process.destroy();
-                assertThat(process.waitFor(30, TimeUnit.SECONDS))
+                assertThat(process.isAlive()).as(process.log()).isTrue();
+                process.askToEnd();
+                assertThat(process.endsWithin(Duration.ofSeconds(30)))
                         .as("ended after SIGTERM")
                         .isTrue();
-            } finally {
-                process.destroyForcibly();
-            }
 
-            String log = Files.readString(folder.resolve("log"));
-            assertThat(log).contains("Asked to end").contains("agent started").contains("Stopped");
-            assertThat(isWorkedOn("hanging")).as(log).isFalse();
-            Integer sessions = database.bmdb().query(dsl -> dsl.fetchCount(org.jooq.impl.DSL.table("sessions")));
-            assertThat(sessions).as("sessions left").isZero();
-            assertThat(log).doesNotContain(password);
-            assertThatNoLineOfTheKeyIsIn(log, key);
+                String log = process.log();
+                assertThat(log)
+                        .contains("Asked to end")
+                        .contains("agent started")
+                        .contains("Stopped");
+                assertThat(isWorkedOn("hanging")).as(log).isFalse();
+                Integer sessions = database.bmdb().query(dsl -> dsl.fetchCount(org.jooq.impl.DSL.table("sessions")));
+                assertThat(sessions).as("sessions left").isZero();
+                assertThat(log).doesNotContain(password);
+                assertThatNoLineOfTheKeyIsIn(log, key);
+            }
         }
     }
 
@@ -106,7 +103,8 @@ class RunCommandTest {
         Path key = folder.resolve("id_ed25519");
         String publicKey = SshCredentials.generateIfAbsent(key).publicKey().orElseThrow();
         try (SshHost host = SshHost.builder().authorizedKey(publicKey).start()) {
-            Process process = start(
+            try (CommandLineProcess process = CommandLineProcess.start(
+                    folder,
                     "run",
                     "--provider",
                     "racks",
@@ -121,46 +119,24 @@ class RunCommandTest {
                     "--endpoint",
                     "here",
                     "--key",
-                    key.toString());
-            try {
+                    key.toString())) {
                 await().atMost(LIMIT).until(() -> isAgentStarted("one") || !process.isAlive());
-                assertThat(process.isAlive())
-                        .as(Files.readString(folder.resolve("log")))
-                        .isTrue();
-                process.destroy();
-                assertThat(process.waitFor(30, TimeUnit.SECONDS))
+                assertThat(process.isAlive()).as(process.log()).isTrue();
+                process.askToEnd();
+                assertThat(process.endsWithin(Duration.ofSeconds(30)))
                         .as("ended after SIGTERM")
                         .isTrue();
-            } finally {
-                process.destroyForcibly();
+                assertThat(process.log())
+                        .contains("Provider racks comes from " + Path.of("plugins", "racks.jar"))
+                        .contains("Stopped")
+                        .doesNotContain("\tat ");
             }
         }
-        assertThat(Files.readString(folder.resolve("log")))
-                .contains("Provider racks comes from " + Path.of("plugins", "racks.jar"))
-                .contains("Stopped")
-                .doesNotContain("\tat ");
     }
 
     private static String entry(String id, SshHost host) {
         return "{\"ID\": \"%s\", \"Addr\": \"%s\", \"SSHPort\": %d}"
                 .formatted(id, host.address().getHostAddress(), host.port());
-    }
-
-    private Process start(String... args) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xmx256m",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-        command.addAll(List.of(args));
-        return new ProcessBuilder(command)
-                .directory(folder.toFile())
-                .redirectErrorStream(true)
-                .redirectOutput(folder.resolve("log").toFile())
-                .start();
     }
 
     private boolean isAgentStarted(String id) throws InterruptedException {
