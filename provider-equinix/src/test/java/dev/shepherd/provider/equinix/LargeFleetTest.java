@@ -8,7 +8,7 @@ import dev.shepherd.manager.Shepherd;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.equinix.FakeEquinix;
 import dev.shepherd.testkit.equinix.FakeEquinix.Call;
-import dev.shepherd.testkit.equinix.FakeEquinix.Operation;
+import dev.shepherd.testkit.equinix.Operation;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Comparator;

@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.shepherd.testkit.equinix.FakeEquinix.Call;
-import dev.shepherd.testkit.equinix.FakeEquinix.Operation;
+import dev.shepherd.testkit.equinix.Operation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URLDecoder;

@@ -16,7 +16,7 @@ import dev.shepherd.provider.equinix.client.SSHKeyCreateInput;
 import dev.shepherd.provider.equinix.client.SSHKeyInput;
 import dev.shepherd.testkit.equinix.FakeEquinix;
 import dev.shepherd.testkit.equinix.FakeEquinix.Call;
-import dev.shepherd.testkit.equinix.FakeEquinix.Operation;
+import dev.shepherd.testkit.equinix.Operation;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;

@@ -1,6 +1,8 @@
 package dev.shepherd.cli.demo;
 
+import dev.shepherd.testkit.equinix.Device;
 import dev.shepherd.testkit.equinix.FakeEquinix;
+import dev.shepherd.testkit.equinix.Host;
 import dev.shepherd.testkit.ssh.SshHost;
 import dev.shepherd.testkit.ssh.SshHosts;
 import java.net.InetAddress;
@@ -9,7 +11,7 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /** The SSH servers behind the devices of a {@link FakeEquinix}: one each, on one port and different addresses. */
-final class FakeEquinixHosts implements Function<FakeEquinix.Device, FakeEquinix.Host>, AutoCloseable {
+final class FakeEquinixHosts implements Function<Device, Host>, AutoCloseable {
 
     private final SshHosts hosts = SshHosts.start();
     private final int port;
@@ -21,7 +23,7 @@ final class FakeEquinixHosts implements Function<FakeEquinix.Device, FakeEquinix
 
     /** Starts the server of a new device; it lets in the keys that the device was made with. */
     @Override
-    public FakeEquinix.Host apply(FakeEquinix.Device device) {
+    public Host apply(Device device) {
         SshHost.Builder host =
                 SshHost.builder().hosts(hosts).address(nextAddress()).port(port);
         device.sshKeys().forEach(host::authorizedKey);
@@ -42,7 +44,7 @@ final class FakeEquinixHosts implements Function<FakeEquinix.Device, FakeEquinix
         hosts.close();
     }
 
-    private record Machine(SshHost host) implements FakeEquinix.Host {
+    private record Machine(SshHost host) implements Host {
 
         @Override
         public Optional<InetAddress> address() {

@@ -9,8 +9,8 @@
  *   <li>{@link dev.shepherd.testkit.contract.Rule}: every rule, with its force and what to check when it is broken
  * </ul>
  *
- * <p>Inside, {@code ContractRun} is the test of one rule under way, {@code Records} where the machines are recorded that
- * it has a provider create, and {@code ContractReport} what is said at the end.
+ * <p>Inside, {@code ContractRun} is the test of one rule under way, {@code ProviderRun} one that has machines made,
+ * {@code Records} where these are recorded, and {@code ContractReport} what is said at the end.
  */
 @NullMarked
 package dev.shepherd.testkit.contract;

@@ -1,8 +1,5 @@
 package dev.shepherd.testkit.equinix;
 
-import dev.shepherd.testkit.equinix.FakeEquinix.Address;
-import dev.shepherd.testkit.equinix.FakeEquinix.Device;
-import dev.shepherd.testkit.equinix.FakeEquinix.Host;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;

@@ -19,7 +19,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.EnumMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -51,119 +50,7 @@ import org.jspecify.annotations.Nullable;
 public final class FakeEquinix implements AutoCloseable {
 
     /** The largest page, as with the real API. */
-    public static final int MAX_PAGE_SIZE = 1000;
-
-    private static final int DEFAULT_PAGE_SIZE = 10;
-
-    /** The calls of the API. */
-    public enum Operation {
-        /** {@code GET /projects/ID/devices}. */
-        LIST_DEVICES,
-        /** {@code POST /projects/ID/devices}. */
-        CREATE_DEVICE,
-        /** {@code GET /devices/ID}. */
-        GET_DEVICE,
-        /** {@code PUT /devices/ID}. */
-        UPDATE_DEVICE,
-        /** {@code DELETE /devices/ID}. */
-        DELETE_DEVICE,
-        /** {@code POST /devices/ID/actions}. */
-        DEVICE_ACTION,
-        /** {@code GET /projects/ID/hardware-reservations}. */
-        LIST_RESERVATIONS,
-        /** {@code GET /projects/ID/ssh-keys}. */
-        LIST_KEYS,
-        /** {@code POST /projects/ID/ssh-keys}. */
-        CREATE_KEY,
-        /** {@code PUT /ssh-keys/ID}. */
-        UPDATE_KEY,
-        /** Anything else, which is answered with 404. */
-        OTHER
-    }
-
-    /** Something that goes wrong with one call. Immutable. */
-    public static final class Fault {
-        private enum Kind {
-            ANSWER,
-            DROP_BEFORE,
-            DROP_AFTER,
-            DELAY
-        }
-
-        private final Kind kind;
-        private final int status;
-        private final String body;
-        private final Optional<String> retryAfter;
-        private final Duration delay;
-        private final Runnable action;
-
-        private Fault(
-                Kind kind, int status, String body, Optional<String> retryAfter, Duration delay, Runnable action) {
-            this.kind = kind;
-            this.status = status;
-            this.body = body;
-            this.retryAfter = retryAfter;
-            this.delay = delay;
-            this.action = action;
-        }
-
-        private static Fault answer(int status, String body, Optional<String> retryAfter) {
-            return new Fault(Kind.ANSWER, status, body, retryAfter, Duration.ZERO, () -> {});
-        }
-
-        private static Fault run(Kind kind, Runnable action) {
-            return new Fault(kind, 0, "", Optional.empty(), Duration.ZERO, action);
-        }
-
-        /** Answers with an error in place of doing what is asked. */
-        public static Fault answer(int status, String error) {
-            return answer(status, EquinixJson.write(errors(error)), Optional.empty());
-        }
-
-        /** Answers with an error and a {@code Retry-After}, in seconds or as a date, in place of doing what is asked. */
-        public static Fault answer(int status, String error, String retryAfter) {
-            return answer(status, EquinixJson.write(errors(error)), Optional.of(retryAfter));
-        }
-
-        /** Answers with any body, such as one that is no JSON, in place of doing what is asked. */
-        public static Fault answerRaw(int status, String body) {
-            return answer(status, body, Optional.empty());
-        }
-
-        /** Drops the connection in place of doing what is asked. */
-        public static Fault dropBeforeEffect() {
-            return runBeforeEffect(() -> {});
-        }
-
-        /** Does what is asked, and drops the connection in place of answering. */
-        public static Fault dropAfterEffect() {
-            return runAfterEffect(() -> {});
-        }
-
-        /** Does what is asked, and answers late. */
-        public static Fault delay(Duration delay) {
-            return new Fault(Kind.DELAY, 0, "", Optional.empty(), delay, () -> {});
-        }
-
-        /** Runs something when the call has arrived, and drops the connection in place of doing what is asked. */
-        public static Fault runBeforeEffect(Runnable action) {
-            return run(Kind.DROP_BEFORE, action);
-        }
-
-        /** Does what is asked, runs something, and drops the connection in place of answering. */
-        public static Fault runAfterEffect(Runnable action) {
-            return run(Kind.DROP_AFTER, action);
-        }
-
-        private boolean isBeforeEffect() {
-            return kind == Kind.ANSWER || kind == Kind.DROP_BEFORE;
-        }
-
-        @Override
-        public String toString() {
-            return kind == Kind.ANSWER ? kind + " " + status : kind.toString();
-        }
-    }
+    public static final int MAX_PAGE_SIZE = EquinixApi.MAX_PAGE_SIZE;
 
     /**
      * One call, as it was answered.
@@ -189,80 +76,25 @@ public final class FakeEquinix implements AutoCloseable {
             Optional<Fault> fault,
             long arrivedNanos) {}
 
-    /**
-     * A device at one moment.
-     *
-     * @param id its id
-     * @param hostname its hostname
-     * @param reservationId the reservation behind it
-     * @param state its state, in the words of the API
-     * @param tags its tags
-     * @param sshKeys the public keys that it lets in, as lines of {@code authorized_keys}
-     * @param operatingSystem what is installed on it
-     */
-    public record Device(
-            UUID id,
-            String hostname,
-            Optional<UUID> reservationId,
-            String state,
-            List<String> tags,
-            List<String> sshKeys,
-            String operatingSystem) {}
-
-    /**
-     * An address of a device.
-     *
-     * @param address the address
-     * @param isPublic whether the API calls it public
-     */
-    public record Address(InetAddress address, boolean isPublic) {}
-
-    /** What stands behind a device. It is told what is done to the device, while the API is locked. */
-    public interface Host {
-
-        /** Nothing: the device has invented addresses, at which nobody answers. */
-        Host NONE = new Host() {};
-
-        /** Returns the public address of the device; empty for invented ones. */
-        default Optional<InetAddress> address() {
-            return Optional.empty();
-        }
-
-        /** The device is rebooted. */
-        default void reboot() {}
-
-        /** The device is reinstalled. */
-        default void reinstall() {}
-
-        /** The device is deleted, or the API closed. */
-        default void close() {}
-    }
-
-    private record Answer(int status, String body) {
-        static Answer of(int status, Object body) {
-            return new Answer(status, EquinixJson.write(body));
-        }
-    }
-
     private final HttpServer server;
     private final ExecutorService executor;
     private final String token;
     private final Object lock = new Object();
     private final CountDownLatch closed = new CountDownLatch(1);
     private final EquinixProject project;
+    private final EquinixApi api;
     private final Map<Operation, Deque<Fault>> faults = new EnumMap<>(Operation.class);
     private final List<Call> calls = new ArrayList<>();
     private double faultShare;
     private Random random = new Random(0);
     private Duration latency = Duration.ZERO;
-    private @Nullable List<Object> frozenDevices;
-    private @Nullable List<Object> frozenReservations;
     private int running;
     private int mostRunning;
 
     private FakeEquinix(Builder builder) {
         token = builder.token;
         project = new EquinixProject(builder.clock, builder.queued, builder.provisioning, builder.hosts);
+        api = new EquinixApi(token, project);
         try {
             server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), builder.port), 0);
         } catch (IOException e) {
@@ -456,20 +288,14 @@ public final class FakeEquinix implements AutoCloseable {
     /** Makes listings of devices and reservations show what is there now until {@link #thawListings()}. */
     public void freezeListings() {
         synchronized (lock) {
-            frozenDevices = List.copyOf(project.devices.values().stream()
-                    .map(device -> (Object) project.json(device, List.of("hardware_reservation")))
-                    .toList());
-            frozenReservations = List.copyOf(project.reservations.values().stream()
-                    .map(reservation -> (Object) project.json(reservation, List.of()))
-                    .toList());
+            api.freezeListings();
         }
     }
 
     /** Makes listings show what is there. */
     public void thawListings() {
         synchronized (lock) {
-            frozenDevices = null;
-            frozenReservations = null;
+            api.thawListings();
         }
     }
 
@@ -516,15 +342,13 @@ public final class FakeEquinix implements AutoCloseable {
         long arrived = System.nanoTime();
         String path = exchange.getRequestURI().getPath().replaceFirst("^/metal/v1", "");
         String method = exchange.getRequestMethod();
-        Operation operation = operation(method, path);
+        Operation operation = Operation.of(method, path);
         Duration delay;
         Optional<Fault> fault;
         synchronized (lock) {
             mostRunning = Math.max(mostRunning, ++running);
             fault = nextFault(operation);
-            delay = fault.filter(f -> f.kind == Fault.Kind.DELAY)
-                    .map(f -> f.delay)
-                    .orElse(latency);
+            delay = fault.flatMap(Fault::delay).orElse(latency);
         }
         String query = Objects.requireNonNullElse(exchange.getRequestURI().getRawQuery(), "");
         String body = "";
@@ -533,18 +357,20 @@ public final class FakeEquinix implements AutoCloseable {
         boolean whole = false;
         try {
             body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
-            Answer answer;
+            EquinixApi.Answer answer;
             if (fault.filter(Fault::isBeforeEffect).isPresent()) {
-                fault.get().action.run();
-                answer = new Answer(fault.get().status, fault.get().body);
+                fault.get().run();
+                answer = fault.get().answer();
             } else {
-                answer = answer(exchange, operation, path, query, body);
-                fault.ifPresent(f -> f.action.run());
+                synchronized (lock) {
+                    String tokenGiven = exchange.getRequestHeaders().getFirst("X-Auth-Token");
+                    answer = api.answer(tokenGiven, operation, path, query, body);
+                }
+                fault.ifPresent(Fault::run);
             }
             // Waits as long as the call is to take, but not beyond the server's end.
             if (delay.isZero() || !closed.await(delay.toNanos(), TimeUnit.NANOSECONDS)) {
-                whole = fault.map(f -> f.kind == Fault.Kind.ANSWER || f.kind == Fault.Kind.DELAY)
-                        .orElse(true);
+                whole = fault.map(Fault::answers).orElse(true);
                 status = whole ? answer.status() : 0;
                 answered = whole ? answer.body() : "";
             }
@@ -556,7 +382,7 @@ public final class FakeEquinix implements AutoCloseable {
                 calls.add(new Call(operation, method, path, query, body, status, answered, fault, arrived));
             }
             if (whole) {
-                send(exchange, status, answered, fault.flatMap(f -> f.retryAfter));
+                send(exchange, status, answered, fault.flatMap(Fault::retryAfter));
             }
             exchange.close();
         }
@@ -588,158 +414,6 @@ public final class FakeEquinix implements AutoCloseable {
                     case 2 -> Fault.dropBeforeEffect();
                     default -> Fault.dropAfterEffect();
                 });
-    }
-
-    private static Operation operation(String method, String path) {
-        String[] parts = path.split("/");
-        if (parts.length < 3 || parts.length > 4) {
-            return Operation.OTHER;
-        }
-        return switch (method + " " + parts[1] + "/" + (parts.length == 4 ? parts[3] : "")) {
-            case "GET projects/devices" -> Operation.LIST_DEVICES;
-            case "POST projects/devices" -> Operation.CREATE_DEVICE;
-            case "GET projects/hardware-reservations" -> Operation.LIST_RESERVATIONS;
-            case "GET projects/ssh-keys" -> Operation.LIST_KEYS;
-            case "POST projects/ssh-keys" -> Operation.CREATE_KEY;
-            case "GET devices/" -> Operation.GET_DEVICE;
-            case "PUT devices/" -> Operation.UPDATE_DEVICE;
-            case "DELETE devices/" -> Operation.DELETE_DEVICE;
-            case "POST devices/actions" -> Operation.DEVICE_ACTION;
-            case "PUT ssh-keys/" -> Operation.UPDATE_KEY;
-            default -> Operation.OTHER;
-        };
-    }
-
-    private Answer answer(HttpExchange exchange, Operation operation, String path, String query, String body) {
-        synchronized (lock) {
-            try {
-                if (!token.equals(exchange.getRequestHeaders().getFirst("X-Auth-Token"))) {
-                    throw new Refusal(401, "Invalid authentication token");
-                }
-                if (operation == Operation.OTHER) {
-                    throw Refusal.notFound();
-                }
-                String[] parts = path.split("/");
-                UUID id = uuid(parts[2]);
-                if (parts[1].equals("projects") && !project.id.equals(id)) {
-                    throw Refusal.notFound();
-                }
-                return effect(operation, id, EquinixQuery.parse(query), body);
-            } catch (Refusal e) {
-                return Answer.of(e.status, errors(e.error));
-            } catch (RuntimeException e) {
-                // A host that does not start, say: whoever asked for it should read why.
-                return Answer.of(500, errors(e.toString()));
-            }
-        }
-    }
-
-    private Answer effect(Operation operation, UUID id, EquinixQuery query, String body) throws Refusal {
-        List<String> include = query.list("include");
-        return switch (operation) {
-            case LIST_DEVICES -> page(query, "devices", devices(query, include));
-            case LIST_RESERVATIONS -> page(query, "hardware_reservations", reservations(query, include));
-            case LIST_KEYS ->
-                Answer.of(
-                        200,
-                        Map.of(
-                                "ssh_keys",
-                                project.keys.values().stream()
-                                        .map(EquinixProject::json)
-                                        .toList()));
-            case GET_DEVICE -> Answer.of(200, project.json(project.device(id), include));
-            case CREATE_DEVICE -> Answer.of(201, project.json(project.create(object(body)), include));
-            case UPDATE_DEVICE -> {
-                project.update(id, object(body));
-                yield Answer.of(200, project.json(project.device(id), include));
-            }
-            case DELETE_DEVICE -> {
-                project.delete(id);
-                yield new Answer(204, "");
-            }
-            case DEVICE_ACTION -> {
-                project.act(id, object(body));
-                yield new Answer(202, "");
-            }
-            case CREATE_KEY -> Answer.of(201, EquinixProject.json(project.createKey(object(body))));
-            case UPDATE_KEY -> Answer.of(200, EquinixProject.json(project.updateKey(id, object(body))));
-            case OTHER -> throw Refusal.notFound();
-        };
-    }
-
-    private List<?> devices(EquinixQuery query, List<String> include) {
-        List<?> all = frozenDevices;
-        if (all == null) {
-            all = project.devices.values().stream()
-                    .map(device -> project.json(device, include))
-                    .toList();
-        }
-        return all.stream()
-                .filter(device -> query.matches("hostname", ((Map<?, ?>) device).get("hostname")))
-                .filter(device -> query.text("tag")
-                        .map(tag -> ((List<?>) Objects.requireNonNull(((Map<?, ?>) device).get("tags"))).contains(tag))
-                        .orElse(true))
-                .toList();
-    }
-
-    private List<?> reservations(EquinixQuery query, List<String> include) {
-        List<?> all = frozenReservations;
-        if (all == null) {
-            all = project.reservations.values().stream()
-                    .map(reservation -> project.json(reservation, include))
-                    .toList();
-        }
-        boolean free = query.text("provisionable").isPresent();
-        return all.stream()
-                .filter(reservation -> !free || Boolean.TRUE.equals(((Map<?, ?>) reservation).get("provisionable")))
-                .toList();
-    }
-
-    private Answer page(EquinixQuery query, String name, List<?> all) throws Refusal {
-        int perPage = query.number("per_page", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
-        int page = query.number("page", 1, 100_000);
-        int pages = Math.max(1, (all.size() + perPage - 1) / perPage);
-        int from = Math.min(all.size(), (page - 1) * perPage);
-        List<?> items = all.subList(from, Math.min(all.size(), from + perPage));
-        Map<String, Object> meta = new LinkedHashMap<>();
-        String base = "/metal/v1/projects/" + project.id + "/" + name.replace('_', '-') + "?per_page=" + perPage;
-        meta.put("first", href(base, 1));
-        if (page > 1) {
-            meta.put("previous", href(base, page - 1));
-        }
-        meta.put("self", href(base, page));
-        if (page < pages) {
-            meta.put("next", href(base, page + 1));
-        }
-        meta.put("last", href(base, pages));
-        meta.put("total", all.size());
-        meta.put("current_page", page);
-        meta.put("last_page", pages);
-        return Answer.of(200, Map.of(name, items, "meta", meta));
-    }
-
-    private static Map<String, String> href(String base, int page) {
-        return Map.of("href", base + "&page=" + page);
-    }
-
-    private static Map<String, @Nullable Object> object(String body) throws Refusal {
-        try {
-            return EquinixJson.readObject(body);
-        } catch (IOException e) {
-            throw Refusal.unprocessable("the body is not JSON as expected: " + e.getMessage());
-        }
-    }
-
-    private static Map<String, List<String>> errors(String error) {
-        return Map.of("errors", List.of(error));
-    }
-
-    private static UUID uuid(String text) throws Refusal {
-        try {
-            return UUID.fromString(text);
-        } catch (IllegalArgumentException e) {
-            throw Refusal.notFound();
-        }
     }
 
     /** Collects the settings of a {@link FakeEquinix}. Not safe for several threads. */

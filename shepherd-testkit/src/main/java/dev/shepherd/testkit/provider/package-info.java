@@ -6,6 +6,8 @@
  *       calls and fails when it is told to; start reading here
  *   <li>{@link dev.shepherd.testkit.provider.FakeSession}: a session on a map, which a provider records its machines in
  * </ul>
+ *
+ * <p>Inside, {@code FakeMachines} is what the provider has, and {@code FakeCalls} what was called and is to fail.
  */
 @NullMarked
 package dev.shepherd.testkit.provider;

@@ -49,7 +49,7 @@ final class HostCommand implements Command {
     private final SshHosts hosts;
     private final SshHost host;
     private final String line;
-    private final SshHost.Run run;
+    private final HostRecord.Run run;
     private final Object lock = new Object();
     private final CountDownLatch errorsDone = new CountDownLatch(1);
     private @Nullable InputStream in;
@@ -65,7 +65,7 @@ final class HostCommand implements Command {
         this.hosts = hosts;
         this.host = host;
         this.line = line;
-        this.run = host.requested(line);
+        this.run = host.record().requested(line);
     }
 
     @Override
@@ -124,7 +124,7 @@ final class HostCommand implements Command {
                 }
             }
         } catch (RejectedExecutionException e) {
-            host.ended(this);
+            host.processes().ended(this);
             throw new IOException("the host is closed", e);
         }
     }
@@ -152,7 +152,7 @@ final class HostCommand implements Command {
                 "SSH_CONNECTION",
                 from.getAddress().getHostAddress() + " " + from.getPort() + " "
                         + host.address().getHostAddress() + " " + host.port());
-        environment.put(SshHost.COOKIE, host.cookie());
+        environment.put(HostProcesses.VARIABLE, host.processes().mark());
         environment.put("SHEPHERD_TEST_AGENT_MOOD", mood.name());
         environment.put(
                 "SHEPHERD_TEST_AGENT_INTERVAL_MILLIS",
@@ -288,7 +288,7 @@ final class HostCommand implements Command {
         if (held != null) {
             held.giveBack();
         }
-        host.ended(this);
+        host.processes().ended(this);
     }
 
     @Override

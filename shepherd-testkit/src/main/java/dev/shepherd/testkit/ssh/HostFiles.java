@@ -63,7 +63,10 @@ final class HostFiles extends DefaultScpFileOpener implements FileSystemFactory,
                 && file.getOpenOptions().contains(StandardOpenOption.WRITE)) {
             Path path = file.getFile();
             if (Files.isRegularFile(path)) {
-                HostSession.of(session).host().uploaded(path.toString(), Files.size(path), SshHost.Protocol.SFTP);
+                HostSession.of(session)
+                        .host()
+                        .record()
+                        .uploaded(path.toString(), Files.size(path), SshHost.Protocol.SFTP);
             }
         }
     }
@@ -72,7 +75,7 @@ final class HostFiles extends DefaultScpFileOpener implements FileSystemFactory,
     public void moved(
             ServerSession session, Path from, Path to, Collection<CopyOption> options, @Nullable Throwable thrown) {
         if (thrown == null) {
-            HostSession.of(session).host().renamed(from.toString(), to.toString());
+            HostSession.of(session).host().record().renamed(from.toString(), to.toString());
         }
     }
 
@@ -110,7 +113,7 @@ final class HostFiles extends DefaultScpFileOpener implements FileSystemFactory,
             Session session, Path file, long size, Set<PosixFilePermission> permissions, OutputStream out)
             throws IOException {
         out.close();
-        HostSession.of(session).host().uploaded(file.toString(), size, SshHost.Protocol.SCP);
+        HostSession.of(session).host().record().uploaded(file.toString(), size, SshHost.Protocol.SCP);
     }
 
     /** Does to an upload what the host's mood wants done. Called on the thread that works for this upload only. */

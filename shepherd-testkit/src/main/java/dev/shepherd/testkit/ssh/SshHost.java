@@ -2,37 +2,20 @@ package dev.shepherd.testkit.ssh;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.FileVisitResult;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.security.GeneralSecurityException;
 import java.security.KeyPair;
-import java.security.MessageDigest;
 import java.security.PublicKey;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Deque;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import org.apache.sshd.common.config.keys.PublicKeyEntry;
 import org.apache.sshd.common.future.CloseFuture;
 import org.apache.sshd.common.io.IoSession;
@@ -41,32 +24,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * A real SSH server in this process that stands for one machine.
  *
- * <p>It listens on a loopback address, lets in whom it was told to, takes uploads by SFTP and SCP into a folder
- * of its own that stands for the machine's {@code /}, and runs commands as real child processes. Told to by its
- * {@link Mood}, it misbehaves in one of the ways in which machines do.
+ * <p>It listens on a loopback address, lets in whom it was told to, takes uploads by SFTP and SCP into a folder, and runs
+ * commands as child processes of this one; {@link dev.shepherd.testkit.ssh} says how. In a bad {@link Mood} it misbehaves
+ * as machines do.
  *
  * <pre>{@code
  * try (SshHost host = SshHost.builder().authorizedKey(publicKey).start()) {
  *     // takes the machine at host.address() and host.port() over
  * }
  * }</pre>
- *
- * <p><strong>Files.</strong> Absolute and relative paths alike are below {@link #root()}, and none leads out of
- * it. The folders {@code /root} and {@code /tmp} exist. SFTP is version 3, with the extensions of OpenSSH for
- * renaming over an existing file and for syncing it to the disk.
- *
- * <p><strong>Commands.</strong> The words of a command line that begin with a slash are taken to be below
- * {@link #root()} too, other than those below {@code /dev} and {@code /proc}, and programs in {@code /bin},
- * {@code /sbin} and {@code /usr}. A line that just calls a file of the host runs that file; any other is run by
- * {@code /bin/sh} in the host's root. What is quoted inside a word is left as it is. The environment is a fresh one: {@code JAVA_HOME} is that of this
- * JVM and its {@code bin} comes first in {@code PATH}. When the channel or the connection is closed, the process
- * and its descendants are asked to end, and made to half a second later. This serves tests: commands run as the
- * user of this JVM and are <em>not</em> confined to the host's folder. There are neither terminals nor login shells,
- * and nothing is forwarded. Needs a POSIX system; daemons that a command left behind are found where there is a
- * {@code /proc} as on Linux.
- *
- * <p>Apache MINA SSHD, which does the work, logs through SLF4J below {@code org.apache.sshd}; in bad moods it
- * complains there.
  *
  * <p>Safe for use by several threads.
  */
@@ -75,11 +41,6 @@ public final class SshHost implements AutoCloseable {
     /** How many of the latest executions and uploads are remembered, each. */
     public static final int MAX_REMEMBERED = 1000;
 
-    /** The environment variable by which a host knows its processes. */
-    static final String COOKIE = "SHEPHERD_TEST_HOST";
-
-    private static final int MAX_PORT_ATTEMPTS = 10;
-    private static final int MAX_DELETE_ATTEMPTS = 5;
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(10);
 
     /** How a file was uploaded. */
@@ -111,86 +72,36 @@ public final class SshHost implements AutoCloseable {
 
     private final SshHosts hosts;
     private final boolean ownsHosts;
-    private final InetSocketAddress address;
-    private final Path root;
-    private final boolean ownsRoot;
-    private final List<byte[]> authorizedKeys;
-    private final Map<String, byte[]> passwords;
+    private final HostPort port;
+    private final HostFolder folder;
+    private final HostAccounts accounts;
     private final CommandLine commandLine;
     private final AtomicInteger connections = new AtomicInteger();
     private final AtomicInteger authenticationsFailed = new AtomicInteger();
     private final Set<IoSession> openConnections = ConcurrentHashMap.newKeySet();
-    private final Set<HostCommand> running = ConcurrentHashMap.newKeySet();
+    private final HostProcesses processes = new HostProcesses();
+    private final HostRecord record = new HostRecord();
     private volatile KeyPair hostKey = SshHosts.newHostKey();
 
     private final Object lock = new Object();
-    private final Deque<Upload> uploads = new ArrayDeque<>();
-    private final Deque<Run> runs = new ArrayDeque<>();
-    /** In the environment of every process since the machine was booted last. */
-    private volatile String cookie = UUID.randomUUID().toString();
-
     private final Duration agentInterval;
     private volatile Mood mood;
     private volatile boolean closed;
-    private boolean listening;
-
-    /** Keeps the port ours, without listening, while connections are refused. */
-    private @Nullable Socket placeholder;
-
-    private boolean everRan;
 
     private SshHost(Builder builder, SshHosts hosts, boolean ownsHosts) throws IOException {
         this.hosts = hosts;
         this.ownsHosts = ownsHosts;
         mood = builder.mood;
         agentInterval = builder.agentInterval;
-        authorizedKeys = List.copyOf(builder.authorizedKeys);
-        passwords = Map.copyOf(builder.passwords);
-        ownsRoot = builder.directory == null;
-        root = (builder.directory == null
-                        ? Files.createTempDirectory("ssh-host")
-                        : Files.createDirectories(builder.directory))
-                .toRealPath();
-        commandLine = new CommandLine(root);
+        accounts = builder.accounts.copy();
+        folder = new HostFolder(builder.directory);
+        commandLine = new CommandLine(folder.root());
         try {
-            Files.createDirectories(root.resolve("root"));
-            Files.createDirectories(root.resolve("tmp"));
-            address = listenSomewhere(new InetSocketAddress(builder.address, builder.port));
+            port = HostPort.open(
+                    hosts, this, new InetSocketAddress(builder.address, builder.port), mood != Mood.REFUSE);
         } catch (IOException | RuntimeException e) {
-            deleteRoot();
+            folder.delete();
             throw e;
-        }
-    }
-
-    private InetSocketAddress listenSomewhere(InetSocketAddress wanted) throws IOException {
-        for (int attempt = 1; ; attempt++) {
-            InetSocketAddress chosen = choosePort(wanted);
-            hosts.add(chosen, this);
-            try {
-                listenAsMoodHasIt(chosen);
-                return chosen;
-            } catch (BindException e) {
-                hosts.remove(chosen);
-                // Somebody may have been given a port that was free a moment ago.
-                if (wanted.getPort() != 0 || attempt == MAX_PORT_ATTEMPTS) {
-                    throw e;
-                }
-            } catch (IOException | RuntimeException e) {
-                hosts.remove(chosen);
-                throw e;
-            }
-        }
-    }
-
-    /** Finds out the port before anybody can connect to it, so that it is known whose connections those are. */
-    private static InetSocketAddress choosePort(InetSocketAddress wanted) throws IOException {
-        if (wanted.getPort() != 0) {
-            return wanted;
-        }
-        try (ServerSocket socket = new ServerSocket()) {
-            socket.setReuseAddress(true);
-            socket.bind(wanted);
-            return new InetSocketAddress(wanted.getAddress(), socket.getLocalPort());
         }
     }
 
@@ -201,12 +112,12 @@ public final class SshHost implements AutoCloseable {
 
     /** Returns the address it listens on. */
     public InetAddress address() {
-        return address.getAddress();
+        return port.address().getAddress();
     }
 
     /** Returns the TCP port it listens on; the same one for as long as it is open, also while it refuses connections. */
     public int port() {
-        return address.getPort();
+        return port.address().getPort();
     }
 
     /** Returns the public host key, as in a line of a {@code known_hosts} file: {@code ssh-ed25519 AAAA…}. */
@@ -216,7 +127,7 @@ public final class SshHost implements AutoCloseable {
 
     /** Returns the real folder that stands for the machine's {@code /}. */
     public Path root() {
-        return root;
+        return folder.root();
     }
 
     /** Returns the mood it is in. */
@@ -237,9 +148,9 @@ public final class SshHost implements AutoCloseable {
             checkOpen();
             this.mood = mood;
             try {
-                listenAsMoodHasIt(address);
+                port.listen(mood != Mood.REFUSE);
             } catch (IOException e) {
-                throw new UncheckedIOException("cannot listen on " + address + " again", e);
+                throw new UncheckedIOException("cannot listen on " + port.address() + " again", e);
             }
         }
     }
@@ -259,7 +170,7 @@ public final class SshHost implements AutoCloseable {
         synchronized (lock) {
             checkOpen();
         }
-        Leftovers.kill(COOKIE, Set.of(cookie));
+        HostProcesses.kill(Set.of(processes.mark()));
     }
 
     /**
@@ -272,10 +183,9 @@ public final class SshHost implements AutoCloseable {
         synchronized (lock) {
             checkOpen();
         }
-        String before = cookie;
-        cookie = UUID.randomUUID().toString();
+        String before = processes.boot();
         endCommandsAndConnections();
-        Leftovers.kill(COOKIE, Set.of(before));
+        HostProcesses.kill(Set.of(before));
     }
 
     /**
@@ -287,11 +197,9 @@ public final class SshHost implements AutoCloseable {
     public void reinstall() {
         reboot();
         try {
-            deleteBelow(root, false);
-            Files.createDirectories(root.resolve("root"));
-            Files.createDirectories(root.resolve("tmp"));
+            folder.clear();
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot clear " + root, e);
+            throw new UncheckedIOException("cannot clear " + folder.root(), e);
         }
         changeHostKey();
     }
@@ -313,16 +221,12 @@ public final class SshHost implements AutoCloseable {
 
     /** Returns the latest commands, oldest first, other than those of SCP. A copy. */
     public List<Execution> executions() {
-        synchronized (lock) {
-            return runs.stream().map(Run::toExecution).toList();
-        }
+        return record.executions();
     }
 
     /** Returns the latest files whose upload came to its end, oldest first. A copy. */
     public List<Upload> uploads() {
-        synchronized (lock) {
-            return List.copyOf(uploads);
-        }
+        return record.uploads();
     }
 
     /**
@@ -344,79 +248,37 @@ public final class SshHost implements AutoCloseable {
         }
     }
 
-    /** Does the first part of closing, which ends with nobody being connected; false if it was done before. */
+    /** Does the first part of closing, which ends with no client connected; false if it was done before. */
     boolean beginClosing() {
         synchronized (lock) {
             if (closed) {
                 return false;
             }
             closed = true;
-            hosts.stopListening(address);
-            try {
-                leavePort();
-            } catch (IOException e) {
-                throw new UncheckedIOException("cannot leave " + address, e);
-            }
+            port.close();
         }
         endCommandsAndConnections();
-        hosts.remove(address);
+        hosts.remove(port.address());
         return true;
     }
 
-    /** Does the last part of closing. Before it, {@link #killLeftovers} makes sure that nobody uses the files. */
+    /** Does the last part of closing. Before it, {@link #killLeftovers} makes sure that no process uses the files. */
     void finishClosing() {
-        deleteRoot();
+        folder.delete();
     }
 
     /** Kills what the commands of the hosts left behind. Looks through all processes once, so once for many hosts. */
     static void killLeftovers(List<SshHost> hosts) {
-        Set<String> cookies = new HashSet<>();
-        for (SshHost host : hosts) {
-            synchronized (host.lock) {
-                if (host.everRan) {
-                    cookies.add(host.cookie);
-                }
-            }
-        }
-        Leftovers.kill(COOKIE, cookies);
+        HostProcesses.kill(hosts.stream()
+                .map(host -> host.processes)
+                .filter(HostProcesses::everRan)
+                .map(HostProcesses::mark)
+                .collect(Collectors.toSet()));
     }
 
     @Override
     public String toString() {
-        return "SshHost[" + address.getAddress().getHostAddress() + ":" + address.getPort() + " " + mood + "]";
-    }
-
-    private void listenAsMoodHasIt(InetSocketAddress address) throws IOException {
-        boolean wanted = mood != Mood.REFUSE;
-        if (wanted && !listening) {
-            leavePort();
-            hosts.listen(address);
-        } else if (!wanted && (listening || placeholder == null)) {
-            hosts.stopListening(address);
-            keepPort(address);
-        }
-        listening = wanted;
-    }
-
-    /** Binds the port without listening on it: to connect to it is refused, and nobody else is given it. */
-    private void keepPort(InetSocketAddress address) throws IOException {
-        Socket socket = new Socket();
-        try {
-            socket.setReuseAddress(true);
-            socket.bind(address);
-            placeholder = socket;
-        } catch (IOException e) {
-            socket.close();
-            throw e;
-        }
-    }
-
-    private void leavePort() throws IOException {
-        Socket socket = placeholder;
-        placeholder = null;
-        if (socket != null) {
-            socket.close();
-        }
+        return "SshHost[" + address().getHostAddress() + ":" + port() + " " + mood + "]";
     }
 
     private void checkOpen() {
@@ -426,51 +288,10 @@ public final class SshHost implements AutoCloseable {
     }
 
     private void endCommandsAndConnections() {
-        running.forEach(HostCommand::destroy);
-        running.forEach(HostCommand::kill);
+        processes.endCommands();
         List<CloseFuture> closing = new ArrayList<>();
         openConnections.forEach(connection -> closing.add(connection.close(true)));
         closing.forEach(connection -> connection.awaitUninterruptibly(CLOSE_PATIENCE));
-    }
-
-    private void deleteRoot() {
-        if (!ownsRoot) {
-            return;
-        }
-        for (int attempt = 1; ; attempt++) {
-            try {
-                deleteBelow(root, true);
-                return;
-            } catch (DirectoryNotEmptyException e) {
-                // An upload that was cut short may just have made its file.
-                if (attempt == MAX_DELETE_ATTEMPTS) {
-                    throw new UncheckedIOException("cannot delete " + root, e);
-                }
-            } catch (IOException e) {
-                throw new UncheckedIOException("cannot delete " + root, e);
-            }
-        }
-    }
-
-    private static void deleteBelow(Path folder, boolean andItself) throws IOException {
-        Files.walkFileTree(folder, new SimpleFileVisitor<Path>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-                Files.deleteIfExists(file);
-                return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException failure) throws IOException {
-                if (failure != null) {
-                    throw failure;
-                }
-                if (andItself || !visited.equals(folder)) {
-                    Files.deleteIfExists(visited);
-                }
-                return FileVisitResult.CONTINUE;
-            }
-        });
     }
 
     // What the parts of the server ask and tell.
@@ -487,25 +308,25 @@ public final class SshHost implements AutoCloseable {
         return agentInterval;
     }
 
-    /** Returns the mark that every process of this host has in its environment, until the next reboot. */
-    String cookie() {
-        return cookie;
+    HostProcesses processes() {
+        return processes;
+    }
+
+    HostRecord record() {
+        return record;
     }
 
     /** Returns a real path as the machine's own users know it. */
     String display(String path) {
-        return path.startsWith(root + "/") ? path.substring(root.toString().length()) : path;
+        return folder.display(path);
     }
 
     boolean acceptsKey(PublicKey key) {
-        byte[] encoded = key.getEncoded();
-        return noteAuthentication(authorizedKeys.stream().anyMatch(known -> Arrays.equals(known, encoded)));
+        return noteAuthentication(accounts.have(key));
     }
 
     boolean acceptsPassword(String user, String password) {
-        byte[] known = passwords.get(user);
-        return noteAuthentication(
-                known != null && MessageDigest.isEqual(known, password.getBytes(StandardCharsets.UTF_8)));
+        return noteAuthentication(accounts.have(user, password));
     }
 
     private boolean noteAuthentication(boolean known) {
@@ -531,69 +352,10 @@ public final class SshHost implements AutoCloseable {
         openConnections.remove(connection);
     }
 
-    void uploaded(String path, long size, Protocol protocol) {
-        synchronized (lock) {
-            remember(uploads, new Upload(path, size, protocol));
-        }
-    }
-
-    void renamed(String from, String to) {
-        synchronized (lock) {
-            List<Upload> renamed = uploads.stream()
-                    .map(upload ->
-                            upload.path().equals(from) ? new Upload(to, upload.size(), upload.protocol()) : upload)
-                    .toList();
-            uploads.clear();
-            uploads.addAll(renamed);
-        }
-    }
-
-    Run requested(String command) {
-        Run run = new Run(command);
-        synchronized (lock) {
-            remember(runs, run);
-        }
-        return run;
-    }
-
     void started(HostCommand command) {
-        running.add(command);
-        synchronized (lock) {
-            everRan = true;
-        }
+        processes.started(command);
         if (closed) {
             command.destroy();
-        }
-    }
-
-    void ended(HostCommand command) {
-        running.remove(command);
-    }
-
-    private static <T> void remember(Deque<T> latest, T one) {
-        if (latest.size() == MAX_REMEMBERED) {
-            latest.removeFirst();
-        }
-        latest.addLast(one);
-    }
-
-    /** A command, of which the end is noted when it comes. */
-    final class Run {
-        private final String command;
-        private OptionalInt exitCode = OptionalInt.empty();
-
-        private Run(String command) {
-            this.command = command;
-        }
-
-        void exited(int code) {
-            synchronized (lock) {
-                exitCode = OptionalInt.of(code);
-            }
-        }
-
-        private Execution toExecution() {
-            return new Execution(command, exitCode);
         }
     }
 
@@ -605,8 +367,7 @@ public final class SshHost implements AutoCloseable {
         private @Nullable SshHosts hosts;
         private Mood mood = Mood.NORMAL;
         private Duration agentInterval = Duration.ofMinutes(1);
-        private final List<byte[]> authorizedKeys = new ArrayList<>();
-        private final Map<String, byte[]> passwords = new HashMap<>();
+        private final HostAccounts accounts = new HostAccounts();
 
         private Builder() {
             try {
@@ -651,11 +412,7 @@ public final class SshHost implements AutoCloseable {
          * @throws IllegalArgumentException if the key has no encoded form
          */
         public Builder authorizedKey(PublicKey key) {
-            byte[] encoded = key.getEncoded();
-            if (encoded == null) {
-                throw new IllegalArgumentException("the " + key.getAlgorithm() + " key has no encoded form");
-            }
-            authorizedKeys.add(encoded);
+            accounts.add(key);
             return this;
         }
 
@@ -666,21 +423,13 @@ public final class SshHost implements AutoCloseable {
          * @throws IllegalArgumentException if it cannot be read
          */
         public Builder authorizedKey(String line) {
-            try {
-                PublicKeyEntry entry = PublicKeyEntry.parsePublicKeyEntry(line);
-                PublicKey key = entry == null ? null : entry.resolvePublicKey(null, null, null);
-                if (key != null) {
-                    return authorizedKey(key);
-                }
-            } catch (IOException | GeneralSecurityException | RuntimeException e) {
-                throw new IllegalArgumentException("not a public key: \"" + line + "\"", e);
-            }
-            throw new IllegalArgumentException("not a public key: \"" + line + "\"");
+            accounts.add(line);
+            return this;
         }
 
         /** Lets in whoever knows the password of the user. May be called several times. By default nobody is let in. */
         public Builder password(String user, String password) {
-            passwords.put(Objects.requireNonNull(user, "user"), password.getBytes(StandardCharsets.UTF_8));
+            accounts.add(user, password);
             return this;
         }
 

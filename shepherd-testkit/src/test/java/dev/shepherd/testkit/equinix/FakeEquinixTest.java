@@ -3,10 +3,6 @@ package dev.shepherd.testkit.equinix;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
-import dev.shepherd.testkit.equinix.FakeEquinix.Device;
-import dev.shepherd.testkit.equinix.FakeEquinix.Fault;
-import dev.shepherd.testkit.equinix.FakeEquinix.Host;
-import dev.shepherd.testkit.equinix.FakeEquinix.Operation;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.URI;

@@ -344,7 +344,7 @@ class SshHostLifecycleTest {
     }
 
     private static Set<Long> marked(SshHost host) {
-        String mark = SshHost.COOKIE + "=" + host.cookie();
+        String mark = HostProcesses.VARIABLE + "=" + host.processes().mark();
         return ProcessHandle.allProcesses()
                 .map(ProcessHandle::pid)
                 .filter(pid -> environment(pid).orElse("").contains(mark))
