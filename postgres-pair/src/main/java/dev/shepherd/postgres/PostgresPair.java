@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.NullMarked;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +38,7 @@ import org.slf4j.LoggerFactory;
  * in a temporary folder, and is deleted with it. Safe for use by many threads; what changes the pair is done one at a
  * time.
  */
+@NullMarked
 public final class PostgresPair implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(PostgresPair.class);

@@ -1,12 +1,14 @@
 package dev.shepherd.postgres;
 
-import static dev.shepherd.postgres.Children.execute;
-import static dev.shepherd.postgres.Children.query;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import org.junit.jupiter.api.Test;
 
 /** A primary and its standby. */
@@ -56,5 +58,21 @@ class PostgresPairTest {
         assertThatThrownBy(() -> query(url, "select 1")).isInstanceOf(SQLException.class);
         assertThat(pair.folders()).noneMatch(folder -> folder.toFile().exists());
         assertThatThrownBy(pair::restoreStandby).isInstanceOf(IllegalStateException.class);
+    }
+
+    private static void execute(String url, String sql) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private static String query(String url, String sql) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            return row.getString(1);
+        }
     }
 }
