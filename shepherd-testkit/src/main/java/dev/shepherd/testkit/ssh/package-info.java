@@ -5,6 +5,8 @@
  *   <li>{@link dev.shepherd.testkit.ssh.SshHost}: one machine, with its files, processes and logins; start reading here
  *   <li>{@link dev.shepherd.testkit.ssh.SshHosts}: the threads and process slots that many of them share
  *   <li>{@link dev.shepherd.testkit.ssh.Mood}: the ways in which a machine misbehaves
+ *   <li>{@link dev.shepherd.testkit.ssh.ScriptedCommand}, {@link dev.shepherd.testkit.ssh.ScriptedSftp}: for an Apache
+ *       MINA server of a test's own that misbehaves in other ways
  * </ul>
  *
  * <p>Inside, {@code HostPort}, {@code HostAccounts}, {@code HostFolder}, {@code HostProcesses} and {@code HostRecord} are
