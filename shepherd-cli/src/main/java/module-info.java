@@ -15,4 +15,12 @@ module dev.shepherd.cli {
 
     opens dev.shepherd.cli to
             info.picocli;
+    opens dev.shepherd.cli.demo to
+            info.picocli;
+    opens dev.shepherd.cli.internal to
+            info.picocli;
+    opens dev.shepherd.cli.operate to
+            info.picocli;
+    opens dev.shepherd.cli.run to
+            info.picocli;
 }

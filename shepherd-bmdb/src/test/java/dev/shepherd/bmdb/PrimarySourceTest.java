@@ -6,10 +6,6 @@ import dev.shepherd.bmdb.internal.SlowFailover;
 
 import dev.shepherd.bmdb.operator.Operator;
 
-import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.bmdb.TcpProxy;
-import dev.shepherd.bmdb.TestDatabase;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;

@@ -12,7 +12,7 @@ import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.callback.proto.AgentRequest;
 import dev.shepherd.callback.proto.AgentResponse;
 import dev.shepherd.callback.proto.InstallationReport;
-import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.database.BmdbExtension;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;

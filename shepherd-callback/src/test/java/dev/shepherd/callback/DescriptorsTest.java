@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.database.BmdbExtension;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

@@ -7,7 +7,7 @@ import com.google.protobuf.ByteString;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import dev.shepherd.callback.proto.AgentRequest;
-import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.database.BmdbExtension;
 import java.io.ByteArrayOutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

@@ -1,7 +1,7 @@
 package dev.shepherd.callback;
 
 import dev.shepherd.bmdb.BmdbSession;
-import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.database.BmdbExtension;
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;

@@ -2,6 +2,26 @@ package dev.shepherd.cli;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ShepherdException;
+import dev.shepherd.cli.demo.DemoCommand;
+import dev.shepherd.cli.demo.FakeEquinixCommand;
+import dev.shepherd.cli.internal.Logging;
+import dev.shepherd.cli.internal.Terminal;
+import dev.shepherd.cli.operate.DatabaseCommand;
+import dev.shepherd.cli.operate.ExplainCommand;
+import dev.shepherd.cli.operate.ForgetCommand;
+import dev.shepherd.cli.operate.HistoryCommand;
+import dev.shepherd.cli.operate.MachinesCommand;
+import dev.shepherd.cli.operate.PauseCommand;
+import dev.shepherd.cli.operate.PausesCommand;
+import dev.shepherd.cli.operate.PlanCommand;
+import dev.shepherd.cli.operate.QuarantineCommand;
+import dev.shepherd.cli.operate.QueueCommand;
+import dev.shepherd.cli.operate.RebootCommand;
+import dev.shepherd.cli.operate.ReinstallCommand;
+import dev.shepherd.cli.operate.ReleaseCommand;
+import dev.shepherd.cli.operate.ResumeCommand;
+import dev.shepherd.cli.run.ProvidersCommand;
+import dev.shepherd.cli.run.RunCommand;
 import dev.shepherd.postgres.PostgresException;
 import java.io.UncheckedIOException;
 import java.util.Locale;
@@ -9,6 +29,7 @@ import java.util.TimeZone;
 import net.schmizz.sshj.common.SecurityUtils;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
@@ -48,9 +69,6 @@ import picocli.CommandLine.ScopeType;
         })
 public final class Main {
 
-    static final int FAILED = 1;
-    static final int USAGE = 2;
-
     @Option(
             names = {"-v", "--verbose"},
             scope = ScopeType.INHERIT,
@@ -68,7 +86,7 @@ public final class Main {
         Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
         Logging.configure(args);
         Terminal.guard();
-        int status = FAILED;
+        int status = ExitCode.SOFTWARE;
         try {
             status = run(args);
         } catch (Throwable e) {
@@ -90,7 +108,7 @@ public final class Main {
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);
         if (args.length == 0) {
             commandLine.usage(System.err, commandLine.getColorScheme());
-            return USAGE;
+            return ExitCode.USAGE;
         }
         return commandLine.execute(args);
     }
@@ -99,15 +117,15 @@ public final class Main {
     private static int explain(Exception e, CommandLine failed) throws Exception {
         if (e instanceof ConfigurationException || e instanceof CommandLine.ParameterException) {
             failed.getErr().println("shepherd: " + e.getMessage());
-            return USAGE;
+            return ExitCode.USAGE;
         }
         if (e instanceof ShepherdException || e instanceof PostgresException || e instanceof UncheckedIOException) {
             failed.getErr().println("shepherd: " + e.getMessage());
-            return FAILED;
+            return ExitCode.SOFTWARE;
         }
         if (e instanceof InterruptedException) {
             failed.getErr().println("shepherd: interrupted");
-            return FAILED;
+            return ExitCode.SOFTWARE;
         }
         throw e;
     }

@@ -5,10 +5,10 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 
 /** One run of the command line within this process, and what it printed. */
-record CommandLineRun(int exitCode, String out, String err) {
+public record CommandLineRun(int exitCode, String out, String err) {
 
     /** Runs it. Standard output and error are the process's, so runs exclude one another. */
-    static synchronized CommandLineRun of(String... args) {
+    public static synchronized CommandLineRun of(String... args) {
         PrintStream realOut = System.out;
         PrintStream realErr = System.err;
         ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -25,7 +25,7 @@ record CommandLineRun(int exitCode, String out, String err) {
         }
     }
 
-    String lastLine() {
+    public String lastLine() {
         String[] lines = out.strip().split("\\R");
         return lines[lines.length - 1];
     }

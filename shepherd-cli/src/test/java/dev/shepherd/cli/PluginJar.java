@@ -18,7 +18,7 @@ import java.util.zip.ZipEntry;
 import javax.tools.ToolProvider;
 
 /** Makes a jar as the author of a plugin would: sources are compiled, and the factory is named as a service. */
-final class PluginJar {
+public final class PluginJar {
 
     private final Map<String, String> sources = new LinkedHashMap<>();
     private final List<Path> libraries = new ArrayList<>();
@@ -26,7 +26,7 @@ final class PluginJar {
     private UnaryOperator<byte[]> bytes = UnaryOperator.identity();
 
     /** Adds the source of a public class of the package {@code com.example.racks}. */
-    PluginJar source(String name, String body) {
+    public PluginJar source(String name, String body) {
         sources.put(name, """
                 package com.example.racks;
                 import dev.shepherd.api.*;
@@ -37,31 +37,31 @@ final class PluginJar {
     }
 
     /** Names a class of the package as a factory. */
-    PluginJar service(String name) {
+    public PluginJar service(String name) {
         services.add("com.example.racks." + name);
         return this;
     }
 
     /** Names a class of any package as a factory. */
-    PluginJar foreignService(String name) {
+    public PluginJar foreignService(String name) {
         services.add(name);
         return this;
     }
 
     /** Adds a jar to compile against. */
-    PluginJar library(Path jar) {
+    public PluginJar library(Path jar) {
         libraries.add(jar);
         return this;
     }
 
     /** Changes the class files before they are packed. */
-    PluginJar bytes(UnaryOperator<byte[]> bytes) {
+    public PluginJar bytes(UnaryOperator<byte[]> bytes) {
         this.bytes = bytes;
         return this;
     }
 
     /** Compiles and packs it. */
-    Path write(Path jar) {
+    public Path write(Path jar) {
         try {
             Files.createDirectories(jar.getParent());
             Path work = Files.createTempDirectory(jar.getParent(), ".work");
@@ -111,7 +111,7 @@ final class PluginJar {
     }
 
     /** A provider of one machine, for which two properties say where it is. */
-    static PluginJar racks() {
+    public static PluginJar racks() {
         return new PluginJar()
                 .service("RackFactory")
                 .source("RackFactory", factory("RackFactory", "racks", "\"one machine of a rack\"", ""))
@@ -156,7 +156,7 @@ final class PluginJar {
     }
 
     /** The source of a factory, with the description as an expression, and statements for its constructor. */
-    static String factory(String name, String kind, String description, String constructor) {
+    public static String factory(String name, String kind, String description, String constructor) {
         return """
                 public final class %1$s implements ProviderFactory {
                     public %1$s() {
@@ -188,7 +188,7 @@ final class PluginJar {
     }
 
     /** A factory whose provider is in no jar. */
-    static String factoryOnly(String name, String kind, String description, String constructor) {
+    public static String factoryOnly(String name, String kind, String description, String constructor) {
         return factory(name, kind, description, constructor)
                 .replace("return new RackProvider(config);", "throw new UnsupportedOperationException();");
     }

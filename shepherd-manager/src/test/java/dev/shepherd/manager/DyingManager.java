@@ -6,7 +6,7 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.provider.FakeProvider;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Set;

@@ -7,7 +7,7 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.provider.FakeProvider;
 import java.net.InetAddress;
 import org.junit.jupiter.api.Test;
 

@@ -25,7 +25,7 @@ import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
-import dev.shepherd.testkit.FakeProvider.Operation;
+import dev.shepherd.testkit.provider.FakeProvider.Operation;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;

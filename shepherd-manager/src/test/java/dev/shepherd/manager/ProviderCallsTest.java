@@ -10,7 +10,7 @@ import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.provider.FakeProvider;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -9,7 +9,7 @@ import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.manager.VirtualFleet.Effect;
-import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.database.BmdbExtension;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;

@@ -20,7 +20,7 @@ import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverStep;
 import dev.shepherd.manager.takeover.TakeoverTarget;
-import dev.shepherd.testkit.FakeProvider.Operation;
+import dev.shepherd.testkit.provider.FakeProvider.Operation;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;

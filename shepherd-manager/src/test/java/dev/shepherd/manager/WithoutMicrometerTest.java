@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.testkit.BmdbExtension;
-import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.database.BmdbExtension;
+import dev.shepherd.testkit.provider.FakeProvider;
 import java.io.File;
 import java.net.MalformedURLException;
 import java.net.URL;

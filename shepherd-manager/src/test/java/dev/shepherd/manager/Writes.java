@@ -1,6 +1,6 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.testkit.BmdbExtension;
+import dev.shepherd.testkit.database.BmdbExtension;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.manager.takeover.SshCredentials;
-import dev.shepherd.testkit.BmdbExtension;
-import dev.shepherd.testkit.SshHost;
-import dev.shepherd.testkit.TestAgent;
+import dev.shepherd.testkit.agent.TestAgent;
+import dev.shepherd.testkit.database.BmdbExtension;
+import dev.shepherd.testkit.ssh.SshHost;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

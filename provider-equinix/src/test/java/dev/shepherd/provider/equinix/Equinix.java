@@ -1,7 +1,7 @@
 package dev.shepherd.provider.equinix;
 
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.testkit.FakeEquinix;
+import dev.shepherd.testkit.equinix.FakeEquinix;
 import java.time.Duration;
 
 /** What most tests of the provider begin with. */

@@ -1,8 +1,8 @@
 package dev.shepherd.provider.equinix;
 
 import dev.shepherd.api.ProviderFactory;
-import dev.shepherd.testkit.FakeEquinix;
 import dev.shepherd.testkit.contract.ProviderFactoryContract;
+import dev.shepherd.testkit.equinix.FakeEquinix;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;

@@ -16,7 +16,6 @@ import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
-import dev.shepherd.bmdb.agent.FailureLog;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -10,9 +10,6 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.HookedDataSource;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.agent.AgentCall;
-import dev.shepherd.bmdb.agent.AgentCallException;
-import dev.shepherd.bmdb.agent.AgentReply;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;

@@ -7,7 +7,7 @@ import static dev.shepherd.manager.takeover.TakeoverFixture.remoteFiles;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
-import dev.shepherd.testkit.SshHost;
+import dev.shepherd.testkit.ssh.SshHost;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

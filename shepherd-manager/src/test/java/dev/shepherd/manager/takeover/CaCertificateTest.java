@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.manager.takeover.proto.TakeoverInit;
-import dev.shepherd.testkit.SshHost;
+import dev.shepherd.testkit.ssh.SshHost;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

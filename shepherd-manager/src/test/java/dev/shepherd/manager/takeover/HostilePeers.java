@@ -3,9 +3,10 @@ package dev.shepherd.manager.takeover;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.CodedOutputStream;
 import dev.shepherd.manager.takeover.proto.TakeoverInit;
+import dev.shepherd.testkit.ssh.ScriptedCommand;
+import dev.shepherd.testkit.ssh.ScriptedSftp;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -28,25 +29,16 @@ import org.apache.sshd.common.channel.ChannelFactory;
 import org.apache.sshd.common.session.Session;
 import org.apache.sshd.common.session.SessionListener;
 import org.apache.sshd.common.util.buffer.Buffer;
-import org.apache.sshd.server.Environment;
-import org.apache.sshd.server.ExitCallback;
 import org.apache.sshd.server.SshServer;
 import org.apache.sshd.server.auth.keyboard.InteractiveChallenge;
 import org.apache.sshd.server.auth.keyboard.KeyboardInteractiveAuthenticator;
 import org.apache.sshd.server.auth.keyboard.UserAuthKeyboardInteractiveFactory;
 import org.apache.sshd.server.channel.ChannelSession;
-import org.apache.sshd.server.command.Command;
 import org.apache.sshd.server.session.ServerSession;
-import org.apache.sshd.server.subsystem.SubsystemFactory;
 import org.jspecify.annotations.Nullable;
 
 /** Hosts that send without an end, or say that they will, in one of the places where a count or a length stands. */
 final class HostilePeers {
-
-    /** What a program on the host does with what it reads and writes. */
-    private interface Program {
-        void run(InputStream in, OutputStream out, OutputStream err) throws Exception;
-    }
 
     /** What a server does to a session. */
     private interface Flood {
@@ -69,65 +61,66 @@ final class HostilePeers {
                 pause();
             }
         })),
-        SFTP_LENGTH(sftp(Attack::claim)),
-        SFTP_TEXT(sftp((in, out) -> repeat(out, "Not for you. "))),
-        SFTP_EXTENSIONS(sftp((in, out) -> {
-            next(in);
+        SFTP_LENGTH(sftp(ScriptedSftp::packetWithoutAnEnd)),
+        SFTP_TEXT(subsystem((in, out, err) -> repeat(out, "Not for you. "))),
+        SFTP_EXTENSIONS(sftp(sftp -> {
+            sftp.next();
             ByteBuffer many = ByteBuffer.allocate(250_000);
             many.putInt(3);
             while (many.remaining() > 8) {
                 many.putInt(0).putInt(0);
             }
-            send(out, 2, Arrays.copyOf(many.array(), many.position()));
-            in.readAllBytes();
+            sftp.send(2, Arrays.copyOf(many.array(), many.position()));
+            sftp.ignore();
         })),
-        SFTP_LENGTH_LATER(sftp((in, out) -> {
-            greet(in, out);
-            claim(in, out);
+        SFTP_LENGTH_LATER(sftp(sftp -> {
+            sftp.greet();
+            sftp.packetWithoutAnEnd();
         })),
-        SFTP_HANDLE(sftp((in, out) -> {
-            greet(in, out);
-            send(
-                    out,
+        SFTP_HANDLE(sftp(sftp -> {
+            sftp.greet();
+            sftp.send(
                     102,
-                    ByteBuffer.allocate(30_008).putInt(next(in)).putInt(30_000).array());
-            in.readAllBytes();
+                    ByteBuffer.allocate(30_008)
+                            .putInt(sftp.next())
+                            .putInt(30_000)
+                            .array());
+            sftp.ignore();
         })),
-        SFTP_STATUS(sftp((in, out) -> {
-            greet(in, out);
-            send(
-                    out,
+        SFTP_STATUS(sftp(sftp -> {
+            sftp.greet();
+            sftp.send(
                     101,
                     ByteBuffer.allocate(32_000)
-                            .putInt(next(in))
+                            .putInt(sftp.next())
                             .putInt(4)
                             .putInt(31_988)
                             .array());
-            in.readAllBytes();
+            sftp.ignore();
         })),
-        SFTP_NAMES(sftp((in, out) -> list(in, out, 4000, 4000, true))),
-        SFTP_OTHER_NAMES(sftp((in, out) -> list(in, out, 4000, 4000, false))),
-        SFTP_NO_NAMES(sftp((in, out) -> list(in, out, 0, 0, false))),
-        SFTP_NUMBER_OF_NAMES(sftp((in, out) -> list(in, out, -1, 1, false))),
-        SFTP_NUMBER_OF_ATTRIBUTES(sftp((in, out) -> {
-            greet(in, out);
-            open(in, out);
-            send(
-                    out,
+        SFTP_NAMES(sftp(sftp -> list(sftp, 4000, 4000, ".agent."))),
+        SFTP_OTHER_NAMES(sftp(sftp -> list(sftp, 4000, 4000, ".other."))),
+        SFTP_NO_NAMES(sftp(sftp -> list(sftp, 0, 0, ".other."))),
+        SFTP_NUMBER_OF_NAMES(sftp(sftp -> list(sftp, -1, 1, ".other."))),
+        SFTP_NUMBER_OF_ATTRIBUTES(sftp(sftp -> {
+            sftp.greet();
+            sftp.handle();
+            sftp.handle();
+            sftp.send(
                     104,
                     ByteBuffer.allocate(200_000)
-                            .putInt(next(in))
+                            .putInt(sftp.next())
                             .putInt(1)
                             .putLong(0)
                             .putInt(0x80000000)
                             .putInt(-1)
                             .array());
-            in.readAllBytes();
+            sftp.ignore();
         })),
-        SFTP_ANSWERS_TO_NOTHING(sftp((in, out) -> {
-            greet(in, out);
+        SFTP_ANSWERS_TO_NOTHING(sftp(sftp -> {
+            sftp.greet();
             while (true) {
-                send(out, 101, ByteBuffer.allocate(16).putInt(77).array());
+                sftp.send(101, ByteBuffer.allocate(16).putInt(77).array());
             }
         })),
         SCP(agent((in, out, err) -> repeat(out, "\1Not for you.\n"), false)),
@@ -220,12 +213,6 @@ final class HostilePeers {
             this.talk = null;
             this.differences = differences;
         }
-
-        /** A packet of a gigabyte, and as much of it as is read. */
-        private static void claim(InputStream in, OutputStream out) throws IOException {
-            out.write(new byte[] {0x3f, -1, -1, -1});
-            repeat(out, "x".repeat(4096));
-        }
     }
 
     /** What a host says on a plain connection. */
@@ -234,7 +221,7 @@ final class HostilePeers {
     }
 
     private interface SftpServer {
-        void serve(InputStream in, OutputStream out) throws Exception;
+        void serve(ScriptedSftp sftp) throws Exception;
     }
 
     private HostilePeers() {}
@@ -300,29 +287,42 @@ final class HostilePeers {
         return differences;
     }
 
-    private static Consumer<SshServer> sftp(SftpServer sftp) {
-        return server -> server.setSubsystemFactories(List.of(subsystem((in, out, err) -> sftp.serve(in, out))));
+    private static Consumer<SshServer> sftp(SftpServer server) {
+        return subsystem((in, out, err) -> server.serve(new ScriptedSftp(in, out)));
     }
 
-    private static Consumer<SshServer> agent(Program program, boolean afterAnUpload) {
-        return server -> {
-            if (!afterAnUpload) {
-                server.setSubsystemFactories(List.of());
-            } else {
-                server.setSubsystemFactories(List.of(subsystem((in, out, err) -> {
-                    greet(in, out);
-                    open(in, out);
-                    send(
-                            out,
-                            101,
-                            ByteBuffer.allocate(8).putInt(next(in)).putInt(1).array());
-                    while (true) {
-                        send(out, 101, ByteBuffer.allocate(8).putInt(next(in)).array());
-                    }
-                })));
+    private static Consumer<SshServer> subsystem(ScriptedCommand.Script script) {
+        return server -> server.setSubsystemFactories(List.of(ScriptedCommand.sftp(script)));
+    }
+
+    private static Consumer<SshServer> agent(ScriptedCommand.Script program, boolean afterAnUpload) {
+        Consumer<SshServer> upload = sftp(sftp -> {
+            sftp.greet();
+            sftp.handle();
+            sftp.handle();
+            sftp.status(1);
+            while (true) {
+                sftp.status(0);
             }
-            server.setCommandFactory((channel, command) -> new Running(program));
+        });
+        return server -> {
+            if (afterAnUpload) {
+                upload.accept(server);
+            } else {
+                server.setSubsystemFactories(List.of());
+            }
+            server.setCommandFactory((channel, command) -> ScriptedCommand.of(program));
         };
+    }
+
+    /** Lists the folder of the uploaded file without an end. */
+    private static void list(ScriptedSftp sftp, int claimed, int named, String start) throws IOException {
+        sftp.greet();
+        sftp.handle();
+        sftp.handle();
+        while (true) {
+            sftp.names(claimed, named, () -> start + UUID.randomUUID() + ".upload");
+        }
     }
 
     private static Consumer<SshServer> flood(Flood flood) {
@@ -338,115 +338,6 @@ final class HostilePeers {
                 }
             }
         });
-    }
-
-    private static SubsystemFactory subsystem(Program program) {
-        return new SubsystemFactory() {
-            @Override
-            public String getName() {
-                return "sftp";
-            }
-
-            @Override
-            public Command createSubsystem(ChannelSession channel) {
-                return new Running(program);
-            }
-        };
-    }
-
-    private static final class Running implements Command {
-
-        private final Program program;
-        private InputStream in = InputStream.nullInputStream();
-        private OutputStream out = OutputStream.nullOutputStream();
-        private OutputStream err = OutputStream.nullOutputStream();
-        private ExitCallback exit = (status, message, closed) -> {};
-
-        Running(Program program) {
-            this.program = program;
-        }
-
-        @Override
-        public void setInputStream(InputStream stream) {
-            in = stream;
-        }
-
-        @Override
-        public void setOutputStream(OutputStream stream) {
-            out = stream;
-        }
-
-        @Override
-        public void setErrorStream(OutputStream stream) {
-            err = stream;
-        }
-
-        @Override
-        public void setExitCallback(ExitCallback callback) {
-            exit = callback;
-        }
-
-        @Override
-        public void start(ChannelSession channel, Environment env) {
-            daemon(() -> {
-                program.run(in, out, err);
-                out.flush();
-                exit.onExit(0);
-            });
-        }
-
-        @Override
-        public void destroy(ChannelSession channel) {}
-    }
-
-    /** Reads a message, and returns what is the id of a request in all but the first. */
-    private static int next(InputStream in) throws IOException {
-        int length = ByteBuffer.wrap(in.readNBytes(4)).getInt();
-        return ByteBuffer.wrap(in.readNBytes(length)).getInt(1);
-    }
-
-    private static void send(OutputStream out, int type, byte[] content) throws IOException {
-        out.write(ByteBuffer.allocate(5 + content.length)
-                .putInt(1 + content.length)
-                .put((byte) type)
-                .put(content)
-                .array());
-        out.flush();
-    }
-
-    private static void greet(InputStream in, OutputStream out) throws IOException {
-        next(in);
-        send(out, 2, new byte[] {0, 0, 0, 3});
-    }
-
-    /** Opens the file that is uploaded, then the folder that it is in. */
-    private static void open(InputStream in, OutputStream out) throws IOException {
-        for (int i = 0; i < 2; i++) {
-            send(
-                    out,
-                    102,
-                    ByteBuffer.allocate(9)
-                            .putInt(next(in))
-                            .putInt(1)
-                            .put((byte) 7)
-                            .array());
-        }
-    }
-
-    private static void list(InputStream in, OutputStream out, int claimed, int named, boolean wanted)
-            throws IOException {
-        greet(in, out);
-        open(in, out);
-        while (true) {
-            ByteBuffer names = ByteBuffer.allocate(8 + named * 64);
-            names.putInt(next(in)).putInt(claimed);
-            for (int i = 0; i < named; i++) {
-                byte[] name = ((wanted ? ".agent." : ".other.") + UUID.randomUUID() + ".upload")
-                        .getBytes(StandardCharsets.US_ASCII);
-                names.putInt(name.length).put(name).putInt(0).putInt(0);
-            }
-            send(out, 104, Arrays.copyOf(names.array(), names.position()));
-        }
     }
 
     private static byte[] answer(byte[] init, int warnings, String warning) throws IOException {

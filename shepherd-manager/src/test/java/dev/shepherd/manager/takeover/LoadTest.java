@@ -2,8 +2,8 @@ package dev.shepherd.manager.takeover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.shepherd.testkit.SshHost;
-import dev.shepherd.testkit.SshHosts;
+import dev.shepherd.testkit.ssh.SshHost;
+import dev.shepherd.testkit.ssh.SshHosts;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;

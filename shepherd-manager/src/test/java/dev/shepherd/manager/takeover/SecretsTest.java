@@ -2,9 +2,9 @@ package dev.shepherd.manager.takeover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.shepherd.testkit.Mood;
-import dev.shepherd.testkit.SshHost;
-import dev.shepherd.testkit.TestAgent;
+import dev.shepherd.testkit.agent.TestAgent;
+import dev.shepherd.testkit.ssh.Mood;
+import dev.shepherd.testkit.ssh.SshHost;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

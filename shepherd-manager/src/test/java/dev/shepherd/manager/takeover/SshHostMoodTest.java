@@ -23,10 +23,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
-import dev.shepherd.testkit.Mood;
-import dev.shepherd.testkit.SshHost;
-import dev.shepherd.testkit.SshHosts;
-import dev.shepherd.testkit.TestAgent;
+import dev.shepherd.testkit.agent.TestAgent;
+import dev.shepherd.testkit.ssh.Mood;
+import dev.shepherd.testkit.ssh.SshHost;
+import dev.shepherd.testkit.ssh.SshHosts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

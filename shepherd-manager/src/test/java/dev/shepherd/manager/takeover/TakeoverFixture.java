@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
-import dev.shepherd.testkit.SshHost;
+import dev.shepherd.testkit.ssh.SshHost;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;

@@ -2,30 +2,21 @@ package dev.shepherd.testkit.contract;
 
 import static java.util.stream.Collectors.joining;
 
-import dev.shepherd.api.Availability;
-import dev.shepherd.api.CreateMachineRequest;
-import dev.shepherd.api.Machine;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
-import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderStatus;
-import dev.shepherd.bmdb.ProvidedMachine;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.FutureTask;
@@ -40,10 +31,10 @@ import org.junit.jupiter.api.extension.BeforeTestExecutionCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * One test of a rule: what it has opened and created, and how it fails. What it has created is released, and what it has
- * opened closed, immediately after the test's method, before the methods of the author's that clean up.
+ * One test of a rule: what it has opened, its calls, and how it fails. What it has opened is closed immediately after the
+ * test's method, before the methods of the author's that clean up.
  */
-final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCallback {
+class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCallback {
 
     /** How long a call that waits may go on after its thread was interrupted. */
     static final Duration INTERRUPTION_LIMIT = Duration.ofSeconds(2);
@@ -59,29 +50,17 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
 
         Map<Rule, String> optedOut();
 
-        boolean usesDatabase();
-
         List<String> fixtureThreads();
     }
 
     private final Fixture fixture;
-    private final @Nullable ProviderContract contract;
     private final Deque<Provider> opened = new ArrayDeque<>();
-    private final Deque<Machine> created = new ArrayDeque<>();
-    private final Set<ProviderID> createdIds = new HashSet<>();
     private final List<Throwable> failures = new CopyOnWriteArrayList<>();
     private @Nullable ExtensionContext context;
     private @Nullable Rule rule;
-    private @Nullable Records records;
     private @Nullable Object subject;
 
-    ContractRun(ProviderContract contract, Fixture fixture) {
-        this.contract = contract;
-        this.fixture = fixture;
-    }
-
     ContractRun(Fixture fixture) {
-        this.contract = null;
         this.fixture = fixture;
     }
 
@@ -117,17 +96,14 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
     public void afterTestExecution(ExtensionContext context) throws Exception {
         List<String> leftovers = new ArrayList<>();
         try {
-            if (contract != null && rule != null) {
-                contract.heal();
-                leftovers.addAll(releaseAll(contract));
+            if (rule != null) {
+                leftovers.addAll(release());
             }
         } finally {
             while (!opened.isEmpty()) {
                 opened.pop().close();
             }
-            if (records != null) {
-                records.close();
-            }
+            closed();
         }
         if (!leftovers.isEmpty() && context.getExecutionException().isEmpty()) {
             throw new AssertionError(
@@ -136,26 +112,13 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
         }
     }
 
-    private List<String> releaseAll(ProviderContract contract) throws Exception {
-        Set<ProviderID> released = new LinkedHashSet<>();
-        while (!created.isEmpty()) {
-            Machine machine = created.pop();
-            if (contract.release(machine)) {
-                released.add(machine.id());
-            }
-        }
-        if (released.isEmpty()) {
-            return List.of();
-        }
-        Provider provider = contract.createProvider();
-        opened.push(provider);
-        contract.finishCreations();
-        return provider.listMachines().stream()
-                .filter(machine -> machine.availability() == Availability.KNOWN_USED)
-                .filter(machine -> released.contains(machine.id()))
-                .map(machine -> machine.id().value())
-                .toList();
+    /** Releases what the test has created, and returns what the provider has not let go. */
+    List<String> release() throws Exception {
+        return List.of();
     }
+
+    /** Ends what the providers of the test may have used, once they are closed. */
+    void closed() {}
 
     // How a rule fails and is skipped.
 
@@ -192,7 +155,7 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
 
     /** Skips the test. */
     void skip(String why) {
-        ContractReport.of(Objects.requireNonNull(context)).skipped(rule(), why);
+        ContractReport.of(context()).skipped(rule(), why);
         Assumptions.abort(rule() + " " + rule().force() + " was skipped: " + why);
     }
 
@@ -214,13 +177,6 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
         return rule;
     }
 
-    private ProviderContract contract() {
-        if (contract == null) {
-            throw new IllegalStateException("this is no test of a provider");
-        }
-        return contract;
-    }
-
     static String text(@Nullable Object value) {
         String text;
         try {
@@ -231,37 +187,16 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
         return text.length() > LONGEST_TEXT ? text.substring(0, LONGEST_TEXT) + "…" : text;
     }
 
+    ExtensionContext context() {
+        return Objects.requireNonNull(context);
+    }
+
     /** Returns everything that calls failed with so far. */
     List<Throwable> failures() {
         return failures;
     }
 
-    // Providers and calls.
-
-    /** Has the fixture add free machines, and opens a provider. */
-    Provider start(int machines) {
-        require(
-                machines <= contract().machineBudget(),
-                "it needs " + machines + " machines, and machineBudget() is "
-                        + contract().machineBudget());
-        try {
-            if (machines > 0) {
-                contract().addFreeMachines(machines);
-            }
-        } catch (Exception e) {
-            throw new AssertionError("fixture: addFreeMachines(" + machines + ") failed: " + e, e);
-        }
-        return open();
-    }
-
-    /** Opens a provider on what is there, as after a restart. */
-    Provider open() {
-        try {
-            return track(contract().createProvider());
-        } catch (Exception e) {
-            throw new AssertionError("fixture: createProvider() failed: " + e, e);
-        }
-    }
+    // Calls.
 
     Provider track(@Nullable Provider provider) {
         if (provider == null) {
@@ -378,201 +313,6 @@ final class ContractRun implements BeforeTestExecutionCallback, AfterTestExecuti
 
     static String oneOf(Set<?> values) {
         return values.stream().map(String::valueOf).collect(joining(" or "));
-    }
-
-    // Listings.
-
-    List<Machine> list(Provider provider) throws InterruptedException {
-        List<? extends Machine> listed = get("listMachines()", provider::listMachines);
-        List<Machine> machines = new ArrayList<>(listed);
-        if (machines.contains(null)) {
-            throw broken("a list of machines", "listMachines() returned a list with a null in it: " + text(machines));
-        }
-        return machines;
-    }
-
-    /** Lists the machines that can be created, at least so many. */
-    List<Machine> free(Provider provider, int atLeast) throws InterruptedException {
-        Set<ProviderID> recorded = new HashSet<>();
-        if (records != null) {
-            records.provided(provider.type()).forEach(machine -> recorded.add(machine.providerId()));
-        }
-        List<Machine> free = list(provider).stream()
-                .filter(machine -> isFree(machine, recorded))
-                .toList();
-        if (free.size() < atLeast) {
-            throw broken(
-                    "the listing has the free machines that addFreeMachines() added, at least " + atLeast,
-                    "it has " + free.size() + " free ones: " + text(free));
-        }
-        return free;
-    }
-
-    private static boolean isFree(Machine machine, Set<ProviderID> recorded) {
-        return !machine.failed()
-                && (machine.availability() == Availability.KNOWN_UNUSED
-                        || (machine.availability() == Availability.POSSIBLY_USED && !recorded.contains(machine.id())));
-    }
-
-    static Set<ProviderID> used(List<Machine> machines) {
-        Set<ProviderID> used = new LinkedHashSet<>();
-        for (Machine machine : machines) {
-            if (machine.availability() == Availability.KNOWN_USED) {
-                used.add(machine.id());
-            }
-        }
-        return used;
-    }
-
-    static long countUnused(List<Machine> machines) {
-        return machines.stream()
-                .filter(machine -> machine.availability() == Availability.KNOWN_UNUSED)
-                .count();
-    }
-
-    /** Lets creations end, and lists the machines. */
-    List<Machine> settled(Provider provider) throws InterruptedException {
-        finishCreations();
-        return list(provider);
-    }
-
-    void finishCreations() throws InterruptedException {
-        try {
-            contract().finishCreations();
-        } catch (InterruptedException e) {
-            throw e;
-        } catch (Exception e) {
-            throw new AssertionError("fixture: finishCreations() failed: " + e, e);
-        }
-    }
-
-    /** Waits until a listing has a machine that is not being made or reinstalled any more. */
-    Machine awaitListed(Provider provider, ProviderID id) throws InterruptedException {
-        finishCreations();
-        long deadline = System.nanoTime() + contract().creationLimit().toNanos();
-        while (true) {
-            List<Machine> machines = list(provider);
-            Optional<Machine> listed =
-                    machines.stream().filter(machine -> machine.id().equals(id)).findFirst();
-            if (listed.isPresent() && !isInCreation(listed.get())) {
-                return listed.get();
-            }
-            if (System.nanoTime() - deadline > 0) {
-                throw broken(
-                        "machine " + id + " is listed, and not as PROVISIONING, within "
-                                + contract().creationLimit() + " (creationLimit())",
-                        "the listing is " + text(machines));
-            }
-            Thread.sleep(POLL_MILLIS);
-        }
-    }
-
-    // Sessions and creations.
-
-    Records records() {
-        if (records == null) {
-            records = fixture.usesDatabase() ? Records.database(Objects.requireNonNull(context)) : Records.memory();
-        }
-        return records;
-    }
-
-    ObservedSession session() throws InterruptedException {
-        return new ObservedSession(records().startSession(), false);
-    }
-
-    ObservedSession lostSession() throws InterruptedException {
-        ObservedSession session = session();
-        records().lose(session.unwrap());
-        return session;
-    }
-
-    /** Calls createMachine, and remembers what comes out of it. */
-    Outcome<? extends Machine> create(Provider provider, ObservedSession session, CreateMachineRequest request)
-            throws InterruptedException {
-        Outcome<? extends Machine> outcome = call(describe(request), () -> provider.createMachine(session, request));
-        remember(outcome);
-        return outcome;
-    }
-
-    void remember(Outcome<? extends Machine> outcome) {
-        Machine machine = outcome.value();
-        if (machine != null && createdIds.add(machine.id())) {
-            created.push(machine);
-        }
-    }
-
-    /** Creates a machine, in a session of its own. */
-    Machine create(Provider provider, CreateMachineRequest request) throws InterruptedException {
-        return get(create(provider, session(), request), "createMachine returns the machine");
-    }
-
-    static String describe(CreateMachineRequest request) {
-        String machine = request.machine()
-                .map(m -> m.id().isValid()
-                        ? "machine " + m.id()
-                        : "reservation " + m.reservationId().orElse("without an id"))
-                .orElse("any machine");
-        return "createMachine(" + machine + " for intent " + request.intentId() + ")";
-    }
-
-    static CreateMachineRequest request(Machine machine) {
-        return CreateMachineRequest.of(UUID.randomUUID(), machine);
-    }
-
-    /** Requires that so many machines are recorded, each with a tag of this provider's type, and returns them. */
-    Map<UUID, ProvidedMachine> requireRecorded(Provider provider, int count) throws InterruptedException {
-        Map<UUID, ProvidedMachine> recorded = new LinkedHashMap<>();
-        records().provided(provider.type()).forEach(machine -> recorded.put(machine.machineId(), machine));
-        int machines = records().machines();
-        int tags = records().tags();
-        if (recorded.size() != count || machines != count || tags != count) {
-            throw broken(
-                    count + " machine(s) and as many MachineProvided tags of provider " + provider.type()
-                            + " in the database",
-                    machines + " machine(s), " + tags + " tag(s), " + recorded.size() + " of them of provider "
-                            + provider.type());
-        }
-        return recorded;
-    }
-
-    /**
-     * Requires that, once creations are over, the provider has at most one used machine more than before, that one, and
-     * at most one free one less.
-     */
-    void requireOnlyOneMore(Provider provider, List<Machine> before, ProviderID id) throws InterruptedException {
-        List<Machine> after = settled(provider);
-        Set<ProviderID> more = used(after);
-        more.removeAll(used(before));
-        for (Machine machine : after) {
-            if (more.contains(machine.id()) && createdIds.add(machine.id())) {
-                created.push(machine); // What a call that failed has left, to be released.
-            }
-        }
-        more.remove(id);
-        long less = countUnused(before) - countUnused(after);
-        if (!more.isEmpty() || less > 1) {
-            throw broken(
-                    "one machine was made: " + id,
-                    "used machines that were not before: " + more + " besides; free machines less than before: "
-                            + less);
-        }
-    }
-
-    /** Requires that nothing was made. */
-    void requireNoneMade(Provider provider, List<Machine> before) throws InterruptedException {
-        List<Machine> after = settled(provider);
-        Set<ProviderID> more = used(after);
-        more.removeAll(used(before));
-        long less = countUnused(before) - countUnused(after);
-        if (!more.isEmpty() || less > 0) {
-            throw broken(
-                    "nothing is made", "used machines that were not before: " + more + "; free machines less: " + less);
-        }
-    }
-
-    /** Tells whether a machine is still being made, as far as it says. */
-    static boolean isInCreation(Machine machine) {
-        return machine.status().equals(Optional.of(ProviderStatus.PROVISIONING));
     }
 
     /** Requires that a call that was made by an interrupted thread noticed, or left the mark for its caller. */

@@ -1,8 +1,8 @@
 package dev.shepherd.testkit.contract;
 
 import static dev.shepherd.testkit.contract.ContractRun.INTERRUPTION_LIMIT;
-import static dev.shepherd.testkit.contract.ContractRun.request;
 import static dev.shepherd.testkit.contract.ContractRun.text;
+import static dev.shepherd.testkit.contract.ProviderRun.request;
 
 import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.Availability;
@@ -16,8 +16,8 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.testkit.FakeSession;
 import dev.shepherd.testkit.LogCapture;
+import dev.shepherd.testkit.provider.FakeSession;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -80,7 +80,7 @@ public abstract class ProviderContract {
     private static final String OTHERS_RESERVATION = "a-reservation-of-another-provider";
 
     @RegisterExtension
-    final ContractRun run = new ContractRun(this, new ContractRun.Fixture() {
+    final ProviderRun run = new ProviderRun(this, new ContractRun.Fixture() {
         @Override
         public Duration callLimit() {
             return ProviderContract.this.callLimit();
@@ -89,11 +89,6 @@ public abstract class ProviderContract {
         @Override
         public Map<Rule, String> optedOut() {
             return ProviderContract.this.optedOut();
-        }
-
-        @Override
-        public boolean usesDatabase() {
-            return ProviderContract.this.usesDatabase();
         }
 
         @Override
@@ -222,7 +217,7 @@ public abstract class ProviderContract {
 
     /**
      * Tells whether machines are recorded in a real database, on the PostgreSQL that
-     * {@link dev.shepherd.testkit.BmdbExtension} finds or starts; true by default. Otherwise a {@link FakeSession} holds
+     * {@link dev.shepherd.testkit.database.BmdbExtension} finds or starts; true by default. Otherwise a {@link FakeSession} holds
      * them, which needs nothing, and proves less: what it accepts, a database may refuse.
      */
     protected boolean usesDatabase() {
@@ -522,13 +517,13 @@ public abstract class ProviderContract {
     public final void required_P15_machinesAreListedOnceTheyAreMade() throws Exception {
         Provider provider = run.start(1);
         Machine created = run.create(provider, request(run.free(provider, 1).get(0)));
-        if (ContractRun.isInCreation(get(provider, created.id()))) {
+        if (ProviderRun.isInCreation(get(provider, created.id()))) {
             Optional<Machine> meanwhile = run.list(provider).stream()
                     .filter(machine -> machine.id().equals(created.id()))
                     .filter(machine ->
-                            machine.availability() != Availability.KNOWN_USED || !ContractRun.isInCreation(machine))
+                            machine.availability() != Availability.KNOWN_USED || !ProviderRun.isInCreation(machine))
                     .findFirst();
-            if (meanwhile.isPresent() && ContractRun.isInCreation(get(provider, created.id()))) {
+            if (meanwhile.isPresent() && ProviderRun.isInCreation(get(provider, created.id()))) {
                 throw run.broken(
                         "machine " + created.id() + ", which is still being made, is not listed, or is KNOWN_USED with"
                                 + " the status PROVISIONING",
@@ -740,7 +735,7 @@ public abstract class ProviderContract {
         CreateMachineRequest request = request(run.free(provider, 2).get(0));
         ObservedSession session = run.session();
         Outcome<? extends Machine> outcome = run.callInterrupted(
-                ContractRun.describe(request) + " on an interrupted thread",
+                ProviderRun.describe(request) + " on an interrupted thread",
                 () -> provider.createMachine(session, request));
         run.remember(outcome);
         run.requireInterruptionKept(outcome);
@@ -782,7 +777,7 @@ public abstract class ProviderContract {
             CreateMachineRequest request = request(free.get(i));
             started.put(
                     request.intentId(),
-                    run.begin(ContractRun.describe(request) + " beside " + (creators - 1) + " other(s)", () -> {
+                    run.begin(ProviderRun.describe(request) + " beside " + (creators - 1) + " other(s)", () -> {
                         creating.await();
                         return provider.createMachine(session, request);
                     }));

@@ -63,11 +63,6 @@ public abstract class ProviderFactoryContract {
         }
 
         @Override
-        public boolean usesDatabase() {
-            return false;
-        }
-
-        @Override
         public List<String> fixtureThreads() {
             return ProviderFactoryContract.this.fixtureThreads();
         }

@@ -1,6 +1,6 @@
 package dev.shepherd.testkit.contract;
 
-import static dev.shepherd.testkit.contract.ContractRun.request;
+import static dev.shepherd.testkit.contract.ProviderRun.request;
 
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.Machine;

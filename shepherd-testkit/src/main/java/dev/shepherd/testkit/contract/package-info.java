@@ -1,9 +1,16 @@
 /**
- * The contract of providers as tests: extend {@link dev.shepherd.testkit.contract.ProviderContract},
- * {@link dev.shepherd.testkit.contract.RecovererContract} or
- * {@link dev.shepherd.testkit.contract.ProviderFactoryContract}, say how to make what is to be tested, and run it.
+ * The contract of providers as tests. {@code docs/provider-contract.md} has the rules with their reasons.
  *
- * <p>The rules are {@link dev.shepherd.testkit.contract.Rule}; {@code docs/provider-contract.md} gives their reasons.
+ * <ul>
+ *   <li>{@link dev.shepherd.testkit.contract.ProviderContract}: extend it, say how to make your provider, and run it;
+ *       start reading here
+ *   <li>{@link dev.shepherd.testkit.contract.RecovererContract}: the same for a provider that reboots and reinstalls
+ *   <li>{@link dev.shepherd.testkit.contract.ProviderFactoryContract}: the same for its factory
+ *   <li>{@link dev.shepherd.testkit.contract.Rule}: every rule, with its force and what to check when it is broken
+ * </ul>
+ *
+ * <p>Inside, {@code ContractRun} is the test of one rule under way, {@code ProviderRun} one that has machines made,
+ * {@code Records} where these are recorded, and {@code ContractReport} what is said at the end.
  */
 @NullMarked
 package dev.shepherd.testkit.contract;

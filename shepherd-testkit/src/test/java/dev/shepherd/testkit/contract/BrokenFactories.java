@@ -7,7 +7,7 @@ import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderProperty.Type;
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.provider.FakeProvider;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;

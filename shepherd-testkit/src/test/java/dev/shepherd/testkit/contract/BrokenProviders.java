@@ -15,7 +15,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.SessionExpiredException;
-import dev.shepherd.testkit.FakeSession;
+import dev.shepherd.testkit.provider.FakeSession;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;

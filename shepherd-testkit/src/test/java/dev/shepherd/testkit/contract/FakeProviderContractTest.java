@@ -2,7 +2,7 @@ package dev.shepherd.testkit.contract;
 
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.Recoverer;
-import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.provider.FakeProvider;
 import java.util.OptionalInt;
 
 /** {@link FakeProvider} with hardware reservations keeps the contract. */

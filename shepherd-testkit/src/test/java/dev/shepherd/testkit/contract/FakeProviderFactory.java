@@ -6,7 +6,7 @@ import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderProperty.Type;
-import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.provider.FakeProvider;
 import java.util.List;
 
 /** A good factory, to be broken by overriding one of its methods. ServiceLoader finds it in the tests of this module. */

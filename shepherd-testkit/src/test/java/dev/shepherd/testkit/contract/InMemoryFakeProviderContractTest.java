@@ -4,7 +4,7 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.Recoverer;
-import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.provider.FakeProvider;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.OptionalInt;

@@ -6,7 +6,7 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
-import dev.shepherd.testkit.FakeProvider;
+import dev.shepherd.testkit.provider.FakeProvider;
 import java.util.List;
 
 /** A good provider, to be broken by overriding one of its methods. */

@@ -1,0 +1,102 @@
+package dev.shepherd.cli.demo;
+
+import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.Shutdown;
+import dev.shepherd.postgres.PostgresServer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code shepherd demo}. */
+@Command(
+        name = "demo",
+        description = {
+            "Shows the whole of it on this machine: starts a PostgreSQL and as many SSH servers as there are machines"
+                    + " to be, then finds, records and takes over every one of them. Then breaks two machines: one comes"
+                    + " back, the other one is set aside.",
+            "",
+            "It needs nothing from outside and listens on loopback only. The database stays, to be looked at."
+        },
+        mixinStandardHelpOptions = true)
+public final class DemoCommand implements Callable<Integer> {
+
+    private static final int MOST_MACHINES = 1000;
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Option(
+            names = "--machines",
+            paramLabel = "N",
+            defaultValue = "10",
+            description = "how many machines, 1 to " + MOST_MACHINES + " (default: ${DEFAULT-VALUE})")
+    private int machines = 10;
+
+    @Option(names = "--json", description = "print the summary as one JSON object in the last line")
+    private boolean json;
+
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            defaultValue = ".shepherd/demo",
+            description = "folder for the database and the other files of the demo; what an earlier demo left there is"
+                    + " replaced (default: ${DEFAULT-VALUE})")
+    private Path folder = Path.of(".shepherd", "demo");
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "SECONDS",
+            defaultValue = "600",
+            description = "give up after this time (default: ${DEFAULT-VALUE})")
+    private int timeout = 600;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        if (machines < 1 || machines > MOST_MACHINES) {
+            throw new ParameterException(
+                    spec.commandLine(), "--machines is from 1 to " + MOST_MACHINES + ", not " + machines);
+        }
+        if (timeout < 1) {
+            throw new ParameterException(spec.commandLine(), "--timeout is at least 1, not " + timeout);
+        }
+        var out = spec.commandLine().getOut();
+        DemoSummary summary;
+        try (Shutdown shutdown = new Shutdown();
+                DemoProgress progress = DemoProgress.on(out, machines)) {
+            Files.createDirectories(folder);
+            progress.stage("starting a PostgreSQL in " + folder.resolve("database"));
+            try (PostgresServer server = PostgresServer.startIn(folder.resolve("database"))) {
+                DatabaseOptions.endIfGone(server, shutdown);
+                server.dropDatabase("shepherd");
+                String url = server.createDatabase("shepherd");
+                try (DemoFleet fleet = DemoFleet.start(folder, machines, url, progress)) {
+                    summary = fleet.run(progress, Duration.ofSeconds(timeout), shutdown);
+                }
+                DatabaseOptions.requireThere(server);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("the demo cannot use its folder " + folder + ": " + e.getMessage(), e);
+        }
+        out.println(summary.text());
+        out.println();
+        out.println("Its database stays in " + folder.resolve("database") + ". To look at it:");
+        out.println("  ./shepherd machines --data " + folder.resolve("database") + "   lists the machines");
+        out.println("  ./shepherd database --data " + folder.resolve("database")
+                + "   starts it for psql or any other client; docs/schema.md explains the tables");
+        if (json) {
+            out.println(summary.json());
+        }
+        out.flush();
+        return summary.isComplete() ? 0 : ExitCode.SOFTWARE;
+    }
+}

@@ -1,0 +1,38 @@
+package dev.shepherd.cli.internal;
+
+/** How much is logged. Has to be settled before the first logger exists, and so before the options are parsed. */
+public final class Logging {
+
+    private Logging() {}
+
+    public static void configure(String[] args) {
+        int verbosity = 0;
+        boolean demo = false;
+        for (String arg : args) {
+            if (arg.equals("--verbose")) {
+                verbosity++;
+            } else if (arg.matches("-v+")) {
+                verbosity += arg.length() - 1;
+            } else if (arg.equals("demo")) {
+                demo = true;
+            }
+        }
+        if (verbosity >= 1) {
+            level("dev.shepherd", "debug");
+        } else if (demo && isTerminal()) {
+            level("dev.shepherd", "warn"); // The demo draws its progress, which lines of a log would tear apart.
+        }
+        if (verbosity >= 2) {
+            System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "info");
+        }
+    }
+
+    private static void level(String logger, String level) {
+        System.setProperty("org.slf4j.simpleLogger.log." + logger, level);
+    }
+
+    /** Tells whether a person is looking at standard output. */
+    public static boolean isTerminal() {
+        return System.console() != null && System.getenv("TERM") != null && !"dumb".equals(System.getenv("TERM"));
+    }
+}

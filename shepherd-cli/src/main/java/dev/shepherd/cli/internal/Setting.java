@@ -1,0 +1,42 @@
+package dev.shepherd.cli.internal;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.OperatorText;
+import java.util.function.Function;
+
+/** Makes of options what the library takes. What that refuses is told under the option's name, as a mistake of usage. */
+public final class Setting {
+
+    private Setting() {}
+
+    /** Returns who asks for something, as an option says. */
+    public static String name(String option, String value) {
+        return checked(option, () -> OperatorText.checkName(value), value);
+    }
+
+    /** Returns why something is asked for, as an option says. */
+    public static String reason(String option, String value) {
+        return checked(option, () -> OperatorText.checkReason("the reason", value), value);
+    }
+
+    private static String checked(String option, Runnable check, String value) {
+        return of(option, value, text -> {
+            check.run();
+            return text;
+        });
+    }
+
+    /** Makes something of the value of an option. */
+    public static <V, T> T of(String option, V value, Function<V, T> making) {
+        try {
+            return making.apply(value);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigurationException(option, option + ": " + e.getMessage(), e);
+        } catch (ConfigurationException e) {
+            if (e.property().isPresent()) {
+                throw e;
+            }
+            throw new ConfigurationException(option, option + ": " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+package dev.shepherd.cli.operate;
+
+import dev.shepherd.bmdb.operator.Operator;
+
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.bmdb.Explanation.OfProcess;
+import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.RecoveryOptions;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code shepherd explain}. */
+@Command(
+        name = "explain",
+        description = {
+            "Says of a machine what each process makes of it now: whether it would act on it, the rule or limit that"
+                    + " decides, what would change it, and when it is looked at next.",
+            "",
+            "Give it the limits that the fleet is run with, where they are not the defaults."
+        },
+        mixinStandardHelpOptions = true)
+public final class ExplainCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Mixin
+    private MachineArgument machine = new MachineArgument();
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Mixin
+    private RecoveryOptions recovery = new RecoveryOptions();
+
+    @Override
+    public Integer call() throws InterruptedException {
+        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
+            Bmdb bmdb = opened.bmdb();
+            Explanation explanation =
+                    Operator.of(bmdb).explain(machine.find(bmdb), recovery.policy()).orElseThrow();
+            print(spec.commandLine().getOut(), explanation);
+        }
+        return 0;
+    }
+
+    static void print(PrintWriter out, Explanation explanation) {
+        MachineRecord machine = explanation.machine();
+        out.println("Machine " + machine.machineId()
+                + machine.provided()
+                        .map(provided -> ", " + provided.providerId() + " of provider " + provided.provider()
+                                + provided.location()
+                                        .map(at -> " at " + Escaped.text(at))
+                                        .orElse("")
+                                + provided.status()
+                                        .map(status -> ", " + status.databaseName())
+                                        .orElse(""))
+                        .orElse(", without a provider"));
+        for (OfProcess process : explanation.processes()) {
+            out.println();
+            out.println(process.process() + ": " + (process.eligible() ? "yes" : "no") + ", " + process.rule());
+            out.println("  because      " + process.because());
+            out.println("  changed by   " + process.change());
+            process.nextLookAt().ifPresent(at -> out.println("  next look    " + at));
+        }
+        explanation.providerCheckAt().ifPresent(at -> {
+            out.println();
+            out.println("The provider is asked about it next at " + at);
+        });
+    }
+}

@@ -1,0 +1,111 @@
+package dev.shepherd.cli.operate;
+
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.FoundProvider;
+import dev.shepherd.cli.internal.PluginOptions;
+import dev.shepherd.cli.internal.PropertyOptions;
+import dev.shepherd.cli.internal.ProviderFactories;
+import dev.shepherd.cli.internal.RecoveryOptions;
+import dev.shepherd.cli.internal.Setting;
+import dev.shepherd.manager.RecovererSettings;
+import dev.shepherd.manager.Shepherd;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** What {@code shepherd reboot} and {@code shepherd reinstall} have in common. */
+abstract class InterventionCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Parameters(paramLabel = "MACHINE", description = "the machine's id in the database, or its provider's id of it")
+    private String machine = "";
+
+    @Option(
+            names = "--provider",
+            paramLabel = "KIND",
+            required = true,
+            description = "the kind of provider, as for 'run'; 'shepherd providers' lists them")
+    private String kind = "";
+
+    @Option(
+            names = "--type",
+            paramLabel = "TYPE",
+            description = "the name of this instance of the provider in the database (default: its kind)")
+    private @Nullable String type;
+
+    @Mixin
+    private PropertyOptions properties = new PropertyOptions();
+
+    @Option(
+            names = "--reason",
+            paramLabel = "TEXT",
+            required = true,
+            description = "why, for the history of the machine")
+    private String reason = "";
+
+    @Mixin
+    private PluginOptions plugins = new PluginOptions();
+
+    /** What counts against the machine from now on, and what is said to follow, depends on them. */
+    @Mixin
+    private RecoveryOptions recovery = new RecoveryOptions();
+
+    @Mixin
+    private OperatorOption operator = new OperatorOption();
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    /** Fails where the command must not be carried out as it was given. */
+    void check(CommandSpec spec, String machine) {}
+
+    abstract Explanation act(Shepherd shepherd, UUID machineId, String by, String reason) throws InterruptedException;
+
+    abstract String done();
+
+    @Override
+    public final Integer call() throws InterruptedException {
+        String by = operator.by();
+        String why = Setting.reason("--reason", reason);
+        check(spec, machine);
+        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine());
+                ProviderFactories factories = plugins.open()) {
+            FoundProvider found = factories.find(kind);
+            ProviderType name = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
+            UUID machineId = MachineArgument.find(opened.bmdb(), machine, "--type", name.name());
+            try (FoundProvider.ContextClassLoader context = found.asContext()) {
+                Explanation explanation = act(opened.bmdb(), found, name, machineId, by, why);
+                spec.commandLine().getOut().println(done() + " machine " + machineId + "; what follows:");
+                ExplainCommand.print(spec.commandLine().getOut(), explanation);
+            }
+        }
+        return 0;
+    }
+
+    private Explanation act(Bmdb bmdb, FoundProvider found, ProviderType name, UUID machineId, String by, String why)
+            throws InterruptedException {
+        try (Provider provider = found.create(properties.config(found, name));
+                Shepherd shepherd = Shepherd.builder()
+                        .bmdb(bmdb)
+                        .provider(provider)
+                        .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
+                        .takeover(target -> {
+                            throw new IllegalStateException("this command takes nothing over");
+                        })
+                        .build()) {
+            return act(shepherd, machineId, by, why);
+        }
+    }
+}

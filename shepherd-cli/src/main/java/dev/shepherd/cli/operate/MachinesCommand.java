@@ -1,0 +1,93 @@
+package dev.shepherd.cli.operate;
+
+import dev.shepherd.bmdb.operator.Operator;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.operator.Statistics;
+import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.Setting;
+import java.net.InetAddress;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code shepherd machines}. */
+@Command(
+        name = "machines",
+        description = "Lists the machines of a database and what each is doing.",
+        mixinStandardHelpOptions = true)
+public final class MachinesCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Option(
+            names = "--type",
+            paramLabel = "TYPE",
+            defaultValue = "static",
+            description = "the provider instance whose machines to list (default: ${DEFAULT-VALUE})")
+    private String type = "static";
+
+    @Override
+    public Integer call() throws InterruptedException {
+        var out = spec.commandLine().getOut();
+        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
+            Bmdb bmdb = opened.bmdb();
+            List<ProvidedMachine> machines = bmdb.providedMachines(Setting.of("--type", type, ProviderType::new));
+            out.printf("%-36s  %-24s  %-21s  %s%n", "MACHINE", "PROVIDER ID", "ADDRESS", "STATE");
+            for (ProvidedMachine machine : machines) {
+                out.printf(
+                        "%-36s  %-24s  %-21s  %s%n",
+                        machine.machineId(),
+                        machine.providerId(),
+                        address(machine),
+                        bmdb.machine(machine.machineId())
+                                .map(MachinesCommand::state)
+                                .orElse("gone"));
+            }
+            Statistics statistics = Operator.of(bmdb).statistics();
+            out.printf(
+                    Locale.ROOT,
+                    "%d machine(s) of %s; in all: %d machines, %d provided, %d with a started agent, %d waiting for one%n",
+                    machines.size(),
+                    type,
+                    statistics.machines(),
+                    statistics.provided(),
+                    statistics.agentStarted(),
+                    statistics.waitingForAgentStart());
+        }
+        return 0;
+    }
+
+    private static String address(ProvidedMachine machine) {
+        String address = machine.address().map(InetAddress::getHostAddress).orElse("none");
+        return machine.sshPort().isPresent() ? address + " " + machine.sshPort().getAsInt() : address;
+    }
+
+    private static String state(MachineRecord machine) {
+        String agent = machine.agentStarted()
+                .map(started -> "agent started " + started.startedAt())
+                .orElse("no agent");
+        String work = machine.work().stream()
+                .map(w -> ", " + w.process() + " in progress")
+                .collect(Collectors.joining());
+        String backoff = machine.backoffs().stream()
+                .map(b -> ", " + b.process() + " backed off until " + b.until() + ": " + Escaped.text(b.cause()))
+                .collect(Collectors.joining());
+        return agent + work + backoff;
+    }
+}

@@ -1,0 +1,99 @@
+package dev.shepherd.cli.operate;
+
+import dev.shepherd.bmdb.operator.Operator;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.operator.Pause;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.Setting;
+import dev.shepherd.cli.internal.SpanConverter;
+import java.time.Duration;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code shepherd pause}. */
+@Command(
+        name = "pause",
+        description =
+                "Keeps the loops off a machine, a provider, a process, or what they have in common, until it is ended. What is under way ends.",
+        mixinStandardHelpOptions = true)
+public final class PauseCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Option(
+            names = "--machine",
+            paramLabel = "MACHINE",
+            description = "the machine's id in the database, or its provider's id of it (default: all)")
+    private @Nullable String machine;
+
+    @Option(names = "--provider", paramLabel = "TYPE", description = "the provider instance (default: all)")
+    private @Nullable String provider;
+
+    @Option(
+            names = "--process",
+            paramLabel = "PROCESS",
+            description = "ShepherdAgentStart or ShepherdRecovery, or one of your own (default: all)")
+    private @Nullable String process;
+
+    @Option(
+            names = "--all",
+            description = "pause everything; needed if neither machine nor provider nor process is named")
+    private boolean all;
+
+    @Option(
+            names = "--for",
+            paramLabel = "SPAN",
+            converter = SpanConverter.class,
+            description = "for how long, such as 30m (default: until it is ended)")
+    private @Nullable Duration span;
+
+    @Option(names = "--reason", required = true, paramLabel = "TEXT", description = "why, for whoever finds it")
+    private String reason = "";
+
+    @Mixin
+    private OperatorOption operator = new OperatorOption();
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Override
+    public Integer call() throws InterruptedException {
+        var out = spec.commandLine().getOut();
+        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
+            if (machine == null && provider == null && process == null && !all) {
+                throw new ParameterException(
+                        spec.commandLine(), "name a machine, a provider or a process, or say --all");
+            }
+            if (span != null && span.isZero()) {
+                throw new ParameterException(spec.commandLine(), "--for 0 is no span: a pause lasts for some time");
+            }
+            UUID machineId = machine == null
+                    ? null
+                    : MachineArgument.find(
+                            opened.bmdb(), machine, "--provider", provider == null ? "static" : provider);
+            Pause pause = Operator.of(opened.bmdb())
+                    .pause(
+                            machineId,
+                            provider == null ? null : Setting.of("--provider", provider, ProviderType::new),
+                            process == null ? null : Setting.of("--process", process, WorkProcess::new),
+                            operator.by(),
+                            Setting.reason("--reason", reason),
+                            span);
+            out.println("Paused"
+                    + pause.until().map(until -> " until " + until).orElse("")
+                    + ". To end it: shepherd resume " + pause.id());
+            return 0;
+        }
+    }
+}

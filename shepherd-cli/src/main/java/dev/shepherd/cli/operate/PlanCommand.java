@@ -1,0 +1,198 @@
+package dev.shepherd.cli.operate;
+
+import dev.shepherd.bmdb.operator.Operator;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.PlannedRecovery;
+import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.FoundProvider;
+import dev.shepherd.cli.internal.PluginOptions;
+import dev.shepherd.cli.internal.PropertyOptions;
+import dev.shepherd.cli.internal.ProviderFactories;
+import dev.shepherd.cli.internal.RecoveryOptions;
+import dev.shepherd.cli.internal.Setting;
+import dev.shepherd.manager.Plan;
+import dev.shepherd.manager.ProvisionerSettings;
+import dev.shepherd.manager.ProvisioningPlan;
+import dev.shepherd.manager.RecovererSettings;
+import dev.shepherd.manager.Shepherd;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code shepherd plan}. */
+@Command(
+        name = "plan",
+        description = {
+            "Says what would be done now, and does nothing: which machines would be recovered and how, and, where a"
+                    + " provider is given as for 'run', which would be created.",
+            "",
+            "Give it the limits that the fleet is run with, where they are not the defaults."
+        },
+        mixinStandardHelpOptions = true)
+public final class PlanCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Option(
+            names = "--provider",
+            paramLabel = "KIND",
+            description =
+                    "the kind of provider to list; without it only recovery is planned, as of one that can reboot machines")
+    private @Nullable String kind;
+
+    @Option(
+            names = "--type",
+            paramLabel = "TYPE",
+            description = "the name of this instance of the provider in the database (default: its kind, or static)")
+    private @Nullable String type;
+
+    @Mixin
+    private PropertyOptions properties = new PropertyOptions();
+
+    @Option(
+            names = "--max-count",
+            paramLabel = "N",
+            description =
+                    "how many machines to have at most; 0 for no limit (default: 50, and no limit where the provider"
+                            + " only takes note of machines)")
+    private @Nullable Integer maxCount;
+
+    @Mixin
+    private PluginOptions plugins = new PluginOptions();
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Mixin
+    private RecoveryOptions recovery = new RecoveryOptions();
+
+    @Override
+    public Integer call() throws InterruptedException {
+        PrintWriter out = spec.commandLine().getOut();
+        if (kind == null) {
+            properties.requireNone();
+            plugins.requireNone();
+            if (maxCount != null) {
+                throw new ConfigurationException("--max-count", "--max-count goes with --provider, which is not given");
+            }
+        }
+        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
+            if (kind == null) {
+                ProviderType provider = Setting.of("--type", type == null ? "static" : type, ProviderType::new);
+                PlannedRecovery planned = Operator.of(opened.bmdb()).planRecovery(provider, recovery.policy(), true);
+                print(out, planned);
+                if (!planned.steps().isEmpty()) {
+                    out.println("  (if the provider can reboot machines; give --provider to have that looked up)");
+                }
+            } else {
+                Plan plan = plan(opened.bmdb(), kind);
+                print(out, plan.provisioning());
+                print(out, plan.recovery());
+            }
+        }
+        return 0;
+    }
+
+    private Plan plan(Bmdb bmdb, String kind) throws InterruptedException {
+        try (ProviderFactories factories = plugins.open()) {
+            FoundProvider found = factories.find(kind);
+            try (FoundProvider.ContextClassLoader context = found.asContext()) {
+                return plan(bmdb, found, Setting.of("--type", type == null ? found.kind() : type, ProviderType::new));
+            }
+        }
+    }
+
+    private Plan plan(Bmdb bmdb, FoundProvider found, ProviderType type) throws InterruptedException {
+        try (Provider provider = found.create(properties.config(found, type));
+                Shepherd shepherd = Shepherd.builder()
+                        .bmdb(bmdb)
+                        .provider(provider)
+                        .takeover(target -> {
+                            throw new IllegalStateException("a plan takes nothing over");
+                        })
+                        .provisioner(
+                                maxCount == null
+                                        ? ProvisionerSettings.DEFAULT
+                                        : Setting.of(
+                                                "--max-count", maxCount, ProvisionerSettings.DEFAULT::withMaxCount))
+                        .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
+                        .build()) {
+            return shepherd.plan(type);
+        }
+    }
+
+    private static void print(PrintWriter out, ProvisioningPlan plan) {
+        out.printf(
+                Locale.ROOT,
+                "Provisioner: the provider lists %d machine(s), the database has %d%n",
+                plan.listed(),
+                plan.recorded());
+        plan.discrepancies().forEach(one -> out.println("  stops at a discrepancy: " + one));
+        if (plan.discrepancyCount() > plan.discrepancies().size()) {
+            out.printf(
+                    Locale.ROOT,
+                    "  and at %d more%n",
+                    plan.discrepancyCount() - plan.discrepancies().size());
+        }
+        lines(out, "  does nothing: ", plan.paused());
+        lines(out, "  adopts ", plan.adopt());
+        lines(out, "  carries on with ", plan.resume());
+        lines(out, "  creates ", plan.create());
+        if (plan.outlook().heldBack() > 0) {
+            out.printf(
+                    Locale.ROOT,
+                    "  holds back %d free machine(s): the maximum is reached%n",
+                    plan.outlook().heldBack());
+        }
+        lines(out, "  passes over: ", plan.outlook().passedOverBecause());
+        if (plan.discrepancies().isEmpty()
+                && plan.adopt().isEmpty()
+                && plan.resume().isEmpty()
+                && plan.create().isEmpty()) {
+            out.println("  has nothing to do");
+        }
+    }
+
+    private static void print(PrintWriter out, PlannedRecovery plan) {
+        out.printf(
+                Locale.ROOT,
+                "Recoverer: %d machine(s) to bring back, %d in recovery%s%n",
+                plan.outlook().due(),
+                plan.outlook().inRecovery(),
+                plan.outlook().due() == 0 ? "" : ", at most " + plan.outlook().limit() + " at once");
+        plan.outlook()
+                .freezes()
+                .forEach(freeze -> out.println("  is frozen for " + freeze.scope() + " since " + freeze.at() + ": "
+                        + Escaped.text(freeze.evidence())));
+        lines(out, "  holds back ", plan.outlook().heldBack());
+        plan.steps()
+                .forEach(step -> out.printf(
+                        Locale.ROOT,
+                        "  %s %s (%s), attempt %d%n",
+                        step.action(),
+                        step.machineId(),
+                        step.providerId(),
+                        step.attempts() + 1));
+        if (plan.steps().isEmpty()) {
+            out.println("  has nothing to do now");
+        }
+    }
+
+    private static void lines(PrintWriter out, String what, List<?> lines) {
+        lines.forEach(line -> out.println(what + Escaped.text(line)));
+    }
+}

@@ -1,0 +1,105 @@
+package dev.shepherd.cli.operate;
+
+import dev.shepherd.bmdb.operator.Operator;
+
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.operator.QueueCheck;
+import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.RecoveryOptions;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code shepherd queue}. */
+@Command(
+        name = "queue",
+        description = "Verifies and rebuilds the queue of due work.",
+        subcommands = {QueueCommand.Verify.class, QueueCommand.Rebuild.class},
+        mixinStandardHelpOptions = true)
+public final class QueueCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        spec.commandLine().usage(spec.commandLine().getErr());
+        return ExitCode.USAGE;
+    }
+
+    /** {@code shepherd queue verify}. */
+    @Command(
+            name = "verify",
+            description = {
+                "Holds the queue of due work to the tags that it follows from. Reads every machine. Exit code 1 if"
+                        + " something is wrong.",
+                "",
+                "Give it the limits that the fleet is run with, where they are not the defaults."
+            },
+            mixinStandardHelpOptions = true)
+    static final class Verify implements Callable<Integer> {
+
+        @Spec
+        @SuppressWarnings("NullAway.Init")
+        private CommandSpec spec;
+
+        @Mixin
+        private DatabaseOptions database = new DatabaseOptions();
+
+        @Mixin
+        private RecoveryOptions recovery = new RecoveryOptions();
+
+        @Override
+        public Integer call() throws InterruptedException {
+            var out = spec.commandLine().getOut();
+            try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
+                QueueCheck check = Operator.of(opened.bmdb()).verifyQueue(recovery.policy());
+                out.printf(
+                        Locale.ROOT,
+                        "%d entries; %d missing, %d late, %d superfluous%n",
+                        check.entries(),
+                        check.missing(),
+                        check.late(),
+                        check.superfluous());
+                check.examples().forEach(example -> out.println("  " + Escaped.text(example)));
+                if (!check.isRight()) {
+                    spec.commandLine()
+                            .getErr()
+                            .println("shepherd: the queue is wrong; 'shepherd queue rebuild' mends it");
+                    return ExitCode.SOFTWARE;
+                }
+                return 0;
+            }
+        }
+    }
+
+    /** {@code shepherd queue rebuild}. */
+    @Command(
+            name = "rebuild",
+            description =
+                    "Makes the queue of due work anew, a few thousand machines at a time. Loops may go on meanwhile.",
+            mixinStandardHelpOptions = true)
+    static final class Rebuild implements Callable<Integer> {
+
+        @Spec
+        @SuppressWarnings("NullAway.Init")
+        private CommandSpec spec;
+
+        @Mixin
+        private DatabaseOptions database = new DatabaseOptions();
+
+        @Override
+        public Integer call() throws InterruptedException {
+            try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
+                long machines = Operator.of(opened.bmdb()).rebuildQueue();
+                spec.commandLine().getOut().println("Made anew what is due for " + machines + " machine(s)");
+                return 0;
+            }
+        }
+    }
+}

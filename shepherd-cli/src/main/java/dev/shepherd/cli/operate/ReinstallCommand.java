@@ -1,0 +1,46 @@
+package dev.shepherd.cli.operate;
+
+import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.manager.Shepherd;
+import java.util.UUID;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** {@code shepherd reinstall}. */
+@Command(
+        name = "reinstall",
+        description = {
+            "Has the provider reinstall a machine. WHAT IS ON ITS DISKS MAY BE LOST, also where a requested operating"
+                    + " system is installed; a request that there is gets carried out again. The running loops take the"
+                    + " machine over again. Refused while the machine is being worked on.",
+            "",
+            "Give it the provider as for 'run', and the limits of recovery that the fleet is run with, where"
+                    + " they are not the defaults."
+        },
+        mixinStandardHelpOptions = true)
+public final class ReinstallCommand extends InterventionCommand {
+
+    @Option(names = "--yes", description = "confirm that the machine's disks may be wiped; nothing is done without it")
+    private boolean confirmed;
+
+    @Override
+    void check(CommandSpec spec, String machine) {
+        if (!confirmed) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "reinstalling wipes the disks of machine " + machine + "; nothing was done. Confirm with --yes");
+        }
+    }
+
+    @Override
+    Explanation act(Shepherd shepherd, UUID machineId, String by, String reason) throws InterruptedException {
+        return shepherd.reinstall(machineId, by, reason);
+    }
+
+    @Override
+    String done() {
+        return "The provider accepted to reinstall";
+    }
+}

@@ -1,0 +1,239 @@
+package dev.shepherd.cli.run;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderConfig;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.callback.AgentEndpointLimits;
+import dev.shepherd.cli.internal.AgentListener;
+import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.FoundProvider;
+import dev.shepherd.cli.internal.PluginOptions;
+import dev.shepherd.cli.internal.PropertyOptions;
+import dev.shepherd.cli.internal.ProviderFactories;
+import dev.shepherd.cli.internal.RecoveryOptions;
+import dev.shepherd.cli.internal.Setting;
+import dev.shepherd.cli.internal.Shutdown;
+import dev.shepherd.manager.InitializerSettings;
+import dev.shepherd.manager.LoopStatus;
+import dev.shepherd.manager.ProvisionerSettings;
+import dev.shepherd.manager.RecovererSettings;
+import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.takeover.AgentTakeover;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code shepherd run}. */
+@Command(
+        name = "run",
+        description = {
+            "Runs a fleet until it is interrupted: finds the machines of a provider, records them, takes them over"
+                    + " and brings back those that fall silent.",
+            "",
+            "Example: shepherd run --provider static --property list=file:machines.json --agent ./agent"
+                    + " --agent-listen 10.0.0.1:7834"
+        },
+        mixinStandardHelpOptions = true,
+        sortOptions = false)
+public final class RunCommand implements Callable<Integer> {
+
+    private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
+
+    /** How often the state is logged. */
+    private static final Duration REPORT_INTERVAL = Duration.ofMinutes(1);
+
+    @Option(
+            names = "--provider",
+            required = true,
+            paramLabel = "KIND",
+            description = "the kind of provider; 'shepherd providers' lists them")
+    private String kind = "";
+
+    @Option(
+            names = "--type",
+            paramLabel = "TYPE",
+            description = "the name of this instance of the provider in the database (default: its kind)")
+    private @Nullable String type;
+
+    @Mixin
+    private PropertyOptions properties = new PropertyOptions();
+
+    @Mixin
+    private PluginOptions plugins = new PluginOptions();
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Option(
+            names = "--share-database",
+            description = "begin a fleet also where the schema has other tables, or the database another fleet")
+    private boolean shareDatabase;
+
+    @Mixin
+    private AgentOptions agent = new AgentOptions();
+
+    @Mixin
+    private RecoveryOptions recovery = new RecoveryOptions();
+
+    @Option(
+            names = "--ssh-port",
+            paramLabel = "PORT",
+            defaultValue = "22",
+            description = "port of machines whose provider names no other (default: ${DEFAULT-VALUE})")
+    private int sshPort = 22;
+
+    @Option(
+            names = "--max-count",
+            paramLabel = "N",
+            description =
+                    "how many machines to have at most; 0 for no limit (default: 50, and no limit where the provider"
+                            + " only takes note of machines)")
+    private @Nullable Integer maxCount;
+
+    @Option(
+            names = "--chunk-size",
+            paramLabel = "N",
+            description =
+                    "how many machines one reconciliation creates at most (default: 20, and 1000 where the provider"
+                            + " only takes note of machines)")
+    private @Nullable Integer chunkSize;
+
+    @Option(
+            names = "--creation-interval",
+            paramLabel = "SECONDS",
+            description =
+                    "how far apart two creations are at least (default: 5, and 0 where the provider only takes note"
+                            + " of machines)")
+    private @Nullable Integer creationInterval;
+
+    @Option(
+            names = "--reconcile-interval",
+            paramLabel = "SECONDS",
+            defaultValue = "60",
+            description = "how long to wait between two reconciliations (default: ${DEFAULT-VALUE})")
+    private int reconcileInterval = 60;
+
+    @Option(
+            names = "--parallelism",
+            paramLabel = "N",
+            defaultValue = "10",
+            description = "how many machines to take over at once (default: ${DEFAULT-VALUE})")
+    private int parallelism = 10;
+
+    @Option(
+            names = "--max-failed-takeovers",
+            paramLabel = "N",
+            defaultValue = "20",
+            description =
+                    "set a machine that can be reached aside after so many failed takeovers in a row, 2 to 1000, while"
+                            + " others succeed (default: ${DEFAULT-VALUE})")
+    private int maxFailures = 20;
+
+    @Option(
+            names = "--max-losses",
+            paramLabel = "N",
+            defaultValue = "" + BmdbConfig.MAX_LOSSES,
+            description = "set a machine aside after work on it was lost with the process so many times in a row, 2 to"
+                    + " 1000 (default: ${DEFAULT-VALUE})")
+    private int maxLosses = BmdbConfig.MAX_LOSSES;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        try (ProviderFactories factories = plugins.open()) {
+            FoundProvider found = factories.find(kind);
+            try (FoundProvider.ContextClassLoader context = found.asContext()) {
+                return run(found);
+            }
+        }
+    }
+
+    private int run(FoundProvider found) throws InterruptedException {
+        ProviderType provided = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
+        ProviderConfig config = properties.config(found, provided);
+        if (maxLosses < 2 || maxLosses > 1000) {
+            throw new ConfigurationException("--max-losses", "--max-losses is from 2 to 1000, not " + maxLosses);
+        }
+        ProvisionerSettings provisioner = provisioner();
+        InitializerSettings initializer = initializer();
+        RecovererSettings recoverer = RecovererSettings.DEFAULT.withPolicy(recovery.policy());
+        AgentTakeover takeover = agent.takeover();
+        Optional<InetSocketAddress> listen = agent.listen();
+        AgentEndpointLimits limits = agent.limits();
+        try (Shutdown shutdown = new Shutdown();
+                Provider provider = found.create(config);
+                DatabaseOptions.Opened opened = database.openToRun(
+                        parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0),
+                        shareDatabase,
+                        maxLosses);
+                @Nullable
+                        AgentListener listener =
+                                listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get(), limits) : null;
+                Shepherd shepherd = Shepherd.builder()
+                        .bmdb(opened.bmdb())
+                        .provider(provider)
+                        .takeover(takeover)
+                        .provisioner(provisioner)
+                        .initializer(initializer)
+                        .recoverer(recoverer)
+                        .build()) {
+            opened.endIfGone(shutdown);
+            shepherd.start();
+            if (listener != null) {
+                log.info("Taking the reports of agents at {}", listen.get());
+            }
+            while (!shutdown.await(REPORT_INTERVAL.toMillis())) {
+                shepherd.status().loops().forEach(RunCommand::report);
+            }
+            opened.requireThere();
+            log.info("Asked to end: stopping the loops and releasing their work");
+        }
+        return 0;
+    }
+
+    private ProvisionerSettings provisioner() {
+        ProvisionerSettings settings = ProvisionerSettings.DEFAULT;
+        settings = Setting.of("--reconcile-interval", Duration.ofSeconds(reconcileInterval), settings::withInterval);
+        if (maxCount != null) {
+            settings = Setting.of("--max-count", maxCount, settings::withMaxCount);
+        }
+        if (chunkSize != null) {
+            settings = Setting.of("--chunk-size", chunkSize, settings::withChunkSize);
+        }
+        if (creationInterval != null) {
+            Duration apart = Duration.ofSeconds(creationInterval);
+            settings = Setting.of("--creation-interval", apart, settings::withCreationInterval);
+        }
+        return settings;
+    }
+
+    private InitializerSettings initializer() {
+        InitializerSettings settings = InitializerSettings.DEFAULT;
+        settings = Setting.of("--parallelism", parallelism, settings::withParallelism);
+        settings = Setting.of("--max-failed-takeovers", maxFailures, settings::withMaxFailures);
+        return Setting.of("--ssh-port", sshPort, settings::withSshPort);
+    }
+
+    private static void report(LoopStatus loop) {
+        log.info(
+                "{} {}: {} done, {} failed, {} in progress, waits for {}{}",
+                loop.name(),
+                loop.provider(),
+                loop.succeeded(),
+                loop.failed(),
+                loop.inProgress(),
+                loop.waitingFor(),
+                loop.lastError()
+                        .filter(LoopStatus.LastError::current)
+                        .map(error -> "; last error at " + error.at() + ": " + error.message())
+                        .orElse(""));
+    }
+}

@@ -1,0 +1,13 @@
+/**
+ * Running a fleet.
+ *
+ * <ul>
+ *   <li>{@link dev.shepherd.cli.run.RunCommand}: {@code shepherd run}; start reading here
+ *   <li>{@code AgentOptions}: the agent to start on machines, the keys to get there, and where it reports
+ *   <li>{@link dev.shepherd.cli.run.ProvidersCommand}: {@code shepherd providers}, the kinds of provider there are
+ * </ul>
+ */
+@NullMarked
+package dev.shepherd.cli.run;
+
+import org.jspecify.annotations.NullMarked;

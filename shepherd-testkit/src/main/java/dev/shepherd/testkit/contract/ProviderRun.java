@@ -1,0 +1,290 @@
+package dev.shepherd.testkit.contract;
+
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.bmdb.ProvidedMachine;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One test of a rule of providers: the machines that it finds and creates, and where they are recorded. What it has
+ * created is released after it, the last one first.
+ */
+final class ProviderRun extends ContractRun {
+
+    private static final int POLL_MILLIS = 20;
+
+    private final ProviderContract contract;
+    private final Deque<Machine> created = new ArrayDeque<>();
+    private final Set<ProviderID> createdIds = new HashSet<>();
+    private @Nullable Records records;
+
+    ProviderRun(ProviderContract contract, Fixture fixture) {
+        super(fixture);
+        this.contract = contract;
+    }
+
+    @Override
+    List<String> release() throws Exception {
+        contract.heal();
+        Set<ProviderID> released = new LinkedHashSet<>();
+        while (!created.isEmpty()) {
+            Machine machine = created.pop();
+            if (contract.release(machine)) {
+                released.add(machine.id());
+            }
+        }
+        if (released.isEmpty()) {
+            return List.of();
+        }
+        Provider provider = track(contract.createProvider());
+        contract.finishCreations();
+        return provider.listMachines().stream()
+                .filter(machine -> machine.availability() == Availability.KNOWN_USED)
+                .filter(machine -> released.contains(machine.id()))
+                .map(machine -> machine.id().value())
+                .toList();
+    }
+
+    @Override
+    void closed() {
+        if (records != null) {
+            records.close();
+        }
+    }
+
+    // Providers.
+
+    /** Has the fixture add free machines, and opens a provider. */
+    Provider start(int machines) {
+        require(
+                machines <= contract.machineBudget(),
+                "it needs " + machines + " machines, and machineBudget() is " + contract.machineBudget());
+        try {
+            if (machines > 0) {
+                contract.addFreeMachines(machines);
+            }
+        } catch (Exception e) {
+            throw new AssertionError("fixture: addFreeMachines(" + machines + ") failed: " + e, e);
+        }
+        return open();
+    }
+
+    /** Opens a provider on what is there, as after a restart. */
+    Provider open() {
+        try {
+            return track(contract.createProvider());
+        } catch (Exception e) {
+            throw new AssertionError("fixture: createProvider() failed: " + e, e);
+        }
+    }
+
+    // Listings.
+
+    List<Machine> list(Provider provider) throws InterruptedException {
+        List<? extends Machine> listed = get("listMachines()", provider::listMachines);
+        List<Machine> machines = new ArrayList<>(listed);
+        if (machines.contains(null)) {
+            throw broken("a list of machines", "listMachines() returned a list with a null in it: " + text(machines));
+        }
+        return machines;
+    }
+
+    /** Lists the machines that can be created, at least so many. */
+    List<Machine> free(Provider provider, int atLeast) throws InterruptedException {
+        Set<ProviderID> recorded = new HashSet<>();
+        if (records != null) {
+            records.provided(provider.type()).forEach(machine -> recorded.add(machine.providerId()));
+        }
+        List<Machine> free = list(provider).stream()
+                .filter(machine -> isFree(machine, recorded))
+                .toList();
+        if (free.size() < atLeast) {
+            throw broken(
+                    "the listing has the free machines that addFreeMachines() added, at least " + atLeast,
+                    "it has " + free.size() + " free ones: " + text(free));
+        }
+        return free;
+    }
+
+    private static boolean isFree(Machine machine, Set<ProviderID> recorded) {
+        return !machine.failed()
+                && (machine.availability() == Availability.KNOWN_UNUSED
+                        || (machine.availability() == Availability.POSSIBLY_USED && !recorded.contains(machine.id())));
+    }
+
+    static Set<ProviderID> used(List<Machine> machines) {
+        Set<ProviderID> used = new LinkedHashSet<>();
+        for (Machine machine : machines) {
+            if (machine.availability() == Availability.KNOWN_USED) {
+                used.add(machine.id());
+            }
+        }
+        return used;
+    }
+
+    static long countUnused(List<Machine> machines) {
+        return machines.stream()
+                .filter(machine -> machine.availability() == Availability.KNOWN_UNUSED)
+                .count();
+    }
+
+    /** Lets creations end, and lists the machines. */
+    List<Machine> settled(Provider provider) throws InterruptedException {
+        finishCreations();
+        return list(provider);
+    }
+
+    void finishCreations() throws InterruptedException {
+        try {
+            contract.finishCreations();
+        } catch (InterruptedException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new AssertionError("fixture: finishCreations() failed: " + e, e);
+        }
+    }
+
+    /** Waits until a listing has a machine that is not being made or reinstalled any more. */
+    Machine awaitListed(Provider provider, ProviderID id) throws InterruptedException {
+        finishCreations();
+        long deadline = System.nanoTime() + contract.creationLimit().toNanos();
+        while (true) {
+            List<Machine> machines = list(provider);
+            Optional<Machine> listed =
+                    machines.stream().filter(machine -> machine.id().equals(id)).findFirst();
+            if (listed.isPresent() && !isInCreation(listed.get())) {
+                return listed.get();
+            }
+            if (System.nanoTime() - deadline > 0) {
+                throw broken(
+                        "machine " + id + " is listed, and not as PROVISIONING, within " + contract.creationLimit()
+                                + " (creationLimit())",
+                        "the listing is " + text(machines));
+            }
+            Thread.sleep(POLL_MILLIS);
+        }
+    }
+
+    // Sessions and creations.
+
+    Records records() {
+        if (records == null) {
+            records = contract.usesDatabase() ? Records.database(context()) : Records.memory();
+        }
+        return records;
+    }
+
+    ObservedSession session() throws InterruptedException {
+        return new ObservedSession(records().startSession(), false);
+    }
+
+    ObservedSession lostSession() throws InterruptedException {
+        ObservedSession session = session();
+        records().lose(session.unwrap());
+        return session;
+    }
+
+    /** Calls createMachine, and remembers what comes out of it. */
+    Outcome<? extends Machine> create(Provider provider, ObservedSession session, CreateMachineRequest request)
+            throws InterruptedException {
+        Outcome<? extends Machine> outcome = call(describe(request), () -> provider.createMachine(session, request));
+        remember(outcome);
+        return outcome;
+    }
+
+    void remember(Outcome<? extends Machine> outcome) {
+        Machine machine = outcome.value();
+        if (machine != null && createdIds.add(machine.id())) {
+            created.push(machine);
+        }
+    }
+
+    /** Creates a machine, in a session of its own. */
+    Machine create(Provider provider, CreateMachineRequest request) throws InterruptedException {
+        return get(create(provider, session(), request), "createMachine returns the machine");
+    }
+
+    static String describe(CreateMachineRequest request) {
+        String machine = request.machine()
+                .map(m -> m.id().isValid()
+                        ? "machine " + m.id()
+                        : "reservation " + m.reservationId().orElse("without an id"))
+                .orElse("any machine");
+        return "createMachine(" + machine + " for intent " + request.intentId() + ")";
+    }
+
+    static CreateMachineRequest request(Machine machine) {
+        return CreateMachineRequest.of(UUID.randomUUID(), machine);
+    }
+
+    /** Requires that so many machines are recorded, each with a tag of this provider's type, and returns them. */
+    Map<UUID, ProvidedMachine> requireRecorded(Provider provider, int count) throws InterruptedException {
+        Map<UUID, ProvidedMachine> recorded = new LinkedHashMap<>();
+        records().provided(provider.type()).forEach(machine -> recorded.put(machine.machineId(), machine));
+        int machines = records().machines();
+        int tags = records().tags();
+        if (recorded.size() != count || machines != count || tags != count) {
+            throw broken(
+                    count + " machine(s) and as many MachineProvided tags of provider " + provider.type()
+                            + " in the database",
+                    machines + " machine(s), " + tags + " tag(s), " + recorded.size() + " of them of provider "
+                            + provider.type());
+        }
+        return recorded;
+    }
+
+    /**
+     * Requires that, once creations are over, the provider has at most one used machine more than before, that one, and
+     * at most one free one less.
+     */
+    void requireOnlyOneMore(Provider provider, List<Machine> before, ProviderID id) throws InterruptedException {
+        List<Machine> after = settled(provider);
+        Set<ProviderID> more = used(after);
+        more.removeAll(used(before));
+        for (Machine machine : after) {
+            if (more.contains(machine.id()) && createdIds.add(machine.id())) {
+                created.push(machine); // What a call that failed has left, to be released.
+            }
+        }
+        more.remove(id);
+        long less = countUnused(before) - countUnused(after);
+        if (!more.isEmpty() || less > 1) {
+            throw broken(
+                    "one machine was made: " + id,
+                    "used machines that were not before: " + more + " besides; free machines less than before: "
+                            + less);
+        }
+    }
+
+    /** Requires that nothing was made. */
+    void requireNoneMade(Provider provider, List<Machine> before) throws InterruptedException {
+        List<Machine> after = settled(provider);
+        Set<ProviderID> more = used(after);
+        more.removeAll(used(before));
+        long less = countUnused(before) - countUnused(after);
+        if (!more.isEmpty() || less > 0) {
+            throw broken(
+                    "nothing is made", "used machines that were not before: " + more + "; free machines less: " + less);
+        }
+    }
+
+    /** Tells whether a machine is still being made, as far as it says. */
+    static boolean isInCreation(Machine machine) {
+        return machine.status().equals(Optional.of(ProviderStatus.PROVISIONING));
+    }
+}
