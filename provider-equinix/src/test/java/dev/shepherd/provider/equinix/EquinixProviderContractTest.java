@@ -7,6 +7,7 @@ import dev.shepherd.testkit.FakeEquinix;
 import dev.shepherd.testkit.FakeEquinix.Call;
 import dev.shepherd.testkit.FakeEquinix.Fault;
 import dev.shepherd.testkit.FakeEquinix.Operation;
+import dev.shepherd.testkit.MutableClock;
 import dev.shepherd.testkit.contract.ContractFault;
 import dev.shepherd.testkit.contract.RecovererContract;
 import java.time.Duration;

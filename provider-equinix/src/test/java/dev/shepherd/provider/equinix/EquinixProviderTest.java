@@ -21,6 +21,7 @@ import dev.shepherd.testkit.FakeEquinix.Fault;
 import dev.shepherd.testkit.FakeEquinix.Operation;
 import dev.shepherd.testkit.FakeSession;
 import dev.shepherd.testkit.LogCapture;
+import dev.shepherd.testkit.MutableClock;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
