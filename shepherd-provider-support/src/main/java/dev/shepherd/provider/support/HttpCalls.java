@@ -91,8 +91,7 @@ public final class HttpCalls {
      * @throws ProviderException with {@link Reason#RATE_LIMITED} if the call was not sent, since its turn at the gate did
      *     not come within nine tenths of the limit
      * @throws CancellationException if the threads are closed, before or meanwhile
-     * @throws InterruptedException if the thread is interrupted. The connection ends at once; or, if it is only just
-     *     being made, when the limit is over
+     * @throws InterruptedException if the thread is interrupted; the connection ends with the call
      */
     public HttpAnswer send(String what, HttpRequest request) throws InterruptedException {
         String call = settings.name + ": " + what;
@@ -129,11 +128,9 @@ public final class HttpCalls {
     private HttpAnswer send(HttpClient client, String call, HttpRequest request, Duration limit, long deadline)
             throws InterruptedException {
         Duration left = Duration.ofNanos(Math.max(1, deadline - System.nanoTime()));
-        HttpRequest.Builder sent =
-                HttpRequest.newBuilder(request, (name, value) -> true).timeout(left);
+        HttpRequest.Builder sent = HttpRequest.newBuilder(request, (name, value) -> true);
         settings.headers.forEach(sent::setHeader);
         Received received = new Received();
-        // The client's own limit as well: a cancellation is lost on a connection that is only just being made.
         CompletableFuture<HttpResponse<byte[]>> response = client.sendAsync(sent.build(), received);
         try {
             HttpResponse<byte[]> answer = settings.threads.await(response, left);

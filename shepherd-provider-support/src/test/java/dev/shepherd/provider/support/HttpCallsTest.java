@@ -17,6 +17,7 @@ import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -222,7 +223,7 @@ class HttpCallsTest {
     }
 
     @Test
-    void anInterruptionWhileItConnectsEndsTheCall() throws Exception {
+    void anInterruptionWhileItConnectsEndsTheCallAndNothingIsSentLater() throws Exception {
         try (ServerSocket full = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             List<SocketChannel> others = fill(full);
             CompletableFuture<Throwable> thrown = new CompletableFuture<>();
@@ -236,6 +237,17 @@ class HttpCallsTest {
             assertThat(thrown.get(10, TimeUnit.SECONDS)).isInstanceOf(InterruptedException.class);
             for (SocketChannel other : others) {
                 other.close();
+            }
+            // A connection that is asked for again waits a second at first.
+            full.setSoTimeout(3000);
+            try {
+                while (true) {
+                    try (var accepted = full.accept()) {
+                        assertThat(accepted.getInputStream().read()).isNegative();
+                    }
+                }
+            } catch (SocketTimeoutException e) {
+                // There is no connection left.
             }
         }
     }
