@@ -1,6 +1,7 @@
 /** A provider of the machines of Equinix Metal, over its REST API. */
 module dev.shepherd.provider.equinix {
     requires transitive dev.shepherd.api;
+    requires dev.shepherd.provider.support;
     requires com.fasterxml.jackson.annotation;
     requires com.fasterxml.jackson.core;
     requires com.fasterxml.jackson.databind;

@@ -1,6 +1,7 @@
 /** A provider of a fixed list of machines, from a file or a URL. */
 module dev.shepherd.provider.staticlist {
     requires transitive dev.shepherd.api;
+    requires dev.shepherd.provider.support;
     requires com.fasterxml.jackson.core;
     requires java.net.http;
     requires org.slf4j;

@@ -11,7 +11,8 @@ module dev.shepherd.api {
             dev.shepherd.cli,
             dev.shepherd.manager,
             dev.shepherd.provider.equinix,
-            dev.shepherd.provider.staticlist;
+            dev.shepherd.provider.staticlist,
+            dev.shepherd.provider.support;
 
     uses dev.shepherd.api.ProviderFactory;
 }

@@ -3,7 +3,6 @@ package dev.shepherd.callback;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.agent.AgentCallback;
-import dev.shepherd.testkit.BmdbExtension;
 import dev.shepherd.testkit.database.BmdbExtension;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.net.InetAddress;

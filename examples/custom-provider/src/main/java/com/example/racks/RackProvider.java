@@ -13,8 +13,8 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
+import dev.shepherd.provider.support.AddressLiteral;
 import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -152,10 +152,10 @@ final class RackProvider implements Recoverer {
 
     private static InetAddress address(Server server) {
         try {
-            return InetAddress.getByName(server.address());
-        } catch (UnknownHostException e) {
+            return AddressLiteral.address(server.address());
+        } catch (IllegalArgumentException e) {
             throw new ProviderException(
-                    Reason.TRANSIENT, "server " + server.serial() + " has no IP address: " + server.address(), e);
+                    Reason.TRANSIENT, "server " + server.serial() + " has no IP address: " + e.getMessage());
         }
     }
 }

@@ -11,8 +11,8 @@ import dev.shepherd.provider.equinix.client.Facility;
 import dev.shepherd.provider.equinix.client.HardwareReservation;
 import dev.shepherd.provider.equinix.client.IPAssignment;
 import dev.shepherd.provider.equinix.client.Metro;
+import dev.shepherd.provider.support.AddressLiteral;
 import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -21,7 +21,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,9 +34,6 @@ final class DeviceMapper {
     private static final String INTENT_TAG = "shepherd-intent=";
 
     private static final Set<String> IN_CREATION = Set.of("queued", "provisioning", "post_provisioning");
-    private static final Pattern IPV4 =
-            Pattern.compile("(OCTET\\.){3}OCTET".replace("OCTET", "(25[0-5]|(2[0-4]|1?[0-9])?[0-9])"));
-    private static final Pattern IPV6 = Pattern.compile("[0-9a-fA-F:.]*:[0-9a-fA-F:.]*");
 
     private final ProviderType type;
     private final boolean privateAddresses;
@@ -203,14 +199,11 @@ final class DeviceMapper {
         return Boolean.TRUE.equals(assignment.getPublic());
     }
 
-    /** Reads an address without asking anybody: a name that slipped in must not be looked up. */
+    /** Reads an address; a name that slipped in is not looked up. */
     static Optional<InetAddress> parse(@Nullable String text) {
-        if (text == null || !(IPV4.matcher(text).matches() || IPV6.matcher(text).matches())) {
-            return Optional.empty();
-        }
         try {
-            return Optional.of(InetAddress.getByName(text));
-        } catch (UnknownHostException e) {
+            return text == null ? Optional.empty() : Optional.of(AddressLiteral.address(text));
+        } catch (IllegalArgumentException e) {
             return Optional.empty();
         }
     }

@@ -14,6 +14,9 @@ import dev.shepherd.api.Session;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.provider.equinix.client.Device;
 import dev.shepherd.provider.equinix.client.DeviceActionInput;
+import dev.shepherd.provider.support.CallThreads;
+import dev.shepherd.provider.support.Excerpts;
+import dev.shepherd.provider.support.Ticker;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
@@ -27,7 +30,6 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Supplier;
-import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -69,18 +71,16 @@ public final class EquinixProvider implements Recoverer {
         this.threads = threads;
         CallSettings settings = builder.callSettings();
         String token = builder.token;
-        UnaryOperator<String> withoutSecrets = text -> text.replace(token, "***");
         MetalCalls calls = new MetalCalls(
                 "provider " + type,
                 settings,
                 threads,
                 MetalApi.mapper(),
-                withoutSecrets,
+                Excerpts.hiding(token),
                 builder.ticker,
                 builder.clock,
                 builder.random);
-        Supplier<MetalApi> api =
-                new Lazy(() -> MetalApi.open(endpoint, token, settings.attemptTimeout(), threads.executor()));
+        Supplier<MetalApi> api = new Lazy(() -> MetalApi.open(endpoint, token, settings.attemptTimeout(), threads));
         this.project = new MetalProject(
                 calls,
                 new Pages("provider " + type, threads, settings.maxConcurrentCalls()),
@@ -276,7 +276,7 @@ public final class EquinixProvider implements Recoverer {
         return "EquinixProvider[" + type + ", " + endpoint + ", project " + projectId + "]";
     }
 
-    /** Makes the client on the thread that first needs it: one of the provider's own. */
+    /** Makes the client when it is first needed. */
     private static final class Lazy implements Supplier<MetalApi> {
         private final Supplier<MetalApi> maker;
         private final Object lock = new Object();

@@ -5,46 +5,37 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
-import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.provider.equinix.client.ApiException;
+import dev.shepherd.provider.support.CallGate;
+import dev.shepherd.provider.support.CallThreads;
+import dev.shepherd.provider.support.Excerpts;
+import dev.shepherd.provider.support.HttpAnswer;
+import dev.shepherd.provider.support.NoAnswerException;
+import dev.shepherd.provider.support.Ticker;
 import java.io.IOException;
-import java.net.ConnectException;
-import java.net.http.HttpConnectTimeoutException;
 import java.time.Clock;
-import java.time.DateTimeException;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.format.DateTimeFormatter;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
-import javax.net.ssl.SSLHandshakeException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes the calls of the generated client behave: bounded in time, repeated where that can help and do no harm, within
- * a rate and a number at once, and failing with nothing but {@link ProviderException}.
+ * Decides which calls of the generated client are repeated, and when: where that can help and does no harm. They fail
+ * with nothing but {@link ProviderException}.
  *
- * <p>A place among the concurrent calls is held while a request is under way, and not while a repetition is waited for.
- * Safe for use by several threads.
+ * <p>A turn at the gate is held while a request is under way, and not while a repetition is waited for. Safe for use by
+ * several threads.
  */
 final class MetalCalls {
 
     private static final Logger log = LoggerFactory.getLogger(MetalCalls.class);
-
-    /** Whoever is asked to stay away for longer may as well ask again then. */
-    private static final Duration MOST_RETRY_AFTER = Duration.ofDays(1);
 
     /** What repeating a call may do. */
     enum Kind {
@@ -95,13 +86,12 @@ final class MetalCalls {
     private final CallSettings settings;
     private final CallThreads threads;
     private final ObjectMapper mapper;
-    private final UnaryOperator<String> withoutSecrets;
+    private final Excerpts excerpts;
     private final Ticker ticker;
     private final Clock clock;
     private final RandomGenerator random;
     private final Duration leastTime;
-    private final Semaphore permits;
-    private final TokenBucket rate;
+    private final CallGate gate;
 
     /**
      * Makes the calls of one provider.
@@ -110,7 +100,7 @@ final class MetalCalls {
      * @param settings how they behave
      * @param threads what requests are sent on
      * @param mapper what reads the bodies of errors
-     * @param withoutSecrets takes secrets out of what comes from outside
+     * @param excerpts shows what comes from outside, without secrets
      * @param ticker what is waited by
      * @param clock what dates in {@code Retry-After} are compared with
      * @param random what spreads the repetitions
@@ -120,7 +110,7 @@ final class MetalCalls {
             CallSettings settings,
             CallThreads threads,
             ObjectMapper mapper,
-            UnaryOperator<String> withoutSecrets,
+            Excerpts excerpts,
             Ticker ticker,
             Clock clock,
             RandomGenerator random) {
@@ -128,13 +118,12 @@ final class MetalCalls {
         this.settings = settings;
         this.threads = threads;
         this.mapper = mapper;
-        this.withoutSecrets = withoutSecrets;
+        this.excerpts = excerpts;
         this.ticker = ticker;
         this.clock = clock;
         this.random = random;
         leastTime = shorter(settings.attemptTimeout(), settings.totalTimeout()).dividedBy(10);
-        permits = new Semaphore(settings.maxConcurrentCalls(), true);
-        rate = new TokenBucket(settings.callsPerSecond(), settings.maxConcurrentCalls(), ticker);
+        gate = CallGate.of(settings.maxConcurrentCalls(), settings.callsPerSecond(), ticker);
     }
 
     /** Returns when a call that begins now has to be over. */
@@ -190,7 +179,7 @@ final class MetalCalls {
             before = failure;
             Duration wait = backoff(attempt);
             if (failure.retryAfter().isPresent()) {
-                rate.pause(failure.retryAfter().get());
+                gate.pause(failure.retryAfter().get());
                 wait = longer(wait, failure.retryAfter().get());
             }
             // A request with hardly any time would only fail, and leave it unknown whether a device is rebooted.
@@ -218,52 +207,22 @@ final class MetalCalls {
 
     private <T> T attempt(String what, long deadline, Request<T> request)
             throws InterruptedException, ApiException, TimeoutException {
-        if (!permits.tryAcquire(Math.max(0, deadline - ticker.nanos()), TimeUnit.NANOSECONDS)) {
-            throw new ProviderException(
-                    Reason.RATE_LIMITED,
-                    String.format(
-                            Locale.ROOT,
-                            "%s: %s was not sent: %d other call(s) took all the time it had",
-                            name,
-                            what,
-                            settings.maxConcurrentCalls()));
-        }
-        try {
-            Optional<Duration> tooLong = rate.acquire(deadline);
-            if (tooLong.isPresent()) {
-                throw ProviderException.builder(
-                                Reason.RATE_LIMITED,
-                                String.format(
-                                        Locale.ROOT,
-                                        "%s: %s was not sent: its turn under the rate limit would not come for"
-                                                + " another %d ms",
-                                        name,
-                                        what,
-                                        tooLong.get().toMillis()))
-                        .retryAfter(tooLong.get())
-                        .build();
-            }
-            Duration left = Duration.ofNanos(Math.max(1, deadline - ticker.nanos()));
-            Duration timeout = shorter(left, settings.attemptTimeout());
-            try {
-                return send(request, timeout);
-            } catch (TimeoutException e) {
-                throw new TimeoutException("no answer within " + timeout.toMillis() + " ms");
-            }
-        } finally {
-            permits.release();
+        Duration left = Duration.ofNanos(Math.max(0, deadline - ticker.nanos()));
+        try (CallGate.Turn turn = gate.enter(name + ": " + what, left)) {
+            Duration rest = Duration.ofNanos(Math.max(1, deadline - ticker.nanos()));
+            return send(request, shorter(rest, settings.attemptTimeout()));
         }
     }
 
     private <T> T send(Request<T> request, Duration timeout)
             throws InterruptedException, ApiException, TimeoutException {
-        FutureTask<T> task = threads.submit(request::send);
         try {
-            return task.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
+            return threads.call(request::send, timeout);
+        } catch (TimeoutException e) {
+            throw new TimeoutException("no answer within " + timeout.toMillis() + " ms");
+        } catch (CancellationException e) {
+            throw new IllegalStateException(name + " is closed", e);
         } catch (ExecutionException e) {
-            if (threads.isClosed()) {
-                throw new IllegalStateException(name + " is closed", e);
-            }
             Throwable cause = e.getCause();
             if (cause instanceof ApiException failed) {
                 throw failed;
@@ -275,10 +234,6 @@ final class MetalCalls {
                 throw error;
             }
             throw new IllegalStateException(cause);
-        } catch (CancellationException e) {
-            throw new IllegalStateException(name + " is closed", e);
-        } finally {
-            task.cancel(true);
         }
     }
 
@@ -287,71 +242,33 @@ final class MetalCalls {
         if (status == 0) {
             return failedToAnswer(kind, Objects.requireNonNullElse(e.getCause(), e));
         }
-        // With any other status nobody is asked to come back.
-        boolean comeBack = status == 408 || status == 425 || status == 429 || status >= 500;
-        Optional<Duration> retryAfter = comeBack ? retryAfter(e) : Optional.empty();
-        String words = "the API answers " + status + ": " + text(e.getResponseBody());
-        Reason reason;
-        boolean passes;
-        switch (status) {
-            case 401, 403 -> {
-                reason = Reason.UNAUTHENTICATED;
-                passes = false;
-            }
-            case 404 -> {
-                reason = Reason.NOT_FOUND;
-                passes = false;
-            }
-            case 408, 425 -> {
-                // The API did not take the request at all.
-                reason = Reason.TRANSIENT;
-                passes = true;
-            }
-            case 409 -> {
-                reason = Reason.CONFLICT;
-                passes = kind.conflictPasses;
-            }
-            case 429 -> {
-                reason = Reason.RATE_LIMITED;
-                passes = true;
-            }
-            default -> {
-                boolean itsOwnFault = status >= 500;
-                reason = itsOwnFault ? Reason.TRANSIENT : Reason.PERMANENT;
-                passes = itsOwnFault && kind.repeatable;
-            }
-        }
-        Extent extent = status == 403 ? Extent.FORBIDDEN : Extent.USUAL;
-        return new Failure(reason, extent, passes, words, retryAfter, null);
+        boolean passes = switch (status) {
+            // The API did not take the request at all.
+            case 408, 425, 429 -> true;
+            case 409 -> kind.conflictPasses;
+            default -> status >= 500 && kind.repeatable;
+        };
+        return new Failure(
+                HttpAnswer.reason(status),
+                status == 403 ? Extent.FORBIDDEN : Extent.USUAL,
+                passes,
+                "the API answers " + status + ": " + text(e.getResponseBody()),
+                e.getResponseHeaders() == null
+                        ? Optional.empty()
+                        : HttpAnswer.retryAfter(status, e.getResponseHeaders(), clock),
+                null);
     }
 
     private Failure failedToAnswer(Kind kind, Throwable cause) {
-        boolean notSent = cause instanceof ConnectException
-                || cause instanceof HttpConnectTimeoutException
-                || cause instanceof SSLHandshakeException;
+        boolean sent = NoAnswerException.Why.of(cause).isSent();
         return new Failure(
                 Reason.TRANSIENT,
-                notSent ? Extent.UNREACHABLE : Extent.USUAL,
-                notSent || kind.repeatable,
-                (notSent ? "the API cannot be reached: " : "the API gave no whole answer: ") + describe(cause),
+                sent ? Extent.USUAL : Extent.UNREACHABLE,
+                !sent || kind.repeatable,
+                (sent ? "the API gave no whole answer: " : "the API cannot be reached: ") + excerpts.of(cause),
                 Optional.empty(),
                 // What a JSON library says of a value that it does not like repeats the value.
                 cause instanceof JsonProcessingException ? null : cause);
-    }
-
-    /** How much is shown of what the API has to say of an error, in characters. */
-    private static final int LONGEST_EXCERPT = 500;
-
-    /** Names the failure even where the outermost exception has no message, as is common among sockets. */
-    private String describe(Throwable failure) {
-        String message = null;
-        for (Throwable cause = failure; cause != null && message == null; cause = cause.getCause()) {
-            message = cause.getMessage();
-        }
-        String type = failure.getClass().getSimpleName();
-        return message == null
-                ? type
-                : type + ": " + Escaped.text(withoutSecrets.apply(message).strip(), LONGEST_EXCERPT);
     }
 
     /** What the API itself has to say. */
@@ -372,27 +289,7 @@ final class MetalCalls {
         } catch (IOException e) {
             // A proxy on the way, perhaps: then the body is shown as it is.
         }
-        return Escaped.text(withoutSecrets.apply(text).strip(), LONGEST_EXCERPT);
-    }
-
-    private Optional<Duration> retryAfter(ApiException e) {
-        if (e.getResponseHeaders() == null) {
-            return Optional.empty();
-        }
-        return e.getResponseHeaders().firstValue("Retry-After").flatMap(this::parseRetryAfter);
-    }
-
-    private Optional<Duration> parseRetryAfter(String text) {
-        Duration asked;
-        try {
-            asked = text.strip().matches("[0-9]{1,9}")
-                    ? Duration.ofSeconds(Long.parseLong(text.strip()))
-                    : Duration.between(
-                            clock.instant(), Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(text.strip())));
-        } catch (DateTimeException e) {
-            return Optional.empty();
-        }
-        return Optional.of(asked.isNegative() ? Duration.ZERO : shorter(asked, MOST_RETRY_AFTER));
+        return excerpts.of(text);
     }
 
     private ProviderException exception(String what, Failure failure, int attempts) {

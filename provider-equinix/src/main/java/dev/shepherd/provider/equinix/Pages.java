@@ -3,6 +3,7 @@ package dev.shepherd.provider.equinix;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.provider.equinix.client.Meta;
+import dev.shepherd.provider.support.CallThreads;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -11,7 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -131,7 +132,7 @@ final class Pages {
 
     private <T> List<Page<T>> readOthers(int lastPage, Reader<T> reader) throws InterruptedException {
         AtomicInteger next = new AtomicInteger(2);
-        List<FutureTask<List<Page<T>>>> readers = new ArrayList<>();
+        List<Future<List<Page<T>>>> readers = new ArrayList<>();
         try {
             for (int i = 0; i < Math.min(parallelism, lastPage - 1); i++) {
                 readers.add(threads.submit(() -> {
@@ -143,7 +144,7 @@ final class Pages {
                 }));
             }
             List<Page<T>> pages = new ArrayList<>();
-            for (FutureTask<List<Page<T>>> task : readers) {
+            for (Future<List<Page<T>>> task : readers) {
                 pages.addAll(task.get());
             }
             return pages;

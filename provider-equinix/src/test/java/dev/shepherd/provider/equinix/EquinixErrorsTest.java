@@ -14,11 +14,19 @@ import dev.shepherd.testkit.equinix.FakeEquinix;
 import dev.shepherd.testkit.equinix.Fault;
 import dev.shepherd.testkit.equinix.Operation;
 import dev.shepherd.testkit.provider.FakeSession;
+import java.io.IOException;
+import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -207,6 +215,100 @@ class EquinixErrorsTest {
             ProviderException failure = failure(provider::listMachines);
 
             assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
+        }
+    }
+
+    /** Read by recursion, a few hundred kilobytes of brackets would be the end of the stack. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "200 | LEVELS",
+                "200 | {\"devices\": LEVELS}",
+                "200 | {\"devices\": [], \"meta\": LEVELS}",
+                "200 | {\"devices\": [], \"unheard-of\": LEVELS}",
+                "200 | {\"devices\": [{\"id\": \"00000000-0000-0000-0000-000000000001\", \"plan\": {\"specs\": LEVELS}}]}",
+                "500 | LEVELS",
+                "500 | {\"errors\": LEVELS}",
+                "500 | {\"unheard-of\": LEVELS}",
+            })
+    void jsonWithoutBottomIsAnAnswerThatIsNone(int status, String body) throws Exception {
+        for (String level : List.of("[", "{\"a\":")) {
+            try (EquinixProvider provider = provider()) {
+                failAlways(
+                        api,
+                        Operation.LIST_DEVICES,
+                        Fault.answerRaw(status, body.replace("LEVELS", level.repeat(100_000))));
+                ProviderException failure = failure(provider::listMachines);
+
+                assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
+                assertThat(failure.getMessage()).hasSizeLessThan(1000);
+                api.clearFaults();
+            }
+        }
+    }
+
+    /** Drips, floods and heads without end: whatever is sent, for as long as the client takes it. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "'' | '' | 20 | no answer within 500 ms",
+                "'HTTP/1.1 200 OK\nX-A: ' | b | 5 | no answer within 500 ms",
+                "'HTTP/1.1 200 OK\n\n' | ' ' | 5 | no answer within 500 ms",
+                "'HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n' | 0 | 5 | no answer within 500 ms",
+                "'HTTP/1.1 500 No\n\n' | ' ' | 5 | no answer within 500 ms",
+                "'HTTP/1.1 200 OK\n' | 'X-A: b\n' | 0 | 'no (whole answer: ProtocolException|answer within).*'",
+            })
+    void anApiThatNeverEndsItsAnswerIsGivenUp(String first, String again, int pauseMillis, String words)
+            throws Exception {
+        List<Socket> sockets = new CopyOnWriteArrayList<>();
+        ExecutorService peers = Executors.newCachedThreadPool();
+        try (ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            peers.execute(() -> {
+                try {
+                    while (true) {
+                        Socket socket = server.accept();
+                        sockets.add(socket);
+                        peers.execute(() -> sayForEver(socket, unescape(first), unescape(again), pauseMillis));
+                    }
+                } catch (IOException e) {
+                    // Closed.
+                }
+            });
+
+            ProviderException failure = failure(() -> provider(api)
+                    .endpoint(URI.create("http://127.0.0.1:" + server.getLocalPort()))
+                    .attemptTimeout(Duration.ofMillis(500))
+                    .backoff(Duration.ofMinutes(30), Duration.ofMinutes(30))
+                    .build());
+
+            assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
+            assertThat(failure.getMessage()).matches(".*: (the API gave )?" + words);
+        } finally {
+            for (Socket socket : sockets) {
+                socket.close();
+            }
+            peers.shutdownNow();
+        }
+        assertThat(peers.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
+    }
+
+    private static String unescape(String text) {
+        return text.replace("\\n", "\r\n");
+    }
+
+    private static void sayForEver(Socket socket, String first, String again, int pauseMillis) {
+        try (socket) {
+            socket.getOutputStream().write(first.getBytes(StandardCharsets.UTF_8));
+            while (true) {
+                socket.getOutputStream().write(again.getBytes(StandardCharsets.UTF_8));
+                TimeUnit.MILLISECONDS.sleep(pauseMillis);
+            }
+        } catch (IOException e) {
+            // The client has hung up.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 

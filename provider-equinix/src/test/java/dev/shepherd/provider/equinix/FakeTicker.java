@@ -1,5 +1,6 @@
 package dev.shepherd.provider.equinix;
 
+import dev.shepherd.provider.support.Ticker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,6 +2,7 @@ package dev.shepherd.provider.equinix;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.shepherd.testkit.MutableClock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;

@@ -9,6 +9,10 @@ import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.provider.equinix.MetalCalls.Kind;
 import dev.shepherd.provider.equinix.client.ApiException;
+import dev.shepherd.provider.support.CallThreads;
+import dev.shepherd.provider.support.Excerpts;
+import dev.shepherd.provider.support.Ticker;
+import dev.shepherd.testkit.MutableClock;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.http.HttpConnectTimeoutException;
@@ -51,7 +55,7 @@ class MetalCallsTest {
                 settings,
                 threads,
                 MetalApi.mapper(),
-                text -> text.replace(TOKEN, "***"),
+                Excerpts.hiding(TOKEN),
                 ticker,
                 clock,
                 new Random(1));

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.provider.equinix.Pages.Page;
+import dev.shepherd.provider.support.CallThreads;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;

@@ -14,8 +14,10 @@ import dev.shepherd.provider.equinix.client.DeviceUpdateInput;
 import dev.shepherd.provider.equinix.client.SSHKey;
 import dev.shepherd.provider.equinix.client.SSHKeyCreateInput;
 import dev.shepherd.provider.equinix.client.SSHKeyInput;
-import dev.shepherd.testkit.equinix.FakeEquinix;
+import dev.shepherd.provider.support.CallThreads;
 import dev.shepherd.testkit.equinix.FakeEquinix.Call;
+import dev.shepherd.testkit.equinix.FakeEquinix.Operation;
+import dev.shepherd.testkit.equinix.FakeEquinix;
 import dev.shepherd.testkit.equinix.Operation;
 import java.time.Duration;
 import java.util.List;
@@ -51,9 +53,8 @@ class VendorDescriptionTest {
         api.close();
     }
 
-    private MetalApi client(String token) throws Exception {
-        return threads.submit(() -> MetalApi.open(api.endpoint(), token, Duration.ofSeconds(10), threads.executor()))
-                .get();
+    private MetalApi client(String token) {
+        return MetalApi.open(api.endpoint(), token, Duration.ofSeconds(10), threads);
     }
 
     @Test

@@ -1,20 +1,15 @@
 package dev.shepherd.provider.staticlist;
 
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.provider.support.CallThreads;
+import dev.shepherd.provider.support.HttpAnswer;
+import dev.shepherd.provider.support.HttpCalls;
+import dev.shepherd.provider.support.NoAnswerException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.ConnectException;
-import java.net.ProtocolException;
 import java.net.URI;
-import java.net.UnknownHostException;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodySubscriber;
-import java.net.http.HttpResponse.BodySubscribers;
-import java.net.http.HttpResponse.ResponseInfo;
-import java.nio.channels.UnresolvedAddressException;
 import java.time.Clock;
 import java.time.DateTimeException;
 import java.time.Duration;
@@ -22,10 +17,7 @@ import java.time.Instant;
 import java.time.format.DateTimeFormatter;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.Executor;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 
@@ -40,8 +32,6 @@ final class HttpSource implements ListSource {
 
     /** What may be sent back in a header: a server can send more than a client may. */
     private static final Pattern HEADER_VALUE = Pattern.compile("[\\x20-\\x7e]{1,1024}");
-
-    private static final Pattern SECONDS = Pattern.compile("\\d{1,9}");
 
     /**
      * How long a server's word is taken that nothing has changed. Most make it of the time and the size of a file, in
@@ -89,29 +79,43 @@ final class HttpSource implements ListSource {
     private final URI uri;
     private final int maxBytes;
     private final Duration timeout;
-    private final Optional<SSLContext> sslContext;
-    private final Executor executor;
     private final Clock clock;
-    private volatile @Nullable HttpClient client;
+    private final HttpCalls calls;
 
     /**
      * Makes a source that holds nothing yet.
      *
      * @param uri an http or https URI with a host and without user information
      * @param maxBytes the most to accept
-     * @param timeout how long connecting may take; the caller bounds the whole
+     * @param timeout how long a reading may take
      * @param sslContext whom to trust, or empty for the JVM's default
-     * @param executor what runs the client's callbacks
+     * @param threads what the calls run on; their owner closes them
      * @param clock tells when a document is asked for as a whole again
      */
     HttpSource(
-            URI uri, int maxBytes, Duration timeout, Optional<SSLContext> sslContext, Executor executor, Clock clock) {
+            URI uri,
+            int maxBytes,
+            Duration timeout,
+            Optional<SSLContext> sslContext,
+            CallThreads threads,
+            Clock clock) {
         this.uri = uri;
         this.maxBytes = maxBytes;
         this.timeout = timeout;
-        this.sslContext = sslContext;
-        this.executor = executor;
         this.clock = clock;
+        HttpClient.Builder client = HttpClient.newBuilder()
+                // One small request a minute gains nothing from HTTP/2, and some servers stumble on its upgrade.
+                .version(HttpClient.Version.HTTP_1_1)
+                .followRedirects(HttpClient.Redirect.NORMAL)
+                .connectTimeout(timeout);
+        sslContext.ifPresent(client::sslContext);
+        this.calls = HttpCalls.builder("static list", threads)
+                .client(client)
+                .limit(timeout)
+                .maxBody(maxBytes)
+                .secret(Objects.requireNonNullElse(uri.getRawQuery(), ""))
+                .clock(clock)
+                .build();
     }
 
     /** Returns the URL without its query, which may be a token. */
@@ -140,9 +144,9 @@ final class HttpSource implements ListSource {
                 request.header("If-Modified-Since", version.lastModified());
             }
         }
-        HttpResponse<byte[]> response = send(request.build());
-        return switch (response.statusCode()) {
-            case OK -> Optional.of(content(response, now));
+        HttpAnswer answer = send(request.build());
+        return switch (answer.status()) {
+            case OK -> Optional.of(content(answer, now));
             case NOT_MODIFIED -> {
                 if (!conditional) {
                     throw new UnreadableListException(
@@ -150,128 +154,53 @@ final class HttpSource implements ListSource {
                 }
                 yield Optional.empty();
             }
-            default -> throw failure(response);
+            default -> throw failure(answer);
         };
     }
 
-    private HttpResponse<byte[]> send(HttpRequest request) throws IOException, InterruptedException {
-        boolean answered = false;
+    private HttpAnswer send(HttpRequest request) throws IOException, InterruptedException {
         try {
-            HttpResponse<byte[]> response = client().send(request, this::bodyOf);
-            answered = true;
-            return response;
-        } catch (ConnectException e) {
-            // Its own message is often null.
-            String what = isUnresolved(e) ? "the name of its host cannot be resolved" : "its host refuses to connect";
-            throw new UnreadableListException(Reason.TRANSIENT, what, null, e);
-        } catch (IOException | RuntimeException e) {
-            if (repeatsTheAnswer(e)) {
-                throw new UnreadableListException(Reason.TRANSIENT, "the server's answer is none that HTTP knows");
-            }
-            throw e;
-        } finally {
-            if (!answered) {
-                // What answers with anything but HTTP stays connected until its client is closed.
-                close();
-            }
+            return calls.send("reading the list", request);
+        } catch (NoAnswerException e) {
+            throw switch (e.why()) {
+                case UNRESOLVED -> unreadable("the name of its host cannot be resolved", e);
+                case UNREACHABLE -> unreadable("its host refuses to connect", e);
+                case TOO_LATE -> UnreadableListException.tooLate(timeout);
+                case TOO_LONG -> UnreadableListException.tooLarge(maxBytes);
+                case NOT_HTTP -> unreadable("the server's answer is none that HTTP knows", null);
+                case UNTRUSTED, BROKEN ->
+                    e.getCause() instanceof IOException known ? known : unreadable("the connection broke off", null);
+            };
         }
     }
 
-    private static boolean isUnresolved(Throwable failure) {
-        return causes(failure)
-                .anyMatch(
-                        cause -> cause instanceof UnresolvedAddressException || cause instanceof UnknownHostException);
+    private static UnreadableListException unreadable(String why, @Nullable Throwable cause) {
+        return new UnreadableListException(Reason.TRANSIENT, why, null, cause);
     }
 
-    /**
-     * Tells whether a failure's text may hold a secret: the line of an answer, which may be an echo of the
-     * request, or the URI that a redirection leads to.
-     */
-    private static boolean repeatsTheAnswer(Throwable failure) {
-        return causes(failure)
-                .anyMatch(cause -> cause instanceof ProtocolException
-                        || (cause instanceof RuntimeException
-                                && !(cause instanceof CompletionException)
-                                && !(cause instanceof UncheckedIOException)));
-    }
-
-    private static Stream<Throwable> causes(Throwable failure) {
-        return Stream.iterate(failure, Objects::nonNull, Throwable::getCause);
-    }
-
-    private BodySubscriber<byte[]> bodyOf(ResponseInfo response) {
-        if (response.statusCode() == OK) {
-            return new BoundedBody(maxBytes);
-        }
-        if (response.statusCode() == NOT_MODIFIED) {
-            return BodySubscribers.replacing(new byte[0]);
-        }
-        // The page that comes with an error may be as long as it likes: it is not waited for.
-        return new IgnoredBody();
-    }
-
-    private static Content content(HttpResponse<byte[]> response, Instant receivedAt) throws IOException {
+    private static Content content(HttpAnswer answer, Instant receivedAt) throws IOException {
         Optional<String> encoding =
-                response.headers().firstValue("Content-Encoding").filter(value -> !value.equalsIgnoreCase("identity"));
+                answer.header("Content-Encoding").filter(value -> !value.equalsIgnoreCase("identity"));
         if (encoding.isPresent()) {
             throw new UnreadableListException(
                     Reason.PERMANENT, "the server compressed it without being asked to (Content-Encoding)");
         }
-        return new Content(response.body(), HttpVersion.of(response.headers(), receivedAt));
+        return new Content(answer.body(), HttpVersion.of(answer.headers(), receivedAt));
     }
 
-    private static UnreadableListException failure(HttpResponse<byte[]> response) {
-        int status = response.statusCode();
+    private static UnreadableListException failure(HttpAnswer answer) {
+        int status = answer.status();
+        // A list that is not there, or is refused, may be put right at any time.
         Reason reason = switch (status) {
             case UNAUTHORIZED, FORBIDDEN -> Reason.UNAUTHENTICATED;
             case TOO_MANY_REQUESTS -> Reason.RATE_LIMITED;
             default -> Reason.TRANSIENT;
         };
         String hint = status / 100 == 3 ? ", a redirection that is not followed" : "";
-        Duration retryAfter = response.headers()
-                .firstValue("Retry-After")
-                .filter(value -> SECONDS.matcher(value).matches())
-                .map(value -> Duration.ofSeconds(Long.parseLong(value)))
-                .orElse(null);
         return new UnreadableListException(
-                reason, "the server answered with status " + status + hint, retryAfter, null);
-    }
-
-    private HttpClient client() {
-        HttpClient existing = client;
-        if (existing != null) {
-            return existing;
-        }
-        HttpClient.Builder builder = HttpClient.newBuilder()
-                // One small request a minute gains nothing from HTTP/2, and some servers stumble on its upgrade.
-                .version(HttpClient.Version.HTTP_1_1)
-                .followRedirects(HttpClient.Redirect.NORMAL)
-                .connectTimeout(timeout)
-                .executor(executor);
-        sslContext.ifPresent(builder::sslContext);
-        HttpClient made = builder.build();
-        client = made;
-        return made;
-    }
-
-    /** Lets go of all connections, where the JDK can: from 21 on. The next reading makes others. */
-    @Override
-    public void close() {
-        if (!(client instanceof AutoCloseable closeable)) {
-            return;
-        }
-        client = null;
-        boolean wasInterrupted = Thread.currentThread().isInterrupted();
-        // An interrupted thread ends what the client still does instead of waiting for it.
-        Thread.currentThread().interrupt();
-        try {
-            closeable.close();
-        } catch (Exception e) {
-            throw new IllegalStateException("an HTTP client declares no exception for close()", e);
-        } finally {
-            if (!wasInterrupted) {
-                Thread.interrupted();
-            }
-        }
+                reason,
+                "the server answered with status " + status + hint,
+                answer.retryAfter().orElse(null),
+                null);
     }
 }

@@ -5,7 +5,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Where the document comes from. Reads come one at a time. */
-interface ListSource extends AutoCloseable {
+interface ListSource {
 
     /** What a source recognizes an unchanged document by; of a type of its own. */
     interface Version {}
@@ -28,7 +28,4 @@ interface ListSource extends AutoCloseable {
      * @return the document, or empty if it is still the known version
      */
     Optional<Content> read(@Nullable Version known) throws IOException, InterruptedException;
-
-    @Override
-    default void close() {}
 }

@@ -12,6 +12,7 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.provider.support.AddressLiteral;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -287,13 +288,12 @@ final class MachineListParser {
         private InetAddress address(@Nullable JsonToken value) throws IOException, MalformedListException {
             String text = string(Field.ADDRESS, value);
             try {
-                return AddressLiteral.parse(text);
+                return AddressLiteral.address(text);
             } catch (IllegalArgumentException e) {
                 throw at(
                         here(),
                         Field.ADDRESS + " must be the IPv4 or IPv6 address of one machine, such as 10.0.0.1 or"
-                                + " 2001:db8::1 (names are not looked up), but " + Escaped.quoted(text, EXCERPT) + " "
-                                + e.getMessage());
+                                + " 2001:db8::1 (names are not looked up), but " + e.getMessage());
             }
         }
 

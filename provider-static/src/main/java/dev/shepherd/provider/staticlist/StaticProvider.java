@@ -18,6 +18,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.provider.support.CallThreads;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
@@ -59,7 +60,8 @@ public final class StaticProvider implements Provider {
 
     private final ProviderType type;
     private final ListSource source;
-    private final ReaderThreads threads;
+    private final ListReader reader;
+    private final CallThreads threads;
     private final Duration timeout;
     private final Clock clock;
     private final MachineListParser parser = new MachineListParser();
@@ -72,9 +74,10 @@ public final class StaticProvider implements Provider {
 
     private volatile boolean closed;
 
-    StaticProvider(ProviderType type, ListSource source, ReaderThreads threads, Duration timeout, Clock clock) {
+    StaticProvider(ProviderType type, ListSource source, CallThreads threads, Duration timeout, Clock clock) {
         this.type = type;
         this.source = source;
+        this.reader = new ListReader(source, threads, timeout);
         this.threads = threads;
         this.timeout = timeout;
         this.clock = clock;
@@ -222,8 +225,6 @@ public final class StaticProvider implements Provider {
     @Override
     public void close() {
         closed = true;
-        threads.endCalls();
-        source.close();
         threads.close();
     }
 
@@ -246,8 +247,7 @@ public final class StaticProvider implements Provider {
                 return good.list();
             }
             try {
-                Optional<ListSource.Content> content =
-                        threads.call(() -> source.read(good == null ? null : good.version()));
+                Optional<ListSource.Content> content = reader.read(good == null ? null : good.version());
                 MachineList list = accept(good, content);
                 recovered();
                 return list;
@@ -435,18 +435,18 @@ public final class StaticProvider implements Provider {
                 throw new ConfigurationException(
                         "max-size", "\"max-size\" must be from 1 to " + MAX_MAX_SIZE + " bytes, not " + maxSize);
             }
-            ReaderThreads threads = new ReaderThreads("shepherd-provider-" + type, timeout);
+            CallThreads threads = new CallThreads("shepherd-provider-" + type);
             return new StaticProvider(type, source(threads), threads, timeout, clock);
         }
 
-        private ListSource source(ReaderThreads threads) {
+        private ListSource source(CallThreads threads) {
             String scheme = list.getScheme() == null ? "" : list.getScheme();
             if (scheme.equalsIgnoreCase("file")) {
                 return new FileSource(path(), maxSize, clock);
             }
             if (scheme.equalsIgnoreCase("http") || scheme.equalsIgnoreCase("https")) {
                 checkUrl(scheme);
-                return new HttpSource(list, maxSize, timeout, sslContext, threads.executor(), clock);
+                return new HttpSource(list, maxSize, timeout, sslContext, threads, clock);
             }
             throw refused(
                     "must begin with file:, http: or https:, not " + (scheme.isEmpty() ? "a path" : scheme + ":"));

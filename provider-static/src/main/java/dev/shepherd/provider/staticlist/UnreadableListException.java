@@ -1,6 +1,7 @@
 package dev.shepherd.provider.staticlist;
 
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.internal.Spans;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
@@ -27,6 +28,10 @@ final class UnreadableListException extends IOException {
     static UnreadableListException tooLarge(int maxBytes) {
         return new UnreadableListException(
                 Reason.PERMANENT, "it is larger than the " + maxBytes + " bytes that the property \"max-size\" allows");
+    }
+
+    static UnreadableListException tooLate(Duration timeout) {
+        return new UnreadableListException(Reason.TRANSIENT, "it did not arrive whole within " + Spans.text(timeout));
     }
 
     Reason reason() {

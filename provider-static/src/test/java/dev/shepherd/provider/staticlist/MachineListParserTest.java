@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.provider.support.AddressLiteral;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Documents are written with ' for " here. */
 class MachineListParserTest {
@@ -39,12 +41,12 @@ class MachineListParserTest {
         assertThat(machines)
                 .containsExactly(
                         MachineInfo.builder(new ProviderID("b"), Availability.POSSIBLY_USED)
-                                .address(AddressLiteral.parse("10.0.0.2"))
+                                .address(AddressLiteral.address("10.0.0.2"))
                                 .location("rack 1")
                                 .sshPort(2222)
                                 .build(),
                         MachineInfo.builder(new ProviderID("a"), Availability.POSSIBLY_USED)
-                                .address(AddressLiteral.parse("2001:db8::1"))
+                                .address(AddressLiteral.address("2001:db8::1"))
                                 .sshPort(65535)
                                 .build());
     }
@@ -342,6 +344,27 @@ class MachineListParserTest {
             }
         }
         assertThat(refused).isGreaterThan(3_000).isLessThan(documents.size());
+    }
+
+    /** Nothing is read by recursion, and the first bracket too many is the last one looked at. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "LEVELS",
+                "[LEVELS",
+                "[{LEVELS",
+                "[{'ID': LEVELS",
+                "[{'ID': 'a', 'Addr': LEVELS",
+                "[{'ID': 'a', 'Addr': '10.0.0.1', 'SSHPort': LEVELS",
+                "[{'unheard-of': LEVELS",
+                "[] LEVELS",
+            })
+    void jsonWithoutBottomIsRefused(String document) {
+        for (String level : List.of("[", "{'a':", "[{'ID':")) {
+            assertThatExceptionOfType(MalformedListException.class)
+                    .isThrownBy(() -> parse(document.replace("LEVELS", level.repeat(200_000))))
+                    .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(400));
+        }
     }
 
     private List<MachineInfo> parse(String document) throws MalformedListException {

@@ -16,8 +16,9 @@ import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.SessionExpiredException;
-import dev.shepherd.testkit.LogCapture;
+import dev.shepherd.provider.support.AddressLiteral;
 import dev.shepherd.testkit.provider.FakeSession;
+import dev.shepherd.testkit.LogCapture;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -94,7 +95,7 @@ class StaticProviderCreateMachineTest {
 
         MachineInfo created = provider.createMachine(session, CreateMachineRequest.of(intent, listed));
 
-        assertThat(created.address()).contains(AddressLiteral.parse("10.0.0.9"));
+        assertThat(created.address()).contains(AddressLiteral.address("10.0.0.9"));
         assertThat(created.sshPort()).isEmpty();
         assertThat(session.recorded()).containsExactly(new FakeSession.Recorded(intent, RACKS, created));
     }

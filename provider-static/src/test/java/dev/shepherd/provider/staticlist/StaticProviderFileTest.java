@@ -14,7 +14,9 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.provider.support.AddressLiteral;
 import dev.shepherd.testkit.LogCapture;
+import dev.shepherd.testkit.MutableClock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,7 +72,7 @@ class StaticProviderFileTest {
 
         assertThat(provider.listMachines())
                 .containsExactly(MachineInfo.builder(id("a"), Availability.POSSIBLY_USED)
-                        .address(AddressLiteral.parse("10.0.0.7"))
+                        .address(AddressLiteral.address("10.0.0.7"))
                         .location("rack 1")
                         .sshPort(2222)
                         .build());
@@ -91,7 +93,7 @@ class StaticProviderFileTest {
     void describesAMachineOfTheList() throws Exception {
         write(Lists.of("a", "b"));
 
-        assertThat(provider.getMachine(id("b")).address()).contains(AddressLiteral.parse("10.0.0.2"));
+        assertThat(provider.getMachine(id("b")).address()).contains(AddressLiteral.address("10.0.0.2"));
     }
 
     @Test

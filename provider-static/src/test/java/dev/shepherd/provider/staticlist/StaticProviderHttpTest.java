@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.testkit.LogCapture;
+import dev.shepherd.testkit.MutableClock;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

@@ -8,8 +8,6 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.cli.internal.Shutdown;
-import dev.shepherd.testkit.Mood;
-import dev.shepherd.testkit.SshHost;
 import dev.shepherd.testkit.ssh.Mood;
 import dev.shepherd.testkit.ssh.SshHost;
 import java.time.Duration;

@@ -1,4 +1,4 @@
-package dev.shepherd.provider.staticlist;
+package dev.shepherd.provider.support;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -30,14 +30,14 @@ class AddressLiteralTest {
         "fe80::1, fe80:0:0:0:0:0:0:1",
     })
     void literalsAreRead(String text, String address) {
-        assertThat(AddressLiteral.parse(text).getHostAddress()).isEqualTo(address);
+        assertThat(AddressLiteral.address(text).getHostAddress()).isEqualTo(address);
     }
 
     @Test
     void anIpv4AddressInIpv6ClothesIsTheSameMachine() {
-        assertThat(AddressLiteral.parse("::ffff:10.0.0.1"))
+        assertThat(AddressLiteral.address("::ffff:10.0.0.1"))
                 .isInstanceOf(Inet4Address.class)
-                .isEqualTo(AddressLiteral.parse("10.0.0.1"));
+                .isEqualTo(AddressLiteral.address("10.0.0.1"));
     }
 
     @ParameterizedTest
@@ -95,8 +95,8 @@ class AddressLiteralTest {
             })
     void whatIsNoLiteralIsRefusedWithoutALookup(String text) {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> AddressLiteral.parse(text))
-                .withMessage("is not an address");
+                .isThrownBy(() -> AddressLiteral.address(text))
+                .withMessageEndingWith("\" is not an address");
     }
 
     @ParameterizedTest
@@ -113,7 +113,7 @@ class AddressLiteralTest {
     })
     void anAddressThatIsNotOneMachinesIsRefused(String text, String why) {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> AddressLiteral.parse(text))
-                .withMessage(why);
+                .isThrownBy(() -> AddressLiteral.address(text))
+                .withMessage("\"" + text + "\" " + why);
     }
 }

@@ -6,27 +6,55 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.provider.support.CallThreads;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-class ReaderThreadsTest {
+class ListReaderTest {
 
     private final CountDownLatch released = new CountDownLatch(1);
-    private final ReaderThreads threads = new ReaderThreads("shepherd-provider-racks", Duration.ofMinutes(1));
-    private final ReaderThreads hasty = new ReaderThreads("shepherd-provider-racks", Duration.ofMillis(500));
+    private final CallThreads threads = new CallThreads("shepherd-provider-racks");
+    private volatile Callable<String> reading = () -> "";
+    private final ListSource source = new ListSource() {
+        @Override
+        public String location() {
+            return "here";
+        }
+
+        @Override
+        public Optional<Content> read(@Nullable Version known) throws IOException {
+            try {
+                return Optional.of(new Content(reading.call().getBytes(StandardCharsets.UTF_8), null));
+            } catch (IOException | RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    };
+    private final ListReader patient = new ListReader(source, threads, Duration.ofMinutes(1));
+    private final ListReader hasty = new ListReader(source, threads, Duration.ofMillis(500));
+
+    private String read(ListReader reader, Callable<String> reading) throws IOException, InterruptedException {
+        this.reading = reading;
+        return new String(reader.read(null).orElseThrow().bytes(), StandardCharsets.UTF_8);
+    }
 
     @AfterEach
     void close() {
         released.countDown();
         threads.close();
-        hasty.close();
         Lists.assertNoThreadIsLeft();
     }
 
@@ -43,17 +71,9 @@ class ReaderThreadsTest {
     }
 
     @Test
-    void aCallRunsOnAThreadOfItsOwn() throws Exception {
-        Thread thread = threads.call(Thread::currentThread);
-
-        assertThat(thread.getName()).isEqualTo("shepherd-provider-racks-1");
-        assertThat(thread.isDaemon()).isTrue();
-    }
-
-    @Test
     void aCallThatHangsWhateverIsDoneIsGivenUp() {
         assertThatExceptionOfType(UnreadableListException.class)
-                .isThrownBy(() -> hasty.call(this::hang))
+                .isThrownBy(() -> read(hasty, this::hang))
                 .withMessage("it did not arrive whole within 500 ms")
                 .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.TRANSIENT));
     }
@@ -62,7 +82,7 @@ class ReaderThreadsTest {
     void callsBehindOneThatHangsDoNotHeapUp() throws Exception {
         AtomicInteger started = new AtomicInteger();
         for (int i = 0; i < 3; i++) {
-            assertThat(catchThrowable(() -> hasty.call(() -> {
+            assertThat(catchThrowable(() -> read(hasty, () -> {
                         started.incrementAndGet();
                         return hang();
                     })))
@@ -72,20 +92,20 @@ class ReaderThreadsTest {
 
         released.countDown();
 
-        assertThat(hasty.call(() -> "again")).isEqualTo("again");
+        assertThat(read(hasty, () -> "again")).isEqualTo("again");
     }
 
     @Test
     void aFailureOfACallIsItsCallers() {
         IOException failure = new IOException("broken");
 
-        assertThatThrownBy(() -> threads.call(() -> {
+        assertThatThrownBy(() -> read(patient, () -> {
                     throw failure;
                 }))
                 .isInstanceOf(IOException.class)
                 .hasMessage("broken")
                 .hasCause(failure);
-        assertThatThrownBy(() -> threads.call(() -> {
+        assertThatThrownBy(() -> read(patient, () -> {
                     throw new UncheckedIOException(failure);
                 }))
                 .hasMessage("broken")
@@ -94,7 +114,7 @@ class ReaderThreadsTest {
 
     @Test
     void whatALibrarySaysOfAUriIsNotPassedOn() {
-        assertThatThrownBy(() -> threads.call(() -> {
+        assertThatThrownBy(() -> read(patient, () -> {
                     throw new IllegalArgumentException("bad URI http://host/?token=hunter2");
                 }))
                 .isInstanceOf(UnreadableListException.class)
@@ -104,7 +124,7 @@ class ReaderThreadsTest {
 
     @Test
     void anErrorStaysAnError() {
-        assertThatThrownBy(() -> threads.call(() -> {
+        assertThatThrownBy(() -> read(patient, () -> {
                     throw new StackOverflowError();
                 }))
                 .isInstanceOf(StackOverflowError.class);
@@ -114,7 +134,7 @@ class ReaderThreadsTest {
     void closingEndsACall() throws Exception {
         CountDownLatch running = new CountDownLatch(1);
         CompletableFuture<Throwable> thrown = new CompletableFuture<>();
-        new Thread(() -> thrown.complete(catchThrowable(() -> threads.call(() -> {
+        new Thread(() -> thrown.complete(catchThrowable(() -> read(patient, () -> {
                     running.countDown();
                     released.await();
                     return "";
@@ -128,18 +148,8 @@ class ReaderThreadsTest {
                 .isInstanceOf(UnreadableListException.class)
                 .hasMessage("the provider was closed meanwhile");
         Lists.assertNoThreadIsLeft();
-        assertThat(catchThrowable(() -> threads.call(() -> "")))
+        assertThat(catchThrowable(() -> read(patient, () -> "")))
                 .isInstanceOf(UnreadableListException.class)
                 .hasMessage("the provider was closed meanwhile");
-    }
-
-    @Test
-    void closingDoesNotWaitLongForACallThatHangsWhateverIsDone() {
-        assertThat(catchThrowable(() -> hasty.call(this::hang))).isInstanceOf(UnreadableListException.class);
-
-        long start = System.nanoTime();
-        hasty.close();
-
-        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(3));
     }
 }

@@ -1,15 +1,19 @@
-package dev.shepherd.provider.staticlist;
+package dev.shepherd.provider.support;
 
+import dev.shepherd.api.internal.Escaped;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 
 /**
  * Reads IP addresses as they are written, and nothing else.
  *
- * <p>{@link InetAddress#getByName} would do too much: it asks the DNS for what is no address, and takes
- * {@code 10.1} or, depending on the JDK, {@code 010.0.0.1} for addresses that nobody meant.
+ * <p>{@link InetAddress#getByName} does too much: it asks the DNS for what is no address, and takes {@code 10.1} or,
+ * depending on the JDK, {@code 010.0.0.1} for addresses that were not meant.
  */
-final class AddressLiteral {
+public final class AddressLiteral {
+
+    /** How much is shown of what is no address, in characters. */
+    private static final int EXCERPT = 40;
 
     private static final int IPV4_BYTES = 4;
     private static final int IPV6_BYTES = 16;
@@ -17,30 +21,35 @@ final class AddressLiteral {
     private AddressLiteral() {}
 
     /**
-     * Reads the address of one host: four decimal numbers, or RFC 4291's forms of IPv6, without a zone.
+     * Reads the address of one machine. The DNS is never asked.
      *
-     * @throws IllegalArgumentException if it is not one; the message follows on the word "is"
+     * @param literal four decimal numbers, or one of RFC 4291's forms of IPv6, without a zone
+     * @throws IllegalArgumentException if it is not the address of one machine; the message shows it and says why
      */
-    static InetAddress parse(String text) {
-        boolean ipv6 = text.indexOf(':') >= 0;
-        if (ipv6 && text.indexOf('%') >= 0) {
-            throw new IllegalArgumentException("has a zone, which means nothing to any other host");
+    public static InetAddress address(String literal) {
+        boolean ipv6 = literal.indexOf(':') >= 0;
+        if (ipv6 && literal.indexOf('%') >= 0) {
+            throw refused(literal, "has a zone, which means nothing to any other host");
         }
         byte[] bytes = new byte[ipv6 ? IPV6_BYTES : IPV4_BYTES];
-        if (!(ipv6 ? parseIpv6(text, bytes) : parseIpv4(text, bytes, 0))) {
-            throw new IllegalArgumentException("is not an address");
+        if (!(ipv6 ? parseIpv6(literal, bytes) : parseIpv4(literal, bytes, 0))) {
+            throw refused(literal, "is not an address");
         }
         InetAddress address = ofBytes(bytes);
         if (address.isAnyLocalAddress()) {
-            throw new IllegalArgumentException("is the wildcard address");
+            throw refused(literal, "is the wildcard address");
         }
         if (address.isMulticastAddress()) {
-            throw new IllegalArgumentException("is a multicast address");
+            throw refused(literal, "is a multicast address");
         }
         if (isBroadcast(address)) {
-            throw new IllegalArgumentException("is the broadcast address");
+            throw refused(literal, "is the broadcast address");
         }
         return address;
+    }
+
+    private static IllegalArgumentException refused(String literal, String why) {
+        return new IllegalArgumentException(Escaped.quoted(literal, EXCERPT) + " " + why);
     }
 
     private static boolean isBroadcast(InetAddress address) {

@@ -1,10 +1,10 @@
-package dev.shepherd.provider.equinix;
+package dev.shepherd.provider.support;
 
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /** The time that calls are measured and delayed by. Tests have one that passes as fast as it is waited for. */
-interface Ticker {
+public interface Ticker {
 
     /** The time of the JVM. */
     Ticker SYSTEM = new Ticker() {
@@ -19,8 +19,9 @@ interface Ticker {
         }
     };
 
-    /** Returns the time, as {@link System#nanoTime()} does. */
+    /** Returns the time in nanoseconds, as {@link System#nanoTime()} does. */
     long nanos();
 
+    /** Waits. */
     void sleep(Duration duration) throws InterruptedException;
 }
