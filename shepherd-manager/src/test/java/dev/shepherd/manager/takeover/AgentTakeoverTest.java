@@ -17,6 +17,7 @@ import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.manager.takeover.proto.TakeoverInit;
 import dev.shepherd.manager.takeover.proto.TakeoverResponse;
 import dev.shepherd.manager.takeover.proto.TakeoverSuccess;
+import dev.shepherd.manager.takeover.ssh.SshPublicKey;
 import dev.shepherd.testkit.SshHost;
 import dev.shepherd.testkit.TestAgent;
 import java.io.ByteArrayInputStream;
