@@ -41,6 +41,7 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -60,6 +61,10 @@ import org.junit.jupiter.api.io.TempDir;
 class TextOfOthersTest {
 
     private static final ProviderType TYPE = new ProviderType("static");
+
+    /** A key of RFC 8032. */
+    private static final byte[] AGENT_KEY =
+            HexFormat.of().parseHex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
 
     /** What an id and a location may have: marks that turn text around and hide. */
     private static final String HIDING = "x\u202ey\u200bz\u2066\ufeff";
@@ -107,7 +112,7 @@ class TextOfOthersTest {
         MachineTakeover takeover = target -> switch (provider.nameOf(target.port())) {
             case "banner" -> bySsh.takeover(target);
             case "warns" ->
-                new TakeoverResult(target.machineId(), new byte[32], "ssh-ed25519 AAAA", List.of(HOSTILE), Map.of());
+                new TakeoverResult(target.machineId(), AGENT_KEY, "ssh-ed25519 AAAA", List.of(HOSTILE), Map.of());
             default -> throw new IllegalStateException(HOSTILE, new IOException(HOSTILE));
         };
         try (Shepherd shepherd = Shepherd.builder()

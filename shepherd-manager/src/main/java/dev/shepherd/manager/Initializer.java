@@ -9,6 +9,7 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.internal.Ed25519Point;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
@@ -22,8 +23,10 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverResult;
+import dev.shepherd.manager.takeover.TakeoverStep;
 import dev.shepherd.manager.takeover.TakeoverTarget;
 import java.net.InetAddress;
+import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -288,10 +291,28 @@ public final class Initializer {
         }
         try {
             TakeoverResult result = takeover.takeover(target);
+            checkAgentKey(target, result);
             record(claimed, machine, result);
         } catch (TakeoverException e) {
             Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
             fail(claimed, describe(machine), Escaped.text(e.getMessage()), reach);
+        }
+    }
+
+    /**
+     * A takeover of an embedder's own may return any bytes, and with a key that proves nothing anyone could report as the
+     * machine.
+     */
+    private static void checkAgentKey(TakeoverTarget target, TakeoverResult result) {
+        try {
+            Ed25519Point.check(result.agentKey());
+        } catch (GeneralSecurityException e) {
+            throw new TakeoverException(
+                    TakeoverException.Kind.BAD_ANSWER,
+                    TakeoverStep.ANSWER,
+                    target,
+                    result.elapsed(),
+                    "the agent's key is no ed25519 key: " + e.getMessage());
         }
     }
 

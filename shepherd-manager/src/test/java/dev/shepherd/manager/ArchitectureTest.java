@@ -35,13 +35,31 @@ class ArchitectureTest {
     }
 
     @Test
-    void onlyTheTakeoverKnowsOfSsh() {
+    void onlyTheTakeoverKnowsOfTheAgentsMessages() {
         noClasses()
                 .that()
-                .resideInAPackage("dev.shepherd.manager")
+                .resideOutsideOfPackage("dev.shepherd.manager.takeover..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("net.schmizz..", "com.hierynomus..", "com.google.protobuf..")
+                .resideInAnyPackage("com.google.protobuf..", "dev.shepherd.manager.takeover.proto..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void theSshLibraryIsBehindOneDoor() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.shepherd.manager.takeover.ssh")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("net.schmizz..", "com.hierynomus..")
+                .check(CLASSES);
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("dev.shepherd.manager.takeover", "dev.shepherd.manager.takeover.ssh")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.shepherd.manager.takeover.ssh")
                 .check(CLASSES);
     }
 

@@ -22,6 +22,7 @@ import dev.shepherd.testkit.LogCapture;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -38,6 +39,8 @@ import java.util.stream.Collectors;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class InitializerTest extends InitializerScenario {
 
@@ -80,8 +83,8 @@ class InitializerTest extends InitializerScenario {
     void howeverManyWarningsATakeoverReturnsOneLineIsLogged() throws Exception {
         List<String> warnings = Collections.nCopies(500_000, "");
         LogCapture log = LogCapture.of(Initializer.class.getName());
-        try (Shepherd shepherd = shepherd(target ->
-                new TakeoverResult(target.machineId(), new byte[32], VirtualFleet.HOST_KEY, warnings, Map.of()))) {
+        try (Shepherd shepherd = shepherd(target -> new TakeoverResult(
+                target.machineId(), VirtualFleet.AGENT_KEY, VirtualFleet.HOST_KEY, warnings, Map.of()))) {
             UUID machine = record(InetAddress.getLoopbackAddress(), 22);
             log.start();
 
@@ -97,6 +100,34 @@ class InitializerTest extends InitializerScenario {
                 .asString()
                 .contains("the agent warns")
                 .endsWith("and 499989 more");
+    }
+
+    @ParameterizedTest
+    @CsvSource(textBlock = """
+            '', it has 0 bytes instead of 32
+            d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f70751, it has 31 bytes instead of 32
+            d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a00, it has 33 bytes instead of 32
+            0000000000000000000000000000000000000000000000000000000000000000, it is a point of small order
+            0100000000000000000000000000000000000000000000000000000000000080, it is a point of small order
+            ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff, it is not in canonical form
+            eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f, it is not in canonical form
+            0200000000000000000000000000000000000000000000000000000000000000, it is not a point on the curve
+            """)
+    void aKeyThatProvesNothingIsAFailureOfItsMachineWhateverTakeoverReturnsIt(String key, String why) throws Exception {
+        byte[] bytes = HexFormat.of().parseHex(key);
+        try (Shepherd shepherd = shepherd(
+                target -> new TakeoverResult(target.machineId(), bytes, VirtualFleet.HOST_KEY, List.of(), Map.of()))) {
+            UUID machine = record(InetAddress.getLoopbackAddress(), 22);
+
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(machine).agentStarted()).isEmpty();
+            assertThat(read(machine).sshHostKey()).isEmpty();
+            assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.FAILED);
+            assertThat(read(machine).backoffs().get(0).cause())
+                    .contains("failed at ANSWER after")
+                    .endsWith("the agent's key is no ed25519 key: " + why);
+        }
     }
 
     @Test
@@ -268,8 +299,7 @@ class InitializerTest extends InitializerScenario {
                         .execute("update sessions set session_deadline = now() - interval '1 minute'"
                                 + " where session_component_name like 'initializer%'"));
             }
-            byte[] key = new byte[32];
-            key[0] = takeovers.byteValue();
+            byte[] key = VirtualFleet.agentKey(takeovers.get());
             return new TakeoverResult(target.machineId(), key, VirtualFleet.HOST_KEY, List.of(), Map.of());
         };
         try (Shepherd shepherd = shepherd(thenCutOff)) {
@@ -390,9 +420,7 @@ class InitializerTest extends InitializerScenario {
     }
 
     static TakeoverResult result(TakeoverTarget target) {
-        byte[] key = new byte[32];
-        key[0] = 7;
-        return new TakeoverResult(target.machineId(), key, "ssh-ed25519 AAAA", List.of(), Map.of());
+        return new TakeoverResult(target.machineId(), VirtualFleet.AGENT_KEY, "ssh-ed25519 AAAA", List.of(), Map.of());
     }
 
     /** Lets a session's deadline pass behind its back, as if no heartbeat had arrived. */

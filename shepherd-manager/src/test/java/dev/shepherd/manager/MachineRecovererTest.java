@@ -189,7 +189,7 @@ class MachineRecovererTest extends RecoveryScenario {
                 // The first attempt was a reboot, after which an agent was started again.
                 refusal.set(catchThrowableOfType(
                                 AgentCallException.class,
-                                () -> callback.call(AgentCall.of(dead, new byte[32])
+                                () -> callback.call(AgentCall.of(dead, VirtualFleet.AGENT_KEY)
                                         .withInstallationReport(1, InstallationResult.SUCCESS, new byte[0])))
                         .reason());
                 fleet.become(Health.WELL, dead);

@@ -5,6 +5,7 @@ import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Ed25519Point;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
@@ -17,6 +18,7 @@ import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.security.GeneralSecurityException;
 import java.sql.Timestamp;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,6 +39,9 @@ final class VirtualFleet implements AutoCloseable {
 
     /** What every machine shows. */
     static final String HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINBlBmySR7y4k4+w3yxIFPvGKTpOIBAU9c45AhDePg+w";
+
+    /** What every agent has. */
+    static final byte[] AGENT_KEY = agentKey(7);
 
     enum Health {
         WELL,
@@ -93,11 +98,26 @@ final class VirtualFleet implements AutoCloseable {
                 .build();
         provider.addMachine(info);
         tx.recordMachine(TYPE, CreateMachineRequest.any(machine.id), info);
-        tx.putAgentStarted(machine.id, new byte[32]);
+        tx.putAgentStarted(machine.id, AGENT_KEY);
         tx.putAgentHeartbeat(machine.id);
         machine.agentRuns = true;
         machines.put(machine.id, machine);
         byProviderId.put(id, machine);
+    }
+
+    /** Returns a key that an agent may have, and that begins with this byte. */
+    static byte[] agentKey(int first) {
+        byte[] key = new byte[Ed25519Point.LENGTH];
+        key[0] = (byte) first;
+        while (true) {
+            try {
+                Ed25519Point.check(key);
+                return key;
+            } catch (GeneralSecurityException e) {
+                // Half of all numbers are no points of the curve.
+                key[1]++;
+            }
+        }
     }
 
     private static InetAddress address() {
@@ -132,7 +152,7 @@ final class VirtualFleet implements AutoCloseable {
                     TakeoverException.Kind.UNREACHABLE, TakeoverStep.CONNECT, target, Duration.ZERO, "it is off");
         }
         machine.agentRuns = true;
-        return new TakeoverResult(target.machineId(), new byte[32], HOST_KEY, List.of(), Map.of());
+        return new TakeoverResult(target.machineId(), AGENT_KEY, HOST_KEY, List.of(), Map.of());
     }
 
     private void acted(ProviderID id, String what) {

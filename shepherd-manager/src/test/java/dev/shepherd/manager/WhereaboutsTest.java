@@ -53,7 +53,8 @@ class WhereaboutsTest extends InitializerScenario {
                 throw new TakeoverException(
                         TakeoverException.Kind.UNREACHABLE, TakeoverStep.CONNECT, target, Duration.ZERO, "it is off");
             }
-            return new TakeoverResult(target.machineId(), new byte[32], VirtualFleet.HOST_KEY, List.of(), Map.of());
+            return new TakeoverResult(
+                    target.machineId(), VirtualFleet.AGENT_KEY, VirtualFleet.HOST_KEY, List.of(), Map.of());
         });
         machine = record(address(1), 22);
     }

@@ -20,6 +20,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -30,6 +31,10 @@ import java.util.concurrent.locks.LockSupport;
  * over, each in 100 ms, and agents send heartbeats by HTTP. Not safe for use by several threads.
  */
 public final class Drill implements AutoCloseable {
+
+    /** A key of RFC 8032. Nothing here is signed with it. */
+    private static final byte[] AGENT_KEY =
+            HexFormat.of().parseHex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
 
     private static final String HOST_KEY =
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINBlBmySR7y4k4+w3yxIFPvGKTpOIBAU9c45AhDePg+w";
@@ -102,7 +107,7 @@ public final class Drill implements AutoCloseable {
                 .provider(provider)
                 .takeover(target -> {
                     LockSupport.parkNanos(TAKEOVER_MILLIS * 1_000_000);
-                    return new TakeoverResult(target.machineId(), new byte[32], HOST_KEY, List.of(), Map.of());
+                    return new TakeoverResult(target.machineId(), AGENT_KEY, HOST_KEY, List.of(), Map.of());
                 })
                 .loops(Set.of(LoopKind.INITIALIZER))
                 .build();

@@ -6,14 +6,14 @@ import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverStep;
 import dev.shepherd.manager.takeover.TakeoverTarget;
-import java.nio.ByteBuffer;
+import java.security.GeneralSecurityException;
+import java.security.KeyPairGenerator;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Takeovers that do nothing but log their steps. Most take some hundredths of a second, a few longer than a session
@@ -29,12 +29,9 @@ final class LoggedTakeover implements MachineTakeover {
     private static final int STEP_MILLIS = 40;
     private static final int SLOW_STEP_MILLIS = 3000;
 
-    private final int manager;
     private final EffectLog log;
-    private final AtomicLong takeovers = new AtomicLong();
 
-    LoggedTakeover(int manager, EffectLog log) {
-        this.manager = manager;
+    LoggedTakeover(EffectLog log) {
         this.log = log;
     }
 
@@ -55,7 +52,7 @@ final class LoggedTakeover implements MachineTakeover {
         }
         log.add(Kind.UPLOAD, machine, id, "");
         pause(most);
-        byte[] key = key(target.machineId());
+        byte[] key = newKey();
         log.add(Kind.RUN, machine, id, HexFormat.of().formatHex(key));
         pause(most);
         return new TakeoverResult(target.machineId(), key, HOST_KEY, List.of(), Map.of());
@@ -70,12 +67,15 @@ final class LoggedTakeover implements MachineTakeover {
     }
 
     /** Returns a key that no other takeover has. */
-    private byte[] key(UUID machineId) {
-        return ByteBuffer.allocate(32)
-                .putInt(manager)
-                .putLong(takeovers.incrementAndGet())
-                .putLong(machineId.getMostSignificantBits())
-                .putLong(machineId.getLeastSignificantBits())
-                .array();
+    private static byte[] newKey() {
+        try {
+            byte[] encoded = KeyPairGenerator.getInstance("Ed25519")
+                    .generateKeyPair()
+                    .getPublic()
+                    .getEncoded();
+            return Arrays.copyOfRange(encoded, encoded.length - 32, encoded.length);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("every JDK since 15 has Ed25519", e);
+        }
     }
 }

@@ -111,7 +111,7 @@ final class TortureManager {
         try (Shepherd shepherd = Shepherd.builder()
                 .bmdb(bmdb)
                 .provider(new LoggedProvider(plan, effects))
-                .takeover(new LoggedTakeover(manager, effects))
+                .takeover(new LoggedTakeover(effects))
                 .provisioner(ProvisionerSettings.DEFAULT
                         .withMaxCount(plan.machines())
                         .withChunkSize(50)

@@ -61,18 +61,6 @@ public final class Ed25519Point {
         }
     }
 
-    public static byte[] encode(EdECPoint point) {
-        byte[] bigEndian = point.getY().toByteArray();
-        byte[] bytes = new byte[LENGTH];
-        for (int i = 0; i < LENGTH && i < bigEndian.length; i++) {
-            bytes[i] = bigEndian[bigEndian.length - 1 - i];
-        }
-        if (point.isXOdd()) {
-            bytes[LENGTH - 1] |= (byte) 0x80;
-        }
-        return bytes;
-    }
-
     private static BigInteger littleEndian(byte[] bytes) {
         byte[] reversed = Arrays.copyOf(bytes, bytes.length);
         for (int i = 0; i < bytes.length; i++) {

@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import java.math.BigInteger;
 import java.security.GeneralSecurityException;
 import java.security.KeyPairGenerator;
-import java.security.interfaces.EdECPublicKey;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -27,11 +26,9 @@ class Ed25519PointTest {
     void keysThatTheJdkMakesAreFine() throws Exception {
         KeyPairGenerator generator = KeyPairGenerator.getInstance("Ed25519");
         for (int i = 0; i < 50; i++) {
-            EdECPublicKey key = (EdECPublicKey) generator.generateKeyPair().getPublic();
-            byte[] encoded = key.getEncoded();
+            byte[] encoded = generator.generateKeyPair().getPublic().getEncoded();
             byte[] point = Arrays.copyOfRange(encoded, encoded.length - 32, encoded.length);
 
-            assertThat(Ed25519Point.encode(key.getPoint())).isEqualTo(point);
             assertThatCode(() -> Ed25519Point.check(point)).doesNotThrowAnyException();
         }
     }

@@ -2,11 +2,11 @@ package dev.shepherd.manager.takeover;
 
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.manager.takeover.ssh.Ssh;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.ThreadFactory;
-import net.schmizz.sshj.Config;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,7 +54,7 @@ public final class AgentTakeover implements MachineTakeover {
     final int maxStdout;
     final int maxStderr;
     final @Nullable ThreadFactory threadFactory;
-    final Config sshConfig = SshConfig.create();
+    final Ssh ssh = new Ssh();
 
     private AgentTakeover(Builder builder) {
         this.executable = required(builder.executable, "executable");

@@ -1,15 +1,12 @@
 package dev.shepherd.manager.takeover;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.manager.takeover.ssh.Login;
+import dev.shepherd.manager.takeover.ssh.SshPublicKey;
 import java.nio.file.Path;
-import java.security.KeyPair;
-import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
-import net.schmizz.sshj.userauth.method.AuthMethod;
-import net.schmizz.sshj.userauth.method.AuthPassword;
-import net.schmizz.sshj.userauth.method.AuthPublickey;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,12 +17,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SshCredentials {
 
-    private final @Nullable KeyPair keyPair;
-    private final char[] password;
+    private final Login login;
 
-    private SshCredentials(@Nullable KeyPair keyPair, char[] password) {
-        this.keyPair = keyPair;
-        this.password = password;
+    private SshCredentials(Login login) {
+        this.login = login;
     }
 
     /**
@@ -65,7 +60,7 @@ public final class SshCredentials {
     }
 
     private static SshCredentials ofKey(Path file, @Nullable Supplier<char[]> passphrase) {
-        return new SshCredentials(PrivateKeyFile.read(Objects.requireNonNull(file, "file"), passphrase), new char[0]);
+        return new SshCredentials(Login.key(Objects.requireNonNull(file, "file"), passphrase));
     }
 
     /**
@@ -78,10 +73,7 @@ public final class SshCredentials {
      *     {@link #privateKey(Path)}
      */
     public static SshCredentials generateIfAbsent(Path file) {
-        PrivateKeyFile.generateIfAbsent(Objects.requireNonNull(file, "file"));
-        SshCredentials credentials = privateKey(file);
-        credentials.publicKey().ifPresent(text -> PrivateKeyFile.writePublicHalfIfAbsent(file, text));
-        return credentials;
+        return new SshCredentials(Login.keyMadeIfAbsent(Objects.requireNonNull(file, "file")));
     }
 
     /**
@@ -95,7 +87,7 @@ public final class SshCredentials {
         if (password.length == 0) {
             throw new IllegalArgumentException("the password is empty");
         }
-        return new SshCredentials(null, password.clone());
+        return new SshCredentials(Login.password(password));
     }
 
     /**
@@ -103,22 +95,16 @@ public final class SshCredentials {
      * base64. Empty for a password.
      */
     public Optional<String> publicKey() {
-        return Optional.ofNullable(keyPair)
-                .map(pair -> SshPublicKey.of(pair.getPublic()).text());
+        return Optional.ofNullable(login.publicKey()).map(SshPublicKey::text);
     }
 
-    /** Makes the ways to log in for one connection: they hold its state. */
-    List<AuthMethod> authMethods() {
-        if (keyPair != null) {
-            return List.of(new AuthPublickey(new LoadedKey(keyPair)));
-        }
-        PasswordAnswers answers = new PasswordAnswers(password);
-        return List.of(new AuthPassword(answers), new Dialogue(answers));
+    Login login() {
+        return login;
     }
 
     /** Returns what kind of credentials these are, with the fingerprint of the public key if there is one. */
     @Override
     public String toString() {
-        return keyPair == null ? "password" : "private key of " + SshPublicKey.of(keyPair.getPublic());
+        return login.toString();
     }
 }

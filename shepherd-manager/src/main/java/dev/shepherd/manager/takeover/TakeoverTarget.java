@@ -1,6 +1,7 @@
 package dev.shepherd.manager.takeover;
 
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.manager.takeover.ssh.SshPublicKey;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;

@@ -3,6 +3,7 @@ package dev.shepherd.manager.takeover;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.shepherd.manager.takeover.ssh.EcdsaKeys;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -20,7 +21,7 @@ class OpenSshAlgorithmsTest extends OpenSshScenario {
     @ParameterizedTest
     @ValueSource(strings = {"rsa", "ecdsa"})
     void aPinnedKeyIsAskedForWhereTheServerHasSeveral(String type) throws Exception {
-        assumeTrue(!type.equals("ecdsa") || SshConfig.hasEcdsa(), "ECDSA keys need BouncyCastle");
+        assumeTrue(!type.equals("ecdsa") || EcdsaKeys.areKnown(), "ECDSA keys need BouncyCastle");
         Path key = OpenSshServer.makeKey(folder.resolve("second"), type, "");
         try (OpenSshServer server = server(SFTP, "HostKey " + key)) {
             String pin = OpenSshServer.publicKey(key);
@@ -36,7 +37,7 @@ class OpenSshAlgorithmsTest extends OpenSshScenario {
     @ParameterizedTest
     @ValueSource(strings = {"ed25519", "rsa", "ecdsa"})
     void encryptedKeysOfAllTypesLetIn(String type) throws Exception {
-        assumeTrue(!type.equals("ecdsa") || SshConfig.hasEcdsa(), "ECDSA keys need BouncyCastle");
+        assumeTrue(!type.equals("ecdsa") || EcdsaKeys.areKnown(), "ECDSA keys need BouncyCastle");
         Path key = OpenSshServer.makeKey(folder.resolve("client"), type, "open sesame");
         try (OpenSshServer server = new OpenSshServer(folder, List.of(OpenSshServer.publicKey(key)), SFTP)) {
             TakeoverResult result = settings()

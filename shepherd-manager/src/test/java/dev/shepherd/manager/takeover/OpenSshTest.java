@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
+import dev.shepherd.manager.takeover.ssh.SshPublicKey;
 import dev.shepherd.testkit.agent.TestAgent;
 import java.io.IOException;
 import java.net.InetAddress;

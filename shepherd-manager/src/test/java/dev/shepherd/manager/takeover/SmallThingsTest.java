@@ -11,49 +11,13 @@ import dev.shepherd.manager.takeover.proto.TakeoverSuccess;
 import java.net.InetAddress;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class SmallThingsTest {
 
-    /** A key of OpenSSH's and what ssh-keygen -l shows of it. */
     private static final String KEY =
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 
     private static final UUID ID = UUID.fromString("0e1f2a3b-0000-4000-8000-000000000001");
-
-    @ParameterizedTest
-    @CsvSource(
-            quoteCharacter = '"',
-            value = {
-                "/root/agent, /root/agent",
-                "/opt/a_b-c.1@2+3, /opt/a_b-c.1@2+3",
-                "/root/my agent, '/root/my agent'",
-                "/root/it's, '/root/it'\\''s'",
-                "/root/$(id), '/root/$(id)'",
-                "/root/*, '/root/*'",
-                "/root/ä, '/root/ä'",
-                "/root/~, '/root/~'"
-            })
-    void pathsAreQuotedForTheShellIfTheyNeedToBe(String path, String word) {
-        assertThat(ShellWord.quote(path)).isEqualTo(word);
-    }
-
-    @ParameterizedTest
-    @CsvSource({
-        "0, 32768, 16",
-        "20, 32768, 16",
-        "30, 32768, 23",
-        "50, 32768, 39",
-        "84, 32768, 64",
-        "3000, 32768, 64",
-        "20, 8192, 62",
-        "2, 1, 64"
-    })
-    void asMuchIsOnItsWayAsTheDistanceOfTheHostNeeds(long roundTripMillis, int chunk, int unconfirmed) {
-        assertThat(Upload.unconfirmed(roundTripMillis * 1_000_000, chunk)).isEqualTo(unconfirmed);
-    }
 
     @Test
     void textFromElsewhereStaysOnOneLine() {
@@ -64,22 +28,6 @@ class SmallThingsTest {
         assertThat(Escaped.text("", 3)).isEmpty();
         assertThat(Escaped.text("\ud83d", 3)).isEqualTo("\\ud83d");
         assertThat(Escaped.bytes(new byte[] {'a', (byte) 0xff}, 10)).isEqualTo("a\ufffd");
-    }
-
-    @Test
-    void keysAreReadFromTextAndShownAsOpenSshDoes() {
-        SshPublicKey key = SshPublicKey.parse(" " + KEY + " root@machine with a long comment\n");
-
-        assertThat(key.text()).isEqualTo(KEY);
-        assertThat(key.fingerprint()).isEqualTo("SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU");
-        assertThat(key).isEqualTo(SshPublicKey.parse(KEY)).hasSameHashCodeAs(SshPublicKey.parse(KEY));
-        assertThat(key).hasToString("ssh-ed25519 " + key.fingerprint());
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"", "ssh-ed25519", "ssh-ed25519 !!!", "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIA==", "a AAA="})
-    void whatIsNoKeyIsRefused(String text) {
-        assertThatIllegalArgumentException().isThrownBy(() -> SshPublicKey.parse(text));
     }
 
     @Test

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.PublicKey;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
@@ -20,6 +21,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
+import net.schmizz.sshj.common.Buffer;
 
 /** What the tests of takeovers share: a key, an agent, and a look at what is left behind. */
 final class TakeoverFixture {
@@ -35,7 +37,8 @@ final class TakeoverFixture {
         this.folder = folder;
         key = SshCredentials.generateIfAbsent(folder.resolve("id_ed25519"));
         try {
-            publicKey = SshPublicKey.parse(key.publicKey().orElseThrow()).toPublicKey();
+            String[] line = key.publicKey().orElseThrow().split(" ");
+            publicKey = new Buffer.PlainBuffer(Base64.getDecoder().decode(line[1])).readPublicKey();
             agent = QuickAgent.write(folder.resolve("agent"), 0);
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -1,4 +1,4 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.takeover.ssh;
 
 import java.security.PublicKey;
 import java.util.List;
@@ -15,16 +15,14 @@ final class HostKeyCheck implements HostKeyVerifier {
     /** A host may want new keys after a gigabyte or an hour (RFC 4253, 9). Each time costs us a millisecond or more. */
     private static final int MAX_EXCHANGES = 10;
 
-    private final TakeoverTarget target;
-    private final HostKeyPolicy policy;
+    private final SshPeer peer;
     private volatile @Nullable SshPublicKey accepted;
     private volatile @Nullable String mismatch;
     private volatile @Nullable String violation;
     private int exchanges;
 
-    HostKeyCheck(TakeoverTarget target, HostKeyPolicy policy) {
-        this.target = target;
-        this.policy = policy;
+    HostKeyCheck(SshPeer peer) {
+        this.peer = peer;
     }
 
     @Override
@@ -44,13 +42,13 @@ final class HostKeyCheck implements HostKeyVerifier {
         if (earlier != null) {
             return key.equals(earlier) || refuse("the host key changed from %s to %s".formatted(earlier, key));
         }
-        SshPublicKey pin = target.pin();
-        if (policy == HostKeyPolicy.ACCEPT_ANY) {
+        SshPublicKey pin = peer.pin();
+        if (peer.anyHostKey()) {
             if (pin != null && !pin.equals(key)) {
-                log.warn("{} has the host key {} instead of the pinned {}: accepted as any", target, key, pin);
+                log.warn("{} has the host key {} instead of the pinned {}: accepted as any", peer.name(), key, pin);
             }
         } else if (pin == null) {
-            log.info("trusting the host key {} of {} on first use", key, target);
+            log.info("trusting the host key {} of {} on first use", key, peer.name());
         } else if (!pin.equals(key)) {
             return refuse("the host key is %s, and pinned is %s".formatted(key, pin));
         }
@@ -66,7 +64,7 @@ final class HostKeyCheck implements HostKeyVerifier {
     /** A server with keys of several types shows one of the first type that we ask for: the pinned one's. */
     @Override
     public List<String> findExistingAlgorithms(String hostname, int port) {
-        SshPublicKey pin = target.pin();
+        SshPublicKey pin = peer.pin();
         return pin == null ? List.of() : pin.algorithms();
     }
 

@@ -1,4 +1,4 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.takeover.ssh;
 
 import dev.shepherd.api.internal.Escaped;
 import net.schmizz.sshj.common.LoggerFactory;

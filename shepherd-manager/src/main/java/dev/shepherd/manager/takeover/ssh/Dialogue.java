@@ -1,4 +1,4 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.takeover.ssh;
 
 import net.schmizz.sshj.common.Buffer;
 import net.schmizz.sshj.common.Message;

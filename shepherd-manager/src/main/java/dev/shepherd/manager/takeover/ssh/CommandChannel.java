@@ -1,4 +1,4 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.takeover.ssh;
 
 import dev.shepherd.api.internal.Escaped;
 import java.io.IOException;
@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * command that writes much to one of them stalls the other. This one reads stderr as it comes, in the library's own
  * thread, and keeps its end.
  */
-final class CommandChannel extends SessionChannel {
+final class CommandChannel extends SessionChannel implements RemoteCommand {
 
     private static final int KEPT = 4 * 1024;
 
@@ -136,9 +136,8 @@ final class CommandChannel extends SessionChannel {
         }
     }
 
-    /** Waits until the host has closed the channel, and tells how the command ended; null if well. */
-    @Nullable
-    String end() throws SSHException {
+    @Override
+    public @Nullable String end() throws SSHException {
         join();
         if (getExitSignal() != null) {
             return "was killed by signal " + getExitSignal();
@@ -174,12 +173,13 @@ final class CommandChannel extends SessionChannel {
         overflow = written > maxStderr;
     }
 
-    boolean hasOverflow() {
+    @Override
+    public boolean hasOverflow() {
         return overflow;
     }
 
-    /** Returns the last 4 KiB of stderr with control characters escaped, or null if there was nothing. */
-    synchronized @Nullable String stderr() {
+    @Override
+    public synchronized @Nullable String stderr() {
         if (written == 0) {
             return null;
         }

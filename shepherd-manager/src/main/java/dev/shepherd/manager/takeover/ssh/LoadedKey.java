@@ -1,4 +1,4 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.takeover.ssh;
 
 import java.security.KeyPair;
 import java.security.PrivateKey;

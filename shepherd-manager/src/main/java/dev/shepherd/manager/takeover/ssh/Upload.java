@@ -1,7 +1,7 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.takeover.ssh;
 
 import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.manager.takeover.TakeoverException.Kind;
+import dev.shepherd.manager.takeover.ssh.SshFailure.Kind;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -44,7 +44,7 @@ final class Upload {
     /** In bytes a second, what a machine that is far away shall not keep an upload from. */
     private static final double WANTED_RATE = 25_000_000;
 
-    /** A takeover lasts at most a day ({@link AgentTakeover.Builder#totalTimeout}), and by default a minute. */
+    /** A takeover lasts at most a day (its total timeout), and by default a minute. */
     private static final long LEFTOVER_SECONDS = TimeUnit.HOURS.toSeconds(1);
 
     /** How many leftovers are removed at a time. */
@@ -57,8 +57,7 @@ final class Upload {
     private static final int MAX_MESSAGE = 1024;
 
     private final SSHClient client;
-    private final AgentExecutable executable;
-    private final long length;
+    private final UploadSource source;
     private final BooleanSupplier connected;
     private final Consumer<Exception> failing;
     private final String target;
@@ -68,15 +67,13 @@ final class Upload {
 
     Upload(
             SSHClient client,
-            AgentExecutable executable,
-            long length,
+            UploadSource source,
             String target,
             BooleanSupplier connected,
             Consumer<Exception> failing) {
         this.failing = failing;
         this.client = client;
-        this.executable = executable;
-        this.length = length;
+        this.source = source;
         this.connected = connected;
         this.target = target;
         int slash = target.lastIndexOf('/');
@@ -85,7 +82,7 @@ final class Upload {
         this.temporary = target.substring(0, slash + 1) + prefix + UUID.randomUUID() + ".upload";
     }
 
-    void run() throws IOException, StepFailure {
+    void run() throws IOException, SshFailure {
         Sftp sftp;
         try {
             sftp = Sftp.open(client, MAX_OUTPUT);
@@ -104,7 +101,7 @@ final class Upload {
         }
     }
 
-    private void sftp(Sftp sftp) throws IOException, StepFailure {
+    private void sftp(Sftp sftp) throws IOException, SshFailure {
         boolean renamed = false;
         try {
             write(sftp);
@@ -117,8 +114,8 @@ final class Upload {
             if (why.isEmpty()) {
                 throw e;
             }
-            throw new StepFailure(
-                    Kind.UPLOAD_FAILED,
+            throw new SshFailure(
+                    Kind.UPLOAD_REFUSED,
                     "the agent executable cannot be put at \"%s\": SFTP status %s, \"%s\"; on the host, %s"
                             .formatted(
                                     Escaped.text(target, MAX_MESSAGE),
@@ -126,7 +123,7 @@ final class Upload {
                                     Escaped.text(String.valueOf(e.getMessage()), MAX_MESSAGE),
                                     why),
                     e);
-        } catch (IOException | StepFailure e) {
+        } catch (IOException | SshFailure e) {
             failing.accept(e);
             throw e;
         } finally {
@@ -147,7 +144,7 @@ final class Upload {
                 + " elif [ ! -d \"$f\" ]; then echo \"$f is not a folder\";"
                 + " elif [ ! -w \"$f\" ]; then echo \"$f cannot be written to: $(df -P \"$f\" | tail -n 1)\";"
                 + " else df -Pk \"$f\" | tail -n 1 | while read d size used free more; do"
-                + " [ \"$free\" -ge " + (length / 1024 + 1)
+                + " [ \"$free\" -ge " + (source.length() / 1024 + 1)
                 + " ] || echo \"the file system of $f has $free KiB left, of $size\"; done; fi";
         try (CommandChannel channel = CommandChannel.start(client, command, MAX_OUTPUT)) {
             channel.getOutputStream().close();
@@ -159,7 +156,7 @@ final class Upload {
         }
     }
 
-    private void write(Sftp sftp) throws IOException, StepFailure {
+    private void write(Sftp sftp) throws IOException, SshFailure {
         byte[] file = sftp.create(temporary, MODE);
         removeLeftovers(sftp, file);
         int chunk = Math.max(1, Math.min(sftp.maxWrite(file), MAX_CHUNK));
@@ -181,30 +178,30 @@ final class Upload {
         void write(byte[] bytes, int count, long at) throws IOException;
     }
 
-    private void copy(Sink sink, int chunkSize) throws IOException, StepFailure {
+    private void copy(Sink sink, int chunkSize) throws IOException, SshFailure {
         byte[] chunk = new byte[chunkSize];
         long sent = 0;
-        try (InputStream in = source()) {
+        try (InputStream in = opened()) {
             for (int count; (count = read(in, chunk)) > 0; ) {
                 sink.write(chunk, count, sent);
                 sent += count;
             }
         }
-        if (sent != length) {
+        if (sent != source.length()) {
             throw changed(sent);
         }
     }
 
-    private InputStream source() throws StepFailure {
+    private InputStream opened() throws SshFailure {
         try {
-            return executable.open();
+            return source.open();
         } catch (IOException | RuntimeException e) {
             throw unreadable(e);
         }
     }
 
     /** Fills the chunk as far as there is something left: each write is a packet. */
-    private int read(InputStream in, byte[] chunk) throws StepFailure {
+    private int read(InputStream in, byte[] chunk) throws SshFailure {
         try {
             return in.readNBytes(chunk, 0, chunk.length);
         } catch (IOException | RuntimeException e) {
@@ -212,19 +209,19 @@ final class Upload {
         }
     }
 
-    private StepFailure unreadable(Exception cause) {
-        return new StepFailure(
-                Kind.EXECUTABLE_UNREADABLE, "the agent executable " + executable + " cannot be read: " + cause, cause);
+    private SshFailure unreadable(Exception cause) {
+        return new SshFailure(
+                Kind.SOURCE_UNREADABLE, "the agent executable " + source + " cannot be read: " + cause, cause);
     }
 
-    private StepFailure changed(long sent) {
-        return new StepFailure(
-                Kind.EXECUTABLE_UNREADABLE,
+    private SshFailure changed(long sent) {
+        return new SshFailure(
+                Kind.SOURCE_UNREADABLE,
                 String.format(
                         Locale.ROOT,
                         "the agent executable %s changed under the upload: it had %d bytes, and then %d",
-                        executable,
-                        length,
+                        source,
+                        source.length(),
                         sent));
     }
 
@@ -276,15 +273,15 @@ final class Upload {
     }
 
     /** Speaks the source's half of SCP's protocol, where a byte of 0 says that all is well, and 1 or 2 that it is not. */
-    private void scp(SSHException noSftp) throws IOException, StepFailure {
+    private void scp(SSHException noSftp) throws IOException, SshFailure {
         boolean done = false;
         String command = "scp -t " + ShellWord.quote(temporary);
         try (CommandChannel scp = CommandChannel.start(client, command, MAX_OUTPUT)) {
             InputStream answers = scp.getInputStream();
             OutputStream out = scp.getOutputStream();
             awaitAcknowledgement(scp, answers, noSftp);
-            out.write(
-                    String.format(Locale.ROOT, "C%04o %d agent\n", MODE, length).getBytes(StandardCharsets.US_ASCII));
+            out.write(String.format(Locale.ROOT, "C%04o %d agent\n", MODE, source.length())
+                    .getBytes(StandardCharsets.US_ASCII));
             out.flush();
             awaitAcknowledgement(scp, answers, noSftp);
             copy((bytes, count, at) -> out.write(bytes, 0, count), Math.min(scp.getRemoteMaxPacketSize(), MAX_CHUNK));
@@ -297,14 +294,14 @@ final class Upload {
             run("if [ -d %3$s ]; then echo %3$s is a directory >&2; exit 1; fi; chmod %1$s %2$s && mv -f %2$s %3$s"
                     .formatted(Integer.toOctalString(MODE), ShellWord.quote(temporary), ShellWord.quote(target)));
             done = true;
-        } catch (IOException | StepFailure e) {
+        } catch (IOException | SshFailure e) {
             failing.accept(e);
             throw e;
         } finally {
             if (!done && connected.getAsBoolean()) {
                 try {
                     run("rm -f " + ShellWord.quote(temporary));
-                } catch (IOException | StepFailure e) {
+                } catch (IOException | SshFailure e) {
                     log.debug("cannot tidy up at {}", client.getRemoteSocketAddress(), Escaped.failure(e));
                 }
             }
@@ -312,7 +309,7 @@ final class Upload {
     }
 
     private static void awaitAcknowledgement(CommandChannel scp, InputStream answers, SSHException noSftp)
-            throws IOException, StepFailure {
+            throws IOException, SshFailure {
         int code = answers.read();
         if (code == 0) {
             return;
@@ -332,19 +329,19 @@ final class Upload {
             said.writeBytes(scp.lastWords(MAX_MESSAGE));
             problem = Escaped.text(said.toString(StandardCharsets.UTF_8).strip(), MAX_MESSAGE);
         }
-        throw new StepFailure(
-                Kind.UPLOAD_FAILED,
+        throw new SshFailure(
+                Kind.UPLOAD_REFUSED,
                 "the host has no SFTP (%s), and SCP failed: %s"
                         .formatted(Escaped.text(String.valueOf(noSftp.getMessage()), MAX_MESSAGE), problem));
     }
 
-    private void run(String command) throws IOException, StepFailure {
+    private void run(String command) throws IOException, SshFailure {
         try (CommandChannel channel = CommandChannel.start(client, command, MAX_OUTPUT)) {
             channel.getOutputStream().close();
             String problem = channel.end();
             if (problem != null) {
-                throw new StepFailure(
-                        Kind.UPLOAD_FAILED, "\"%s\" %s: %s".formatted(command, problem, channel.stderr()));
+                throw new SshFailure(
+                        Kind.UPLOAD_REFUSED, "\"%s\" %s: %s".formatted(command, problem, channel.stderr()));
             }
         }
     }

@@ -1,10 +1,10 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.takeover.ssh;
 
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /** Waits for threads that are about to end. */
-final class Threads {
+public final class Threads {
 
     private Threads() {}
 
@@ -13,7 +13,7 @@ final class Threads {
      *
      * @return whether the thread has ended
      */
-    static boolean awaitEnd(Thread thread, Duration patience) {
+    public static boolean awaitEnd(Thread thread, Duration patience) {
         boolean interrupted = false;
         long deadline = System.nanoTime() + patience.toNanos();
         try {

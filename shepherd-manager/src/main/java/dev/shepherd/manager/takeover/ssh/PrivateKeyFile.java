@@ -1,4 +1,4 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.takeover.ssh;
 
 import com.hierynomus.sshj.common.KeyDecryptionFailedException;
 import com.hierynomus.sshj.userauth.keyprovider.OpenSSHKeyV1KeyFile;
@@ -27,7 +27,6 @@ import java.security.KeyPairGenerator;
 import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.security.interfaces.EdECPrivateKey;
-import java.security.interfaces.EdECPublicKey;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Set;
@@ -215,14 +214,14 @@ final class PrivateKeyFile {
             Files.createLink(file, whole);
             log.info("made the private key {}", file);
         } catch (FileAlreadyExistsException e) {
-            log.debug("somebody else just made the private key {}", file);
+            log.debug("another process just made the private key {}", file);
         } catch (UnsupportedOperationException | IOException e) {
             log.debug("no links here: moving the private key to {}", file, Escaped.failure(e));
             try {
                 Files.move(whole, file);
                 log.info("made the private key {}", file);
             } catch (FileAlreadyExistsException taken) {
-                log.debug("somebody else just made the private key {}", file);
+                log.debug("another process just made the private key {}", file);
             }
         }
     }
@@ -289,7 +288,9 @@ final class PrivateKeyFile {
         byte[] seed = ((EdECPrivateKey) pair.getPrivate())
                 .getBytes()
                 .orElseThrow(() -> new IllegalStateException("the JDK keeps its own Ed25519 key to itself"));
-        byte[] point = Ed25519Point.encode(((EdECPublicKey) pair.getPublic()).getPoint());
+        // X.509 puts a fixed head before the point, whose wire form is the same everywhere (RFC 8410, 4).
+        byte[] encoded = pair.getPublic().getEncoded();
+        byte[] point = Arrays.copyOfRange(encoded, encoded.length - Ed25519Point.LENGTH, encoded.length);
         return encode(seed, point).getBytes(StandardCharsets.US_ASCII);
     }
 

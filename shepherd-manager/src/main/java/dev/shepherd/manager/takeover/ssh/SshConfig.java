@@ -1,4 +1,4 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.takeover.ssh;
 
 import com.hierynomus.sshj.key.KeyAlgorithm;
 import com.hierynomus.sshj.key.KeyAlgorithms;

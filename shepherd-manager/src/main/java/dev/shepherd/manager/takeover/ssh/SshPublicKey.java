@@ -1,8 +1,7 @@
-package dev.shepherd.manager.takeover;
+package dev.shepherd.manager.takeover.ssh;
 
 import dev.shepherd.api.internal.Ed25519Point;
 import dev.shepherd.api.internal.Escaped;
-import java.io.IOException;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -13,7 +12,7 @@ import java.util.List;
 import net.schmizz.sshj.common.Buffer;
 
 /** The public key of an SSH server (or of a client), in its wire form. Immutable. */
-final class SshPublicKey {
+public final class SshPublicKey {
 
     private static final int MIN_RSA_BITS = 2048;
 
@@ -25,7 +24,8 @@ final class SshPublicKey {
         this.blob = blob;
     }
 
-    static SshPublicKey of(PublicKey key) {
+    /** Returns the wire form of a key. */
+    public static SshPublicKey of(PublicKey key) {
         byte[] blob = new Buffer.PlainBuffer().putPublicKey(key).getCompactData();
         return new SshPublicKey(typeOf(blob), blob);
     }
@@ -35,7 +35,7 @@ final class SshPublicKey {
      *
      * @throws IllegalArgumentException if it is none
      */
-    static SshPublicKey parse(String text) {
+    public static SshPublicKey parse(String text) {
         String[] words = text.strip().split("\\s+", 3);
         if (words.length < 2) {
             throw new IllegalArgumentException("not a host key (type, base64): \"" + Escaped.text(text, 80) + "\"");
@@ -91,12 +91,12 @@ final class SshPublicKey {
     }
 
     /** Returns type and base64, as in OpenSSH's public key files, without a comment. */
-    String text() {
+    public String text() {
         return type + " " + Base64.getEncoder().encodeToString(blob);
     }
 
     /** Returns what OpenSSH shows: {@code SHA256:} and base64 without padding. */
-    String fingerprint() {
+    public String fingerprint() {
         try {
             byte[] digest = MessageDigest.getInstance("SHA-256").digest(blob);
             return "SHA256:" + Base64.getEncoder().withoutPadding().encodeToString(digest);
@@ -105,17 +105,9 @@ final class SshPublicKey {
         }
     }
 
-    String type() {
-        return type;
-    }
-
     /** Returns the names of the algorithms that a server proves this key with. */
     List<String> algorithms() {
         return type.equals("ssh-rsa") ? List.of("rsa-sha2-512", "rsa-sha2-256") : List.of(type);
-    }
-
-    PublicKey toPublicKey() throws IOException {
-        return new Buffer.PlainBuffer(blob).readPublicKey();
     }
 
     @Override

@@ -1,0 +1,124 @@
+package dev.shepherd.manager.takeover;
+
+import dev.shepherd.manager.takeover.TakeoverException.Kind;
+import dev.shepherd.manager.takeover.ssh.SshConnection;
+import dev.shepherd.manager.takeover.ssh.SshFailure;
+import dev.shepherd.manager.takeover.ssh.SshPublicKey;
+import dev.shepherd.manager.takeover.ssh.UploadSource;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
+
+/**
+ * The steps of one takeover, one after the other. One thread takes them; any other may ask how far they are. None of them
+ * has a limit of its own but the first: {@link Attempt} limits them all.
+ */
+final class TakeoverSteps {
+
+    /** What a host may send beyond what the agent may write and what confirms the upload. */
+    private static final long MAX_OVERHEAD = 4 * 1024 * 1024;
+
+    private final AgentTakeover settings;
+    private final TakeoverTarget target;
+    private final SshConnection connection;
+    private final AgentProtocol agent;
+    private final long startedAt = System.nanoTime();
+    private final Map<TakeoverStep, Duration> durations = new EnumMap<>(TakeoverStep.class);
+    private volatile TakeoverStep step = TakeoverStep.CONNECT;
+    private long stepStartedAt = startedAt;
+
+    TakeoverSteps(AgentTakeover settings, TakeoverTarget target, SshConnection connection, AgentProtocol agent) {
+        this.settings = settings;
+        this.target = target;
+        this.connection = connection;
+        this.agent = agent;
+    }
+
+    /** Returns the step that is being taken, or that was the last. */
+    TakeoverStep step() {
+        return step;
+    }
+
+    /** Returns when the takeover started, by {@link System#nanoTime()}. */
+    long startedAt() {
+        return startedAt;
+    }
+
+    /**
+     * Takes all steps.
+     *
+     * @param failing told why a step fails that tidies up before it does
+     */
+    TakeoverResult run(Consumer<Exception> failing) throws IOException, StepFailure, SshFailure {
+        UploadSource executable = executable();
+        // In packets of 1 KiB, the smallest, each confirmed, an upload makes the host send an eighth of its length.
+        connection.limit(MAX_OVERHEAD + settings.maxStdout + settings.maxStderr + executable.length() / 4);
+        connection.connect(settings.connectTimeout);
+        enter(TakeoverStep.KEY_EXCHANGE);
+        connection.exchangeKeys();
+        enter(TakeoverStep.AUTHENTICATE);
+        connection.logIn(settings.user, settings.credentials.login());
+        enter(TakeoverStep.UPLOAD);
+        connection.upload(executable, settings.remotePath, failing);
+        enter(TakeoverStep.EXECUTE);
+        byte[] stdout = agent.run(connection);
+        enter(TakeoverStep.ANSWER);
+        Answer answer = agent.check(stdout);
+        leave();
+        SshPublicKey hostKey = Objects.requireNonNull(connection.hostKey(), "no host key was shown");
+        TakeoverResult taken = new TakeoverResult(
+                target.machineId(),
+                answer.response().getSuccess().getKey().toByteArray(),
+                hostKey.text(),
+                AgentProtocol.warnings(answer),
+                durations);
+        connection.sayGoodbye();
+        return taken;
+    }
+
+    private void enter(TakeoverStep next) {
+        leave();
+        step = next;
+    }
+
+    private void leave() {
+        long now = System.nanoTime();
+        durations.put(step, Duration.ofNanos(now - stepStartedAt));
+        stepStartedAt = now;
+    }
+
+    /** Looks at the executable before the machine is bothered. */
+    private UploadSource executable() throws StepFailure {
+        try {
+            long length = settings.executable.length();
+            if (length <= 0) {
+                throw new IOException("it is empty");
+            }
+            return new Executable(settings.executable, length);
+        } catch (IOException | RuntimeException e) {
+            step = TakeoverStep.UPLOAD;
+            throw new StepFailure(
+                    Kind.EXECUTABLE_UNREADABLE,
+                    "the agent executable " + settings.executable + " cannot be read: " + e,
+                    e);
+        }
+    }
+
+    /** The executable, of the length that it had at the start: another one by now would be cut off or padded. */
+    private record Executable(AgentExecutable executable, long length) implements UploadSource {
+
+        @Override
+        public InputStream open() throws IOException {
+            return executable.open();
+        }
+
+        @Override
+        public String toString() {
+            return executable.toString();
+        }
+    }
+}
