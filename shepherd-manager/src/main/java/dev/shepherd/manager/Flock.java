@@ -15,6 +15,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,65 +49,34 @@ final class Flock {
     Flock(Bmdb bmdb, ProviderCalls calls, MachineTakeover takeover, Settings settings, Executor executor) {
         this.bmdb = bmdb;
         this.provider = calls.type();
-        Map<LoopKind, LoopMonitor> monitors = new EnumMap<>(LoopKind.class);
-        Map<LoopKind, SessionSource> sessions = new EnumMap<>(LoopKind.class);
+        Map<LoopKind, LoopContext> contexts = new EnumMap<>(LoopKind.class);
         for (LoopKind kind : LoopKind.values()) {
-            monitors.put(kind, new LoopMonitor(kind.toString(), provider, settings.clock()));
-            sessions.put(kind, new SessionSource(bmdb, kind + "-" + provider, settings.runtimeInfo()));
+            contexts.put(
+                    kind,
+                    new LoopContext(
+                            bmdb,
+                            calls,
+                            new SessionSource(bmdb, kind + "-" + provider, settings.runtimeInfo()),
+                            new LoopMonitor(kind.toString(), provider, settings.clock()),
+                            executor,
+                            () -> wake(kind),
+                            () -> wake(LoopKind.INITIALIZER)));
         }
-        Parts parts = new Parts(monitors, sessions);
-        this.provisioner = new Provisioner(
-                bmdb,
-                calls,
-                settings.provisioner(),
-                parts.session(LoopKind.PROVISIONER),
-                parts.monitor(LoopKind.PROVISIONER),
-                () -> wake(LoopKind.INITIALIZER));
-        this.initializer = new Initializer(
-                bmdb,
-                calls,
-                settings.initializer(),
-                takeover,
-                parts.session(LoopKind.INITIALIZER),
-                parts.monitor(LoopKind.INITIALIZER),
-                executor,
-                () -> wake(LoopKind.INITIALIZER));
-        this.recoverer = new MachineRecoverer(
-                bmdb,
-                calls,
-                settings.recoverer(),
-                parts.session(LoopKind.RECOVERER),
-                parts.monitor(LoopKind.RECOVERER),
-                executor,
-                () -> wake(LoopKind.RECOVERER));
-        this.updater = new Updater(
-                bmdb,
-                calls,
-                settings.updater(),
-                parts.session(LoopKind.UPDATER),
-                parts.monitor(LoopKind.UPDATER),
-                () -> wake(LoopKind.INITIALIZER));
+        Function<LoopKind, LoopContext> of = kind -> Objects.requireNonNull(contexts.get(kind));
+        this.provisioner = new Provisioner(of.apply(LoopKind.PROVISIONER), settings.provisioner());
+        this.initializer = new Initializer(of.apply(LoopKind.INITIALIZER), settings.initializer(), takeover);
+        this.recoverer = new MachineRecoverer(of.apply(LoopKind.RECOVERER), settings.recoverer());
+        this.updater = new Updater(of.apply(LoopKind.UPDATER), settings.updater());
         this.intervention = new Intervention(bmdb, calls, settings.recoverer().policy(), settings.runtimeInfo());
-        add(LoopKind.PROVISIONER, parts, provisioner::run);
-        add(LoopKind.INITIALIZER, parts, initializer::run);
-        add(LoopKind.RECOVERER, parts, recoverer::run);
-        add(LoopKind.UPDATER, parts, updater::run);
+        add(LoopKind.PROVISIONER, of.apply(LoopKind.PROVISIONER), provisioner::run);
+        add(LoopKind.INITIALIZER, of.apply(LoopKind.INITIALIZER), initializer::run);
+        add(LoopKind.RECOVERER, of.apply(LoopKind.RECOVERER), recoverer::run);
+        add(LoopKind.UPDATER, of.apply(LoopKind.UPDATER), updater::run);
     }
 
-    /** What every loop has, while the flock is made. */
-    private record Parts(Map<LoopKind, LoopMonitor> monitors, Map<LoopKind, SessionSource> sessions) {
-        LoopMonitor monitor(LoopKind kind) {
-            return Objects.requireNonNull(monitors.get(kind));
-        }
-
-        SessionSource session(LoopKind kind) {
-            return Objects.requireNonNull(sessions.get(kind));
-        }
-    }
-
-    private void add(LoopKind kind, Parts parts, ControlLoop.Step step) {
-        ControlLoop control = new ControlLoop("shepherd-" + kind + "-" + provider, parts.monitor(kind), step);
-        loops.put(kind, new Loop(control, parts.session(kind), parts.monitor(kind)));
+    private void add(LoopKind kind, LoopContext context, ControlLoop.Step step) {
+        ControlLoop control = new ControlLoop("shepherd-" + kind + "-" + provider, context.monitor(), step);
+        loops.put(kind, new Loop(control, context.sessions(), context.monitor()));
     }
 
     /** Loops wake one another, by way of this, since none can know another one before it exists. */

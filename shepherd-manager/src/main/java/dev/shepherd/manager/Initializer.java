@@ -88,32 +88,20 @@ public final class Initializer {
     private final WorkLoop work;
     private final Object stepping = new Object();
 
-    Initializer(
-            Bmdb bmdb,
-            ProviderCalls provider,
-            InitializerSettings settings,
-            MachineTakeover takeover,
-            SessionSource sessions,
-            LoopMonitor monitor,
-            Executor executor,
-            Runnable wake) {
-        this.bmdb = bmdb;
+    Initializer(LoopContext context, InitializerSettings settings, MachineTakeover takeover) {
+        this.bmdb = context.bmdb();
+        this.provider = context.provider();
         this.listings = Listings.of(bmdb, provider.type());
-        this.provider = provider;
-        this.sessions = sessions;
+        this.sessions = context.sessions();
         this.settings = settings;
         this.takeover = takeover;
-        this.monitor = monitor;
+        this.monitor = context.monitor();
         this.work = new WorkLoop(
                 "shepherd-initializer-" + provider.type(),
+                context,
+                new WorkLoop.Pace(settings.parallelism(), settings.pollInterval(), settings.backoff()),
                 this::claim,
                 () -> bmdb.untilNextDue(WorkProcess.AGENT_START, provider.type()),
-                settings.parallelism(),
-                settings.pollInterval(),
-                settings.backoff(),
-                monitor,
-                executor,
-                wake,
                 this::takeOver);
     }
 
@@ -220,7 +208,7 @@ public final class Initializer {
         boolean refusesAll = e.scope() == Scope.PROVIDER && e.reason().isWithoutEffect();
         if (refusesAll) {
             Duration asked = e.retryAfter().orElse(REST);
-            Duration span = asked.compareTo(MachineRecoverer.LONGEST_REST) < 0 ? asked : MachineRecoverer.LONGEST_REST;
+            Duration span = asked.compareTo(ProviderCalls.LONGEST_REST) < 0 ? asked : ProviderCalls.LONGEST_REST;
             restsUntil.set(System.nanoTime() + span.toNanos());
             log.warn(
                     "Provider {}: does not want to be asked; takeovers rest for {}", provider.type(), Spans.text(span));
@@ -235,9 +223,9 @@ public final class Initializer {
                 Backoff backoff = e.retryAfter()
                         .filter(asked -> asked.compareTo(least) > 0)
                         .map(asked -> Backoff.constant(
-                                asked.compareTo(MachineRecoverer.LONGEST_REST) < 0
+                                asked.compareTo(ProviderCalls.LONGEST_REST) < 0
                                         ? asked
-                                        : MachineRecoverer.LONGEST_REST))
+                                        : ProviderCalls.LONGEST_REST))
                         .orElse(settings.backoff());
                 postpone(claimed, machine, backoff, cause);
             }

@@ -68,9 +68,6 @@ public final class MachineRecoverer {
     /** How long nothing is asked of a provider that does not want to be asked, if it does not say. */
     private static final Duration REST = Duration.ofMinutes(1);
 
-    /** How long a provider or a machine is left alone at most, however long that is asked for. */
-    static final Duration LONGEST_REST = Duration.ofDays(1);
-
     private static final Duration LEAST_WAIT = Duration.ofSeconds(5);
 
     private final Bmdb bmdb;
@@ -88,16 +85,9 @@ public final class MachineRecoverer {
 
     private volatile RecoveryOutlook outlook = RecoveryOutlook.QUIET;
 
-    MachineRecoverer(
-            Bmdb bmdb,
-            ProviderCalls provider,
-            RecovererSettings settings,
-            SessionSource sessions,
-            LoopMonitor monitor,
-            Executor executor,
-            Runnable wake) {
-        this.bmdb = bmdb;
-        this.provider = provider;
+    MachineRecoverer(LoopContext context, RecovererSettings settings) {
+        this.bmdb = context.bmdb();
+        this.provider = context.provider();
         this.type = provider.type();
         this.policy = settings.paced();
         this.listings = Listings.of(bmdb, type);
@@ -110,20 +100,16 @@ public final class MachineRecoverer {
                     Spans.text(policy.freezeReleaseAfter()),
                     Spans.text(policy.heartbeatInterval()));
         }
-        this.sessions = sessions;
-        this.monitor = monitor;
+        this.sessions = context.sessions();
+        this.monitor = context.monitor();
         this.work = new WorkLoop(
                 "shepherd-recoverer-" + type,
+                context,
+                new WorkLoop.Pace(settings.parallelism(), settings.pollInterval(), policy.backoff()),
                 this::claim,
                 // In a large fleet there is always one to look at next, most often to see that it was heard meanwhile.
                 () -> bmdb.untilNextDue(WorkProcess.RECOVERY, type)
                         .map(span -> span.compareTo(LEAST_WAIT) < 0 ? LEAST_WAIT : span),
-                settings.parallelism(),
-                settings.pollInterval(),
-                policy.backoff(),
-                monitor,
-                executor,
-                wake,
                 this::recover);
     }
 
@@ -404,13 +390,13 @@ public final class MachineRecoverer {
             Duration least = policy.backoff().initial();
             Backoff backoff = retryAfter
                     .filter(asked -> asked.compareTo(least) > 0)
-                    .map(asked -> Backoff.constant(shorter(asked, LONGEST_REST)))
+                    .map(asked -> Backoff.constant(shorter(asked, ProviderCalls.LONGEST_REST)))
                     .orElse(policy.backoff());
             fail(backoff, cause, tx -> recoveries.notTried(tx, attempt));
         }
 
         private void rest(Duration asked) {
-            Duration span = shorter(asked, LONGEST_REST);
+            Duration span = shorter(asked, ProviderCalls.LONGEST_REST);
             restsUntil.set(System.nanoTime() + span.toNanos());
             log.warn("Provider {}: does not want to be asked; recovery rests for {}", type, Spans.text(span));
         }

@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class ProviderCalls {
 
+    /** How long a provider or a machine is left alone at most, however long that is asked for. */
+    static final Duration LONGEST_REST = Duration.ofDays(1);
+
     /** Longer than any single call may reasonably take; a provider that is busy for so long is stuck. */
     private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
 

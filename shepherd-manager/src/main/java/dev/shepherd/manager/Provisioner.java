@@ -85,21 +85,15 @@ public final class Provisioner {
     /** Whether there is more to do at once. Guarded by {@link #stepping}. */
     private boolean more;
 
-    Provisioner(
-            Bmdb bmdb,
-            ProviderCalls provider,
-            ProvisionerSettings settings,
-            SessionSource sessions,
-            LoopMonitor monitor,
-            Runnable onRecorded) {
-        this.bmdb = bmdb;
-        this.intents = Intents.of(bmdb, provider.type());
-        this.provider = provider;
+    Provisioner(LoopContext context, ProvisionerSettings settings) {
+        this.bmdb = context.bmdb();
+        this.provider = context.provider();
         this.type = provider.type();
+        this.intents = Intents.of(bmdb, type);
         this.settings = settings;
-        this.sessions = sessions;
-        this.monitor = monitor;
-        this.onRecorded = onRecorded;
+        this.sessions = context.sessions();
+        this.monitor = context.monitor();
+        this.onRecorded = context.wakeInitializer();
         this.limits = settings.limits(provider.isCreationCheap());
         this.creations = new RateLimiter(limits.creationInterval());
     }

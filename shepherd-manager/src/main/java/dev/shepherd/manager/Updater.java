@@ -98,21 +98,15 @@ public final class Updater {
     /** Whether machines that a comparison left at rest were given a time. Guarded by {@link #stepping}. */
     private boolean recalled;
 
-    Updater(
-            Bmdb bmdb,
-            ProviderCalls provider,
-            UpdaterSettings settings,
-            SessionSource sessions,
-            LoopMonitor monitor,
-            Runnable onChanged) {
-        this.bmdb = bmdb;
-        this.listings = Listings.of(bmdb, provider.type());
-        this.provider = provider;
+    Updater(LoopContext context, UpdaterSettings settings) {
+        this.bmdb = context.bmdb();
+        this.provider = context.provider();
         this.type = provider.type();
+        this.listings = Listings.of(bmdb, type);
         this.settings = settings;
-        this.sessions = sessions;
-        this.monitor = monitor;
-        this.onChanged = onChanged;
+        this.sessions = context.sessions();
+        this.monitor = context.monitor();
+        this.onChanged = context.wakeInitializer();
     }
 
     ControlLoop.Next run() throws InterruptedException {

@@ -77,26 +77,23 @@ final class WorkLoop {
     private final Set<Dispatched> inHand = new LinkedHashSet<>();
     private boolean closed;
 
-    WorkLoop(
-            String name,
-            Claimer claimer,
-            NextDue nextDue,
-            int parallelism,
-            Duration pollInterval,
-            Backoff backoff,
-            LoopMonitor monitor,
-            Executor executor,
-            Runnable wake,
-            Task task) {
+    /**
+     * How much is done at once, and how often the loop looks.
+     *
+     * @param backoff for work that fails unexpectedly
+     */
+    record Pace(int parallelism, Duration pollInterval, Backoff backoff) {}
+
+    WorkLoop(String name, LoopContext context, Pace pace, Claimer claimer, NextDue nextDue, Task task) {
         this.name = name;
         this.claimer = claimer;
         this.nextDue = nextDue;
-        this.parallelism = parallelism;
-        this.pollInterval = pollInterval;
-        this.backoff = backoff;
-        this.monitor = monitor;
-        this.executor = executor;
-        this.wake = wake;
+        this.parallelism = pace.parallelism();
+        this.pollInterval = pace.pollInterval();
+        this.backoff = pace.backoff();
+        this.monitor = context.monitor();
+        this.executor = context.executor();
+        this.wake = context.wake();
         this.task = task;
     }
 
