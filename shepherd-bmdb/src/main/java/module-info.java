@@ -13,13 +13,22 @@ module dev.shepherd.bmdb {
     requires tools.jackson.databind;
 
     exports dev.shepherd.bmdb;
-    exports dev.shepherd.bmdb.agent to
-            dev.shepherd.callback;
+    exports dev.shepherd.bmdb.agent;
+    exports dev.shepherd.bmdb.operator;
+    // The protocol of the loops, which an embedder has no use for.
+    exports dev.shepherd.bmdb.listing to
+            dev.shepherd.manager;
+    exports dev.shepherd.bmdb.provisioning to
+            dev.shepherd.manager;
+    exports dev.shepherd.bmdb.recovery to
+            dev.shepherd.manager;
+    exports dev.shepherd.bmdb.takeover to
+            dev.shepherd.manager;
 
     // jOOQ makes the records of its results.
     opens dev.shepherd.bmdb.internal.schema.tables.records to
             org.jooq;
 
-    // To all, since Flyway reads the scripts through the class loader, which asks on nobody's behalf.
+    // To all, since Flyway reads the scripts through the class loader, which asks for no module.
     opens dev.shepherd.bmdb.migration;
 }

@@ -9,6 +9,11 @@ module dev.shepherd.manager {
     requires org.slf4j;
 
     exports dev.shepherd.manager;
+    exports dev.shepherd.manager.listing;
+    exports dev.shepherd.manager.operator;
+    exports dev.shepherd.manager.provisioning;
+    exports dev.shepherd.manager.recovery;
+    exports dev.shepherd.manager.status;
     exports dev.shepherd.manager.takeover;
 
     opens dev.shepherd.manager.takeover.proto to

@@ -3,7 +3,7 @@ package dev.shepherd.benchmarks;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.manager.LoopKind;
+import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverStep;

@@ -18,7 +18,7 @@ import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.manager.ProvisionerSettings;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.MachineTakeover;

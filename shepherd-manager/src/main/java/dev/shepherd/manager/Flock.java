@@ -1,5 +1,23 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.LoopContext;
+import dev.shepherd.manager.internal.LoopMonitor;
+import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.internal.SessionSource;
+import dev.shepherd.manager.internal.WorkLoop;
+import dev.shepherd.manager.listing.Updater;
+import dev.shepherd.manager.listing.UpdaterSettings;
+import dev.shepherd.manager.operator.Intervention;
+import dev.shepherd.manager.provisioning.Provisioner;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.manager.recovery.MachineRecoverer;
+import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.status.LoopStatus;
+import dev.shepherd.manager.takeover.Initializer;
+import dev.shepherd.manager.takeover.InitializerSettings;
+
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Bmdb;

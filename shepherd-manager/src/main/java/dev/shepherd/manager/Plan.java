@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.provisioning.ProvisioningPlan;
+
 import dev.shepherd.bmdb.PlannedRecovery;
 
 /**

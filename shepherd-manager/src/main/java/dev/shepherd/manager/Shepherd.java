@@ -1,5 +1,21 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.listing.Updater;
+import dev.shepherd.manager.listing.UpdaterSettings;
+import dev.shepherd.manager.operator.InterventionException;
+import dev.shepherd.manager.provisioning.Discrepancy;
+import dev.shepherd.manager.provisioning.Provisioner;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.manager.provisioning.ProvisioningOutlook;
+import dev.shepherd.manager.recovery.MachineRecoverer;
+import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.status.LoopStatus;
+import dev.shepherd.manager.takeover.Initializer;
+import dev.shepherd.manager.takeover.InitializerSettings;
+
 import dev.shepherd.bmdb.operator.Operator;
 
 import dev.shepherd.api.ConfigurationException;

@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.internal.ProviderCalls;
+
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;

@@ -1,5 +1,8 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.takeover.InitializerSettings;
+
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;

@@ -1,5 +1,10 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.status.LoopStatus;
+import dev.shepherd.manager.takeover.Initializer;
+import dev.shepherd.manager.takeover.InitializerSettings;
+
 import dev.shepherd.bmdb.operator.Operator;
 
 import static org.assertj.core.api.Assertions.assertThat;

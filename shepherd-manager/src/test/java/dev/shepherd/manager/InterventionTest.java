@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.operator.InterventionException;
+
 import dev.shepherd.bmdb.operator.Operator;
 
 import static org.assertj.core.api.Assertions.assertThat;

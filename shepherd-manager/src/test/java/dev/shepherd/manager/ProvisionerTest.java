@@ -1,5 +1,15 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.provisioning.Discrepancy;
+import dev.shepherd.manager.provisioning.FatalDiscrepancyException;
+import dev.shepherd.manager.provisioning.Provisioner;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.manager.provisioning.ProvisioningOutlook;
+import dev.shepherd.manager.provisioning.Reconciliation;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.status.LoopStatus;
+import dev.shepherd.manager.takeover.InitializerSettings;
+
 import dev.shepherd.bmdb.provisioning.Intents;
 
 import static org.assertj.core.api.Assertions.assertThat;

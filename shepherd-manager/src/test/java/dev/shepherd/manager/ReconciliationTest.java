@@ -1,5 +1,10 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.provisioning.Discrepancy;
+import dev.shepherd.manager.provisioning.FatalDiscrepancyException;
+import dev.shepherd.manager.provisioning.Provisioner;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
+
 import dev.shepherd.bmdb.provisioning.Intents;
 
 import dev.shepherd.bmdb.operator.Operator;
@@ -20,7 +25,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.manager.Discrepancy.Kind;
+import dev.shepherd.manager.provisioning.Discrepancy.Kind;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
 import java.net.InetAddress;

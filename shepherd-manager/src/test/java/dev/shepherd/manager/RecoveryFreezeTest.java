@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.status.LoopStatus;
+
 import dev.shepherd.bmdb.operator.Operator;
 
 import static org.assertj.core.api.Assertions.assertThat;

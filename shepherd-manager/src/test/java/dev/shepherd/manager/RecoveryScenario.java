@@ -99,7 +99,7 @@ abstract class RecoveryScenario {
     }
 
     @FunctionalInterface
-    interface Task {
+    public interface Task {
         void run() throws InterruptedException;
     }
 

@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.status.LoopKind;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 

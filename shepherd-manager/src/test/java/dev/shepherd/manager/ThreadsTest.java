@@ -1,5 +1,11 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.LoopMonitor;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.status.LoopStatus;
+import dev.shepherd.manager.takeover.InitializerSettings;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;

@@ -1,5 +1,8 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.listing.Changes;
+import dev.shepherd.manager.listing.Updater;
+
 import dev.shepherd.bmdb.listing.Listings;
 
 import dev.shepherd.bmdb.operator.Operator;

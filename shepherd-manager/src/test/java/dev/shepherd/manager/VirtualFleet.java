@@ -1,5 +1,8 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.takeover.InitializerSettings;
+
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;

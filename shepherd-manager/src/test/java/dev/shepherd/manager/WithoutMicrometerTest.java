@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 

@@ -5,7 +5,7 @@ import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.callback.AgentEndpoint;
-import dev.shepherd.manager.LoopKind;
+import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.postgres.PostgresPair;

@@ -2,8 +2,8 @@ package dev.shepherd.provider.equinix;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.manager.InitializerSettings;
-import dev.shepherd.manager.ProvisionerSettings;
+import dev.shepherd.manager.takeover.InitializerSettings;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.Shepherd;
 import java.net.URI;
 import java.time.Duration;

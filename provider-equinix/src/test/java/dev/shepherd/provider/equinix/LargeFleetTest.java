@@ -4,8 +4,8 @@ import dev.shepherd.bmdb.provisioning.Intents;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.shepherd.manager.InitializerSettings;
-import dev.shepherd.manager.ProvisionerSettings;
+import dev.shepherd.manager.takeover.InitializerSettings;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.equinix.FakeEquinix;

@@ -1,4 +1,15 @@
-/** What the transports by which agents report share with the database's side of it. Not for embedders. */
+/**
+ * Where agents report, whatever transport brings their calls. Start reading at {@link
+ * dev.shepherd.bmdb.agent.AgentCallback}.
+ *
+ * <ul>
+ *   <li>{@link dev.shepherd.bmdb.agent.AgentCall}, {@link dev.shepherd.bmdb.agent.AgentReply}, {@link
+ *       dev.shepherd.bmdb.agent.AgentCallException}: a call and what becomes of it
+ *   <li>{@link dev.shepherd.bmdb.agent.AgentCallbackConfig}: settings
+ *   <li>{@code AgentCallQueue}: calls that wait, in batches; {@code HeartbeatQueries}: the statements
+ *   <li>{@link dev.shepherd.bmdb.agent.FailureLog}: warns of failing calls at most once a minute, for transports
+ * </ul>
+ */
 @NullMarked
 package dev.shepherd.bmdb.agent;
 

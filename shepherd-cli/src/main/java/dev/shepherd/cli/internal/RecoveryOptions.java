@@ -2,7 +2,7 @@ package dev.shepherd.cli.internal;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.manager.RecovererSettings;
+import dev.shepherd.manager.recovery.RecovererSettings;
 import java.time.Duration;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;

@@ -11,7 +11,7 @@ import dev.shepherd.cli.internal.PropertyOptions;
 import dev.shepherd.cli.internal.ProviderFactories;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
-import dev.shepherd.manager.RecovererSettings;
+import dev.shepherd.manager.recovery.RecovererSettings;
 import dev.shepherd.manager.Shepherd;
 import java.util.UUID;
 import java.util.concurrent.Callable;

@@ -1,6 +1,7 @@
 /**
  * Takes machines over by SSH: uploads the agent, runs it and checks what it answers. Start reading at {@link
- * dev.shepherd.manager.takeover.AgentTakeover}, which does that, one machine per call.
+ * dev.shepherd.manager.takeover.AgentTakeover}, which does that, one machine per call; {@link
+ * dev.shepherd.manager.takeover.Initializer} is the loop that has it done.
  *
  * <ul>
  *   <li>{@link dev.shepherd.manager.takeover.MachineTakeover}: what an embedder with another way in implements

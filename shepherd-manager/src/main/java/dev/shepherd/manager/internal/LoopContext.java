@@ -1,0 +1,22 @@
+package dev.shepherd.manager.internal;
+
+import dev.shepherd.bmdb.Bmdb;
+import java.util.concurrent.Executor;
+
+/**
+ * What a loop of one provider works with.
+ *
+ * @param sessions the loop's own session
+ * @param monitor the loop's own monitor
+ * @param executor runs what the loop does to several machines at once
+ * @param wake wakes the loop itself
+ * @param wakeInitializer wakes the loop that takes machines over, when one may have become due
+ */
+public record LoopContext(
+        Bmdb bmdb,
+        ProviderCalls provider,
+        SessionSource sessions,
+        LoopMonitor monitor,
+        Executor executor,
+        Runnable wake,
+        Runnable wakeInitializer) {}

@@ -1,0 +1,291 @@
+package dev.shepherd.manager.internal;
+
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineVisitor;
+import dev.shepherd.api.NotSupportedException;
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Recoverer;
+import dev.shepherd.api.Session;
+import dev.shepherd.api.ShepherdException;
+import dev.shepherd.api.internal.Spans;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The only way by which a provider is called: lets in as many calls at once as the provider takes, and turns whatever it
+ * throws into something that can be decided on. The provider's machines are read within the call, too, since they are
+ * its code: what comes out is checked, and calls nothing. One for each provider, shared by all who call it.
+ */
+public final class ProviderCalls {
+
+    /** How long a provider or a machine is left alone at most, however long that is asked for. */
+    public static final Duration LONGEST_REST = Duration.ofDays(1);
+
+    /** Longer than any single call may reasonably take; a provider that is busy for so long is stuck. */
+    private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+
+    private final Provider provider;
+    private final ProviderType type;
+    private final int permits;
+    private final boolean listingCheap;
+    private final boolean creationCheap;
+    private final Semaphore semaphore;
+    private final Duration longestListing;
+
+    public ProviderCalls(Provider provider) {
+        this(provider, LONGEST_WAIT);
+    }
+
+    /**
+     * A listing must not take longer than others wait for it. What the provider says of itself never changes, and is asked
+     * before there can be another call.
+     */
+    public ProviderCalls(Provider provider, Duration longestListing) {
+        this.longestListing = longestListing;
+        this.provider = provider;
+        this.type = provider.type();
+        this.permits = provider.maxConcurrentCalls();
+        this.listingCheap = provider.isListingCheap();
+        this.creationCheap = provider.isCreationCheap();
+        if (permits < 1) {
+            throw new IllegalArgumentException(
+                    "provider " + type + " takes " + permits + " calls at once; it must be at least 1");
+        }
+        this.semaphore = new Semaphore(permits, true);
+    }
+
+    public ProviderType type() {
+        return type;
+    }
+
+    /** What is shown the machines of a listing. */
+    public interface Visitor {
+
+        /** Looks at a machine that keeps the rules. */
+        void visit(MachineInfo machine) throws InterruptedException;
+
+        /**
+         * Is told of a machine that breaks a rule, and of which nothing else is known.
+         *
+         * @param id its id; {@link ProviderID#INVALID} if it has no valid one
+         */
+        void passOver(ProviderID id, String why) throws InterruptedException;
+    }
+
+    /**
+     * Lists the machines. The visitor may call the database; what it throws ends the listing, and it is a failure
+     * whatever the provider makes of it.
+     */
+    public void forEachMachine(Visitor visitor) throws InterruptedException {
+        call("listing the machines", () -> {
+            Listing listing = new Listing(visitor);
+            provider.forEachMachine(listing);
+            return listing.end();
+        });
+    }
+
+    /** A listing under way: keeps to its time, ends when its thread is interrupted, and forgets no failure. */
+    private final class Listing implements MachineVisitor {
+        private final Visitor visitor;
+        private final long startedAt = System.nanoTime();
+        private boolean whole = true;
+        private long count;
+
+        Listing(Visitor visitor) {
+            this.visitor = visitor;
+        }
+
+        @Override
+        public void visit(Machine machine) throws InterruptedException {
+            boolean passed = false;
+            try {
+                if (Thread.interrupted()) {
+                    throw new InterruptedException("interrupted while provider " + type + " was listed");
+                }
+                if (++count % 64 == 0 && System.nanoTime() - startedAt > longestListing.toNanos()) {
+                    throw new ProviderException(
+                            Reason.TRANSIENT,
+                            "provider " + type + " was still listing its machines after " + Spans.text(longestListing));
+                }
+                show(machine);
+                passed = true;
+            } finally {
+                whole &= passed;
+            }
+        }
+
+        private void show(Machine machine) throws InterruptedException {
+            MachineInfo info;
+            try {
+                info = MachineInfo.copyOf(machine);
+            } catch (RuntimeException e) {
+                visitor.passOver(idOf(machine), describe(e));
+                return;
+            }
+            visitor.visit(info);
+        }
+
+        /** A provider that goes on after its visitor threw must not be taken for one that listed everything. */
+        boolean end() {
+            if (!whole) {
+                throw new ProviderException(
+                        Reason.PERMANENT,
+                        "provider " + type + " swallowed what ended its listing, which it must let pass");
+            }
+            return true;
+        }
+    }
+
+    /** Describes a machine, which keeps the rules and has this id. What is wrong with it concerns this machine only. */
+    public MachineInfo getMachine(ProviderID id) throws InterruptedException {
+        return call("asking for machine " + id, () -> {
+            Machine described = provider.getMachine(id);
+            if (described == null) {
+                return null;
+            }
+            MachineInfo info;
+            try {
+                info = MachineInfo.copyOf(described);
+            } catch (RuntimeException e) {
+                throw new ProviderException(
+                        Reason.PERMANENT,
+                        "provider " + type + " describes machine " + id + " against the rules: " + describe(e),
+                        e);
+            }
+            if (!info.id().equals(id)) {
+                throw new ProviderException(
+                        Reason.TRANSIENT,
+                        "provider " + type + " was asked for machine " + id + " and described " + info.id());
+            }
+            return info;
+        });
+    }
+
+    private static ProviderID idOf(@Nullable Machine machine) {
+        try {
+            ProviderID id = machine == null ? null : machine.id();
+            return id == null ? ProviderID.INVALID : id;
+        } catch (RuntimeException e) {
+            return ProviderID.INVALID;
+        }
+    }
+
+    private static String describe(RuntimeException e) {
+        return e instanceof IllegalArgumentException && e.getMessage() != null ? e.getMessage() : e.toString();
+    }
+
+    /** Creates and records a machine. Returns its id. */
+    public ProviderID createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
+        return call("creating a machine for intent " + request.intentId(), () -> {
+            Machine machine = provider.createMachine(session, request);
+            return machine == null ? null : machine.id();
+        });
+    }
+
+    /** Tells whether one listing is better than many questions. */
+    public boolean isListingCheap() {
+        return listingCheap;
+    }
+
+    /** Tells whether the provider only takes note of machines. */
+    public boolean isCreationCheap() {
+        return creationCheap;
+    }
+
+    /** Tells whether the provider can bring machines back at all. */
+    public boolean canReboot() {
+        return provider instanceof Recoverer;
+    }
+
+    /** Asks, on the thread that is about to call and as the last thing before, whether it still should. */
+    @FunctionalInterface
+    public interface LastCheck {
+        boolean passes() throws InterruptedException;
+    }
+
+    /** Reboots a machine. Returns false if the check did not pass; then the provider was not asked. */
+    public boolean rebootMachine(ProviderID id, LastCheck check) throws InterruptedException {
+        Recoverer recoverer = recoverer();
+        return callAfter(check, "rebooting machine " + id, () -> recoverer.rebootMachine(id));
+    }
+
+    /** Reinstalls a machine. Returns false if the check did not pass; then the provider was not asked. */
+    public boolean reinstallMachine(ProviderID id, LastCheck check) throws InterruptedException {
+        Recoverer recoverer = recoverer();
+        return callAfter(check, "reinstalling machine " + id, () -> recoverer.reinstallMachine(id));
+    }
+
+    @FunctionalInterface
+    private interface Action {
+        void run() throws InterruptedException;
+    }
+
+    private boolean callAfter(LastCheck check, String what, Action action) throws InterruptedException {
+        return call(what, () -> {
+            boolean go = check.passes();
+            // The answer to the check may have come late: then the session was lost meanwhile, and this interrupted. A
+            // provider need not look before it calls.
+            if (go && Thread.interrupted()) {
+                throw new InterruptedException("interrupted before " + what);
+            }
+            if (go) {
+                action.run();
+            }
+            return go;
+        });
+    }
+
+    private Recoverer recoverer() {
+        if (provider instanceof Recoverer recoverer) {
+            return recoverer;
+        }
+        throw new NotSupportedException("provider " + type + " cannot bring machines back");
+    }
+
+    @FunctionalInterface
+    private interface Call<T> {
+        @Nullable
+        T run() throws InterruptedException;
+    }
+
+    private <T> T call(String what, Call<T> call) throws InterruptedException {
+        if (!semaphore.tryAcquire(LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS)) {
+            throw ProviderException.builder(
+                            Reason.TRANSIENT,
+                            String.format(
+                                    Locale.ROOT,
+                                    "provider %s: %s had to wait for longer than %s, since %d call(s) are still"
+                                            + " running",
+                                    type,
+                                    what,
+                                    Spans.text(LONGEST_WAIT),
+                                    permits))
+                    .scope(Scope.PROVIDER)
+                    .build();
+        }
+        try {
+            @Nullable T result = call.run();
+            if (result == null) {
+                throw new ProviderException(Reason.TRANSIENT, "provider " + type + ": " + what + " returned null");
+            }
+            return result;
+        } catch (ShepherdException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new ProviderException(
+                    Reason.TRANSIENT, "provider " + type + ": " + what + " failed unexpectedly: " + e, e);
+        } finally {
+            semaphore.release();
+        }
+    }
+}

@@ -1,0 +1,13 @@
+/**
+ * Keeps what is recorded of machines up to date with what their provider says. Start reading at {@link
+ * dev.shepherd.manager.listing.Updater}.
+ *
+ * <ul>
+ *   <li>{@link dev.shepherd.manager.listing.UpdaterSettings}: settings
+ *   <li>{@code MachineIndex}: holds the records of a large fleet for comparison with its listing
+ * </ul>
+ */
+@NullMarked
+package dev.shepherd.manager.listing;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,45 @@
+package dev.shepherd.manager.operator;
+
+import dev.shepherd.manager.Shepherd;
+
+import dev.shepherd.api.ShepherdException;
+import java.util.UUID;
+
+/** A machine was not rebooted or reinstalled though a person asked for it. The provider was not called. */
+public final class InterventionException extends ShepherdException {
+
+    private static final long serialVersionUID = 1L;
+
+    /** Why not. */
+    public enum Reason {
+        /** The database has no such machine. */
+        UNKNOWN_MACHINE,
+        /** The machine has no provider, or one that this {@link Shepherd} was not built with. */
+        OTHER_PROVIDER,
+        /** The provider is no {@link dev.shepherd.api.Recoverer}. */
+        NOT_SUPPORTED,
+        /** A takeover, a recovery or another access is under way. Try again when it has ended. */
+        WORKED_ON,
+        /** A pause keeps the provider as a whole from being called. End it first. */
+        PROVIDER_PAUSED
+    }
+
+    private final Reason reason;
+    private final UUID machineId;
+
+    public InterventionException(Reason reason, UUID machineId, String message) {
+        super("machine " + machineId + ": " + message);
+        this.reason = reason;
+        this.machineId = machineId;
+    }
+
+    /** Returns why nothing was done. */
+    public Reason reason() {
+        return reason;
+    }
+
+    /** Returns the machine's id in the database. */
+    public UUID machineId() {
+        return machineId;
+    }
+}

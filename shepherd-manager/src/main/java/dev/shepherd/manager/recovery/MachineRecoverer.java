@@ -1,0 +1,470 @@
+package dev.shepherd.manager.recovery;
+
+import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.LoopContext;
+import dev.shepherd.manager.internal.LoopMonitor;
+import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.internal.SessionSource;
+import dev.shepherd.manager.internal.WorkLoop;
+
+import dev.shepherd.bmdb.listing.Listings;
+
+import dev.shepherd.bmdb.recovery.Recoveries;
+
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderException.Scope;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbTransaction;
+import dev.shepherd.bmdb.Freeze;
+import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.PlannedRecovery;
+import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.RecoveryAction;
+import dev.shepherd.bmdb.recovery.RecoveryAttempt;
+import dev.shepherd.bmdb.recovery.RecoveryClaims;
+import dev.shepherd.bmdb.RecoveryOutlook;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.RecoveryState;
+import dev.shepherd.bmdb.Work;
+import dev.shepherd.bmdb.WorkProcess;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings back the machines of one provider whose agent fell silent, or that SSH never reached: reboots them, reinstalls
+ * them where that is allowed, and sets aside what does not come back.
+ *
+ * <p>This is the loop that can take a whole fleet down. What keeps it from that:
+ *
+ * <ul>
+ *   <li>How many machines are in recovery at once is limited, over all processes; {@link RecoveryPolicy} has the limits.
+ *   <li>Where many agents fall silent together it does nothing, says so, and waits for them or for a person.
+ *   <li>After a gap in which it could not look it waits, since nobody may have been able to record heartbeats either.
+ *   <li>Whether a machine is still silent, not paused and not frozen is asked when it is claimed, and once more in the
+ *       transaction that comes immediately before the provider's call, on the thread that makes it.
+ *   <li>The attempt is written in that transaction. A process that dies between it and the end of the work leaves it
+ *       under way: whoever claims the machine after the cooldown calls nobody, but has the agent started again.
+ *   <li>That the provider accepted a call proves nothing. Attempts count up until the agent is heard.
+ * </ul>
+ *
+ * <p>For a provider that is no {@link dev.shepherd.api.Recoverer} all it can do is to have the agent started again.
+ *
+ * <p>Safe for use by several threads; steps run one at a time.
+ */
+public final class MachineRecoverer {
+
+    private static final Logger log = LoggerFactory.getLogger(MachineRecoverer.class);
+
+    private static final String NAME = "recoverer";
+
+    /** How long nothing is asked of a provider that does not want to be asked, if it does not say. */
+    private static final Duration REST = Duration.ofMinutes(1);
+
+    private static final Duration LEAST_WAIT = Duration.ofSeconds(5);
+
+    private final Bmdb bmdb;
+    private final Listings listings;
+    private final Recoveries recoveries;
+    private final ProviderCalls provider;
+    private final ProviderType type;
+    private final RecoveryPolicy policy;
+    private final SessionSource sessions;
+    private final LoopMonitor monitor;
+    private final WorkLoop work;
+    private final Object stepping = new Object();
+    private final AtomicLong restsUntil = new AtomicLong(System.nanoTime());
+    private final Set<String> frozen = new HashSet<>();
+
+    private volatile RecoveryOutlook outlook = RecoveryOutlook.QUIET;
+
+    public MachineRecoverer(LoopContext context, RecovererSettings settings) {
+        this.bmdb = context.bmdb();
+        this.provider = context.provider();
+        this.type = provider.type();
+        this.policy = settings.paced();
+        this.listings = Listings.of(bmdb, type);
+        this.recoveries = Recoveries.of(bmdb, type, policy);
+        if (policy.freezeReleaseAfter().compareTo(policy.heartbeatInterval()) < 0) {
+            log.warn(
+                    "Provider {}: freezeReleaseAfter is {} and agents send a heartbeat every {}, so after an outage"
+                            + " recovery goes on before all of them can be heard",
+                    type,
+                    Spans.text(policy.freezeReleaseAfter()),
+                    Spans.text(policy.heartbeatInterval()));
+        }
+        this.sessions = context.sessions();
+        this.monitor = context.monitor();
+        this.work = new WorkLoop(
+                "shepherd-recoverer-" + type,
+                context,
+                new WorkLoop.Pace(settings.parallelism(), settings.pollInterval(), policy.backoff()),
+                this::claim,
+                // In a large fleet there is always one to look at next, most often to see that it was heard meanwhile.
+                () -> bmdb.untilNextDue(WorkProcess.RECOVERY, type)
+                        .map(span -> span.compareTo(LEAST_WAIT) < 0 ? LEAST_WAIT : span),
+                this::recover);
+    }
+
+    public ControlLoop.Next run() throws InterruptedException {
+        ControlLoop.Next next = work.run();
+        if (isResting()) {
+            return new ControlLoop.Next(next.delay(), "the provider, which does not want to be asked for now");
+        }
+        RecoveryOutlook seen = outlook;
+        if (!seen.freezes().isEmpty()) {
+            return new ControlLoop.Next(next.delay(), "heartbeats to come back, or a person: " + describe(seen));
+        }
+        if (!seen.heldBack().isEmpty()) {
+            return new ControlLoop.Next(next.delay(), "room within its limits: " + describe(seen));
+        }
+        return next;
+    }
+
+    public WorkLoop work() {
+        return work;
+    }
+
+    /**
+     * Claims up to {@link RecovererSettings#parallelism()} machines, acts on them at the same time, and waits until all
+     * are done.
+     *
+     * @return how many machines were claimed
+     * @throws dev.shepherd.api.SessionExpiredException if the session is lost
+     * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public int step() throws InterruptedException {
+        synchronized (stepping) {
+            return work.step();
+        }
+    }
+
+    /**
+     * Says what {@link #step()} would do if it had room for everything, and does nothing.
+     *
+     * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public PlannedRecovery plan() throws InterruptedException {
+        return recoveries.plan(provider.canReboot());
+    }
+
+    /** Returns the policy that it keeps to. */
+    public RecoveryPolicy policy() {
+        return policy;
+    }
+
+    /** Returns what it looked at last: what is due, what has to wait, and what is frozen. */
+    public RecoveryOutlook outlook() {
+        return outlook;
+    }
+
+    private List<Work> claim(int limit) throws InterruptedException {
+        if (isResting()) {
+            return List.of();
+        }
+        RecoveryClaims claims = recoveries.claim(sessions.current(), limit);
+        outlook = claims.outlook();
+        tellOfFreezes(claims.outlook().freezes());
+        return claims.work();
+    }
+
+    private boolean isResting() {
+        return restsUntil.get() - System.nanoTime() > 0;
+    }
+
+    private void tellOfFreezes(List<Freeze> freezes) {
+        Set<String> now = new HashSet<>();
+        for (Freeze freeze : freezes) {
+            now.add(freeze.scope());
+            if (frozen.add(freeze.scope())) {
+                log.error(
+                        "Recovery of {} is frozen since {}, nothing is rebooted there: {}",
+                        freeze.scope(),
+                        freeze.at(),
+                        Escaped.text(freeze.evidence()));
+            }
+        }
+        frozen.removeIf(scope -> {
+            boolean over = !now.contains(scope);
+            if (over) {
+                log.warn("Recovery of {} is no longer frozen", scope);
+            }
+            return over;
+        });
+    }
+
+    private static Duration shorter(Duration a, Duration b) {
+        return a.compareTo(b) <= 0 ? a : b;
+    }
+
+    private static String describe(RecoveryOutlook seen) {
+        List<String> what = seen.freezes().isEmpty()
+                ? seen.heldBack()
+                : seen.freezes().stream()
+                        .map(freeze -> freeze.scope() + " is frozen: " + freeze.evidence())
+                        .toList();
+        return String.join("; ", what);
+    }
+
+    private void recover(Work claimed) throws InterruptedException {
+        new Attempt(load(claimed)).run();
+    }
+
+    /**
+     * What is known of a machine that was claimed.
+     *
+     * @param before what was tried before
+     * @param counted how much of that counts against the machine
+     */
+    private record Candidate(
+            Work claimed, MachineRecord machine, Optional<RecoveryState> before, RecoveryState counted) {}
+
+    private Candidate load(Work claimed) throws InterruptedException {
+        UUID machineId = claimed.machineId();
+        MachineRecord machine = bmdb.machine(machineId).orElseThrow();
+        return claimed.update(tx -> new Candidate(
+                claimed, machine, recoveries.state(tx, machineId), recoveries.counted(tx, machineId)));
+    }
+
+    /** What is done to one machine. */
+    private final class Attempt {
+        private final Work claimed;
+        private final UUID machineId;
+        private final MachineRecord machine;
+        private final ProviderID providerId;
+        private final Optional<RecoveryState> before;
+        private final RecoveryState counted;
+        private Optional<RecoveryAttempt> begun = Optional.empty();
+
+        Attempt(Candidate candidate) {
+            this.claimed = candidate.claimed();
+            this.machineId = claimed.machineId();
+            this.machine = candidate.machine();
+            this.providerId =
+                    machine.provided().map(ProvidedMachine::providerId).orElseThrow();
+            this.before = candidate.before();
+            this.counted = candidate.counted();
+        }
+
+        void run() throws InterruptedException {
+            if (before.filter(state -> state.isOpen() && state.underWay()).isPresent()) {
+                takeUp(before.get().action());
+                return;
+            }
+            RecoveryAction action = counted.next(policy, provider.canReboot());
+            switch (action) {
+                case AGENT_RESTART -> restartAgent();
+                case REBOOT, REINSTALL -> act(action);
+                case QUARANTINE -> giveUp();
+            }
+        }
+
+        private boolean isStillDue() throws InterruptedException {
+            return claimed.update(tx -> recoveries.isDue(tx, machineId));
+        }
+
+        private void giveUp() throws InterruptedException {
+            if (isStillDue()) {
+                setAside("it does not come back", tx -> {});
+            } else {
+                leaveAlone();
+            }
+        }
+
+        /** An attempt was cut short; nobody knows whether the provider was asked. It is not asked again. */
+        private void takeUp(RecoveryAction action) throws InterruptedException {
+            if (!isStillDue()) {
+                leaveAlone();
+                return;
+            }
+            String cause =
+                    "an earlier attempt (%s) was cut short; looking by SSH whether it worked".formatted(name(action));
+            Duration period = claimed.finish(policy.backoff(), cause, tx -> {
+                recoveries.restartTakeover(tx, machineId, action, false);
+});
+            monitor.machineSucceeded();
+            log.warn("{}: {}; recovery keeps off it for {}", this, cause, Spans.text(period));
+        }
+
+        private void restartAgent() throws InterruptedException {
+            if (!begin(RecoveryAction.AGENT_RESTART)) {
+                leaveAlone();
+                return;
+            }
+            accepted(RecoveryAction.AGENT_RESTART);
+        }
+
+        private void act(RecoveryAction action) throws InterruptedException {
+            boolean called;
+            try {
+                called = action == RecoveryAction.REBOOT
+                        ? provider.rebootMachine(providerId, () -> begin(action))
+                        : provider.reinstallMachine(providerId, () -> begin(action));
+            } catch (ProviderException e) {
+                failed(action, e);
+                return;
+            }
+            if (called) {
+                accepted(action);
+            } else {
+                leaveAlone();
+            }
+        }
+
+        private boolean begin(RecoveryAction action) throws InterruptedException {
+            begun = claimed.update(tx -> recoveries.begin(tx, machineId, action));
+            return begun.isPresent();
+        }
+
+        private void leaveAlone() {
+            claimed.close();
+            monitor.machineGivenUp();
+            log.info("{}: left alone, since it was heard, paused or frozen after it had been claimed", this);
+        }
+
+        private void accepted(RecoveryAction action) throws InterruptedException {
+            String cause = String.format(
+                    Locale.ROOT,
+                    "%s %d of %d; its agent has yet to be heard",
+                    name(action),
+                    number(action) + 1,
+                    most(action));
+            Duration period = claimed.finish(policy.backoff(), cause, tx -> {
+                recoveries.restartTakeover(tx, machineId, action, false);
+});
+            monitor.machineSucceeded();
+            log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, Spans.text(period));
+        }
+
+        private void failed(RecoveryAction action, ProviderException e) throws InterruptedException {
+            String cause = name(action) + " failed (" + e.reason() + "): " + Escaped.text(e.getMessage());
+            if (begun.isEmpty()) {
+                fail(cause, tx -> {});
+                return;
+            }
+            RecoveryAttempt attempt = begun.get();
+            if (e.scope() == Scope.PROVIDER && e.reason() != Reason.NOT_SUPPORTED) {
+                rest(e.retryAfter().orElse(REST));
+                if (e.reason().isWithoutEffect()) {
+                    takeBack(attempt, cause);
+                    return;
+                }
+            }
+            switch (e.reason()) {
+                case NOT_SUPPORTED -> setAside(Escaped.text(e.getMessage()), tx -> recoveries.refused(tx, attempt));
+                case RATE_LIMITED -> retryLater(attempt, cause, e.retryAfter());
+                case NOT_FOUND ->
+                    fail(cause, tx -> {
+                        recoveries.refused(tx, attempt);
+                        listings.markMissing(tx, machineId);
+                    });
+                case UNAUTHENTICATED, CONFLICT, PERMANENT, NO_CAPACITY ->
+                    fail(cause, tx -> recoveries.refused(tx, attempt));
+                // It may have had its effect: whether it had is seen by SSH, rather than by doing it again.
+                case TRANSIENT -> fail(cause, tx -> recoveries.restartTakeover(tx, machineId, action, true));
+            }
+        }
+
+        /** The provider did not even look at it: the machine is as it was, and the loop rests instead of backing it off. */
+        private void takeBack(RecoveryAttempt attempt, String cause) throws InterruptedException {
+            claimed.write(tx -> {
+                recoveries.notTried(tx, attempt);
+});
+            claimed.close();
+            monitor.machineFailed(cause);
+            log.warn("{}: {}; {}", this, whyDue(), cause);
+        }
+
+        /** Nothing was done to it, and nothing is held against it, but it has to wait. Others need not. */
+        private void retryLater(RecoveryAttempt attempt, String cause, Optional<Duration> retryAfter)
+                throws InterruptedException {
+            Duration least = policy.backoff().initial();
+            Backoff backoff = retryAfter
+                    .filter(asked -> asked.compareTo(least) > 0)
+                    .map(asked -> Backoff.constant(shorter(asked, ProviderCalls.LONGEST_REST)))
+                    .orElse(policy.backoff());
+            fail(backoff, cause, tx -> recoveries.notTried(tx, attempt));
+        }
+
+        private void rest(Duration asked) {
+            Duration span = shorter(asked, ProviderCalls.LONGEST_REST);
+            restsUntil.set(System.nanoTime() + span.toNanos());
+            log.warn("Provider {}: does not want to be asked; recovery rests for {}", type, Spans.text(span));
+        }
+
+        private void fail(String cause, BmdbTransaction.Use write) throws InterruptedException {
+            fail(policy.backoff(), cause, write);
+        }
+
+        private void fail(Backoff backoff, String cause, BmdbTransaction.Use write) throws InterruptedException {
+            Duration period = claimed.fail(backoff, cause, write);
+            monitor.machineFailed(cause);
+            log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, Spans.text(period));
+        }
+
+        private void setAside(String why, BmdbTransaction.Use write) throws InterruptedException {
+            String cause = String.format(
+                    Locale.ROOT,
+                    "%s: %d reboot(s), %d reinstallation(s), %d failed call(s) in a row; %s",
+                    why,
+                    counted.attempts(),
+                    counted.reinstalls(),
+                    counted.failedCalls(),
+                    whyDue());
+            claimed.finish(tx -> {
+                write.run(tx);
+                tx.quarantine(machineId, NAME, cause);
+});
+            monitor.machineFailed(this + " was set aside: " + cause);
+            log.error("{}: set aside, no loop touches it until it is released: {}", this, cause);
+        }
+
+        private String whyDue() {
+            if (machine.agentStarted().isEmpty()) {
+                return "its agent cannot be started";
+            }
+            return machine.agentHeartbeatAt()
+                    .map(heard -> "its agent was last heard at " + heard)
+                    .orElseGet(() -> "its agent was started at "
+                            + machine.agentStarted().get().startedAt() + " and never heard");
+        }
+
+        private int number(RecoveryAction action) {
+            return action == RecoveryAction.REINSTALL ? counted.reinstalls() : counted.attempts();
+        }
+
+        private int most(RecoveryAction action) {
+            return action == RecoveryAction.REINSTALL ? policy.maxReinstalls() : policy.maxReboots();
+        }
+
+        private static String name(RecoveryAction action) {
+            return switch (action) {
+                case AGENT_RESTART -> "restart of the agent";
+                case REBOOT -> "reboot";
+                case REINSTALL -> "reinstallation";
+                case QUARANTINE -> "quarantine";
+            };
+        }
+
+        @Override
+        public String toString() {
+            return "Machine " + machineId + " (" + type + " " + providerId + ")";
+        }
+    }
+}

@@ -1,0 +1,395 @@
+package dev.shepherd.manager.takeover;
+
+import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.LoopContext;
+import dev.shepherd.manager.internal.LoopMonitor;
+import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.internal.SessionSource;
+import dev.shepherd.manager.internal.WorkLoop;
+
+import dev.shepherd.bmdb.takeover.Takeovers;
+
+import dev.shepherd.bmdb.listing.Listings;
+
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.ProviderException.Scope;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.internal.Ed25519Point;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbTransaction;
+import dev.shepherd.bmdb.Eligibility;
+import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.Work;
+import dev.shepherd.bmdb.WorkProcess;
+import java.net.InetAddress;
+import java.security.GeneralSecurityException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.UUID;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Takes over the machines of one provider that have no agent yet: starts the agent by SSH and records its key. Before that
+ * it asks the provider, once for each takeover, where the machine is now and whether it is still ours.
+ *
+ * <p><strong>Why a crash strands no machine.</strong> AgentStarted is written in the transaction that ends the
+ * work. If it cannot be committed, the machine is still without a started agent, and is taken over again: the new
+ * agent's key replaces the old one's.
+ *
+ * <p>Safe for use by several threads; steps run one at a time.
+ */
+public final class Initializer {
+
+    private static final Logger log = LoggerFactory.getLogger(Initializer.class);
+
+    /** How long nothing is asked of a provider that does not want to be asked, if it does not say. */
+    private static final Duration REST = Duration.ofMinutes(1);
+
+    /** How many of an agent's warnings are logged, and how many characters of all of them. */
+    private static final int MOST_WARNINGS = 11;
+
+    private static final int MOST_WARNED = 2048;
+
+    private static final Duration LOOK_AGAIN = Duration.ofMinutes(1);
+
+    /** How long a machine waits of which the provider could not say where it is: less long than for a bad machine. */
+    private static final Backoff ASK_AGAIN = Backoff.builder()
+            .initial(Duration.ofMinutes(1))
+            .exponent(1.5)
+            .maximum(Duration.ofMinutes(15))
+            .build();
+
+    private final Bmdb bmdb;
+    private final Listings listings;
+    private final ProviderCalls provider;
+    private final SessionSource sessions;
+    private final AtomicLong restsUntil = new AtomicLong(System.nanoTime());
+    private final InitializerSettings settings;
+    private final MachineTakeover takeover;
+
+    /** When a takeover succeeded last, by the clock of the process; empty if none has. */
+    private final AtomicReference<@Nullable Long> succeededAt = new AtomicReference<>();
+
+    private final LoopMonitor monitor;
+    private final WorkLoop work;
+    private final Object stepping = new Object();
+
+    public Initializer(LoopContext context, InitializerSettings settings, MachineTakeover takeover) {
+        this.bmdb = context.bmdb();
+        this.provider = context.provider();
+        this.listings = Listings.of(bmdb, provider.type());
+        this.sessions = context.sessions();
+        this.settings = settings;
+        this.takeover = takeover;
+        this.monitor = context.monitor();
+        this.work = new WorkLoop(
+                "shepherd-initializer-" + provider.type(),
+                context,
+                new WorkLoop.Pace(settings.parallelism(), settings.pollInterval(), settings.backoff()),
+                this::claim,
+                () -> bmdb.untilNextDue(WorkProcess.AGENT_START, provider.type()),
+                this::takeOver);
+    }
+
+    public ControlLoop.Next run() throws InterruptedException {
+        ControlLoop.Next next = work.run();
+        return isResting()
+                ? new ControlLoop.Next(settings.pollInterval(), "the provider, which does not want to be asked for now")
+                : next;
+    }
+
+    public WorkLoop work() {
+        return work;
+    }
+
+    /**
+     * Claims up to {@link InitializerSettings#parallelism()} machines, takes them over at the same time, and waits
+     * until all are done.
+     *
+     * @return how many machines were claimed
+     * @throws dev.shepherd.api.SessionExpiredException if the session is lost
+     * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public int step() throws InterruptedException {
+        synchronized (stepping) {
+            return work.step();
+        }
+    }
+
+    private List<Work> claim(int limit) throws InterruptedException {
+        return isResting()
+                ? List.of()
+                : sessions.current().claim(WorkProcess.AGENT_START, Eligibility.agentStart(provider.type()), limit);
+    }
+
+    private boolean isResting() {
+        return restsUntil.get() - System.nanoTime() > 0;
+    }
+
+    private void takeOver(Work claimed) throws InterruptedException {
+        MachineRecord machine = bmdb.machine(claimed.machineId()).orElseThrow();
+        Optional<Whereabouts> found = locate(claimed, machine);
+        if (found.isPresent()) {
+            takeOver(claimed, machine, found.get());
+        }
+    }
+
+    /** Where a machine is reached by SSH, and whether the provider has just confirmed that. */
+    private record Whereabouts(Optional<InetAddress> address, OptionalInt sshPort, boolean confirmed) {}
+
+    /**
+     * Asks the provider where the machine is now. What is recorded may be half an hour old; another machine may have the
+     * address by now, and a first contact trusts whatever answers there. Returns nothing if the work has been ended, since
+     * the machine must not be contacted.
+     */
+    private Optional<Whereabouts> locate(Work claimed, MachineRecord machine) throws InterruptedException {
+        ProvidedMachine recorded = machine.provided().orElseThrow();
+        MachineInfo now;
+        try {
+            now = provider.getMachine(recorded.providerId());
+        } catch (ProviderException e) {
+            return notDescribed(claimed, machine, recorded, e);
+        }
+        boolean moved = !recorded.address().equals(now.address())
+                || !recorded.sshPort().equals(now.sshPort())
+                || !recorded.status().equals(now.status());
+        if (moved) {
+            claimed.update(tx -> listings.update(tx, now));
+        }
+        if (now.status().equals(Optional.of(ProviderStatus.PROVISIONING))) {
+            // No takeover is due while this is recorded. The updater sees when it is over.
+            giveUp(
+                    claimed,
+                    machine,
+                    "the provider is still installing it",
+                    tx -> listings.checkAfter(tx, List.of(machine.machineId()), LOOK_AGAIN));
+            return Optional.empty();
+        }
+        if (now.availability() == Availability.KNOWN_UNUSED) {
+            postpone(
+                    claimed,
+                    machine,
+                    settings.backoff(),
+                    "the provider says that it is free, so it is not ours to contact");
+            return Optional.empty();
+        }
+        if (moved && !recorded.address().equals(now.address())) {
+            log.info(
+                    "{}: its address is now {}",
+                    describe(machine),
+                    now.address().map(InetAddress::getHostAddress).orElse("not known"));
+        }
+        return Optional.of(new Whereabouts(now.address(), now.sshPort(), true));
+    }
+
+    /**
+     * Goes on with what is recorded only where that is safe: a pinned host key tells another machine from this one before any
+     * credential is sent.
+     */
+    private Optional<Whereabouts> notDescribed(
+            Work claimed, MachineRecord machine, ProvidedMachine recorded, ProviderException e)
+            throws InterruptedException {
+        String cause = "the provider could not say where it is (" + e.reason() + "): " + Escaped.text(e.getMessage());
+        boolean refusesAll = e.scope() == Scope.PROVIDER && e.reason().isWithoutEffect();
+        if (refusesAll) {
+            Duration asked = e.retryAfter().orElse(REST);
+            Duration span = asked.compareTo(ProviderCalls.LONGEST_REST) < 0 ? asked : ProviderCalls.LONGEST_REST;
+            restsUntil.set(System.nanoTime() + span.toNanos());
+            log.warn(
+                    "Provider {}: does not want to be asked; takeovers rest for {}", provider.type(), Spans.text(span));
+            giveUp(claimed, machine, cause, tx -> {});
+            return Optional.empty();
+        }
+        switch (e.reason()) {
+            case NOT_FOUND ->
+                giveUp(claimed, machine, "the provider no longer knows it", tx -> listings.markMissing(tx, machine.machineId()));
+            case RATE_LIMITED -> {
+                Duration least = settings.backoff().initial();
+                Backoff backoff = e.retryAfter()
+                        .filter(asked -> asked.compareTo(least) > 0)
+                        .map(asked -> Backoff.constant(
+                                asked.compareTo(ProviderCalls.LONGEST_REST) < 0
+                                        ? asked
+                                        : ProviderCalls.LONGEST_REST))
+                        .orElse(settings.backoff());
+                postpone(claimed, machine, backoff, cause);
+            }
+            case TRANSIENT -> {
+                if (machine.sshHostKey().isPresent()) {
+                    log.warn("{}: {}; goes by what is recorded and its pinned host key", describe(machine), cause);
+                    return Optional.of(new Whereabouts(recorded.address(), recorded.sshPort(), false));
+                }
+                postpone(claimed, machine, ASK_AGAIN, cause);
+            }
+            case UNAUTHENTICATED, CONFLICT, PERMANENT, NO_CAPACITY, NOT_SUPPORTED ->
+                postpone(claimed, machine, settings.backoff(), cause);
+        }
+        return Optional.empty();
+    }
+
+    private void giveUp(Work claimed, MachineRecord machine, String cause, BmdbTransaction.Use write)
+            throws InterruptedException {
+        claimed.giveUp(cause, write);
+        monitor.machineFailed(cause);
+        log.warn("{}: not taken over: {}", describe(machine), cause);
+    }
+
+    private void postpone(Work claimed, MachineRecord machine, Backoff backoff, String cause)
+            throws InterruptedException {
+        Duration period = claimed.giveUp(backoff, cause, tx -> {});
+        monitor.machineFailed(cause);
+        log.warn("{}: not taken over, trying again in {}: {}", describe(machine), Spans.text(period), cause);
+    }
+
+    private void takeOver(Work claimed, MachineRecord machine, Whereabouts found) throws InterruptedException {
+        if (found.address().isEmpty()) {
+            fail(claimed, describe(machine), "the provider gives no address to reach it by SSH", Reach.UNTRIED);
+            return;
+        }
+        // The session may have been lost while the database was asked; not every takeover looks.
+        if (Thread.interrupted()) {
+            throw new InterruptedException("interrupted before taking over machine " + machine.machineId());
+        }
+        TakeoverTarget target;
+        try {
+            target = target(machine, found);
+        } catch (IllegalArgumentException e) {
+            fail(
+                    claimed,
+                    describe(machine),
+                    "the host key that is pinned in the database cannot be used (" + e.getMessage()
+                            + "); reset it once you know which key the machine has",
+                    Reach.UNTRIED);
+            return;
+        }
+        try {
+            TakeoverResult result = takeover.takeover(target);
+            checkAgentKey(target, result);
+            record(claimed, machine, result);
+        } catch (TakeoverException e) {
+            Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
+            fail(claimed, describe(machine), Escaped.text(e.getMessage()), reach);
+        }
+    }
+
+    /**
+     * A takeover of an embedder's own may return any bytes, and with a key that proves nothing anyone could report as the
+     * machine.
+     */
+    private static void checkAgentKey(TakeoverTarget target, TakeoverResult result) {
+        try {
+            Ed25519Point.check(result.agentKey());
+        } catch (GeneralSecurityException e) {
+            throw new TakeoverException(
+                    TakeoverException.Kind.BAD_ANSWER,
+                    TakeoverStep.ANSWER,
+                    target,
+                    result.elapsed(),
+                    "the agent's key is no ed25519 key: " + e.getMessage());
+        }
+    }
+
+    /** What a takeover says of whether the machine can be reached at all. */
+    private enum Reach {
+        REACHED,
+        UNREACHED,
+        /** There was no address, or it may not be the machine's any more. */
+        UNTRIED
+    }
+
+    private TakeoverTarget target(MachineRecord machine, Whereabouts found) {
+        ProvidedMachine provided = machine.provided().orElseThrow();
+        TakeoverTarget.Builder target = TakeoverTarget.builder(
+                        machine.machineId(), found.address().orElseThrow())
+                .port(found.sshPort().orElse(settings.sshPort()))
+                .name(provided.providerId().value());
+        machine.sshHostKey().ifPresent(target::pinnedHostKey);
+        return target.build();
+    }
+
+    private void record(Work claimed, MachineRecord machine, TakeoverResult result) throws InterruptedException {
+        UUID machineId = claimed.machineId();
+        claimed.finish(tx -> {
+            tx.putAgentStarted(machineId, result.agentKey());
+            // Whatever was heard before came from another agent; this one has yet to be heard.
+            tx.clearAgentHeartbeat(machineId);
+            Takeovers.reached(tx, machineId);
+            if (machine.sshHostKey().isEmpty()) {
+                tx.putSshHostKey(machineId, result.hostKey());
+            }
+});
+        succeededAt.set(System.nanoTime());
+        monitor.machineSucceeded();
+        log.info(
+                "{}: agent started in {} ms",
+                describe(machine),
+                result.elapsed().toMillis());
+        if (!result.warnings().isEmpty()) {
+            log.warn("{}: the agent warns: {}", describe(machine), warnings(result));
+        }
+    }
+
+    /** Puts the first warnings into a line. An embedder's own takeover may return any number. */
+    private static String warnings(TakeoverResult result) {
+        String shown = result.warnings().stream().limit(MOST_WARNINGS).collect(Collectors.joining("; "));
+        int more = result.warnings().size() - MOST_WARNINGS;
+        return Escaped.text(shown, MOST_WARNED) + (more > 0 ? "; and " + more + " more" : "");
+    }
+
+    private void fail(Work claimed, String machine, String cause, Reach reach) throws InterruptedException {
+        UUID machineId = claimed.machineId();
+        AtomicBoolean quarantined = new AtomicBoolean();
+        Duration period = claimed.fail(settings.backoff(), cause, tx -> {
+            switch (reach) {
+                case UNREACHED -> Takeovers.unreached(tx, machineId);
+                case REACHED -> Takeovers.reached(tx, machineId);
+                case UNTRIED -> {}
+            }
+            int failures = Takeovers.failuresInARow(tx, machineId) + 1;
+            quarantined.set(reach == Reach.REACHED && failures >= settings.maxFailures() && succeedsElsewhere());
+            if (quarantined.get()) {
+                tx.quarantine(
+                        machineId,
+                        "initializer",
+                        String.format(Locale.ROOT, "%d takeovers in a row failed; the last one: %s", failures, cause));
+            }
+});
+        monitor.machineFailed(cause);
+        if (quarantined.get()) {
+            log.error("{}: quarantined, since its takeovers fail again and again; now: {}", machine, cause);
+        } else {
+            log.warn("{}: takeover failed, trying again in {}: {}", machine, Spans.text(period), cause);
+        }
+    }
+
+    /** Whether the fault is likely the machine's: others were taken over within the longest backoff. */
+    private boolean succeedsElsewhere() {
+        Long last = succeededAt.get();
+        return last != null
+                && System.nanoTime() - last < settings.backoff().maximum().toNanos();
+    }
+
+    private static String describe(MachineRecord machine) {
+        return "Machine " + machine.machineId()
+                + machine.provided()
+                        .map(provided -> " (" + provided.provider() + " " + provided.providerId() + ")")
+                        .orElse("");
+    }
+}
