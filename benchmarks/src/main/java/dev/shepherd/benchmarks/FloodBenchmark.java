@@ -1,8 +1,8 @@
 package dev.shepherd.benchmarks;
 
-import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.callback.AgentEndpointStatus;
 import java.io.BufferedInputStream;

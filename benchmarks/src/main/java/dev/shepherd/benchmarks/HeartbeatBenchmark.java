@@ -1,10 +1,10 @@
 package dev.shepherd.benchmarks;
 
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.AgentReply;
-import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.BmdbConfig;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;

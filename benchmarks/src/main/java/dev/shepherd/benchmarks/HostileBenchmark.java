@@ -1,10 +1,9 @@
 package dev.shepherd.benchmarks;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.benchmarks.HostileMachines.Attack;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Quarantine;
 import java.io.IOException;
 import java.nio.file.Files;

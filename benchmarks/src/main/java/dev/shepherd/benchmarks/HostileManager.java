@@ -1,14 +1,14 @@
 package dev.shepherd.benchmarks;
 
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.agent.AgentCall;
-import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.manager.takeover.InitializerSettings;
-import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.takeover.AgentTakeover;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.SshCredentials;
 import java.io.IOException;
 import java.nio.file.Path;

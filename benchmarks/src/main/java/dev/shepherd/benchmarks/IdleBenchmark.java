@@ -1,7 +1,5 @@
 package dev.shepherd.benchmarks;
 
-import dev.shepherd.bmdb.recovery.Recoveries;
-
 import com.zaxxer.hikari.HikariDataSource;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
@@ -10,6 +8,7 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.recovery.Recoveries;
 import dev.shepherd.manager.Shepherd;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -66,9 +65,10 @@ final class IdleBenchmark implements Benchmark {
                         .sessionInterval(Duration.ofMinutes(2))
                         .build());
                 BmdbSession session = bmdb.startSession("benchmark", "")) {
-            Costs smallest = costs(database, session, 0, small, asks, progress);
-            Costs middle = costs(database, session, small, medium, asks, progress);
-            Costs largest = costs(database, session, medium, large, asks, progress);
+            Recoveries recoveries = Recoveries.of(bmdb, PROVIDER, RecoveryPolicy.DEFAULT);
+            Costs smallest = costs(database, session, recoveries, 0, small, asks, progress);
+            Costs middle = costs(database, session, recoveries, small, medium, asks, progress);
+            Costs largest = costs(database, session, recoveries, medium, large, asks, progress);
             progress.stage("an idle manager for " + Benchmark.option(options, "seconds") + " s");
             double statements = statementsPerSecond(database, Benchmark.option(options, "seconds"));
             return new Figures()
@@ -93,11 +93,16 @@ final class IdleBenchmark implements Benchmark {
     private record Costs(double queue, double recovery, double plain) {}
 
     private static Costs costs(
-            BenchmarkDatabase database, BmdbSession session, long from, long to, int asks, Progress progress)
+            BenchmarkDatabase database,
+            BmdbSession session,
+            Recoveries recoveries,
+            long from,
+            long to,
+            int asks,
+            Progress progress)
             throws Exception {
         progress.stage("recording machines up to " + to);
         grow(database, from, to);
-        Recoveries recoveries = Recoveries.of(database.bmdb(), PROVIDER, RecoveryPolicy.DEFAULT);
         // The first look postpones all that is not silent yet.
         recoveries.claim(session, 1);
         database.execute("vacuum analyze");
@@ -105,9 +110,7 @@ final class IdleBenchmark implements Benchmark {
         progress.stage("asking for work among " + to);
         Question agentStart = () -> session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(PROVIDER), 10)
                 .isEmpty();
-        Question recovery = () -> recoveries.claim(session, 10)
-                .work()
-                .isEmpty();
+        Question recovery = () -> recoveries.claim(session, 10).work().isEmpty();
         // Once for nothing, so that all sizes are asked by the same code.
         median(asks, agentStart);
         median(asks, recovery);

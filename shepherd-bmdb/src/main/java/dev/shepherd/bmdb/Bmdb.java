@@ -1,5 +1,8 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.internal.Claiming;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.DatabaseTime;
@@ -10,38 +13,19 @@ import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.Servers;
 import dev.shepherd.bmdb.internal.SessionKeeper;
 import dev.shepherd.bmdb.internal.Transactions;
-import dev.shepherd.bmdb.internal.Uninterruptibly;
-import dev.shepherd.bmdb.operator.Operator;
-
-import com.zaxxer.hikari.HikariConfig;
-import com.zaxxer.hikari.HikariDataSource;
-import com.zaxxer.hikari.SQLExceptionOverride;
-import com.zaxxer.hikari.pool.HikariPool;
-import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.internal.Transactions.Body;
 import dev.shepherd.bmdb.internal.Transactions.Limits;
-import java.sql.Connection;
-import java.sql.SQLException;
-import java.sql.SQLTransientConnectionException;
+import dev.shepherd.bmdb.internal.Uninterruptibly;
+import dev.shepherd.bmdb.operator.Operator;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
-import java.util.function.BiConsumer;
-import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
-import org.postgresql.ds.PGSimpleDataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -218,8 +202,7 @@ public final class Bmdb implements AutoCloseable {
      */
     public Optional<Duration> untilNextDue(WorkProcess process, @Nullable ProviderType provider)
             throws InterruptedException {
-        return transactions.ask(
-                "asking what is due next", db -> new DueQueue(db).untilNext(part(process, provider)));
+        return transactions.ask("asking what is due next", db -> new DueQueue(db).untilNext(part(process, provider)));
     }
 
     /**
@@ -255,8 +238,7 @@ public final class Bmdb implements AutoCloseable {
     /** Finds a machine by its provider's id. */
     public Optional<UUID> findMachine(ProviderType provider, ProviderID id) throws InterruptedException {
         return transactions.ask(
-                "looking for machine " + id + " of provider " + provider,
-                db -> MachineQueries.find(db, provider, id));
+                "looking for machine " + id + " of provider " + provider, db -> MachineQueries.find(db, provider, id));
     }
 
     /**

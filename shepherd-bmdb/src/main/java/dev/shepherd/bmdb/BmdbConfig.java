@@ -1,9 +1,8 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.internal.JdbcUrls;
-
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.internal.JdbcUrls;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;

@@ -1,8 +1,7 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.internal.Transactions;
-
 import dev.shepherd.api.ShepherdException;
+import dev.shepherd.bmdb.internal.Transactions;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 

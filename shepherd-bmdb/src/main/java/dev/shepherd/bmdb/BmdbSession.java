@@ -1,42 +1,26 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.internal.DatabaseTime;
-import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.internal.PreparedSql;
-import dev.shepherd.bmdb.internal.SessionKeeper;
-import dev.shepherd.bmdb.internal.Transactions;
-import dev.shepherd.bmdb.internal.Uninterruptibly;
-import dev.shepherd.bmdb.internal.WorkQueries;
-
-import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
-
 import dev.shepherd.api.Provider;
-import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.internal.WorkQueries.Claim;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.PreparedSql;
+import dev.shepherd.bmdb.internal.SessionKeeper;
+import dev.shepherd.bmdb.internal.SessionQueries;
+import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.internal.Uninterruptibly;
+import dev.shepherd.bmdb.internal.WorkQueries;
 import java.time.Duration;
-import java.time.OffsetDateTime;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
-import org.jooq.DSLContext;
-import org.jooq.Record;
-import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -92,11 +76,7 @@ public final class BmdbSession implements AutoCloseable {
     }
 
     static BmdbSession start(
-            String component,
-            String runtimeInfo,
-            BmdbConfig config,
-            Transactions transactions,
-            SessionKeeper keeper)
+            String component, String runtimeInfo, BmdbConfig config, Transactions transactions, SessionKeeper keeper)
             throws InterruptedException {
         Objects.requireNonNull(component, "component");
         Objects.requireNonNull(runtimeInfo, "runtimeInfo");
@@ -107,16 +87,9 @@ public final class BmdbSession implements AutoCloseable {
         Duration interval = config.sessionInterval();
         long sentAt = transactions.run("starting a session of " + component, db -> {
             // Taken before the row is written, so that it is never later than the deadline in the row; and in each
-            // attempt anew, since what was spent on waiting for a connection is not the session's.
+            // attempt again, since what was spent on waiting for a connection is not the session's.
             long now = System.nanoTime();
-            db.dsl().insertInto(SESSIONS)
-                    .set(SESSIONS.SESSION_ID, id)
-                    .set(SESSIONS.SESSION_COMPONENT_NAME, component)
-                    .set(SESSIONS.SESSION_RUNTIME_INFO, runtimeInfo)
-                    .set(SESSIONS.SESSION_CREATED_AT, DatabaseTime.transactionTime())
-                    .set(SESSIONS.SESSION_INTERVAL_SECONDS, Math.toIntExact(interval.toSeconds()))
-                    .set(SESSIONS.SESSION_DEADLINE, DatabaseTime.shifted(DatabaseTime.transactionTime(), interval))
-                    .execute();
+            SessionQueries.insert(db, id, component, runtimeInfo, interval);
             return now;
         });
         BmdbSession session =
@@ -169,7 +142,7 @@ public final class BmdbSession implements AutoCloseable {
      */
     public <T extends @Nullable Object> T inTransaction(BmdbTransaction.Body<T> body) throws InterruptedException {
         return transactions.run("a transaction of " + this, this::requireAlive, db -> {
-            checkProof(proof().fetch(db));
+            checkProof(SessionQueries.proof(transactions, id).fetch(db));
             BmdbTransaction transaction = new BmdbTransaction(db);
             try {
                 return body.run(transaction);
@@ -188,11 +161,11 @@ public final class BmdbSession implements AutoCloseable {
     }
 
     /** {@link #inTransaction} for one whose first statement is known beforehand: it goes with the proof, in one round trip. */
-    <A, T extends @Nullable Object> T inTransaction(
-            Function<Handle, PreparedSql<A>> first, Continuation<A, T> body)
+    <A, T extends @Nullable Object> T inTransaction(Function<Handle, PreparedSql<A>> first, Continuation<A, T> body)
             throws InterruptedException {
         return transactions.run("a transaction of " + this, this::requireAlive, db -> {
-            PreparedSql.Both<String, A> both = proof().fetchWith(db, first.apply(db));
+            PreparedSql.Both<String, A> both =
+                    SessionQueries.proof(transactions, id).fetchWith(db, first.apply(db));
             checkProof(both.first());
             BmdbTransaction transaction = new BmdbTransaction(db);
             try {
@@ -226,19 +199,6 @@ public final class BmdbSession implements AutoCloseable {
         T run(BmdbTransaction tx, List<A> first) throws InterruptedException;
     }
 
-    /**
-     * Proves that the session is alive, and keeps it provable until the transaction ends: the reaper's delete has
-     * to wait for this lock, a heartbeat does not.
-     */
-    private PreparedSql<String> proof() {
-        return new PreparedSql<>(
-                "select set_config('idle_in_transaction_session_timeout', ?, true), current_setting('transaction_isolation')"
-                        + " from sessions where session_id = ? and session_deadline > now() for key share",
-                row -> row.getString(2),
-                transactions.idleTimeout(),
-                id);
-    }
-
     private void checkProof(List<String> isolation) {
         if (isolation.isEmpty()) {
             lose(SessionKeeper.EXPIRED);
@@ -262,8 +222,8 @@ public final class BmdbSession implements AutoCloseable {
      * @param limit how many to take at most, 1 to 1000
      * @return what was taken, in no particular order; empty if there is nothing to do. Each must be finished,
      *     failed or closed
-     * @throws IllegalArgumentException if the process is {@link WorkProcess#RECOVERY}, see {@link #claimRecovery}; or if
-     *     the limit is out of range
+     * @throws IllegalArgumentException if the process is {@link WorkProcess#RECOVERY}, which is the recoverer's; or if the
+     *     limit is out of range
      * @throws SessionExpiredException if the session is lost
      * @throws BmdbException if the database cannot be reached
      * @throws InterruptedException if the thread is interrupted
@@ -277,7 +237,7 @@ public final class BmdbSession implements AutoCloseable {
     private static void checkIsNotRecovery(WorkProcess process) {
         if (process.equals(WorkProcess.RECOVERY)) {
             throw new IllegalArgumentException(
-                    "machines are claimed for " + process + " by claimRecovery alone, which keeps to its limits");
+                    "machines are claimed for " + process + " by a recoverer alone, which keeps to its limits");
         }
     }
 
@@ -288,7 +248,7 @@ public final class BmdbSession implements AutoCloseable {
      *
      * @return the work, or empty if somebody else works on the machine under this process, or under one that
      *     excludes it
-     * @throws IllegalArgumentException if the process is {@link WorkProcess#RECOVERY}, see {@link #claimRecovery}
+     * @throws IllegalArgumentException if the process is {@link WorkProcess#RECOVERY}, which is the recoverer's
      * @throws BmdbException if there is no such machine, or the database cannot be reached
      * @throws SessionExpiredException if the session is lost
      * @throws InterruptedException if the thread is interrupted
@@ -497,7 +457,7 @@ public final class BmdbSession implements AutoCloseable {
         keeper.forget(lease);
         Uninterruptibly.run(() -> {
             try {
-                transactions.run("closing " + this, this::delete);
+                transactions.run("closing " + this, db -> SessionQueries.delete(db, transactions, id));
             } catch (BmdbException e) {
                 log.warn(
                         "{} could not be closed and is left to expire after {}: {}",
@@ -506,27 +466,6 @@ public final class BmdbSession implements AutoCloseable {
                         e.getMessage());
             }
         });
-    }
-
-    private boolean delete(Handle db) {
-        // The lock comes first: a transaction of this session that is still under way ends before it, and so none
-        // can release work that is recorded as canceled here, or take work that is not.
-        Optional<Record> row = db.dsl().select(transactions.first())
-                // While this waited for a machine that somebody keeps locked, the reaper would pass over the session.
-                .select(Transactions.IN_A_HURRY)
-                .from(SESSIONS)
-                .where(SESSIONS.SESSION_ID.eq(id))
-                .forUpdate()
-                .fetchOptional();
-        if (row.isEmpty()) {
-            return false;
-        }
-        transactions.checkFirst(row.get());
-        if (WorkQueries.lockMachinesOf(db, id)) {
-            WorkQueries.recordCanceled(db, id, DSL.val("the session was closed"));
-        }
-        db.dsl().deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(id)).execute();
-        return true;
     }
 
     /** Names the session and its component. */

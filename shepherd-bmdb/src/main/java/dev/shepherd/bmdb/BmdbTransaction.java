@@ -1,48 +1,24 @@
 package dev.shepherd.bmdb;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
+
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Transaction;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.ProvidedQueries;
 import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
-
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
-
-import dev.shepherd.api.AlreadyRecordedException;
-import dev.shepherd.api.CreateMachineRequest;
-import dev.shepherd.api.Machine;
-import dev.shepherd.api.MachineInfo;
-import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderStatus;
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.api.Transaction;
-import java.net.InetAddress;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
-import java.util.Collection;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
-import java.util.stream.Stream;
-import org.jooq.Condition;
 import org.jooq.DSLContext;
-import org.jooq.Field;
-import org.jooq.Record;
-import org.jooq.Table;
-import org.jooq.TableField;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 

@@ -5,7 +5,6 @@ import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.QueuePositions;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.WorkQueries;
-
 import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
@@ -50,18 +49,17 @@ final class Claims implements Claiming {
         Optional<OffsetDateTime> from = positions.from(part);
         return resolving(
                 part.process(),
-                attempted -> session.inTransaction(
-                        db -> DueQueue.claiming(db, id, part, from, limit), (tx, first) -> {
-                            DueQueue due = new DueQueue(tx.handle());
-                            List<DueQueue.Looked> looked = new ArrayList<>(first);
-                            if (from.isPresent() && looked.size() < limit) {
-                                looked.addAll(due.look(id, part, limit - looked.size()));
-                            }
-                            positions.looked(part, from, looked, limit);
-                            List<Claim> claims = due.claims(id, part, limit, looked);
-                            attempted.accept(claims);
-                            return claims;
-                        }));
+                attempted -> session.inTransaction(db -> DueQueue.claiming(db, id, part, from, limit), (tx, first) -> {
+                    DueQueue due = new DueQueue(tx.handle());
+                    List<DueQueue.Looked> looked = new ArrayList<>(first);
+                    if (from.isPresent() && looked.size() < limit) {
+                        looked.addAll(due.look(id, part, limit - looked.size()));
+                    }
+                    positions.looked(part, from, looked, limit);
+                    List<Claim> claims = due.claims(id, part, limit, looked);
+                    attempted.accept(claims);
+                    return claims;
+                }));
     }
 
     /** Claims one particular machine; empty if it is worked on. */

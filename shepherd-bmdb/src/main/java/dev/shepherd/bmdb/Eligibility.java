@@ -1,34 +1,19 @@
 package dev.shepherd.bmdb;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
+import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.selectOne;
+
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
-
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INSTALLED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE_EXPECTED;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_RULES;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
-import static org.jooq.impl.DSL.coalesce;
-import static org.jooq.impl.DSL.exists;
-import static org.jooq.impl.DSL.field;
-import static org.jooq.impl.DSL.inline;
-import static org.jooq.impl.DSL.not;
-import static org.jooq.impl.DSL.select;
-import static org.jooq.impl.DSL.selectOne;
-
-import dev.shepherd.api.ProviderStatus;
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.Explanation.Rule;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jooq.Condition;
-import org.jooq.Field;
 
 /**
  * Which machines come into question for a process. That nobody works on the machine already and that it is not

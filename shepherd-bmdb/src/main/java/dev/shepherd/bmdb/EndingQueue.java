@@ -1,7 +1,6 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.bmdb.internal.MachineLockedException;
-
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

@@ -1,13 +1,12 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineLockedException;
 import dev.shepherd.bmdb.internal.PreparedSql;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.WorkQueries;
-
-import dev.shepherd.api.SessionExpiredException;
-import dev.shepherd.api.internal.Escaped;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -74,8 +73,8 @@ final class Endings {
     }
 
     private void write(List<Ending<?>> endings, Writing writing) throws InterruptedException {
-        PreparedSql<UUID> locking =
-                WorkQueries.lock(session.id(), endings.stream().map(Ending::claim).toList());
+        PreparedSql<UUID> locking = WorkQueries.lock(
+                session.id(), endings.stream().map(Ending::claim).toList());
         AtomicBoolean gotTheLocks = new AtomicBoolean();
         try {
             session.inTransaction(db -> locking, (tx, locked) -> {
@@ -85,7 +84,9 @@ final class Endings {
                 List<Ending<?>> held = endings.stream().filter(Ending::wasHeld).toList();
                 writing.write(tx, held);
                 WorkQueries.end(
-                        tx.handle(), session.id(), held.stream().map(Ending::end).toList());
+                        tx.handle(),
+                        session.id(),
+                        held.stream().map(Ending::end).toList());
                 return true;
             });
         } catch (BmdbException e) {

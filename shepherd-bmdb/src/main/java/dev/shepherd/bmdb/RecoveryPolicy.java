@@ -224,9 +224,8 @@ public final class RecoveryPolicy {
         }
 
         /**
-         * Rare: how often recovery looks, over zero. A recoverer of {@code shepherd-manager} sets its own poll interval;
-         * whoever claims with {@link BmdbSession#claimRecovery} should set it. Without it, a gap of half of {@link
-         * #silentAfterHeartbeat} between two looks is allowed.
+         * Rare: how often recovery looks, over zero. A recoverer sets its own poll interval. Without it, a gap of half
+         * of {@link #silentAfterHeartbeat} between two looks is allowed.
          */
         public Builder lookInterval(Duration interval) {
             this.lookInterval = Objects.requireNonNull(interval, "interval");

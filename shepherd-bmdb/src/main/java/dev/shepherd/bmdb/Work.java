@@ -1,15 +1,10 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.internal.Uninterruptibly;
 import dev.shepherd.bmdb.internal.WorkQueries;
-
-import dev.shepherd.api.SessionExpiredException;
-import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
@@ -235,8 +230,7 @@ public final class Work implements AutoCloseable {
             Backoff backoff, String cause, BmdbTransaction.Use body, int failures) {
         return tx -> {
             body.run(tx);
-            return WorkQueries.backOff(
-                    tx.handle(), process, machineId, backoff, WorkQueries.shorten(cause), failures);
+            return WorkQueries.backOff(tx.handle(), process, machineId, backoff, WorkQueries.shorten(cause), failures);
         };
     }
 

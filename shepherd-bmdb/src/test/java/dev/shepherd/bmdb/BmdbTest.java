@@ -1,7 +1,5 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -9,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.BmdbSession.LossGuard;
+import dev.shepherd.bmdb.operator.Operator;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -136,7 +135,7 @@ class BmdbTest {
         for (Work work : session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1)) {
             work.finish(tx -> {
                 tx.putAgentStarted(work.machineId(), new byte[32]);
-});
+            });
         }
 
         assertThat(Operator.of(bmdb).statistics().agentStarted()).isEqualTo(1);

@@ -1,15 +1,12 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.recovery.Recoveries;
-
-import dev.shepherd.bmdb.operator.Operator;
-
-import dev.shepherd.bmdb.operator.Statistics;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Statistics;
+import dev.shepherd.bmdb.recovery.Recoveries;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Arrays;
@@ -219,7 +216,7 @@ class EligibilityTest {
         BmdbSession session = db.session();
         session.useTransaction(tx -> {
             tx.putAgentStarted(machine, new byte[32]);
-});
+        });
 
         assertThat(due()).isEqualTo(Due.NOTHING);
         db.advance(Duration.ofMinutes(29));
@@ -228,7 +225,7 @@ class EligibilityTest {
         assertThat(due()).isEqualTo(Due.RECOVERY);
         session.useTransaction(tx -> {
             tx.putAgentHeartbeat(machine);
-});
+        });
         assertThat(due()).isEqualTo(Due.NOTHING);
         db.advance(Duration.ofMinutes(9));
         assertThat(due()).isEqualTo(Due.NOTHING);
@@ -242,10 +239,12 @@ class EligibilityTest {
         started("3 minutes");
         BmdbSession session = db.session();
 
-        assertThat(Recoveries.of(db.bmdb(), PROVIDER, silentAfter(Duration.ofMinutes(4))).claim(session, 1)
+        assertThat(Recoveries.of(db.bmdb(), PROVIDER, silentAfter(Duration.ofMinutes(4)))
+                        .claim(session, 1)
                         .work())
                 .isEmpty();
-        assertThat(Recoveries.of(db.bmdb(), PROVIDER, silentAfter(Duration.ofMinutes(2))).claim(session, 1)
+        assertThat(Recoveries.of(db.bmdb(), PROVIDER, silentAfter(Duration.ofMinutes(2)))
+                        .claim(session, 1)
                         .work())
                 .hasSize(1);
     }
@@ -258,7 +257,7 @@ class EligibilityTest {
 
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> session.claim(WorkProcess.RECOVERY, Eligibility.where(DSL.trueCondition()), 1))
-                .withMessageContaining("claimRecovery");
+                .withMessageContaining("by a recoverer alone");
         assertThatIllegalArgumentException().isThrownBy(() -> session.claimMachine(WorkProcess.RECOVERY, machine));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> session.claimMachine(WorkProcess.RECOVERY, machine, "a note"));
@@ -277,8 +276,9 @@ class EligibilityTest {
         try (BmdbSession session = db.bmdb().startSession("test", "host")) {
             List<Work> started = session.claim(WorkProcess.AGENT_START, AGENT_START, 10);
             started.forEach(Work::close);
-            List<Work> recovered =
-                    Recoveries.of(db.bmdb(), PROVIDER, WITHOUT_A_WAIT).claim(session, 10).work();
+            List<Work> recovered = Recoveries.of(db.bmdb(), PROVIDER, WITHOUT_A_WAIT)
+                    .claim(session, 10)
+                    .work();
             recovered.forEach(Work::close);
             assertThat(started.size() + recovered.size()).isLessThanOrEqualTo(1);
             if (started.isEmpty() && recovered.isEmpty()) {

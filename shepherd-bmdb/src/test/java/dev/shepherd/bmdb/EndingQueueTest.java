@@ -43,7 +43,7 @@ class EndingQueueTest {
                     }
                     transactions.add(
                             tx.dsl().fetchSingle("select txid_current()").get(0, Long.class));
-}),
+                }),
                 () -> {
                     twoWrite.await(30, TimeUnit.SECONDS);
                     // The others are in line now, or will be: whoever comes later only makes one batch more.
@@ -66,7 +66,7 @@ class EndingQueueTest {
                     if (one.machineId().equals(bad)) {
                         tx.dsl().execute("select 1 / 0");
                     }
-}),
+                }),
                 () -> {});
         assertThat(failures).singleElement().isInstanceOf(BmdbException.class);
         assertThat(((BmdbException) failures.get(0)).sqlState()).contains("22012");
@@ -160,7 +160,7 @@ class EndingQueueTest {
                             assertThatThrownBy(() -> work.get(2).finish(inner -> {}))
                                     .isInstanceOf(IllegalStateException.class)
                                     .hasMessageContaining("inside of");
-});
+                        });
                     } finally {
                         go.countDown();
                     }
@@ -196,7 +196,7 @@ class EndingQueueTest {
                         case 0 ->
                             one.finish(tx -> {
                                 tx.putHardwareReport(one.machineId(), new byte[1]);
-});
+                            });
                         case 1 -> one.fail(Backoff.constant(java.time.Duration.ofMinutes(1)), "of a test");
                         default -> one.close();
                     }

@@ -134,7 +134,7 @@ class FailoverTest {
                         try (work) {
                             work.finish(tx -> {
                                 tx.putAgentStarted(work.machineId(), new byte[32]);
-});
+                            });
                             answered.add(work.claimId());
                             someDone.countDown();
                         }
@@ -280,7 +280,7 @@ class FailoverTest {
                     UUID machine = UUID.randomUUID();
                     session.useTransaction(tx -> {
                         tx.createMachine(machine);
-});
+                    });
 
                     promotion.join();
                     assertThat(bmdb.machine(machine)).isPresent();

@@ -1,7 +1,5 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.listing.Listings;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -12,6 +10,7 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
 import dev.shepherd.bmdb.MachineRecord.ActiveWork;
+import dev.shepherd.bmdb.listing.Listings;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.time.Duration;
@@ -50,7 +49,7 @@ class MachineTagsTest {
             body.accept(tx);
             // What a transaction writes, it reads.
             assertThat(tx.machine(machine)).isPresent();
-});
+        });
     }
 
     private MachineRecord read() throws InterruptedException {
@@ -231,7 +230,8 @@ class MachineTagsTest {
                 .status(ProviderStatus.RUNNING)
                 .build();
 
-        write(tx -> assertThat(Listings.of(db.bmdb(), PROVIDER).update(tx, full)).isTrue());
+        write(tx ->
+                assertThat(Listings.of(db.bmdb(), PROVIDER).update(tx, full)).isTrue());
         assertThat(db.bmdb().machine(provided).orElseThrow().provided())
                 .contains(new ProvidedMachine(
                         provided,
@@ -245,7 +245,8 @@ class MachineTagsTest {
                         false));
 
         MachineInfo bare = MachineInfo.builder(id, Availability.KNOWN_UNUSED).build();
-        write(tx -> assertThat(Listings.of(db.bmdb(), PROVIDER).update(tx, bare)).isTrue());
+        write(tx ->
+                assertThat(Listings.of(db.bmdb(), PROVIDER).update(tx, bare)).isTrue());
         assertThat(db.bmdb().providedMachines(PROVIDER))
                 .containsExactly(new ProvidedMachine(
                         provided,
@@ -258,9 +259,12 @@ class MachineTagsTest {
                         Optional.empty(),
                         false));
 
-        write(tx ->
-                assertThat(Listings.of(db.bmdb(), new ProviderType("other")).update(tx, full)).isFalse());
-        write(tx -> assertThat(Listings.of(db.bmdb(), PROVIDER).update(tx, full.toBuilder().id(new ProviderID("unknown")).build()))
+        write(tx -> assertThat(Listings.of(db.bmdb(), new ProviderType("other")).update(tx, full))
+                .isFalse());
+        write(tx -> assertThat(Listings.of(db.bmdb(), PROVIDER)
+                        .update(
+                                tx,
+                                full.toBuilder().id(new ProviderID("unknown")).build()))
                 .isFalse());
     }
 

@@ -1,15 +1,11 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.internal.PrimarySource;
-import dev.shepherd.bmdb.internal.Servers;
-import dev.shepherd.bmdb.internal.SlowFailover;
-
-import dev.shepherd.bmdb.operator.Operator;
-
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.shepherd.bmdb.internal.Servers;
+import dev.shepherd.bmdb.internal.SlowFailover;
+import dev.shepherd.bmdb.operator.Operator;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.time.Duration;

@@ -61,7 +61,7 @@ class SessionLossTest {
         assertThat(session.isAlive()).isFalse();
         assertThatThrownBy(() -> work.finish(tx -> {
                     tx.putAgentStarted(machine, new byte[32]);
-}))
+                }))
                 .isInstanceOf(SessionExpiredException.class);
 
         // The others see it no later than they need to, and the wire that heals brings nothing back.
@@ -176,7 +176,7 @@ class SessionLossTest {
                 .isInstanceOf(SessionExpiredException.class);
         next.finish(tx -> {
             tx.putAgentStarted(machine, key(2));
-});
+        });
         assertThat(db.rows("select encode(agent_public_key, 'hex') from machine_agent_started"))
                 .containsExactly("02".repeat(32));
         assertThat(db.history(machine))

@@ -179,14 +179,14 @@ class SessionTest {
         assertThat(nextWork.machineId()).isEqualTo(machine);
         assertThatThrownBy(() -> oldWork.finish(tx -> {
                     tx.putAgentStarted(machine, KEY);
-}))
+                }))
                 .isInstanceOf(SessionExpiredException.class);
         assertThat(db.rows("select * from machine_agent_started")).isEmpty();
         assertThat(db.rows("select session_id from work"))
                 .containsExactly(next.id().toString());
         nextWork.finish(tx -> {
             tx.putAgentStarted(machine, KEY);
-});
+        });
         assertThat(db.rows("select machine_id from machine_agent_started")).containsExactly(machine.toString());
     }
 
@@ -200,7 +200,7 @@ class SessionTest {
             expire(session);
             assertThat(another.reapExpiredSessions()).isZero();
             tx.putAgentHeartbeat(machine);
-});
+        });
 
         assertThat(db.number("select count(*) from machine_agent_heartbeat")).isEqualTo(1);
         assertThat(another.reapExpiredSessions()).isEqualTo(1);
@@ -269,7 +269,7 @@ class SessionTest {
             assertThat(sqlStateOf("select * from sessions for update")).isEqualTo("55P03");
             assertThat(sqlStateOf("update sessions set session_deadline = now() + interval '1 minute'"))
                     .isEqualTo("00000");
-});
+        });
 
         assertThat(sqlStateOf("delete from sessions")).isEqualTo("00000");
     }

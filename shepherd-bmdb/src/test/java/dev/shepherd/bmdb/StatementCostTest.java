@@ -1,11 +1,10 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.agent.AgentCall;
-import dev.shepherd.bmdb.agent.AgentCallback;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
@@ -33,7 +32,7 @@ class StatementCostTest {
         failed.write(tx -> {
             tx.putAgentStarted(machine, new byte[32]);
             tx.putAgentHeartbeat(machine);
-});
+        });
         failed.fail(Backoff.constant(Duration.ofSeconds(1)), "of a test");
         session.claimMachine(PROCESS, machine).orElseThrow().finish();
         session.claimMachine(PROCESS, machine).orElseThrow().close();

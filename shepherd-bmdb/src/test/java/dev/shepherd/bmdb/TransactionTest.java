@@ -1,9 +1,5 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.operator.Operator;
-
-import dev.shepherd.bmdb.operator.Pause;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -12,6 +8,8 @@ import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.HookedDataSource.Hook;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Pause;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -83,7 +81,7 @@ class TransactionTest {
         db.session().useTransaction(tx -> {
             runs.incrementAndGet();
             tx.putAgentHeartbeat(machine);
-});
+        });
 
         assertThat(runs).hasValue(3);
         assertThat(db.number("select count(*) from machine_agent_heartbeat")).isEqualTo(1);
@@ -197,7 +195,7 @@ class TransactionTest {
         session.useTransaction(tx -> {
             tx.putAgentHeartbeat(machine);
             assertThatThrownBy(() -> tx.putAgentHeartbeat(UUID.randomUUID())).isInstanceOf(DataAccessException.class);
-});
+        });
     }
 
     @Test
@@ -242,7 +240,7 @@ class TransactionTest {
             await().until(() -> waiting.getState() == Thread.State.TIMED_WAITING);
             waiting.interrupt();
             waiting.join();
-});
+        });
 
         assertThat(outcome.get()).isInstanceOf(InterruptedException.class);
         assertThat(runs).hasValue(0);
@@ -289,7 +287,7 @@ class TransactionTest {
                     }))
                     .isInstanceOf(DataAccessException.class);
             assertThat(heartbeats()).as("committed before the end").isZero();
-});
+        });
 
         assertThat(db.rows("select machine_id from machine_agent_heartbeat")).containsExactly(kept.toString());
         assertThatThrownBy(() -> session.inTransaction(tx -> {
@@ -332,7 +330,7 @@ class TransactionTest {
             assertThat(outcome.get())
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("cannot be used by other");
-});
+        });
     }
 
     @Test
@@ -344,7 +342,7 @@ class TransactionTest {
             if (runs.incrementAndGet() < 3) {
                 tx.dsl().execute("select pg_terminate_backend(pg_backend_pid())");
             }
-});
+        });
 
         assertThat(runs).hasValue(3);
         assertThat(db.number("select count(*) from machine_agent_heartbeat")).isEqualTo(1);
@@ -414,7 +412,7 @@ class TransactionTest {
             await().until(() -> db.number("select count(*) from pg_stat_activity where datname = current_database()"
                             + " and wait_event_type = 'Lock'")
                     == 1);
-});
+        });
         resuming.get().join(30_000);
 
         assertThat(db.rows("select process from work_due where machine_id = ? and due_at <= now()", machine))

@@ -46,7 +46,7 @@ class WorkRaceTest {
                     letGo(work);
                     work.finish(tx -> {
                         tx.putAgentStarted(work.machineId(), new byte[32]);
-});
+                    });
                     count++;
                     left.decrementAndGet();
                 }
@@ -77,7 +77,7 @@ class WorkRaceTest {
                     letGo(work);
                     work.finish(tx -> {
                         tx.putAgentStarted(work.machineId(), new byte[32]);
-});
+                    });
                 }
             }
             return true;
@@ -181,7 +181,7 @@ class WorkRaceTest {
                     try (work) {
                         work.finish(tx -> {
                             tx.putAgentStarted(work.machineId(), new byte[32]);
-});
+                        });
                     }
                 }
             }

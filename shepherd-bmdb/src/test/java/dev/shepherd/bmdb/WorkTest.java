@@ -1,17 +1,14 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.internal.Handle;
-
-import dev.shepherd.bmdb.operator.Operator;
-
-import dev.shepherd.bmdb.internal.WorkQueries;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.WorkQueries;
+import dev.shepherd.bmdb.operator.Operator;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -143,7 +140,7 @@ class WorkTest {
 
         assertThatThrownBy(() -> work.finish(tx -> {
                     tx.putSshHostKey(machine, "key");
-}))
+                }))
                 .isInstanceOfSatisfying(
                         BmdbException.class, e -> assertThat(e.sqlState()).isEqualTo(Optional.of("23514")));
 
@@ -162,7 +159,7 @@ class WorkTest {
 
         assertThatThrownBy(() -> work.finish(tx -> {
                     tx.putSshHostKey(machine, "key");
-}))
+                }))
                 .isInstanceOf(BmdbException.class);
 
         assertThat(db.rows("select * from machine_ssh_host_key")).isEmpty();
@@ -238,7 +235,7 @@ class WorkTest {
 
         session.useTransaction(tx -> {
             work.close();
-});
+        });
 
         await().until(() -> db.rows("select * from work").isEmpty());
     }
@@ -250,7 +247,7 @@ class WorkTest {
 
         work.write(tx -> {
             tx.putSshHostKey(machine, "key");
-});
+        });
 
         assertThat(db.rows("select ssh_host_key from machine_ssh_host_key")).containsExactly("key");
         assertThat(db.work(machine)).hasSize(1);
@@ -270,7 +267,7 @@ class WorkTest {
                 .isInstanceOf(WorkLostException.class);
         assertThatThrownBy(() -> work.finish(tx -> {
                     tx.putSshHostKey(machine, "key");
-}))
+                }))
                 .isInstanceOf(WorkLostException.class)
                 .hasMessageContaining("is no longer held");
         work.close();

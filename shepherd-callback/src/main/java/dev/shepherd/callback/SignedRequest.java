@@ -1,8 +1,8 @@
 package dev.shepherd.callback;
 
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.InstallationResult;
+import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import dev.shepherd.callback.proto.AgentRequest;
 import dev.shepherd.callback.proto.InstallationReport;

@@ -6,9 +6,9 @@ import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.callback.proto.AgentRequest;
 import dev.shepherd.callback.proto.AgentResponse;
 import dev.shepherd.callback.proto.InstallationReport;

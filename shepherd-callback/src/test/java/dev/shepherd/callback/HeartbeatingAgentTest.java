@@ -3,9 +3,9 @@ package dev.shepherd.callback;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.manager.takeover.TakeoverResult;
@@ -137,7 +137,7 @@ class HeartbeatingAgentTest {
             session.useTransaction(tx -> {
                 tx.createMachine(machine);
                 tx.putAgentStarted(machine, key);
-});
+            });
         }
     }
 

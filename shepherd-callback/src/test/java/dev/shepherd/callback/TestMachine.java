@@ -40,7 +40,7 @@ final class TestMachine {
             session.useTransaction(tx -> {
                 tx.createMachine(machine.id);
                 tx.putAgentStarted(machine.id, machine.publicKey());
-});
+            });
         }
         return machine;
     }

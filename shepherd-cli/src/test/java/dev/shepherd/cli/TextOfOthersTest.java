@@ -1,7 +1,5 @@
 package dev.shepherd.cli;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -18,8 +16,9 @@ import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
@@ -156,7 +155,7 @@ class TextOfOthersTest {
     }
 
     /** What an operator may say is checked; what hides in it is shown. */
-    private void operate(OperatorActions operator) throws Exception {
+    private void operate(Operator operator) throws Exception {
         UUID machine = machine("broken").machineId();
         for (String wrong : new String[] {HOSTILE, "a\0b", "a\ud800b", "x".repeat(1001), " "}) {
             assertThatThrownBy(() -> operator.pause(machine, null, null, "alice", wrong, null))

@@ -1,5 +1,9 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.internal.ControlLoop;
 import dev.shepherd.manager.internal.LoopContext;
 import dev.shepherd.manager.internal.LoopMonitor;
@@ -17,11 +21,6 @@ import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.status.LoopStatus;
 import dev.shepherd.manager.takeover.Initializer;
 import dev.shepherd.manager.takeover.InitializerSettings;
-
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import java.time.Clock;
 import java.time.Duration;

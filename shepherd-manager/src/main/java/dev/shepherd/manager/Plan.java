@@ -1,8 +1,7 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.provisioning.ProvisioningPlan;
-
 import dev.shepherd.bmdb.PlannedRecovery;
+import dev.shepherd.manager.provisioning.ProvisioningPlan;
 
 /**
  * What the loops that act on a provider would do now. Immutable.

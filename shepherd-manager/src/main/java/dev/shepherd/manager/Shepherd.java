@@ -1,5 +1,17 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.Provider;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.OperatorText;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.RecoveryAction;
+import dev.shepherd.bmdb.RecoveryOutlook;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.internal.ControlLoop;
 import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.listing.Updater;
@@ -15,20 +27,6 @@ import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.status.LoopStatus;
 import dev.shepherd.manager.takeover.Initializer;
 import dev.shepherd.manager.takeover.InitializerSettings;
-
-import dev.shepherd.bmdb.operator.Operator;
-
-import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.Provider;
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.api.internal.OperatorText;
-import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.Explanation;
-import dev.shepherd.bmdb.MachineRecord;
-import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.bmdb.RecoveryAction;
-import dev.shepherd.bmdb.RecoveryOutlook;
-import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import java.net.InetAddress;
 import java.net.UnknownHostException;

@@ -1,9 +1,8 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.manager.internal.LoopMonitor;
 import dev.shepherd.manager.provisioning.Discrepancy;
-
-import dev.shepherd.bmdb.RecoveryOutlook;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.Gauge;

@@ -1,11 +1,10 @@
 package dev.shepherd.manager;
 
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.manager.provisioning.Discrepancy;
 import dev.shepherd.manager.provisioning.ProvisioningOutlook;
 import dev.shepherd.manager.status.LoopStatus;
-
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.RecoveryOutlook;
 import java.util.List;
 import java.util.Map;
 

@@ -1,7 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.internal.ProviderCalls;
-
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -13,6 +11,7 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.Provider;
+import dev.shepherd.manager.internal.ProviderCalls;
 import org.junit.jupiter.api.Test;
 
 class ArchitectureTest {

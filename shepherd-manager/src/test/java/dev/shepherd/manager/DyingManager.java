@@ -1,14 +1,13 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.status.LoopKind;
-import dev.shepherd.manager.takeover.InitializerSettings;
-
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.testkit.provider.FakeProvider;
 import java.net.InetAddress;
 import java.time.Duration;

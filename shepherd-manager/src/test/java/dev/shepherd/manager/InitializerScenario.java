@@ -1,8 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.status.LoopKind;
-import dev.shepherd.manager.takeover.InitializerSettings;
-
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
@@ -12,6 +9,8 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkHistoryEntry;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
@@ -78,7 +77,7 @@ abstract class InitializerScenario {
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
             session.useTransaction(tx -> {
                 writes.on(tx);
-});
+            });
         }
     }
 

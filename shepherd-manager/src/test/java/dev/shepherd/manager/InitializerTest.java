@@ -1,12 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.status.LoopKind;
-import dev.shepherd.manager.status.LoopStatus;
-import dev.shepherd.manager.takeover.Initializer;
-import dev.shepherd.manager.takeover.InitializerSettings;
-
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -17,6 +10,11 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.WorkEvent;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.status.LoopStatus;
+import dev.shepherd.manager.takeover.Initializer;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
@@ -182,7 +180,10 @@ class InitializerTest extends InitializerScenario {
 
             fail(shepherd, 1);
 
-            assertThat(Operator.of(database.bmdb()).quarantine(bad.get()).orElseThrow().cause())
+            assertThat(Operator.of(database.bmdb())
+                            .quarantine(bad.get())
+                            .orElseThrow()
+                            .cause())
                     .contains("6 takeovers in a row failed", "it sends without end");
             Operator.of(database.bmdb()).release(bad.get(), "alice");
             fail(shepherd, 2);
@@ -286,7 +287,8 @@ class InitializerTest extends InitializerScenario {
             }
             shepherd.start();
 
-            await().atMost(LIMIT).until(() -> Operator.of(database.bmdb()).statistics().agentStarted() == 20);
+            await().atMost(LIMIT)
+                    .until(() -> Operator.of(database.bmdb()).statistics().agentStarted() == 20);
             assertThat(most).hasValue(4);
             LoopStatus status = shepherd.status().loops().get(1);
             assertThat(status.name()).isEqualTo("initializer");
@@ -417,7 +419,8 @@ class InitializerTest extends InitializerScenario {
                 Shepherd two = shepherd(counting)) {
             one.start();
             two.start();
-            await().atMost(LIMIT).until(() -> Operator.of(database.bmdb()).statistics().agentStarted() == 50);
+            await().atMost(LIMIT)
+                    .until(() -> Operator.of(database.bmdb()).statistics().agentStarted() == 50);
         }
         assertThat(takeovers)
                 .hasSize(50)

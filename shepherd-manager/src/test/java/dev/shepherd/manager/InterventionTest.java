@@ -1,9 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.operator.InterventionException;
-
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -17,20 +13,22 @@ import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
-import dev.shepherd.bmdb.agent.AgentCall;
-import dev.shepherd.bmdb.agent.AgentCallException;
-import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.MachineRecord;
-import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkHistoryEntry;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCallException;
+import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
+import dev.shepherd.manager.operator.InterventionException;
 import dev.shepherd.testkit.provider.FakeProvider.Blocked;
 import dev.shepherd.testkit.provider.FakeProvider.Operation;
 import java.time.Duration;
@@ -146,7 +144,8 @@ class InterventionTest extends RecoveryScenario {
         assertThat(state.underWay()).isFalse();
         assertThat(state.attempts()).isEqualTo(1);
         pass(10);
-        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().isOpen()).isFalse();
+        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().isOpen())
+                .isFalse();
         assertThat(fleet.effects()).hasSize(1);
     }
 
@@ -183,7 +182,8 @@ class InterventionTest extends RecoveryScenario {
 
         assertThat(read().isInstallationFulfilled()).isFalse();
         assertThat(refusal()).isEqualTo(AgentCallException.Reason.AGENT_NOT_STARTED);
-        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().isOpen()).isTrue();
+        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().isOpen())
+                .isTrue();
     }
 
     /** The thread is interrupted during the call: as far as anybody can tell, the machine was rebooted. */
@@ -199,7 +199,8 @@ class InterventionTest extends RecoveryScenario {
             shepherd.reboot(machine, "alice", "hangs");
         });
         assertThatThrownBy(rebooting::join).hasRootCauseInstanceOf(InterruptedException.class);
-        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().underWay()).isTrue();
+        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().underWay())
+                .isTrue();
 
         pass(25);
 

@@ -1,28 +1,26 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.bmdb.recovery.Recoveries;
-
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
-import dev.shepherd.bmdb.agent.AgentCall;
-import dev.shepherd.bmdb.agent.AgentCallException;
-import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.MachineRecord;
-import dev.shepherd.bmdb.operator.Quarantine;
 import dev.shepherd.bmdb.RecoveryAction;
-import dev.shepherd.bmdb.recovery.RecoveryAttempt;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCallException;
+import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Quarantine;
+import dev.shepherd.bmdb.recovery.Recoveries;
+import dev.shepherd.bmdb.recovery.RecoveryAttempt;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
 import dev.shepherd.testkit.provider.FakeProvider.Operation;
@@ -106,7 +104,8 @@ class MachineRecovererTest extends RecoveryScenario {
         fleet.become(Health.WELL, dead);
         pass(40);
 
-        assertThat(Operator.of(database.bmdb()).recovery(dead).orElseThrow().isOpen()).isFalse();
+        assertThat(Operator.of(database.bmdb()).recovery(dead).orElseThrow().isOpen())
+                .isFalse();
         assertThat(database.bmdb().machine(dead).orElseThrow().backoffs()).isEmpty();
         assertThat(fleet.effects()).hasSize(1);
     }
@@ -120,7 +119,10 @@ class MachineRecovererTest extends RecoveryScenario {
             fleet.become(Health.HUNG, flapping);
             passUntilEffects(relapse);
             pass(20);
-            assertThat(Operator.of(database.bmdb()).recovery(flapping).orElseThrow().attempts())
+            assertThat(Operator.of(database.bmdb())
+                            .recovery(flapping)
+                            .orElseThrow()
+                            .attempts())
                     .isEqualTo(relapse);
         }
         fleet.become(Health.HUNG, flapping);
@@ -151,7 +153,8 @@ class MachineRecovererTest extends RecoveryScenario {
         assertThat(fleet.effects().get(3).what())
                 .isEqualTo(fleet.effects().get(0).what());
         assertThat(Operator.of(database.bmdb()).quarantine(machine)).isEmpty();
-        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().attempts()).isEqualTo(1);
+        assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().attempts())
+                .isEqualTo(1);
     }
 
     @Test
@@ -218,7 +221,8 @@ class MachineRecovererTest extends RecoveryScenario {
 
         pass(120);
 
-        assertThat(Operator.of(database.bmdb()).quarantine(dead).orElseThrow().cause()).contains("cannot reinstall");
+        assertThat(Operator.of(database.bmdb()).quarantine(dead).orElseThrow().cause())
+                .contains("cannot reinstall");
     }
 
     @Test
@@ -232,9 +236,12 @@ class MachineRecovererTest extends RecoveryScenario {
         BmdbSession dying = other.startSession("recoverer", "doomed");
         RecoveryPolicy atOnce =
                 POLICY.toBuilder().freezeReleaseAfter(Duration.ZERO).build();
-        var work = Recoveries.of(database.bmdb(), VirtualFleet.TYPE, atOnce).claim(dying, 1).work().get(0);
-        Optional<RecoveryAttempt> begun =
-                work.update(tx -> Recoveries.of(database.bmdb(), VirtualFleet.TYPE, POLICY).begin(tx, silent, RecoveryAction.REBOOT));
+        var work = Recoveries.of(database.bmdb(), VirtualFleet.TYPE, atOnce)
+                .claim(dying, 1)
+                .work()
+                .get(0);
+        Optional<RecoveryAttempt> begun = work.update(tx ->
+                Recoveries.of(database.bmdb(), VirtualFleet.TYPE, POLICY).begin(tx, silent, RecoveryAction.REBOOT));
         assertThat(begun).isPresent();
         fleet.provider()
                 .rebootMachine(database.bmdb()
@@ -252,7 +259,8 @@ class MachineRecovererTest extends RecoveryScenario {
 
         assertThat(fleet.effects()).hasSize(1);
         assertThat(statistics().recovered()).isEqualTo(1);
-        assertThat(Operator.of(database.bmdb()).recovery(silent).orElseThrow().attempts()).isEqualTo(1);
+        assertThat(Operator.of(database.bmdb()).recovery(silent).orElseThrow().attempts())
+                .isEqualTo(1);
     }
 
     @Test
@@ -287,7 +295,8 @@ class MachineRecovererTest extends RecoveryScenario {
 
         assertThat(fleet.effects()).isEmpty();
         assertThat(fleet.provider().calls(Operation.REBOOT)).isEqualTo(POLICY.maxFailedCalls());
-        assertThat(Operator.of(database.bmdb()).quarantine(hung).orElseThrow().cause()).contains("5 failed call(s)");
+        assertThat(Operator.of(database.bmdb()).quarantine(hung).orElseThrow().cause())
+                .contains("5 failed call(s)");
     }
 
     @Test
@@ -307,7 +316,8 @@ class MachineRecovererTest extends RecoveryScenario {
 
         pass(180);
 
-        assertThat(Operator.of(database.bmdb()).quarantine(hung).orElseThrow().cause()).contains("5 failed call(s)");
+        assertThat(Operator.of(database.bmdb()).quarantine(hung).orElseThrow().cause())
+                .contains("5 failed call(s)");
         fleet.become(Health.HUNG, fleet.all().get(1));
         passUntilEffects(1);
     }
@@ -335,7 +345,8 @@ class MachineRecovererTest extends RecoveryScenario {
                 .isNotEqualTo(fleet.effects().get(1).machine());
         assertThat(fleet.elapsed().minus(first)).isGreaterThan(Duration.ofMinutes(15));
         UUID refused = fleet.effects().get(1).machine();
-        assertThat(Operator.of(database.bmdb()).recovery(refused).orElseThrow().attempts()).isEqualTo(1);
+        assertThat(Operator.of(database.bmdb()).recovery(refused).orElseThrow().attempts())
+                .isEqualTo(1);
         assertThat(Operator.of(database.bmdb()).recovery(refused).orElseThrow().failedCalls())
                 .isZero();
     }
@@ -355,7 +366,9 @@ class MachineRecovererTest extends RecoveryScenario {
 
         passUntilEffects(1);
 
-        assertThat(Operator.of(database.bmdb()).recovery(hung).orElseThrow().attempts()).isEqualTo(1);
-        assertThat(Operator.of(database.bmdb()).recovery(hung).orElseThrow().failedCalls()).isZero();
+        assertThat(Operator.of(database.bmdb()).recovery(hung).orElseThrow().attempts())
+                .isEqualTo(1);
+        assertThat(Operator.of(database.bmdb()).recovery(hung).orElseThrow().failedCalls())
+                .isZero();
     }
 }

@@ -1,9 +1,8 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Quarantine;
 import java.nio.file.Files;
 import java.nio.file.Path;

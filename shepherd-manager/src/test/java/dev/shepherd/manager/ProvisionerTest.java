@@ -1,17 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.provisioning.Discrepancy;
-import dev.shepherd.manager.provisioning.FatalDiscrepancyException;
-import dev.shepherd.manager.provisioning.Provisioner;
-import dev.shepherd.manager.provisioning.ProvisionerSettings;
-import dev.shepherd.manager.provisioning.ProvisioningOutlook;
-import dev.shepherd.manager.provisioning.Reconciliation;
-import dev.shepherd.manager.status.LoopKind;
-import dev.shepherd.manager.status.LoopStatus;
-import dev.shepherd.manager.takeover.InitializerSettings;
-
-import dev.shepherd.bmdb.provisioning.Intents;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -31,8 +19,18 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
-import dev.shepherd.bmdb.provisioning.MachineIntent;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.provisioning.Intents;
+import dev.shepherd.bmdb.provisioning.MachineIntent;
+import dev.shepherd.manager.provisioning.Discrepancy;
+import dev.shepherd.manager.provisioning.FatalDiscrepancyException;
+import dev.shepherd.manager.provisioning.Provisioner;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.manager.provisioning.ProvisioningOutlook;
+import dev.shepherd.manager.provisioning.Reconciliation;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.status.LoopStatus;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.testkit.LogCapture;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
@@ -433,7 +431,8 @@ class ProvisionerTest {
         provider.addReservations(2);
         UUID intentId;
         try (BmdbSession dead = database.bmdb().startSession("provisioner", "a host that died")) {
-            intentId = Intents.of(database.bmdb(), TYPE).reserve(dead, 50, List.of("reservation-1"))
+            intentId = Intents.of(database.bmdb(), TYPE)
+                    .reserve(dead, 50, List.of("reservation-1"))
                     .get(0)
                     .intentId();
             try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(2))) {

@@ -1,14 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.provisioning.Discrepancy;
-import dev.shepherd.manager.provisioning.FatalDiscrepancyException;
-import dev.shepherd.manager.provisioning.Provisioner;
-import dev.shepherd.manager.provisioning.ProvisionerSettings;
-
-import dev.shepherd.bmdb.provisioning.Intents;
-
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -25,7 +16,13 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.provisioning.Intents;
+import dev.shepherd.manager.provisioning.Discrepancy;
 import dev.shepherd.manager.provisioning.Discrepancy.Kind;
+import dev.shepherd.manager.provisioning.FatalDiscrepancyException;
+import dev.shepherd.manager.provisioning.Provisioner;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
 import java.net.InetAddress;
@@ -231,8 +228,8 @@ class ReconciliationTest {
         record(List.of("old"), ProviderStatus.RUNNING);
         UUID machineId =
                 database.bmdb().findMachine(TYPE, new ProviderID("old")).orElseThrow();
-        Provider provider =
-                new ShowingProvider(TYPE, visitor -> Operator.of(database.bmdb()).forget(machineId, "a test"));
+        Provider provider = new ShowingProvider(
+                TYPE, visitor -> Operator.of(database.bmdb()).forget(machineId, "a test"));
         try (Shepherd shepherd = shepherd(provider)) {
             assertThat(shepherd.provisioner(TYPE).step().recorded()).isEqualTo(1);
         }
@@ -303,7 +300,7 @@ class ReconciliationTest {
             session.useTransaction(tx -> {
                 machines.forEach(
                         machine -> tx.recordMachine(type, CreateMachineRequest.any(UUID.randomUUID()), machine));
-});
+            });
         }
     }
 

@@ -1,7 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -9,6 +7,7 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
 import dev.shepherd.testkit.provider.FakeProvider.Blocked;

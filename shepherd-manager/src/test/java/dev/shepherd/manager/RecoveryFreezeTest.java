@@ -1,19 +1,17 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.recovery.RecovererSettings;
-import dev.shepherd.manager.status.LoopKind;
-import dev.shepherd.manager.status.LoopStatus;
-
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
+import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.status.LoopStatus;
 import dev.shepherd.testkit.LogCapture;
 import java.time.Duration;
 import java.util.List;

@@ -1,10 +1,9 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
 import java.time.Duration;

@@ -1,12 +1,11 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.testkit.database.BmdbExtension;
@@ -94,7 +93,7 @@ abstract class RecoveryScenario {
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
             session.useTransaction(tx -> {
                 writes.on(tx);
-});
+            });
         }
     }
 

@@ -1,9 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.provisioning.ProvisionerSettings;
-import dev.shepherd.manager.recovery.RecovererSettings;
-import dev.shepherd.manager.status.LoopKind;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -15,6 +11,9 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -141,7 +140,7 @@ class ShepherdMetricsTest {
                 for (ProvidedMachine machine : database.bmdb().providedMachines(TYPE)) {
                     session.useTransaction(tx -> {
                         tx.putAgentStarted(machine.machineId(), new byte[32]);
-});
+                    });
                 }
             }
             database.advance(Duration.ofHours(1));

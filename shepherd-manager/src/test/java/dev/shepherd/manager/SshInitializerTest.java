@@ -1,7 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.bmdb.recovery.Recoveries;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -10,6 +8,7 @@ import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.recovery.Recoveries;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.testkit.agent.TestAgent;
@@ -171,7 +170,8 @@ class SshInitializerTest extends InitializerScenario {
 
             assertThat(unreachableAttempts(machine)).isZero();
             try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-                assertThat(Recoveries.of(database.bmdb(), TYPE, RecoveryPolicy.DEFAULT).claim(session, 1)
+                assertThat(Recoveries.of(database.bmdb(), TYPE, RecoveryPolicy.DEFAULT)
+                                .claim(session, 1)
                                 .outlook()
                                 .due())
                         .isZero();

@@ -1,11 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.internal.ControlLoop;
-import dev.shepherd.manager.internal.LoopMonitor;
-import dev.shepherd.manager.status.LoopKind;
-import dev.shepherd.manager.status.LoopStatus;
-import dev.shepherd.manager.takeover.InitializerSettings;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -13,6 +7,11 @@ import static org.awaitility.Awaitility.await;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.WorkEvent;
+import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.LoopMonitor;
+import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.status.LoopStatus;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import java.net.InetAddress;
 import java.time.Clock;

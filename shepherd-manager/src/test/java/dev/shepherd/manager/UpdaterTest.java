@@ -1,12 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.listing.Changes;
-import dev.shepherd.manager.listing.Updater;
-
-import dev.shepherd.bmdb.listing.Listings;
-
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -24,6 +17,10 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.listing.Listings;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.manager.listing.Changes;
+import dev.shepherd.manager.listing.Updater;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
 import dev.shepherd.testkit.provider.FakeProvider.Operation;
@@ -353,7 +350,8 @@ class UpdaterTest {
         updater(
                         new ShowingProvider(TYPE, true, visitor -> {
                             try (BmdbSession other = database.bmdb().startSession("updater", "another host")) {
-                                other.inTransaction(tx -> Listings.of(database.bmdb(), TYPE).update(tx, newer));
+                                other.inTransaction(
+                                        tx -> Listings.of(database.bmdb(), TYPE).update(tx, newer));
                             }
                             visitor.visit(stale);
                             visitor.visit(fake.getMachine(new ProviderID("machine-1")));
@@ -368,7 +366,8 @@ class UpdaterTest {
     void machinesAtRestGetATimeAgainWhenTheirListingIsNoLongerCheap() throws Exception {
         FakeProvider cheap = provider(3, true);
         updater(cheap, database.bmdb()).step();
-        assertThat(Operator.of(database.bmdb()).explain(machineId(FIRST), RecoveryPolicy.DEFAULT)
+        assertThat(Operator.of(database.bmdb())
+                        .explain(machineId(FIRST), RecoveryPolicy.DEFAULT)
                         .orElseThrow()
                         .providerCheckAt())
                 .as("nobody waits for it")
@@ -447,7 +446,7 @@ class UpdaterTest {
                     provider.addMachine(info);
                     tx.recordMachine(TYPE, CreateMachineRequest.any(UUID.randomUUID()), info);
                 }
-});
+            });
         }
     }
 

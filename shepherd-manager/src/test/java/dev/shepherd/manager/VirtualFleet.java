@@ -1,8 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.recovery.RecovererSettings;
-import dev.shepherd.manager.takeover.InitializerSettings;
-
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
@@ -13,6 +10,8 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverStep;
@@ -88,7 +87,7 @@ final class VirtualFleet implements AutoCloseable {
                 for (int i = 0; i < count; i++) {
                     add(tx, i, "rack-" + (i % locations));
                 }
-});
+            });
         }
     }
 

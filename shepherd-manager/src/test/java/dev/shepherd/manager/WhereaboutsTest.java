@@ -1,7 +1,5 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.api.Availability;
@@ -16,6 +14,7 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverStep;

@@ -1,12 +1,11 @@
 package dev.shepherd.manager;
 
-import dev.shepherd.manager.provisioning.ProvisionerSettings;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
 import java.io.File;

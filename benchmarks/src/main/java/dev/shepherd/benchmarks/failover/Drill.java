@@ -1,12 +1,12 @@
 package dev.shepherd.benchmarks.failover;
 
 import dev.shepherd.api.Provider;
-import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.callback.AgentEndpoint;
-import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.postgres.PostgresPair;
 import java.io.IOException;

@@ -93,7 +93,7 @@ final class Inspector implements Runnable {
         effects.add(Kind.INSPECT, "", machine, claim);
         int most = ThreadLocalRandom.current().nextDouble() < SLOW ? 6000 : 20;
         Thread.sleep(ThreadLocalRandom.current().nextInt(most));
-        long count = work.finish(tx -> {
+        long count = work.finishReturning(tx -> {
             long next = tx.machine(work.machineId())
                             .flatMap(MachineRecord::hardwareReport)
                             .map(report -> ByteBuffer.wrap(report).getLong())

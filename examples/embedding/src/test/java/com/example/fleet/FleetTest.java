@@ -1,10 +1,9 @@
 package com.example.fleet;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.testkit.agent.TestAgent;
 import dev.shepherd.testkit.database.BmdbExtension;

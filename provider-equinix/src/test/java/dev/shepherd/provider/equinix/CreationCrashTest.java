@@ -1,13 +1,12 @@
 package dev.shepherd.provider.equinix;
 
-import dev.shepherd.bmdb.provisioning.Intents;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.provisioning.MachineIntent;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.provisioning.Intents;
+import dev.shepherd.bmdb.provisioning.MachineIntent;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.equinix.FakeEquinix;

@@ -1,11 +1,10 @@
 package dev.shepherd.provider.equinix;
 
-import dev.shepherd.bmdb.provisioning.Intents;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.api.ShepherdException;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.provisioning.Intents;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.equinix.FakeEquinix;

@@ -2,9 +2,9 @@ package dev.shepherd.provider.equinix;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.manager.takeover.InitializerSettings;
-import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import java.net.URI;
 import java.time.Duration;
 import java.util.UUID;

@@ -1,12 +1,11 @@
 package dev.shepherd.provider.equinix;
 
-import dev.shepherd.bmdb.provisioning.Intents;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.shepherd.manager.takeover.InitializerSettings;
-import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.bmdb.provisioning.Intents;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.equinix.FakeEquinix;
 import dev.shepherd.testkit.equinix.FakeEquinix.Call;

@@ -1,7 +1,6 @@
 package dev.shepherd.bmdb.agent;
 
 import dev.shepherd.bmdb.InstallationResult;
-
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import java.util.Objects;
 import java.util.Optional;

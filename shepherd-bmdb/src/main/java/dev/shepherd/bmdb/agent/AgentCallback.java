@@ -1,21 +1,20 @@
 package dev.shepherd.bmdb.agent;
 
+import static java.util.Objects.requireNonNull;
+
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.CommitOutcomeUnknownException;
+import dev.shepherd.bmdb.MachineRecord.InstallationReport;
+import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
+import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.Uninterruptibly;
-
-import static java.util.Objects.requireNonNull;
-
-import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.agent.AgentCallException.Reason;
-import dev.shepherd.bmdb.MachineRecord.InstallationReport;
-import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -28,7 +27,6 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

@@ -1,27 +1,21 @@
 package dev.shepherd.bmdb.agent;
 
-import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.internal.MachineConditions;
-import dev.shepherd.bmdb.internal.TagQueries;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
 
-import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
+import dev.shepherd.bmdb.agent.AgentCallException.Reason;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineConditions;
+import dev.shepherd.bmdb.internal.TagQueries;
 import java.time.Duration;
 import java.util.BitSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import org.jooq.Condition;
-import org.jooq.DSLContext;
-import org.jooq.Field;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 
@@ -36,9 +30,10 @@ final class HeartbeatQueries {
      */
     static void begin(Handle db, Duration lockTimeout, Duration idle) {
         // One round trip. A statement that has waited must see what was committed meanwhile, whatever the default is.
-        db.dsl().execute("set transaction isolation level read committed; set local lock_timeout = "
-                + Math.max(1, lockTimeout.toMillis()) + "; set local idle_in_transaction_session_timeout = "
-                + idle.toMillis());
+        db.dsl()
+                .execute("set transaction isolation level read committed; set local lock_timeout = "
+                        + Math.max(1, lockTimeout.toMillis()) + "; set local idle_in_transaction_session_timeout = "
+                        + idle.toMillis());
     }
 
     /**
@@ -51,7 +46,8 @@ final class HeartbeatQueries {
      */
     static BitSet record(Handle db, UUID[] machineIds, byte[][] keys) {
         BitSet recorded = new BitSet(machineIds.length);
-        db.dsl().resultQuery(
+        db.dsl()
+                .resultQuery(
                         "with known as ("
                                 + "select s.machine_id, c.position"
                                 + " from unnest({1}, {2}) with ordinality as c (machine_id, agent_public_key, position)"
@@ -77,7 +73,8 @@ final class HeartbeatQueries {
 
     /** Returns the requests of these machines that are not fulfilled. */
     static Map<UUID, InstallationRequest> pendingRequests(Handle db, UUID[] machineIds) {
-        return db.dsl().select(
+        return db.dsl()
+                .select(
                         MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID,
                         MACHINE_OS_INSTALLATION_REQUEST.GENERATION,
                         MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW)
@@ -95,7 +92,8 @@ final class HeartbeatQueries {
 
     /** Returns why heartbeats of these machines were not recorded; nothing of those that do not exist. */
     static Map<UUID, Reason> refusals(Handle db, UUID[] machineIds) {
-        return db.dsl().select(MACHINES.MACHINE_ID, MACHINE_AGENT_STARTED.MACHINE_ID)
+        return db.dsl()
+                .select(MACHINES.MACHINE_ID, MACHINE_AGENT_STARTED.MACHINE_ID)
                 .from(MACHINES)
                 .leftJoin(MACHINE_AGENT_STARTED)
                 .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -109,18 +107,22 @@ final class HeartbeatQueries {
      * and nothing locked: the call is as good as one that came just before that report was recorded first.
      */
     static boolean isRecorded(Handle db, UUID machineId, InstallationReport report) {
-        return db.dsl().fetchExists(db.dsl().selectOne()
-                .from(MACHINE_OS_INSTALLATION_REPORT)
-                .join(MACHINE_OS_INSTALLATION_REQUEST)
-                .on(MACHINE_OS_INSTALLATION_REQUEST
-                        .MACHINE_ID
-                        .eq(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID)
-                        .and(MACHINE_OS_INSTALLATION_REQUEST.GENERATION.eq(MACHINE_OS_INSTALLATION_REPORT.GENERATION)))
-                .where(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(machineId))
-                .and(MACHINE_OS_INSTALLATION_REPORT.GENERATION.eq(report.generation()))
-                .and(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT.eq(
-                        report.result().databaseName()))
-                .and(TagQueries.holds(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, report.raw())));
+        return db.dsl()
+                .fetchExists(db.dsl()
+                        .selectOne()
+                        .from(MACHINE_OS_INSTALLATION_REPORT)
+                        .join(MACHINE_OS_INSTALLATION_REQUEST)
+                        .on(MACHINE_OS_INSTALLATION_REQUEST
+                                .MACHINE_ID
+                                .eq(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID)
+                                .and(MACHINE_OS_INSTALLATION_REQUEST.GENERATION.eq(
+                                        MACHINE_OS_INSTALLATION_REPORT.GENERATION)))
+                        .where(MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID.eq(machineId))
+                        .and(MACHINE_OS_INSTALLATION_REPORT.GENERATION.eq(report.generation()))
+                        .and(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT.eq(
+                                report.result().databaseName()))
+                        .and(TagQueries.holds(
+                                MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, report.raw())));
     }
 
     /**
@@ -128,7 +130,8 @@ final class HeartbeatQueries {
      * ended.
      */
     static Optional<Long> lockGeneration(Handle db, UUID machineId) {
-        return db.dsl().select(MACHINE_OS_INSTALLATION_REQUEST.GENERATION)
+        return db.dsl()
+                .select(MACHINE_OS_INSTALLATION_REQUEST.GENERATION)
                 .from(MACHINE_OS_INSTALLATION_REQUEST)
                 .where(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID.eq(machineId))
                 .forShare()

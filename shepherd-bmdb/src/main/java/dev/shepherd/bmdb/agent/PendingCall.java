@@ -1,7 +1,6 @@
 package dev.shepherd.bmdb.agent;
 
 import dev.shepherd.bmdb.BmdbException;
-
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;

@@ -2,7 +2,6 @@ package dev.shepherd.bmdb.internal;
 
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
-
 import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.util.List;
 

@@ -4,7 +4,6 @@ import dev.shepherd.api.ProviderType;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
@@ -38,7 +37,8 @@ public final class ClockStep {
 
     /** Mends all times if recovery's last look at a provider is later than now. Costs one read of one row otherwise. */
     public static void repairIfLookedLater(Handle db, ProviderType provider) {
-        db.dsl().fetchOptional(
+        db.dsl()
+                .fetchOptional(
                         "select extract(epoch from recovery_looked_at - ({0}))::bigint from providers"
                                 + " where provider = {1} and recovery_looked_at > {0} + {2} * interval '1 second'",
                         db.time().now(), DSL.val(provider.name()), DSL.inline(TOLERANCE.toSeconds()))
@@ -66,39 +66,46 @@ public final class ClockStep {
             String column = event.substring(event.indexOf('.') + 1);
             db.dsl().execute("update " + table + " set " + column + " = {0} where " + column + " > {0}", now);
         });
-        db.dsl().execute(
-                "update work_backoff set until = {0}"
-                        + " + greatest(last_interval_seconds, loss_interval_seconds) * interval '1 second'"
-                        // Twice the period is more than any jitter adds.
-                        + " where until > {0} + (2 * greatest(last_interval_seconds, loss_interval_seconds) + 60)"
-                        + " * interval '1 second'",
-                now);
-        db.dsl().execute(
-                "update recovery_freeze set frozen_at = least(frozen_at, {0}), silent_since = least(silent_since, {0}),"
-                        + " calm_since = least(calm_since, {0}), ignored_until = least(ignored_until, {0})",
-                now);
+        db.dsl()
+                .execute(
+                        "update work_backoff set until = {0}"
+                                + " + greatest(last_interval_seconds, loss_interval_seconds) * interval '1 second'"
+                                // Twice the period is more than any jitter adds.
+                                + " where until > {0} + (2 * greatest(last_interval_seconds, loss_interval_seconds) + 60)"
+                                + " * interval '1 second'",
+                        now);
+        db.dsl()
+                .execute(
+                        "update recovery_freeze set frozen_at = least(frozen_at, {0}), silent_since = least(silent_since, {0}),"
+                                + " calm_since = least(calm_since, {0}), ignored_until = least(ignored_until, {0})",
+                        now);
         // By the clock of the step, both when it was said and until when.
-        db.dsl().execute(
-                "update pauses set paused_at = {0}, paused_until = paused_until - {1}"
-                        + " where paused_at > {0} + interval '1 minute'",
-                now, back);
-        db.dsl().execute(
-                "update work_schedule set scheduled_at = {0}, due_at = due_at - {1}"
-                        + " where scheduled_at > {0} + interval '1 minute'",
-                now, back);
+        db.dsl()
+                .execute(
+                        "update pauses set paused_at = {0}, paused_until = paused_until - {1}"
+                                + " where paused_at > {0} + interval '1 minute'",
+                        now, back);
+        db.dsl()
+                .execute(
+                        "update work_schedule set scheduled_at = {0}, due_at = due_at - {1}"
+                                + " where scheduled_at > {0} + interval '1 minute'",
+                        now, back);
         // Not said when: what lies further ahead than usual comes earlier, which at worst asks a provider too early.
-        db.dsl().execute(
-                "update machine_provided set provider_check_at = greatest({0}, provider_check_at - {1})"
-                        + " where provider_check_at > {0} + interval '1 hour'",
-                now, back);
-        db.dsl().execute(
-                "update machine_intent set retry_at = greatest({0}, retry_at - {1})"
-                        + " where retry_at > {0} + interval '1 hour'",
-                now, back);
-        db.dsl().execute(
-                "update providers set recovery_looked_at = {0}, recovery_looking_since = {0}"
-                        + " where recovery_looked_at > {0}",
-                now);
+        db.dsl()
+                .execute(
+                        "update machine_provided set provider_check_at = greatest({0}, provider_check_at - {1})"
+                                + " where provider_check_at > {0} + interval '1 hour'",
+                        now, back);
+        db.dsl()
+                .execute(
+                        "update machine_intent set retry_at = greatest({0}, retry_at - {1})"
+                                + " where retry_at > {0} + interval '1 hour'",
+                        now, back);
+        db.dsl()
+                .execute(
+                        "update providers set recovery_looked_at = {0}, recovery_looking_since = {0}"
+                                + " where recovery_looked_at > {0}",
+                        now);
         log.warn(
                 "The database's clock went back by about {} s; times that were later than now were set back",
                 step.toSeconds());
@@ -111,7 +118,8 @@ public final class ClockStep {
             String table = event.substring(0, event.indexOf('.'));
             late.append(" or m.machine_id in (select machine_id from " + table + " where " + event + " > {0})");
         });
-        return db.dsl()
+        return db
+                .dsl()
                 .fetch(
                         "select m.machine_id, m.machine_created_at > {0} from machines m where " + late
                                 + " order by m.machine_id for no key update",

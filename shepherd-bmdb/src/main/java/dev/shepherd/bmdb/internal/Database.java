@@ -2,7 +2,6 @@ package dev.shepherd.bmdb.internal;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
-
 import java.time.Duration;
 
 /** The inside of a {@link Bmdb}, for the packages of this module that have a part of the database as their own. */

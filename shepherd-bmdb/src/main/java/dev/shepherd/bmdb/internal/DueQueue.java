@@ -1,37 +1,26 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.WorkProcess;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE_EXPECTED;
 import static org.jooq.impl.DSL.any;
-import static org.jooq.impl.DSL.coalesce;
-import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.greatest;
-import static org.jooq.impl.DSL.inline;
-import static org.jooq.impl.DSL.name;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.select;
-import static org.jooq.impl.DSL.when;
 
-import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record1;
 import org.jooq.SelectConditionStep;
-import org.jooq.Table;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
@@ -181,7 +170,8 @@ public final class DueQueue {
     }
 
     private SelectConditionStep<Record1<UUID>> due(Part part) {
-        return db.dsl().select(MACHINES.MACHINE_ID)
+        return db.dsl()
+                .select(MACHINES.MACHINE_ID)
                 .from(WORK_DUE)
                 .join(MACHINES)
                 .on(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
@@ -215,7 +205,8 @@ public final class DueQueue {
      */
     private void putRight(Part part, UUID[] machineIds) {
         arm(machineIds);
-        int stuck = db.dsl().update(WORK_DUE)
+        int stuck = db.dsl()
+                .update(WORK_DUE)
                 .set(WORK_DUE.DUE_AT, db.time().nowPlus(SETBACK))
                 .where(WORK_DUE.MACHINE_ID.eq(any(machineIds)))
                 .and(part.condition())
@@ -245,8 +236,11 @@ public final class DueQueue {
      *     looked for: it holds the locks of their machines
      */
     public boolean putOff(Part part, Field<OffsetDateTime> soonest) {
-        Condition early = part.condition().and(WORK_DUE.DUE_AT.le(db.time().now())).and(soonest.gt(db.time().now()));
-        UUID[] machineIds = db.dsl()
+        Condition early = part.condition()
+                .and(WORK_DUE.DUE_AT.le(db.time().now()))
+                .and(soonest.gt(db.time().now()));
+        UUID[] machineIds = db
+                .dsl()
                 .select(MACHINES.MACHINE_ID)
                 .from(WORK_DUE)
                 .join(MACHINES)
@@ -265,7 +259,8 @@ public final class DueQueue {
             return false;
         }
         // A statement of its own: its snapshot is taken under the machines' locks.
-        db.dsl().update(WORK_DUE)
+        db.dsl()
+                .update(WORK_DUE)
                 .set(WORK_DUE.DUE_AT, greatest(soonest, db.time().nowPlus(LEAST_PUT_OFF)))
                 .from(MACHINES)
                 .where(WORK_DUE.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -277,9 +272,11 @@ public final class DueQueue {
 
     /** Says how long it is until the next machine comes up; empty if none will unless something changes. */
     public Optional<Duration> untilNext(Part part) {
-        Field<Long> millis =
-                field("ceil(extract(epoch from {0} - {1}) * 1000)::bigint", Long.class, WORK_DUE.DUE_AT, db.time().now());
-        return db.dsl().select(millis)
+        Field<Long> millis = field(
+                "ceil(extract(epoch from {0} - {1}) * 1000)::bigint",
+                Long.class, WORK_DUE.DUE_AT, db.time().now());
+        return db.dsl()
+                .select(millis)
                 .from(WORK_DUE)
                 .where(part.condition())
                 .and(WORK_DUE.DUE_AT.gt(db.time().now()))
@@ -297,7 +294,8 @@ public final class DueQueue {
      * @return the last machine of this chunk; empty if there was none left
      */
     public Optional<UUID> armNext(Part part, UUID after) {
-        UUID[] machineIds = db.dsl()
+        UUID[] machineIds = db
+                .dsl()
                 .select(WORK_DUE.MACHINE_ID)
                 .from(WORK_DUE)
                 .where(part.condition())
@@ -313,7 +311,8 @@ public final class DueQueue {
 
     /** Makes the entries of the next machines anew; otherwise as {@link #armNext(Part, UUID)}. */
     public Optional<UUID> armNext(UUID after) {
-        UUID[] machineIds = db.dsl()
+        UUID[] machineIds = db
+                .dsl()
                 .select(MACHINES.MACHINE_ID)
                 .from(MACHINES)
                 .where(MACHINES.MACHINE_ID.gt(after))
@@ -328,7 +327,8 @@ public final class DueQueue {
 
     /** Drops the entries of machines that do not exist. Returns how many there were. */
     public int sweep() {
-        return db.dsl().deleteFrom(WORK_DUE)
+        return db.dsl()
+                .deleteFrom(WORK_DUE)
                 .where(not(
                         DSL.exists(DSL.selectOne().from(MACHINES).where(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID)))))
                 .execute();

@@ -1,21 +1,19 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.Backoff;
-import dev.shepherd.bmdb.WorkProcess;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.inline;
 
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.WorkProcess;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.IntFunction;
-import org.jooq.DSLContext;
 import org.jooq.DataType;
 import org.jooq.Field;
 import org.jooq.impl.DSL;
@@ -94,8 +92,7 @@ public final class Losses {
                         processes(verdicts),
                         array(verdicts, SQLDataType.CLOB, Verdict::history, String[]::new)));
         leaveAlone(
-                db,
-                verdicts.stream().filter(verdict -> verdict.lost().counts()).toList());
+                db, verdicts.stream().filter(verdict -> verdict.lost().counts()).toList());
         List<Quarantined> quarantined = verdicts.stream()
                 .filter(Verdict::isOver)
                 .map(verdict -> new Quarantined(verdict.lost().machineId(), quarantineCause(verdict.lost())))
@@ -120,7 +117,8 @@ public final class Losses {
     }
 
     private static List<Lost> lost(Handle db, UUID sessionId) {
-        return db.dsl().select(WORK.MACHINE_ID, WORK.PROCESS, WORK_BACKOFF.LOSSES, WORK_BACKOFF.LOSS_INTERVAL_SECONDS)
+        return db.dsl()
+                .select(WORK.MACHINE_ID, WORK.PROCESS, WORK_BACKOFF.LOSSES, WORK_BACKOFF.LOSS_INTERVAL_SECONDS)
                 .from(WORK)
                 .leftJoin(WORK_BACKOFF)
                 .on(WORK_BACKOFF.MACHINE_ID.eq(WORK.MACHINE_ID))
@@ -168,27 +166,36 @@ public final class Losses {
         if (verdicts.isEmpty()) {
             return;
         }
-        db.dsl().execute(
-                "insert into work_backoff"
-                        + " (machine_id, process, until, cause, last_interval_seconds, losses, loss_interval_seconds)"
-                        + " select machine_id, process, {0} + millis * interval '1 millisecond', 'lost ' || losses"
-                        + " || ' time(s) in a row with the process that worked on it, which died, froze or lost the'"
-                        + " || ' database',"
-                        + " 0, losses, seconds"
-                        + " from unnest({1}, {2}, {3}, {4}, {5}) as lost (machine_id, process, millis, losses, seconds)"
-                        + " on conflict (machine_id, process) do update set"
-                        + " until = greatest(work_backoff.until, excluded.until), cause = excluded.cause,"
-                        + " losses = excluded.losses, loss_interval_seconds = excluded.loss_interval_seconds",
-                db.time().now(),
-                machineIds(verdicts),
-                processes(verdicts),
-                array(
-                        verdicts,
-                        SQLDataType.BIGINT,
-                        verdict -> verdict.period().toMillis() + backoff.jitterOf(verdict.period()),
-                        Long[]::new),
-                array(verdicts, SQLDataType.INTEGER, verdict -> verdict.lost().inARow(), Integer[]::new),
-                array(verdicts, SQLDataType.BIGINT, verdict -> verdict.period().toSeconds(), Long[]::new));
+        db.dsl()
+                .execute(
+                        "insert into work_backoff"
+                                + " (machine_id, process, until, cause, last_interval_seconds, losses, loss_interval_seconds)"
+                                + " select machine_id, process, {0} + millis * interval '1 millisecond', 'lost ' || losses"
+                                + " || ' time(s) in a row with the process that worked on it, which died, froze or lost the'"
+                                + " || ' database',"
+                                + " 0, losses, seconds"
+                                + " from unnest({1}, {2}, {3}, {4}, {5}) as lost (machine_id, process, millis, losses, seconds)"
+                                + " on conflict (machine_id, process) do update set"
+                                + " until = greatest(work_backoff.until, excluded.until), cause = excluded.cause,"
+                                + " losses = excluded.losses, loss_interval_seconds = excluded.loss_interval_seconds",
+                        db.time().now(),
+                        machineIds(verdicts),
+                        processes(verdicts),
+                        array(
+                                verdicts,
+                                SQLDataType.BIGINT,
+                                verdict -> verdict.period().toMillis() + backoff.jitterOf(verdict.period()),
+                                Long[]::new),
+                        array(
+                                verdicts,
+                                SQLDataType.INTEGER,
+                                verdict -> verdict.lost().inARow(),
+                                Integer[]::new),
+                        array(
+                                verdicts,
+                                SQLDataType.BIGINT,
+                                verdict -> verdict.period().toSeconds(),
+                                Long[]::new));
     }
 
     private static Field<UUID[]> machineIds(List<Verdict> verdicts) {
@@ -207,7 +214,8 @@ public final class Losses {
 
     /** Returns how many losses in a row there were, for people. */
     public static int inARow(Handle db, UUID machineId, WorkProcess process) {
-        return db.dsl().select(coalesce(WORK_BACKOFF.LOSSES, inline(0)))
+        return db.dsl()
+                .select(coalesce(WORK_BACKOFF.LOSSES, inline(0)))
                 .from(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))

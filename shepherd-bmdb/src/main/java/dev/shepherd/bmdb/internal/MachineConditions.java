@@ -1,7 +1,5 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.WorkProcess;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INSTALLED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
@@ -17,6 +15,7 @@ import static org.jooq.impl.DSL.selectOne;
 
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.WorkProcess;
 import org.jooq.Condition;
 
 /** What may be true of a row of {@code machines}. */

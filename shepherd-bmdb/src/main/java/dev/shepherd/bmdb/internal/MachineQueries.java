@@ -1,13 +1,5 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.BmdbException;
-import dev.shepherd.bmdb.InstallationResult;
-import dev.shepherd.bmdb.MachineRecord;
-import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.bmdb.WorkEvent;
-import dev.shepherd.bmdb.WorkHistoryEntry;
-import dev.shepherd.bmdb.WorkProcess;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES_FORGOTTEN;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
@@ -16,24 +8,27 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 import static org.jooq.impl.DSL.any;
-import static org.jooq.impl.DSL.count;
-import static org.jooq.impl.DSL.not;
 
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.InstallationResult;
+import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
 import dev.shepherd.bmdb.MachineRecord.ActiveWork;
 import dev.shepherd.bmdb.MachineRecord.AgentStarted;
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
+import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.WorkEvent;
+import dev.shepherd.bmdb.WorkHistoryEntry;
+import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineProvidedRecord;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -42,15 +37,11 @@ import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
-import java.util.function.Supplier;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Table;
@@ -69,7 +60,8 @@ public final class MachineQueries {
     private MachineQueries() {}
 
     public static Optional<MachineRecord> machine(Handle db, UUID id) {
-        return db.dsl().select()
+        return db.dsl()
+                .select()
                 .from(withTags())
                 .where(MACHINES.MACHINE_ID.eq(id))
                 .fetchOptional()
@@ -94,14 +86,16 @@ public final class MachineQueries {
                                         tag.getOsInstallationReportRaw())),
                         tag(row, MACHINE_SSH_HOST_KEY, MACHINE_SSH_HOST_KEY.MACHINE_ID)
                                 .map(tag -> tag.getSshHostKey()),
-                        db.dsl().selectFrom(WORK)
+                        db.dsl()
+                                .selectFrom(WORK)
                                 .where(WORK.MACHINE_ID.eq(id))
                                 .orderBy(WORK.PROCESS)
                                 .fetch(work -> new ActiveWork(
                                         new WorkProcess(work.getProcess()),
                                         work.getSessionId(),
                                         work.getWorkStartedAt().toInstant())),
-                        db.dsl().selectFrom(WORK_BACKOFF)
+                        db.dsl()
+                                .selectFrom(WORK_BACKOFF)
                                 .where(WORK_BACKOFF.MACHINE_ID.eq(id))
                                 .and(WORK_BACKOFF.UNTIL.gt(db.time().now()))
                                 .orderBy(WORK_BACKOFF.PROCESS)
@@ -136,7 +130,8 @@ public final class MachineQueries {
     }
 
     public static Optional<UUID> find(Handle db, ProviderType provider, ProviderID id) {
-        return db.dsl().select(MACHINE_PROVIDED.MACHINE_ID)
+        return db.dsl()
+                .select(MACHINE_PROVIDED.MACHINE_ID)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_ID.eq(id.value()))
@@ -144,14 +139,18 @@ public final class MachineQueries {
     }
 
     public static List<ProvidedMachine> providedMachines(Handle db, ProviderType provider) {
-        return db.dsl().selectFrom(MACHINE_PROVIDED)
+        return db.dsl()
+                .selectFrom(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
                 .fetch(MachineQueries::provided);
     }
 
     public static List<ProvidedMachine> providedMachines(Handle db, ProviderType provider, Collection<ProviderID> ids) {
-        return db.dsl().selectFrom(MACHINE_PROVIDED).where(isOneOf(provider, ids)).fetch(MachineQueries::provided);
+        return db.dsl()
+                .selectFrom(MACHINE_PROVIDED)
+                .where(isOneOf(provider, ids))
+                .fetch(MachineQueries::provided);
     }
 
     public static Condition isOneOf(ProviderType provider, Collection<ProviderID> ids) {
@@ -201,7 +200,8 @@ public final class MachineQueries {
 
     /** Reads the history of the machine that has an id of its provider now, and of all that had it and were forgotten. */
     public static List<WorkHistoryEntry> history(Handle db, ProviderType provider, ProviderID id, int limit) {
-        List<UUID> machineIds = new ArrayList<>(db.dsl().select(MACHINES_FORGOTTEN.MACHINE_ID)
+        List<UUID> machineIds = new ArrayList<>(db.dsl()
+                .select(MACHINES_FORGOTTEN.MACHINE_ID)
                 .from(MACHINES_FORGOTTEN)
                 .where(MACHINES_FORGOTTEN.PROVIDER.eq(provider.name()))
                 .and(MACHINES_FORGOTTEN.PROVIDER_ID.eq(id.value()))
@@ -213,7 +213,8 @@ public final class MachineQueries {
     }
 
     private static List<WorkHistoryEntry> history(Handle db, Condition which, int limit) {
-        return db.dsl().selectFrom(WORK_HISTORY)
+        return db.dsl()
+                .selectFrom(WORK_HISTORY)
                 .where(which)
                 .orderBy(WORK_HISTORY.TIMESTAMP.desc(), WORK_HISTORY.HISTORY_ID.desc())
                 .limit(limit)

@@ -1,8 +1,7 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.BmdbException;
-
 import dev.shepherd.bmdb.BmdbConfig.Migration;
+import dev.shepherd.bmdb.BmdbException;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -100,9 +99,7 @@ public final class Opening {
                     e);
         }
         BmdbException readOnly = message.contains("targetServerType") ? readOnly(e) : null;
-        return readOnly != null
-                ? readOnly
-                : new BmdbException(where + " cannot be reached: " + message, state, e);
+        return readOnly != null ? readOnly : new BmdbException(where + " cannot be reached: " + message, state, e);
     }
 
     /** The driver looked for a server that takes writes. Asks one that does not, if there is any, for the reason. */
@@ -140,8 +137,7 @@ public final class Opening {
         } else {
             why = "its connections are read-only";
         }
-        return new BmdbException(
-                where + " takes no writes: " + why, e == null ? null : Transactions.sqlState(e), e);
+        return new BmdbException(where + " takes no writes: " + why, e == null ? null : Transactions.sqlState(e), e);
     }
 
     private static @Nullable String string(Connection connection, String query) throws SQLException {

@@ -1,7 +1,5 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.ProvidedMachine;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INTENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
@@ -11,6 +9,7 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.ProvidedMachine;
 import java.net.InetAddress;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -1,8 +1,7 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.SchemaException;
-
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.SchemaException;
 import dev.shepherd.bmdb.SchemaException.Reason;
 import java.sql.Connection;
 import java.sql.ResultSet;

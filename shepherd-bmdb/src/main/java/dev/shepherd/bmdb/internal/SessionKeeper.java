@@ -1,12 +1,11 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.BmdbException;
-import dev.shepherd.bmdb.BmdbSession;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.SESSIONS;
 
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.BmdbSession;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
@@ -22,7 +21,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Record2;
@@ -240,7 +238,8 @@ public final class SessionKeeper implements AutoCloseable {
         long sentAt = System.nanoTime();
         Condition alive =
                 SESSIONS.SESSION_ID.eq(DSL.any(ids)).and(SESSIONS.SESSION_DEADLINE.gt(DatabaseTime.transactionTime()));
-        Map<UUID, OffsetDateTime> moved = db.dsl().update(SESSIONS)
+        Map<UUID, OffsetDateTime> moved = db.dsl()
+                .update(SESSIONS)
                 .set(SESSIONS.SESSION_DEADLINE, deadline())
                 .where(SESSIONS.SESSION_ID.in(DSL.select(SESSIONS.SESSION_ID)
                         .from(SESSIONS)
@@ -355,7 +354,8 @@ public final class SessionKeeper implements AutoCloseable {
         }
         int shortened = reaping.run(
                 "shortening leases",
-                db -> db.dsl().update(SESSIONS)
+                db -> db.dsl()
+                        .update(SESSIONS)
                         .set(SESSIONS.SESSION_DEADLINE, deadline())
                         .where(SESSIONS.SESSION_ID.in(DSL.select(SESSIONS.SESSION_ID)
                                 .from(SESSIONS)
@@ -374,7 +374,8 @@ public final class SessionKeeper implements AutoCloseable {
      */
     private Optional<List<Losses.Quarantined>> reapNext(
             Handle db, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {
-        Optional<Record> row = db.dsl().select(SESSIONS.SESSION_ID)
+        Optional<Record> row = db.dsl()
+                .select(SESSIONS.SESSION_ID)
                 .select(reaping.first())
                 .select(Transactions.IN_A_HURRY)
                 .from(SESSIONS)

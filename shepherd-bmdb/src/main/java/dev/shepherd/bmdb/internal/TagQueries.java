@@ -1,8 +1,5 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.BmdbException;
-import dev.shepherd.bmdb.InstallationResult;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
@@ -14,6 +11,8 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.InstallationResult;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.List;

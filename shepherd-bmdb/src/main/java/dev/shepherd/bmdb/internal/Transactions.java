@@ -1,10 +1,9 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.BmdbException;
-import dev.shepherd.bmdb.CommitOutcomeUnknownException;
-
 import dev.shepherd.api.ShepherdException;
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.CommitOutcomeUnknownException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;

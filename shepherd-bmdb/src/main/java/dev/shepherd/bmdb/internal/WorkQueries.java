@@ -1,11 +1,5 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.Backoff;
-import dev.shepherd.bmdb.BmdbException;
-import dev.shepherd.bmdb.Work;
-import dev.shepherd.bmdb.WorkEvent;
-import dev.shepherd.bmdb.WorkProcess;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
@@ -21,11 +15,15 @@ import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.val;
 
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.Work;
+import dev.shepherd.bmdb.WorkEvent;
+import dev.shepherd.bmdb.WorkProcess;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record1;
 import org.jooq.impl.DSL;
@@ -48,7 +46,8 @@ public final class WorkQueries {
      * @param cause why, for people; null if that needs no words
      * @param clearsBackoff whether the process may come back at once
      */
-    public record End(Claim claim, WorkEvent event, @Nullable String cause, boolean clearsBackoff) {}
+    public record End(
+            Claim claim, WorkEvent event, @Nullable String cause, boolean clearsBackoff) {}
 
     /**
      * Claims up to {@code limit} machines, the longest due ones first.
@@ -60,14 +59,10 @@ public final class WorkQueries {
      *
      * <p>The locks are of the kind that foreign keys do not wait for.
      */
-    public static List<Claim> claim(
-            Handle db,
-            UUID sessionId,
-            WorkProcess process,
-            Condition eligible,
-            int limit) {
+    public static List<Claim> claim(Handle db, UUID sessionId, WorkProcess process, Condition eligible, int limit) {
         Condition claimable = claimable(db, process, eligible);
-        List<UUID> candidates = db.dsl().select(MACHINES.MACHINE_ID)
+        List<UUID> candidates = db.dsl()
+                .select(MACHINES.MACHINE_ID)
                 .from(MACHINES)
                 .where(claimable)
                 .orderBy(MACHINES.MACHINE_CREATED_AT, MACHINES.MACHINE_ID)
@@ -89,11 +84,7 @@ public final class WorkQueries {
 
     /** Claims one machine. Returns the one claim, or none if the machine is worked on. */
     public static List<Claim> claimMachine(
-            Handle db,
-            UUID sessionId,
-            WorkProcess process,
-            UUID machineId,
-            @Nullable String note) {
+            Handle db, UUID sessionId, WorkProcess process, UUID machineId, @Nullable String note) {
         requireMachine(db, machineId);
         Condition which = MACHINES.MACHINE_ID.eq(machineId).and(notWorkedOn(process));
         return insert(db, sessionId, process, which, note);
@@ -130,7 +121,8 @@ public final class WorkQueries {
     public static List<Claim> committed(Handle db, UUID sessionId, WorkProcess process, List<Claim> claims) {
         UUID[] machineIds = claims.stream().map(Claim::machineId).toArray(UUID[]::new);
         lockMachines(db, machineIds);
-        return db.dsl().select(WORK.MACHINE_ID, WORK.CLAIM_ID)
+        return db.dsl()
+                .select(WORK.MACHINE_ID, WORK.CLAIM_ID)
                 .from(WORK)
                 .where(WORK.MACHINE_ID.eq(any(machineIds)))
                 .and(WORK.PROCESS.eq(process.name()))
@@ -145,18 +137,19 @@ public final class WorkQueries {
     }
 
     private static List<Claim> insert(
-            Handle db,
-            UUID sessionId,
-            WorkProcess process,
-            Condition which,
-            @Nullable String note) {
+            Handle db, UUID sessionId, WorkProcess process, Condition which, @Nullable String note) {
         var claiming = DSL.insertInto(WORK, WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT)
-                .select(select(MACHINES.MACHINE_ID, val(sessionId), val(process.name()), db.time().moment())
+                .select(select(
+                                MACHINES.MACHINE_ID,
+                                val(sessionId),
+                                val(process.name()),
+                                db.time().moment())
                         .from(MACHINES)
                         .where(which))
                 .onConflictDoNothing()
                 .returning(WORK.MACHINE_ID, WORK.SESSION_ID, WORK.PROCESS, WORK.WORK_STARTED_AT, WORK.CLAIM_ID);
-        return db.dsl().resultQuery(
+        return db.dsl()
+                .resultQuery(
                         "with claimed as ({0}), recorded as ("
                                 + "insert into work_history (machine_id, provider, provider_id, process, event,"
                                 + " \"timestamp\", note, claim_id, session_id)"
@@ -170,8 +163,7 @@ public final class WorkQueries {
 
     /** The definition of a machine that can be claimed now. */
     public static Condition claimable(Handle db, WorkProcess process, Condition eligible) {
-        return eligible
-                .and(notWorkedOn(process))
+        return eligible.and(notWorkedOn(process))
                 .and(not(paused(db, process)))
                 .and(not(DSL.exists(selectOne()
                         .from(WORK_BACKOFF)
@@ -250,9 +242,10 @@ public final class WorkQueries {
      * here, not in the middle of it. Returns false if there are none.
      */
     public static boolean lockMachinesOf(Handle db, UUID sessionId) {
-        UUID[] machineIds = db.dsl().select(WORK.MACHINE_ID).from(WORK).where(WORK.SESSION_ID.eq(sessionId)).fetch().stream()
-                .map(Record1::value1)
-                .toArray(UUID[]::new);
+        UUID[] machineIds =
+                db.dsl().select(WORK.MACHINE_ID).from(WORK).where(WORK.SESSION_ID.eq(sessionId)).fetch().stream()
+                        .map(Record1::value1)
+                        .toArray(UUID[]::new);
         if (machineIds.length > 0) {
             lockMachines(db, machineIds);
         }
@@ -261,7 +254,8 @@ public final class WorkQueries {
 
     /** Records that work goes away with its session, whose row the caller has locked, and the machines. */
     public static void recordCanceled(Handle db, UUID sessionId, Field<String> why) {
-        db.dsl().insertInto(
+        db.dsl()
+                .insertInto(
                         WORK_HISTORY,
                         WORK_HISTORY.MACHINE_ID,
                         WORK_HISTORY.PROVIDER,
@@ -294,15 +288,17 @@ public final class WorkQueries {
     }
 
     public static boolean isRecorded(Handle db, UUID claimId, UUID machineId, WorkEvent event) {
-        return db.dsl().fetchExists(selectOne()
-                .from(WORK_HISTORY)
-                .where(WORK_HISTORY.MACHINE_ID.eq(machineId))
-                .and(WORK_HISTORY.CLAIM_ID.eq(claimId))
-                .and(WORK_HISTORY.EVENT.eq(event.databaseName())));
+        return db.dsl()
+                .fetchExists(selectOne()
+                        .from(WORK_HISTORY)
+                        .where(WORK_HISTORY.MACHINE_ID.eq(machineId))
+                        .and(WORK_HISTORY.CLAIM_ID.eq(claimId))
+                        .and(WORK_HISTORY.EVENT.eq(event.databaseName())));
     }
 
     public static void clearBackoff(Handle db, WorkProcess process, UUID machineId) {
-        db.dsl().deleteFrom(WORK_BACKOFF)
+        db.dsl()
+                .deleteFrom(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))
                 .execute();
@@ -314,13 +310,9 @@ public final class WorkQueries {
      * @param failures how many failures it adds to those in a row
      */
     public static Duration backOff(
-            Handle db,
-            WorkProcess process,
-            UUID machineId,
-            Backoff backoff,
-            String cause,
-            int failures) {
-        Duration previous = db.dsl().select(WORK_BACKOFF.LAST_INTERVAL_SECONDS)
+            Handle db, WorkProcess process, UUID machineId, Backoff backoff, String cause, int failures) {
+        Duration previous = db.dsl()
+                .select(WORK_BACKOFF.LAST_INTERVAL_SECONDS)
                 .from(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))
@@ -330,7 +322,8 @@ public final class WorkQueries {
                 .orElse(null);
         Duration period = backoff.next(previous);
         var until = db.time().nowPlus(period.plusMillis(backoff.jitterOf(period)));
-        db.dsl().insertInto(WORK_BACKOFF)
+        db.dsl()
+                .insertInto(WORK_BACKOFF)
                 .set(WORK_BACKOFF.MACHINE_ID, machineId)
                 .set(WORK_BACKOFF.PROCESS, process.name())
                 .set(WORK_BACKOFF.UNTIL, until)
@@ -348,7 +341,8 @@ public final class WorkQueries {
     }
 
     public static int failuresInARow(Handle db, WorkProcess process, UUID machineId) {
-        return db.dsl().select(WORK_BACKOFF.FAILURES)
+        return db.dsl()
+                .select(WORK_BACKOFF.FAILURES)
                 .from(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))

@@ -1,5 +1,9 @@
 package dev.shepherd.bmdb.listing;
 
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.ProvidedMachine;
@@ -8,11 +12,6 @@ import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.ProvidedQueries;
 import dev.shepherd.bmdb.internal.Transactions;
-
-import dev.shepherd.api.Machine;
-import dev.shepherd.api.MachineInfo;
-import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderType;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -95,8 +94,7 @@ public final class Listings {
     public <T> T scanChecks(Supplier<T> begin, BiConsumer<? super T, ProviderCheck> visitor)
             throws InterruptedException {
         return transactions.read(
-                "reading all machines of provider " + provider,
-                db -> UpdateQueries.scan(db, provider, begin, visitor));
+                "reading all machines of provider " + provider, db -> UpdateQueries.scan(db, provider, begin, visitor));
     }
 
     /**

@@ -1,9 +1,5 @@
 package dev.shepherd.bmdb.listing;
 
-import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.internal.MachineQueries;
-import dev.shepherd.bmdb.internal.PreparedSql;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
@@ -16,6 +12,9 @@ import static org.jooq.impl.DSL.selectOne;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.internal.PreparedSql;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
@@ -25,7 +24,6 @@ import java.util.List;
 import java.util.UUID;
 import java.util.function.BiConsumer;
 import java.util.function.Supplier;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.SelectFieldOrAsterisk;
@@ -50,7 +48,8 @@ public final class UpdateQueries {
      * get different ones. Whoever takes them and dies has only put them off.
      */
     static List<ProviderCheck> take(Handle db, ProviderType provider, int limit) {
-        List<UUID> due = db.dsl().select(MACHINE_PROVIDED.MACHINE_ID)
+        List<UUID> due = db.dsl()
+                .select(MACHINE_PROVIDED.MACHINE_ID)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_CHECK_AT.le(db.time().now()))
@@ -73,8 +72,7 @@ public final class UpdateQueries {
      * Shows the ids of all machines of a provider to a visitor, as the server sends them. Read from the driver's rows, since
      * what jOOQ makes of a row costs as much again as reading it.
      */
-    static <T> T scanIds(
-            Handle db, ProviderType provider, Supplier<T> begin, Listings.IdVisitor<? super T> visitor)
+    static <T> T scanIds(Handle db, ProviderType provider, Supplier<T> begin, Listings.IdVisitor<? super T> visitor)
             throws InterruptedException {
         T into = begin.get();
         new PreparedSql<>(
@@ -91,11 +89,7 @@ public final class UpdateQueries {
     }
 
     /** Shows the machines of a provider to a visitor, as the server sends them and without ever holding them all. */
-    static <T> T scan(
-            Handle db,
-            ProviderType provider,
-            Supplier<T> begin,
-            BiConsumer<? super T, ProviderCheck> visitor)
+    static <T> T scan(Handle db, ProviderType provider, Supplier<T> begin, BiConsumer<? super T, ProviderCheck> visitor)
             throws InterruptedException {
         T into = begin.get();
         try (var rows = select(db, isDue(db))
@@ -116,9 +110,9 @@ public final class UpdateQueries {
      * Reads some machines of a provider and locks them, in the order of their ids, against others who would do so. The
      * machine is locked before its description, as by everybody who may write both.
      */
-    static List<ProviderCheck> lock(
-            Handle db, ProviderType provider, Collection<ProviderID> ids) {
-        return db.dsl().select(columns(isDue(db)))
+    static List<ProviderCheck> lock(Handle db, ProviderType provider, Collection<ProviderID> ids) {
+        return db.dsl()
+                .select(columns(isDue(db)))
                 .from(MACHINES)
                 .join(MACHINE_PROVIDED)
                 .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -165,9 +159,9 @@ public final class UpdateQueries {
         postpone(db, machineIds, delay, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES.plus(1));
     }
 
-    private static void postpone(
-            Handle db, Collection<UUID> machineIds, Duration delay, Field<Integer> failures) {
-        db.dsl().update(MACHINE_PROVIDED)
+    private static void postpone(Handle db, Collection<UUID> machineIds, Duration delay, Field<Integer> failures) {
+        db.dsl()
+                .update(MACHINE_PROVIDED)
                 .set(MACHINE_PROVIDED.PROVIDER_CHECK_AT, db.time().nowPlus(delay))
                 .set(MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES, failures)
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))))
@@ -176,7 +170,8 @@ public final class UpdateQueries {
 
     /** Leaves machines alone until something is new of them. */
     static void rest(Handle db, Collection<UUID> machineIds) {
-        db.dsl().update(MACHINE_PROVIDED)
+        db.dsl()
+                .update(MACHINE_PROVIDED)
                 .set(MACHINE_PROVIDED.PROVIDER_CHECK_AT, AT_REST)
                 .set(MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES, 0)
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))))
@@ -185,7 +180,8 @@ public final class UpdateQueries {
 
     /** Gives machines at rest a time again. Returns how many; fewer than the limit if there are no more. */
     static int recall(Handle db, ProviderType provider, Duration delay, int limit) {
-        List<UUID> atRest = db.dsl().select(MACHINE_PROVIDED.MACHINE_ID)
+        List<UUID> atRest = db.dsl()
+                .select(MACHINE_PROVIDED.MACHINE_ID)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_CHECK_AT.ge(AT_REST))
@@ -205,7 +201,8 @@ public final class UpdateQueries {
 
     /** What the provider once said of a machine that it no longer knows is left as it is, for whoever looks for it. */
     static void markMissing(Handle db, UUID machineId) {
-        db.dsl().update(MACHINE_PROVIDED)
+        db.dsl()
+                .update(MACHINE_PROVIDED)
                 .set(MACHINE_PROVIDED.PROVIDER_STATUS, ProviderStatus.MISSING.databaseName())
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(machineId))
                 .execute();

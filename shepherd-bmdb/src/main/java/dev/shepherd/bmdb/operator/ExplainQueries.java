@@ -1,8 +1,18 @@
 package dev.shepherd.bmdb.operator;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_RULES;
+import static org.jooq.impl.DSL.val;
+
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.bmdb.Explanation.OfProcess;
+import dev.shepherd.bmdb.Explanation.Rule;
 import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.MachineRecord.ActiveWork;
 import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryPolicy;
@@ -12,25 +22,12 @@ import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.Losses;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
+import dev.shepherd.bmdb.internal.schema.tables.records.MachineQuarantineRecord;
 import dev.shepherd.bmdb.listing.UpdateQueries;
 import dev.shepherd.bmdb.recovery.RecoveryLimits;
 import dev.shepherd.bmdb.recovery.RecoveryLooks;
 import dev.shepherd.bmdb.recovery.RecoveryRules;
 import dev.shepherd.bmdb.recovery.RecoveryStates;
-
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_RULES;
-import static org.jooq.impl.DSL.val;
-
-import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.Explanation.OfProcess;
-import dev.shepherd.bmdb.Explanation.Rule;
-import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
-import dev.shepherd.bmdb.MachineRecord.ActiveWork;
-import dev.shepherd.bmdb.internal.schema.tables.records.MachineQuarantineRecord;
-import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.LinkedHashMap;
@@ -40,7 +37,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,7 +62,8 @@ final class ExplainQueries {
         this.provided = machine.provided().orElse(null);
         this.quarantine = quarantine(db, machine.machineId());
         this.recovery = RecoveryStates.state(db, machine.machineId());
-        this.unreachableAttempts = db.dsl().select(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS)
+        this.unreachableAttempts = db.dsl()
+                .select(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS)
                 .from(MACHINE_UNREACHABLE)
                 .where(MACHINE_UNREACHABLE.MACHINE_ID.eq(machine.machineId()))
                 .fetchOptional(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS)
@@ -74,19 +71,20 @@ final class ExplainQueries {
     }
 
     static Optional<Explanation> explain(Handle db, RecoveryPolicy policy, UUID machineId) {
-        return MachineQueries.machine(db, machineId)
-                .map(machine -> new ExplainQueries(db, policy, machine).explain());
+        return MachineQueries.machine(db, machineId).map(machine -> new ExplainQueries(db, policy, machine).explain());
     }
 
     static Optional<Quarantine> quarantine(Handle db, UUID machineId) {
-        return db.dsl().selectFrom(MACHINE_QUARANTINE)
+        return db.dsl()
+                .selectFrom(MACHINE_QUARANTINE)
                 .where(MACHINE_QUARANTINE.MACHINE_ID.eq(machineId))
                 .fetchOptional(ExplainQueries::quarantine);
     }
 
     static Map<UUID, Quarantine> quarantined(Handle db) {
         Map<UUID, Quarantine> all = new LinkedHashMap<>();
-        db.dsl().selectFrom(MACHINE_QUARANTINE)
+        db.dsl()
+                .selectFrom(MACHINE_QUARANTINE)
                 .orderBy(MACHINE_QUARANTINE.QUARANTINED_AT, MACHINE_QUARANTINE.MACHINE_ID)
                 .forEach(row -> all.put(row.getMachineId(), quarantine(row)));
         return all;
@@ -97,7 +95,8 @@ final class ExplainQueries {
     }
 
     private Explanation explain() {
-        Optional<Instant> check = db.dsl().select(MACHINE_PROVIDED.PROVIDER_CHECK_AT)
+        Optional<Instant> check = db.dsl()
+                .select(MACHINE_PROVIDED.PROVIDER_CHECK_AT)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(machine.machineId()))
                 .fetchOptional(MACHINE_PROVIDED.PROVIDER_CHECK_AT)
@@ -125,8 +124,12 @@ final class ExplainQueries {
         return keptOff(process)
                 .or(() -> paused(process))
                 .or(() -> RecoveryRules.backoff(machine, process)
-                        .map(backoff ->
-                                no(process, Rule.BACKED_OFF, RecoveryRules.describe(backoff), RecoveryRules.END_OF_BACKOFF, backoff.until())))
+                        .map(backoff -> no(
+                                process,
+                                Rule.BACKED_OFF,
+                                RecoveryRules.describe(backoff),
+                                RecoveryRules.END_OF_BACKOFF,
+                                backoff.until())))
                 .orElseGet(() -> eligible(process, "it has no agent and is taken over next"));
     }
 
@@ -145,7 +148,8 @@ final class ExplainQueries {
             return Optional.of(no(
                     process, Rule.NOT_PROVIDED, "it has no provider", "a provider that records it as its own", null));
         }
-        return db.dsl().select(WORK_RULES.RULE)
+        return db.dsl()
+                .select(WORK_RULES.RULE)
                 .from(WORK_RULES)
                 .where(WORK_RULES.MACHINE_ID.eq(machine.machineId()))
                 .and(WORK_RULES.PROCESS.eq(process.name()))

@@ -1,24 +1,5 @@
 package dev.shepherd.bmdb.operator;
 
-import dev.shepherd.bmdb.PlannedRecovery;
-import dev.shepherd.bmdb.recovery.RecoveryLimits;
-
-import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.BmdbException;
-import dev.shepherd.bmdb.Explanation;
-import dev.shepherd.bmdb.Freeze;
-import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.bmdb.RecoveryState;
-import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.internal.Database;
-import dev.shepherd.bmdb.internal.DueQueue;
-import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.internal.TagQueries;
-import dev.shepherd.bmdb.internal.Transactions;
-import dev.shepherd.bmdb.internal.WorkQueries;
-import dev.shepherd.bmdb.recovery.FreezeQueries;
-import dev.shepherd.bmdb.recovery.RecoveryStates;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES_FORGOTTEN;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
@@ -40,7 +21,24 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.OperatorText;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.bmdb.Freeze;
+import dev.shepherd.bmdb.PlannedRecovery;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.RecoveryState;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.internal.Database;
+import dev.shepherd.bmdb.internal.DueQueue;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.TagQueries;
+import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.PausesRecord;
+import dev.shepherd.bmdb.recovery.FreezeQueries;
+import dev.shepherd.bmdb.recovery.RecoveryLimits;
+import dev.shepherd.bmdb.recovery.RecoveryStates;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.List;
@@ -49,7 +47,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jooq.TableField;
 import org.jooq.impl.DSL;
@@ -157,13 +154,15 @@ public final class Operator {
         OperatorText.checkName(by);
         OperatorText.checkReason("reason", reason);
         if (duration != null && (duration.isNegative() || duration.isZero())) {
-            throw new IllegalArgumentException("a pause lasts for more than no db.time(), not for " + Spans.text(duration));
+            throw new IllegalArgumentException(
+                    "a pause lasts for more than no db.time(), not for " + Spans.text(duration));
         }
         Pause pause = transactions.runAlone("a pause", db -> {
             if (machineId != null) {
                 WorkQueries.requireMachine(db, machineId);
             }
-            return pause(db.dsl().insertInto(PAUSES)
+            return pause(db.dsl()
+                    .insertInto(PAUSES)
                     .set(PAUSES.PAUSE_ID, UUID.randomUUID())
                     .set(PAUSES.MACHINE_ID, machineId)
                     .set(PAUSES.PROVIDER, provider == null ? null : provider.name())
@@ -173,7 +172,9 @@ public final class Operator {
                     .set(PAUSES.PAUSED_AT, db.time().now())
                     .set(
                             PAUSES.PAUSED_UNTIL,
-                            duration == null ? DSL.castNull(PAUSES.PAUSED_UNTIL.getDataType()) : db.time().nowPlus(duration))
+                            duration == null
+                                    ? DSL.castNull(PAUSES.PAUSED_UNTIL.getDataType())
+                                    : db.time().nowPlus(duration))
                     .returning()
                     .fetchSingle());
         });
@@ -190,7 +191,11 @@ public final class Operator {
     public boolean resume(UUID pauseId) throws InterruptedException {
         boolean ended = transactions.runAlone(
                 "the end of pause " + pauseId,
-                db -> db.dsl().deleteFrom(PAUSES).where(PAUSES.PAUSE_ID.eq(pauseId)).execute() == 1);
+                db -> db.dsl()
+                                .deleteFrom(PAUSES)
+                                .where(PAUSES.PAUSE_ID.eq(pauseId))
+                                .execute()
+                        == 1);
         if (ended) {
             log.info("Pause {} was ended", pauseId);
         }
@@ -215,7 +220,8 @@ public final class Operator {
     }
 
     static List<Pause> pauses(Handle db, Condition which) {
-        return db.dsl().selectFrom(PAUSES)
+        return db.dsl()
+                .selectFrom(PAUSES)
                 .where(WorkQueries.isOn(db))
                 .and(which)
                 .orderBy(PAUSES.PAUSED_AT, PAUSES.PAUSE_ID)
@@ -267,7 +273,8 @@ public final class Operator {
             }
             TagQueries.clearRecovery(db, machineId);
             TagQueries.clearUnreachable(db, machineId);
-            db.dsl().deleteFrom(WORK_BACKOFF)
+            db.dsl()
+                    .deleteFrom(WORK_BACKOFF)
                     .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                     .execute();
             return true;
@@ -318,7 +325,8 @@ public final class Operator {
         OperatorText.checkName(by);
         boolean forgotten = transactions.runAlone("forgetting machine " + machineId, db -> {
             // Claims take this lock first: after it nobody can begin to work on the machine.
-            if (db.dsl().selectOne()
+            if (db.dsl()
+                    .selectOne()
                     .from(MACHINES)
                     .where(MACHINES.MACHINE_ID.eq(machineId))
                     .forUpdate()
@@ -358,8 +366,7 @@ public final class Operator {
      * @return how many machines there are
      */
     public long rebuildQueue() throws InterruptedException {
-        transactions.runAlone(
-                "dropping what is queued for machines that are gone", db -> new DueQueue(db).sweep());
+        transactions.runAlone("dropping what is queued for machines that are gone", db -> new DueQueue(db).sweep());
         Optional<UUID> last = Optional.of(DueQueue.FIRST);
         while (last.isPresent()) {
             UUID after = last.get();
@@ -370,7 +377,8 @@ public final class Operator {
 
     /** Keeps what the machine was called, so that its history is found. */
     private void remember(Handle db, UUID machineId, String by) {
-        db.dsl().insertInto(
+        db.dsl()
+                .insertInto(
                         MACHINES_FORGOTTEN,
                         MACHINES_FORGOTTEN.MACHINE_ID,
                         MACHINES_FORGOTTEN.PROVIDER,
@@ -393,7 +401,8 @@ public final class Operator {
                 .set(MACHINES_FORGOTTEN.FORGOTTEN_BY, by)
                 .execute();
         // An older version of this library, which may run beside this one, does not name the provider.
-        db.dsl().update(WORK_HISTORY)
+        db.dsl()
+                .update(WORK_HISTORY)
                 .set(WORK_HISTORY.PROVIDER, MACHINE_PROVIDED.PROVIDER)
                 .set(WORK_HISTORY.PROVIDER_ID, MACHINE_PROVIDED.PROVIDER_ID)
                 .from(MACHINE_PROVIDED)
@@ -404,7 +413,8 @@ public final class Operator {
     }
 
     private static <R extends Record> void delete(Handle db, TableField<R, UUID> key, UUID machineId) {
-        db.dsl().deleteFrom(Objects.requireNonNull(key.getTable()))
+        db.dsl()
+                .deleteFrom(Objects.requireNonNull(key.getTable()))
                 .where(key.eq(machineId))
                 .execute();
     }

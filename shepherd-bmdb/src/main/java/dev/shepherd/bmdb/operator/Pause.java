@@ -1,8 +1,7 @@
 package dev.shepherd.bmdb.operator;
 
-import dev.shepherd.bmdb.WorkProcess;
-
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.WorkProcess;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.UUID;

@@ -1,46 +1,28 @@
 package dev.shepherd.bmdb.operator;
 
-import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.internal.DueQueue;
-import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.recovery.RecoveryRules;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE_EXPECTED;
-import static org.jooq.impl.DSL.any;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.greatest;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.name;
-import static org.jooq.impl.DSL.not;
-import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.when;
 
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.internal.WorkQueries.Claim;
-import java.time.Duration;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.internal.DueQueue;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.recovery.RecoveryRules;
 import java.time.OffsetDateTime;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.UUID;
-import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
-import org.jooq.Record1;
-import org.jooq.SelectConditionStep;
 import org.jooq.Table;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Compares the queue of due work with the tags that it follows from. Reads every machine. */
 final class QueueQueries {
@@ -53,9 +35,10 @@ final class QueueQueries {
         Field<String> wrong = field(name("wrong"), String.class);
         Field<String> example = field(name("example"), String.class);
         // An entry for recovery may come up earlier than the machine is due, not later.
-        Field<OffsetDateTime> latest = greatest(
-                new RecoveryRules(db.time(), policy).due(), db.time().nowPlus(DueQueue.LEAST_PUT_OFF));
-        Table<?> compared = db.dsl().select(
+        Field<OffsetDateTime> latest =
+                greatest(new RecoveryRules(db.time(), policy).due(), db.time().nowPlus(DueQueue.LEAST_PUT_OFF));
+        Table<?> compared = db.dsl()
+                .select(
                         when(WORK_DUE.MACHINE_ID.isNull(), inline("missing"))
                                 .when(WORK_DUE_EXPECTED.MACHINE_ID.isNull(), inline("superfluous"))
                                 .when(
@@ -85,14 +68,16 @@ final class QueueQueries {
                 .leftJoin(MACHINES)
                 .on(MACHINES.MACHINE_ID.eq(WORK_DUE.MACHINE_ID))
                 .asTable("compared");
-        Map<String, Integer> counts = db.dsl().select(wrong, count())
+        Map<String, Integer> counts = db.dsl()
+                .select(wrong, count())
                 .from(compared)
                 .where(wrong.isNotNull())
                 .groupBy(wrong)
                 .fetchMap(wrong, count());
         List<String> examples = counts.isEmpty()
                 ? List.of()
-                : db.dsl().select(DSL.concat(wrong, inline(": "), example))
+                : db.dsl()
+                        .select(DSL.concat(wrong, inline(": "), example))
                         .from(compared)
                         .where(wrong.isNotNull())
                         .limit(EXAMPLES)

@@ -2,7 +2,6 @@ package dev.shepherd.bmdb.operator;
 
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.WorkProcess;
-
 import java.util.Map;
 
 /**

@@ -1,5 +1,16 @@
 package dev.shepherd.bmdb.operator;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.not;
+
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
@@ -8,55 +19,9 @@ import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.recovery.RecoveryRules;
-
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES_FORGOTTEN;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
-import static org.jooq.impl.DSL.any;
-import static org.jooq.impl.DSL.count;
-import static org.jooq.impl.DSL.not;
-
-import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderStatus;
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
-import dev.shepherd.bmdb.MachineRecord.ActiveWork;
-import dev.shepherd.bmdb.MachineRecord.AgentStarted;
-import dev.shepherd.bmdb.MachineRecord.InstallationReport;
-import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
-import dev.shepherd.bmdb.internal.schema.tables.records.MachineProvidedRecord;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
-import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.util.ArrayList;
-import java.util.Collection;
-import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.UUID;
-import java.util.function.Supplier;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
-import org.jooq.Field;
-import org.jooq.Record;
-import org.jooq.Table;
-import org.jooq.TableField;
-import org.jspecify.annotations.Nullable;
 
 /** The statements that count the fleet. */
 final class StatisticsQueries {
@@ -69,22 +34,28 @@ final class StatisticsQueries {
                 db.dsl().fetchCount(MACHINES),
                 db.dsl().fetchCount(MACHINE_PROVIDED),
                 db.dsl().fetchCount(MACHINE_AGENT_STARTED),
-                db.dsl().fetchCount(
-                        MACHINE_AGENT_HEARTBEAT,
-                        MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.ge(
-                                db.time().nowMinus(Eligibility.SILENT_AFTER_HEARTBEAT))),
-                db.dsl().fetchCount(MACHINES, MachineConditions.installationRequested().and(not(fulfilled))),
+                db.dsl()
+                        .fetchCount(
+                                MACHINE_AGENT_HEARTBEAT,
+                                MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.ge(
+                                        db.time().nowMinus(Eligibility.SILENT_AFTER_HEARTBEAT))),
+                db.dsl()
+                        .fetchCount(
+                                MACHINES,
+                                MachineConditions.installationRequested().and(not(fulfilled))),
                 db.dsl().fetchCount(MACHINES, fulfilled),
                 waiting(db, WorkProcess.AGENT_START, MachineConditions.dueForAgentStart(db.time())),
                 waiting(db, WorkProcess.RECOVERY, new RecoveryRules(db.time(), RecoveryPolicy.DEFAULT).eligible()),
                 db.dsl().fetchCount(MACHINE_RECOVERY, MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()),
                 db.dsl().fetchCount(MACHINE_RECOVERY, MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNotNull()),
                 db.dsl().fetchCount(MACHINE_QUARANTINE),
-                byProcess(db.dsl().select(WORK.PROCESS, count())
+                byProcess(db.dsl()
+                        .select(WORK.PROCESS, count())
                         .from(WORK)
                         .groupBy(WORK.PROCESS)
                         .fetchMap(WORK.PROCESS, count())),
-                byProcess(db.dsl().select(WORK_BACKOFF.PROCESS, count())
+                byProcess(db.dsl()
+                        .select(WORK_BACKOFF.PROCESS, count())
                         .from(WORK_BACKOFF)
                         .where(WORK_BACKOFF.UNTIL.gt(db.time().now()))
                         .groupBy(WORK_BACKOFF.PROCESS)
@@ -92,8 +63,8 @@ final class StatisticsQueries {
     }
 
     private static long waiting(Handle db, WorkProcess process, Condition eligible) {
-        return db.dsl().fetchCount(
-                MACHINES, DueQueue.isUp(db, process).and(WorkQueries.claimable(db, process, eligible)));
+        return db.dsl()
+                .fetchCount(MACHINES, DueQueue.isUp(db, process).and(WorkQueries.claimable(db, process, eligible)));
     }
 
     private static Map<WorkProcess, Long> byProcess(Map<String, Integer> counts) {

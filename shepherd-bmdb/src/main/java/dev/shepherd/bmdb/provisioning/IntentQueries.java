@@ -1,9 +1,5 @@
 package dev.shepherd.bmdb.provisioning;
 
-import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.internal.ProviderRows;
-import dev.shepherd.bmdb.internal.WorkQueries;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INTENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static org.jooq.impl.DSL.any;
@@ -18,6 +14,9 @@ import static org.jooq.impl.DSL.val;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.ProviderRows;
+import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineIntentRecord;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,7 +28,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 
 /** The statements behind intents. All but the listing run in a transaction that has proved its session. */
@@ -57,11 +55,7 @@ final class IntentQueries {
      * that what is counted here is still true when the intents appear.
      */
     static List<MachineIntent> reserve(
-            Handle db,
-            UUID sessionId,
-            ProviderType provider,
-            int maxCount,
-            Collection<String> candidates) {
+            Handle db, UUID sessionId, ProviderType provider, int maxCount, Collection<String> candidates) {
         if (candidates.isEmpty()) {
             return List.of();
         }
@@ -95,22 +89,28 @@ final class IntentQueries {
      */
     private static List<MachineIntent> insert(
             Handle db, UUID sessionId, ProviderType provider, List<String> candidates) {
-        var insert = db.dsl().insertInto(
-                MACHINE_INTENT,
-                MACHINE_INTENT.INTENT_ID,
-                MACHINE_INTENT.PROVIDER,
-                MACHINE_INTENT.CANDIDATE,
-                MACHINE_INTENT.SESSION_ID,
-                MACHINE_INTENT.INTENT_MADE_AT);
+        var insert = db.dsl()
+                .insertInto(
+                        MACHINE_INTENT,
+                        MACHINE_INTENT.INTENT_ID,
+                        MACHINE_INTENT.PROVIDER,
+                        MACHINE_INTENT.CANDIDATE,
+                        MACHINE_INTENT.SESSION_ID,
+                        MACHINE_INTENT.INTENT_MADE_AT);
         for (String candidate : candidates) {
             insert = insert.values(
-                    val(UUID.randomUUID()), val(provider.name()), val(candidate), val(sessionId), db.time().now());
+                    val(UUID.randomUUID()),
+                    val(provider.name()),
+                    val(candidate),
+                    val(sessionId),
+                    db.time().now());
         }
         List<MachineIntent> made =
                 new ArrayList<>(insert.onConflictDoNothing().returning().fetch(IntentQueries::intent));
         if (!made.isEmpty()) {
             UUID[] ids = made.stream().map(MachineIntent::intentId).toArray(UUID[]::new);
-            Set<UUID> provided = db.dsl().deleteFrom(MACHINE_INTENT)
+            Set<UUID> provided = db.dsl()
+                    .deleteFrom(MACHINE_INTENT)
                     .where(MACHINE_INTENT.INTENT_ID.eq(any(ids)))
                     .and(exists(selectOne()
                             .from(MACHINE_PROVIDED)
@@ -130,9 +130,9 @@ final class IntentQueries {
     }
 
     /** Those that {@link #take} would take. */
-    static List<MachineIntent> takeable(
-            Handle db, UUID sessionId, ProviderType provider, int limit) {
-        return db.dsl().selectFrom(MACHINE_INTENT)
+    static List<MachineIntent> takeable(Handle db, UUID sessionId, ProviderType provider, int limit) {
+        return db.dsl()
+                .selectFrom(MACHINE_INTENT)
                 .where(isTakeable(db, sessionId, provider))
                 .orderBy(MACHINE_INTENT.INTENT_MADE_AT, MACHINE_INTENT.INTENT_ID)
                 .limit(limit)
@@ -144,13 +144,16 @@ final class IntentQueries {
                 .PROVIDER
                 .eq(provider.name())
                 .and(MACHINE_INTENT.SESSION_ID.isNull().or(MACHINE_INTENT.SESSION_ID.eq(sessionId)))
-                .and(MACHINE_INTENT.RETRY_AT.isNull().or(MACHINE_INTENT.RETRY_AT.le(db.time().now())));
+                .and(MACHINE_INTENT
+                        .RETRY_AT
+                        .isNull()
+                        .or(MACHINE_INTENT.RETRY_AT.le(db.time().now())));
     }
 
-    static List<MachineIntent> take(
-            Handle db, UUID sessionId, ProviderType provider, int limit) {
+    static List<MachineIntent> take(Handle db, UUID sessionId, ProviderType provider, int limit) {
         // Two statements, since the limit of a locking subquery does not hold under every plan.
-        List<UUID> free = db.dsl().select(MACHINE_INTENT.INTENT_ID)
+        List<UUID> free = db.dsl()
+                .select(MACHINE_INTENT.INTENT_ID)
                 .from(MACHINE_INTENT)
                 .where(isTakeable(db, sessionId, provider))
                 .orderBy(MACHINE_INTENT.INTENT_MADE_AT, MACHINE_INTENT.INTENT_ID)
@@ -161,7 +164,8 @@ final class IntentQueries {
         if (free.isEmpty()) {
             return List.of();
         }
-        return db.dsl()
+        return db
+                .dsl()
                 .update(MACHINE_INTENT)
                 .set(MACHINE_INTENT.SESSION_ID, sessionId)
                 .where(MACHINE_INTENT.INTENT_ID.eq(any(free.toArray(UUID[]::new))))
@@ -174,7 +178,8 @@ final class IntentQueries {
 
     /** Counts an attempt before it is made. Returns false if the intent is no longer this session's. */
     static boolean attempt(Handle db, UUID sessionId, UUID intentId) {
-        return db.dsl().update(MACHINE_INTENT)
+        return db.dsl()
+                        .update(MACHINE_INTENT)
                         .set(MACHINE_INTENT.ATTEMPTS, MACHINE_INTENT.ATTEMPTS.plus(1))
                         .where(MACHINE_INTENT.INTENT_ID.eq(intentId))
                         .and(MACHINE_INTENT.SESSION_ID.eq(sessionId))
@@ -182,9 +187,9 @@ final class IntentQueries {
                 == 1;
     }
 
-    static void postpone(
-            Handle db, UUID sessionId, UUID intentId, Duration delay, String error) {
-        db.dsl().update(MACHINE_INTENT)
+    static void postpone(Handle db, UUID sessionId, UUID intentId, Duration delay, String error) {
+        db.dsl()
+                .update(MACHINE_INTENT)
                 .set(MACHINE_INTENT.RETRY_AT, db.time().nowPlus(delay))
                 .set(MACHINE_INTENT.LAST_ERROR, val(WorkQueries.shorten(error)))
                 .where(MACHINE_INTENT.INTENT_ID.eq(intentId))
@@ -193,21 +198,24 @@ final class IntentQueries {
     }
 
     static boolean delete(Handle db, UUID intentId) {
-        return db.dsl().deleteFrom(MACHINE_INTENT)
+        return db.dsl()
+                        .deleteFrom(MACHINE_INTENT)
                         .where(MACHINE_INTENT.INTENT_ID.eq(intentId))
                         .execute()
                 == 1;
     }
 
     static List<MachineIntent> list(Handle db, ProviderType provider) {
-        return db.dsl().selectFrom(MACHINE_INTENT)
+        return db.dsl()
+                .selectFrom(MACHINE_INTENT)
                 .where(MACHINE_INTENT.PROVIDER.eq(provider.name()))
                 .orderBy(MACHINE_INTENT.INTENT_MADE_AT, MACHINE_INTENT.INTENT_ID)
                 .fetch(IntentQueries::intent);
     }
 
     static List<MachineIntent> list(Handle db, ProviderType provider, Collection<UUID> intentIds) {
-        return db.dsl().selectFrom(MACHINE_INTENT)
+        return db.dsl()
+                .selectFrom(MACHINE_INTENT)
                 .where(MACHINE_INTENT.INTENT_ID.eq(any(intentIds.toArray(UUID[]::new))))
                 .and(MACHINE_INTENT.PROVIDER.eq(provider.name()))
                 .fetch(IntentQueries::intent);
@@ -216,17 +224,20 @@ final class IntentQueries {
     /** Finds which candidates have an intent, or are recorded. Asks for intents first: one may become a machine. */
     static Set<String> taken(Handle db, ProviderType provider, Collection<String> candidates) {
         String[] names = candidates.toArray(String[]::new);
-        Set<String> taken = db.dsl().select(MACHINE_INTENT.CANDIDATE)
+        Set<String> taken = db.dsl()
+                .select(MACHINE_INTENT.CANDIDATE)
                 .from(MACHINE_INTENT)
                 .where(MACHINE_INTENT.PROVIDER.eq(provider.name()))
                 .and(MACHINE_INTENT.CANDIDATE.eq(any(names)))
                 .fetchSet(MACHINE_INTENT.CANDIDATE);
-        taken.addAll(db.dsl().select(MACHINE_PROVIDED.PROVIDER_ID)
+        taken.addAll(db.dsl()
+                .select(MACHINE_PROVIDED.PROVIDER_ID)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_ID.eq(any(names)))
                 .fetchSet(MACHINE_PROVIDED.PROVIDER_ID));
-        taken.addAll(db.dsl().select(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID)
+        taken.addAll(db.dsl()
+                .select(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID)
                 .from(MACHINE_PROVIDED)
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_RESERVATION_ID.eq(any(names)))

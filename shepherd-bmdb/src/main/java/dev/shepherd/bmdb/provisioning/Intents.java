@@ -1,12 +1,11 @@
 package dev.shepherd.bmdb.provisioning;
 
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.Transactions;
-
-import dev.shepherd.api.ProviderType;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -73,8 +72,7 @@ public final class Intents {
      */
     public List<MachineIntent> take(BmdbSession session, int limit) throws InterruptedException {
         checkLimit(limit);
-        return session.inTransaction(
-                tx -> IntentQueries.take(Handle.of(tx.dsl()), session.id(), provider, limit));
+        return session.inTransaction(tx -> IntentQueries.take(Handle.of(tx.dsl()), session.id(), provider, limit));
     }
 
     private static void checkLimit(int limit) {
@@ -85,8 +83,7 @@ public final class Intents {
 
     /** Reads the open intents, oldest first. */
     public List<MachineIntent> list() throws InterruptedException {
-        return transactions.ask(
-                "reading the intents of provider " + provider, db -> IntentQueries.list(db, provider));
+        return transactions.ask("reading the intents of provider " + provider, db -> IntentQueries.list(db, provider));
     }
 
     /**
@@ -126,10 +123,8 @@ public final class Intents {
     }
 
     /** Records why an intent could not be carried out, and when to try again. The session keeps it. */
-    public void postpone(BmdbSession session, UUID intentId, Duration delay, String error)
-            throws InterruptedException {
-        session.useTransaction(
-                tx -> IntentQueries.postpone(Handle.of(tx.dsl()), session.id(), intentId, delay, error));
+    public void postpone(BmdbSession session, UUID intentId, Duration delay, String error) throws InterruptedException {
+        session.useTransaction(tx -> IntentQueries.postpone(Handle.of(tx.dsl()), session.id(), intentId, delay, error));
     }
 
     /** Ends an intent of which the provider is sure that nothing was made. */

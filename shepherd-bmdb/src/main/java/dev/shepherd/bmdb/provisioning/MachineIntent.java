@@ -1,7 +1,5 @@
 package dev.shepherd.bmdb.provisioning;
 
-import dev.shepherd.bmdb.BmdbSession;
-
 import dev.shepherd.api.ProviderType;
 import java.time.Instant;
 import java.util.Optional;
@@ -12,7 +10,7 @@ import java.util.UUID;
  *
  * @param intentId its id, which becomes the machine's
  * @param provider the provider
- * @param candidate the name of the machine to create, as given to {@link BmdbSession#reserveIntents}
+ * @param candidate the name of the machine to create, as given to {@link Intents#reserve}
  * @param sessionId the session that holds it; empty if its holder is gone and anybody may take it over
  * @param madeAt when it was made, in the database's time
  * @param attempts how often the provider was asked

@@ -1,10 +1,5 @@
 package dev.shepherd.bmdb.recovery;
 
-import dev.shepherd.bmdb.Freeze;
-import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.internal.MachineConditions;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
@@ -25,6 +20,10 @@ import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.when;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Freeze;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineConditions;
 import dev.shepherd.bmdb.internal.schema.tables.records.RecoveryFreezeRecord;
 import java.time.Duration;
 import java.time.OffsetDateTime;
@@ -36,7 +35,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record3;
 import org.jooq.Table;
@@ -108,7 +106,8 @@ public final class FreezeQueries {
 
     /** Returns the freezes in force that concern a provider. */
     static List<Freeze> inForce(Handle db, ProviderType provider) {
-        return db.dsl().selectFrom(RECOVERY_FREEZE)
+        return db.dsl()
+                .selectFrom(RECOVERY_FREEZE)
                 .where(RECOVERY_FREEZE.PROVIDER.in("", provider.name()))
                 .and(RECOVERY_FREEZE.RELEASED_AT.isNull())
                 .orderBy(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
@@ -117,7 +116,8 @@ public final class FreezeQueries {
 
     /** Returns all freezes in force. */
     public static List<Freeze> inForce(Handle db) {
-        return db.dsl().selectFrom(RECOVERY_FREEZE)
+        return db.dsl()
+                .selectFrom(RECOVERY_FREEZE)
                 .where(RECOVERY_FREEZE.RELEASED_AT.isNull())
                 .orderBy(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
                 .fetch(FreezeQueries::freeze);
@@ -145,7 +145,8 @@ public final class FreezeQueries {
     Verdict judge() {
         Map<Scope, Census> census = census();
         Map<Scope, RecoveryFreezeRecord> rows = new LinkedHashMap<>();
-        db.dsl().selectFrom(RECOVERY_FREEZE)
+        db.dsl()
+                .selectFrom(RECOVERY_FREEZE)
                 .where(RECOVERY_FREEZE.PROVIDER.in("", provider.name()))
                 .orderBy(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
                 .forEach(row -> rows.put(new Scope(row.getProvider(), row.getLocation()), row));
@@ -196,7 +197,8 @@ public final class FreezeQueries {
                 cluster.first().truncatedTo(ChronoUnit.SECONDS).toInstant(),
                 cluster.last().truncatedTo(ChronoUnit.SECONDS).toInstant()));
         freezes.add(freeze(row));
-        changes.add(() -> db.dsl().insertInto(RECOVERY_FREEZE)
+        changes.add(() -> db.dsl()
+                .insertInto(RECOVERY_FREEZE)
                 .set(row)
                 .onConflict(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
                 .doUpdate()
@@ -236,14 +238,15 @@ public final class FreezeQueries {
             row.setCalmSince(now);
         } else if (!now.isBefore(calmSince.plus(policy.freezeReleaseAfter()))) {
             // Only who is late by now is no evidence: who has been heard since may be falling silent again already.
-            changes.add(() -> release(
-                    db, scope.provider(), scope.location(), "heartbeats that came back", policy.lateAfter()));
+            changes.add(() ->
+                    release(db, scope.provider(), scope.location(), "heartbeats that came back", policy.lateAfter()));
             return;
         }
         freezes.add(freeze(row));
         OffsetDateTime newCalmSince = row.getCalmSince();
         if (calmSince == null ? newCalmSince != null : !calmSince.equals(newCalmSince)) {
-            changes.add(() -> db.dsl().update(RECOVERY_FREEZE)
+            changes.add(() -> db.dsl()
+                    .update(RECOVERY_FREEZE)
                     .set(RECOVERY_FREEZE.CALM_SINCE, newCalmSince)
                     .where(RECOVERY_FREEZE.PROVIDER.eq(scope.provider()))
                     .and(RECOVERY_FREEZE.LOCATION.eq(scope.location()))
@@ -256,9 +259,9 @@ public final class FreezeQueries {
      * Ends a freeze. Whoever was last heard longer ago than that is no evidence for the next. Returns false if there is
      * none.
      */
-    public static boolean release(
-            Handle db, String provider, String location, String by, Duration ignoredBefore) {
-        return db.dsl().update(RECOVERY_FREEZE)
+    public static boolean release(Handle db, String provider, String location, String by, Duration ignoredBefore) {
+        return db.dsl()
+                        .update(RECOVERY_FREEZE)
                         .set(RECOVERY_FREEZE.RELEASED_AT, db.time().now())
                         .set(RECOVERY_FREEZE.RELEASED_BY, by)
                         .set(RECOVERY_FREEZE.IGNORED_UNTIL, db.time().nowMinus(ignoredBefore))
@@ -275,7 +278,8 @@ public final class FreezeQueries {
         census.put(Scope.FLEET, Census.NONE);
         census.put(new Scope(provider.name(), ""), Census.NONE);
         Table<?> watched = watched();
-        db.dsl().select(PROVIDER, LOCATION, count(), count().filterWhere(LATE), count().filterWhere(HEARD))
+        db.dsl()
+                .select(PROVIDER, LOCATION, count(), count().filterWhere(LATE), count().filterWhere(HEARD))
                 .from(watched)
                 .groupBy(PROVIDER, LOCATION)
                 .orderBy(PROVIDER, LOCATION)
@@ -312,7 +316,8 @@ public final class FreezeQueries {
                 .from(watched())
                 .where(late)
                 .asTable("c");
-        Record3<Integer, OffsetDateTime, OffsetDateTime> largest = db.dsl().select(size, first, last)
+        Record3<Integer, OffsetDateTime, OffsetDateTime> largest = db.dsl()
+                .select(size, first, last)
                 .from(clusters)
                 .orderBy(size.desc(), last.desc())
                 .limit(1)
@@ -323,7 +328,8 @@ public final class FreezeQueries {
     }
 
     private int lateSince(Scope scope, OffsetDateTime since) {
-        return db.dsl().select(count())
+        return db.dsl()
+                .select(count())
                 .from(watched())
                 .where(LATE.and(scope.condition()).and(SIGN.ge(since)))
                 .fetchSingle()
@@ -344,12 +350,15 @@ public final class FreezeQueries {
                         when(isStarted, heard)
                                 .otherwise(MACHINE_UNREACHABLE.UNREACHABLE_SINCE)
                                 .as("sign"),
-                        field(isStarted.and(heard.ge(db.time().nowMinus(lateAfter))).not())
+                        field(isStarted
+                                        .and(heard.ge(db.time().nowMinus(lateAfter)))
+                                        .not())
                                 .as("late"),
                         field(MACHINE_AGENT_HEARTBEAT
                                         .MACHINE_ID
                                         .isNotNull()
-                                        .and(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.ge(db.time().nowMinus(lateAfter))))
+                                        .and(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.ge(
+                                                db.time().nowMinus(lateAfter))))
                                 .as("heard"))
                 .from(MACHINES)
                 .join(MACHINE_PROVIDED)

@@ -1,5 +1,8 @@
 package dev.shepherd.bmdb.recovery;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbException;
@@ -19,10 +22,6 @@ import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.listing.UpdateQueries;
-
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
-
-import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.recovery.RecoveryLimits.Claimed;
 import java.util.List;
 import java.util.Objects;

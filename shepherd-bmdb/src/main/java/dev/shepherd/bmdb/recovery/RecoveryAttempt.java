@@ -1,9 +1,7 @@
 package dev.shepherd.bmdb.recovery;
 
-import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.RecoveryAction;
 import dev.shepherd.bmdb.RecoveryState;
-
 import java.util.Optional;
 import java.util.UUID;
 
@@ -11,7 +9,7 @@ import java.util.UUID;
  * An attempt to bring a machine back that has begun, with all that is needed to take it back if the provider refuses it.
  * Immutable.
  *
- * @see BmdbTransaction#beginRecovery
+ * @see Recoveries#begin
  */
 public final class RecoveryAttempt {
 

@@ -2,7 +2,6 @@ package dev.shepherd.bmdb.recovery;
 
 import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.Work;
-
 import java.util.List;
 
 /**

@@ -1,29 +1,9 @@
 package dev.shepherd.bmdb.recovery;
 
-import dev.shepherd.bmdb.PlannedRecovery;
-import dev.shepherd.bmdb.RecoveryAction;
-import dev.shepherd.bmdb.RecoveryOutlook;
-import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.bmdb.RecoveryState;
-import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.internal.ClockStep;
-import dev.shepherd.bmdb.internal.DueQueue;
-import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.internal.MachineConditions;
-import dev.shepherd.bmdb.internal.MachineQueries;
-import dev.shepherd.bmdb.internal.ProviderRows;
-import dev.shepherd.bmdb.internal.WorkQueries;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
-import static dev.shepherd.bmdb.internal.schema.Tables.PROVIDERS;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.exists;
@@ -36,23 +16,31 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.recovery.FreezeQueries.Verdict;
+import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.PlannedRecovery.Step;
+import dev.shepherd.bmdb.RecoveryAction;
+import dev.shepherd.bmdb.RecoveryOutlook;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.RecoveryState;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.internal.ClockStep;
+import dev.shepherd.bmdb.internal.DueQueue;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineConditions;
+import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.internal.ProviderRows;
+import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.WorkQueries.Claim;
+import dev.shepherd.bmdb.recovery.FreezeQueries.Verdict;
 import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
-import org.jooq.impl.DSL;
 
 /**
  * What a recoverer claims: what is due under a policy, and how much of it the limits and the freezes leave room for.
@@ -116,17 +104,11 @@ public final class RecoveryLimits {
         ProviderRows.lock(db, provider);
         Verdict verdict = new FreezeQueries(db, provider, policy).judge();
         verdict.changes().forEach(Runnable::run);
-        Room room = looking
-                ? room(verdict, limit)
-                : noRoom(verdict);
+        Room room = looking ? room(verdict, limit) : noRoom(verdict);
         List<Claim> claims = new ArrayList<>();
         room.places()
                 .forEach((group, places) -> claims.addAll(new DueQueue(db)
-                        .claim(
-                                sessionId,
-                                part,
-                                rules.eligible(provider).and(group.condition()),
-                                places)));
+                        .claim(sessionId, part, rules.eligible(provider).and(group.condition()), places)));
         return new Claimed(claims, room.outlook());
     }
 
@@ -136,13 +118,12 @@ public final class RecoveryLimits {
             return new PlannedRecovery(List.of(), quiet());
         }
         Verdict verdict = new FreezeQueries(db, provider, policy).judge();
-        Room room = RecoveryLooks.isLooking(db, provider, policy)
-                ? room(verdict, Integer.MAX_VALUE)
-                : noRoom(verdict);
+        Room room = RecoveryLooks.isLooking(db, provider, policy) ? room(verdict, Integer.MAX_VALUE) : noRoom(verdict);
         Instant now = MachineQueries.now(db);
         List<Step> steps = new ArrayList<>();
         room.places()
-                .forEach((group, places) -> db.dsl().select(MACHINES.MACHINE_ID, MACHINE_PROVIDED.PROVIDER_ID)
+                .forEach((group, places) -> db.dsl()
+                        .select(MACHINES.MACHINE_ID, MACHINE_PROVIDED.PROVIDER_ID)
                         .from(MACHINES)
                         .join(MACHINE_PROVIDED)
                         .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -174,9 +155,7 @@ public final class RecoveryLimits {
                 due,
                 Spans.text(policy.freezeReleaseAfter()));
         List<String> heldBack = due == 0 ? List.of() : List.of(why);
-        return new Room(
-                Map.of(),
-                new RecoveryOutlook(due, sum(inRecovery()), 0, heldBack, verdict.freezes()));
+        return new Room(Map.of(), new RecoveryOutlook(due, sum(inRecovery()), 0, heldBack, verdict.freezes()));
     }
 
     private boolean isThereAnything() {
@@ -185,8 +164,7 @@ public final class RecoveryLimits {
     }
 
     private Condition due() {
-        return DueQueue.isUp(db, part)
-                .and(WorkQueries.claimable(db, WorkProcess.RECOVERY, rules.eligible(provider)));
+        return DueQueue.isUp(db, part).and(WorkQueries.claimable(db, WorkProcess.RECOVERY, rules.eligible(provider)));
     }
 
     private RecoveryOutlook quiet() {
@@ -266,7 +244,8 @@ public final class RecoveryLimits {
     }
 
     private Map<String, Integer> byLocation(Condition which) {
-        return db.dsl().select(LOCATION, count())
+        return db.dsl()
+                .select(LOCATION, count())
                 .from(MACHINES)
                 .join(MACHINE_PROVIDED)
                 .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -319,12 +298,13 @@ public final class RecoveryLimits {
 
     /** Tells whether a machine that is held for recovery is still to be acted on. */
     boolean isStillDue(UUID machineId) {
-        return db.dsl().fetchExists(
-                MACHINES,
-                MACHINES.MACHINE_ID
-                        .eq(machineId)
-                        .and(rules.eligibleWhileHeld(provider))
-                        .and(not(WorkQueries.paused(db, WorkProcess.RECOVERY)))
-                        .and(not(FreezeQueries.frozen())));
+        return db.dsl()
+                .fetchExists(
+                        MACHINES,
+                        MACHINES.MACHINE_ID
+                                .eq(machineId)
+                                .and(rules.eligibleWhileHeld(provider))
+                                .and(not(WorkQueries.paused(db, WorkProcess.RECOVERY)))
+                                .and(not(FreezeQueries.frozen())));
     }
 }

@@ -1,46 +1,13 @@
 package dev.shepherd.bmdb.recovery;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.PROVIDERS;
+
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.ProviderRows;
-
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
-import static dev.shepherd.bmdb.internal.schema.Tables.PROVIDERS;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
-import static org.jooq.impl.DSL.coalesce;
-import static org.jooq.impl.DSL.count;
-import static org.jooq.impl.DSL.exists;
-import static org.jooq.impl.DSL.inline;
-import static org.jooq.impl.DSL.not;
-import static org.jooq.impl.DSL.select;
-import static org.jooq.impl.DSL.selectOne;
-
-import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.recovery.FreezeQueries.Verdict;
-import dev.shepherd.bmdb.PlannedRecovery.Step;
-import dev.shepherd.bmdb.internal.WorkQueries.Claim;
-import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.impl.DSL;
 
@@ -67,7 +34,8 @@ public final class RecoveryLooks {
                 .RECOVERY_LOOKED_AT
                 .isNull()
                 .or(PROVIDERS.RECOVERY_LOOKED_AT.lt(db.time().nowMinus(Thresholds.longestLookGap(policy))));
-        db.dsl().update(PROVIDERS)
+        db.dsl()
+                .update(PROVIDERS)
                 .set(
                         PROVIDERS.RECOVERY_LOOKING_SINCE,
                         DSL.when(gap, db.time().now()).otherwise(PROVIDERS.RECOVERY_LOOKING_SINCE))
@@ -81,13 +49,14 @@ public final class RecoveryLooks {
 
     /** Tells whether the provider's machines were queued under a policy with these spans. */
     static boolean isQueuedBy(Handle db, ProviderType provider, String spans) {
-        return db.dsl().fetchExists(
-                PROVIDERS, PROVIDERS.PROVIDER.eq(provider.name()).and(PROVIDERS.RECOVERY_SPANS.eq(spans)));
+        return db.dsl()
+                .fetchExists(PROVIDERS, PROVIDERS.PROVIDER.eq(provider.name()).and(PROVIDERS.RECOVERY_SPANS.eq(spans)));
     }
 
     static boolean queuedBy(Handle db, ProviderType provider, String spans) {
         ProviderRows.ensure(db, provider);
-        return db.dsl().update(PROVIDERS)
+        return db.dsl()
+                        .update(PROVIDERS)
                         .set(PROVIDERS.RECOVERY_SPANS, spans)
                         .where(PROVIDERS.PROVIDER.eq(provider.name()))
                         .execute()
@@ -99,11 +68,11 @@ public final class RecoveryLooks {
     }
 
     /** Empty if there is no row of the provider. */
-    private static Optional<Boolean> looksForLongEnough(
-            Handle db, ProviderType provider, RecoveryPolicy policy) {
+    private static Optional<Boolean> looksForLongEnough(Handle db, ProviderType provider, RecoveryPolicy policy) {
         Field<Boolean> longEnough = DSL.coalesce(
                 DSL.field(PROVIDERS.RECOVERY_LOOKING_SINCE.le(db.time().nowMinus(policy.freezeReleaseAfter()))), false);
-        return db.dsl().select(longEnough)
+        return db.dsl()
+                .select(longEnough)
                 .from(PROVIDERS)
                 .where(PROVIDERS.PROVIDER.eq(provider.name()))
                 .fetchOptional(longEnough);

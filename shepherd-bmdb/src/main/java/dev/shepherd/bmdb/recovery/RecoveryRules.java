@@ -1,14 +1,5 @@
 package dev.shepherd.bmdb.recovery;
 
-import dev.shepherd.bmdb.MachineRecord;
-import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.bmdb.RecoveryState;
-import dev.shepherd.bmdb.WorkEvent;
-import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.internal.DatabaseTime;
-import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.internal.MachineConditions;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
@@ -31,7 +22,15 @@ import static org.jooq.impl.DSL.when;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Explanation.Rule;
+import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.RecoveryState;
+import dev.shepherd.bmdb.WorkEvent;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.internal.DatabaseTime;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineConditions;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -40,7 +39,6 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
 import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.Table;
@@ -256,7 +254,8 @@ public final class RecoveryRules {
 
     /** Returns the first rule that keeps recovery off a machine that has a provider; empty if none does. */
     public Optional<InTheWay> inTheWay(Handle db, Facts facts) {
-        Record moments = db.dsl().select(rules.stream()
+        Record moments = db.dsl()
+                .select(rules.stream()
                         .map(rule -> field(rule.until().gt(time.now())))
                         .toList())
                 .select(rules.stream()

@@ -1,5 +1,17 @@
 package dev.shepherd.bmdb.recovery;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.not;
+import static org.jooq.impl.DSL.selectOne;
+
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.RecoveryAction;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
@@ -7,45 +19,13 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.TagQueries;
-
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
-import static dev.shepherd.bmdb.internal.schema.Tables.PROVIDERS;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
-import static org.jooq.impl.DSL.coalesce;
-import static org.jooq.impl.DSL.count;
-import static org.jooq.impl.DSL.exists;
-import static org.jooq.impl.DSL.inline;
-import static org.jooq.impl.DSL.not;
-import static org.jooq.impl.DSL.select;
-import static org.jooq.impl.DSL.selectOne;
-
-import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.recovery.FreezeQueries.Verdict;
-import dev.shepherd.bmdb.PlannedRecovery.Step;
-import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
-import org.jooq.DSLContext;
-import org.jooq.Field;
 import org.jooq.impl.DSL;
 
 /** The statements on {@code machine_recovery}: what was tried to bring a machine back, and whether it is back. */
@@ -69,7 +49,8 @@ public final class RecoveryStates {
                 .or(MACHINE_AGENT_STARTED.AGENT_STARTED_AT.gt(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT))
                 .or(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT.gt(
                         DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.cooldown())));
-        List<UUID> open = db.dsl().select(MACHINE_RECOVERY.MACHINE_ID)
+        List<UUID> open = db.dsl()
+                .select(MACHINE_RECOVERY.MACHINE_ID)
                 .from(MACHINE_RECOVERY)
                 .join(MACHINE_PROVIDED)
                 .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINE_RECOVERY.MACHINE_ID))
@@ -94,20 +75,23 @@ public final class RecoveryStates {
             return;
         }
         UUID[] proved = open.toArray(UUID[]::new);
-        db.dsl().update(MACHINE_RECOVERY)
+        db.dsl()
+                .update(MACHINE_RECOVERY)
                 .set(MACHINE_RECOVERY.RECOVERY_PROVED_AT, db.time().now())
                 .set(MACHINE_RECOVERY.RECOVERY_UNDER_WAY, false)
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(DSL.any(proved)))
                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
                 .execute();
-        db.dsl().deleteFrom(WORK_BACKOFF)
+        db.dsl()
+                .deleteFrom(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(DSL.any(proved)))
                 .and(WORK_BACKOFF.PROCESS.eq(WorkProcess.RECOVERY.name()))
                 .execute();
     }
 
     public static Optional<RecoveryState> state(Handle db, UUID machineId) {
-        return db.dsl().selectFrom(MACHINE_RECOVERY)
+        return db.dsl()
+                .selectFrom(MACHINE_RECOVERY)
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
                 .fetchOptional(row -> new RecoveryState(
                         RecoveryAction.ofDatabaseName(row.getRecoveryAction()),
@@ -121,7 +105,8 @@ public final class RecoveryStates {
 
     /** Writes an attempt that begins now. */
     static void begin(Handle db, UUID machineId, RecoveryState state) {
-        db.dsl().insertInto(MACHINE_RECOVERY)
+        db.dsl()
+                .insertInto(MACHINE_RECOVERY)
                 .set(MACHINE_RECOVERY.MACHINE_ID, machineId)
                 .set(MACHINE_RECOVERY.RECOVERY_ACTION, state.action().databaseName())
                 .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, db.time().now())
@@ -148,7 +133,8 @@ public final class RecoveryStates {
             return;
         }
         RecoveryState state = before.get();
-        db.dsl().update(MACHINE_RECOVERY)
+        db.dsl()
+                .update(MACHINE_RECOVERY)
                 .set(MACHINE_RECOVERY.RECOVERY_ACTION, state.action().databaseName())
                 .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, at(state.attemptedAt()))
                 .set(MACHINE_RECOVERY.RECOVERY_UNDER_WAY, state.underWay())
@@ -168,7 +154,8 @@ public final class RecoveryStates {
 
     /** Takes an attempt back that had no effect, and counts the call as failed. The cooldown stays. */
     static void uncount(Handle db, UUID machineId, RecoveryState counted) {
-        db.dsl().update(MACHINE_RECOVERY)
+        db.dsl()
+                .update(MACHINE_RECOVERY)
                 .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTS, counted.attempts())
                 .set(MACHINE_RECOVERY.RECOVERY_REINSTALLS, counted.reinstalls())
                 .set(MACHINE_RECOVERY.RECOVERY_FAILED_CALLS, MACHINE_RECOVERY.RECOVERY_FAILED_CALLS.plus(1))
@@ -179,7 +166,8 @@ public final class RecoveryStates {
 
     /** Ends an attempt that had its effect, or of which nobody knows whether it had. The cooldown begins anew. */
     static void end(Handle db, UUID machineId, boolean callFailed) {
-        db.dsl().update(MACHINE_RECOVERY)
+        db.dsl()
+                .update(MACHINE_RECOVERY)
                 .set(MACHINE_RECOVERY.RECOVERY_UNDER_WAY, false)
                 .set(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, db.time().now())
                 .setNull(MACHINE_RECOVERY.RECOVERY_PROVED_AT)
@@ -192,7 +180,8 @@ public final class RecoveryStates {
 
     /** Ends the recovery of a machine of which nothing has to be heard. */
     static void prove(Handle db, UUID machineId) {
-        db.dsl().update(MACHINE_RECOVERY)
+        db.dsl()
+                .update(MACHINE_RECOVERY)
                 .set(MACHINE_RECOVERY.RECOVERY_PROVED_AT, db.time().now())
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
                 .execute();

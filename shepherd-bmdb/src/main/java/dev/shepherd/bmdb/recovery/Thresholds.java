@@ -1,7 +1,6 @@
 package dev.shepherd.bmdb.recovery;
 
 import dev.shepherd.bmdb.RecoveryPolicy;
-
 import java.time.Duration;
 
 /** What follows from the settings of a policy. */

@@ -1,17 +1,15 @@
 package dev.shepherd.bmdb.recovery;
 
-import dev.shepherd.bmdb.internal.Handle;
-
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
 
+import dev.shepherd.bmdb.internal.Handle;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
-import org.jooq.DSLContext;
 import org.jooq.Record;
 import org.jooq.TableField;
 import org.jooq.TableRecord;
@@ -44,10 +42,10 @@ record WipedTags(List<TableRecord<?>> rows) {
         return new WipedTags(rows);
     }
 
-    private static <R extends Record> List<TableRecord<?>> delete(
-            Handle db, TableField<R, UUID> tag, UUID machineId) {
+    private static <R extends Record> List<TableRecord<?>> delete(Handle db, TableField<R, UUID> tag, UUID machineId) {
         List<TableRecord<?>> deleted = new ArrayList<>();
-        for (R row : db.dsl().deleteFrom(Objects.requireNonNull(tag.getTable()))
+        for (R row : db.dsl()
+                .deleteFrom(Objects.requireNonNull(tag.getTable()))
                 .where(tag.eq(machineId))
                 .returning()
                 .fetch()) {
@@ -64,6 +62,10 @@ record WipedTags(List<TableRecord<?>> rows) {
     }
 
     private static void putBack(Handle db, TableRecord<?> row) {
-        db.dsl().insertInto(row.getTable()).set(row.intoMap()).onConflictDoNothing().execute();
+        db.dsl()
+                .insertInto(row.getTable())
+                .set(row.intoMap())
+                .onConflictDoNothing()
+                .execute();
     }
 }

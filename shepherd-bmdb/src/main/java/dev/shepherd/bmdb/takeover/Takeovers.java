@@ -6,7 +6,6 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
-
 import java.util.UUID;
 
 /** What the takeovers of a machine leave behind beside its tags. The methods are called in the work that holds the machine. */

@@ -1,19 +1,17 @@
 package dev.shepherd.bmdb.agent;
 
-import dev.shepherd.bmdb.internal.DatabaseTime;
-import dev.shepherd.bmdb.internal.Handle;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Race;
 import dev.shepherd.bmdb.TcpProxy;
 import dev.shepherd.bmdb.TestDatabase;
-
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
-
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
+import dev.shepherd.bmdb.internal.DatabaseTime;
+import dev.shepherd.bmdb.internal.Handle;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -116,7 +114,7 @@ class AgentCallbackRaceTest {
                     session.useTransaction(tx -> {
                         tx.clearAgentStarted(machine);
                         tx.clearAgentHeartbeat(machine);
-});
+                    });
                 }
                 return null;
             }
@@ -142,7 +140,7 @@ class AgentCallbackRaceTest {
                     1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2
                 });
                 tx.clearAgentHeartbeat(machine);
-});
+            });
             assertThat(failure(callback.callAsync(AgentCall.of(machine, KEY)))).isEqualTo(Reason.WRONG_KEY);
         }
         assertThat(db.number("select count(*) from machine_agent_heartbeat")).isZero();

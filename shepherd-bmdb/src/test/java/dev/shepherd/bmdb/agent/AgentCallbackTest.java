@@ -1,17 +1,16 @@
 package dev.shepherd.bmdb.agent;
 
-import dev.shepherd.bmdb.InstallationResult;
-import dev.shepherd.bmdb.MachineRecord;
-import dev.shepherd.bmdb.TestDatabase;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.bmdb.agent.AgentCallException.Reason;
+import dev.shepherd.bmdb.InstallationResult;
+import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
+import dev.shepherd.bmdb.TestDatabase;
+import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -1,8 +1,7 @@
 package dev.shepherd.bmdb.agent;
 
-import dev.shepherd.bmdb.internal.DueNotifications;
-import dev.shepherd.bmdb.internal.DueQueue;
-import dev.shepherd.bmdb.internal.LastingThread;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
@@ -10,11 +9,10 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.HookedDataSource;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.WorkProcess;
-
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
-
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
+import dev.shepherd.bmdb.internal.DueNotifications;
+import dev.shepherd.bmdb.internal.DueQueue;
+import dev.shepherd.bmdb.internal.LastingThread;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -1,13 +1,11 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.operator.Operator;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.TestDatabase;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.QueueCheck;
-
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.time.Duration;
 import java.time.ZoneOffset;
 import java.util.List;
@@ -69,7 +67,7 @@ class ClockStepTest {
 
         db.session().useTransaction(tx -> {
             ClockStep.repair(Handle.of(tx.dsl()), STEP);
-});
+        });
 
         assertThat(db.rows("select 'machine', machine_created_at <= now() from machines"
                         + " union all select 'heartbeat', agent_heartbeat_at <= now() from machine_agent_heartbeat"

@@ -1,15 +1,13 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.operator.Operator;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Pause;
-
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
-
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -1,10 +1,7 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.recovery.RecoveryRules;
-
-import dev.shepherd.bmdb.recovery.Recoveries;
-
-import dev.shepherd.bmdb.operator.Operator;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
@@ -17,11 +14,10 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.QueueCheck;
-
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
+import dev.shepherd.bmdb.recovery.Recoveries;
+import dev.shepherd.bmdb.recovery.RecoveryRules;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
@@ -226,7 +222,7 @@ class DueQueueTest {
                     case 2 ->
                         work.finish(tx -> {
                             tx.putAgentStarted(work.machineId(), new byte[32]);
-});
+                        });
                     default -> work.close();
                 }
             }
@@ -395,7 +391,7 @@ class DueQueueTest {
                         if (random.nextBoolean()) {
                             work.finish(tx -> {
                                 tx.putAgentStarted(work.machineId(), new byte[32]);
-});
+                            });
                         }
                     }
                 }
@@ -418,7 +414,7 @@ class DueQueueTest {
     private static void write(BmdbSession session, Change change) throws InterruptedException {
         session.useTransaction(tx -> {
             change.make(tx);
-});
+        });
     }
 
     private static Set<UUID> ids(List<UUID> list) {
@@ -475,7 +471,9 @@ class DueQueueTest {
         BmdbSession session = db.session();
         write(session, tx -> tx.putAgentStarted(machine, new byte[32]));
         write(session, tx -> tx.putAgentHeartbeat(machine));
-        assertThat(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).claim(session, 1).work())
+        assertThat(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
+                        .claim(session, 1)
+                        .work())
                 .isEmpty();
         db.advance(Duration.ofMinutes(5));
 
@@ -484,10 +482,13 @@ class DueQueueTest {
                 .freezeReleaseAfter(Duration.ZERO)
                 .freezeMinimum(1000)
                 .build();
-        assertThat(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).claim(db.session(), 1).work())
+        assertThat(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
+                        .claim(db.session(), 1)
+                        .work())
                 .isEmpty();
-        List<Work> claimed =
-                Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, hasty).claim(session, 1).work();
+        List<Work> claimed = Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, hasty)
+                .claim(session, 1)
+                .work();
         assertThat(claimed).singleElement().extracting(Work::machineId).isEqualTo(machine);
     }
 
@@ -520,7 +521,7 @@ class DueQueueTest {
         Work second = session.claim(OWN, Eligibility.scheduled(OWN), 1).get(0);
         second.finish(tx -> {
             tx.schedule(OWN, machine, now.plusSeconds(600));
-});
+        });
         assertThat(session.claim(OWN, Eligibility.scheduled(OWN), 1)).isEmpty();
         db.advance(Duration.ofSeconds(601));
         assertThat(session.claim(OWN, Eligibility.scheduled(OWN), 1)).hasSize(1);

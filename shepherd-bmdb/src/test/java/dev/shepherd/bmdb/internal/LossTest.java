@@ -1,27 +1,24 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.recovery.Recoveries;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.shepherd.bmdb.operator.Operator;
-
+import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Eligibility;
+import dev.shepherd.bmdb.Explanation.OfProcess;
+import dev.shepherd.bmdb.Explanation.Rule;
 import dev.shepherd.bmdb.Race;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.QueueCheck;
-
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
-import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.bmdb.Explanation.OfProcess;
-import dev.shepherd.bmdb.Explanation.Rule;
+import dev.shepherd.bmdb.recovery.Recoveries;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
@@ -290,7 +287,7 @@ class LossTest {
             expire(session);
             assertThat(another.reapExpiredSessions()).isZero();
             tx.putAgentStarted(machine, KEY);
-});
+        });
         assertThat(another.reapExpiredSessions()).isEqualTo(1);
 
         assertThat(db.rows("select * from work_backoff")).isEmpty();
@@ -444,14 +441,14 @@ class LossTest {
     private static void start(Work work) throws InterruptedException {
         work.finish(tx -> {
             tx.putAgentStarted(work.machineId(), KEY);
-});
+        });
     }
 
     private static void schedule(UUID machine) throws InterruptedException {
         Instant now = db.bmdb().now();
         db.session().useTransaction(tx -> {
             tx.schedule(OWN, machine, now);
-});
+        });
     }
 
     /** One whose agent fell silent so long ago that it is recovered whatever else there is. */
@@ -464,7 +461,9 @@ class LossTest {
     private static List<Work> recover(BmdbSession session) throws InterruptedException {
         RecoveryPolicy atOnce =
                 RecoveryPolicy.builder().freezeReleaseAfter(Duration.ZERO).build();
-        return Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, atOnce).claim(session, 1).work();
+        return Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, atOnce)
+                .claim(session, 1)
+                .work();
     }
 
     private static long losses(UUID machine) throws Exception {

@@ -1,16 +1,14 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.operator.Operator;
-
-import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.bmdb.BmdbException;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.postgres.TestPostgres;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -1,9 +1,8 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.WorkProcess;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.DueQueue.Looked;
 import dev.shepherd.bmdb.internal.DueQueue.Part;
 import java.time.Duration;

@@ -1,21 +1,19 @@
 package dev.shepherd.bmdb.internal;
 
-import dev.shepherd.bmdb.operator.Operator;
-
-import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.bmdb.BmdbSession;
-import dev.shepherd.bmdb.Race;
-import dev.shepherd.bmdb.SchemaException;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.Race;
+import dev.shepherd.bmdb.SchemaException;
 import dev.shepherd.bmdb.SchemaException.Reason;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.postgres.TestPostgres;
 import java.sql.Connection;
 import java.sql.DriverManager;

@@ -1,22 +1,20 @@
 package dev.shepherd.bmdb.operator;
 
-import dev.shepherd.bmdb.recovery.Recoveries;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.bmdb.Explanation.OfProcess;
+import dev.shepherd.bmdb.Explanation.Rule;
 import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.RecoveryAction;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.recovery.Recoveries;
 import dev.shepherd.bmdb.recovery.RecoveryClaims;
-
-import static org.assertj.core.api.Assertions.assertThat;
-
-import dev.shepherd.bmdb.Explanation.OfProcess;
-import dev.shepherd.bmdb.Explanation.Rule;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -60,7 +58,9 @@ class ExplainTest {
             holder.claimMachine(WorkProcess.ACCESS, machines.get(random.nextInt(100)));
         }
         // A recoverer has been there before: it notes which machines are back, and what is frozen.
-        claimed(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, policy).claim(holder, 1000).work());
+        claimed(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, policy)
+                .claim(holder, 1000)
+                .work());
         List<Explanation> explained = new ArrayList<>();
         for (UUID machine : machines) {
             explained.add(Operator.of(db.bmdb()).explain(machine, policy).orElseThrow());
@@ -69,7 +69,8 @@ class ExplainTest {
 
         Set<UUID> started =
                 claimed(holder.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1000));
-        RecoveryClaims recovery = Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, policy).claim(holder, 1000);
+        RecoveryClaims recovery =
+                Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, policy).claim(holder, 1000);
         Set<UUID> recovered = claimed(recovery.work());
 
         assertThat(eligible(explained, WorkProcess.AGENT_START)).isEqualTo(started);
@@ -102,9 +103,12 @@ class ExplainTest {
             }
             BmdbSession holder = db.session();
             holder.claimMachine(WorkProcess.ACCESS, machines.get(0));
-            claimed(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, policy).claim(holder, 1000).work());
+            claimed(Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, policy)
+                    .claim(holder, 1000)
+                    .work());
             for (UUID machine : machines) {
-                Operator.of(db.bmdb()).explain(machine, policy)
+                Operator.of(db.bmdb())
+                        .explain(machine, policy)
                         .orElseThrow()
                         .processes()
                         .forEach(process -> seen.add(process.rule()));
@@ -120,9 +124,14 @@ class ExplainTest {
         db.execute(
                 "insert into machine_recovery values (?, 'Reboot', now() - interval '1 hour', true, 1, 0, 0, null)",
                 machine);
-        Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).claim(db.session(), 1).work().forEach(Work::close);
+        Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
+                .claim(db.session(), 1)
+                .work()
+                .forEach(Work::close);
 
-        assertThat(Operator.of(db.bmdb()).planRecovery(TestDatabase.PROVIDER, POLICY, true).steps())
+        assertThat(Operator.of(db.bmdb())
+                        .planRecovery(TestDatabase.PROVIDER, POLICY, true)
+                        .steps())
                 .singleElement()
                 .extracting(PlannedRecovery.Step::action)
                 .isEqualTo(RecoveryAction.AGENT_RESTART);
@@ -130,7 +139,8 @@ class ExplainTest {
 
     @Test
     void thereIsNothingToExplainOfAMachineThatDoesNotExist() throws Exception {
-        assertThat(Operator.of(db.bmdb()).explain(UUID.randomUUID(), RecoveryPolicy.DEFAULT)).isEmpty();
+        assertThat(Operator.of(db.bmdb()).explain(UUID.randomUUID(), RecoveryPolicy.DEFAULT))
+                .isEmpty();
     }
 
     @Test
@@ -140,7 +150,7 @@ class ExplainTest {
         session.useTransaction(tx -> {
             tx.putAgentStarted(machine, new byte[32]);
             tx.putAgentHeartbeat(machine);
-});
+        });
 
         OfProcess recovery = ofRecovery(machine);
         assertThat(recovery.rule()).isEqualTo(Rule.HEARD);
@@ -149,7 +159,10 @@ class ExplainTest {
 
         db.advance(Duration.ofMinutes(11));
         assertThat(ofRecovery(machine).rule()).isEqualTo(Rule.LOOKING);
-        Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).claim(session, 1).work().forEach(Work::close);
+        Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
+                .claim(session, 1)
+                .work()
+                .forEach(Work::close);
         assertThat(ofRecovery(machine).rule()).isEqualTo(Rule.ELIGIBLE);
         Operator.of(db.bmdb()).pause(machine, null, null, "rack team", "rewiring", Duration.ofHours(2));
         OfProcess paused = ofRecovery(machine);

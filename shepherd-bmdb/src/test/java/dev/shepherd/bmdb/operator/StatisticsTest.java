@@ -1,13 +1,12 @@
 package dev.shepherd.bmdb.operator;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.WorkProcess;
-
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,7 +41,7 @@ class StatisticsTest {
                 tx.putAgentStarted(m.get(i), new byte[32]);
             }
             tx.putAgentHeartbeat(m.get(1));
-});
+        });
         db.advance(Duration.ofHours(1));
         session.useTransaction(tx -> {
             tx.putAgentHeartbeat(m.get(0));
@@ -51,7 +50,7 @@ class StatisticsTest {
             }
             tx.putInstallationReport(m.get(3), 1, InstallationResult.SUCCESS, new byte[0]);
             tx.putInstallationReport(m.get(4), 1, InstallationResult.ERROR, new byte[0]);
-});
+        });
         assertThat(session.claimMachine(WorkProcess.ACCESS, m.get(6))).isPresent();
         assertThat(session.claimMachine(new WorkProcess("UnitTest1"), m.get(6))).isPresent();
         assertThat(session.claimMachine(new WorkProcess("UnitTest1"), m.get(10)))

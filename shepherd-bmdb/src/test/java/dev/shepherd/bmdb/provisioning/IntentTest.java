@@ -1,10 +1,5 @@
 package dev.shepherd.bmdb.provisioning;
 
-import dev.shepherd.bmdb.BmdbSession;
-import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.bmdb.Race;
-import dev.shepherd.bmdb.TestDatabase;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -17,6 +12,10 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.Race;
+import dev.shepherd.bmdb.TestDatabase;
 import java.net.InetAddress;
 import java.sql.Connection;
 import java.time.Duration;
@@ -68,15 +67,18 @@ class IntentTest {
         assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 3, names(0, 10)))
                 .extracting(MachineIntent::candidate)
                 .containsExactly("c0", "c1");
-        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 3, names(0, 10))).isEmpty();
-        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 2, names(0, 10))).isEmpty();
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 3, names(0, 10)))
+                .isEmpty();
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 2, names(0, 10)))
+                .isEmpty();
         assertThat(Intents.of(db.bmdb(), new ProviderType("other")).reserve(session, 3, names(0, 10)))
                 .hasSize(3);
     }
 
     @Test
     void thereMayBeNoLimit() throws Exception {
-        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(db.session(), 0, names(0, 1200))).hasSize(1200);
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(db.session(), 0, names(0, 1200)))
+                .hasSize(1200);
     }
 
     @Test
@@ -106,7 +108,8 @@ class IntentTest {
                 .extracting(MachineIntent::candidate)
                 .containsExactly("r-2");
         // Another provider's machine of the same name is another machine.
-        assertThat(Intents.of(db.bmdb(), new ProviderType("other")).reserve(db.session(), 0, List.of("id-" + byId, "r-1")))
+        assertThat(Intents.of(db.bmdb(), new ProviderType("other"))
+                        .reserve(db.session(), 0, List.of("id-" + byId, "r-1")))
                 .hasSize(2);
     }
 
@@ -114,15 +117,18 @@ class IntentTest {
     void whatIsAskedForIsChecked() throws Exception {
         BmdbSession session = db.session();
 
-        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of())).isEmpty();
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of()))
+                .isEmpty();
         assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).reserve(session, -1, List.of("a")))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("a", " ")))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("x".repeat(129))))
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).take(session, 0)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).take(session, 1001)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).take(session, 0))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Intents.of(db.bmdb(), PROVIDER).take(session, 1001))
+                .isInstanceOf(IllegalArgumentException.class);
         assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("x".repeat(128))))
                 .hasSize(1);
     }
@@ -182,8 +188,9 @@ class IntentTest {
     /** The very moment: the reservation waits for the intent to become a machine. */
     @Test
     void aCandidateThatBecomesAMachineWhileItIsBeingReservedIsNotReservedAgain() throws Exception {
-        MachineIntent intent =
-                Intents.of(db.bmdb(), PROVIDER).reserve(db.session(), 0, List.of("a")).get(0);
+        MachineIntent intent = Intents.of(db.bmdb(), PROVIDER)
+                .reserve(db.session(), 0, List.of("a"))
+                .get(0);
         Connection recording = db.transaction();
         TestDatabase.execute(recording, "insert into machines (machine_id) values (?)", intent.intentId());
         TestDatabase.execute(
@@ -223,7 +230,8 @@ class IntentTest {
         assertThat(Intents.of(db.bmdb(), PROVIDER).list())
                 .hasSize(5)
                 .allSatisfy(intent -> assertThat(intent.sessionId()).isEmpty());
-        assertThat(Intents.of(db.bmdb(), new ProviderType("other")).take(next, 10)).isEmpty();
+        assertThat(Intents.of(db.bmdb(), new ProviderType("other")).take(next, 10))
+                .isEmpty();
         List<MachineIntent> taken = Intents.of(db.bmdb(), PROVIDER).take(next, 3);
         assertThat(taken)
                 .hasSize(3)
@@ -252,7 +260,8 @@ class IntentTest {
         dead.close();
         List<BmdbSession> sessions = List.of(db.session(), db.session(), db.session(), db.session());
 
-        List<List<MachineIntent>> taken = Race.run(4, i -> Intents.of(db.bmdb(), PROVIDER).take(sessions.get(i), 10));
+        List<List<MachineIntent>> taken =
+                Race.run(4, i -> Intents.of(db.bmdb(), PROVIDER).take(sessions.get(i), 10));
 
         List<UUID> all = taken.stream().flatMap(some -> ids(some).stream()).toList();
         assertThat(all).doesNotHaveDuplicates();
@@ -262,7 +271,10 @@ class IntentTest {
     @Test
     void aPostponedIntentWaits() throws Exception {
         BmdbSession session = db.session();
-        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER)
+                .reserve(session, 0, List.of("a"))
+                .get(0)
+                .intentId();
 
         assertThat(Intents.of(db.bmdb(), PROVIDER).attempt(session, intent)).isTrue();
         Intents.of(db.bmdb(), PROVIDER).postpone(session, intent, Duration.ofMinutes(5), "no luck");
@@ -281,7 +293,10 @@ class IntentTest {
     void whoDoesNotHoldAnIntentCannotAttemptIt() throws Exception {
         BmdbSession holder = db.session();
         BmdbSession other = db.session();
-        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(holder, 0, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER)
+                .reserve(holder, 0, List.of("a"))
+                .get(0)
+                .intentId();
 
         assertThat(Intents.of(db.bmdb(), PROVIDER).attempt(other, intent)).isFalse();
         assertThat(Intents.of(db.bmdb(), PROVIDER).attempt(other, UUID.randomUUID()))
@@ -295,18 +310,25 @@ class IntentTest {
     @Test
     void aDroppedIntentMakesRoomAgain() throws Exception {
         BmdbSession session = db.session();
-        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER)
+                .reserve(session, 1, List.of("a"))
+                .get(0)
+                .intentId();
 
         Intents.of(db.bmdb(), PROVIDER).drop(session, intent);
 
         assertThat(Intents.of(db.bmdb(), PROVIDER).list()).isEmpty();
-        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("a"))).hasSize(1);
+        assertThat(Intents.of(db.bmdb(), PROVIDER).reserve(session, 1, List.of("a")))
+                .hasSize(1);
     }
 
     @Test
     void anIntentBecomesAMachineWithItsId() throws Exception {
         BmdbSession session = db.session();
-        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER)
+                .reserve(session, 0, List.of("a"))
+                .get(0)
+                .intentId();
         MachineInfo machine = MachineInfo.builder(new ProviderID("a"), Availability.KNOWN_USED)
                 .address(InetAddress.getByName("10.0.0.1"))
                 .location("hall 7")
@@ -336,7 +358,10 @@ class IntentTest {
     @Test
     void recordingAgainChangesNothing() throws Exception {
         BmdbSession session = db.session();
-        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER)
+                .reserve(session, 0, List.of("a"))
+                .get(0)
+                .intentId();
         record(session, intent, machine("a"));
         String before = db.rows("select * from machine_provided").get(0);
 
@@ -349,7 +374,10 @@ class IntentTest {
     @Test
     void anIntentCannotBecomeASecondMachine() throws Exception {
         BmdbSession session = db.session();
-        UUID intent = Intents.of(db.bmdb(), PROVIDER).reserve(session, 0, List.of("a")).get(0).intentId();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER)
+                .reserve(session, 0, List.of("a"))
+                .get(0)
+                .intentId();
         record(session, intent, machine("a"));
 
         assertThatThrownBy(() -> record(session, intent, machine("b")))
@@ -380,7 +408,7 @@ class IntentTest {
         session.useTransaction(tx -> {
             assertThatThrownBy(() -> tx.recordMachine(PROVIDER, CreateMachineRequest.any(second), machine("a")))
                     .isInstanceOf(AlreadyRecordedException.class);
-});
+        });
         assertThat(db.rows("select machine_id from machines")).containsExactly(first.toString());
     }
 

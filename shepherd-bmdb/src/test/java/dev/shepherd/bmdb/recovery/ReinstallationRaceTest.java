@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb.recovery;
 
-import dev.shepherd.bmdb.operator.Operator;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Eligibility;
@@ -13,14 +14,11 @@ import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.agent.AgentCallException;
+import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
 import dev.shepherd.bmdb.agent.AgentReply;
-
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
-
-import dev.shepherd.bmdb.agent.AgentCallException.Reason;
+import dev.shepherd.bmdb.operator.Operator;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -89,13 +87,15 @@ class ReinstallationRaceTest {
     }
 
     private RecoveryAttempt begin(Work work) throws InterruptedException {
-        return work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).beginIntervention(tx, machine, RecoveryAction.REINSTALL));
+        return work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
+                .beginIntervention(tx, machine, RecoveryAction.REINSTALL));
     }
 
     private void accepted(Work work) throws InterruptedException {
         work.finish(tx -> {
-            Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).restartTakeover(tx, machine, RecoveryAction.REINSTALL, false);
-});
+            Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
+                    .restartTakeover(tx, machine, RecoveryAction.REINSTALL, false);
+        });
     }
 
     private boolean isFulfilled() throws InterruptedException {
@@ -158,8 +158,8 @@ class ReinstallationRaceTest {
         CompletableFuture<AgentReply> report = success(OLD);
         awaitLockWaits(1);
 
-        CompletableFuture<Optional<RecoveryAttempt>> beginning = background(() ->
-                work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).begin(tx, machine, RecoveryAction.REINSTALL)));
+        CompletableFuture<Optional<RecoveryAttempt>> beginning = background(() -> work.update(tx ->
+                Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).begin(tx, machine, RecoveryAction.REINSTALL)));
         awaitLockWaits(2);
         blocking.commit();
 
@@ -193,7 +193,8 @@ class ReinstallationRaceTest {
         Work work = hold(db.session());
         CountDownLatch waits = new CountDownLatch(1);
         CompletableFuture<RecoveryAttempt> beginning = background(() -> work.update(tx -> {
-            RecoveryAttempt attempt = Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).beginIntervention(tx, machine, RecoveryAction.REINSTALL);
+            RecoveryAttempt attempt = Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
+                    .beginIntervention(tx, machine, RecoveryAction.REINSTALL);
             waits.await();
             return attempt;
         }));
@@ -231,7 +232,7 @@ class ReinstallationRaceTest {
             db.session().useTransaction(tx -> {
                 tx.putAgentStarted(machine, OLD);
                 tx.clearAgentHeartbeat(machine);
-});
+            });
         }
     }
 
@@ -250,7 +251,7 @@ class ReinstallationRaceTest {
 
         work.finish(tx -> {
             Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).notTried(tx, attempt);
-});
+        });
 
         assertThat(tables.stream().map(this::rows).toList()).isEqualTo(before);
         assertThat(isFulfilled()).isTrue();
@@ -278,7 +279,7 @@ class ReinstallationRaceTest {
         db.session().useTransaction(tx -> {
             tx.putAgentStarted(machine, NEW);
             tx.clearAgentHeartbeat(machine);
-});
+        });
 
         assertThat(refusal(success(OLD))).contains(Reason.WRONG_KEY);
         assertThat(isFulfilled()).isFalse();
@@ -304,7 +305,8 @@ class ReinstallationRaceTest {
         assertThat(another.claim(WorkProcess.AGENT_START, start, 1)).isEmpty();
         db.advance(POLICY.bootTime().multipliedBy(2));
         assertThat(another.claim(WorkProcess.AGENT_START, start, 1)).hasSize(1);
-        assertThat(Operator.of(db.bmdb()).recovery(machine).orElseThrow().underWay()).isTrue();
+        assertThat(Operator.of(db.bmdb()).recovery(machine).orElseThrow().underWay())
+                .isTrue();
     }
 
     /** A reboot takes nothing from the disks: what was installed is left alone, and its agent heard. */
@@ -313,13 +315,16 @@ class ReinstallationRaceTest {
         assertThat(refusal(success(OLD))).isEmpty();
         List<String> before = state();
         Work work = hold(db.session());
-        work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).beginIntervention(tx, machine, RecoveryAction.REBOOT));
+        work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
+                .beginIntervention(tx, machine, RecoveryAction.REBOOT));
         work.finish(tx -> {
-            Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).restartTakeover(tx, machine, RecoveryAction.REBOOT, false);
-});
+            Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
+                    .restartTakeover(tx, machine, RecoveryAction.REBOOT, false);
+        });
 
         assertThat(state()).isEqualTo(before);
-        assertThat(Operator.of(db.bmdb()).recovery(machine).orElseThrow().isOpen()).isFalse();
+        assertThat(Operator.of(db.bmdb()).recovery(machine).orElseThrow().isOpen())
+                .isFalse();
         assertThat(refusal(callback.callAsync(AgentCall.of(machine, OLD)))).isEmpty();
     }
 

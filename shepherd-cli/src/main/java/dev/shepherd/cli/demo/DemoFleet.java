@@ -1,7 +1,5 @@
 package dev.shepherd.cli.demo;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
@@ -11,17 +9,18 @@ import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.Shutdown;
-import dev.shepherd.manager.takeover.InitializerSettings;
-import dev.shepherd.manager.status.LoopStatus;
+import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
-import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.status.LoopStatus;
 import dev.shepherd.manager.takeover.AgentTakeover;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.provider.staticlist.StaticProviderFactory;
 import dev.shepherd.testkit.agent.TestAgent;

@@ -1,11 +1,10 @@
 package dev.shepherd.cli.demo;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryState;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.cli.internal.Shutdown;
 import dev.shepherd.testkit.ssh.Mood;

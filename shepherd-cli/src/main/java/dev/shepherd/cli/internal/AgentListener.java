@@ -1,7 +1,7 @@
 package dev.shepherd.cli.internal;
 
-import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.callback.AgentEndpointLimits;
 import java.net.InetSocketAddress;

@@ -1,12 +1,11 @@
 package dev.shepherd.cli.operate;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.Explanation.OfProcess;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import java.io.PrintWriter;
@@ -45,8 +44,9 @@ public final class ExplainCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             Bmdb bmdb = opened.bmdb();
-            Explanation explanation =
-                    Operator.of(bmdb).explain(machine.find(bmdb), recovery.policy()).orElseThrow();
+            Explanation explanation = Operator.of(bmdb)
+                    .explain(machine.find(bmdb), recovery.policy())
+                    .orElseThrow();
             print(spec.commandLine().getOut(), explanation);
         }
         return 0;

@@ -1,12 +1,11 @@
 package dev.shepherd.cli.operate;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.Setting;

@@ -1,10 +1,9 @@
 package dev.shepherd.cli.operate;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.SpanConverter;

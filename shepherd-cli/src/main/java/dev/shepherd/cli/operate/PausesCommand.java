@@ -1,8 +1,7 @@
 package dev.shepherd.cli.operate;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import java.util.concurrent.Callable;
@@ -39,7 +38,8 @@ public final class PausesCommand implements Callable<Integer> {
                         pause.until().map(until -> " until " + until).orElse(""),
                         Escaped.text(pause.reason()));
             }
-            Operator.of(opened.bmdb()).quarantined()
+            Operator.of(opened.bmdb())
+                    .quarantined()
                     .forEach((machine, aside) -> out.printf(
                             "machine %s: set aside by %s since %s: %s%n",
                             machine, Escaped.text(aside.by()), aside.at(), Escaped.text(aside.cause())));

@@ -1,13 +1,12 @@
 package dev.shepherd.cli.operate;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.PlannedRecovery;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
@@ -16,10 +15,10 @@ import dev.shepherd.cli.internal.ProviderFactories;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.manager.Plan;
+import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.provisioning.ProvisioningPlan;
 import dev.shepherd.manager.recovery.RecovererSettings;
-import dev.shepherd.manager.Shepherd;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;

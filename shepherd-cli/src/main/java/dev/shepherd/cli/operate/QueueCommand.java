@@ -1,8 +1,7 @@
 package dev.shepherd.cli.operate;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.QueueCheck;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;

@@ -1,8 +1,7 @@
 package dev.shepherd.cli.operate;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.bmdb.Freeze;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import java.util.List;
 import java.util.UUID;

@@ -1,7 +1,5 @@
 package dev.shepherd.cli.operate;
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.api.Availability;
@@ -12,6 +10,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.CommandLineRun;
 import dev.shepherd.postgres.TestPostgres;
 import java.net.InetAddress;

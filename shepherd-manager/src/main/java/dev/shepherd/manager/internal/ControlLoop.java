@@ -1,12 +1,11 @@
 package dev.shepherd.manager.internal;
 
-import dev.shepherd.manager.status.LoopStatus;
-
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.manager.status.LoopStatus;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;

@@ -1,9 +1,8 @@
 package dev.shepherd.manager.internal;
 
-import dev.shepherd.manager.status.LoopStatus;
-
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.manager.status.LoopStatus;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;

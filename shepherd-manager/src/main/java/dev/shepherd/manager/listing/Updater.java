@@ -1,16 +1,5 @@
 package dev.shepherd.manager.listing;
 
-import dev.shepherd.manager.internal.ControlLoop;
-import dev.shepherd.manager.internal.LoopContext;
-import dev.shepherd.manager.internal.LoopMonitor;
-import dev.shepherd.manager.internal.ProviderCalls;
-import dev.shepherd.manager.internal.SessionSource;
-import dev.shepherd.manager.provisioning.Survey;
-
-import dev.shepherd.bmdb.listing.Listings;
-
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
@@ -24,7 +13,15 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.listing.Listings;
 import dev.shepherd.bmdb.listing.ProviderCheck;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.LoopContext;
+import dev.shepherd.manager.internal.LoopMonitor;
+import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.internal.SessionSource;
+import dev.shepherd.manager.provisioning.Survey;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -308,7 +305,7 @@ public final class Updater {
                 List<Found> some = found.subList(from, Math.min(found.size(), from + WRITTEN_BATCH));
                 session.useTransaction(tx -> {
                     write(tx, some);
-});
+                });
                 some.forEach(this::tell);
             }
         }
@@ -476,7 +473,7 @@ public final class Updater {
                         .map(check -> check.machine().machineId())
                         .toList();
                 listings.checkAfter(tx, machineIds, Duration.ZERO);
-});
+            });
         }
     }
 

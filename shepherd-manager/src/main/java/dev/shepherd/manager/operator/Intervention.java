@@ -1,15 +1,5 @@
 package dev.shepherd.manager.operator;
 
-import dev.shepherd.manager.Shepherd;
-import dev.shepherd.manager.internal.ProviderCalls;
-import dev.shepherd.manager.recovery.MachineRecoverer;
-
-import dev.shepherd.bmdb.listing.Listings;
-
-import dev.shepherd.bmdb.recovery.Recoveries;
-
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
@@ -17,12 +7,18 @@ import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
-import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.bmdb.RecoveryAction;
-import dev.shepherd.bmdb.recovery.RecoveryAttempt;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.listing.Listings;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Pause;
+import dev.shepherd.bmdb.recovery.Recoveries;
+import dev.shepherd.bmdb.recovery.RecoveryAttempt;
+import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.recovery.MachineRecoverer;
 import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
@@ -117,7 +113,7 @@ public final class Intervention {
         }
         work.finish(tx -> {
             recoveries.restartTakeover(tx, machineId, action, false);
-});
+        });
     }
 
     private void failed(Work work, @Nullable RecoveryAttempt attempt, ProviderException e) throws InterruptedException {
@@ -131,6 +127,6 @@ public final class Intervention {
             if (e.reason() == Reason.NOT_FOUND) {
                 listings.markMissing(tx, work.machineId());
             }
-});
+        });
     }
 }

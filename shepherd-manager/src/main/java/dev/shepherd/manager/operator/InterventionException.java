@@ -1,8 +1,7 @@
 package dev.shepherd.manager.operator;
 
-import dev.shepherd.manager.Shepherd;
-
 import dev.shepherd.api.ShepherdException;
+import dev.shepherd.manager.Shepherd;
 import java.util.UUID;
 
 /** A machine was not rebooted or reinstalled though a person asked for it. The provider was not called. */

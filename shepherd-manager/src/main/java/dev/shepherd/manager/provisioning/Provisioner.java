@@ -1,16 +1,5 @@
 package dev.shepherd.manager.provisioning;
 
-import dev.shepherd.manager.internal.ControlLoop;
-import dev.shepherd.manager.internal.LoopContext;
-import dev.shepherd.manager.internal.LoopMonitor;
-import dev.shepherd.manager.internal.ProviderCalls;
-import dev.shepherd.manager.internal.RateLimiter;
-import dev.shepherd.manager.internal.SessionSource;
-
-import dev.shepherd.bmdb.provisioning.Intents;
-
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
@@ -25,8 +14,16 @@ import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
-import dev.shepherd.bmdb.provisioning.MachineIntent;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Pause;
+import dev.shepherd.bmdb.provisioning.Intents;
+import dev.shepherd.bmdb.provisioning.MachineIntent;
+import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.LoopContext;
+import dev.shepherd.manager.internal.LoopMonitor;
+import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.internal.RateLimiter;
+import dev.shepherd.manager.internal.SessionSource;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

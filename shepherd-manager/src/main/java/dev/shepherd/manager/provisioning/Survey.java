@@ -1,12 +1,5 @@
 package dev.shepherd.manager.provisioning;
 
-import dev.shepherd.manager.internal.ProviderCalls;
-import dev.shepherd.manager.listing.MachineIndex;
-
-import dev.shepherd.bmdb.listing.Listings;
-
-import dev.shepherd.bmdb.provisioning.Intents;
-
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
@@ -14,8 +7,12 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.provisioning.MachineIntent;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.listing.Listings;
+import dev.shepherd.bmdb.provisioning.Intents;
+import dev.shepherd.bmdb.provisioning.MachineIntent;
+import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.listing.MachineIndex;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -237,16 +234,18 @@ public final class Survey {
     }
 
     private void explain() throws InterruptedException {
-        Map<UUID, MachineIntent> intents =
-                Intents.of(bmdb, type).list(unexplained.stream()
-                                        .flatMap(machine -> machine.intentId().stream())
-                                        .toList())
-                        .stream()
-                        .collect(Collectors.toMap(MachineIntent::intentId, Function.identity()));
-        Set<ProviderID> known = Listings.of(bmdb, type).machines(unexplained.stream().map(MachineInfo::id).toList())
+        Map<UUID, MachineIntent> intents = Intents.of(bmdb, type)
+                .list(unexplained.stream()
+                        .flatMap(machine -> machine.intentId().stream())
+                        .toList())
                 .stream()
-                .map(ProvidedMachine::providerId)
-                .collect(Collectors.toSet());
+                .collect(Collectors.toMap(MachineIntent::intentId, Function.identity()));
+        Set<ProviderID> known =
+                Listings.of(bmdb, type)
+                        .machines(unexplained.stream().map(MachineInfo::id).toList())
+                        .stream()
+                        .map(ProvidedMachine::providerId)
+                        .collect(Collectors.toSet());
         for (MachineInfo machine : unexplained) {
             MachineIntent intent = machine.intentId().map(intents::get).orElse(null);
             if (known.contains(machine.id())) {

@@ -1,16 +1,5 @@
 package dev.shepherd.manager.recovery;
 
-import dev.shepherd.manager.internal.ControlLoop;
-import dev.shepherd.manager.internal.LoopContext;
-import dev.shepherd.manager.internal.LoopMonitor;
-import dev.shepherd.manager.internal.ProviderCalls;
-import dev.shepherd.manager.internal.SessionSource;
-import dev.shepherd.manager.internal.WorkLoop;
-
-import dev.shepherd.bmdb.listing.Listings;
-
-import dev.shepherd.bmdb.recovery.Recoveries;
-
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
@@ -26,13 +15,21 @@ import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryAction;
-import dev.shepherd.bmdb.recovery.RecoveryAttempt;
-import dev.shepherd.bmdb.recovery.RecoveryClaims;
 import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.listing.Listings;
+import dev.shepherd.bmdb.recovery.Recoveries;
+import dev.shepherd.bmdb.recovery.RecoveryAttempt;
+import dev.shepherd.bmdb.recovery.RecoveryClaims;
+import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.LoopContext;
+import dev.shepherd.manager.internal.LoopMonitor;
+import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.internal.SessionSource;
+import dev.shepherd.manager.internal.WorkLoop;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -40,7 +37,6 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -238,8 +234,8 @@ public final class MachineRecoverer {
     private Candidate load(Work claimed) throws InterruptedException {
         UUID machineId = claimed.machineId();
         MachineRecord machine = bmdb.machine(machineId).orElseThrow();
-        return claimed.update(tx -> new Candidate(
-                claimed, machine, recoveries.state(tx, machineId), recoveries.counted(tx, machineId)));
+        return claimed.update(tx ->
+                new Candidate(claimed, machine, recoveries.state(tx, machineId), recoveries.counted(tx, machineId)));
     }
 
     /** What is done to one machine. */
@@ -297,7 +293,7 @@ public final class MachineRecoverer {
                     "an earlier attempt (%s) was cut short; looking by SSH whether it worked".formatted(name(action));
             Duration period = claimed.finish(policy.backoff(), cause, tx -> {
                 recoveries.restartTakeover(tx, machineId, action, false);
-});
+            });
             monitor.machineSucceeded();
             log.warn("{}: {}; recovery keeps off it for {}", this, cause, Spans.text(period));
         }
@@ -347,7 +343,7 @@ public final class MachineRecoverer {
                     most(action));
             Duration period = claimed.finish(policy.backoff(), cause, tx -> {
                 recoveries.restartTakeover(tx, machineId, action, false);
-});
+            });
             monitor.machineSucceeded();
             log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, Spans.text(period));
         }
@@ -385,7 +381,7 @@ public final class MachineRecoverer {
         private void takeBack(RecoveryAttempt attempt, String cause) throws InterruptedException {
             claimed.write(tx -> {
                 recoveries.notTried(tx, attempt);
-});
+            });
             claimed.close();
             monitor.machineFailed(cause);
             log.warn("{}: {}; {}", this, whyDue(), cause);
@@ -430,7 +426,7 @@ public final class MachineRecoverer {
             claimed.finish(tx -> {
                 write.run(tx);
                 tx.quarantine(machineId, NAME, cause);
-});
+            });
             monitor.machineFailed(this + " was set aside: " + cause);
             log.error("{}: set aside, no loop touches it until it is released: {}", this, cause);
         }

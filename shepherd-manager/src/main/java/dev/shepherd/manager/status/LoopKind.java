@@ -1,7 +1,6 @@
 package dev.shepherd.manager.status;
 
 import dev.shepherd.manager.Shepherd;
-
 import java.util.Locale;
 
 /** The loops that a {@link Shepherd} runs for each provider. */

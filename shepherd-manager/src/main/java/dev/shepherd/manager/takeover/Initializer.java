@@ -1,16 +1,5 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.manager.internal.ControlLoop;
-import dev.shepherd.manager.internal.LoopContext;
-import dev.shepherd.manager.internal.LoopMonitor;
-import dev.shepherd.manager.internal.ProviderCalls;
-import dev.shepherd.manager.internal.SessionSource;
-import dev.shepherd.manager.internal.WorkLoop;
-
-import dev.shepherd.bmdb.takeover.Takeovers;
-
-import dev.shepherd.bmdb.listing.Listings;
-
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
@@ -27,6 +16,14 @@ import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.listing.Listings;
+import dev.shepherd.bmdb.takeover.Takeovers;
+import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.LoopContext;
+import dev.shepherd.manager.internal.LoopMonitor;
+import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.internal.SessionSource;
+import dev.shepherd.manager.internal.WorkLoop;
 import java.net.InetAddress;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
@@ -35,7 +32,6 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -219,15 +215,17 @@ public final class Initializer {
         }
         switch (e.reason()) {
             case NOT_FOUND ->
-                giveUp(claimed, machine, "the provider no longer knows it", tx -> listings.markMissing(tx, machine.machineId()));
+                giveUp(
+                        claimed,
+                        machine,
+                        "the provider no longer knows it",
+                        tx -> listings.markMissing(tx, machine.machineId()));
             case RATE_LIMITED -> {
                 Duration least = settings.backoff().initial();
                 Backoff backoff = e.retryAfter()
                         .filter(asked -> asked.compareTo(least) > 0)
                         .map(asked -> Backoff.constant(
-                                asked.compareTo(ProviderCalls.LONGEST_REST) < 0
-                                        ? asked
-                                        : ProviderCalls.LONGEST_REST))
+                                asked.compareTo(ProviderCalls.LONGEST_REST) < 0 ? asked : ProviderCalls.LONGEST_REST))
                         .orElse(settings.backoff());
                 postpone(claimed, machine, backoff, cause);
             }
@@ -334,7 +332,7 @@ public final class Initializer {
             if (machine.sshHostKey().isEmpty()) {
                 tx.putSshHostKey(machineId, result.hostKey());
             }
-});
+        });
         succeededAt.set(System.nanoTime());
         monitor.machineSucceeded();
         log.info(
@@ -370,7 +368,7 @@ public final class Initializer {
                         "initializer",
                         String.format(Locale.ROOT, "%d takeovers in a row failed; the last one: %s", failures, cause));
             }
-});
+        });
         monitor.machineFailed(cause);
         if (quarantined.get()) {
             log.error("{}: quarantined, since its takeovers fail again and again; now: {}", machine, cause);

@@ -1,10 +1,9 @@
 package dev.shepherd.manager.internal;
 
-import dev.shepherd.manager.status.LoopStatus;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.manager.status.LoopStatus;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;

@@ -1,7 +1,5 @@
 package dev.shepherd.manager.internal;
 
-import dev.shepherd.manager.ShowingProvider;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -12,6 +10,7 @@ import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.manager.ShowingProvider;
 import dev.shepherd.testkit.provider.FakeProvider;
 import java.time.Duration;
 import java.util.ArrayList;
