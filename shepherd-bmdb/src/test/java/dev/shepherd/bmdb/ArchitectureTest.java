@@ -2,6 +2,7 @@ package dev.shepherd.bmdb;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -9,8 +10,12 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaCodeUnit;
 import com.tngtech.archunit.core.domain.JavaField;
 import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.domain.Source;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.library.dependencies.SliceAssignment;
+import com.tngtech.archunit.library.dependencies.SliceIdentifier;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
@@ -56,7 +61,7 @@ class ArchitectureTest {
     void theModuleUsesTheLibrariesItNamesAndNoOther() {
         classes()
                 .that()
-                .resideInAPackage("dev.shepherd.bmdb")
+                .resideOutsideOfPackage("dev.shepherd.bmdb.internal.schema..")
                 .should()
                 .onlyDependOnClassesThat()
                 .resideInAnyPackage(
@@ -94,7 +99,7 @@ class ArchitectureTest {
     @Test
     void thereIsNoStaticState() {
         assertThat(CLASSES.stream()
-                        .filter(type -> type.getPackageName().equals("dev.shepherd.bmdb"))
+                        .filter(type -> !type.getPackageName().startsWith("dev.shepherd.bmdb.internal.schema"))
                         .flatMap(type -> type.getFields().stream())
                         .filter(field -> field.getModifiers().contains(JavaModifier.STATIC))
                         .filter(field -> !field.getModifiers().contains(JavaModifier.FINAL))
@@ -102,10 +107,61 @@ class ArchitectureTest {
                 .isEmpty();
     }
 
+    /** The root and what it keeps in {@code internal} are one room; the features stand on it, and not on one another's. */
+    @Test
+    void thePackagesHaveNoCycles() {
+        slices().assignedFrom(rooms()).should().beFreeOfCycles().check(CLASSES);
+    }
+
+    private static SliceAssignment rooms() {
+        return new SliceAssignment() {
+            @Override
+            public SliceIdentifier getIdentifierOf(JavaClass type) {
+                String name = type.getPackageName();
+                if (!name.startsWith("dev.shepherd.bmdb") || name.startsWith("dev.shepherd.bmdb.internal.schema")) {
+                    return SliceIdentifier.ignore();
+                }
+                return name.equals("dev.shepherd.bmdb") || name.equals("dev.shepherd.bmdb.internal")
+                        ? SliceIdentifier.of("core")
+                        : SliceIdentifier.of(name);
+            }
+
+            @Override
+            public String getDescription() {
+                return "the rooms of the database";
+            }
+        };
+    }
+
+    @Test
+    void noPackageIsTwoFeatures() {
+        Map<String, Set<String>> files = CLASSES.stream()
+                .filter(type -> !type.getPackageName().startsWith("dev.shepherd.bmdb.internal.schema"))
+                .collect(Collectors.groupingBy(
+                        JavaClass::getPackageName,
+                        Collectors.mapping(
+                                type -> type.getSource()
+                                        .flatMap(Source::getFileName)
+                                        .orElseThrow(),
+                                Collectors.toSet())));
+        assertThat(files).hasSizeGreaterThan(7);
+        assertThat(files)
+                .allSatisfy((name, sources) -> assertThat(sources).as(name).hasSizeLessThanOrEqualTo(30));
+    }
+
+    /** What every embedder sees. The other packages are exported to the manager, or to none. */
     private static Stream<JavaClass> api() {
+        Set<String> exported = Set.of("dev.shepherd.bmdb", "dev.shepherd.bmdb.agent", "dev.shepherd.bmdb.operator");
         return CLASSES.stream()
-                .filter(type -> type.getPackageName().equals("dev.shepherd.bmdb"))
+                .filter(type -> exported.contains(type.getPackageName()))
                 .filter(ArchitectureTest::isPublic);
+    }
+
+    @Test
+    void noLoopsProtocolIsOnWhatEmbeddersSee() {
+        assertThat(exposing(
+                        name -> name.matches("dev\\.shepherd\\.bmdb\\.(listing|provisioning|recovery|takeover)\\..*")))
+                .isEmpty();
     }
 
     private static boolean isPublic(JavaClass type) {

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Optional;
 
 /** A provider one of whose machines breaks the rules. */
-record BreakingProvider(Provider good, ProviderID broken) implements Provider {
+public record BreakingProvider(Provider good, ProviderID broken) implements Provider {
 
     @Override
     public ProviderType type() {

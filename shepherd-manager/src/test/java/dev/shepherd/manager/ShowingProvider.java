@@ -12,15 +12,15 @@ import dev.shepherd.api.Session;
 import java.util.List;
 
 /** A provider that shows its machines one by one and never lists them: what it shows is up to the test. */
-record ShowingProvider(ProviderType type, boolean isListingCheap, Showing showing) implements Provider {
+public record ShowingProvider(ProviderType type, boolean isListingCheap, Showing showing) implements Provider {
 
     /** Shows machines to a visitor. */
     @FunctionalInterface
-    interface Showing {
+    public interface Showing {
         void to(MachineVisitor visitor) throws InterruptedException;
     }
 
-    ShowingProvider(ProviderType type, Showing showing) {
+    public ShowingProvider(ProviderType type, Showing showing) {
         this(type, false, showing);
     }
 

@@ -10,11 +10,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** What is written to a database, row by row, from when it was made: to any table but the heartbeats of sessions. */
-final class Writes {
+public final class Writes {
 
     private final String url;
 
-    Writes(BmdbExtension database) throws SQLException {
+    public Writes(BmdbExtension database) throws SQLException {
         this.url = database.jdbcUrl();
         try (Connection connection = DriverManager.getConnection(url);
                 Statement statement = connection.createStatement()) {
@@ -31,7 +31,7 @@ final class Writes {
     }
 
     /** Returns each row that was written since the last call, as the statement, the table and the provider's id. */
-    List<String> taken() throws SQLException {
+    public List<String> taken() throws SQLException {
         List<String> rows = new ArrayList<>();
         try (Connection connection = DriverManager.getConnection(url);
                 Statement statement = connection.createStatement();

@@ -9,6 +9,7 @@
  *   <li>{@link dev.shepherd.manager.internal.LoopContext}: what a loop works with; {@link
  *       dev.shepherd.manager.internal.SessionSource}: its session; {@link dev.shepherd.manager.internal.LoopMonitor}: what
  *       is told of it
+ *   <li>{@link dev.shepherd.manager.internal.MachineIndex}: holds the ids of a large fleet for comparison with its listing
  * </ul>
  */
 @NullMarked

@@ -3,6 +3,7 @@ package dev.shepherd.manager.listing;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.manager.internal.SipHash;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;

@@ -19,6 +19,7 @@ import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.internal.ControlLoop;
 import dev.shepherd.manager.internal.LoopContext;
 import dev.shepherd.manager.internal.LoopMonitor;
+import dev.shepherd.manager.internal.MachineIndex;
 import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.internal.SessionSource;
 import dev.shepherd.manager.provisioning.Survey;

@@ -4,7 +4,7 @@
  *
  * <ul>
  *   <li>{@link dev.shepherd.manager.listing.UpdaterSettings}: settings
- *   <li>{@code MachineIndex}: holds the records of a large fleet for comparison with its listing
+ *   <li>{@code Changes}, {@code DescriptionHash}: what is new in a description, and whether anything is
  * </ul>
  */
 @NullMarked

@@ -1,4 +1,4 @@
-package dev.shepherd.manager.listing;
+package dev.shepherd.manager.internal;
 
 import dev.shepherd.api.ProviderID;
 import java.nio.ByteBuffer;
@@ -67,7 +67,7 @@ public final class MachineIndex {
     }
 
     /** Makes an index of ids with flags and a number each; otherwise as {@link #ofFlags}. */
-    static MachineIndex ofNumbers(int expected) {
+    public static MachineIndex ofNumbers(int expected) {
         return new MachineIndex(true, expected);
     }
 
@@ -133,11 +133,11 @@ public final class MachineIndex {
         slots[2 * position + 1] |= flags & FLAGS;
     }
 
-    long number(int position) {
+    public long number(int position) {
         return numbers[position];
     }
 
-    void setNumber(int position, long number) {
+    public void setNumber(int position, long number) {
         numbers[position] = number;
     }
 
@@ -147,7 +147,7 @@ public final class MachineIndex {
      * @param mask the flags to look at
      * @param wanted which of these are to be set; the others are not
      */
-    boolean anyMatch(int mask, int wanted) {
+    public boolean anyMatch(int mask, int wanted) {
         for (int i = 0; i < slots.length; i += 2) {
             if (slots[i] != 0 && (slots[i + 1] & mask) == wanted) {
                 return true;

@@ -1,4 +1,4 @@
-package dev.shepherd.manager.listing;
+package dev.shepherd.manager.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

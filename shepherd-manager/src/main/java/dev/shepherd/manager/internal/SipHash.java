@@ -1,4 +1,4 @@
-package dev.shepherd.manager.listing;
+package dev.shepherd.manager.internal;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * SipHash-1-3, a keyed hash of 64 or 128 bits: who does not know the key cannot tell which inputs collide. Each instance has
  * a random key of its own. Immutable.
  */
-final class SipHash {
+public final class SipHash {
 
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
@@ -20,17 +20,17 @@ final class SipHash {
     private final long key1;
 
     /** Makes a hash with a new random key. */
-    SipHash() {
+    public SipHash() {
         this(ThreadLocalRandom.current().nextLong(), ThreadLocalRandom.current().nextLong());
     }
 
-    SipHash(long key0, long key1) {
+    public SipHash(long key0, long key1) {
         this.key0 = key0;
         this.key1 = key1;
     }
 
     /** Hashes the first bytes of an array into 64 bits. */
-    long hash(byte[] bytes, int length) {
+    public long hash(byte[] bytes, int length) {
         return hash(bytes, length, null);
     }
 

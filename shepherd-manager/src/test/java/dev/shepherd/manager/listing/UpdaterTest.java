@@ -1,4 +1,4 @@
-package dev.shepherd.manager;
+package dev.shepherd.manager.listing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -19,8 +19,10 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.listing.Listings;
 import dev.shepherd.bmdb.operator.Operator;
-import dev.shepherd.manager.listing.Changes;
-import dev.shepherd.manager.listing.Updater;
+import dev.shepherd.manager.BreakingProvider;
+import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.ShowingProvider;
+import dev.shepherd.manager.Writes;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
 import dev.shepherd.testkit.provider.FakeProvider.Operation;
