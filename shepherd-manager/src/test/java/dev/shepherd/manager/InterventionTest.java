@@ -45,7 +45,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Reboots and reinstallations on a person's word. */
 class InterventionTest extends RecoveryScenario {
 
-    private static final byte[] KEY = new byte[32];
+    private static final byte[] KEY = VirtualFleet.AGENT_KEY;
 
     private AgentCallback callback;
     private Shepherd shepherd;

@@ -8,8 +8,6 @@ import dev.shepherd.testkit.contract.ContractFault;
 import dev.shepherd.testkit.contract.RecovererContract;
 import dev.shepherd.testkit.equinix.FakeEquinix;
 import dev.shepherd.testkit.equinix.FakeEquinix.Call;
-import dev.shepherd.testkit.equinix.FakeEquinix.Fault;
-import dev.shepherd.testkit.equinix.FakeEquinix.Operation;
 import dev.shepherd.testkit.equinix.Fault;
 import dev.shepherd.testkit.equinix.Operation;
 import java.time.Duration;

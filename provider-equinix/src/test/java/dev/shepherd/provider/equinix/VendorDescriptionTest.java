@@ -17,7 +17,6 @@ import dev.shepherd.provider.equinix.client.SSHKeyInput;
 import dev.shepherd.provider.support.CallThreads;
 import dev.shepherd.testkit.equinix.FakeEquinix;
 import dev.shepherd.testkit.equinix.FakeEquinix.Call;
-import dev.shepherd.testkit.equinix.FakeEquinix.Operation;
 import dev.shepherd.testkit.equinix.Operation;
 import java.time.Duration;
 import java.util.List;

@@ -3,12 +3,12 @@ package dev.shepherd.manager.internal;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.util.concurrent.ThreadLocalRandom;
+import java.security.SecureRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
- * SipHash-1-3, a keyed hash of 64 or 128 bits: who does not know the key cannot tell which inputs collide. Each instance has
- * a random key of its own. Immutable.
+ * SipHash-1-3, a keyed hash of 64 or 128 bits: which inputs collide cannot be told without the key. Each instance has a
+ * random key of its own. Immutable.
  */
 public final class SipHash {
 
@@ -19,9 +19,13 @@ public final class SipHash {
     private final long key0;
     private final long key1;
 
-    /** Makes a hash with a new random key. */
+    /** Makes a hash with a new key that cannot be guessed. */
     public SipHash() {
-        this(ThreadLocalRandom.current().nextLong(), ThreadLocalRandom.current().nextLong());
+        this(new SecureRandom());
+    }
+
+    private SipHash(SecureRandom random) {
+        this(random.nextLong(), random.nextLong());
     }
 
     public SipHash(long key0, long key1) {

@@ -70,7 +70,8 @@ public final class AgentTakeover implements MachineTakeover {
         this.maxStderr = builder.maxStderr;
         this.threadFactory = builder.threadFactory;
         if (hostKeyPolicy == HostKeyPolicy.ACCEPT_ANY) {
-            log.warn("takeovers accept any SSH host key: whoever can intercept a connection can pose as a machine");
+            log.warn(
+                    "takeovers accept any SSH host key: an attacker who intercepts a connection can pose as a machine");
         }
     }
 

@@ -77,9 +77,8 @@ public final class SshCredentials {
     }
 
     /**
-     * Logs in with a password, also where the server asks for it in a dialogue ({@code keyboard-interactive}). Only
-     * with {@link HostKeyPolicy#PIN} does nobody but the machine learn it, and on first use only with luck: prefer a
-     * key.
+     * Logs in with a password, also where the server asks for it in a dialogue ({@code keyboard-interactive}).
+     * Only {@link HostKeyPolicy#PIN} keeps it from other hosts, and on first use not even that: prefer a key.
      *
      * @param password the password, copied; not empty
      */

@@ -45,7 +45,7 @@ public final class TakeoverException extends ShepherdException {
 
         /**
          * The host key is not the pinned one: the machine was reinstalled, its address belongs to another machine
-         * now, or somebody poses as it. Nothing secret was sent. Needs a person, or a reset pin.
+         * now, or an attacker poses as it. Nothing secret was sent. Needs a person, or a reset pin.
          */
         HOST_KEY_MISMATCH(false),
 

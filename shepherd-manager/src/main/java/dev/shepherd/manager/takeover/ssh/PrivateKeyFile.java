@@ -330,7 +330,7 @@ final class PrivateKeyFile {
         return new ConfigurationException(null, "the private key " + file + " " + what, cause);
     }
 
-    /** Asks for a passphrase once; whoever gets it wipes it. */
+    /** Asks for a passphrase once; the library wipes it. */
     private static final class OnePassphrase implements PasswordFinder {
 
         private final Supplier<char[]> supplier;

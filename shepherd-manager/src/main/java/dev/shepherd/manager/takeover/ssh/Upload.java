@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Puts the agent executable in its place: under a name of its own first, then renamed over whatever is there. So a
- * running agent keeps its old file (writing to it would fail with "text file busy"), and nobody ever runs half of one.
+ * running agent keeps its old file (writing to it would fail with "text file busy"), and half of one never runs.
  */
 final class Upload {
 

@@ -10,6 +10,7 @@
  *       is put on the host, and what runs there
  *   <li>{@link dev.shepherd.manager.takeover.ssh.SshFailure}, {@link dev.shepherd.manager.takeover.ssh.SshTrouble}: what went
  *       wrong
+ *   <li>{@link dev.shepherd.manager.takeover.ssh.Threads}: waits for threads that are about to end
  * </ul>
  *
  * <p><strong>What of the inside of sshj 0.40.0 is relied on.</strong> None of it is promised, so each has a test. {@code
