@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.SynchronousQueue;
@@ -70,11 +69,6 @@ public final class CallThreads implements AutoCloseable {
         Thread thread = new Thread(group, task, name + "-" + count.incrementAndGet(), 0, false);
         thread.setDaemon(true);
         return thread;
-    }
-
-    /** Returns an executor on these threads; what it is given after {@link #close()} is dropped. */
-    public Executor executor() {
-        return pool;
     }
 
     /**

@@ -413,7 +413,7 @@ class HttpCallsTest {
     }
 
     @Test
-    void manyAnswersThatAreNotHttpLeaveNoConnectionAndNoThread() throws Exception {
+    void manyAnswersThatAreNotHttpLeaveNoThread() throws Exception {
         try (Peer ssh = Peer.saying("SSH-2.0-OpenSSH_9.6\r\n\r\n")) {
             for (int i = 0; i < 20; i++) {
                 assertThat(noAnswer(calls, ssh.uri("/")).why()).isEqualTo(Why.NOT_HTTP);
