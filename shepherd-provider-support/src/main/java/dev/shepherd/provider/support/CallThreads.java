@@ -123,13 +123,16 @@ public final class CallThreads implements AutoCloseable {
     }
 
     /**
-     * Makes an HTTP client that runs on these threads, and ends with them.
+     * Makes an HTTP client for generated code, which reads whatever comes. It runs on these threads and ends with them;
+     * a body has been received whole before any of it is handed on, so that interruption ends a call whatever it waits
+     * for. The limit of a call is its caller's: see {@link #call}.
      *
      * @param builder how the client is configured; its executor is replaced
+     * @param maxBody how long a body may be, in bytes; a longer one is an {@link java.io.IOException}
      * @throws CancellationException if the threads are closed
      */
-    public HttpClient client(HttpClient.Builder builder) {
-        return ownedClient(builder).client();
+    public HttpClient client(HttpClient.Builder builder, int maxBody) {
+        return new BoundedClient(ownedClient(builder).client(), maxBody);
     }
 
     /**

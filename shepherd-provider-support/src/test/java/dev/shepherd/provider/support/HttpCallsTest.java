@@ -160,6 +160,10 @@ class HttpCallsTest {
         Phase(Peer.Script script) {
             this.script = script;
         }
+
+        Peer.Script script() {
+            return script;
+        }
     }
 
     @ParameterizedTest
