@@ -5,7 +5,6 @@ import dev.shepherd.provider.equinix.client.ApiClient;
 import dev.shepherd.provider.equinix.client.DevicesApi;
 import dev.shepherd.provider.equinix.client.HardwareReservationsApi;
 import dev.shepherd.provider.equinix.client.SshKeysApi;
-import dev.shepherd.provider.support.BoundedBody;
 import dev.shepherd.provider.support.CallThreads;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -22,8 +21,8 @@ import java.time.Duration;
 record MetalApi(DevicesApi devices, HardwareReservationsApi reservations, SshKeysApi keys) {
 
     /** How long an answer may be, in bytes: some three times as much as the largest page, where the heap has room. */
-    private static final long LONGEST_ANSWER =
-            Math.min(16L * 1024 * 1024, Runtime.getRuntime().maxMemory() / 32);
+    private static final int LONGEST_ANSWER =
+            (int) Math.min(16L * 1024 * 1024, Runtime.getRuntime().maxMemory() / 32);
 
     /**
      * Makes the client.
@@ -34,10 +33,12 @@ record MetalApi(DevicesApi devices, HardwareReservationsApi reservations, SshKey
      * @param threads what the HTTP client runs on, and ends with
      */
     static MetalApi open(URI endpoint, String token, Duration connectTimeout, CallThreads threads) {
-        HttpClient http = threads.client(HttpClient.newBuilder()
-                .version(HttpClient.Version.HTTP_1_1)
-                .followRedirects(HttpClient.Redirect.NEVER)
-                .connectTimeout(connectTimeout));
+        HttpClient http = threads.client(
+                HttpClient.newBuilder()
+                        .version(HttpClient.Version.HTTP_1_1)
+                        .followRedirects(HttpClient.Redirect.NEVER)
+                        .connectTimeout(connectTimeout),
+                LONGEST_ANSWER);
         // The client appends paths that begin with a slash.
         String base = endpoint.toString().replaceFirst("/+$", "");
         ApiClient client = new ApiClient(HttpClient.newBuilder(), mapper(), base) {
@@ -47,7 +48,6 @@ record MetalApi(DevicesApi devices, HardwareReservationsApi reservations, SshKey
             }
         };
         client.setRequestInterceptor(request -> authenticate(request, token));
-        client.setResponseInterceptor(response -> BoundedBody.limit(response, LONGEST_ANSWER));
         return new MetalApi(new DevicesApi(client), new HardwareReservationsApi(client), new SshKeysApi(client));
     }
 

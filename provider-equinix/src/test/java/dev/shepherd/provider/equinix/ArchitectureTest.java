@@ -24,7 +24,7 @@ class ArchitectureTest {
     }
 
     @Test
-    void theProviderNeedsNothingOfShepherdButTheApi() {
+    void theProviderNeedsNothingOfShepherdButTheApiAndTheSupport() {
         noClasses()
                 .should()
                 .dependOnClassesThat()

@@ -3,6 +3,7 @@ package dev.shepherd.provider.equinix;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.ProviderException;
@@ -180,14 +181,16 @@ class EquinixErrorsTest {
     }
 
     @Test
-    void aWrongProjectIsOneClearLine() {
+    void aWrongProjectIsOneClearLine() throws Exception {
         UUID wrong = UUID.randomUUID();
-        ProviderException failure = failure(() -> EquinixProvider.builder(Equinix.TYPE, wrong, api.token())
+        ProviderException failure;
+        try (EquinixProvider provider = EquinixProvider.builder(Equinix.TYPE, wrong, api.token())
                 .endpoint(api.endpoint())
                 .devicePrefix(Equinix.PREFIX)
                 .projectKeys(true)
-                .build()
-                .listMachines());
+                .build()) {
+            failure = failure(provider::listMachines);
+        }
 
         assertThat(failure.reason()).isEqualTo(Reason.PERMANENT);
         assertThat(failure)
@@ -285,6 +288,10 @@ class EquinixErrorsTest {
 
             assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
             assertThat(failure.getMessage()).matches(".*: (the API gave )?" + words);
+            // While the other side still goes on.
+            await().untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
+                    .extracting(Thread::getName)
+                    .noneMatch(name -> name.startsWith("shepherd-provider-equinix")));
         } finally {
             for (Socket socket : sockets) {
                 socket.close();

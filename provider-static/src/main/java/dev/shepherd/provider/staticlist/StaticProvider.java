@@ -19,6 +19,7 @@ import dev.shepherd.api.Session;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.provider.support.CallThreads;
+import dev.shepherd.provider.support.Excerpts;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
@@ -53,6 +54,8 @@ import org.slf4j.LoggerFactory;
 public final class StaticProvider implements Provider {
 
     private static final Logger log = LoggerFactory.getLogger(StaticProvider.class);
+
+    private static final Excerpts EXCERPTS = Excerpts.hiding();
 
     private record Snapshot(MachineList list, ListSource.@Nullable Version version, Instant readAt) {}
 
@@ -354,18 +357,9 @@ public final class StaticProvider implements Provider {
         return "the list at " + source.location() + " " + whatIsWrong;
     }
 
-    /** How much is shown of the message of an exception, which may repeat something from outside; in characters. */
-    private static final int LONGEST_MESSAGE = 200;
-
-    /** Names the failure even where the outermost exception has no message, as is common among sockets. */
+    /** The failure behind one that a reading was wrapped in. */
     private static String describe(Throwable failure) {
-        Throwable named = failure.getCause() == null ? failure : failure.getCause();
-        String message = null;
-        for (Throwable cause = named; cause != null && message == null; cause = cause.getCause()) {
-            message = cause.getMessage();
-        }
-        String name = named.getClass().getSimpleName();
-        return message == null ? name : name + ": " + Escaped.text(message, LONGEST_MESSAGE);
+        return EXCERPTS.of(failure.getCause() == null ? failure : failure.getCause());
     }
 
     /**

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.SynchronousQueue;
@@ -72,11 +71,6 @@ public final class CallThreads implements AutoCloseable {
         return thread;
     }
 
-    /** Returns an executor on these threads; what it is given after {@link #close()} is dropped. */
-    public Executor executor() {
-        return pool;
-    }
-
     /**
      * Starts a call, on a thread of its own.
      *
@@ -129,13 +123,16 @@ public final class CallThreads implements AutoCloseable {
     }
 
     /**
-     * Makes an HTTP client that runs on these threads, and ends with them.
+     * Makes an HTTP client for generated code, which reads whatever comes. It runs on these threads and ends with them;
+     * a body has been received whole before any of it is handed on, so that interruption ends a call whatever it waits
+     * for. The limit of a call is its caller's: see {@link #call}.
      *
      * @param builder how the client is configured; its executor is replaced
+     * @param maxBody how long a body may be, in bytes; a longer one is an {@link java.io.IOException}
      * @throws CancellationException if the threads are closed
      */
-    public HttpClient client(HttpClient.Builder builder) {
-        return ownedClient(builder).client();
+    public HttpClient client(HttpClient.Builder builder, int maxBody) {
+        return new BoundedClient(ownedClient(builder).client(), maxBody);
     }
 
     /**

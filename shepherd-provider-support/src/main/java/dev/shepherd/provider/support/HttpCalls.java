@@ -158,7 +158,7 @@ public final class HttpCalls {
                 call, uri, status, headers, body, settings.clock, settings.scope, excerptsWithout(request));
     }
 
-    /** Makes excerpts that do not show either what a request of its own accord carries. */
+    /** Makes excerpts that do not show what a request itself carries either. */
     private Excerpts excerptsWithout(HttpRequest request) {
         List<String> carried = Builder.secretsOf(request.headers());
         return carried.isEmpty() ? excerpts : excerpts.andHiding(carried);

@@ -8,8 +8,8 @@
  *   <li>{@link dev.shepherd.provider.support.CallThreads}: the threads of one provider, and the end of all of them
  *   <li>{@link dev.shepherd.provider.support.CallGate}: how many calls at once, how many a second, and pauses
  *   <li>{@link dev.shepherd.provider.support.AddressLiteral}: reads IP addresses and never asks the DNS
- *   <li>{@link dev.shepherd.provider.support.Excerpts}, {@link dev.shepherd.provider.support.BoundedBody}, {@link
- *       dev.shepherd.provider.support.Ticker}: parts of the above for providers whose HTTP is generated code
+ *   <li>{@link dev.shepherd.provider.support.Excerpts}, {@link dev.shepherd.provider.support.Ticker}: parts of the above for
+ *       providers whose HTTP is generated code
  * </ul>
  */
 @NullMarked

@@ -40,7 +40,6 @@ class ArchitectureTest {
                         .map(JavaClass::getSimpleName))
                 .containsExactlyInAnyOrder(
                         "AddressLiteral",
-                        "BoundedBody",
                         "CallGate",
                         "CallThreads",
                         "Excerpts",

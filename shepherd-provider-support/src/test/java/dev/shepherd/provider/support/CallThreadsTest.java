@@ -136,7 +136,7 @@ class CallThreadsTest {
         assertThatExceptionOfType(CancellationException.class).isThrownBy(() -> threads.call(() -> "", MINUTE));
         assertThatExceptionOfType(CancellationException.class).isThrownBy(() -> threads.submit(() -> ""));
         assertThatExceptionOfType(CancellationException.class)
-                .isThrownBy(() -> threads.client(HttpClient.newBuilder()));
+                .isThrownBy(() -> threads.client(HttpClient.newBuilder(), 1000));
         released.countDown();
         await().untilAsserted(CallThreadsTest::assertNoThreadIsLeft);
     }
@@ -155,8 +155,8 @@ class CallThreadsTest {
 
     @Test
     void theThreadsOfAClientEndToo() {
-        HttpClient client = threads.client(HttpClient.newBuilder());
-        assertThat(client.executor()).contains(threads.executor());
+        HttpClient client = threads.client(HttpClient.newBuilder(), 1000);
+        assertThat(client.executor()).isPresent();
         assertThat(Thread.getAllStackTraces().keySet())
                 .extracting(Thread::getName)
                 .anyMatch(name -> name.startsWith("HttpClient-"));
@@ -187,7 +187,7 @@ class CallThreadsTest {
     void aClientIsMadeOnAnInterruptedThreadTooWhichStaysInterrupted() {
         Thread.currentThread().interrupt();
 
-        assertThat(threads.client(HttpClient.newBuilder())).isNotNull();
+        assertThat(threads.client(HttpClient.newBuilder(), 1000)).isNotNull();
 
         assertThat(Thread.interrupted()).isTrue();
     }

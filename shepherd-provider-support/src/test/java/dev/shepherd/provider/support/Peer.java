@@ -1,5 +1,7 @@
 package dev.shepherd.provider.support;
 
+import static org.awaitility.Awaitility.await;
+
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -19,6 +21,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.awaitility.core.ConditionTimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /** The other side of a connection on loopback, which does with its bytes whatever a test wants. */
@@ -34,11 +37,7 @@ final class Peer implements AutoCloseable {
     /** Opens when a request has arrived. */
     final CountDownLatch arrived = new CountDownLatch(1);
 
-    /** Opens when a client has hung up on an answer. */
-    final CountDownLatch hungUp = new CountDownLatch(1);
-
-    final AtomicInteger connected = new AtomicInteger();
-
+    private final AtomicInteger open = new AtomicInteger();
     private static final Pattern CONTENT_LENGTH = Pattern.compile("(?i)\r\ncontent-length: (\\d+)\r\n");
 
     private final CountDownLatch closed = new CountDownLatch(1);
@@ -98,11 +97,21 @@ final class Peer implements AutoCloseable {
         return server.getLocalPort();
     }
 
+    /** Tells whether no connection is open, or soon none is. On a slow machine there may have been none. */
+    boolean isHungUpOn() {
+        try {
+            await().until(() -> open.get() == 0);
+            return true;
+        } catch (ConditionTimeoutException e) {
+            return false;
+        }
+    }
+
     private void accept() {
         try {
             while (true) {
                 Socket socket = server.accept();
-                connected.incrementAndGet();
+                open.incrementAndGet();
                 executor.execute(() -> serve(socket));
             }
         } catch (IOException e) {
@@ -124,7 +133,7 @@ final class Peer implements AutoCloseable {
         } catch (IOException e) {
             // A reset, such as of a client that still had something to read.
         } finally {
-            hungUp.countDown();
+            open.decrementAndGet();
         }
     }
 
