@@ -20,7 +20,7 @@ import java.util.Base64;
 /**
  * The test agent: reads a {@code TakeoverInit} from standard input and answers with a
  * {@code TakeoverResponse} on standard output. If it is to report to an {@code http://} URL, it then lets its streams
- * go and sends heartbeats, until nobody wants them any more.
+ * go and sends heartbeats, until they are not wanted any more.
  *
  * <p>Everything it needs is in this one class and the JDK: it is copied out of the testkit into an
  * executable of its own, and the time it takes to start counts.
@@ -29,7 +29,7 @@ final class Agent {
 
     private static final int KEY_BYTES = 32;
 
-    /** For ever, as far as a takeover goes; but should nobody be left to end this process, it ends. */
+    /** For ever, as far as a takeover goes; but if no process is left to end this one, it ends. */
     private static final long LONG_ENOUGH_MILLIS = 3_600_000;
 
     private static final long INTERVAL_MILLIS = 60_000;
@@ -40,7 +40,7 @@ final class Agent {
     /** How long to go on without being heard. */
     private static final long PATIENCE_MILLIS = 300_000;
 
-    /** How long to go on though nobody here is known: a start is recorded only after the answer to the takeover. */
+    /** How long to go on though this machine is not known: a start is recorded only after the answer to the takeover. */
     private static final long GRACE_MILLIS = 30_000;
 
     private static final int CONNECT_MILLIS = 5_000;
@@ -108,7 +108,7 @@ final class Agent {
         }
     }
 
-    /** Sends heartbeats for as long as somebody takes them. The first one comes with a report on the hardware. */
+    /** Sends heartbeats for as long as they are taken. The first one comes with a report on the hardware. */
     private static void goOn(String endpoint, String machineId, KeyPair keys)
             throws GeneralSecurityException, InterruptedException {
         long interval = millis("SHEPHERD_TEST_AGENT_INTERVAL_MILLIS", INTERVAL_MILLIS);

@@ -43,7 +43,7 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
     private static final int POLL_MILLIS = 20;
     private static final int LONGEST_TEXT = 500;
 
-    /** What a test of a rule needs to know of whoever wrote the fixture. */
+    /** What a test of a rule asks its fixture. */
     interface Fixture {
 
         Duration callLimit();

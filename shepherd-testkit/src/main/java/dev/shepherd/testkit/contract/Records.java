@@ -29,7 +29,7 @@ interface Records extends AutoCloseable {
     /** Returns the machines that have a tag of this provider. */
     List<ProvidedMachine> provided(ProviderType type) throws InterruptedException;
 
-    /** Returns how many machines there are, whoever provided them, with a tag or without. */
+    /** Returns how many machines there are, of whatever provider, with a tag or without. */
     int machines();
 
     /** Returns how many machines have a tag, of whatever provider. */

@@ -315,7 +315,7 @@ final class EquinixProject {
         return key;
     }
 
-    /** The state at this moment: that of its own clock, unless somebody has set another. */
+    /** The state at this moment: that of its own clock, unless a test has set another. */
     String state(DeviceRow device) {
         if (device.fixedState != null) {
             return device.fixedState;
@@ -360,7 +360,7 @@ final class EquinixProject {
         json.put("metro", Map.of("code", METRO, "name", "Frankfurt"));
         json.put("facility", facility());
         json.put("project", Map.of("href", "/metal/v1/projects/" + id));
-        // A device has no address before somebody has begun to set it up.
+        // A device has no address before it is being set up.
         json.put(
                 "ip_addresses",
                 state.equals("queued")

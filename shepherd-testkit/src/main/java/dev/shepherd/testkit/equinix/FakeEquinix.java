@@ -174,7 +174,7 @@ public final class FakeEquinix implements AutoCloseable {
         }
     }
 
-    /** Adds a device that was made by somebody else, without a reservation. It is active. */
+    /** Adds a device that another client made, without a reservation. It is active. */
     public UUID addDevice(String hostname, String... tags) {
         synchronized (lock) {
             DeviceRow device = new DeviceRow(hostname, Instant.EPOCH);

@@ -6,7 +6,7 @@ import java.util.Optional;
 /** What stands behind a {@link Device}. It is told what is done to the device, while the API is locked. */
 public interface Host {
 
-    /** Nothing: the device has invented addresses, at which nobody answers. */
+    /** Nothing: the device has invented addresses, at which no host answers. */
     Host NONE = new Host() {};
 
     /** Returns the public address of the device; empty for invented ones. */

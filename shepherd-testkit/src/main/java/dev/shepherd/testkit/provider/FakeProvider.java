@@ -281,7 +281,7 @@ public final class FakeProvider implements Recoverer {
     }
 
     /**
-     * Adds hardware reservations that nobody uses: machines without an id and an address, with the reservation ids
+     * Adds hardware reservations that are free: machines without an id and an address, with the reservation ids
      * {@code reservation-1}, {@code reservation-2} and so on, twenty to a rack. One that is created becomes a device
      * with an id and an address.
      *
@@ -482,7 +482,7 @@ public final class FakeProvider implements Recoverer {
 
         /**
          * Sets where created machines are reached that have no address yet, as an address and a port for SSH. By
-         * default at port 22 of addresses from 192.0.2.1 on, which nobody has (RFC 5737).
+         * default at port 22 of addresses from 192.0.2.1 on, which no machine has (RFC 5737).
          *
          * @param addresses called once for each device, while the provider is locked: it must not call it
          */

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * <p>On the machine that a host stands for, a path such as {@code /root/agent} is absolute; here it lies below
  * the host's root. So every word that begins with a slash gets the root put before it, but for
  * {@code /dev} and {@code /proc}, and for programs of this system ({@code /bin}, {@code /sbin}, {@code /usr})
- * that the host has none of its own of. This serves tests; it confines nobody.
+ * that the host has none of its own of. This serves tests; commands are not confined to it.
  */
 final class CommandLine {
 

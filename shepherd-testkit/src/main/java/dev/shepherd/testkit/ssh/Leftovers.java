@@ -64,7 +64,7 @@ final class Leftovers {
         try {
             environment = Files.readString(process.resolve("environ"), StandardCharsets.ISO_8859_1);
         } catch (IOException e) {
-            // Gone, or somebody else's.
+            // Gone, or another user's.
             return Optional.empty();
         }
         for (String variable : environment.split("\\x00", -1)) {

@@ -1,7 +1,7 @@
 package dev.shepherd.testkit.ssh;
 
 /**
- * How an {@link SshHost} treats whoever connects to it.
+ * How an {@link SshHost} treats its clients.
  *
  * <p>The moods stand in the order in which a takeover meets them. Up to {@link #RESET} a mood takes hold of
  * connections made from then on; the later ones are looked at when a connection gets to that step, so they
@@ -43,7 +43,7 @@ public enum Mood {
     HANG_IN_AUTHENTICATION,
 
     /**
-     * Closes the connection instead of letting in whoever has proved to have a key or a password that it knows, after the
+     * Closes the connection instead of letting in a client that has proved to have a key or a password that it knows, after the
      * banner {@code Your account has expired}: what OpenSSH does for an account that its PAM refuses.
      */
     REFUSE_ACCOUNT,

@@ -406,8 +406,8 @@ public final class SshHost implements AutoCloseable {
         }
 
         /**
-         * Lets in whoever has the private key to this one, under whatever user name. May be called several times.
-         * By default nobody is let in.
+         * Lets in clients with the private key to this one, under whatever user name. May be called several times.
+         * By default no client is let in.
          *
          * @throws IllegalArgumentException if the key has no encoded form
          */
@@ -417,7 +417,7 @@ public final class SshHost implements AutoCloseable {
         }
 
         /**
-         * Lets in whoever has the private key to this one, given as a line of an authorized_keys file: type and
+         * Lets in clients with the private key to this one, given as a line of an authorized_keys file: type and
          * base64. May be called several times.
          *
          * @throws IllegalArgumentException if it cannot be read
@@ -427,7 +427,7 @@ public final class SshHost implements AutoCloseable {
             return this;
         }
 
-        /** Lets in whoever knows the password of the user. May be called several times. By default nobody is let in. */
+        /** Lets in clients with the password of the user. May be called several times. By default no client is let in. */
         public Builder password(String user, String password) {
             accounts.add(user, password);
             return this;

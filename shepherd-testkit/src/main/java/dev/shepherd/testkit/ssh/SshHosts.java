@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  * on them at once.
  *
  * <p>Two hundred hosts of one {@code SshHosts} take no more threads than one does. A host that is given none
- * makes one for itself and closes it with itself; otherwise whoever started it closes it.
+ * makes one for itself and closes it with itself; otherwise the caller that started it closes it.
  *
  * <p>Safe for use by several threads.
  */
@@ -228,7 +228,7 @@ public final class SshHosts implements AutoCloseable {
         CoreModuleProperties.SERVER_IDENTIFICATION.set(made, Connections.IDENTIFICATION);
         CoreModuleProperties.IDLE_TIMEOUT.set(made, Duration.ZERO);
         CoreModuleProperties.NIO2_READ_TIMEOUT.set(made, Duration.ZERO);
-        // Whoever does not read what a command writes makes the command wait, however long.
+        // A client that does not read what a command writes makes the command wait, however long.
         CoreModuleProperties.NIO2_MIN_WRITE_TIMEOUT.set(made, Duration.ofDays(1));
         CoreModuleProperties.WAIT_FOR_SPACE_TIMEOUT.set(made, Duration.ofDays(1));
         // As OpenSSH does: it speaks version 3 only.
