@@ -1,5 +1,6 @@
 package dev.shepherd.provider.support;
 
+import java.lang.reflect.Method;
 import java.net.http.HttpClient;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -142,27 +143,26 @@ public final class CallThreads implements AutoCloseable {
      */
     record OwnedClient(HttpClient client, List<Thread> threads) {
 
+        /** From JDK 21 on. Unlike {@code close()}, it waits for nothing. */
+        private static final @Nullable Method SHUTDOWN_NOW = shutdownNow();
+
         /** Ends the client at once. */
         void end() {
-            if (client instanceof AutoCloseable closeable) {
-                close(closeable);
+            if (SHUTDOWN_NOW != null) {
+                try {
+                    SHUTDOWN_NOW.invoke(client);
+                } catch (ReflectiveOperationException e) {
+                    throw new IllegalStateException("the HTTP client does not shut down", e);
+                }
             }
             threads.forEach(Thread::interrupt);
         }
 
-        /** From JDK 21 on, when a client can be closed. */
-        private static void close(AutoCloseable client) {
-            boolean wasInterrupted = Thread.currentThread().isInterrupted();
-            // An interrupted thread ends what the client still does instead of waiting for it.
-            Thread.currentThread().interrupt();
+        private static @Nullable Method shutdownNow() {
             try {
-                client.close();
-            } catch (Exception e) {
-                throw new IllegalStateException("an HTTP client declares no exception for close()", e);
-            } finally {
-                if (!wasInterrupted) {
-                    Thread.interrupted();
-                }
+                return HttpClient.class.getMethod("shutdownNow");
+            } catch (NoSuchMethodException e) {
+                return null;
             }
         }
     }

@@ -417,9 +417,14 @@ class HttpCallsTest {
     @Test
     void manyAnswersThatAreNotHttpLeaveNoThread() throws Exception {
         try (Peer ssh = Peer.saying("SSH-2.0-OpenSSH_9.6\r\n\r\n")) {
-            for (int i = 0; i < 20; i++) {
+            long begun = System.nanoTime();
+            for (int i = 0; i < 100; i++) {
                 assertThat(noAnswer(calls, ssh.uri("/")).why()).isEqualTo(Why.NOT_HTTP);
             }
+            assertThat(Duration.ofNanos(System.nanoTime() - begun))
+                    .as("none waits for the end of its client")
+                    .isLessThan(Duration.ofSeconds(45));
+            assertHungUpOnWhatIsNotHttp(ssh);
 
             await().untilAsserted(() -> assertThat(threadsOfTests())
                     .filteredOn(name -> name.startsWith("HttpClient-"))
