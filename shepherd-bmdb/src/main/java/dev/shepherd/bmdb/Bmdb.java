@@ -3,7 +3,6 @@ package dev.shepherd.bmdb;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.internal.Claiming;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.DueNotifications;
@@ -103,7 +102,7 @@ public final class Bmdb implements AutoCloseable {
         }
 
         @Override
-        public Claiming claiming(BmdbSession session) {
+        public Database.Claiming claiming(BmdbSession session) {
             return session.claims();
         }
     }

@@ -1,6 +1,6 @@
 package dev.shepherd.bmdb;
 
-import dev.shepherd.bmdb.internal.Claiming;
+import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.QueuePositions;
 import dev.shepherd.bmdb.internal.Transactions;
@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
  * How a session claims machines: each claim in one transaction with its line of history, and what becomes of a claim whose
  * commit broke. Safe for use by several threads.
  */
-final class Claims implements Claiming {
+final class Claims implements Database.Claiming {
 
     private static final Logger log = LoggerFactory.getLogger(Claims.class);
 

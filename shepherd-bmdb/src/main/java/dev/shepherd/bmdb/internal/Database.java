@@ -2,7 +2,11 @@ package dev.shepherd.bmdb.internal;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.Work;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.time.Duration;
+import java.util.List;
 
 /** The inside of a {@link Bmdb}, for the packages of this module that have a part of the database as their own. */
 public interface Database {
@@ -23,4 +27,15 @@ public interface Database {
 
     /** How machines are claimed under a session of this database. */
     Claiming claiming(BmdbSession session);
+
+    /** How the parts of this module that have rules of their own claim machines under a session. */
+    interface Claiming {
+
+        /**
+         * Claims in one transaction of the session. If its commit breaks, the database is asked what became of the claims.
+         *
+         * @param claiming writes the claims and returns them; may run more than once
+         */
+        List<Work> take(WorkProcess process, Transactions.Body<List<Claim>> claiming) throws InterruptedException;
+    }
 }

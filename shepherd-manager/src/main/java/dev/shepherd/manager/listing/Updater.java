@@ -30,10 +30,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -152,17 +150,6 @@ public final class Updater {
         return !Operator.of(bmdb).pauses(type).isEmpty();
     }
 
-    /** What was found out of one machine. The pause is how long one that failed is left alone, and else zero. */
-    private record Found(
-            ProviderCheck check, Look look, @Nullable MachineInfo info, Duration pause) {}
-
-    private enum Look {
-        SAME,
-        CHANGED,
-        MISSING,
-        FAILED
-    }
-
     /** One look at all that is due. */
     private final class Round {
         private final BmdbSession session;
@@ -235,7 +222,7 @@ public final class Updater {
                 public void visit(MachineInfo machine) {
                     ProviderCheck check = unlisted.remove(machine.id());
                     if (check != null) {
-                        found.add(compare(check, machine));
+                        found.add(Found.compared(check, machine));
                     }
                 }
 
@@ -270,13 +257,17 @@ public final class Updater {
         private Found look(ProviderCheck check) throws InterruptedException {
             ProvidedMachine machine = check.machine();
             try {
-                return compare(check, provider.getMachine(machine.providerId()));
+                return Found.compared(check, provider.getMachine(machine.providerId()));
             } catch (ProviderException e) {
                 if (e.scope() == Scope.PROVIDER) {
                     throw e;
                 }
                 if (e.reason() == Reason.NOT_FOUND) {
-                    return new Found(check, missing(machine) ? Look.SAME : Look.MISSING, null, Duration.ZERO);
+                    return new Found(
+                            check,
+                            Found.isMissing(machine) ? Found.Look.SAME : Found.Look.MISSING,
+                            null,
+                            Duration.ZERO);
                 }
                 return failed(check, String.valueOf(e.getMessage()), e.retryAfter());
             }
@@ -298,7 +289,7 @@ public final class Updater {
                     machine.providerId(),
                     Spans.text(pause),
                     reason);
-            return new Found(check, Look.FAILED, null, pause);
+            return new Found(check, Found.Look.FAILED, null, pause);
         }
 
         private void write(List<Found> found) throws InterruptedException {
@@ -317,16 +308,16 @@ public final class Updater {
             Map<Duration, List<UUID>> failed = new LinkedHashMap<>();
             for (Found one : found) {
                 UUID machineId = one.check().machine().machineId();
-                if (one.look() == Look.MISSING) {
+                if (one.look() == Found.Look.MISSING) {
                     listings.markMissing(tx, machineId);
-                } else if (one.look() == Look.CHANGED && one.info() != null) {
+                } else if (one.look() == Found.Look.CHANGED && one.info() != null) {
                     listings.update(tx, one.info());
                 }
-                if (one.look() == Look.FAILED) {
+                if (one.look() == Found.Look.FAILED) {
                     failed.computeIfAbsent(one.pause(), pause -> new ArrayList<>())
                             .add(machineId);
-                } else if (one.look() != Look.SAME || one.check().due()) {
-                    (isInMotion(one) ? inMotion : atRest).add(machineId);
+                } else if (one.look() != Found.Look.SAME || one.check().due()) {
+                    (one.isInMotion() ? inMotion : atRest).add(machineId);
                 }
             }
             failed.forEach((pause, machineIds) -> listings.checkFailedAfter(tx, machineIds, pause));
@@ -342,22 +333,22 @@ public final class Updater {
 
         private void tell(Found one) {
             ProvidedMachine machine = one.check().machine();
-            if (one.look() == Look.MISSING || one.look() == Look.CHANGED) {
+            if (one.look() == Found.Look.MISSING || one.look() == Found.Look.CHANGED) {
                 changed++;
             }
-            if (one.look() == Look.CHANGED) {
+            if (one.look() == Found.Look.CHANGED) {
                 onChanged.run();
             }
             if (changed > NAMED) {
                 return;
             }
-            if (one.look() == Look.MISSING) {
+            if (one.look() == Found.Look.MISSING) {
                 log.warn(
                         "Machine {} ({} {}): the provider no longer knows it",
                         machine.machineId(),
                         type,
                         machine.providerId());
-            } else if (one.look() == Look.CHANGED && one.info() != null) {
+            } else if (one.look() == Found.Look.CHANGED && one.info() != null) {
                 log.info(
                         "Machine {} ({} {}): {}",
                         machine.machineId(),
@@ -409,7 +400,9 @@ public final class Updater {
                     check.inRecovery() || check.machine().status().equals(Optional.of(ProviderStatus.PROVISIONING));
             into.addFlags(
                     position,
-                    (check.due() ? DUE : 0) | (missing(check.machine()) ? MISSING : 0) | (moves ? IN_MOTION : 0));
+                    (check.due() ? DUE : 0)
+                            | (Found.isMissing(check.machine()) ? MISSING : 0)
+                            | (moves ? IN_MOTION : 0));
         }
 
         /** It is listed, and so not missing. One that is due is asked for by its id. */
@@ -456,7 +449,7 @@ public final class Updater {
                     ProviderID id = check.machine().providerId();
                     MachineInfo info = differing.get(id);
                     if (info != null && index.number(index.find(id)) == hash.of(check.machine())) {
-                        looked.add(Updater.compare(check, info));
+                        looked.add(Found.compared(check, info));
                     }
                 }
                 round.write(tx, looked);
@@ -476,30 +469,6 @@ public final class Updater {
                 listings.checkAfter(tx, machineIds, Duration.ZERO);
             });
         }
-    }
-
-    private static Found compare(ProviderCheck check, MachineInfo info) {
-        return new Found(check, isSame(check.machine(), info) ? Look.SAME : Look.CHANGED, info, Duration.ZERO);
-    }
-
-    private static boolean isInMotion(Found found) {
-        return found.look() == Look.CHANGED
-                || (found.check().inRecovery() && !missing(found.check().machine()))
-                || (found.info() != null && found.info().status().equals(Optional.of(ProviderStatus.PROVISIONING)));
-    }
-
-    private static boolean missing(ProvidedMachine machine) {
-        return machine.status().equals(Optional.of(ProviderStatus.MISSING));
-    }
-
-    private static boolean isSame(ProvidedMachine machine, MachineInfo info) {
-        OptionalInt port = info.sshPort();
-        return machine.address().equals(info.address())
-                && machine.sshPort().equals(port)
-                && machine.location().equals(info.location())
-                && machine.reservationId().equals(info.reservationId())
-                && machine.status().equals(info.status())
-                && machine.failed() == ProvidedMachine.isFailed(info);
     }
 
     private static Duration shorter(Duration a, Duration b) {
