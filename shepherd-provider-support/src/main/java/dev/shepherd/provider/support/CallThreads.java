@@ -100,8 +100,8 @@ public final class CallThreads implements AutoCloseable {
         return await(submit(call), limit);
     }
 
-    /** Waits for something as {@link #call} does. In the end it is cancelled, if it still runs. */
-    <T> T await(Future<T> running, Duration limit) throws ExecutionException, TimeoutException, InterruptedException {
+    private <T> T await(Future<T> running, Duration limit)
+            throws ExecutionException, TimeoutException, InterruptedException {
         try {
             synchronized (lock) {
                 checkOpen();

@@ -25,7 +25,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -131,9 +130,10 @@ public final class HttpCalls {
         HttpRequest.Builder sent = HttpRequest.newBuilder(request, (name, value) -> true);
         settings.headers.forEach(sent::setHeader);
         Received received = new Received();
-        CompletableFuture<HttpResponse<byte[]>> response = client.sendAsync(sent.build(), received);
+        HttpRequest complete = sent.build();
         try {
-            HttpResponse<byte[]> answer = settings.threads.await(response, left);
+            // Not sendAsync(), which ends on the common pool of the JVM: others may have filled that.
+            HttpResponse<byte[]> answer = settings.threads.call(() -> client.send(complete, received), left);
             return answer(call, request, answer.uri(), answer.statusCode(), answer.headers(), answer.body());
         } catch (TimeoutException e) {
             // An error is an error, whether all that is said of it has come or not.
