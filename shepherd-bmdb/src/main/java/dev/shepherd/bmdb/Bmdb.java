@@ -177,7 +177,7 @@ public final class Bmdb implements AutoCloseable {
         return keeper.reap();
     }
 
-    public SessionKeeper keeper() {
+    SessionKeeper keeper() {
         return keeper;
     }
 

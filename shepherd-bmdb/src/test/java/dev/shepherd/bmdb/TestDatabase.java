@@ -4,6 +4,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
+import dev.shepherd.bmdb.internal.SessionKeeper;
 import dev.shepherd.postgres.TestPostgres;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -292,5 +293,9 @@ public final class TestDatabase implements BeforeAllCallback, AfterEachCallback,
     /** Claims a machine under any process, also for recovery past its limits. */
     public Optional<Work> hold(BmdbSession session, WorkProcess process, UUID machineId) throws InterruptedException {
         return session.claims().claimMachine(process, machineId, null);
+    }
+
+    public SessionKeeper keeper() {
+        return bmdb().keeper();
     }
 }

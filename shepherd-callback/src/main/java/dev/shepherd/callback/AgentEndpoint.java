@@ -52,7 +52,7 @@ public final class AgentEndpoint implements AutoCloseable {
     private final AgentEndpointLimits limits;
     private final Clock clock;
     private final Counters counters = new Counters();
-    private final FailureLog failures = new FailureLog(log, System::nanoTime);
+    private final FailureLog failures = new FailureLog(log::warn, log::info, System::nanoTime);
     private final AgentCalls calls;
     private final CountDownLatch closing = new CountDownLatch(1);
     private final Object lock = new Object();

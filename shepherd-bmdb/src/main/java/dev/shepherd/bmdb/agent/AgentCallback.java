@@ -95,7 +95,7 @@ public final class AgentCallback implements AutoCloseable {
     private final AgentCallbackConfig config;
     private final AgentCallQueue heartbeats;
     private final AgentCallQueue reports;
-    private final FailureLog failures = new FailureLog(log, System::nanoTime);
+    private final FailureLog failures = new FailureLog(log::warn, log::info, System::nanoTime);
 
     private AgentCallback(Bmdb bmdb, AgentCallbackConfig config) {
         this.config = config;

@@ -3,9 +3,9 @@ package dev.shepherd.bmdb.agent;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * Warns of failures that may come by the thousand: the first of a kind is logged at once, then a line a minute says how
@@ -19,7 +19,8 @@ public final class FailureLog {
 
     private static final int MOST_CHARACTERS = 400;
 
-    private final Logger log;
+    private final Consumer<String> warnings;
+    private final Consumer<String> news;
     private final LongSupplier nanos;
     private final Object lock = new Object();
     private final Map<String, Kind> kinds = new HashMap<>();
@@ -33,11 +34,13 @@ public final class FailureLog {
     /**
      * Makes a log.
      *
-     * @param log where the lines go
+     * @param warnings where lines on failures go
+     * @param news where a line goes that says that a failure is over
      * @param nanos the time, as of {@link System#nanoTime()}
      */
-    public FailureLog(Logger log, LongSupplier nanos) {
-        this.log = log;
+    public FailureLog(Consumer<String> warnings, Consumer<String> news, LongSupplier nanos) {
+        this.warnings = warnings;
+        this.news = news;
         this.nanos = nanos;
     }
 
@@ -55,7 +58,7 @@ public final class FailureLog {
                 known = new Kind();
                 known.loggedAt = now;
                 kinds.put(kind, known);
-                log.warn("{}: {}", kind, line(cause));
+                warnings.accept(kind + ": " + line(cause));
                 return;
             }
             if (known.since++ == 0) {
@@ -86,15 +89,11 @@ public final class FailureLog {
             return true;
         }
         if (known.since == 0) {
-            log.info("{}: no more for {} s", kind, PAUSE.toSeconds());
+            news.accept(kind + ": no more for " + PAUSE.toSeconds() + " s");
             return false;
         }
-        log.warn(
-                "{}: {} more within {} s; the first: {}",
-                kind,
-                known.since,
-                Math.round((now - known.loggedAt) / 1e9),
-                known.first);
+        warnings.accept(kind + ": " + known.since + " more within " + Math.round((now - known.loggedAt) / 1e9)
+                + " s; the first: " + known.first);
         known.loggedAt = now;
         known.since = 0;
         return true;

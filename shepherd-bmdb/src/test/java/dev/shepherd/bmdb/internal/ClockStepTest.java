@@ -101,7 +101,7 @@ class ClockStepTest {
     void aHeartbeatOfSessionsThatComesFromEarlierHasTimesMended() throws Exception {
         UUID machine = machine();
         leaveTimesOfTomorrow(machine);
-        SessionKeeper keeper = db.bmdb().keeper();
+        SessionKeeper keeper = db.keeper();
 
         keeper.mendTimes();
         assertThat(db.number("select count(*) from machine_agent_heartbeat where agent_heartbeat_at > now()"))
