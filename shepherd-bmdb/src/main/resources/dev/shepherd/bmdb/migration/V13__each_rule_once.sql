@@ -168,3 +168,25 @@ begin
         from unnest(ids, times) i (machine_id, due_at) left join claimed c on c.machine_id = i.machine_id;
 end
 $$;
+
+-- A rule of recovery may go by a machine's location, and postpones its entry then: the entry is renewed when the machine
+-- moves. The updater moves provider_check_at all the time, and the rest of what a provider says decides nothing.
+create or replace function work_due_after_provided_update() returns trigger
+    language plpgsql set search_path from current
+as $$
+declare
+    ids uuid[];
+begin
+    ids := array(select machine_id from (
+        (select machine_id, provider, provider_status, provider_location from before
+         except all select machine_id, provider, provider_status, provider_location from changed)
+        union
+        (select machine_id, provider, provider_status, provider_location from changed
+         except all select machine_id, provider, provider_status, provider_location from before)) differing
+        group by machine_id order by machine_id);
+    if cardinality(ids) > 0 then
+        perform work_due_arm_tagged(ids);
+    end if;
+    return null;
+end
+$$;

@@ -327,6 +327,18 @@ class DueQueueTest {
 
     /** Transactions that each see half of a change must not leave an entry out between them. */
     @Test
+    void aMachineThatMovesIsLookedAtAgain() throws Exception {
+        UUID machine = db.providedMachine();
+        db.execute("insert into machine_agent_started values (?, now() - interval '2 hours', '')", machine);
+        db.execute("update work_due set due_at = 'infinity' where machine_id = ?", machine);
+
+        db.execute("update machine_provided set provider_location = 'elsewhere' where machine_id = ?", machine);
+
+        assertThat(db.rows("select process, due_at < now() from work_due where machine_id = ?", machine))
+                .containsExactly("ShepherdRecovery|true");
+    }
+
+    @Test
     void whateverHappensAtTheSameTimeTheQueueIsRightInTheEnd() throws Exception {
         List<UUID> machines = new ArrayList<>();
         for (int i = 0; i < 6; i++) {
