@@ -5,11 +5,12 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.util.List;
 
-/** How the parts of this module that have rules of their own claim machines under a session. */
+/** How the parts of this module with their own rules claim machines under a session. */
 public interface Claiming {
 
     /**
-     * Claims in one transaction of the session. If its commit breaks, the database is asked what became of the claims.
+     * Claims in one transaction of the session. If its commit breaks, the database is queried for what became of the
+     * claims.
      *
      * @param claiming writes the claims and returns them; may run more than once
      */
