@@ -11,17 +11,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * How long a machine is left alone by a process after a failure.
  *
- * <p>The first failure waits for {@code initial}, each further one for the previous period times
- * {@code exponent}, rounded up to whole seconds and never more than {@code maximum}. With an exponent above 1
- * each period is longer than the one before until the maximum is reached. Finishing the work clears it all.
- * The rules are those of the original's {@code bmdb.Backoff}. Immutable.
+ * <p>The first failure waits for {@code initial}, each further one for the previous period times {@code exponent},
+ * rounded up to whole seconds and never more than {@code maximum}. With an exponent above 1 each period is longer than
+ * the one before until the maximum is reached. Finishing the work clears it all. Immutable.
  *
  * @param initial the first period; at least 1 s
  * @param maximum the longest period; at least {@code initial}, at most 36,500 days
  * @param exponent the growth; 1 (the constant {@code initial}) or more
- * @param jitter the part of the period, from 0 to 1, of which up to the whole is added by chance to the time
- *     at which the machine is looked at again, so that machines which failed together do not come back
- *     together; the period itself stays as it is
+ * @param jitter the part of the period, from 0 to 1, of which a random share is added to the time at which the machine
+ *     is looked at again, so that machines which failed together do not come back together; the period itself stays as
+ *     it is
  */
 public record Backoff(Duration initial, Duration maximum, double exponent, double jitter) {
 
@@ -86,7 +85,7 @@ public record Backoff(Duration initial, Duration maximum, double exponent, doubl
         return Duration.ofSeconds(grown.longValueExact());
     }
 
-    /** Draws what is added to a period, in milliseconds. */
+    /** Draws the random jitter of a period, in milliseconds. */
     public long jitterOf(Duration period) {
         return Math.round(
                 period.toMillis() * jitter * ThreadLocalRandom.current().nextDouble());

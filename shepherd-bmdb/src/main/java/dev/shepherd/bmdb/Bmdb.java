@@ -64,8 +64,8 @@ public final class Bmdb implements AutoCloseable {
         this.transactions = transactions(
                 pools.main(),
                 new Limits(config.maxAttempts(), config.connectTimeout(), config.idleInTransactionTimeout(), null));
-        // A heartbeat is sent again by the keeper itself, with the deadline in view. What is not answered within
-        // half an interval is better sent again.
+        // The keeper itself resends a heartbeat, with the deadline in view. One that is not answered within half an
+        // interval is better sent again.
         Limits once = new Limits(
                 1,
                 Duration.ZERO,
@@ -135,8 +135,8 @@ public final class Bmdb implements AutoCloseable {
     }
 
     /**
-     * Opens the database at an embedder's source of connections with the default settings, and migrates its
-     * schema. See {@link BmdbConfig.Builder#dataSource} for what is asked of it.
+     * Opens the database at an embedder's source of connections with the default settings, and migrates its schema. See
+     * {@link BmdbConfig.Builder#dataSource} for its requirements.
      *
      * @throws BmdbException if the database cannot be reached, takes no writes, or has another encoding than UTF8
      * @throws SchemaException if the schema cannot be migrated
@@ -148,8 +148,8 @@ public final class Bmdb implements AutoCloseable {
     /**
      * Opens the database.
      *
-     * @throws BmdbException if the database cannot be reached, takes no writes where its schema may have to be migrated,
-     *     or has another encoding than UTF8
+     * @throws BmdbException if the database cannot be reached, takes no writes where its schema may have to be
+     *     migrated, or has another encoding than UTF8
      * @throws SchemaException if the schema cannot be migrated, or is not the one that is needed
      */
     public static Bmdb open(BmdbConfig config) {
@@ -169,7 +169,8 @@ public final class Bmdb implements AutoCloseable {
     }
 
     /**
-     * Reaps expired sessions of any process now, as is done once an interval while this process has a session.
+     * Reaps expired sessions of any process now; this happens once per interval anyway while this process has a
+     * session.
      *
      * @return how many there were
      */
@@ -193,11 +194,10 @@ public final class Bmdb implements AutoCloseable {
     }
 
     /**
-     * Says how long it is until the next machine comes up for a process, which is not before then if nothing but the time
-     * changes.
+     * Returns how long it is until the next machine becomes due for a process, if only time passes.
      *
      * @param provider whose machines; null for what is scheduled, see {@link Eligibility#scheduled}
-     * @return empty if no machine will come up by itself
+     * @return empty if no machine becomes due by the passing of time
      */
     public Optional<Duration> untilNextDue(WorkProcess process, @Nullable ProviderType provider)
             throws InterruptedException {
@@ -205,23 +205,24 @@ public final class Bmdb implements AutoCloseable {
     }
 
     /**
-     * Calls when a machine has come up for a process: a transaction was committed that makes one due now. It is a hint,
-     * and may come for nothing, or not at all: whoever waits for work should ask for it from time to time as well, and at
-     * {@link #untilNextDue}. Recovery is not told of, since it comes up by silence.
+     * Registers a callback for when a machine has become due for a process: a transaction was committed that makes one
+     * due now. It is a hint: it may come without reason, or not at all, so a caller that waits for work should also
+     * poll from time to time, and at {@link #untilNextDue}. There are no calls for recovery, which becomes due by
+     * silence.
      *
-     * <p>The first subscription takes a connection for itself, beside the pool of a URL and out of an embedder's
+     * <p>The first subscription takes a connection for itself, in addition to the pool of a URL, or from an embedder's
      * DataSource. Where {@link BmdbConfig.Builder#wakeUps} is off, nothing is ever called.
      *
      * @param provider whose machines; null for what is scheduled, see {@link Eligibility#scheduled}
-     * @param wake what to call, on a thread of this object; must return at once
-     * @return to be closed when it is not wanted any more
+     * @param wake what to call, on a thread of this object; must return at once;
+     * @return the subscription, to be closed when it is no longer wanted
      */
     public Subscription onDue(WorkProcess process, @Nullable ProviderType provider, Runnable wake) {
         Objects.requireNonNull(wake, "wake");
         return config.wakeUps() ? notifications.subscribe(part(process, provider), wake) : () -> {};
     }
 
-    /** Who is called by {@link #onDue}, until it is closed. */
+    /** A subscription by {@link #onDue}, until it is closed. */
     @FunctionalInterface
     public interface Subscription extends AutoCloseable {
 
@@ -234,14 +235,14 @@ public final class Bmdb implements AutoCloseable {
         return provider == null ? DueQueue.Part.scheduled(process) : new DueQueue.Part(process, provider.name());
     }
 
-    /** Finds a machine by its provider's id. */
+    /** Finds a machine by its id at its provider. */
     public Optional<UUID> findMachine(ProviderType provider, ProviderID id) throws InterruptedException {
         return transactions.ask(
                 "looking for machine " + id + " of provider " + provider, db -> MachineQueries.find(db, provider, id));
     }
 
     /**
-     * Reads the history of a machine, newest first. That of a machine which was forgotten is still there.
+     * Reads the history of a machine, newest first. A forgotten machine keeps its history.
      *
      * @param limit how many lines at most, at least 1
      */
@@ -252,8 +253,8 @@ public final class Bmdb implements AutoCloseable {
     }
 
     /**
-     * Reads the history of a provider's machine, newest first: of the one that is recorded under this id now, and of those
-     * that were, and {@linkplain Operator#forget were forgotten}.
+     * Reads the history of a provider's machine, newest first: of the one that is recorded under this id now, and of
+     * those that were, and {@linkplain Operator#forget were forgotten}.
      *
      * @param limit how many lines at most, at least 1
      */
@@ -270,7 +271,7 @@ public final class Bmdb implements AutoCloseable {
         }
     }
 
-    /** Returns the time that tags, backoff and eligibility live in. */
+    /** Returns the current time by the clock of tags, backoff and eligibility. */
     public Instant now() throws InterruptedException {
         return transactions.ask("reading the time", db -> MachineQueries.now(db));
     }

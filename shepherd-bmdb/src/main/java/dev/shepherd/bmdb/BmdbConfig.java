@@ -11,10 +11,10 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How to reach the bare metal database and how to behave towards it. Immutable; made by {@link #builder()}.
+ * How to reach the bare metal database, and within which limits to use it. Immutable; made by {@link #builder()}.
  *
- * <p>Essential: either a JDBC URL (with user and password where it lacks them) or a {@link DataSource}.
- * Everything else has a default that is right for most.
+ * <p>Essential: either a JDBC URL (with user and password where it lacks them) or a {@link DataSource}. Everything else
+ * has a default that is right for most.
  */
 public final class BmdbConfig {
 
@@ -26,8 +26,8 @@ public final class BmdbConfig {
          */
         MIGRATE,
         /**
-         * As {@link #MIGRATE}, but makes no tables beside those of others, nor in a database that has a fleet in another
-         * of its schemas: for a program that is told its database by people, who may name the wrong one.
+         * As {@link #MIGRATE}, but makes no tables beside those of others, nor in a database that has a fleet in
+         * another of its schemas: for a program that is told its database by people, who may name the wrong one.
          */
         MIGRATE_ALONE,
         /** Only checks that the schema is there and not older than this version needs. Makes and changes nothing. */
@@ -186,17 +186,19 @@ public final class BmdbConfig {
             return this;
         }
 
-        /** Essential: sets the password, where the URL does not hold one. It comes before one in the URL. Never shown. */
+        /**
+         * Essential: sets the password, where the URL does not hold one. It comes before one in the URL. Never shown.
+         */
         public Builder password(String password) {
             this.password = Objects.requireNonNull(password, "password");
             return this;
         }
 
         /**
-         * Essential, instead of a URL: sets an embedder's own source of connections. It stays the embedder's to
-         * close. It must hand out a connection within the session interval, or sessions are lost: give it what {@link
-         * #poolSize} names and three more, for the heartbeats of sessions, for wake-ups, and since migrating takes three for
-         * a moment. Its connections must not be enlisted in transactions of the embedder's own.
+         * Essential, instead of a URL: sets an embedder's own source of connections. It stays the embedder's to close.
+         * It must hand out a connection within the session interval, or sessions are lost: give it what {@link
+         * #poolSize} names and three more, for the heartbeats of sessions, for wake-ups, and since migrating takes
+         * three for a moment. Its connections must not be enlisted in transactions of the embedder's own.
          */
         public Builder dataSource(DataSource dataSource) {
             this.dataSource = Objects.requireNonNull(dataSource, "dataSource");
@@ -210,9 +212,9 @@ public final class BmdbConfig {
         }
 
         /**
-         * Common: sets how many connections are pooled, 1 to 1000; 10 by default. Only with a URL. A loop holds one while it
-         * asks for work, and a piece of work while it writes, which takes milliseconds: what all loops do at the same time,
-         * and one for each loop, is the most that is ever of use.
+         * Common: sets how many connections are pooled, 1 to 1000; 10 by default. Only with a URL. A loop holds one
+         * while it asks for work, and a piece of work while it writes, which takes milliseconds: what all loops do at
+         * the same time, and one for each loop, is the most that is ever of use.
          */
         public Builder poolSize(int poolSize) {
             this.poolSize = poolSize;

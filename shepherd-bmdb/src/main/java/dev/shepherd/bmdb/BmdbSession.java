@@ -28,9 +28,9 @@ import org.slf4j.LoggerFactory;
 /**
  * A component's lease on the database, kept alive by heartbeats until it is closed or lost.
  *
- * <p>Every transaction first proves that the session is alive, by a share lock on its row that a heartbeat
- * passes and a delete has to wait for, and holds it until it has committed. So whatever a session commits, it
- * commits before anybody else can take over what it held.
+ * <p>Every transaction first proves that the session is alive, by a share lock on its row, which a heartbeat ignores
+ * and a delete has to wait for, and keeps that lock until it has committed. So a session commits before any other
+ * session can take over what it held.
  *
  * <p>Safe for use by several threads.
  */
@@ -160,7 +160,10 @@ public final class BmdbSession implements AutoCloseable {
         });
     }
 
-    /** {@link #inTransaction} for one whose first statement is known beforehand: it goes with the proof, in one round trip. */
+    /**
+     * {@link #inTransaction} for one whose first statement is known beforehand: it goes with the proof, in one round
+     * trip.
+     */
     <A, T extends @Nullable Object> T inTransaction(Function<Handle, PreparedSql<A>> first, Continuation<A, T> body)
             throws InterruptedException {
         return transactions.run("a transaction of " + this, this::requireAlive, db -> {
@@ -176,7 +179,7 @@ public final class BmdbSession implements AutoCloseable {
         });
     }
 
-    /** Not the session itself: two methods that take a lambda cannot have one name. */
+    /** Separate from the session: two methods that take a lambda cannot share a name. */
     private final class ProvidersView implements Session {
 
         @Override
@@ -208,22 +211,22 @@ public final class BmdbSession implements AutoCloseable {
     }
 
     /**
-     * Takes machines to work on, different ones from what anybody else takes at the same time.
+     * Claims machines to work on; concurrent claims get different ones.
      *
-     * <p>A machine is taken if it is eligible, nobody works on it under this process (or, for one of the three
-     * shepherd processes, under any of them), and it is not backed off for this process. Each claim and its line
-     * of history are one transaction.
+     * <p>A machine is claimed if it is eligible, no session works on it under this process (or, for one of the three
+     * shepherd processes, under any of them), and it is not backed off for this process. Each claim and its line of
+     * history are one transaction.
      *
-     * <p>If the connection breaks during the commit, the database is asked what became of it. Only if that cannot
-     * be found out is it a {@link CommitOutcomeUnknownException}; what was taken then is released later.
+     * <p>If the connection breaks during the commit, the database is queried for what became of it. Only if that cannot
+     * be determined does this throw {@link CommitOutcomeUnknownException}; what was claimed is then released later.
      *
      * @param process what is going to be done
-     * @param eligibility which machines come into question
-     * @param limit how many to take at most, 1 to 1000
-     * @return what was taken, in no particular order; empty if there is nothing to do. Each must be finished,
+     * @param eligibility which machines are candidates
+     * @param limit how many to claim at most, 1 to 1000
+     * @return what was claimed, in no particular order; empty if there is nothing to claim. Each must be finished,
      *     failed or closed
-     * @throws IllegalArgumentException if the process is {@link WorkProcess#RECOVERY}, which is the recoverer's; or if the
-     *     limit is out of range
+     * @throws IllegalArgumentException if the process is {@link WorkProcess#RECOVERY}, which is the recoverer's; or if
+     *     the limit is out of range
      * @throws SessionExpiredException if the session is lost
      * @throws BmdbException if the database cannot be reached
      * @throws InterruptedException if the thread is interrupted
@@ -233,21 +236,22 @@ public final class BmdbSession implements AutoCloseable {
         return claims.claim(process, eligibility, limit);
     }
 
-    /** Recovery is held to limits over all processes together, and to freezes: no other way to claim goes past them. */
+    /**
+     * Recovery has limits that hold over all processes together, and freezes: no other way to claim may bypass them.
+     */
     private static void checkIsNotRecovery(WorkProcess process) {
         if (process.equals(WorkProcess.RECOVERY)) {
             throw new IllegalArgumentException(
-                    "machines are claimed for " + process + " by a recoverer alone, which keeps to its limits");
+                    "only a recoverer, which keeps to its limits, claims machines for " + process);
         }
     }
 
     /**
-     * Takes one particular machine to work on, whether or not it is backed off.
+     * Claims one particular machine, whether or not it is backed off.
      *
      * <p>Under {@link WorkProcess#ACCESS} this keeps the loops off the machine for as long as it is held.
      *
-     * @return the work, or empty if somebody else works on the machine under this process, or under one that
-     *     excludes it
+     * @return the work, or empty if a session works on the machine under this process, or under one that excludes it
      * @throws IllegalArgumentException if the process is {@link WorkProcess#RECOVERY}, which is the recoverer's
      * @throws BmdbException if there is no such machine, or the database cannot be reached
      * @throws SessionExpiredException if the session is lost
@@ -259,7 +263,8 @@ public final class BmdbSession implements AutoCloseable {
     }
 
     /**
-     * Takes one particular machine like {@link #claimMachine(WorkProcess, UUID)}, and says in the history on whose behalf.
+     * Claims one particular machine like {@link #claimMachine(WorkProcess, UUID)}, and says in the history on whose
+     * behalf.
      *
      * @param note who asked for it and why, for people; cut after 4,000 characters
      */
@@ -270,13 +275,13 @@ public final class BmdbSession implements AutoCloseable {
 
     /**
      * Ends several pieces of work as done, in one transaction if that goes through: the counterpart of claiming them
-     * together. Each is still atomic by itself: if one fails, each is ended alone, so that it takes no other with it.
+     * together. Each end stays atomic: if one fails, each is ended alone, so that it affects no other.
      *
      * @param work what to end; pieces of this session's work
      * @param body what to write: for all of it at once, or for each where that fails
      * @throws WorkLostException if some of it is no longer held
-     * @throws BmdbException if some of it could not be ended, and is still held. In both cases, and for whatever the body
-     *     throws, the rest was ended; further failures are suppressed ones of the first
+     * @throws BmdbException if some of it could not be ended, and is still held. In both cases, and when the body
+     *     throws, the rest was ended; further failures are suppressed exceptions of the first
      * @throws SessionExpiredException if the session is lost
      * @throws InterruptedException if the thread is interrupted; what was not ended by then is still held
      */
@@ -294,10 +299,9 @@ public final class BmdbSession implements AutoCloseable {
     /**
      * Interrupts the calling thread if the session is lost before the guard is closed.
      *
-     * <p>Use it around anything that must not go on without the session. When the guard is closed, the
-     * interruption that came from it is cleared; {@link LossGuard#isLost()} tells that there was one. An
-     * interruption by somebody else is kept if it was there first; one that comes after the loss cannot be told
-     * from it.
+     * <p>Use it around anything that must not go on without the session. When the guard is closed, the interruption
+     * that came from it is cleared; {@link LossGuard#isLost()} tells that there was one. An interruption from elsewhere
+     * is kept if it came first; one that comes after the loss cannot be distinguished from it.
      *
      * @throws SessionExpiredException if the session is lost already
      */
@@ -378,7 +382,7 @@ public final class BmdbSession implements AutoCloseable {
         }
     }
 
-    /** What keeps the session alive sees of it. */
+    /** The part of the session that its keeper sees. */
     private final class Lease implements SessionKeeper.Kept {
 
         @Override
@@ -443,7 +447,7 @@ public final class BmdbSession implements AutoCloseable {
     /**
      * Ends the session and releases everything it holds. Closing a lost or closed session does nothing.
      *
-     * <p>If the database cannot be reached, the session expires there by itself.
+     * <p>If the database cannot be reached, the session expires there.
      */
     @Override
     public void close() {

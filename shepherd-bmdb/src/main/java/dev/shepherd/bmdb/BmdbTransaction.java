@@ -118,14 +118,14 @@ public final class BmdbTransaction implements Transaction {
     }
 
     /**
-     * Makes a machine due for a process of an embedder's own: {@link Eligibility#scheduled} finds it from then on. If it
-     * is scheduled already, the time is moved. Finishing the work takes the schedule back, unless it was made after the
-     * work was claimed; failing or giving up keeps it.
+     * Makes a machine due for a process of an embedder's own: {@link Eligibility#scheduled} finds it from then on. If
+     * it is scheduled already, the time is moved. Finishing the work takes the schedule back, unless it was made after
+     * the work was claimed; failing or giving up keeps it.
      *
      * @param process any but the three shepherd processes
      * @param dueAt when; may be in the past
-     * @throws IllegalArgumentException if it is one of the three shepherd processes: what these are due for follows from
-     *     the machine's tags
+     * @throws IllegalArgumentException if it is one of the three shepherd processes: what these are due for follows
+     *     from the machine's tags
      * @throws BmdbException if there is no such machine
      */
     public void schedule(WorkProcess process, UUID machineId, Instant dueAt) {

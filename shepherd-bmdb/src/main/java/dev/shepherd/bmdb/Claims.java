@@ -19,8 +19,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How a session claims machines: each claim in one transaction with its line of history, and what becomes of a claim whose
- * commit broke. Safe for use by several threads.
+ * How a session claims machines: each claim in one transaction with its line of history, and what becomes of a claim
+ * whose commit broke. Safe for use by several threads.
  */
 final class Claims implements Database.Claiming {
 

@@ -16,8 +16,8 @@ import java.util.function.Function;
 import org.jooq.Condition;
 
 /**
- * Which machines come into question for a process. That nobody works on the machine already and that it is not
- * backed off is asked of every process and not said here. Immutable.
+ * Which machines are candidates for a process. That no session works on the machine already, and that it is not backed
+ * off, is checked for every process and not part of this. Immutable.
  */
 public final class Eligibility {
 
@@ -42,8 +42,8 @@ public final class Eligibility {
     }
 
     /**
-     * Machines of a provider to start the agent on: those without a started agent and without a fulfilled
-     * installation, that are neither set aside nor missing at the provider, nor still being provisioned there.
+     * Machines of a provider to start the agent on: those without a started agent and without a fulfilled installation,
+     * that are neither quarantined nor missing at the provider, nor still being provisioned there.
      */
     public static Eligibility agentStart(ProviderType provider) {
         return new Eligibility(
@@ -52,8 +52,8 @@ public final class Eligibility {
     }
 
     /**
-     * Machines that were scheduled for a process of an embedder's own, by {@link BmdbTransaction#schedule}, and have
-     * come up.
+     * Machines that {@link BmdbTransaction#schedule} has made due for an embedder's own process, once that time has
+     * come.
      */
     public static Eligibility scheduled(WorkProcess process) {
         return new Eligibility(
@@ -66,8 +66,8 @@ public final class Eligibility {
     }
 
     /**
-     * Any condition of an embedder's own. Claims by it read every machine of the fleet: where that is too dear, schedule
-     * the machines instead, see {@link #scheduled}.
+     * Any condition of an embedder's own. Claims by it read every machine of the fleet: where that is too expensive,
+     * schedule the machines instead, see {@link #scheduled}.
      *
      * @param condition a condition in which {@code machines.machine_id} is the machine in question
      */

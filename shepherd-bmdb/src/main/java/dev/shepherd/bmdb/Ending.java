@@ -6,8 +6,8 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a piece of work ends, and what is written with it. Not safe for several threads: handed from the one that asks for
- * the end to the one that writes it, and back.
+ * How a piece of work ends, and what is written with it. Not safe for several threads: handed from the one that asks
+ * for the end to the one that writes it, and back.
  *
  * @param <T> what the body returns
  */

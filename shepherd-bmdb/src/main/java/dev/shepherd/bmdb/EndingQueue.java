@@ -15,15 +15,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * Lets ends of work that come in at the same moment share a transaction.
  *
- * <p>Who comes when nobody writes, writes at once and alone. Whoever comes while others write waits for its turn, and then
- * writes with its own end all those that have come meanwhile. There is no thread for it and nothing waits for company: the
- * batches grow with the load, and only with it.
+ * <p>A thread that finds no other writing writes at once and alone. One that comes while others write waits for its
+ * turn, and then writes, with its own end, all those that have come meanwhile. There is no extra thread, and no end
+ * waits for others to join it: batches grow only with the load.
  *
- * <p>Each end stays atomic by itself. If a shared transaction fails, for whatever reason, nothing of it was written; then
- * each end is written alone, by the thread that asked for it, which so gets the failure that is its own. So is an end whose
- * machine somebody else keeps locked: it tries again for a while, and holds no connection and no lock in between, so that
- * neither other ends nor the reaper wait for it. If the connection breaks during the commit, each finds out for itself what
- * became of its end.
+ * <p>Each end stays atomic. If a shared transaction fails, nothing of it was written; then each end is written alone,
+ * by the thread that asked for it, which so gets its own failure. The same goes for an end whose machine another
+ * transaction keeps locked: it retries for a while, and holds no connection and no lock in between, so that neither
+ * other ends nor the reaper wait for it. If the connection breaks during the commit, each thread finds out on its own
+ * what became of its end.
  */
 final class EndingQueue {
 
@@ -33,7 +33,7 @@ final class EndingQueue {
     /** While one transaction commits, the next one is written. */
     private static final int WRITERS = 2;
 
-    /** How long an end tries to get hold of a machine that somebody keeps locked. */
+    /** How long an end retries while another transaction keeps its machine locked. */
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private static final Duration PAUSE = Duration.ofMillis(500);
@@ -109,9 +109,9 @@ final class EndingQueue {
     }
 
     /**
-     * Writes an end alone, and tries again for a while if somebody keeps its machine locked.
+     * Writes an end alone, and retries for a while if another transaction keeps its machine locked.
      *
-     * @throws MachineLockedException if somebody still does
+     * @throws MachineLockedException if it is still locked after that
      */
     void endPatiently(Ending<?> ending) throws InterruptedException {
         long startedAt = System.nanoTime();
@@ -128,7 +128,7 @@ final class EndingQueue {
         }
     }
 
-    /** Of those that try again, one does at a time: each takes a connection for a second. */
+    /** Only one retries at a time: each takes a connection for a second. */
     private void tryAlone(Ending<?> ending, boolean again) throws InterruptedException {
         if (again) {
             retrying.lockInterruptibly();
@@ -142,7 +142,7 @@ final class EndingQueue {
         }
     }
 
-    /** Waits until somebody else has written the end, or it is this thread's turn. Returns what it has to write. */
+    /** Waits until another thread has written the end, or it is this thread's turn. Returns what it has to write. */
     private List<Waiting> awaitTurn(Waiting own) throws InterruptedException {
         lock.lockInterruptibly();
         boolean interrupted = false;
@@ -153,7 +153,7 @@ final class EndingQueue {
                     own.changed.await();
                 } catch (InterruptedException e) {
                     if (queue.remove(own)) {
-                        signalNext(); // What this one was told is lost on it.
+                        signalNext(); // The signal that this one got is passed on.
                         throw e;
                     }
                     interrupted = true; // It is being written: that does not take long, and then it is known.

@@ -21,8 +21,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How a session ends its work: alone, in one transaction with others that end at the same moment, or all at once; and what
- * became of an end whose commit broke. Callers hold the lock of each {@link Work}. Safe for use by several threads.
+ * How a session ends its work: alone, in one transaction with others that end at the same moment, or all at once; and
+ * what became of an end whose commit broke. Callers hold the lock of each {@link Work}. Safe for use by several
+ * threads.
  */
 final class Endings {
 

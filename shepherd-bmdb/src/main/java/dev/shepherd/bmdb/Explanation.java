@@ -7,12 +7,12 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * What the loops make of a machine now, and why. A snapshot; immutable.
+ * What the loops would do with a machine now, and why. A snapshot; immutable.
  *
  * @param machine the machine as it is
- * @param processes what each process makes of it
- * @param providerCheckAt when the updater looks at it by itself; empty if it has no provider, or if the updater compares
- *     the whole listing of its provider now and then
+ * @param processes what each process would do with it
+ * @param providerCheckAt when the updater looks at it next; empty if it has no provider, or if the updater compares the
+ *     whole listing of its provider now and then
  */
 public record Explanation(MachineRecord machine, List<OfProcess> processes, Optional<Instant> providerCheckAt) {
 
@@ -23,17 +23,17 @@ public record Explanation(MachineRecord machine, List<OfProcess> processes, Opti
 
     /** The rule or limit that decides. */
     public enum Rule {
-        /** Nothing is in the way. */
+        /** Nothing blocks it. */
         ELIGIBLE,
         /** The machine has no provider. */
         NOT_PROVIDED,
-        /** It is set aside. */
+        /** It is quarantined. */
         QUARANTINED,
         /** Its provider no longer knows it. */
         MISSING,
         /** Its provider is installing it. */
         PROVISIONING,
-        /** Somebody works on it. */
+        /** A session works on it. */
         WORKED_ON,
         /** It, its provider or the process is paused. */
         PAUSED,
@@ -43,22 +43,22 @@ public record Explanation(MachineRecord machine, List<OfProcess> processes, Opti
         AGENT_STARTED,
         /** Its agent was not started yet, and that has not failed often enough. */
         NO_AGENT,
-        /** Its agent is not silent for long enough. */
+        /** Its agent has not been silent for long enough. */
         HEARD,
-        /** It was acted on too short a time ago. */
+        /** The last attempt to recover it was too recent. */
         COOLDOWN,
-        /** Earlier failures keep the process off it for a while. */
+        /** Earlier failures back it off for a while. */
         BACKED_OFF,
         /** Recovery is frozen. */
         FROZEN,
-        /** Recovery could not look for a while, or has just begun to. */
+        /** Recovery could not watch for a while, or has just begun to. */
         LOOKING,
         /** So many machines are in recovery already that this one has to wait. */
         LIMIT
     }
 
     /**
-     * What one process makes of the machine.
+     * What one process would do with the machine.
      *
      * @param process the process
      * @param eligible whether it would be claimed now

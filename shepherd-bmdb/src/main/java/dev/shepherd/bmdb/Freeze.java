@@ -6,14 +6,14 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * Recovery stands still where so many agents fell silent at once that the likelier fault is our own. Immutable.
+ * Recovery is frozen where so many agents fell silent at once that the fault is more likely on our side. Immutable.
  *
  * @param provider for which provider; empty for the whole fleet
  * @param location for which of its locations; empty for all
  * @param at since when
  * @param silentSince agents that were last heard after this are counted
  * @param evidence what was seen, for people
- * @param calmSince since when heartbeats are back; it ends by itself once that was long enough
+ * @param calmSince since when heartbeats are back; the freeze ends once they have been back for long enough
  */
 public record Freeze(
         Optional<ProviderType> provider,

@@ -6,8 +6,8 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * Everything that the database holds of one machine at one moment. Immutable, but for the byte arrays in it,
- * which are the caller's own copies.
+ * Everything that the database knows about one machine at one moment. Immutable, except the byte arrays in it, which
+ * are the caller's own copies.
  *
  * @param machineId its id
  * @param createdAt when it was recorded
@@ -46,7 +46,7 @@ public record MachineRecord(
      * @param startedAt when
      * @param publicKey the agent's ed25519 public key, 32 bytes
      */
-    @SuppressWarnings("ArrayRecordComponent") // Nobody compares these; they are read.
+    @SuppressWarnings("ArrayRecordComponent") // These are read, never compared.
     public record AgentStarted(Instant startedAt, byte[] publicKey) {}
 
     /**

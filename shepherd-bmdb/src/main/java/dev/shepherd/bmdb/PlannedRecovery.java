@@ -7,7 +7,7 @@ import java.util.UUID;
 /**
  * What a recoverer would do now. A snapshot; immutable.
  *
- * @param steps what it would do, to machine after machine
+ * @param steps what it would do, machine by machine
  * @param outlook what it would look at
  */
 public record PlannedRecovery(List<Step> steps, RecoveryOutlook outlook) {

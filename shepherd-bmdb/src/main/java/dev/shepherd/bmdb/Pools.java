@@ -23,14 +23,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where a {@link Bmdb} gets its connections from: an embedder's source, or pools at a JDBC URL that know which server is the
- * primary. Closing it closes what was pooled here.
+ * Where a {@link Bmdb} gets its connections from: an embedder's source, or pools at a JDBC URL that know which server
+ * is the primary. Closing it closes what was pooled here.
  */
 final class Pools implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Pools.class);
 
-    /** A pool that is told that there is no connection pauses for longer and longer, so it is told rarely. */
+    /** A pool that gets no connection pauses for longer and longer, so it is told so rarely. */
     private static final Duration LONGEST_SEARCH = Duration.ofMinutes(1);
 
     /** One that is under way cannot be ended, and brings nothing: it is closed. */
@@ -76,7 +76,7 @@ final class Pools implements AutoCloseable {
                     servers, driver(config, config.connectTimeout(), config.socketTimeout()), LONGEST_SEARCH);
             HikariDataSource main = pool("shepherd", connections, config.poolSize(), config.connectTimeout());
             pools.add(main);
-            // Heartbeats get a connection of their own, so that busy loops cannot cost a session its lease.
+            // Heartbeats get a separate connection, so that busy loops cannot cost a session its lease.
             Duration half = config.sessionInterval().dividedBy(2);
             HikariDataSource heartbeats = pool(
                     "shepherd-sessions",
@@ -138,7 +138,7 @@ final class Pools implements AutoCloseable {
         if (config.password() != null) {
             source.setPassword(config.password());
         }
-        // A standby would take the connection, and refuse whatever is written.
+        // A standby would accept the connection, and refuse every write.
         if (!JdbcUrls.hasParameter(url, "targetServerType")) {
             source.setTargetServerType("primary");
         }

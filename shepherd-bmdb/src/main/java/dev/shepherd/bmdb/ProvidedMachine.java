@@ -10,7 +10,7 @@ import java.util.OptionalInt;
 import java.util.UUID;
 
 /**
- * The MachineProvided tag of a machine: what its provider last said of it. Immutable.
+ * The MachineProvided tag of a machine: what its provider last said about it. Immutable.
  *
  * @param machineId the machine's id in the database
  * @param provider the provider instance

@@ -1,6 +1,6 @@
 package dev.shepherd.bmdb;
 
-/** What can be done to bring a machine back. */
+/** What can be done to recover a machine. */
 public enum RecoveryAction {
 
     /** Its agent is started again by SSH, and nothing else: all there is for a provider that cannot reboot. */
@@ -9,10 +9,10 @@ public enum RecoveryAction {
     /** The provider reboots it. */
     REBOOT("Reboot"),
 
-    /** The provider installs it anew; what is on its disks may be lost. */
+    /** The provider reinstalls it; what is on its disks may be lost. */
     REINSTALL("Reinstall"),
 
-    /** It is set aside until somebody releases it. */
+    /** It is quarantined until an operator releases it. */
     QUARANTINE("Quarantine");
 
     private final String databaseName;

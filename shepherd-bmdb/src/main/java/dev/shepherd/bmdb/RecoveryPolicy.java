@@ -9,11 +9,11 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When machines are recovered, and the limits that keep recovery from hurting the fleet. Immutable; made by
- * {@link #builder()}. {@code docs/recovery.md} has all of them in one table.
+ * When machines are recovered, and the limits that keep recovery from hurting the fleet. Immutable; made by {@link
+ * #builder()}. {@code docs/recovery.md} has all of them in one table.
  *
- * <p>All processes that recover machines of one provider should have the same one: what each of them starts keeps to
- * its own.
+ * <p>All processes that recover machines of one provider should have the same policy: each keeps to its own limits in
+ * what it starts.
  */
 public final class RecoveryPolicy {
 
@@ -51,7 +51,7 @@ public final class RecoveryPolicy {
         return values.unreachableAttempts;
     }
 
-    /** Returns how long a recovered machine may be without an agent, for whatever reason. */
+    /** Returns how long a machine may be without an agent after an attempt, for any reason. */
     public Duration stuckAfter() {
         return values.stuckAfter;
     }
@@ -71,7 +71,7 @@ public final class RecoveryPolicy {
         return values.maxPerLocation;
     }
 
-    /** Returns how long a machine is left alone after it was acted on. */
+    /** Returns how long a machine is left alone after an attempt. */
     public Duration cooldown() {
         return values.cooldown;
     }
@@ -91,12 +91,12 @@ public final class RecoveryPolicy {
         return values.reinstallAllowed;
     }
 
-    /** Returns how often a machine is reinstalled before it is set aside. */
+    /** Returns how often a machine is reinstalled before it is quarantined. */
     public int maxReinstalls() {
         return values.maxReinstalls;
     }
 
-    /** Returns after how many calls for a machine that the provider failed it is set aside. */
+    /** Returns after how many failed calls of the provider for a machine it is quarantined. */
     public int maxFailedCalls() {
         return values.maxFailedCalls;
     }
@@ -106,7 +106,7 @@ public final class RecoveryPolicy {
         return values.relapseAfter;
     }
 
-    /** Returns how long recovery keeps off a machine that it acted on, until its agent is heard. */
+    /** Returns how long recovery backs off from a machine after an attempt, until its agent is heard. */
     public Backoff backoff() {
         return values.backoff;
     }
@@ -126,7 +126,10 @@ public final class RecoveryPolicy {
         return values.freezeSpan;
     }
 
-    /** Returns for how long heartbeats must be back before a freeze ends by itself, and recovery look before it acts. */
+    /**
+     * Returns for how long heartbeats must be back before a freeze ends, and how long recovery watches before it begins
+     * attempts.
+     */
     public Duration freezeReleaseAfter() {
         return values.freezeReleaseAfter;
     }
@@ -215,8 +218,8 @@ public final class RecoveryPolicy {
         }
 
         /**
-         * Common: how often agents send a heartbeat, over zero; 1 min by default. Set it where agents of your own beat at
-         * another rate.
+         * Common: how often agents send a heartbeat, over zero; 1 min by default. Set it where agents of your own beat
+         * at another rate.
          */
         public Builder heartbeatInterval(Duration interval) {
             this.heartbeatInterval = Objects.requireNonNull(interval, "interval");
@@ -252,8 +255,8 @@ public final class RecoveryPolicy {
         }
 
         /**
-         * Rare: how long a machine that was acted on may be without an agent, for whatever reason, before it is acted
-         * on again; 1 h by default.
+         * Rare: how long a machine may be without an agent after an attempt, for any reason, before the next attempt; 1
+         * h by default.
          */
         public Builder stuckAfter(Duration span) {
             this.stuckAfter = Objects.requireNonNull(span, "span");
@@ -281,7 +284,7 @@ public final class RecoveryPolicy {
             return this;
         }
 
-        /** Common: how long a machine is left alone after it was acted on; 15 min by default. */
+        /** Common: how long a machine is left alone after an attempt; 15 min by default. */
         public Builder cooldown(Duration span) {
             this.cooldown = Objects.requireNonNull(span, "span");
             return this;
@@ -314,7 +317,7 @@ public final class RecoveryPolicy {
             return this;
         }
 
-        /** Rare: after how many calls for a machine that the provider failed it is set aside; 5 by default. */
+        /** Rare: after how many failed calls of the provider for a machine it is quarantined; 5 by default. */
         public Builder maxFailedCalls(int calls) {
             this.maxFailedCalls = calls;
             return this;
@@ -329,7 +332,7 @@ public final class RecoveryPolicy {
             return this;
         }
 
-        /** Common: how long recovery keeps off a machine that it acted on; 1 min × 1.2 up to 1 h by default. */
+        /** Common: how long recovery backs off from a machine after an attempt; 1 min × 1.2 up to 1 h by default. */
         public Builder backoff(Backoff backoff) {
             this.backoff = Objects.requireNonNull(backoff, "backoff");
             return this;
@@ -337,7 +340,7 @@ public final class RecoveryPolicy {
 
         /**
          * Essential: the share of agents that have to fall silent together for recovery to freeze, over 0 to 1; 0.4 by
-         * default. It is asked of the fleet, of the provider and of each location.
+         * default. It is checked for the fleet, the provider and each location.
          */
         public Builder freezeShare(double share) {
             this.freezeShare = share;
@@ -360,9 +363,9 @@ public final class RecoveryPolicy {
         }
 
         /**
-         * Rare: for how long heartbeats must be back before a freeze ends by itself, and for how long recovery looks before
-         * it acts, after its start or a gap; 5 min by default. It should be
-         * several times the interval of heartbeats, so that the last agent has been heard by then.
+         * Rare: for how long heartbeats must be back before a freeze ends, and for how long recovery watches before it
+         * begins attempts, after its start or a gap; 5 min by default. It should be several times the interval of
+         * heartbeats, so that the last agent has been heard by then.
          */
         public Builder freezeReleaseAfter(Duration span) {
             this.freezeReleaseAfter = Objects.requireNonNull(span, "span");

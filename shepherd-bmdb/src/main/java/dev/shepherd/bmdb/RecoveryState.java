@@ -4,12 +4,12 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * What was tried to bring a machine back. Immutable.
+ * What was tried to recover a machine. Immutable.
  *
  * @param action what was tried last
- * @param attemptedAt when the provider was asked for it, or the agent was let go of
- * @param underWay whether that has yet to end. If nobody works on the machine, whoever did was cut short, and it is
- *     unknown whether the provider was asked
+ * @param attemptedAt when the provider was called for it, or the agent was given up
+ * @param underWay whether that has yet to end. If no session works on the machine, the attempt was cut short, and it is
+ *     unknown whether the provider was called
  * @param attempts how many reboots, or restarts of the agent, there were since it was heard last
  * @param reinstalls how many reinstallations there were since it was heard last
  * @param failedCalls how many calls the provider failed since one succeeded
@@ -29,7 +29,7 @@ public record RecoveryState(
         return new RecoveryState(RecoveryAction.AGENT_RESTART, Instant.EPOCH, false, 0, 0, 0, Optional.empty());
     }
 
-    /** Tells whether the machine was acted on and has not been heard since. */
+    /** Tells whether there was an attempt, and the machine has not been heard since. */
     public boolean isOpen() {
         return provedAt.isEmpty();
     }

@@ -111,19 +111,19 @@ public final class Work implements AutoCloseable {
      * Ends the work as done: writes what the body writes, clears the backoff and records the end, all in one
      * transaction.
      *
-     * <p>Ends that come in at the same moment under one session may share a transaction. Each is still atomic by itself:
-     * one that fails fails alone.
+     * <p>Ends that come in at the same moment under one session may share a transaction. Each stays atomic: one that
+     * fails affects no other.
      *
-     * <p>If the connection breaks during the commit, the history tells whether it happened: then this returns
-     * as if nothing had been wrong, or tries once more.
+     * <p>If the connection breaks during the commit, the history tells whether it happened: then this returns as if
+     * nothing had been wrong, or tries once more.
      *
      * @param body what to write; it may run more than once, and on the thread of another end of the same session
      * @throws WorkLostException if the work is no longer held; nothing was written
      * @throws SessionExpiredException if the session is lost; nothing was written
-     * @throws CommitOutcomeUnknownException if the connection broke during the commit, and the database could
-     *     not be asked about it
-     * @throws BmdbException if the database cannot be reached, or refuses; nothing was written, and the work
-     *     is still held
+     * @throws CommitOutcomeUnknownException if the connection broke during the commit, and the database could not be
+     *     asked about it
+     * @throws BmdbException if the database cannot be reached, or refuses; nothing was written, and the work is still
+     *     held
      * @throws InterruptedException if the thread is interrupted
      */
     public void finish(BmdbTransaction.Use body) throws InterruptedException {
@@ -148,7 +148,7 @@ public final class Work implements AutoCloseable {
 
     /**
      * Ends the work as done, like {@link #finish(BmdbTransaction.Use)}, but keeps this process off the machine for a
-     * while: for what was done without a proof yet that it helped. The backoff grows with each such end.
+     * while: for work that is done but has yet to prove that it helped. The backoff grows with each such end.
      *
      * @param backoff how long
      * @param cause why, for people; cut after 4,000 characters
@@ -187,8 +187,8 @@ public final class Work implements AutoCloseable {
     }
 
     /**
-     * Ends the work as failed like {@link #fail(Backoff, String, BmdbTransaction.Use)}, without keeping this process off the
-     * machine.
+     * Ends the work as failed like {@link #fail(Backoff, String, BmdbTransaction.Use)}, without keeping this process
+     * off the machine.
      *
      * @param cause why, for people; cut after 4,000 characters
      * @param body what else to write; it may run more than once
@@ -199,8 +199,8 @@ public final class Work implements AutoCloseable {
     }
 
     /**
-     * Ends the work as given up, with a cause: for what was not to be done now. Unlike a failure it says nothing of the
-     * machine.
+     * Ends the work as given up, with a cause: for work that was not to be done now. Unlike a failure, it says nothing
+     * about the machine.
      *
      * @param cause why, for people; cut after 4,000 characters
      * @param body what to write; it may run more than once
@@ -211,8 +211,8 @@ public final class Work implements AutoCloseable {
     }
 
     /**
-     * Ends the work as given up, like {@link #giveUp(String, BmdbTransaction.Use)}, and keeps this process off the machine
-     * for a while.
+     * Ends the work as given up, like {@link #giveUp(String, BmdbTransaction.Use)}, and keeps this process off the
+     * machine for a while.
      *
      * @return the period of the backoff, without its jitter
      */

@@ -16,8 +16,8 @@ import java.util.UUID;
  * @param event what happened to the work
  * @param timestamp when, in the database's time
  * @param failedCause why it failed or was canceled, where that is known
- * @param note who asked for the work and why, where a person did
- * @param claimId what tells this claim from every other
+ * @param note who asked for the work and why, if a person did
+ * @param claimId what distinguishes this claim from every other
  * @param sessionId who did it
  */
 public record WorkHistoryEntry(

@@ -7,7 +7,7 @@ import java.util.regex.Pattern;
 /**
  * The name of a process: a kind of work that at most one session does on a machine at a time.
  *
- * <p>Embedders add processes of their own by naming them; nothing needs to be declared.
+ * <p>Embedders add their own processes by naming them; nothing needs to be declared.
  *
  * @param name a capital letter followed by at most 62 letters and digits
  */
@@ -16,7 +16,7 @@ public record WorkProcess(String name) {
     private static final Pattern PATTERN = Pattern.compile("[A-Z][A-Za-z0-9]{0,62}");
 
     /**
-     * Somebody else's access to a machine. Taking it keeps the loops off the machine: it excludes
+     * Access to a machine for something other than the loops. Claiming it keeps the loops off the machine: it excludes
      * {@link #AGENT_START} and {@link #RECOVERY}, and they exclude it.
      */
     public static final WorkProcess ACCESS = new WorkProcess("ShepherdAccess");

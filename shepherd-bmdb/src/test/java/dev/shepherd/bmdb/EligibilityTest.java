@@ -257,7 +257,7 @@ class EligibilityTest {
 
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> session.claim(WorkProcess.RECOVERY, Eligibility.where(DSL.trueCondition()), 1))
-                .withMessageContaining("by a recoverer alone");
+                .withMessageContaining("only a recoverer, which keeps to its limits");
         assertThatIllegalArgumentException().isThrownBy(() -> session.claimMachine(WorkProcess.RECOVERY, machine));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> session.claimMachine(WorkProcess.RECOVERY, machine, "a note"));

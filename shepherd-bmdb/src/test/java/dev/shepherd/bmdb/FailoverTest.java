@@ -231,7 +231,7 @@ class FailoverTest {
                                 e -> assertThat(e.isDatabaseAway()).isTrue());
                 await().untilAsserted(
                                 () -> assertThat((Throwable) bmdb.servers().lastFailure())
-                                        .hasMessageContaining("takes itself for the primary"));
+                                        .hasMessageContaining("considers itself the primary"));
             }
         }
     }

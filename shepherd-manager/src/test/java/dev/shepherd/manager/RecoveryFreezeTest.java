@@ -116,7 +116,7 @@ class RecoveryFreezeTest extends RecoveryScenario {
                 .singleElement()
                 .asString()
                 .contains("20 machine(s)")
-                .contains("has just begun to look");
+                .contains("has just begun to watch");
         pass(10);
 
         assertThat(fleet.effects()).isEmpty();

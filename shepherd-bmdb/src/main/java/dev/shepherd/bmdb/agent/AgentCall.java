@@ -39,8 +39,8 @@ public final class AgentCall {
      * Makes a call that is a heartbeat and nothing else.
      *
      * @param machineId the machine that the agent runs on
-     * @param publicKey the agent's ed25519 public key, 32 bytes. Whoever makes the call has checked that the agent
-     *     holds the private one
+     * @param publicKey the agent's ed25519 public key, 32 bytes. The caller has checked that the agent holds the
+     *     private one
      */
     public static AgentCall of(UUID machineId, byte[] publicKey) {
         Objects.requireNonNull(machineId, "machineId");

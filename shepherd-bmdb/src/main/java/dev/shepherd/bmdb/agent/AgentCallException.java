@@ -58,7 +58,7 @@ public final class AgentCallException extends ShepherdException {
         this.reason = reason;
     }
 
-    /** Makes a failure of its own out of one that another thread has made. */
+    /** Makes a copy of a failure that another thread has made, with the caller's stack. */
     AgentCallException(AgentCallException failure) {
         super(String.valueOf(failure.getMessage()), failure);
         this.machineId = failure.machineId;

@@ -19,8 +19,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Calls that wait, and the threads that carry them out. One more thread watches the deadlines, since the others may
- * hang in the database. No thread ends before the queue is closed, whatever is thrown in it: not even a lack of memory
- * may leave agents without answers for good.
+ * hang in the database. No exception ends a thread before the queue is closed: not even a lack of memory may leave
+ * agents without answers for good.
  */
 public final class AgentCallQueue {
 
@@ -114,7 +114,7 @@ public final class AgentCallQueue {
         if (!waiting.offer(call)) {
             call.fail(isClosed() ? Reason.CLOSED : Reason.QUEUE_FULL, null);
         } else if (isClosed()) {
-            // Whoever closed it may have looked already.
+            // The closing thread may have looked already.
             call.fail(Reason.CLOSED, null);
         }
     }

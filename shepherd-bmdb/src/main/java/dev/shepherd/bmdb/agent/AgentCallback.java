@@ -32,55 +32,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where the agents of a fleet report back, whatever transport brings them here.
+ * Where the agents of a fleet report, over any transport.
  *
- * <pre>{@code
- * try (AgentCallback callback = AgentCallback.of(bmdb)) {
- *     callback.start();
- *     AgentReply reply = callback.call(AgentCall.of(machineId, publicKey));
- *     …
- * }
- * }</pre>
+ * <p>A call identifies an agent by its machine's id and its public key, records its heartbeat, takes its reports and
+ * returns the installation that is to be carried out. Before it calls, the transport has verified that the agent holds
+ * the private key. No session is needed; any number of processes may do this at once, each with one callback.
  *
- * <p>A call authenticates an agent by its machine's id and its public key, records that it was heard, takes its reports
- * and returns the installation that is to be carried out. The transport has made sure that the agent holds the private
- * key before it calls. No session is needed; any number of processes may do this at once, each with one callback.
- *
- * <h2>Heartbeats are written in batches</h2>
- *
- * <p>Calls without reports wait in a queue, which a few threads empty: each takes what is there, up to {@link
- * AgentCallbackConfig.Builder#batchSize}, and writes it with one statement in one transaction. A call is answered once
- * that is committed. If a batch fails because of one of its machines, each is written on its own, so that the others
- * do not suffer. If a machine is locked by somebody else, its call waits on its own; the others do not wait with it.
- * A call with a report has a transaction of its own, and fails with whatever goes wrong in it.
- *
- * <p>Every call ends within {@link AgentCallbackConfig.Builder#timeout}, by a reply or an {@link AgentCallException};
- * a call that finds the queue full fails at once. Calls that fail are warned of, in at most one line a minute for each
- * reason. A report that is recorded already, with the same content, is not written again.
- *
- * <h2>Heartbeats and recovery</h2>
- *
- * <p>A recoverer clears AgentStarted and AgentHeartbeat while heartbeats arrive. They are not kept apart by locks: a
- * heartbeat takes none on AgentStarted, so that it costs one write. What can happen is this:
- *
- * <ul>
- *   <li>The heartbeat is committed first: the recoverer, which looks again under its claim, sees it or deletes it.
- *   <li>The recoverer is committed first, and the heartbeat's statement begins after that: there is no AgentStarted, and
- *       the heartbeat is refused.
- *   <li>The statement began before the recoverer committed, and writes after that, since it waited for the row that was
- *       being deleted: it has seen the AgentStarted that is gone now, and leaves a heartbeat without one. That is
- *       harmless. Nobody is eligible for recovery without AgentStarted, and whoever records the next start of an agent
- *       clears AgentHeartbeat in the same transaction. Should the statement come even later than that, its time is
- *       still that of its own beginning, which is before the start that it has not seen.
- * </ul>
- *
- * <p>A reinstallation clears AgentStarted before the provider is called, under the lock of the machine's row, which a call
- * with an installation report takes before it looks for the key: such a report is committed before, and cleared, or refused.
- *
- * <p>So a heartbeat proves that a machine is back if, and only if, it is later than an {@code agent_started_at} that is
- * later than the attempt to recover it. The key sees to the rest: an agent that was started anew has a new one, so
- * calls of its predecessor that are still under way are refused. A heartbeat is recorded as of the moment at which its
- * transaction began in the database, at most the timeout after it was sent, and never moves back.
+ * <p>Heartbeats are written in batches; a report has its own transaction. Every call ends within {@link
+ * AgentCallbackConfig.Builder#timeout}, by a reply or an {@link AgentCallException}; a call that finds the queue full
+ * fails at once. Failing calls are logged, in at most one line a minute for each reason. How heartbeats are batched,
+ * and why a heartbeat proves that a machine is back although a recoverer clears tags meanwhile, is in {@code
+ * docs/decisions/0022-heartbeats-and-recovery.md}.
  *
  * <p>Safe for use by several threads. Nothing runs before {@link #start()}, nothing is left after {@link #close()}.
  */
@@ -158,7 +120,7 @@ public final class AgentCallback implements AutoCloseable {
             return callAsync(call).get();
         } catch (ExecutionException e) {
             if (e.getCause() instanceof AgentCallException failure) {
-                // With the stack of the caller: the other one says nothing of who called.
+                // With the stack of the caller, which the other one lacks.
                 throw new AgentCallException(failure);
             }
             throw new IllegalStateException("a call failed in a way that is not foreseen", e);
@@ -168,8 +130,8 @@ public final class AgentCallback implements AutoCloseable {
     /**
      * Carries out a call without waiting for it.
      *
-     * @return what becomes of it: a reply, or an {@link AgentCallException}. It is completed by a thread of this callback
-     *     on which other calls depend: what is to be done then must not block, or use a thread of its own
+     * @return what becomes of it: a reply, or an {@link AgentCallException}. It is completed by a thread of this
+     *     callback on which other calls depend: dependent actions must not block, or must use another thread
      * @throws IllegalStateException if the callback is not started
      */
     public CompletableFuture<AgentReply> callAsync(AgentCall call) {
@@ -246,7 +208,7 @@ public final class AgentCallback implements AutoCloseable {
     private void failed(List<PendingCall> calls, BmdbException e) {
         for (PendingCall call : calls) {
             if (Transactions.isLockTimeout(e)) {
-                // It waits where it holds up nobody's heartbeat.
+                // It waits where it holds up no other heartbeat.
                 reports.add(call);
             } else {
                 call.fail(Reason.DATABASE_FAILED, e);
@@ -264,7 +226,7 @@ public final class AgentCallback implements AutoCloseable {
         }
     }
 
-    /** Recording the same again does no harm, so it is done once more if nobody knows whether it was committed. */
+    /** Recording the same again does no harm, so it is retried once if the outcome of the commit is unknown. */
     private <T> T commit(String what, Transactions.Body<T> body) throws InterruptedException {
         try {
             return transactions.run(what, body);
@@ -345,7 +307,7 @@ public final class AgentCallback implements AutoCloseable {
                 && !HeartbeatQueries.isRecorded(
                         db, machineId, call.installationReport().get());
         if (installed) {
-            db.lock(machineId); // Before its rows, as everybody does whose tags change what a machine is due for.
+            db.lock(machineId); // Before its rows, like every statement that changes what a machine is due for.
         }
         Outcome heard = requireNonNull(heartbeats(db, List.of(pending)).get(pending));
         if (heard.refusal() != null || !call.hasReports()) {

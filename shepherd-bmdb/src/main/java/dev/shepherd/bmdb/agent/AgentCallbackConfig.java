@@ -6,8 +6,8 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * How an {@link AgentCallback} batches, and what its limits are. Immutable; made by {@link #builder()}. The defaults are
- * right for most.
+ * How an {@link AgentCallback} batches, and what its limits are. Immutable; made by {@link #builder()}. The defaults
+ * are right for most.
  */
 public final class AgentCallbackConfig {
 
@@ -86,7 +86,7 @@ public final class AgentCallbackConfig {
 
         /**
          * Common: sets how many calls may wait, 1 to 1,000,000; 10,000 by default. One more fails at once. Calls with
-         * reports wait in a queue of their own, of a tenth of this.
+         * reports wait in a separate queue, of a tenth of this size.
          */
         public Builder queueSize(int queueSize) {
             this.queueSize = queueSize;
@@ -108,7 +108,9 @@ public final class AgentCallbackConfig {
             return this;
         }
 
-        /** Rare: sets how many threads write reports, 1 to 64; 2 by default. Each takes a connection while it writes. */
+        /**
+         * Rare: sets how many threads write reports, 1 to 64; 2 by default. Each takes a connection while it writes.
+         */
         public Builder reportThreads(int reportThreads) {
             this.reportThreads = reportThreads;
             return this;

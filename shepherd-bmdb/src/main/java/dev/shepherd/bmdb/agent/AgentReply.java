@@ -4,7 +4,7 @@ import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
 import java.util.Optional;
 
 /**
- * What an agent is told. Immutable, but for the byte array in it, which is the caller's own.
+ * What an agent is told. Immutable, except the byte array in it, which is the caller's own.
  *
  * @param installationRequest the installation that is to be carried out, if there is one that is not fulfilled. An
  *     agent that reported its failure gets it again: whether to try once more is the agent's to decide

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Warns of failures that may come by the thousand: the first of a kind is logged at once, then a line a minute says how
- * many followed and what the first of them was, and one line says when they have stopped. Nothing is lost in between as
+ * many followed and what the first of them was, and one line says when they have stopped. No failure goes unreported as
  * long as {@link #flush()} is called now and then. Safe for use by several threads.
  */
 public final class FailureLog {

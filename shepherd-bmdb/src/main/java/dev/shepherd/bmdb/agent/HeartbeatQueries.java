@@ -29,7 +29,7 @@ final class HeartbeatQueries {
      * locks that others wait for.
      */
     static void begin(Handle db, Duration lockTimeout, Duration idle) {
-        // One round trip. A statement that has waited must see what was committed meanwhile, whatever the default is.
+        // One round trip. A statement that has waited must see what was committed meanwhile, regardless of the default.
         db.dsl()
                 .execute("set transaction isolation level read committed; set local lock_timeout = "
                         + Math.max(1, lockTimeout.toMillis()) + "; set local idle_in_transaction_session_timeout = "
@@ -37,8 +37,8 @@ final class HeartbeatQueries {
     }
 
     /**
-     * Records heartbeats, as of now, for those agents that were started with that key. Nothing is locked but the rows
-     * that are written, and these in the order of their ids, so that two of these statements cannot block one another.
+     * Records heartbeats, as of now, for those agents that were started with that key. Only the rows that are written
+     * are locked, in the order of their ids, so that two such statements cannot deadlock.
      *
      * @param machineIds the machine of each agent
      * @param keys the key of each agent; no agent is there twice

@@ -1,12 +1,13 @@
 package dev.shepherd.bmdb.agent;
 
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/** A call that waits for its answer, until its deadline. Whoever answers first, answers. */
+/** A call that waits for its answer, until its deadline. The first answer counts. */
 final class PendingCall {
 
     private final AgentCall call;
@@ -51,17 +52,17 @@ final class PendingCall {
         return switch (reason) {
             case UNKNOWN_MACHINE -> "it is not in the database";
             case AGENT_NOT_STARTED -> "no agent was started on it";
-            case WRONG_KEY -> "its agent has another key than the one that called";
+            case WRONG_KEY -> "the call was not made with its agent's key";
             case OTHER_GENERATION ->
                 "its installation report, of generation "
                         + call.installationReport()
                                 .map(report -> String.valueOf(report.generation()))
                                 .orElse("?")
                         + ", is not for the request that there is";
-            case QUEUE_FULL -> "its agent's call was not taken, since too many are waiting";
-            case TIMED_OUT -> "its agent's call was not answered within " + timeout;
+            case QUEUE_FULL -> "its agent's call was refused, since too many are waiting";
+            case TIMED_OUT -> "its agent's call was not answered within " + Spans.text(timeout);
             case DATABASE_FAILED -> "its agent's call failed: " + (cause == null ? "" : cause.getMessage());
-            case CLOSED -> "its agent's call was given up, since the callback was closed";
+            case CLOSED -> "its agent's call was abandoned, since the callback was closed";
         };
     }
 }

@@ -1,6 +1,5 @@
 /**
- * Where agents report, whatever transport brings their calls. Start reading at {@link
- * dev.shepherd.bmdb.agent.AgentCallback}.
+ * Where agents report, over any transport. Start reading at {@link dev.shepherd.bmdb.agent.AgentCallback}.
  *
  * <ul>
  *   <li>{@link dev.shepherd.bmdb.agent.AgentCall}, {@link dev.shepherd.bmdb.agent.AgentReply}, {@link

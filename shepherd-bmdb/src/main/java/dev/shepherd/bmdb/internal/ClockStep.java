@@ -11,12 +11,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Mends what is blocked after the database's clock went back. What is noted as having happened later than now is taken to
- * have happened now, no backoff lasts longer than its period, and what somebody waits for comes earlier by the step. That
- * only makes machines look alive for longer, so nothing is rebooted because of a step.
+ * Repairs what is blocked after the database's clock went back. Events recorded as later than now count as having
+ * happened now, no backoff lasts longer than its period, and scheduled times come earlier by the step. That only makes
+ * machines look alive for longer, so nothing is rebooted because of a step.
  *
- * <p>A step is noticed by sessions, whose heartbeats bring the time along, and by the last look of recovery, for processes
- * that were started only after it. Decision 10 says what a step does to each db.time().
+ * <p>Sessions notice a step, since their heartbeats return the database's time; so does recovery, by the time of its
+ * last look, in processes started after the step. Decision 10 says what a step does to each time.
  */
 public final class ClockStep {
 
@@ -35,7 +35,9 @@ public final class ClockStep {
 
     private ClockStep() {}
 
-    /** Mends all times if recovery's last look at a provider is later than now. Costs one read of one row otherwise. */
+    /**
+     * Corrects all times if recovery's last look at a provider is later than now. Otherwise costs one read of one row.
+     */
     public static void repairIfLookedLater(Handle db, ProviderType provider) {
         db.dsl()
                 .fetchOptional(
@@ -46,7 +48,7 @@ public final class ClockStep {
     }
 
     /**
-     * Mends all times. Doing it twice is harmless.
+     * Corrects all times. Doing it twice is harmless.
      *
      * @param step by how much the clock went back, at the least
      */

@@ -15,7 +15,7 @@ public interface Database {
     Transactions transactions();
 
     /**
-     * Runs transactions on the same connections, within limits of their own.
+     * Runs transactions on the same connections, within other limits.
      *
      * @param reconnecting how long a transaction is tried again after broken connections
      * @param answer how long to wait for one answer

@@ -8,8 +8,8 @@ import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 
 /**
- * The time that tags, backoff and eligibility live in: the database's, so that no two hosts disagree on it.
- * Tests move it by an offset. Sessions do not use it: theirs is always the database's own time.
+ * The clock of tags, backoff and eligibility: the database's, so that no two hosts disagree on the time. Tests move it
+ * by an offset. Sessions do not use it: theirs is always the database's own time.
  */
 public final class DatabaseTime {
 
@@ -26,7 +26,7 @@ public final class DatabaseTime {
     }
 
     /**
-     * The moment at which the statement comes to it. For history: a transaction that began earlier may take a machine
+     * The moment at which the statement evaluates it. For history: a transaction that began earlier may take a machine
      * later, after having waited, and the lines must tell the order in which it changed hands.
      */
     public Field<OffsetDateTime> moment() {

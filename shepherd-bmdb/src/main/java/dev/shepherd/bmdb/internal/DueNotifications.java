@@ -18,12 +18,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Listens for what the database says has come up, on a connection of its own, and wakes who waits for it.
+ * Listens, on a separate connection, for notifications that a machine has become due, and wakes subscribers.
  *
- * <p>A notification saves time and carries nothing: who is woken asks the database, and who waits asks it from time to
- * time whether it was woken or not. So nothing depends on notifications arriving, and where they do not (past PgBouncer in
- * transaction mode, on a database without them) loops only begin later. After each connecting everybody is woken once,
- * for what was said while nobody listened.
+ * <p>A notification saves time and carries no data: a woken subscriber queries the database, and does so from time to
+ * time without being woken as well. So nothing depends on notifications, and where they do not arrive (through
+ * PgBouncer in transaction mode, on a database without them) loops only begin later. After each connect all subscribers
+ * are woken once, for notifications missed meanwhile.
  *
  * <p>The thread starts with the first subscription.
  */
@@ -33,7 +33,7 @@ public final class DueNotifications implements AutoCloseable {
 
     private static final String CHANNEL = "shepherd_due";
 
-    /** How long a connection may say nothing before it is asked whether it still lives. */
+    /** How long a connection may be silent before it is checked. */
     private static final Duration SILENCE = Duration.ofSeconds(30);
 
     private static final Duration ANSWER = Duration.ofSeconds(5);
@@ -51,7 +51,7 @@ public final class DueNotifications implements AutoCloseable {
     /** How long to wait after the next failure. Only used by the thread. */
     private Duration pause = FIRST_PAUSE;
 
-    /** Whether it was said that there is no connection. Only used by the thread. */
+    /** Whether the lack of a connection has been logged. Only used by the thread. */
     private boolean isTold;
 
     private @Nullable Connection listening;
@@ -61,7 +61,7 @@ public final class DueNotifications implements AutoCloseable {
         this.dataSource = dataSource;
     }
 
-    /** Who waits for what. Compared by identity: the same may be waited for twice. */
+    /** The subscribers. Compared by identity: one may subscribe twice to the same. */
     private static final class Subscriber {
         private final DueQueue.Part part;
         private final Runnable wake;
@@ -82,7 +82,7 @@ public final class DueNotifications implements AutoCloseable {
                 wake.run();
             } catch (RuntimeException | Error e) {
                 log.error(
-                        "What waits for {} of provider {} could not be woken",
+                        "A subscriber to {} of provider {} could not be woken",
                         part.process(),
                         part.provider(),
                         Escaped.failure(e));
@@ -123,12 +123,10 @@ public final class DueNotifications implements AutoCloseable {
                 return;
             }
             if (!isTold) {
-                log.info(
-                        "No notifications arrive from the database: {}. Loops ask it in their own time",
-                        e.getMessage());
+                log.info("No notifications arrive from the database: {}. Loops poll it instead", e.getMessage());
             }
             isTold = true;
-            // A database that is away may be back at any moment; one that does not know this will not learn it soon.
+            // An unreachable database may be back at any moment; one without notifications will not get them soon.
             await(Transactions.isConnectionFailure(Transactions.sqlState(e)) ? PAUSE_WHILE_AWAY : pause);
             Duration longer = pause.multipliedBy(2);
             pause = longer.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : longer;
@@ -137,7 +135,7 @@ public final class DueNotifications implements AutoCloseable {
         }
     }
 
-    /** Makes the connection known to whoever closes this. Returns false if that has happened. */
+    /** Registers the connection, so that closing this can cut it off. Returns false if this is closed already. */
     private boolean listenOn(Connection connection) {
         lock.lock();
         try {
@@ -163,7 +161,7 @@ public final class DueNotifications implements AutoCloseable {
         try (Statement statement = connection.createStatement()) {
             statement.execute("listen " + CHANNEL);
         }
-        log.debug("Listening for what comes up");
+        log.debug("Listening for notifications");
         subscribers.forEach(Subscriber::wake);
         return notifications;
     }
@@ -215,7 +213,7 @@ public final class DueNotifications implements AutoCloseable {
                 left = closing.awaitNanos(left);
             }
         } catch (InterruptedException e) {
-            closed = true; // Nobody else interrupts this thread.
+            closed = true; // Nothing else interrupts this thread.
         } finally {
             lock.unlock();
         }

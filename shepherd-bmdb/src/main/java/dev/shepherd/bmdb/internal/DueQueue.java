@@ -30,11 +30,11 @@ import org.slf4j.LoggerFactory;
 /**
  * The statements on {@code work_due}, the queue of machines that have something due.
  *
- * <p>The database keeps the queue right whoever writes the tags: see {@code docs/decisions/0007-the-due-queue.md}. It
- * holds, for each machine and process, a moment that is never later than the one from which on the machine can be claimed.
- * For agent start and for what is scheduled it is that very moment. For recovery it is earlier: heartbeats do not touch
- * the queue, and the spans of silence are a recoverer's setting. So a recoverer looks at what has come up, and puts off
- * what is not due yet.
+ * <p>The database keeps the queue correct no matter who writes the tags: see {@code
+ * docs/decisions/0007-the-due-queue.md}. It holds, for each machine and process, a moment that is never later than the
+ * one from which on the machine can be claimed. For agent start and for what is scheduled it is that very moment. For
+ * recovery it is earlier: heartbeats do not touch the queue, and the spans of silence are a recoverer's setting. So a
+ * recoverer looks at what has come up, and postpones what is not due yet.
  *
  * <p>An entry never makes a machine claimable: every claim asks the definition again, under the machine's lock.
  */
@@ -45,10 +45,10 @@ public final class DueQueue {
     /** What comes before every machine. */
     public static final UUID FIRST = new UUID(0, 0);
 
-    /** How many entries are put off, or made anew, by one statement. */
+    /** How many entries one statement postpones or rebuilds. */
     private static final int CHUNK = 2000;
 
-    /** How long an entry is set back of which nobody knows why it is there. */
+    /** How long an entry without a known reason is postponed. */
     private static final Duration SETBACK = Duration.ofMinutes(1);
 
     /** By how much an entry is postponed at least. */
@@ -65,7 +65,7 @@ public final class DueQueue {
     }
 
     /**
-     * What one kind of claimer looks at.
+     * The part of the queue that one kind of claimer looks at.
      *
      * @param process what is due
      * @param provider whose machines; empty for what is scheduled, which is looked for over all providers
@@ -89,10 +89,10 @@ public final class DueQueue {
     public record Looked(UUID machineId, @Nullable UUID claimId, OffsetDateTime dueAt) {}
 
     /**
-     * What claims machines for agent start, or for what is scheduled. Claimers at the same time take different machines,
-     * for the reasons given at {@link WorkQueries#claim}.
+     * What claims machines for agent start, or for what is scheduled. Claimers at the same time take different
+     * machines, for the reasons given at {@link WorkQueries#claim}.
      *
-     * @param from passes over what was due earlier
+     * @param from skips what was due earlier
      */
     public static PreparedSql<Looked> claiming(
             Handle db, UUID sessionId, Part part, Optional<OffsetDateTime> from, int limit) {
@@ -116,8 +116,8 @@ public final class DueQueue {
     }
 
     /**
-     * Makes sense of what was looked at, and mends the queue where it named what cannot be claimed. If that is all there
-     * was, looks again, some times.
+     * Interprets what was looked at, and repairs the queue where it named machines that cannot be claimed. If there was
+     * nothing else, looks again a few times.
      */
     public List<Claim> claims(UUID sessionId, Part part, int limit, List<Looked> first) {
         List<Looked> looked = first;
@@ -154,7 +154,7 @@ public final class DueQueue {
                         MACHINES.MACHINE_ID.eq(any(candidates)).and(claimable));
     }
 
-    /** Locks the machines whose entries have come up, but for those that somebody else has locked. */
+    /** Locks the machines whose entries have come up, except those that another transaction has locked. */
     private UUID[] dueNow(Part part, int limit, Condition which) {
         return due(part)
                 .and(which)
@@ -199,9 +199,9 @@ public final class DueQueue {
     }
 
     /**
-     * Mends the entries of machines that were looked at and could not be claimed. Most of them were claimed by somebody
-     * else in the meantime. What is there for no reason goes; what ought to be claimable and is not goes to the back, so
-     * that it cannot keep others from being looked at.
+     * Repairs the entries of machines that were looked at and could not be claimed. Most of them were claimed by
+     * another session in the meantime. Entries without a reason are deleted; those that ought to be claimable and are
+     * not go to the back of the queue, so that they do not keep others from being looked at.
      */
     private void putRight(Part part, UUID[] machineIds) {
         arm(machineIds);
@@ -221,15 +221,15 @@ public final class DueQueue {
         }
     }
 
-    /** Makes the entries of some machines anew. */
+    /** Rebuilds the entries of some machines. */
     private void arm(UUID[] machineIds) {
         db.dsl().fetch("select work_due_arm({0})", DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()));
     }
 
     /**
-     * Postpones some of the entries that have come up too early. Each is looked at again at the first moment at which its
-     * machine can be due, whatever happens that does not touch the queue: a heartbeat only makes that later, and for what
-     * makes it earlier, a change of the machine's tags, the database renews the entry.
+     * Postpones some of the entries that have come up too early. Each is looked at again at the first moment at which
+     * its machine can be due, regardless of events that do not touch the queue: a heartbeat only makes that later, and
+     * for what makes it earlier, a change of the machine's tags, the database renews the entry.
      *
      * @param soonest that moment, for the machine of {@code machines}
      * @return whether there were any. Then there may be more, and the transaction should be committed before they are
@@ -258,7 +258,7 @@ public final class DueQueue {
         if (machineIds.length == 0) {
             return false;
         }
-        // A statement of its own: its snapshot is taken under the machines' locks.
+        // A separate statement: its snapshot is taken under the machines' locks.
         db.dsl()
                 .update(WORK_DUE)
                 .set(WORK_DUE.DUE_AT, greatest(soonest, db.time().nowPlus(LEAST_PUT_OFF)))
@@ -270,7 +270,7 @@ public final class DueQueue {
         return true;
     }
 
-    /** Says how long it is until the next machine comes up; empty if none will unless something changes. */
+    /** Returns how long it is until the next machine comes up; empty if none will unless something changes. */
     public Optional<Duration> untilNext(Part part) {
         Field<Long> millis = field(
                 "ceil(extract(epoch from {0} - {1}) * 1000)::bigint",
@@ -288,7 +288,7 @@ public final class DueQueue {
     }
 
     /**
-     * Makes the next entries of a part anew, in the order of their machines' ids.
+     * Rebuilds the next entries of a part, in the order of their machines' ids.
      *
      * @param after the last machine of the chunk before; all zeros for the first chunk
      * @return the last machine of this chunk; empty if there was none left
@@ -309,7 +309,7 @@ public final class DueQueue {
         return armed(machineIds);
     }
 
-    /** Makes the entries of the next machines anew; otherwise as {@link #armNext(Part, UUID)}. */
+    /** Rebuilds the entries of the next machines; otherwise as {@link #armNext(Part, UUID)}. */
     public Optional<UUID> armNext(UUID after) {
         UUID[] machineIds = db
                 .dsl()

@@ -9,7 +9,7 @@ import java.util.UUID;
 import org.jooq.DSLContext;
 
 /**
- * What the statements of a transaction run on: jOOQ's view of it, the time that tags live in, and the machines that it has
+ * What the statements of a transaction run on: jOOQ's view of it, the clock of tags, and the machines that it has
  * locked. Used by one thread, until the transaction ends.
  */
 public final class Handle {
@@ -46,9 +46,9 @@ public final class Handle {
     }
 
     /**
-     * Locks a machine until the transaction ends, unless it is locked already: no other transaction changes what it is due
-     * for. The database takes this lock when a tag was written and it brings the queue up to date. Taken before the tag's
-     * row, it cannot be taken crosswise with the end of work on the machine.
+     * Locks a machine until the transaction ends, unless it is locked already: no other transaction changes what it is
+     * due for. The database takes this lock when a tag was written and it brings the queue up to date. Taken before the
+     * tag's row, it cannot be taken crosswise with the end of work on the machine.
      */
     public void lock(UUID machineId) {
         lock(List.of(machineId));

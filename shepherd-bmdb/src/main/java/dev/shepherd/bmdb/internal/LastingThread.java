@@ -8,15 +8,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A thread that takes one turn after the other until its owner says that it is over, whatever a turn throws. Nobody
- * would notice the death of a thread that keeps sessions alive or watches limits, and everything would go wrong for it.
- * So not even an {@link Error} ends it: where there is not even memory to say so, it says nothing, and goes on.
+ * A thread that takes one turn after the other until its owner ends it, regardless of what a turn throws. The death of
+ * a thread that keeps sessions alive or watches limits would go unnoticed and do much harm. So not even an {@link
+ * Error} ends it: if there is no memory left to log that, it goes on without logging.
  */
 public final class LastingThread {
 
     private static final Logger log = LoggerFactory.getLogger(LastingThread.class);
 
-    /** What is done again and again. Waits by itself for what it has to do next. */
+    /** What is done repeatedly. Itself waits for what it has to do next. */
     @FunctionalInterface
     public interface Turn {
         void run() throws InterruptedException;

@@ -21,16 +21,16 @@ import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Counts against a machine the work on it that was lost: that went away with its session, without an end of its own. A
- * machine that takes down every process that works on it is so left alone for longer and longer, and then quarantined.
- * A process that dies of something else costs its machines a second or two.
+ * Counts lost work against its machine: work whose session expired before the work ended. So a machine that takes down
+ * every process that works on it is backed off for longer and longer, and then quarantined. A process that dies for
+ * another reason costs its machines a second or two.
  *
  * <p>Runs in the transaction that deletes the session: each loss is counted once, together with the release of the
  * machine, or not at all. {@code docs/decisions/0017-machines-that-take-their-process-along.md} has the reasons.
  */
 public final class Losses {
 
-    /** Who a quarantine is by. */
+    /** The name under which this quarantines. */
     static final String REAPER = "reaper";
 
     private static final String EXPIRED = "the session expired";
@@ -59,7 +59,7 @@ public final class Losses {
             int inARow,
             @Nullable Duration lastPeriod) {
 
-        /** Access is taken by a machine's id, whatever was lost on it; and a person may end a program at any time. */
+        /** Access is claimed by a machine's id regardless of losses, and a person may end a program at any time. */
         boolean counts() {
             return !process.equals(WorkProcess.ACCESS);
         }
@@ -139,8 +139,8 @@ public final class Losses {
     /**
      * Tells whether it was lost too often. Not if another machine that was lost with it was lost half as often: then it
      * may be that one, or neither. They come back at different times, so that the next loss tells them apart; and at
-     * twice the number it is over in whatever company. A quarantine keeps no process of an embedder's own off a
-     * machine, so for those it is never over.
+     * twice the number it is quarantined regardless of others. A quarantine does not keep an embedder's own processes
+     * off a machine, so they never lead to one.
      */
     private boolean isOver(Lost lost, List<Lost> all) {
         if (!lost.process().isShepherds() || lost.inARow() < most) {

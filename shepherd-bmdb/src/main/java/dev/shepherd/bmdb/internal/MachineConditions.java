@@ -32,7 +32,9 @@ public final class MachineConditions {
                 .le(time.now());
     }
 
-    /** It is neither quarantined nor missing at its provider: another customer's machine may answer at its address then. */
+    /**
+     * It is neither quarantined nor missing at its provider: another customer's machine may answer at its address then.
+     */
     public static Condition present() {
         Condition quarantined = exists(
                 selectOne().from(MACHINE_QUARANTINE).where(MACHINE_QUARANTINE.MACHINE_ID.eq(MACHINES.MACHINE_ID)));

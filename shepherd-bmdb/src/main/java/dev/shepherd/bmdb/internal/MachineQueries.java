@@ -54,7 +54,7 @@ public final class MachineQueries {
     private static final Pattern IPV4 =
             Pattern.compile("(OCTET\\.){3}OCTET".replace("OCTET", "(25[0-5]|(2[0-4]|1?\\d)?\\d)"));
 
-    /** How many rows of a large result are in memory at a db.time(). */
+    /** How many rows of a large result are in memory at a time. */
     public static final int FETCH_SIZE = 5000;
 
     private MachineQueries() {}
@@ -174,7 +174,7 @@ public final class MachineQueries {
                 row.getProviderFailed());
     }
 
-    /** Reads an address without ever looking a name up. */
+    /** Reads an address without ever resolving a name. */
     private static InetAddress address(UUID machineId, String text) {
         try {
             if (IPV4.matcher(text).matches() || text.indexOf(':') >= 0) {
@@ -198,7 +198,9 @@ public final class MachineQueries {
         return history(db, WORK_HISTORY.MACHINE_ID.eq(machineId), limit);
     }
 
-    /** Reads the history of the machine that has an id of its provider now, and of all that had it and were forgotten. */
+    /**
+     * Reads the history of the machine that has an id of its provider now, and of all that had it and were forgotten.
+     */
     public static List<WorkHistoryEntry> history(Handle db, ProviderType provider, ProviderID id, int limit) {
         List<UUID> machineIds = new ArrayList<>(db.dsl()
                 .select(MACHINES_FORGOTTEN.MACHINE_ID)

@@ -15,7 +15,7 @@ import org.postgresql.ds.PGSimpleDataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Finds out, when a database is opened, whether it can be used, and says in words why it cannot. */
+/** Checks, when a database is opened, whether it can be used, and explains why if not. */
 public final class Opening {
 
     private static final Logger log = LoggerFactory.getLogger(Opening.class);
@@ -63,7 +63,7 @@ public final class Opening {
         List<String> reasons = source instanceof PrimarySource primary
                 ? SlowFailover.reasons(primary.driver(), socketTimeout)
                 : SlowFailover.reasons(connection);
-        reasons.forEach(reason -> log.warn("The loss of the primary may last longer than it has to: {}", reason));
+        reasons.forEach(reason -> log.warn("A failover to a new primary may take longer than necessary: {}", reason));
     }
 
     private void check(Connection connection) throws SQLException {

@@ -7,7 +7,7 @@ import java.sql.DatabaseMetaData;
 import javax.sql.DataSource;
 
 /**
- * A data source whose connections tell their URL without its parameters.
+ * A data source whose connections report their URL without its parameters.
  *
  * <p>Flyway reads the URL, takes what may be a password out of it and logs the rest. The driver's own data source names
  * each of its hundred properties there, and what Flyway looks with takes time by the square of the length: most of the

@@ -12,9 +12,10 @@ import org.jooq.exception.DataAccessException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A statement that loops run all day, written out and handed to the driver as it is. It has a result, if only of one row.
+ * A statement that loops run all day, written out and handed to the driver as it is. It has a result, if only of one
+ * row.
  *
- * <p>jOOQ puts a statement together anew each time, which costs a claim more than the database does. And it binds an
+ * <p>jOOQ builds a statement again for each execution, which costs a claim more than the database does. And it binds an
  * array as a text and a cast, which the database carries out for each row that it compares: {@code
  * docs/decisions/0007-the-due-queue.md} has the figures. Everything else is jOOQ's.
  *
@@ -86,7 +87,7 @@ public final class PreparedSql<T> {
     /** What two statements returned. */
     public record Both<A, B>(List<A> first, List<B> second) {}
 
-    /** Runs this statement, and then another one whatever this one returned, in one round trip. */
+    /** Runs this statement and then another one, regardless of the first result, in one round trip. */
     public <B> Both<T, B> fetchWith(Handle db, PreparedSql<B> next) {
         return prepared(db, sql + "; " + next.sql, statement -> {
             bind(statement, 0);

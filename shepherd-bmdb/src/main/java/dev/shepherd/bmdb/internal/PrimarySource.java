@@ -19,17 +19,17 @@ import org.postgresql.ds.PGSimpleDataSource;
 /**
  * Makes connections to the primary among some servers.
  *
- * <p>The driver tries one server after the other. One whose host drops packets, or that is frozen, costs it all the time
- * that there is, and a pool that failed to connect waits for up to 5 s before it does again. Here the servers are tried at
- * the same time, the last primary with a head start; each one again after a pause that stays short; and one that does not
- * answer beside the attempt that hangs. So a primary is found about as soon as it is there, by each that waits for it.
- * See {@code docs/decisions/0020-finding-the-primary.md}.
+ * <p>The driver tries one server after the other. One whose host drops packets, or that is frozen, uses up all its
+ * time, and a pool that failed to connect waits for up to 5 s before it does again. Here the servers are tried at the
+ * same time, the last primary with a head start; each one again after a pause that stays short; and one that does not
+ * answer beside the attempt that hangs. So every waiting caller finds a primary about as soon as there is one. See
+ * {@code docs/decisions/0020-finding-the-primary.md}.
  *
  * <p>Safe for use by several threads.
  */
 public final class PrimarySource implements DataSource {
 
-    /** How long the last primary is asked alone. */
+    /** How long the last primary is tried alone. */
     private static final Duration HEAD_START = Duration.ofMillis(250);
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(50);
@@ -294,7 +294,7 @@ public final class PrimarySource implements DataSource {
 
     @Override
     public Logger getParentLogger() throws SQLFeatureNotSupportedException {
-        throw new SQLFeatureNotSupportedException("the driver logs by itself");
+        throw new SQLFeatureNotSupportedException("the driver does its own logging");
     }
 
     @Override

@@ -4,7 +4,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.PROVIDERS;
 
 import dev.shepherd.api.ProviderType;
 
-/** The rows of {@code providers}, on which provisioners and recoverers of one provider take turns. */
+/** The rows of {@code providers}, whose locks make provisioners and recoverers of one provider take turns. */
 public final class ProviderRows {
 
     private ProviderRows() {}

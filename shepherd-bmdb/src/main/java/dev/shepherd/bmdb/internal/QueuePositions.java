@@ -12,12 +12,12 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 
 /**
- * Where the claimers of a session are in the parts of the queue that they work off.
+ * Where the claimers of a session are in the parts of the queue that they process.
  *
- * <p>Entries that are gone are passed over one by one by each look, until they are vacuumed. In a queue of thousands, which
- * is worked off from its beginning, that would soon be most of the cost of a claim. So a look goes on where the last one was
- * that found all it asked for, for a second; then it begins anew, and so what was put before that point meanwhile is found.
- * Whoever finds less than it asked for has to look at the beginning.
+ * <p>Each look skips deleted entries one by one, until they are vacuumed. In a queue of thousands, which is processed
+ * from its beginning, that would soon be most of the cost of a claim. So for a second, a look continues where the last
+ * one that found all it asked for had ended; then it starts from the beginning again, which finds entries that were
+ * added before that point meanwhile. A claimer that finds less than it asked for looks from the beginning at once.
  *
  * <p>Safe for use by several threads.
  */

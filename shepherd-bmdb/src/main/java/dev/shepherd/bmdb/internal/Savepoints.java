@@ -10,8 +10,8 @@ import org.jooq.TransactionProvider;
 import org.jooq.exception.DataAccessException;
 
 /**
- * What a transaction is that an embedder begins on jOOQ's view of one of ours: a savepoint in it. jOOQ's own provider
- * would commit ours at the end of theirs, and with it give up the proof that it holds.
+ * Makes a transaction that an embedder begins on jOOQ's view of a Bmdb transaction a savepoint in it. jOOQ's own
+ * provider would commit the outer transaction at the end of the inner one, and so give up its proof of the session.
  */
 final class Savepoints implements TransactionProvider {
 

@@ -30,7 +30,7 @@ final class Schema {
     /** Not Flyway's own default, so that an embedder's migrations can live in the same database. */
     private static final String HISTORY_TABLE = "shepherd_schema_history";
 
-    /** Of {@code pg_advisory_xact_lock}: any number that nobody else uses in this database. */
+    /** Of {@code pg_advisory_xact_lock}: any number that nothing else uses in this database. */
     private static final long LOCK = 0x5368_6570_6865_7264L;
 
     /** feature_not_supported and undefined_function. */
@@ -58,9 +58,9 @@ final class Schema {
     }
 
     /**
-     * Migrates, while no other process does. Flyway takes a lock too, but only after it has made up its mind about what
-     * kind of database it has before it: two that do that at once can mistake each other's half-made table for one of
-     * others, and fail.
+     * Migrates, while no other process does. Flyway takes a lock too, but only after it has decided what kind of
+     * database this is: two processes that do so at once can mistake each other's half-made table for a foreign one,
+     * and fail.
      *
      * @param alone whether to begin a fleet only where there is nothing else
      */
@@ -129,7 +129,7 @@ final class Schema {
                         + HISTORY_TABLE + "' and nspname is distinct from current_schema() order by nspname");
     }
 
-    /** Those of extensions are no one's data. */
+    /** Tables of extensions hold no data of users. */
     private static List<String> foreignTables(Connection connection) throws SQLException {
         return strings(connection, """
                 select relname from pg_class c

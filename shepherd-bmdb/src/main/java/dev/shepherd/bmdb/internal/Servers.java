@@ -19,22 +19,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Knows which server was the primary last, and ends the connections to the one before as soon as there is another.
+ * Knows which server was the primary last, and ends the connections to the previous one as soon as there is another.
  *
- * <p>A connection to a host that is gone, or to a server that is frozen, says nothing: who waits for an answer there would
- * wait until its timeout, though the next primary has long been at work. So whatever is asked of the database and takes
- * longer than {@link #SLOW} makes a thread look for the primary by connections of its own, and what it finds out ends the
- * wait. That costs nothing while the database answers, and no more than a connection now and then while it is slow.
+ * <p>A connection to a host that is gone, or to a server that is frozen, says nothing: a caller would wait there until
+ * its timeout, though the next primary has long been at work. So when a call to the database takes longer than {@link
+ * #SLOW}, a thread looks for the primary on separate connections, and what it finds ends the wait. That costs nothing
+ * while the database answers, and no more than a connection now and then while it is slow.
  *
- * <p>A primary that was demoted and does not know it would take connections and answer. It is told from the one that
- * followed it by its timeline, which each promotion raises, and is refused: see
- * {@code docs/decisions/0020-finding-the-primary.md}. Safe for use by several threads.
+ * <p>A primary that was demoted and does not know it would take connections and answer. Its timeline tells it from its
+ * successor, which each promotion raises, and is refused: see {@code docs/decisions/0020-finding-the-primary.md}. Safe
+ * for use by several threads.
  */
 public final class Servers implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Servers.class);
 
-    /** When what is asked of the database is reason to look whether it has moved. */
+    /** After how long a call to the database is reason to check whether the primary has moved. */
     static final Duration SLOW = Duration.ofSeconds(1);
 
     private static final Duration LOOK = Duration.ofMillis(250);
@@ -77,7 +77,7 @@ public final class Servers implements AutoCloseable {
     /** A connection and where it leads. */
     private record Made(Connection connection, Server server) {}
 
-    /** Something that is asked of the database, until it is closed. Compared by identity. */
+    /** A call to the database, until it is closed. Compared by identity. */
     final class Call implements AutoCloseable {
         private final long startedAt = System.nanoTime();
 
@@ -87,7 +87,7 @@ public final class Servers implements AutoCloseable {
         }
     }
 
-    /** Begins something that is asked of the database. */
+    /** Registers the beginning of a call to the database. */
     Call begin() {
         Call call = new Call();
         calls.add(call);
@@ -136,11 +136,11 @@ public final class Servers implements AutoCloseable {
     private void look(PrimarySource source) {
         looks.incrementAndGet();
         try (Connection connection = source.getConnection()) {
-            log.debug("What takes long is not for want of a primary: {}", connection);
+            log.debug("The delay is not caused by a missing primary: {}", connection);
         } catch (SQLException e) {
             log.debug("There is no primary as yet", Escaped.failure(e));
         } catch (RuntimeException | Error e) {
-            log.error("The primary could not be looked for, which is tried again", Escaped.failure(e));
+            log.error("Looking for the primary failed and is retried", Escaped.failure(e));
         }
     }
 
@@ -149,7 +149,7 @@ public final class Servers implements AutoCloseable {
         return looks.get();
     }
 
-    /** Runs an attempt to connect on a thread of its own. */
+    /** Runs an attempt to connect on a separate thread. */
     void attempt(int host, Runnable task) {
         Thread attempting = new Thread(
                 () -> {
@@ -182,7 +182,8 @@ public final class Servers implements AutoCloseable {
     }
 
     /**
-     * Takes note of a new connection to a primary. If it leads to another one than the last, connections to that are ended.
+     * Registers a new connection to a primary. If it leads to another server than the last one did, connections to that
+     * are ended.
      *
      * @param host the index of its host
      * @throws SQLException if it leads to a primary that has been followed by another, or is broken
@@ -198,7 +199,7 @@ public final class Servers implements AutoCloseable {
             Server last = current;
             if (last != null && last.system.equals(server.system) && server.timeline < last.timeline) {
                 throw new SQLException(
-                        "this server takes itself for the primary, but is on timeline " + server.timeline
+                        "this server considers itself the primary, but is on timeline " + server.timeline
                                 + ", and there has been a primary on timeline " + last.timeline + " since",
                         Transactions.READ_ONLY);
             }
@@ -216,10 +217,10 @@ public final class Servers implements AutoCloseable {
             preferred = host;
         }
         if (!ending.isEmpty()) {
-            log.info("The primary is another server now: {} connection(s) to the one before are ended", ending.size());
+            log.info("The primary is another server now: ending {} connection(s) to the previous one", ending.size());
             whenMoved.run();
             for (Made one : ending) {
-                // Each on a thread of its own: that of an encrypted connection may wait for its host.
+                // Each on its own thread: closing an encrypted connection may wait for its host.
                 one.connection.abort(Servers::runBeside);
             }
         }

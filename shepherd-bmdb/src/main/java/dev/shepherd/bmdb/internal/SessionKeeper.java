@@ -31,20 +31,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the sessions of this process alive, notices when one is lost, and reaps those of anybody that have
- * died.
+ * Keeps the sessions of this process alive, notices when one is lost, and reaps expired sessions of any process.
  *
- * <p><strong>Why a lost session is noticed in time.</strong> The deadline in the database is set when a
- * heartbeat arrives there, so it is never earlier than the moment the heartbeat was sent plus the interval. The
- * deadline kept here is exactly that moment, on this process's monotonic clock: it passes before the one in the
- * database does, whatever happens to the answer, as long as the two clocks run at the same speed. It is looked
- * at by a thread of its own, which no hanging connection can hold up. A process that was stopped and resumed
- * finds its deadline in the past before anything else; one whose whole machine was suspended may not, since the
- * clock can stop with it, and learns it from the next heartbeat or transaction. None of this carries the safety:
- * nothing commits without a proof in the database (see {@link BmdbSession}). It only ends useless and dangerous
- * work early.
+ * <p><strong>Why a lost session is noticed in time.</strong> The deadline in the database is set when a heartbeat
+ * arrives there, so it is never earlier than the moment the heartbeat was sent plus the interval. The deadline kept
+ * here is exactly that moment, on this process's monotonic clock: it passes before the one in the database does,
+ * whatever happens to the answer, as long as the two clocks run at the same speed. A separate thread watches it, which
+ * no hanging connection can hold up. A process that was stopped and resumed finds its deadline in the past before
+ * anything else; one whose whole machine was suspended may not, since the clock can stop with it, and learns it from
+ * the next heartbeat or transaction. Safety does not depend on any of this: nothing commits without a proof in the
+ * database (see {@link BmdbSession}). It only ends useless or dangerous work early.
  *
- * <p>All sessions of a process share one statement per beat, and a connection that nothing else uses.
+ * <p>All sessions of a process share one statement per heartbeat, on a connection of their own.
  */
 public final class SessionKeeper implements AutoCloseable {
 
@@ -58,7 +56,7 @@ public final class SessionKeeper implements AutoCloseable {
 
     private static final int RETRIES_PER_INTERVAL = 10;
 
-    /** Where the interval is long, what does not depend on it is not done less often than this. */
+    /** With a long interval, what does not depend on it is still done at least this often. */
     private static final Duration LONGEST_RETRY = Duration.ofSeconds(5);
 
     private static final Duration LONGEST_REAPING = Duration.ofSeconds(30);
@@ -75,7 +73,7 @@ public final class SessionKeeper implements AutoCloseable {
     /** The latest time of the database that a heartbeat brought along. Only used by the heartbeats' thread. */
     private OffsetDateTime latest = OffsetDateTime.MIN;
 
-    /** By how many seconds the clock went back, until that is mended. */
+    /** By how many seconds the clock went back, until that is corrected. */
     private final AtomicLong stepBack = new AtomicLong();
 
     private final List<LastingThread> threads = new ArrayList<>();
@@ -205,7 +203,7 @@ public final class SessionKeeper implements AutoCloseable {
         return heartbeat.busy().isEmpty();
     }
 
-    /** Notes the database's time. If it went back, the upkeep mends what that blocks. */
+    /** Notes the database's time. If it went back, the upkeep repairs what that blocks. */
     void noteTime(@Nullable OffsetDateTime at) {
         if (at == null) {
             return;
@@ -218,11 +216,11 @@ public final class SessionKeeper implements AutoCloseable {
         latest = at;
     }
 
-    /** Mends what a step of the clock blocks, if there was one since it was last done. */
+    /** Repairs what a step of the clock blocks, if there was one since it was last done. */
     void mendTimes() throws InterruptedException {
         long step = stepBack.get();
         if (step > 0) {
-            reaping.run("mending times after a step of the clock", db -> {
+            reaping.run("correcting times after a step of the clock", db -> {
                 ClockStep.repair(db, Duration.ofSeconds(step));
                 return true;
             });
@@ -231,8 +229,8 @@ public final class SessionKeeper implements AutoCloseable {
     }
 
     /**
-     * Moves the deadlines. A row that somebody is about to delete is passed over rather than waited for: one session
-     * must not hold up the others' heartbeats. Whether it is still there is seen by the next.
+     * Extends the deadlines. A row that is about to be deleted is skipped rather than waited for: one session must not
+     * hold up the heartbeats of others. The next heartbeat sees whether it is still there.
      */
     private static Heartbeat heartbeat(Handle db, UUID[] ids) {
         long sentAt = System.nanoTime();
@@ -281,7 +279,7 @@ public final class SessionKeeper implements AutoCloseable {
                 log.info("Reaped {} expired session(s) and released what they held", reaped);
             }
         } catch (BmdbException e) {
-            log.warn("The upkeep of sessions failed, and is tried again: {}", Escaped.text(e.getMessage()));
+            log.warn("The upkeep of sessions failed and is retried: {}", Escaped.text(e.getMessage()));
             next = retry();
         }
         sessions.values().forEach(Kept::releaseAbandonedWork);
@@ -297,9 +295,9 @@ public final class SessionKeeper implements AutoCloseable {
     }
 
     /**
-     * Deletes the sessions whose deadline has passed, and with them their work. A session that is in the middle
-     * of a transaction is locked by it and skipped: it goes at a later round. So does one that holds a machine which
-     * somebody keeps locked.
+     * Deletes the sessions whose deadline has passed, and with them their work. A session that is in the middle of a
+     * transaction is locked by it and skipped: it goes at a later round. So does one that holds a machine which another
+     * transaction keeps locked.
      *
      * @return how many there were
      */
@@ -310,7 +308,7 @@ public final class SessionKeeper implements AutoCloseable {
         while (true) {
             AtomicReference<@Nullable UUID> next = new AtomicReference<>();
             try {
-                // Each by itself, so that one which cannot go does not hold up the others.
+                // One by one, so that a session which cannot be reaped does not hold up the others.
                 Optional<List<Losses.Quarantined>> quarantined =
                         reaping.run("reaping an expired session", db -> reapNext(db, stuck, next));
                 if (quarantined.isEmpty()) {
@@ -328,7 +326,7 @@ public final class SessionKeeper implements AutoCloseable {
                 }
                 stuck.add(session);
                 log.warn(
-                        "Expired session {} works on a machine that somebody has locked for over {}: its work is released"
+                        "Expired session {} holds a machine that has been locked for over {}: its work is released"
                                 + " later",
                         session,
                         Spans.text(Transactions.PATIENCE));
@@ -337,9 +335,9 @@ public final class SessionKeeper implements AutoCloseable {
     }
 
     /**
-     * Shortens leases that end later than any heartbeat can have set: the database's clock went back, and a session that
-     * died before would hold its machines for as long as the step was. One that lives has its next heartbeat in time, as
-     * after its start.
+     * Shortens leases that end later than any heartbeat can have set: the database's clock went back, and a session
+     * that died before would hold its machines for as long as the step was. One that lives has its next heartbeat in
+     * time, as after its start.
      */
     private void shorten() throws InterruptedException {
         Field<OffsetDateTime> atMost = DatabaseTime.shifted(DatabaseTime.transactionTime(), ClockStep.TOLERANCE);

@@ -26,8 +26,8 @@ public final class SessionQueries {
     }
 
     /**
-     * Proves that a session is alive, and keeps it provable until the transaction ends: the reaper's delete has to wait for
-     * this lock, a heartbeat does not. Returns the isolation level, or nothing if the session is gone.
+     * Proves that a session is alive, and keeps that true until the transaction ends: the reaper's delete has to wait
+     * for this lock, a heartbeat does not. Returns the isolation level, or nothing if the session is gone.
      */
     public static PreparedSql<String> proof(Transactions transactions, UUID id) {
         return new PreparedSql<>(

@@ -8,7 +8,7 @@ import java.util.List;
 import org.postgresql.PGConnection;
 import org.postgresql.ds.PGSimpleDataSource;
 
-/** Tells which settings of connections make the loss of the primary last longer than it has to. */
+/** Tells which settings of connections make a failover take longer than necessary. */
 public final class SlowFailover {
 
     /** What a host that is there needs at most to accept a connection, and so what one that is gone may cost. */
@@ -20,16 +20,15 @@ public final class SlowFailover {
     public static List<String> reasons(PGSimpleDataSource driver, Duration socketTimeout) {
         List<String> reasons = new ArrayList<>();
         if (socketTimeout.isZero()) {
-            reasons.add(
-                    "socketTimeout is 0, so that an answer of a host that is gone is waited for without end: 30 is good");
+            reasons.add("socketTimeout is 0, so the driver waits forever for an answer of a host that is gone: set 30");
         }
         if (driver.getServerNames().length > 1 && !wantsPrimary(driver)) {
             reasons.add("targetServerType is " + driver.getTargetServerType()
-                    + ", so that a standby may be connected to: leave it out, or say primary");
+                    + ", so connections may lead to a standby: leave it out, or set primary");
         }
         if (driver.getConnectTimeout() == 0 || driver.getConnectTimeout() > LONGEST_CONNECT_SECONDS) {
             reasons.add("connectTimeout is " + driver.getConnectTimeout()
-                    + ", so that an attempt may wait that long for a host that is gone: 2 is good");
+                    + ", so an attempt may wait that long for a host that is gone: set 2");
         }
         return reasons;
     }
@@ -45,7 +44,7 @@ public final class SlowFailover {
         int login = driver.getLoginTimeout();
         if (driver.getServerNames().length > 1 && login > 0 && login <= driver.getConnectTimeout()) {
             reasons.add("loginTimeout is " + login + " and connectTimeout " + driver.getConnectTimeout()
-                    + ", so that a first host that is gone leaves no time for the next: let connectTimeout be 2");
+                    + ", so a first host that is gone leaves no time for the next: set connectTimeout to 2");
         }
         return reasons;
     }

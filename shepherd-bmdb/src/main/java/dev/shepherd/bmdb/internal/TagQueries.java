@@ -27,8 +27,8 @@ import org.jooq.TableField;
 import org.jooq.impl.DSL;
 
 /**
- * The statements that set and clear the tags of a machine. Each that changes what a machine is due for locks the machine
- * first.
+ * The statements that set and clear the tags of a machine. Each that changes what a machine is due for locks the
+ * machine first.
  */
 public final class TagQueries {
 

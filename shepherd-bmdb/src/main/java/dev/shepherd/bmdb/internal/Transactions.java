@@ -179,7 +179,7 @@ public final class Transactions {
     }
 
     /**
-     * Runs one statement that only reads. It is a transaction by itself: one round trip, where {@link #read} takes three.
+     * Runs one statement that only reads. It is its own transaction: one round trip, where {@link #read} takes three.
      */
     public <T extends @Nullable Object> T ask(String what, Body<T> statement) throws InterruptedException {
         return repeat(what, Kind.ASKS, () -> {}, statement);
@@ -295,7 +295,7 @@ public final class Transactions {
                 return result;
             } finally {
                 open.remove();
-                // What was read is read, whatever becomes of the end of a transaction that only read.
+                // The result of a transaction that only reads is valid even if its end fails.
                 clean = clean || kind == Kind.ASKS || rollBack(connection);
                 if (clean) {
                     restore(connection, autoCommit, timeout);
@@ -325,7 +325,7 @@ public final class Transactions {
                     Runnable::run, Math.toIntExact(limits.answer().toMillis()));
             return before;
         } catch (SQLFeatureNotSupportedException e) {
-            log.debug("the connections of this source have no timeout of their own", Escaped.failure(e));
+            log.debug("the connections of this source have no timeouts", Escaped.failure(e));
             return 0;
         }
     }
@@ -353,7 +353,7 @@ public final class Transactions {
         if (connection.isWrapperFor(BaseConnection.class)) {
             if (connection.unwrap(BaseConnection.class).getTransactionState() == TransactionState.FAILED) {
                 throw new SQLException(
-                        "a statement failed before, and so nothing can be committed: its failure must be passed on",
+                        "an earlier statement failed, so nothing can be committed: let its exception propagate",
                         IN_FAILED_TRANSACTION);
             }
         } else {

@@ -30,7 +30,7 @@ import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
 
-/** The statements behind {@link Work} and its claiming. All run in a transaction that has proved its session. */
+/** The statements that claim and end {@link Work}. All run in a transaction that has proved its session. */
 public final class WorkQueries {
 
     private static final int LONGEST_CAUSE = 4000;
@@ -52,10 +52,10 @@ public final class WorkQueries {
     /**
      * Claims up to {@code limit} machines, the longest due ones first.
      *
-     * <p>The candidates' rows in {@code machines} are locked, and locked ones are skipped, so claimers at the same
-     * time look at different machines. The locks alone are not enough: another claimer may have finished with a
-     * machine between this statement's snapshot and its lock. So the condition is asked again by the insert,
-     * whose snapshot is taken under the locks, and the unique keys of {@code work} decide what is left.
+     * <p>The candidates' rows in {@code machines} are locked, and locked ones are skipped, so claimers at the same time
+     * look at different machines. The locks alone are not enough: another claimer may have finished with a machine
+     * between this statement's snapshot and its lock. So the insert checks the condition again, whose snapshot is taken
+     * under the locks, and the unique keys of {@code work} decide what is left.
      *
      * <p>The locks are of the kind that foreign keys do not wait for.
      */
@@ -172,7 +172,7 @@ public final class WorkQueries {
                         .and(WORK_BACKOFF.UNTIL.gt(db.time().now())))));
     }
 
-    /** Somebody paused the machine, its provider, the process, or a combination of them. */
+    /** The machine, its provider, the process, or a combination of them is paused. */
     public static Condition paused(Handle db, WorkProcess process) {
         return DSL.exists(selectOne()
                 .from(PAUSES)
@@ -206,8 +206,8 @@ public final class WorkQueries {
     }
 
     /**
-     * Locks the rows of claims, and their machines, in the order of the machines' ids. Returns the claims that there are.
-     * The others are gone for good, if the transactions that would have made or ended them have ended.
+     * Locks the rows of claims, and their machines, in the order of the machines' ids. Returns the claims that there
+     * are. The others are gone for good, if the transactions that would have made or ended them have ended.
      */
     public static PreparedSql<UUID> lock(UUID sessionId, List<Claim> claims) {
         return new PreparedSql<>(
@@ -219,9 +219,10 @@ public final class WorkQueries {
     }
 
     /**
-     * Deletes the rows of claims, records how they ended, and takes back what is done with: the backoff, and what a process
-     * of an embedder's own was scheduled for when it was claimed, but not what came later. What was written before in the
-     * same transaction has made the machines what they are now; only from here on are they due for anything.
+     * Deletes the rows of claims, records how they ended, and takes back what is no longer needed: the backoff, and
+     * what a process of an embedder's own was scheduled for when it was claimed, but not what came later. What was
+     * written before in the same transaction has made the machines what they are now; only from here on are they due
+     * for anything.
      */
     public static void end(Handle db, UUID sessionId, List<End> ends) {
         new PreparedSql<>(
@@ -238,8 +239,8 @@ public final class WorkQueries {
     }
 
     /**
-     * Locks the machines that a session works on. Machines before work: whoever claims one of them by its id waits
-     * here, not in the middle of it. Returns false if there are none.
+     * Locks the machines that a session works on. Machines before work: a claim of one of them by its id waits here,
+     * not half-way. Returns false if there are none.
      */
     public static boolean lockMachinesOf(Handle db, UUID sessionId) {
         UUID[] machineIds =

@@ -20,8 +20,8 @@ import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 
 /**
- * What is recorded of one provider's machines, for comparison with what the provider lists and describes. Safe for use by
- * several threads.
+ * What is recorded of one provider's machines, for comparison with what the provider lists and describes. Safe for use
+ * by several threads.
  */
 public final class Listings {
 
@@ -39,7 +39,8 @@ public final class Listings {
     }
 
     /**
-     * Reads the MachineProvided tags of some machines, in no particular order. Those that are not recorded are left out.
+     * Reads the MachineProvided tags of some machines, in no particular order. Those that are not recorded are left
+     * out.
      *
      * @param ids the provider's ids; a thousand at a time are read well
      */
@@ -52,8 +53,8 @@ public final class Listings {
     }
 
     /**
-     * Shows the provider's ids of all its machines to a visitor, one after the other and in no particular order, as they
-     * were at one moment. Holds a few thousand of them at a time, however many there are.
+     * Shows the provider's ids of all its machines to a visitor, one after the other and in no particular order, as
+     * they were at one moment. Holds a few thousand of them at a time, however many there are.
      *
      * @param begin makes what the visitor fills; called again if the reading starts over, after a connection broke
      * @param visitor must not call the database
@@ -77,8 +78,8 @@ public final class Listings {
         /**
          * Looks at one machine.
          *
-         * @param excused whether a listing may be without it: the provider last said that it is being created, or that it
-         *     is in a failed state
+         * @param excused whether a listing may be without it: the provider last said that it is being created, or that
+         *     it is in a failed state
          */
         void visit(T into, ProviderID id, boolean excused);
     }
@@ -110,8 +111,8 @@ public final class Listings {
     }
 
     /**
-     * Reads what is recorded of some machines, and locks them until the transaction ends. Those that are not recorded are
-     * left out.
+     * Reads what is recorded of some machines, and locks them until the transaction ends. Those that are not recorded
+     * are left out.
      *
      * @param ids the provider's ids; a thousand at a time are read well
      */
@@ -120,8 +121,8 @@ public final class Listings {
     }
 
     /**
-     * Marks the descriptions of machines as settled: they are never due, until something is recorded of a machine again. For
-     * providers whose whole listing is compared from time to time; for others see {@link #recallChecks}.
+     * Marks the descriptions of machines as settled: they are never due, until something is recorded of a machine
+     * again. For providers whose whole listing is compared from time to time; for others see {@link #recallChecks}.
      */
     public void restChecks(BmdbTransaction tx, Collection<UUID> machineIds) {
         UpdateQueries.rest(Handle.of(tx.dsl()), machineIds);

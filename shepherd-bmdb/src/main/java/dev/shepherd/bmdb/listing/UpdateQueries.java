@@ -32,10 +32,10 @@ import org.jooq.SelectJoinStep;
 /** The statements behind the updater. */
 public final class UpdateQueries {
 
-    /** How long a machine that was taken to be looked at is left to whoever took it. */
+    /** How long a machine that was claimed for a check is left to the updater that claimed it. */
     private static final Duration LEASE = Duration.ofMinutes(1);
 
-    /** The time of a machine that nobody waits for: whoever compares whole listings looks at it without one. */
+    /** The check time of a machine at rest: an updater that compares whole listings needs none. */
     public static final OffsetDateTime AT_REST = OffsetDateTime.of(9999, 1, 1, 0, 0, 0, 0, ZoneOffset.UTC);
 
     private static final String IN_RECOVERY = "in_recovery";
@@ -44,8 +44,8 @@ public final class UpdateQueries {
     private UpdateQueries() {}
 
     /**
-     * Takes the machines that are due to be looked at, the longest waiting ones first. Others that ask at the same time
-     * get different ones. Whoever takes them and dies has only put them off.
+     * Takes the machines that are due to be looked at, the longest waiting ones first. Concurrent updaters get
+     * different ones. If the updater dies, its machines are only postponed.
      */
     static List<ProviderCheck> take(Handle db, ProviderType provider, int limit) {
         List<UUID> due = db.dsl()
@@ -69,8 +69,8 @@ public final class UpdateQueries {
     }
 
     /**
-     * Shows the ids of all machines of a provider to a visitor, as the server sends them. Read from the driver's rows, since
-     * what jOOQ makes of a row costs as much again as reading it.
+     * Shows the ids of all machines of a provider to a visitor, as the server sends them. Read from the driver's rows,
+     * since what jOOQ makes of a row costs as much again as reading it.
      */
     static <T> T scanIds(Handle db, ProviderType provider, Supplier<T> begin, Listings.IdVisitor<? super T> visitor)
             throws InterruptedException {
@@ -108,7 +108,7 @@ public final class UpdateQueries {
 
     /**
      * Reads some machines of a provider and locks them, in the order of their ids, against others who would do so. The
-     * machine is locked before its description, as by everybody who may write both.
+     * machine is locked before its description, as in every transaction that may write both.
      */
     static List<ProviderCheck> lock(Handle db, ProviderType provider, Collection<ProviderID> ids) {
         return db.dsl()
@@ -168,7 +168,7 @@ public final class UpdateQueries {
                 .execute();
     }
 
-    /** Leaves machines alone until something is new of them. */
+    /** Leaves machines alone until something new is recorded of them. */
     static void rest(Handle db, Collection<UUID> machineIds) {
         db.dsl()
                 .update(MACHINE_PROVIDED)
@@ -199,7 +199,7 @@ public final class UpdateQueries {
         postpone(db, List.of(machineId), LEASE, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES);
     }
 
-    /** What the provider once said of a machine that it no longer knows is left as it is, for whoever looks for it. */
+    /** The last description of a machine that the provider no longer knows is kept, for operators who look for it. */
     static void markMissing(Handle db, UUID machineId) {
         db.dsl()
                 .update(MACHINE_PROVIDED)

@@ -40,8 +40,8 @@ import org.jooq.Condition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Says in words why a machine is claimed or not, by the rules that the claims go by: those of {@code work_rules} and of
- * {@link RecoveryRules}, and the limits of recovery.
+ * Explains in words why a machine is claimed or not, by the rules that claims follow: those of {@code work_rules} and
+ * of {@link RecoveryRules}, and the limits of recovery.
  */
 final class ExplainQueries {
 
@@ -105,7 +105,7 @@ final class ExplainQueries {
         return new Explanation(machine, List.of(access(), agentStart(), recovery()), check);
     }
 
-    /** Whoever asks for access gets it, unless somebody works on the machine. */
+    /** Access is granted on request, unless a session works on the machine. */
     private OfProcess access() {
         Optional<OfProcess> working = shepherdsWork()
                 .map(work ->
@@ -114,8 +114,8 @@ final class ExplainQueries {
                 WorkProcess.ACCESS,
                 true,
                 Rule.ELIGIBLE,
-                "nobody works on it: whoever asks for access gets it",
-                "somebody else taking it first",
+                "no session works on it: access is granted on request",
+                "another session claiming it first",
                 Optional.of(now)));
     }
 
@@ -146,7 +146,11 @@ final class ExplainQueries {
     private Optional<OfProcess> keptOff(WorkProcess process) {
         if (provided == null) {
             return Optional.of(no(
-                    process, Rule.NOT_PROVIDED, "it has no provider", "a provider that records it as its own", null));
+                    process,
+                    Rule.NOT_PROVIDED,
+                    "it has no provider",
+                    "a provisioner recording it for a provider",
+                    null));
         }
         return db.dsl()
                 .select(WORK_RULES.RULE)
@@ -156,7 +160,7 @@ final class ExplainQueries {
                 .and(WORK_RULES.RULE.isNotNull())
                 .fetchOptional(WORK_RULES.RULE)
                 .map(Rule::valueOf)
-                // Recovery says more of it: when it would come into question nevertheless.
+                // Recovery says more about it: when the machine would be a candidate nevertheless.
                 .filter(rule -> rule != Rule.NO_AGENT)
                 .map(rule -> no(process, rule, because(rule), change(rule), null));
     }
@@ -166,9 +170,9 @@ final class ExplainQueries {
         return switch (rule) {
             case QUARANTINED ->
                 quarantine
-                        .map(aside ->
-                                "it was set aside at %s by %s: %s".formatted(aside.at(), aside.by(), aside.cause()))
-                        .orElse("it is set aside");
+                        .map(held ->
+                                "it was quarantined at %s by %s: %s".formatted(held.at(), held.by(), held.cause()))
+                        .orElse("it is quarantined");
             case MISSING -> "provider " + provider + " no longer knows it";
             case PROVISIONING -> "provider " + provider + " is installing it";
             case INSTALLED -> "the requested operating system is installed";
@@ -184,14 +188,14 @@ final class ExplainQueries {
     private String change(Rule rule) {
         return switch (rule) {
             case QUARANTINED -> "releasing it";
-            case MISSING -> "the provider knowing it again, which the updater would see; or forgetting it";
-            case PROVISIONING -> "the provider saying otherwise, which the updater would see";
+            case MISSING -> "the provider reporting it again, which the updater would notice; or forgetting it";
+            case PROVISIONING -> "the provider reporting another status, which the updater would notice";
             case INSTALLED -> "requesting another installation";
             case WORKED_ON ->
                 shepherdsWork()
                         .map(work -> "the end of that work, or of session " + work.sessionId())
                         .orElse("the end of that work");
-            case AGENT_STARTED -> "a recovery, which clears that";
+            case AGENT_STARTED -> "a recovery, which clears AgentStarted";
             default -> throw new IllegalStateException("work_rules has no rule " + rule);
         };
     }
@@ -252,7 +256,7 @@ final class ExplainQueries {
                                     freeze.get().scope(),
                                     freeze.get().at(),
                                     freeze.get().evidence()),
-                    "heartbeats coming back, or releasing the freeze",
+                    "heartbeats resuming, or releasing the freeze",
                     freeze.get()
                             .calmSince()
                             .map(since -> since.plus(policy.freezeReleaseAfter()))
@@ -265,8 +269,8 @@ final class ExplainQueries {
             return Optional.of(no(
                     WorkProcess.RECOVERY,
                     Rule.LOOKING,
-                    "recovery has just begun to look, or could not for a while",
-                    "its looking for " + Spans.text(policy.freezeReleaseAfter()) + " without a gap",
+                    "recovery has just begun to watch, or could not watch for a while",
+                    "recovery watching for " + Spans.text(policy.freezeReleaseAfter()) + " without a gap",
                     null));
         }
         return Optional.of(no(
@@ -274,7 +278,7 @@ final class ExplainQueries {
                 Rule.LIMIT,
                 "%s; it waits for its turn: %s"
                         .formatted(whyDue(), String.join("; ", plan.outlook().heldBack())),
-                "machines in recovery being heard again or set aside; or a higher limit",
+                "machines in recovery being heard again or quarantined; or a higher limit",
                 null));
     }
 
@@ -287,7 +291,7 @@ final class ExplainQueries {
         } else {
             why = unreachableAttempts >= policy.unreachableAttempts()
                     ? String.format(Locale.ROOT, "%d takeovers in a row did not reach it", unreachableAttempts)
-                    : "it was acted on and has had no agent since";
+                    : "recovery was attempted and it has had no agent since";
         }
         int attempts =
                 recovery.orElseGet(RecoveryState::none).counted(policy, now).attempts();
@@ -299,7 +303,7 @@ final class ExplainQueries {
         String lost = losses == 0
                 ? ""
                 : String.format(Locale.ROOT, "; lost %d time(s) in a row with the process that worked on it", losses);
-        return new OfProcess(process, true, Rule.ELIGIBLE, because + lost, "its being claimed", Optional.of(now));
+        return new OfProcess(process, true, Rule.ELIGIBLE, because + lost, "a session claiming it", Optional.of(now));
     }
 
     private static OfProcess no(

@@ -55,14 +55,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a person does to a running fleet: pauses, sets aside, releases, forgets. All of it takes effect for every process
- * at its next claim, and needs no session. Safe for use by several threads.
+ * What an operator does to a running fleet: pause, quarantine, release, forget. All of it takes effect for every
+ * process at its next claim, and needs no session. Safe for use by several threads.
  */
 public final class Operator {
 
     private static final Logger log = LoggerFactory.getLogger(Operator.class);
 
-    /** All that hangs on a machine, in the order in which it may go. */
+    /** All that refers to a machine, in the order in which it may be deleted. */
     private static final List<TableField<?, UUID>> TAGS = List.of(
             MACHINE_PROVIDED.MACHINE_ID,
             MACHINE_AGENT_STARTED.MACHINE_ID,
@@ -87,7 +87,7 @@ public final class Operator {
     }
 
     /**
-     * Says what the loops make of a machine now, and why.
+     * Explains what the loops would do with a machine now, and why.
      *
      * @param policy the policy that the machine's provider is run with
      * @return empty if there is no such machine
@@ -98,8 +98,8 @@ public final class Operator {
     }
 
     /**
-     * Says what a recoverer of a provider would do now. Its cost follows the size of the fleet while there is anything to
-     * bring back.
+     * Says what a recoverer of a provider would do now. Its cost grows with the fleet while any machine is to be
+     * recovered.
      *
      * @param canReboot whether the provider can reboot at all
      */
@@ -125,7 +125,7 @@ public final class Operator {
         return transactions.ask("reading machine " + machineId, db -> RecoveryStates.state(db, machineId));
     }
 
-    /** Counts machines, work and backoffs. Reads every machine: for a dashboard, not for a loop. */
+    /** Counts machines, work and backoffs. Reads every machine: use it for a dashboard, not in a loop. */
     public Statistics statistics() throws InterruptedException {
         return transactions.read("reading the statistics", StatisticsQueries::statistics);
     }
@@ -135,8 +135,8 @@ public final class Operator {
      *
      * @param machineId which machine, or null for all
      * @param provider the machines of which provider, or null for all
-     * @param process which process, or null for all. If it is null together with the machine, the provider itself is
-     *     left alone: its provisioner and updater do not call it
+     * @param process which process, or null for all. If both it and the machine are null, the provider itself is left
+     *     alone: its provisioner and updater do not call it
      * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
      * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
      * @param duration for how long, or null for until it is ended
@@ -154,8 +154,7 @@ public final class Operator {
         OperatorText.checkName(by);
         OperatorText.checkReason("reason", reason);
         if (duration != null && (duration.isNegative() || duration.isZero())) {
-            throw new IllegalArgumentException(
-                    "a pause lasts for more than no db.time(), not for " + Spans.text(duration));
+            throw new IllegalArgumentException("a pause must be longer than zero, not " + Spans.text(duration));
         }
         Pause pause = transactions.runAlone("a pause", db -> {
             if (machineId != null) {
@@ -241,7 +240,7 @@ public final class Operator {
     }
 
     /**
-     * Sets a machine aside: no loop touches it until it is released. If it is already, its cause stays.
+     * Quarantines a machine: no loop touches it until it is released. If it is quarantined already, its cause stays.
      *
      * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
      * @param cause why: one line of 1 to 1,000 characters, not blank, without control characters
@@ -250,20 +249,20 @@ public final class Operator {
     public void quarantine(UUID machineId, String by, String cause) throws InterruptedException {
         OperatorText.checkName(by);
         OperatorText.checkReason("cause", cause);
-        transactions.runAlone("setting machine " + machineId + " aside", db -> {
+        transactions.runAlone("quarantining machine " + machineId, db -> {
             WorkQueries.requireMachine(db, machineId);
             TagQueries.quarantine(db, machineId, by, cause);
             return true;
         });
-        log.info("Machine {}: set aside by {}: {}", machineId, Escaped.text(by), Escaped.text(cause));
+        log.info("Machine {}: quarantined by {}: {}", machineId, Escaped.text(by), Escaped.text(cause));
     }
 
     /**
-     * Gives a machine that was set aside back to the loops, with nothing held against it: its attempts are counted from
-     * zero, and its backoffs are lifted.
+     * Releases a machine from quarantine with a clean record: its attempts are counted from zero, and its backoffs are
+     * cleared.
      *
      * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
-     * @return false if the machine was not set aside
+     * @return false if the machine was not quarantined
      */
     public boolean release(UUID machineId, String by) throws InterruptedException {
         OperatorText.checkName(by);
@@ -285,14 +284,14 @@ public final class Operator {
         return released;
     }
 
-    /** Returns where recovery stands still, and why. */
+    /** Returns where recovery is frozen, and why. */
     public List<Freeze> freezes() throws InterruptedException {
         return transactions.ask("reading the freezes", FreezeQueries::inForce);
     }
 
     /**
-     * Ends a freeze. Agents that are silent now are no evidence for another one: recovery acts on their machines, within
-     * its limits.
+     * Ends a freeze. Agents that are silent now are no evidence for another one: their machines are recovered, within
+     * the limits.
      *
      * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
      * @return false if the freeze is over already
@@ -314,8 +313,9 @@ public final class Operator {
     }
 
     /**
-     * Deletes all that is recorded of a machine, except its history, which {@link Bmdb#history} still reads. For a machine
-     * that the provider no longer has. One that it still has would be found and recorded again, or be a fatal discrepancy.
+     * Deletes all that is recorded of a machine, except its history, which {@link Bmdb#history} still reads. For a
+     * machine that the provider no longer has. One that it still has would be found and recorded again, or be a fatal
+     * discrepancy.
      *
      * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
      * @return false if there is no such machine
@@ -324,7 +324,7 @@ public final class Operator {
     public boolean forget(UUID machineId, String by) throws InterruptedException {
         OperatorText.checkName(by);
         boolean forgotten = transactions.runAlone("forgetting machine " + machineId, db -> {
-            // Claims take this lock first: after it nobody can begin to work on the machine.
+            // Claims take this lock first: once it is held, no session can begin to work on the machine.
             if (db.dsl()
                     .selectOne()
                     .from(MACHINES)
@@ -350,8 +350,8 @@ public final class Operator {
     }
 
     /**
-     * Holds the queue of due work to the tags that it follows from. Reads every machine. The database keeps the queue
-     * right by itself; what is wrong was done past it, such as by a restore without triggers.
+     * Compares the queue of due work with the tags that it is derived from. Reads every machine. The database keeps the
+     * queue correct; an error comes from changes that bypassed it, such as a restore without triggers.
      *
      * @param policy the policy that recoverers run with
      */
@@ -360,8 +360,8 @@ public final class Operator {
     }
 
     /**
-     * Makes the queue of due work anew, a few thousand machines at a time; loops go on meanwhile. Recoverers then look
-     * at every machine once.
+     * Rebuilds the queue of due work, a few thousand machines at a time; loops go on meanwhile. Recoverers then look at
+     * every machine once.
      *
      * @return how many machines there are
      */
@@ -375,7 +375,7 @@ public final class Operator {
         return transactions.ask("counting machines", db -> (long) db.dsl().fetchCount(MACHINES));
     }
 
-    /** Keeps what the machine was called, so that its history is found. */
+    /** Keeps the machine's provider id, so that its history can be found. */
     private void remember(Handle db, UUID machineId, String by) {
         db.dsl()
                 .insertInto(

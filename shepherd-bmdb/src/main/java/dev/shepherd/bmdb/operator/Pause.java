@@ -7,14 +7,14 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * Something that the loops leave alone for now: what machine, provider and process have in common, where an empty one
+ * Something that the loops leave alone for now: the combination of machine, provider and process, where an empty one
  * stands for all. Work that was claimed before goes on. Immutable.
  *
  * @param id by which it is ended
  * @param machineId which machine; empty for all
  * @param provider the machines of which provider; empty for all
- * @param process which process; empty for all. Empty together with the machine, it keeps the provider's provisioner and
- *     updater from calling it too
+ * @param process which process; empty for all. If the machine is empty too, the provider's provisioner and updater do
+ *     not call it either
  * @param by who paused it
  * @param reason why
  * @param at since when

@@ -3,10 +3,10 @@ package dev.shepherd.bmdb.operator;
 import java.util.List;
 
 /**
- * What {@link Operator#verifyQueue} found: how the queue of due work differs from the tags that it follows from.
+ * What {@link Operator#verifyQueue} found: how the queue of due work differs from the tags that it is derived from.
  *
  * @param entries how many entries the queue has
- * @param missing how many entries it lacks: machines that nobody would come to
+ * @param missing how many entries it lacks: machines that no session would claim
  * @param late how many entries come up later than their machine is due
  * @param superfluous how many entries it should not have; they cost a look each
  * @param examples what is wrong with some of them, at most 20

@@ -24,7 +24,7 @@ import org.jooq.Table;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 
-/** Compares the queue of due work with the tags that it follows from. Reads every machine. */
+/** Compares the queue of due work with the tags that it is derived from. Reads every machine. */
 final class QueueQueries {
 
     private static final int EXAMPLES = 20;
@@ -56,9 +56,9 @@ final class QueueQueries {
                                         inline(" on machine "),
                                         coalesce(WORK_DUE.MACHINE_ID, WORK_DUE_EXPECTED.MACHINE_ID)
                                                 .cast(SQLDataType.VARCHAR),
-                                        inline(": comes up at "),
+                                        inline(": due at "),
                                         coalesce(WORK_DUE.DUE_AT.cast(SQLDataType.VARCHAR), inline("no time")),
-                                        inline(", should at "),
+                                        inline(", should be due at "),
                                         coalesce(WORK_DUE_EXPECTED.DUE_AT.cast(SQLDataType.VARCHAR), inline("no time")))
                                 .as(example))
                 .from(WORK_DUE)

@@ -13,11 +13,11 @@ import java.util.Map;
  * @param heartbeating those whose agent was heard within {@link Eligibility#SILENT_AFTER_HEARTBEAT}
  * @param installationPending those with a requested installation that is not fulfilled
  * @param installationComplete those whose requested installation is fulfilled
- * @param waitingForAgentStart those eligible for agent start that nobody works on and that are not backed off
+ * @param waitingForAgentStart those eligible for agent start that no session works on and that are not backed off
  * @param waitingForRecovery those eligible for recovery, at the default spans, in the same way
- * @param inRecovery those that were acted on and have not been heard since
- * @param recovered those that were heard again after they had been acted on, and remembered still
- * @param quarantined those that are set aside
+ * @param inRecovery those with an attempt to recover them that have not been heard since
+ * @param recovered those heard again after an attempt, while that is still recorded
+ * @param quarantined those in quarantine
  * @param activeWork the work being done, by process
  * @param activeBackoffs the backoffs in force, by process
  */

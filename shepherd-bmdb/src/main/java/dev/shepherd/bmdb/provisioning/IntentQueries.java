@@ -35,7 +35,7 @@ final class IntentQueries {
 
     private static final int LARGEST_BATCH = 500;
 
-    /** One that failed, and that the provider has taken away, leaves its reservation to another machine. */
+    /** A machine that failed, and that the provider has removed, leaves its reservation to another machine. */
     private static final Condition HAS_ITS_RESERVATION = not(MACHINE_PROVIDED
             .PROVIDER_FAILED
             .isTrue()
@@ -84,7 +84,7 @@ final class IntentQueries {
     /**
      * Makes intents for those candidates that are free.
      *
-     * <p>Whether a candidate is recorded already is asked last. Its intent may have become a machine just now: then
+     * <p>Whether a candidate is recorded already is checked last. Its intent may have become a machine just now: then
      * the insert waited for that to be committed, and only a statement after it is sure to see the machine.
      */
     private static List<MachineIntent> insert(

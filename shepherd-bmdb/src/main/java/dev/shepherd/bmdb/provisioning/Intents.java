@@ -13,9 +13,9 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * The intents of one provider: machines that are about to be created there. Each is recorded before the provider is asked,
- * so that whatever a process dies of, no machine is made twice and none is left unrecorded; see
- * {@code docs/decisions/0004-intents.md}. Safe for use by several threads.
+ * The intents of one provider: machines that are about to be created there. Each is recorded before the provider is
+ * called, so that a process may die at any moment without a machine made twice or left unrecorded; see {@code
+ * docs/decisions/0004-intents.md}. Safe for use by several threads.
  */
 public final class Intents {
 
@@ -33,13 +33,13 @@ public final class Intents {
     }
 
     /**
-     * Records that machines are about to be created, as many of the candidates as there is room for. Provisioners of one
-     * provider take turns here, so that together they never exceed the maximum.
+     * Records that machines are about to be created, as many of the candidates as there is room for. Provisioners of
+     * one provider take turns here, so that together they never exceed the maximum.
      *
      * @param session what holds the new intents
      * @param maxCount how many machines and intents the provider may have in all; 0 for no limit
-     * @param candidates the provider's machines to create, each named by a text of 1 to 128 characters that is the same at
-     *     every listing. Those that are recorded or have an intent already are passed over
+     * @param candidates the provider's machines to create, each named by a text of 1 to 128 characters that is the same
+     *     at every listing. Those that are recorded or have an intent already are skipped
      * @return the new intents, in the order of the candidates
      */
     public List<MachineIntent> reserve(BmdbSession session, int maxCount, Collection<String> candidates)
@@ -100,7 +100,7 @@ public final class Intents {
     }
 
     /**
-     * Finds which candidates {@link #reserve} would pass over: those that have an intent already, or are recorded under
+     * Finds which candidates {@link #reserve} would skip: those that have an intent already, or are recorded under
      * their id or their reservation's.
      *
      * @param candidates a thousand at a time are read well
@@ -114,7 +114,7 @@ public final class Intents {
     }
 
     /**
-     * Counts an attempt to carry out an intent, before the provider is asked.
+     * Counts an attempt to carry out an intent, before the provider is called.
      *
      * @return false if the intent is gone, or no longer held by this session
      */

@@ -42,12 +42,12 @@ import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds out where recovery has to stand still.
+ * Finds out where recovery has to freeze.
  *
  * <p>Watched are the agents that are supposed to be heard, and the machines that SSH should reach. One is late if its
- * last sign of life is too old. If many of them stopped within a short span, however long that is ago, the likelier
- * fault is our own: of what records heartbeats, of the network between, of the clock. Machines that died one after the
- * other are no such evidence, and neither are those that were acted on already.
+ * last sign of life is too old. If many of them stopped within a short span, however long that is ago, the fault is
+ * more likely on this side: in what records heartbeats, in the network between, or in the clock. Machines that died one
+ * after the other are no such evidence, and neither are those with an attempt to recover them.
  */
 public final class FreezeQueries {
 
@@ -70,7 +70,7 @@ public final class FreezeQueries {
         this.policy = policy;
     }
 
-    /** For what recovery may stand still. Empty stands for all. */
+    /** What a freeze may cover. Empty stands for all. */
     private record Scope(String provider, String location) {
         static final Scope FLEET = new Scope("", "");
 
@@ -92,7 +92,7 @@ public final class FreezeQueries {
     /** The most agents whose last signs of life lie within one span. */
     private record Cluster(int size, OffsetDateTime first, OffsetDateTime last) {}
 
-    /** What stands still now, and what has to be written so that everybody knows. */
+    /** What is frozen now, and what has to be written so that all processes know. */
     record Verdict(List<Freeze> freezes, List<Runnable> changes) {
         boolean coversAll() {
             return freezes.stream().anyMatch(freeze -> freeze.location().isEmpty());
@@ -141,7 +141,7 @@ public final class FreezeQueries {
                                         .or(RECOVERY_FREEZE.LOCATION.eq(MACHINE_PROVIDED.PROVIDER_LOCATION)))))));
     }
 
-    /** Looks at the whole fleet. Its cost follows the size of the fleet: to be asked only when there is a reason. */
+    /** Looks at the whole fleet. Its cost grows with the fleet: call it only when there is a reason. */
     Verdict judge() {
         Map<Scope, Census> census = census();
         Map<Scope, RecoveryFreezeRecord> rows = new LinkedHashMap<>();
@@ -175,7 +175,7 @@ public final class FreezeQueries {
             List<Runnable> changes) {
         int threshold = Thresholds.freeze(policy, counts.watched());
         if (counts.late() < threshold) {
-            return; // Not even all of them together are enough.
+            return; // Not even all of them together would be enough.
         }
         OffsetDateTime ignoredUntil = released == null ? null : released.getIgnoredUntil();
         Cluster cluster = nobodyIsHeard(scope, counts)
@@ -215,8 +215,8 @@ public final class FreezeQueries {
     }
 
     /**
-     * That not one agent of the fleet or of a provider is heard is no coincidence, however long it took them to fall
-     * silent: agents that are started one after the other and never heard have nowhere to report to.
+     * If not one agent of the fleet or of a provider is heard, that is no coincidence, however long it took them to
+     * fall silent: agents that are started one after the other and never heard have nowhere to report to.
      */
     private static boolean nobodyIsHeard(Scope scope, Census counts) {
         return scope.location().isEmpty() && counts.heard() == 0;
@@ -237,9 +237,10 @@ public final class FreezeQueries {
         } else if (calmSince == null) {
             row.setCalmSince(now);
         } else if (!now.isBefore(calmSince.plus(policy.freezeReleaseAfter()))) {
-            // Only who is late by now is no evidence: who has been heard since may be falling silent again already.
-            changes.add(() ->
-                    release(db, scope.provider(), scope.location(), "heartbeats that came back", policy.lateAfter()));
+            // Only agents that are late by now are excluded as evidence: those heard since may already be falling
+            // silent again.
+            changes.add(
+                    () -> release(db, scope.provider(), scope.location(), "resumed heartbeats", policy.lateAfter()));
             return;
         }
         freezes.add(freeze(row));
@@ -256,7 +257,7 @@ public final class FreezeQueries {
     }
 
     /**
-     * Ends a freeze. Whoever was last heard longer ago than that is no evidence for the next. Returns false if there is
+     * Ends a freeze. Agents last heard longer ago than that are no evidence for the next one. Returns false if there is
      * none.
      */
     public static boolean release(Handle db, String provider, String location, String by, Duration ignoredBefore) {
@@ -336,7 +337,7 @@ public final class FreezeQueries {
                 .value1();
     }
 
-    /** Who is supposed to give signs of life, and when each gave the last. */
+    /** The machines that should give signs of life, and when each gave its last. */
     private Table<?> watched() {
         Field<OffsetDateTime> heard = greatest(
                 coalesce(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, MACHINE_AGENT_STARTED.AGENT_STARTED_AT),

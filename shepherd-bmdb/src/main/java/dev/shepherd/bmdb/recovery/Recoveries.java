@@ -59,9 +59,9 @@ public final class Recoveries {
     }
 
     /**
-     * Claims machines to bring back, under {@link WorkProcess#RECOVERY}: those that docs/recovery.md names, as many as the
-     * limits of the policy leave room for. Recoverers of one provider take turns here, so that together they keep to the
-     * limits. Also records which machines are back, and where recovery freezes.
+     * Claims machines to bring back, under {@link WorkProcess#RECOVERY}: those that docs/recovery.md names, as many as
+     * the limits of the policy leave room for. Recoverers of one provider take turns here, so that together they keep
+     * to the limits. Also records which machines are back, and where recovery freezes.
      *
      * @param limit how many to claim at most, 1 to 1000
      * @return what was claimed, and what was looked at
@@ -85,8 +85,8 @@ public final class Recoveries {
     }
 
     /**
-     * Renews the entries of the provider's machines if they were postponed under another policy: one with shorter spans must
-     * not wait for the ends of longer ones. Asked once for each session.
+     * Renews the entries of the provider's machines if they were postponed under another policy: one with shorter spans
+     * must not wait for the ends of longer ones. Asked once for each session.
      */
     private void renewQueueIfPolicyChanged(BmdbSession session) throws InterruptedException {
         if (session.id().equals(comparedBy)) {
@@ -106,8 +106,8 @@ public final class Recoveries {
     }
 
     /**
-     * Says what a recoverer would do now, if it had no limit of its own. Its cost follows the size of the fleet while there
-     * is anything to bring back.
+     * Returns what a recoverer would do now, without a limit on how many machines it claims. Its cost grows with the
+     * fleet while any machine is to be recovered.
      *
      * @param canReboot whether the provider can reboot at all
      */
@@ -132,8 +132,8 @@ public final class Recoveries {
     }
 
     /**
-     * Tells whether a machine that is held for recovery is still due: not if its agent was heard meanwhile, if recovery was
-     * frozen or paused, or during the cooldown of another attempt.
+     * Tells whether a machine that is held for recovery is still due: not if its agent was heard meanwhile, if recovery
+     * was frozen or paused, or during the cooldown of another attempt.
      */
     public boolean isDue(BmdbTransaction tx, UUID machineId) {
         return new RecoveryLimits(Handle.of(tx.dsl()), provider, policy).isStillDue(machineId);
@@ -143,9 +143,9 @@ public final class Recoveries {
      * Records that an attempt on a machine begins, if {@link #isDue} still holds. To be called immediately before the
      * provider.
      *
-     * <p>A reinstallation ends all that is known of the machine's disks: AgentStarted and AgentHeartbeat, the SSH host key
-     * and the OSInstallationReport are cleared already now, so that no report of the agent that is about to be wiped is
-     * accepted any more. {@link #refused} and {@link #notTried} put them back.
+     * <p>A reinstallation ends all that is known of the machine's disks: AgentStarted and AgentHeartbeat, the SSH host
+     * key and the OSInstallationReport are cleared already now, so that no further report of the agent that is about to
+     * be wiped is accepted. {@link #refused} and {@link #notTried} put them back.
      *
      * @param action what is about to be done: anything but {@link RecoveryAction#QUARANTINE}
      * @return the attempt; empty if the machine is to be left alone
@@ -156,8 +156,8 @@ public final class Recoveries {
     }
 
     /**
-     * Records that an attempt on a machine begins because an operator wants it, whatever its agent does. Otherwise like
-     * {@link #begin}.
+     * Records that an attempt on a machine begins because an operator wants it, whether or not its agent is silent.
+     * Otherwise like {@link #begin}.
      *
      * @param action {@link RecoveryAction#REBOOT} or {@link RecoveryAction#REINSTALL}
      */
@@ -191,12 +191,12 @@ public final class Recoveries {
     }
 
     /**
-     * Has the agent started again on a machine that was rebooted, reinstalled or let go of: clears AgentStarted and
-     * AgentHeartbeat, and keeps the initializer off until the machine has booted. After a reinstallation its SSH host key
-     * and the OSInstallationReport are cleared as well; an installation that was fulfilled is pending again.
+     * Has the agent started again on a machine that was rebooted, reinstalled or given up: clears AgentStarted and
+     * AgentHeartbeat, and keeps the initializer off until the machine has booted. After a reinstallation its SSH host
+     * key and the OSInstallationReport are cleared as well; an installation that was fulfilled is pending again.
      *
-     * <p>A rebooted machine with a fulfilled installation keeps its tags, since no agent is started on it again, and it is
-     * not in recovery either.
+     * <p>A rebooted machine with a fulfilled installation keeps its tags, since no agent is started on it again; nor is
+     * it in recovery.
      *
      * @param callFailed whether the provider failed the call, so that it is unknown whether it had an effect
      */
@@ -237,24 +237,24 @@ public final class Recoveries {
                     WorkProcess.AGENT_START,
                     machineId,
                     Backoff.constant(policy.bootTime()),
-                    "the machine was acted on (" + action.databaseName() + ") and is given time to boot",
+                    "recovery was attempted (" + action.databaseName() + "); the machine is given time to boot",
                     0);
         }
     }
 
     /**
-     * Records that the provider refused an attempt, which counts against the machine as a failed call. Its agent is heard
-     * again.
+     * Records that the provider refused an attempt, which counts against the machine as a failed call. Its agent is
+     * heard again.
      */
     public void refused(BmdbTransaction tx, RecoveryAttempt attempt) {
         Handle db = Handle.of(tx.dsl());
         db.lock(attempt.machineId());
-        // Not what had been proved too long ago to count: the machine is in recovery from now on.
+        // An older proof no longer counts: the machine is in recovery from now on.
         RecoveryStates.uncount(db, attempt.machineId(), attempt.counted());
         putBack(db, attempt);
     }
 
-    /** Records that the provider did not even look at the machine: all is as if it had not been asked. */
+    /** Records that the provider did not even look at the machine: everything is as if it had not been asked. */
     public void notTried(BmdbTransaction tx, RecoveryAttempt attempt) {
         Handle db = Handle.of(tx.dsl());
         db.lock(attempt.machineId());

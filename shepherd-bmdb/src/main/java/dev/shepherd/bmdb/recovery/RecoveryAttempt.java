@@ -6,8 +6,8 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * An attempt to bring a machine back that has begun, with all that is needed to take it back if the provider refuses it.
- * Immutable.
+ * An attempt to bring a machine back that has begun, with all that is needed to take it back if the provider refuses
+ * it. Immutable.
  *
  * @see Recoveries#begin
  */

@@ -45,15 +45,16 @@ import org.jooq.Field;
 /**
  * What a recoverer claims: what is due under a policy, and how much of it the limits and the freezes leave room for.
  *
- * <p><strong>Why the limits hold for any number of recoverers.</strong> Who claims holds the provider's row in
- * {@code providers} until the commit, and counts under it what is in recovery: machines that are worked on, and machines
- * that were acted on and not heard since. A machine passes from the first to the second in the transaction that ends
- * the work, so it is never in neither. Nothing else adds to either but a person's word, which the limits do not hold back.
+ * <p><strong>Why the limits hold for any number of recoverers.</strong> A claimer locks the provider's row in {@code
+ * providers} until the commit, and under that lock counts what is in recovery: machines being worked on, and machines
+ * with an attempt that have not been heard since. A machine moves from the first group to the second in the transaction
+ * that ends the work, so it is never in neither. Only an operator's command adds to either group otherwise, and the
+ * limits do not apply to that.
  *
- * <p><strong>Why no machine is acted on twice.</strong> The attempt is written, as under way, under the work's claim
- * before the provider is asked. Whatever becomes of the process after that, nobody acts on the machine before its
- * cooldown is over; and whoever claims it then finds the attempt under way and does not call the provider again, but
- * takes the machine for one that was acted on.
+ * <p><strong>Why no machine is rebooted twice.</strong> The attempt is written, as under way, under the work's claim
+ * before the provider is called. Whatever happens to the process after that, no session makes another attempt before
+ * the cooldown is over; and the session that claims the machine then finds the attempt under way and treats it as made,
+ * instead of calling the provider again.
  */
 public final class RecoveryLimits {
 
@@ -76,7 +77,7 @@ public final class RecoveryLimits {
     /** What was claimed, and what was looked at for it. */
     record Claimed(List<Claim> claims, RecoveryOutlook outlook) {
 
-        /** There was something else to commit first. */
+        /** Something else had to be committed first. */
         static final Claimed AGAIN = new Claimed(List.of(), RecoveryOutlook.QUIET);
     }
 
@@ -88,7 +89,7 @@ public final class RecoveryLimits {
         }
     }
 
-    /** How many machines of each group may be acted on now. */
+    /** For how many machines of each group an attempt may begin now. */
     private record Room(Map<Group, Integer> places, RecoveryOutlook outlook) {}
 
     Claimed claim(UUID sessionId, int limit) {
@@ -112,7 +113,9 @@ public final class RecoveryLimits {
         return new Claimed(claims, room.outlook());
     }
 
-    /** Says what {@link #claim} would take if it were given no limit, and what would be done with it. Writes nothing. */
+    /**
+     * Says what {@link #claim} would take if it were given no limit, and what would be done with it. Writes nothing.
+     */
     public PlannedRecovery plan(boolean canReboot) {
         if (!isThereAnything()) {
             return new PlannedRecovery(List.of(), quiet());
@@ -150,7 +153,7 @@ public final class RecoveryLimits {
         int due = db.dsl().fetchCount(MACHINES, due());
         String why = String.format(
                 Locale.ROOT,
-                "%d machine(s): recovery has just begun to look, or could not for a while, and waits for %s for"
+                "%d machine(s): recovery has just begun to watch, or could not watch for a while; it waits %s for"
                         + " agents to be heard",
                 due,
                 Spans.text(policy.freezeReleaseAfter()));
@@ -183,7 +186,7 @@ public final class RecoveryLimits {
         List<String> heldBack = new ArrayList<>();
         Map<Group, Integer> room = new LinkedHashMap<>();
         int places = limit;
-        // Those that are in recovery take no further place in it.
+        // Those already in recovery take no further place.
         for (Map.Entry<String, Integer> candidates : dueAgain.entrySet()) {
             if (!verdict.covers(candidates.getKey())) {
                 places -= put(room, new Group(candidates.getKey(), true), Math.min(candidates.getValue(), places));
@@ -255,7 +258,7 @@ public final class RecoveryLimits {
                 .fetchMap(LOCATION, count());
     }
 
-    /** Acted on, and not heard since. */
+    /** With an attempt to recover it, and not heard since. */
     private static Condition isOpen() {
         return exists(selectOne()
                 .from(MACHINE_RECOVERY)
@@ -271,14 +274,14 @@ public final class RecoveryLimits {
     }
 
     /**
-     * Counts by location the machines that are worked on, or were acted on and not heard since. One that is paused takes
-     * no place: nobody acts on it, and others must not wait for that.
+     * Counts by location the machines being worked on, and those with an attempt that have not been heard since. A
+     * paused machine takes no place: no attempt is made on it, and others must not wait for that.
      */
     private Map<String, Integer> inRecovery() {
         Condition isWorkedOn = WORK.PROCESS.eq(WorkProcess.RECOVERY.name());
         return byLocation(
-                // The few that come into question at all: of the rest, an index tells. Two questions with an or between
-                // them would be asked of the whole fleet.
+                // Only the few candidates, which an index finds. Two conditions joined by an OR would be evaluated for
+                // the whole fleet.
                 MACHINES.MACHINE_ID
                         .in(select(WORK.MACHINE_ID)
                                 .from(WORK)
@@ -296,7 +299,7 @@ public final class RecoveryLimits {
                         .and(not(MachineConditions.installationFulfilled())));
     }
 
-    /** Tells whether a machine that is held for recovery is still to be acted on. */
+    /** Tells whether a machine that is held for recovery is still due. */
     boolean isStillDue(UUID machineId) {
         return db.dsl()
                 .fetchExists(

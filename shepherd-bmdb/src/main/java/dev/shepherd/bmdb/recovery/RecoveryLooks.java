@@ -11,14 +11,16 @@ import org.jooq.Condition;
 import org.jooq.Field;
 import org.jooq.impl.DSL;
 
-/** The statements on {@code providers} that say since when recovery looks, and by which policy the queue was made. */
+/**
+ * The statements on {@code providers} that say since when recovery watches, and under which policy the queue was built.
+ */
 public final class RecoveryLooks {
 
     private RecoveryLooks() {}
 
     /**
-     * Notes that somebody looks, and tells whether that has gone on for long enough to act. After a gap, in which nobody
-     * may have been able to record heartbeats either, agents need some time to be heard again.
+     * Notes that a recoverer is watching, and tells whether recovery has watched for long enough to begin attempts.
+     * After a gap, in which heartbeats may not have been recorded either, agents need some time to be heard again.
      */
     static boolean look(Handle db, ProviderType provider, RecoveryPolicy policy) {
         noteLook(db, provider, policy);

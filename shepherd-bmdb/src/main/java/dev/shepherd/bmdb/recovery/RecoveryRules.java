@@ -48,8 +48,8 @@ import org.jooq.impl.SQLDataType;
  * What keeps recovery off a machine under a policy: each rule once. Claims, the due queue, the plan and the explanation
  * all follow from this list, and from the rules that agent start shares, which the view {@code work_rules} holds.
  *
- * <p>A rule says until when it is in the way if nothing changes but the time. A machine is due from the last of these
- * moments on. A new rule is one more entry in the list.
+ * <p>A rule says until when it blocks if only time passes. A machine is due from the last of these moments on. A new
+ * rule is one more entry in the list.
  */
 public final class RecoveryRules {
 
@@ -72,9 +72,9 @@ public final class RecoveryRules {
      * One rule.
      *
      * @param name what it is called
-     * @param until until when it is in the way: at once if it is not, never if only a change ends that
-     * @param soonest the same if what does not touch the queue happens at once: a first heartbeat. No later than
-     *     {@code until}
+     * @param until until when it blocks: at once if it does not, never if only a change ends that
+     * @param soonest the same, assuming that what does not touch the queue (a first heartbeat) happens at once. No
+     *     later than {@code until}
      * @param because what it says of a machine, in words
      * @param change what ends it, in words
      */
@@ -89,9 +89,9 @@ public final class RecoveryRules {
     public record Facts(MachineRecord machine, Optional<RecoveryState> recovery, int unreachableAttempts) {}
 
     /**
-     * The first rule that is in the way.
+     * The first rule that blocks.
      *
-     * @param until when that is over if nothing changes but the time; empty if time does not end it
+     * @param until when it blocks if only time passes; empty if time does not end it
      */
     public record InTheWay(Rule name, String because, String change, Optional<Instant> until) {}
 
@@ -102,9 +102,9 @@ public final class RecoveryRules {
     }
 
     /**
-     * It has no agent. That is recovery's concern if its SSH server was not reached often enough, or if it was acted on,
-     * its agent could not be started since for whatever reason, and that for long enough. That nobody tried to start it
-     * says nothing of the machine.
+     * It has no agent. That concerns recovery if takeovers failed to reach its SSH server often enough, or if recovery
+     * was attempted and its agent could not be started for long enough since, for any reason. If no takeover was
+     * attempted, that says nothing about the machine.
      */
     private RecoveryRule hasNoAgent() {
         Field<OffsetDateTime> stuck = DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.stuckAfter());
@@ -130,7 +130,7 @@ public final class RecoveryRules {
         return new RecoveryRule(name, until, until, because, change);
     }
 
-    /** A takeover has failed since the machine of a row of {@code machine_recovery} was acted on. */
+    /** A takeover has failed since the last attempt to recover the machine of a row of {@code machine_recovery}. */
     private static Condition failedToStartSinceRecovery() {
         return exists(selectOne()
                 .from(WORK_HISTORY)
@@ -162,7 +162,7 @@ public final class RecoveryRules {
                                 .map(agent ->
                                         "its agent was started at " + agent.startedAt() + " and has yet to be heard")
                                 .orElse("it has no agent")),
-                "its agent being silent until then");
+                "its agent staying silent until then");
     }
 
     private RecoveryRule coolsDown() {
@@ -170,9 +170,9 @@ public final class RecoveryRules {
                 Rule.COOLDOWN,
                 coalesce(DatabaseTime.shifted(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT, policy.cooldown()), AT_ONCE),
                 facts -> facts.recovery()
-                        .map(state -> "it was acted on (%s) at %s"
+                        .map(state -> "recovery was attempted (%s) at %s"
                                 .formatted(state.action().databaseName(), state.attemptedAt()))
-                        .orElse("it was acted on"),
+                        .orElse("recovery was attempted"),
                 "time");
     }
 
@@ -187,8 +187,8 @@ public final class RecoveryRules {
     }
 
     /**
-     * A machine of a provider is to be brought back. The limits on how many machines are in recovery are not part of it: a
-     * claim by it alone goes past them.
+     * A machine of a provider is to be brought back. The limits on how many machines are in recovery are not part of
+     * it: a claim by this condition alone would bypass them.
      */
     public Condition eligible(ProviderType provider) {
         return MachineConditions.provided(provider).and(eligible());
@@ -233,7 +233,7 @@ public final class RecoveryRules {
                         backoff.cause());
     }
 
-    /** When the machine of {@code machines} is due if nothing changes but the time. */
+    /** When the machine of {@code machines} is due if only time passes. */
     public Field<OffsetDateTime> due() {
         return ofTheMachine(RecoveryRule::until);
     }

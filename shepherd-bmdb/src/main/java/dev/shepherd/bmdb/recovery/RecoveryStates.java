@@ -34,12 +34,12 @@ public final class RecoveryStates {
     private RecoveryStates() {}
 
     /**
-     * Notes which machines are back: their agent was started and heard since the last attempt. Only that ends a recovery,
-     * and lifts its backoff.
+     * Notes which machines are back: their agent was started and heard since the last attempt. Only that ends a
+     * recovery and clears its backoff.
      *
      * <p>A heartbeat that an agent sent while its machine was being rebooted is no proof. The end of the work that
      * rebooted it clears both tags, and from then on the old agent's key is no longer that of the machine; what counts
-     * is a heartbeat together with a started agent while nobody works on the machine.
+     * is a heartbeat together with a started agent while no session works on the machine.
      */
     static void proveHeard(Handle db, ProviderType provider, RecoveryPolicy policy) {
         // An attempt that was cut short may yet have its effect: then the agent was heard on its way down.
@@ -126,7 +126,7 @@ public final class RecoveryStates {
                 .execute();
     }
 
-    /** Puts back what was there before an attempt of which the provider said that it would not even look at it. */
+    /** Restores what was recorded before an attempt that the provider refused without looking at the machine. */
     static void restore(Handle db, UUID machineId, Optional<RecoveryState> before) {
         if (before.isEmpty()) {
             TagQueries.clearRecovery(db, machineId);
@@ -164,7 +164,7 @@ public final class RecoveryStates {
                 .execute();
     }
 
-    /** Ends an attempt that had its effect, or of which nobody knows whether it had. The cooldown begins anew. */
+    /** Ends an attempt that had its effect, or whose outcome is unknown. The cooldown starts again. */
     static void end(Handle db, UUID machineId, boolean callFailed) {
         db.dsl()
                 .update(MACHINE_RECOVERY)
@@ -178,7 +178,7 @@ public final class RecoveryStates {
                 .execute();
     }
 
-    /** Ends the recovery of a machine of which nothing has to be heard. */
+    /** Ends the recovery of a machine whose agent need not be heard. */
     static void prove(Handle db, UUID machineId) {
         db.dsl()
                 .update(MACHINE_RECOVERY)

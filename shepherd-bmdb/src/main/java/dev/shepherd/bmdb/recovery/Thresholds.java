@@ -20,7 +20,7 @@ final class Thresholds {
     }
 
     /**
-     * Returns how far apart two looks may be before nothing is known of the time between them. It is never so long that an
+     * Returns how far apart two looks may be before the time between them counts as a gap. It is never so long that an
      * agent which was heard just before can be silent at its end.
      */
     static Duration longestLookGap(RecoveryPolicy policy) {
@@ -38,7 +38,8 @@ final class Thresholds {
 
     /** Returns how many of so many agents have to fall silent together for recovery to freeze. */
     static int freeze(RecoveryPolicy policy, int watched) {
-        // One machine alone cannot tell its own fault from ours, and a fleet of one must not be left for ever.
+        // With one machine alone, its own fault cannot be told from ours, and a fleet of one must not be left frozen
+        // for ever.
         if (watched < 2) {
             return Integer.MAX_VALUE;
         }

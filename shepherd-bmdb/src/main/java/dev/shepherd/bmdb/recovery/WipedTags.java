@@ -15,8 +15,8 @@ import org.jooq.TableField;
 import org.jooq.TableRecord;
 
 /**
- * What is known of a machine's disks, and so ends with them: its agent, when that was heard, its SSH host key, and the
- * installation that was carried out. The request for the installation stays, and so do hardware report and history.
+ * What is known about a machine's disks, and so ends with them: its agent, when that was heard, its SSH host key, and
+ * the installation that was carried out. The request for the installation stays, and so do hardware report and history.
  *
  * @param rows what there was
  */

@@ -8,22 +8,22 @@ import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import java.util.UUID;
 
-/** What the takeovers of a machine leave behind beside its tags. The methods are called in the work that holds the machine. */
+/** What takeovers of a machine record besides its tags. The methods are called in the work that holds the machine. */
 public final class Takeovers {
 
     private Takeovers() {}
 
     /**
-     * Returns how often agent start has failed on a machine, with a backoff, since it last finished there or the machine was
-     * released.
+     * Returns how often agent start has failed on a machine, with a backoff, since it last finished there or the
+     * machine was released.
      */
     public static int failuresInARow(BmdbTransaction tx, UUID machineId) {
         return WorkQueries.failuresInARow(Handle.of(tx.dsl()), WorkProcess.AGENT_START, machineId);
     }
 
     /**
-     * Records that a takeover did not reach the machine's SSH server. After some of them in a row the machine is due for
-     * recovery, see {@link RecoveryPolicy#unreachableAttempts()}.
+     * Records that a takeover did not reach the machine's SSH server. After some of them in a row the machine is due
+     * for recovery, see {@link RecoveryPolicy#unreachableAttempts()}.
      */
     public static void unreached(BmdbTransaction tx, UUID machineId) {
         TagQueries.countUnreachable(Handle.of(tx.dsl()), machineId);
