@@ -75,8 +75,9 @@ public interface Provider extends AutoCloseable {
      *
      * @param id the id of the machine
      * @return the machine, with that id
-     * @throws ProviderException with {@link ProviderException.Reason#NOT_FOUND} if there is no such machine,
-     *     also for {@link ProviderID#INVALID} and for ids that this provider could never have given
+     * @throws MachineNotFoundException if there is no such machine, also for {@link ProviderID#INVALID} and for ids that
+     *     this provider could never have given
+     * @throws ProviderException if the machine cannot be described
      * @throws InterruptedException if the thread is interrupted
      */
     Machine getMachine(ProviderID id) throws InterruptedException;

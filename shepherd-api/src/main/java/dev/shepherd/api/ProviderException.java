@@ -29,7 +29,7 @@ public class ProviderException extends ShepherdException {
     /** Why a call failed, and what that says of its outcome. */
     public enum Reason {
 
-        /** There is no such machine. Nothing was done. Not retried. */
+        /** There is no such machine; see {@link MachineNotFoundException}. Nothing was done. Not retried. */
         NOT_FOUND(false, true),
 
         /** There is nothing left to create a machine from. Nothing was done. Asked again at the next round. */

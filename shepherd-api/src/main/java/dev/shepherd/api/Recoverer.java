@@ -15,8 +15,8 @@ public interface Recoverer extends Provider {
      * machine needs to settle is waited for by the manager, without holding other calls up.
      *
      * @param id the machine
-     * @throws ProviderException with {@link ProviderException.Reason#NOT_FOUND} if there is no such machine,
-     *     or with another reason if it cannot be rebooted
+     * @throws MachineNotFoundException if there is no such machine
+     * @throws ProviderException if it cannot be rebooted; see {@link ProviderException.Reason}
      * @throws InterruptedException if the thread is interrupted; the reboot may have been accepted
      */
     void rebootMachine(ProviderID id) throws InterruptedException;
@@ -31,8 +31,8 @@ public interface Recoverer extends Provider {
      *
      * @param id the machine
      * @throws NotSupportedException if this provider cannot reinstall; the default does just this
-     * @throws ProviderException with {@link ProviderException.Reason#NOT_FOUND} if there is no such machine,
-     *     or with another reason if it cannot be reinstalled
+     * @throws MachineNotFoundException if there is no such machine
+     * @throws ProviderException if it cannot be reinstalled; see {@link ProviderException.Reason}
      * @throws InterruptedException if the thread is interrupted; the reinstallation may have been accepted
      */
     default void reinstallMachine(ProviderID id) throws InterruptedException {

@@ -1,7 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Spans;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.bmdb.internal.JdbcUrls;
 import java.time.Duration;
 import java.util.Objects;
@@ -326,34 +326,16 @@ public final class BmdbConfig {
                                 + " of the form jdbc:postgresql://host[:port][,host[:port]]/database[?name=value&…],"
                                 + " with special characters in a value written as %XX");
             }
-            require("poolSize", poolSize >= 1 && poolSize <= 1000, "from 1 to 1000", poolSize);
-            require("maxAttempts", maxAttempts >= 1 && maxAttempts <= 100, "from 1 to 100", maxAttempts);
-            require("maxLosses", maxLosses >= 2 && maxLosses <= 1000, "from 2 to 1000", maxLosses);
-            requireSpan("connectTimeout", connectTimeout, Duration.ofMillis(250), Duration.ofMinutes(10));
-            requireSpan("socketTimeout", socketTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
-            requireSpan("sessionInterval", sessionInterval, Duration.ofSeconds(1), Duration.ofHours(1));
-            require(
-                    "sessionInterval",
-                    sessionInterval.equals(Duration.ofSeconds(sessionInterval.toSeconds())),
-                    "in whole seconds",
-                    sessionInterval);
-            requireSpan(
+            Checks.count("poolSize", poolSize, 1, 1000);
+            Checks.count("maxAttempts", maxAttempts, 1, 100);
+            Checks.count("maxLosses", maxLosses, 2, 1000);
+            Checks.span("connectTimeout", connectTimeout, Duration.ofMillis(250), Duration.ofMinutes(10));
+            Checks.span("socketTimeout", socketTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
+            Checks.span("sessionInterval", sessionInterval, Duration.ofSeconds(1), Duration.ofHours(1));
+            Checks.that("sessionInterval", sessionInterval.getNano() == 0, "in whole seconds", sessionInterval);
+            Checks.span(
                     "idleInTransactionTimeout", idleInTransactionTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
             return new BmdbConfig(new Builder(this));
-        }
-
-        private static void requireSpan(String name, Duration value, Duration least, Duration most) {
-            require(
-                    name,
-                    value.compareTo(least) >= 0 && value.compareTo(most) <= 0,
-                    "from " + Spans.text(least) + " to " + Spans.text(most),
-                    Spans.text(value));
-        }
-
-        private static void require(String name, boolean valid, String range, Object value) {
-            if (!valid) {
-                throw new ConfigurationException(name, name + " must be " + range + ", not " + value);
-            }
         }
     }
 }

@@ -1,9 +1,9 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -159,6 +159,9 @@ public final class RecoveryPolicy {
 
     /** Collects the values of a {@link RecoveryPolicy}. Not safe for several threads. */
     public static final class Builder {
+        private static final Duration LONGEST = Duration.ofDays(365);
+        private static final int MOST = 1_000_000;
+
         private Duration silentAfterStart = Eligibility.SILENT_AFTER_START;
         private Duration silentAfterHeartbeat = Eligibility.SILENT_AFTER_HEARTBEAT;
         private Duration heartbeatInterval = Duration.ofMinutes(1);
@@ -378,24 +381,24 @@ public final class RecoveryPolicy {
          * @throws ConfigurationException if a value is out of its range, or the values do not go together
          */
         public RecoveryPolicy build() {
-            requireSpan("silentAfterStart", silentAfterStart);
-            requireSpan("silentAfterHeartbeat", silentAfterHeartbeat);
-            requireCount("unreachableAttempts", unreachableAttempts, 1);
-            requireSpan("stuckAfter", stuckAfter);
-            requireShare("maxShare", maxShare);
-            requireCount("maxPerProvider", maxPerProvider, 1);
-            requireCount("maxPerLocation", maxPerLocation, 1);
-            requireSpan("cooldown", cooldown);
-            requireSpan("bootTime", bootTime);
-            requireCount("maxReboots", maxReboots, 0);
-            requireCount("maxReinstalls", maxReinstalls, 1);
-            requireCount("maxFailedCalls", maxFailedCalls, 1);
-            requireSpan("relapseAfter", relapseAfter);
-            requireShare("freezeShare", freezeShare);
-            requireCount("freezeMinimum", freezeMinimum, 1);
-            requireSpan("freezeSpan", freezeSpan);
-            requireSpan("freezeReleaseAfter", freezeReleaseAfter);
-            requireSpan("heartbeatInterval", heartbeatInterval);
+            Checks.span("silentAfterStart", silentAfterStart, Duration.ZERO, LONGEST);
+            Checks.span("silentAfterHeartbeat", silentAfterHeartbeat, Duration.ZERO, LONGEST);
+            Checks.count("unreachableAttempts", unreachableAttempts, 1, MOST);
+            Checks.span("stuckAfter", stuckAfter, Duration.ZERO, LONGEST);
+            Checks.share("maxShare", maxShare);
+            Checks.count("maxPerProvider", maxPerProvider, 1, MOST);
+            Checks.count("maxPerLocation", maxPerLocation, 1, MOST);
+            Checks.span("cooldown", cooldown, Duration.ZERO, LONGEST);
+            Checks.span("bootTime", bootTime, Duration.ZERO, LONGEST);
+            Checks.count("maxReboots", maxReboots, 0, MOST);
+            Checks.count("maxReinstalls", maxReinstalls, 1, MOST);
+            Checks.count("maxFailedCalls", maxFailedCalls, 1, MOST);
+            Checks.span("relapseAfter", relapseAfter, Duration.ZERO, LONGEST);
+            Checks.share("freezeShare", freezeShare);
+            Checks.count("freezeMinimum", freezeMinimum, 1, MOST);
+            Checks.span("freezeSpan", freezeSpan, Duration.ZERO, LONGEST);
+            Checks.span("freezeReleaseAfter", freezeReleaseAfter, Duration.ZERO, LONGEST);
+            Checks.span("heartbeatInterval", heartbeatInterval, Duration.ZERO, LONGEST);
             requireThatSilenceIsLongEnough();
             return new RecoveryPolicy(new Builder(this));
         }
@@ -405,82 +408,33 @@ public final class RecoveryPolicy {
         }
 
         private void requireThatSilenceIsLongEnough() {
-            if (heartbeatInterval.isZero()) {
-                throw new ConfigurationException("heartbeatInterval", "heartbeatInterval must be over zero");
-            }
-            Duration least = late(heartbeatInterval).plus(heartbeatInterval);
-            if (silentAfterHeartbeat.compareTo(least) < 0) {
-                throw new ConfigurationException(
-                        "silentAfterHeartbeat",
-                        String.format(
-                                Locale.ROOT,
-                                "silentAfterHeartbeat must be at least %d s, not %d s: agents send a heartbeat every"
-                                        + " %d s, and one is silent only after two and a half of these",
-                                least.toSeconds(),
-                                silentAfterHeartbeat.toSeconds(),
-                                heartbeatInterval.toSeconds()));
-            }
-            requireAtLeast(
+            Checks.that("heartbeatInterval", !heartbeatInterval.isZero(), "over zero", Spans.text(heartbeatInterval));
+            String beats = "agents send a heartbeat every " + Spans.text(heartbeatInterval);
+            Checks.atLeast(
+                    "silentAfterHeartbeat",
+                    silentAfterHeartbeat,
+                    late(heartbeatInterval).plus(heartbeatInterval),
+                    beats + ", and one is silent only after two and a half of these");
+            Checks.atLeast(
                     "silentAfterStart",
                     silentAfterStart,
                     late(heartbeatInterval),
-                    "an agent sends its first heartbeat within one interval of its start");
-            requireAtLeast(
+                    beats + ", and an agent sends its first one within one interval of its start");
+            Checks.atLeast(
                     "freezeSpan",
                     freezeSpan,
                     heartbeatInterval,
-                    "the last heartbeats of agents that fall silent together lie up to one interval apart");
+                    beats + ", and the last ones of agents that fall silent together lie up to one interval apart");
             if (lookInterval == null) {
                 return;
             }
-            requireSpan("lookInterval", lookInterval);
-            Duration leastForLooks = lookInterval.multipliedBy(2).plus(heartbeatInterval);
-            if (lookInterval.isZero() || silentAfterHeartbeat.compareTo(leastForLooks) < 0) {
-                throw new ConfigurationException(
-                        "silentAfterHeartbeat",
-                        String.format(
-                                Locale.ROOT,
-                                "silentAfterHeartbeat must be at least %d s, not %d s: recovery looks every %d s, and"
-                                        + " agents send a heartbeat every %d s",
-                                leastForLooks.toSeconds(),
-                                silentAfterHeartbeat.toSeconds(),
-                                lookInterval.toSeconds(),
-                                heartbeatInterval.toSeconds()));
-            }
-        }
-
-        private void requireAtLeast(String name, Duration value, Duration least, String why) {
-            if (value.compareTo(least) < 0) {
-                throw new ConfigurationException(
-                        name,
-                        String.format(
-                                Locale.ROOT,
-                                "%s must be at least %d s, not %d s: agents send a heartbeat every %d s, and %s",
-                                name,
-                                least.toSeconds(),
-                                value.toSeconds(),
-                                heartbeatInterval.toSeconds(),
-                                why));
-            }
-        }
-
-        private static void requireSpan(String name, Duration value) {
-            if (value.isNegative() || value.compareTo(Duration.ofDays(365)) > 0) {
-                throw new ConfigurationException(
-                        name, name + " must be from zero to 365 days, not " + Spans.text(value));
-            }
-        }
-
-        private static void requireCount(String name, int value, int least) {
-            if (value < least || value > 1_000_000) {
-                throw new ConfigurationException(name, name + " must be from " + least + " to 1000000, not " + value);
-            }
-        }
-
-        private static void requireShare(String name, double value) {
-            if (!(value > 0 && value <= 1)) {
-                throw new ConfigurationException(name, name + " must be over 0 and at most 1, not " + value);
-            }
+            Checks.span("lookInterval", lookInterval, Duration.ZERO, LONGEST);
+            Checks.that("lookInterval", !lookInterval.isZero(), "over zero", Spans.text(lookInterval));
+            Checks.atLeast(
+                    "silentAfterHeartbeat",
+                    silentAfterHeartbeat,
+                    lookInterval.multipliedBy(2).plus(heartbeatInterval),
+                    "recovery looks every " + Spans.text(lookInterval) + ", and " + beats);
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.shepherd.callback;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.FailureLog;
@@ -311,26 +312,11 @@ public final class AgentEndpoint implements AutoCloseable {
          * @throws ConfigurationException if there is no callback, or a value is out of its range
          */
         public AgentEndpoint build() {
-            if (callback == null) {
-                throw new ConfigurationException("callback", "an endpoint needs a callback to hand requests to");
-            }
-            require("address", !address.isUnresolved(), "one that can be resolved", address);
-            requireSpan("maxClockSkew", maxClockSkew, Duration.ofSeconds(1), Duration.ofDays(1));
-            return new AgentEndpoint(this, callback);
-        }
-
-        private static void requireSpan(String name, Duration value, Duration least, Duration most) {
-            require(
-                    name,
-                    value.compareTo(least) >= 0 && value.compareTo(most) <= 0,
-                    "from " + least + " to " + most,
-                    value);
-        }
-
-        private static void require(String name, boolean valid, String range, Object value) {
-            if (!valid) {
-                throw new ConfigurationException(name, name + " must be " + range + ", not " + value);
-            }
+            AgentCallback taker =
+                    Checks.present("callback", callback, "an endpoint needs a callback to hand requests to");
+            Checks.that("address", !address.isUnresolved(), "one that can be resolved", address);
+            Checks.span("maxClockSkew", maxClockSkew, Duration.ofSeconds(1), Duration.ofDays(1));
+            return new AgentEndpoint(this, taker);
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.shepherd.callback;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Checks;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Collection;
@@ -288,20 +289,20 @@ public final class AgentEndpointLimits {
          * @throws ConfigurationException if a value is out of its range
          */
         public AgentEndpointLimits build() {
-            requireCount("maxConnections", maxConnections, 1, 1_000_000);
-            requireCount("maxConnectionsPerAddress", maxConnectionsPerAddress, 1, 1_000_000);
-            requireCount("heartbeatsPerMinute", heartbeatsPerMinute, 1, 1_000_000);
-            requireCount("reportsPerHour", reportsPerHour, 1, 1_000_000);
-            requireCount("reportBytesPerHour", reportBytesPerHour, 1 << 10, 1L << 40);
-            requireCount("strangerCallsPerMinute", strangerCallsPerMinute, 1, 1_000_000);
-            requireCount("maxBodySize", maxBodySize, 1 << 10, 1 << 26);
-            requireCount("minBodyRate", minBodyRate, 1, 1 << 30);
-            requireCount("maxRequestsPerConnection", maxRequestsPerConnection, 1, 1_000_000);
-            requireCount("threads", threads, 1, 64);
-            requireCount("maxWaiting", maxWaiting, 1, 1_000_000);
-            requireSpan("headTimeout", headTimeout, Duration.ofMillis(100), Duration.ofMinutes(5));
-            requireSpan("bodyTimeout", bodyTimeout, Duration.ofMillis(100), Duration.ofHours(1));
-            requireSpan("idleTimeout", idleTimeout, Duration.ofMillis(100), Duration.ofHours(1));
+            Checks.count("maxConnections", maxConnections, 1, 1_000_000);
+            Checks.count("maxConnectionsPerAddress", maxConnectionsPerAddress, 1, 1_000_000);
+            Checks.count("heartbeatsPerMinute", heartbeatsPerMinute, 1, 1_000_000);
+            Checks.count("reportsPerHour", reportsPerHour, 1, 1_000_000);
+            Checks.bytes("reportBytesPerHour", reportBytesPerHour, 1 << 10, 1L << 40);
+            Checks.count("strangerCallsPerMinute", strangerCallsPerMinute, 1, 1_000_000);
+            Checks.bytes("maxBodySize", maxBodySize, 1 << 10, 1 << 26);
+            Checks.bytes("minBodyRate", minBodyRate, 1, 1 << 30);
+            Checks.count("maxRequestsPerConnection", maxRequestsPerConnection, 1, 1_000_000);
+            Checks.count("threads", threads, 1, 64);
+            Checks.count("maxWaiting", maxWaiting, 1, 1_000_000);
+            Checks.span("headTimeout", headTimeout, Duration.ofMillis(100), Duration.ofMinutes(5));
+            Checks.span("bodyTimeout", bodyTimeout, Duration.ofMillis(100), Duration.ofHours(1));
+            Checks.span("idleTimeout", idleTimeout, Duration.ofMillis(100), Duration.ofHours(1));
             if (reportBytesPerHour < maxBodySize) {
                 throw new ConfigurationException(
                         "reportBytesPerHour",
@@ -309,20 +310,6 @@ public final class AgentEndpointLimits {
                                 + reportBytesPerHour);
             }
             return new AgentEndpointLimits(this);
-        }
-
-        private static void requireCount(String name, long value, long least, long most) {
-            if (value < least || value > most) {
-                throw new ConfigurationException(
-                        name, name + " must be from " + least + " to " + most + ", not " + value);
-            }
-        }
-
-        private static void requireSpan(String name, Duration value, Duration least, Duration most) {
-            if (value.compareTo(least) < 0 || value.compareTo(most) > 0) {
-                throw new ConfigurationException(
-                        name, name + " must be from " + least + " to " + most + ", not " + value);
-            }
         }
     }
 }

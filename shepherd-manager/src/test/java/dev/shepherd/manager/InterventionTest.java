@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
@@ -300,7 +301,7 @@ class InterventionTest extends RecoveryScenario {
 
         @Override
         public Machine getMachine(ProviderID id) {
-            throw new ProviderException(Reason.NOT_FOUND, "none");
+            throw new MachineNotFoundException("none");
         }
 
         @Override

@@ -2,10 +2,10 @@ package dev.shepherd.manager;
 
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.MachineVisitor;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.Provider;
-import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
@@ -36,7 +36,7 @@ public record ShowingProvider(ProviderType type, boolean isListingCheap, Showing
 
     @Override
     public Machine getMachine(ProviderID id) {
-        throw new ProviderException(ProviderException.Reason.NOT_FOUND, "there is no machine " + id);
+        throw new MachineNotFoundException("there is no machine " + id);
     }
 
     @Override

@@ -4,6 +4,7 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
@@ -104,7 +105,7 @@ final class LoggedProvider implements Recoverer {
     public MachineInfo getMachine(ProviderID id) {
         UUID intent = used().get(id.value());
         if (intent == null) {
-            throw new ProviderException(Reason.NOT_FOUND, "there is no machine " + id);
+            throw new MachineNotFoundException("there is no machine " + id);
         }
         return machine(number(id), intent);
     }

@@ -5,6 +5,7 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
@@ -116,7 +117,7 @@ final class RackProvider implements Recoverer {
         Optional<Server> found = id.isValid() && SERIAL.matcher(id.value()).matches()
                 ? controller.server(id.value())
                 : Optional.empty();
-        return found.orElseThrow(() -> new ProviderException(Reason.NOT_FOUND, "there is no server " + id));
+        return found.orElseThrow(() -> new MachineNotFoundException("there is no server " + id));
     }
 
     private void checkOpen() {

@@ -4,6 +4,7 @@ import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
@@ -11,7 +12,7 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
-import dev.shepherd.api.internal.Spans;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.provider.equinix.client.Device;
 import dev.shepherd.provider.equinix.client.DeviceActionInput;
 import dev.shepherd.provider.support.CallThreads;
@@ -23,7 +24,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -173,8 +173,8 @@ public final class EquinixProvider implements Recoverer {
     /**
      * Describes one device of this fleet as it is now, also one that is still being made.
      *
-     * @throws ProviderException with {@link Reason#NOT_FOUND} if there is no such device, if it has been deleted, or if
-     *     its hostname does not have the prefix
+     * @throws MachineNotFoundException if there is no such device, if it has been deleted, or if its hostname does not
+     *     have the prefix
      * @throws IllegalStateException if the provider is closed
      */
     @Override
@@ -199,9 +199,9 @@ public final class EquinixProvider implements Recoverer {
         }
     }
 
-    private ProviderException notFound(ProviderID id) {
-        return new ProviderException(
-                Reason.NOT_FOUND, "provider %s has no device %s with the prefix \"%s\"".formatted(type, id, prefix));
+    private MachineNotFoundException notFound(ProviderID id) {
+        return new MachineNotFoundException(
+                "provider %s has no device %s with the prefix \"%s\"".formatted(type, id, prefix));
     }
 
     private boolean isOurs(Device device) {
@@ -234,8 +234,9 @@ public final class EquinixProvider implements Recoverer {
     /**
      * Reboots a device, and returns when the API has accepted that.
      *
-     * @throws ProviderException with {@link Reason#NOT_FOUND} as {@link #getMachine} does; with
-     *     {@link Reason#TRANSIENT} if it is unknown whether the device is rebooted: it is not tried again
+     * @throws MachineNotFoundException as {@link #getMachine} does
+     * @throws ProviderException with {@link Reason#TRANSIENT} if it is unknown whether the device is rebooted: it is not
+     *     tried again
      * @throws IllegalStateException if the provider is closed
      */
     @Override
@@ -308,7 +309,9 @@ public final class EquinixProvider implements Recoverer {
         /** What a sample configuration holds where somebody has to write something of his own. */
         private static final String PLACEHOLDER = "FIXME";
 
+        private static final Duration MIN_TIMEOUT = Duration.ofMillis(1);
         private static final Duration MAX_TIMEOUT = Duration.ofHours(1);
+        private static final Duration MAX_PAUSE = Duration.ofDays(30);
 
         private final ProviderType type;
         private final UUID project;
@@ -514,15 +517,15 @@ public final class EquinixProvider implements Recoverer {
                 throw new ConfigurationException(
                         "endpoint", "\"endpoint\" must be an http: or https: URL of host and path, nothing else");
             }
-            checkRange("page-size", pageSize, 1000);
-            checkRange("max-concurrent-calls", maxConcurrentCalls, 100);
-            checkRange("calls-per-second", callsPerSecond, 10_000);
-            checkTimeout("attempt-timeout", attemptTimeout);
-            checkTimeout("total-timeout", totalTimeout);
-            checkTimeout("backoff-initial", backoffInitial);
-            checkTimeout("backoff-maximum", backoffMaximum);
-            checkNotNegative("reservation-cache", reservationCache);
-            checkNotNegative("failed-reservation-pause", failedReservationPause);
+            Checks.count("page-size", pageSize, 1, 1000);
+            Checks.count("max-concurrent-calls", maxConcurrentCalls, 1, 100);
+            Checks.count("calls-per-second", callsPerSecond, 1, 10_000);
+            Checks.span("attempt-timeout", attemptTimeout, MIN_TIMEOUT, MAX_TIMEOUT);
+            Checks.span("total-timeout", totalTimeout, MIN_TIMEOUT, MAX_TIMEOUT);
+            Checks.span("backoff-initial", backoffInitial, MIN_TIMEOUT, MAX_TIMEOUT);
+            Checks.span("backoff-maximum", backoffMaximum, MIN_TIMEOUT, MAX_TIMEOUT);
+            Checks.span("reservation-cache", reservationCache, Duration.ZERO, MAX_PAUSE);
+            Checks.span("failed-reservation-pause", failedReservationPause, Duration.ZERO, MAX_PAUSE);
         }
 
         private static void checkChosen(String property, String value) {
@@ -531,28 +534,6 @@ public final class EquinixProvider implements Recoverer {
                         property,
                         "\"%s\" is %s: choose one of your own"
                                 .formatted(property, value.isBlank() ? "empty" : "still \"" + value + "\""));
-            }
-        }
-
-        private static void checkRange(String property, int value, int most) {
-            if (value < 1 || value > most) {
-                throw new ConfigurationException(
-                        property,
-                        String.format(Locale.ROOT, "\"%s\" must be from 1 to %d, not %d", property, most, value));
-            }
-        }
-
-        private static void checkTimeout(String property, Duration value) {
-            if (value.compareTo(Duration.ofMillis(1)) < 0 || value.compareTo(MAX_TIMEOUT) > 0) {
-                throw new ConfigurationException(
-                        property, "\"%s\" must be from 1 ms to 1 h, not %s".formatted(property, Spans.text(value)));
-            }
-        }
-
-        private static void checkNotNegative(String property, Duration value) {
-            if (value.isNegative() || value.compareTo(Duration.ofDays(30)) > 0) {
-                throw new ConfigurationException(
-                        property, "\"%s\" must be from 0 s to 30 d, not %s".formatted(property, Spans.text(value)));
             }
         }
     }

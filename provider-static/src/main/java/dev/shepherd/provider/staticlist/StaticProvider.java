@@ -6,6 +6,7 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.MachineVisitor;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.NotSupportedException;
@@ -16,6 +17,7 @@ import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.provider.support.CallThreads;
@@ -159,8 +161,8 @@ public final class StaticProvider implements Provider {
      * <p>The list is read again if it has changed. While it cannot be read, it is asked for no more often
      * than once per timeout, so that many calls do not wait for the timeout one by one.
      *
-     * @throws ProviderException with {@link Reason#NOT_FOUND} if the list has no such machine, or as
-     *     {@link #listMachines()} does
+     * @throws MachineNotFoundException if the list has no such machine
+     * @throws ProviderException as {@link #listMachines()} does
      * @throws IllegalStateException if the provider is closed
      */
     @Override
@@ -168,7 +170,7 @@ public final class StaticProvider implements Provider {
         Objects.requireNonNull(id, "id");
         MachineInfo machine = current(true).machines().get(id);
         if (machine == null) {
-            throw new ProviderException(Reason.NOT_FOUND, "%s has no machine %s".formatted(words(), id));
+            throw new MachineNotFoundException("%s has no machine %s".formatted(words(), id));
         }
         return machine;
     }
@@ -421,14 +423,8 @@ public final class StaticProvider implements Provider {
          *     message names the setting, as a property of {@link StaticProviderFactory}
          */
         public StaticProvider build() {
-            if (timeout.compareTo(Duration.ofMillis(1)) < 0 || timeout.compareTo(MAX_TIMEOUT) > 0) {
-                throw new ConfigurationException(
-                        "timeout", "\"timeout\" must be from 1 ms to 1 h, not " + Spans.text(timeout));
-            }
-            if (maxSize < 1 || maxSize > MAX_MAX_SIZE) {
-                throw new ConfigurationException(
-                        "max-size", "\"max-size\" must be from 1 to " + MAX_MAX_SIZE + " bytes, not " + maxSize);
-            }
+            Checks.span(StaticProviderFactory.TIMEOUT, timeout, Duration.ofMillis(1), MAX_TIMEOUT);
+            Checks.bytes(StaticProviderFactory.MAX_SIZE, maxSize, 1, MAX_MAX_SIZE);
             CallThreads threads = new CallThreads("shepherd-provider-" + type);
             return new StaticProvider(type, source(threads), threads, timeout, clock);
         }

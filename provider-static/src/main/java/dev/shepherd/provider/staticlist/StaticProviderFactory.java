@@ -17,8 +17,8 @@ import java.util.List;
 public final class StaticProviderFactory implements ProviderFactory {
 
     private static final String LIST = "list";
-    private static final String TIMEOUT = "timeout";
-    private static final String MAX_SIZE = "max-size";
+    static final String TIMEOUT = "timeout";
+    static final String MAX_SIZE = "max-size";
 
     /** Makes the factory, as {@link java.util.ServiceLoader} does. */
     public StaticProviderFactory() {}

@@ -160,12 +160,12 @@ class StaticProviderFactoryTest {
 
     @ParameterizedTest
     @CsvSource({
-        "timeout, 0s, '\"timeout\" must be from 1 ms to 1 h, not 0 s'",
-        "timeout, 61m, '\"timeout\" must be from 1 ms to 1 h, not 1 h 1 min'",
-        "timeout, PT-1S, '\"timeout\" must be from 1 ms to 1 h, not -1 s'",
-        "max-size, 0, '\"max-size\" must be from 1 to 1073741824 bytes, not 0'",
-        "max-size, -5, '\"max-size\" must be from 1 to 1073741824 bytes, not -5'",
-        "max-size, 1073741825, '\"max-size\" must be from 1 to 1073741824 bytes, not 1073741825'",
+        "timeout, 0s, 'timeout must be from 1 ms to 1 h, not 0 s'",
+        "timeout, 61m, 'timeout must be from 1 ms to 1 h, not 1 h 1 min'",
+        "timeout, PT-1S, 'timeout must be from 1 ms to 1 h, not -1 s'",
+        "max-size, 0, 'max-size must be from 1 to 1073741824 bytes, not 0'",
+        "max-size, -5, 'max-size must be from 1 to 1073741824 bytes, not -5'",
+        "max-size, 1073741825, 'max-size must be from 1 to 1073741824 bytes, not 1073741825'",
     })
     void aSettingOutOfItsRangeIsNamed(String property, String value, String message) {
         assertThatExceptionOfType(ConfigurationException.class)

@@ -1,7 +1,7 @@
 package dev.shepherd.bmdb.agent;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Spans;
+import dev.shepherd.api.internal.Checks;
 import java.time.Duration;
 import java.util.Objects;
 
@@ -131,28 +131,13 @@ public final class AgentCallbackConfig {
          * @throws ConfigurationException if a value is out of its range
          */
         public AgentCallbackConfig build() {
-            requireSpan("timeout", timeout, Duration.ofMillis(100), Duration.ofMinutes(10));
-            requireCount("queueSize", queueSize, 1_000_000);
-            requireCount("batchSize", batchSize, 10_000);
-            requireCount("heartbeatThreads", heartbeatThreads, 64);
-            requireCount("reportThreads", reportThreads, 64);
-            requireSpan("lockTimeout", lockTimeout, Duration.ofMillis(1), Duration.ofSeconds(10));
+            Checks.span("timeout", timeout, Duration.ofMillis(100), Duration.ofMinutes(10));
+            Checks.count("queueSize", queueSize, 1, 1_000_000);
+            Checks.count("batchSize", batchSize, 1, 10_000);
+            Checks.count("heartbeatThreads", heartbeatThreads, 1, 64);
+            Checks.count("reportThreads", reportThreads, 1, 64);
+            Checks.span("lockTimeout", lockTimeout, Duration.ofMillis(1), Duration.ofSeconds(10));
             return new AgentCallbackConfig(this);
-        }
-
-        private static void requireCount(String name, int value, int most) {
-            if (value < 1 || value > most) {
-                throw new ConfigurationException(name, name + " must be from 1 to " + most + ", not " + value);
-            }
-        }
-
-        private static void requireSpan(String name, Duration value, Duration least, Duration most) {
-            if (value.compareTo(least) < 0 || value.compareTo(most) > 0) {
-                throw new ConfigurationException(
-                        name,
-                        name + " must be from " + Spans.text(least) + " to " + Spans.text(most) + ", not "
-                                + Spans.text(value));
-            }
         }
     }
 }

@@ -2,9 +2,8 @@ package dev.shepherd.cli.demo;
 
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.Provider;
-import dev.shepherd.api.ProviderException;
-import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
@@ -48,7 +47,7 @@ final class DemoProvider implements Recoverer {
     public void rebootMachine(ProviderID id) {
         SshHost host = hosts.get(id);
         if (host == null) {
-            throw new ProviderException(Reason.NOT_FOUND, "provider " + type() + " has no machine " + id);
+            throw new MachineNotFoundException("provider " + type() + " has no machine " + id);
         }
         host.reboot();
     }

@@ -4,6 +4,7 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.provider.support.CallGate.Turn;
 import dev.shepherd.provider.support.NoAnswerException.Why;
@@ -331,14 +332,8 @@ public final class HttpCalls {
          * @throws ConfigurationException if a setting is out of range; the message names it
          */
         public HttpCalls build() {
-            if (limit.compareTo(Duration.ofMillis(1)) < 0 || limit.compareTo(MAX_LIMIT) > 0) {
-                throw new ConfigurationException(
-                        "limit", "\"limit\" must be from 1 ms to 1 h, not " + Spans.text(limit));
-            }
-            if (maxBody < 1 || maxBody > MAX_MAX_BODY) {
-                throw new ConfigurationException(
-                        "max-body", "\"max-body\" must be from 1 to " + MAX_MAX_BODY + " bytes, not " + maxBody);
-            }
+            Checks.span("limit", limit, Duration.ofMillis(1), MAX_LIMIT);
+            Checks.bytes("maxBody", maxBody, 1, MAX_MAX_BODY);
             HttpClients shared = clients;
             if (shared == null) {
                 shared = new HttpClients(threads, client == null ? plain(limit) : client);

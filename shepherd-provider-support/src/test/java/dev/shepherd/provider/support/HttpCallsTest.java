@@ -698,10 +698,10 @@ class HttpCallsTest {
         for (Duration limit : List.of(Duration.ZERO, Duration.ofNanos(1), Duration.ofHours(2))) {
             assertThatExceptionOfType(ConfigurationException.class)
                     .isThrownBy(() -> calls.toBuilder().limit(limit).build())
-                    .withMessageStartingWith("\"limit\" must be from 1 ms to 1 h, not ");
+                    .withMessageStartingWith("limit must be from 1 ms to 1 h, not ");
         }
         assertThatExceptionOfType(ConfigurationException.class)
                 .isThrownBy(() -> calls.toBuilder().maxBody(0).build())
-                .withMessage("\"max-body\" must be from 1 to 1073741824 bytes, not 0");
+                .withMessage("maxBody must be from 1 to 1073741824 bytes, not 0");
     }
 }

@@ -4,8 +4,8 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.NoCapacityException;
-import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
@@ -66,8 +66,7 @@ final class FakeMachines {
         synchronized (lock) {
             MachineInfo machine = machines.get(id);
             if (machine == null) {
-                throw new ProviderException(
-                        ProviderException.Reason.NOT_FOUND, "provider " + type + " has no machine " + id);
+                throw new MachineNotFoundException("provider " + type + " has no machine " + id);
             }
             return machine;
         }
