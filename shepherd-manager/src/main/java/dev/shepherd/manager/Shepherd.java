@@ -501,7 +501,8 @@ public final class Shepherd implements AutoCloseable {
          */
         public Shepherd build() {
             Bmdb database = Checks.present("bmdb", bmdb, "a shepherd needs a database");
-            Checks.present("provider", providers.isEmpty() ? null : providers, "a shepherd needs at least one provider");
+            Checks.present(
+                    "provider", providers.isEmpty() ? null : providers, "a shepherd needs at least one provider");
             MachineTakeover agents = Checks.present("takeover", takeover, "a shepherd needs a way to start agents");
             Checks.that("loops", !loops.isEmpty(), "at least one of the loops", "none");
             recoverer.paced(); // Checks all spans against each other.
