@@ -5,7 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -35,8 +40,7 @@ class DocumentationTest {
                     files.filter(file -> file.toString().endsWith(".md")).toList();
             assertThat(documents).hasSizeGreaterThan(5);
             for (Path document : documents) {
-                var links = java.util.regex.Pattern.compile("\\]\\((?!https?:|#)([^)#\\s]+)")
-                        .matcher(Files.readString(document));
+                var links = Pattern.compile("\\]\\((?!https?:|#)([^)#\\s]+)").matcher(Files.readString(document));
                 while (links.find()) {
                     assertThat(document.resolveSibling(links.group(1)))
                             .as("a link in %s", ROOT.relativize(document))
@@ -44,6 +48,58 @@ class DocumentationTest {
                 }
             }
         }
+    }
+
+    @Test
+    void everyTypeAndMemberThatTheMapsNameExists() throws IOException {
+        Map<String, String> sources = sources();
+        Pattern named = Pattern.compile("`([A-Z][A-Za-z]*[a-z][A-Za-z]*)(?:\\.([a-z]\\w*))?(?:\\([^`]*\\))?`");
+        Set<String> others = Set.of("Error", "DefaultLocale");
+        int found = 0;
+        for (String map : List.of("docs/architecture.md", "CONTRIBUTING.md")) {
+            Matcher name = named.matcher(Files.readString(ROOT.resolve(map)).replaceAll("(?s)```.*?```", ""));
+            while (name.find()) {
+                if (others.contains(name.group(1))) {
+                    continue;
+                }
+                found++;
+                String source = sources.getOrDefault(name.group(1), "");
+                assertThat(source.isEmpty())
+                        .as("%s, which %s names, is missing", name.group(1), map)
+                        .isFalse();
+                if (name.group(2) != null) {
+                    assertThat(Pattern.compile("\\b" + name.group(2) + "\\b")
+                                    .matcher(source)
+                                    .find())
+                            .as("%s, which %s names, is there", name.group(), map)
+                            .isTrue();
+                }
+            }
+        }
+        assertThat(found).isGreaterThan(150);
+    }
+
+    /** The sources that declare a type of a name. */
+    private static Map<String, String> sources() throws IOException {
+        Pattern declared = Pattern.compile("\\b(?:class|interface|record|enum) ([A-Z]\\w*)");
+        Map<String, String> sources = new HashMap<>();
+        try (Stream<Path> modules = Files.list(ROOT)) {
+            for (Path module : modules.filter(folder -> Files.isDirectory(folder.resolve("src")))
+                    .toList()) {
+                try (Stream<Path> files = Files.walk(module.resolve("src"))) {
+                    for (Path file : files.filter(file -> file.toString().endsWith(".java"))
+                            .toList()) {
+                        String source = Files.readString(file);
+                        declared.matcher(source)
+                                .results()
+                                .map(match -> match.group(1))
+                                .distinct()
+                                .forEach(type -> sources.merge(type, source, String::concat));
+                    }
+                }
+            }
+        }
+        return sources;
     }
 
     private static String example() throws IOException {
