@@ -170,8 +170,7 @@ final class ExplainQueries {
         return switch (rule) {
             case QUARANTINED ->
                 quarantine
-                        .map(held ->
-                                "it was quarantined at %s by %s: %s".formatted(held.at(), held.by(), held.cause()))
+                        .map(held -> "it was quarantined at %s by %s: %s".formatted(held.at(), held.by(), held.cause()))
                         .orElse("it is quarantined");
             case MISSING -> "provider " + provider + " no longer knows it";
             case PROVISIONING -> "provider " + provider + " is installing it";
