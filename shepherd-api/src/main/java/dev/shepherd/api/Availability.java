@@ -14,7 +14,7 @@ public enum Availability {
 
     /**
      * Free to be taken, such as an unused hardware reservation. May lack an id and an address. One that has neither an
-     * id nor a {@linkplain Machine#reservationId() reservation id} cannot be named, and is skipped with a warning.
+     * id nor a {@linkplain Machine#reservationId() reservation id} cannot be named, and is passed over with a warning.
      */
     KNOWN_UNUSED,
 

@@ -35,7 +35,7 @@ public interface Provider extends AutoCloseable {
      * cleaned or inspected, is left out.
      *
      * <p>A machine with nonsensical data is no reason to fail. Leave out the text that does not fit, or mark the
-     * machine as {@linkplain Machine#failed() failed}. The manager skips a machine that breaks a rule of {@link
+     * machine as {@linkplain Machine#failed() failed}. The manager passes over a machine that breaks a rule of {@link
      * MachineInfo}, with a warning: one with a valid id counts as present, and is neither created from nor taken for
      * missing.
      *

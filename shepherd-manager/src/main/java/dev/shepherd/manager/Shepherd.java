@@ -98,7 +98,7 @@ public final class Shepherd implements AutoCloseable {
             if (flocks.put(flock.provider(), flock) != null) {
                 throw new ConfigurationException(
                         "provider",
-                        "two providers have the type " + flock.provider() + ": each instance needs a type of its own");
+                        "two providers have the type " + flock.provider() + ": each instance needs its own type");
             }
         }
     }
@@ -345,7 +345,7 @@ public final class Shepherd implements AutoCloseable {
         log.info("Stopped");
     }
 
-    /** Runs tasks on the embedder's executor, or on one of its own that exists only once it is needed. */
+    /** Runs tasks on the embedder's executor, or on its own, which exists only once it is needed. */
     private static final class LazyExecutor implements java.util.concurrent.Executor {
         private final @Nullable ExecutorService given;
         private final Object lock = new Object();
@@ -420,7 +420,7 @@ public final class Shepherd implements AutoCloseable {
             return this;
         }
 
-        /** Essential: adds a provider; at least one, each with a type of its own. */
+        /** Essential: adds a provider; at least one, each with its own type. */
         public Builder provider(Provider provider) {
             providers.add(Objects.requireNonNull(provider, "provider"));
             return this;

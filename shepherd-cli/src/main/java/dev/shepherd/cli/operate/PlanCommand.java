@@ -158,7 +158,7 @@ public final class PlanCommand implements Callable<Integer> {
                     "  holds back %d free machine(s): the maximum is reached%n",
                     plan.outlook().heldBack());
         }
-        lines(out, "  skips: ", plan.outlook().passedOverBecause());
+        lines(out, "  passes over: ", plan.outlook().passedOverBecause());
         if (plan.discrepancies().isEmpty()
                 && plan.adopt().isEmpty()
                 && plan.resume().isEmpty()

@@ -182,7 +182,7 @@ public final class ControlLoop implements AutoCloseable {
         // What the JVM throws says little by its message alone, such as the name of a class.
         String message = Escaped.text(e instanceof Error ? e.toString() : e.getMessage());
         monitor.stepFailed(message);
-        // Each second while the database is away is too often.
+        // Once a second while the database cannot be reached would be too often.
         boolean isNews = !(e instanceof BmdbException) || Integer.bitCount(failures) == 1;
         log.atLevel(isNews ? Level.WARN : Level.DEBUG)
                 .log(

@@ -193,7 +193,7 @@ public final class MachineIndex {
         return first == 0 ? 1 : first;
     }
 
-    /** Writes an id in UTF-8. Returns its length. One with half a surrogate pair is passed over before. */
+    /** Writes an id in UTF-8. Returns its length. One with half a surrogate pair has been passed over before. */
     private int encode(ProviderID id) {
         String value = id.value();
         int length = value.length();

@@ -47,8 +47,8 @@ public final class ProviderCalls {
     }
 
     /**
-     * A listing must not take longer than others wait for it. What the provider says of itself never changes, and is
-     * asked before there can be another call.
+     * A listing must not take longer than others wait for it. The provider's properties never change, and are read
+     * before there can be another call.
      */
     public ProviderCalls(Provider provider, Duration longestListing) {
         this.longestListing = longestListing;
@@ -135,7 +135,7 @@ public final class ProviderCalls {
             visitor.visit(info);
         }
 
-        /** A provider that goes on after its visitor threw must not be taken for one that listed everything. */
+        /** A provider that goes on after its visitor threw must not count as having listed everything. */
         boolean end() {
             if (!whole) {
                 throw new ProviderException(

@@ -23,7 +23,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Claims machines and works on several of them at once, each on a thread of its own.
+ * Claims machines and works on several of them at once, each on its own thread.
  *
  * <p>A slow machine holds up no other: whenever one is done, the next one is claimed. Every piece of work ends in the
  * database, no matter how its thread ends: the task closes it, or the session does.
@@ -198,7 +198,7 @@ public final class WorkLoop {
                 current.setName(name + " " + work.machineId());
                 runGuarded(work);
             } catch (RuntimeException | Error e) {
-                // Such as an error while a failure was told. The work is closed, or goes on being tried to be.
+                // Such as an error while a failure was reported. The work is closed, or closing it is retried.
                 logLast(e);
             } finally {
                 end();

@@ -14,8 +14,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Takes machines over by SSH: uploads the agent executable, runs it, tells it who it is, and checks its answer.
  *
- * <p>Each takeover has a connection of its own, and threads of its own that end with it; between takeovers there are
- * none, so there is nothing to close. Immutable and thread-safe: one instance serves any number of takeovers at once.
+ * <p>Each takeover has its own connection, and its own threads that end with it; between takeovers there are none, so
+ * there is nothing to close. Immutable and thread-safe: one instance serves any number of takeovers at once.
  *
  * <p>Cryptography is the JDK's, unless BouncyCastle is on the class path: then the SSH library registers it for the
  * whole JVM and uses it, except after {@code SecurityUtils.setRegisterBouncyCastle(false)}.
@@ -87,8 +87,8 @@ public final class AgentTakeover implements MachineTakeover {
     }
 
     /**
-     * Takes one machine over. Blocks for at most the total timeout, and a moment to clean up. Whatever the outcome,
-     * the connection is closed and its threads have ended then.
+     * Takes one machine over. Blocks for at most the total timeout, and a moment to clean up. In any case, the
+     * connection is closed and its threads have ended then.
      *
      * <p>A machine may be taken over again at any time: its executable is replaced, the agent run once more.
      *

@@ -14,7 +14,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The watch over one takeover of one machine. The {@link TakeoverSteps} run in a thread of their own while the caller's
+ * The watch over one takeover of one machine. The {@link TakeoverSteps} run in a separate thread while the caller's
  * thread watches. So no matter what a step is blocked in (a socket, one of the library's locks that take no interrupt,
  * the disk that the executable is read from), the caller is back in time: at the deadline, or when it is interrupted,
  * it closes the connection, which ends any wait for the host, and interrupts the steps, which ends any other wait.

@@ -152,7 +152,7 @@ public final class Initializer {
 
     /**
      * Asks the provider where the machine is now. What is recorded may be half an hour old; another machine may have
-     * the address by now, and a first contact trusts whatever answers there. Returns nothing if the work has been
+     * the address by now, and a first contact trusts any host that answers there. Returns nothing if the work has been
      * ended, since the machine must not be contacted.
      */
     private Optional<Whereabouts> locate(Work claimed, MachineRecord machine) throws InterruptedException {
@@ -325,7 +325,7 @@ public final class Initializer {
         UUID machineId = claimed.machineId();
         claimed.finish(tx -> {
             tx.putAgentStarted(machineId, result.agentKey());
-            // Whatever was heard before came from another agent; this one has yet to be heard.
+            // Earlier heartbeats came from another agent; this one has yet to be heard.
             tx.clearAgentHeartbeat(machineId);
             Takeovers.reached(tx, machineId);
             if (machine.sshHostKey().isEmpty()) {

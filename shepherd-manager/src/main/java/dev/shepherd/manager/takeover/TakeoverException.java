@@ -146,10 +146,10 @@ public final class TakeoverException extends ShepherdException {
     }
 
     /**
-     * Tells whether the machine may have to be brought back: nothing answered, or what answered fell silent or was cut
-     * off without a word, before it could know who calls ({@link TakeoverStep#CONNECT}, {@link
-     * TakeoverStep#KEY_EXCHANGE}). A few of these in a row make recovery reboot a machine. Whatever says no is there,
-     * and a reboot would not help.
+     * Tells whether the machine may have to be recovered: nothing answered, or what answered fell silent or was cut off
+     * without a word, before it could know who calls ({@link TakeoverStep#CONNECT}, {@link TakeoverStep#KEY_EXCHANGE}).
+     * A few of these in a row make recovery reboot a machine. A host that refuses is there, and a reboot would not
+     * help.
      */
     public boolean isOutOfReach() {
         boolean unseen = step == TakeoverStep.CONNECT || step == TakeoverStep.KEY_EXCHANGE;

@@ -29,8 +29,8 @@ import org.slf4j.LoggerFactory;
  * One connection to one host. Made by {@link Ssh}.
  *
  * <p>One thread takes its steps: {@link #connect}, {@link #exchangeKeys}, {@link #logIn}, then {@link #upload} and
- * {@link #start}. They wait for the host without a limit of their own. Any other thread may {@link #close} the
- * connection at any time, which ends the waiting, and may ask what it saw.
+ * {@link #start}. They wait for the host without a limit. Any other thread may {@link #close} the connection at any
+ * time, which ends the waiting, and may ask what it saw.
  */
 public final class SshConnection {
 
@@ -253,7 +253,7 @@ public final class SshConnection {
             message = disconnectMessage;
         }
         if (reason != null && reason != DisconnectReason.UNKNOWN) {
-            // What waited for the host may have wrapped the host's words in some of its own.
+            // The code that waited for the host may have wrapped the host's words in its own.
             String why = message == null ? words(cause) : Escaped.text(message, MAX_SAID);
             return new SshTrouble(sort(reason), "the connection ended with " + reason + ": " + why);
         }
