@@ -29,10 +29,10 @@ import org.slf4j.LoggerFactory;
  * with the primary. While there is no standby, between {@link #promote} and {@link #restoreStandby}, the primary
  * commits alone, as one does under a cluster manager that puts writing above a second copy.
  *
- * <p>A failover takes two steps, between which no server answers: {@link #crashPrimary}, {@link #stopPrimary} or
- * {@link #freezePrimary}, then {@link #promote}. {@link #restoreStandby} makes the failed server follow the new primary,
- * on a fresh copy of its data, and so allows for the next failover. Both servers keep their ports for as long as the
- * pair lives.
+ * <p>A failover takes two steps, between which no server answers: {@link #crashPrimary}, {@link #stopPrimary} or {@link
+ * #freezePrimary}, then {@link #promote}. {@link #restoreStandby} makes the failed server follow the new primary, on a
+ * fresh copy of its data, and so allows for the next failover. Both servers keep their ports for as long as the pair
+ * lives.
  *
  * <p>Like a {@linkplain PostgresServer#startTemporary() temporary server}, it is not written through to the disk, lives
  * in a temporary folder, and is deleted with it. Safe for use by many threads; what changes the pair is done one at a
@@ -203,8 +203,8 @@ public final class PostgresPair implements AutoCloseable {
     }
 
     /**
-     * Stops all processes of the primary with {@code SIGSTOP}: connections to it stay, new ones can be made, and nothing is
-     * answered.
+     * Stops all processes of the primary with {@code SIGSTOP}: connections to it stay, new ones can be made, and
+     * nothing is answered.
      */
     public void freezePrimary() {
         synchronized (lock) {
@@ -223,8 +223,8 @@ public final class PostgresPair implements AutoCloseable {
     }
 
     /**
-     * Lets a server go on that was {@linkplain #freezePrimary frozen}. If the other one was promoted meanwhile, it takes
-     * itself for the primary all the same, and never answers a commit that has written something.
+     * Lets a server go on that was {@linkplain #freezePrimary frozen}. If the other one was promoted meanwhile, it
+     * still considers itself the primary, and never answers a commit that has written something.
      */
     public void thaw() {
         synchronized (lock) {
@@ -308,7 +308,7 @@ public final class PostgresPair implements AutoCloseable {
         }
     }
 
-    /** Copies the data of a server that runs, in the way of its own backups: the log makes the copy consistent. */
+    /** Copies the data of a running server as a base backup does: the log makes the copy consistent. */
     private void copy(Node from, Node to) throws IOException {
         Folders.delete(to.data());
         Path next = to.home().resolve("data.new");

@@ -3,7 +3,7 @@ package dev.shepherd.api;
 /** What a provider knows of whether a machine is in use by this fleet. */
 public enum Availability {
 
-    /** The provider did not say. Never acted on: a machine listed with it is an error. */
+    /** The provider did not say. A machine listed with it is an error, and is never touched. */
     UNDEFINED,
 
     /**
@@ -13,8 +13,8 @@ public enum Availability {
     POSSIBLY_USED,
 
     /**
-     * Free to be taken, such as an unused hardware reservation. May lack an id and an address. One that has neither an id
-     * nor a {@linkplain Machine#reservationId() reservation id} cannot be named, and is passed over with a warning.
+     * Free to be taken, such as an unused hardware reservation. May lack an id and an address. One that has neither an
+     * id nor a {@linkplain Machine#reservationId() reservation id} cannot be named, and is passed over with a warning.
      */
     KNOWN_UNUSED,
 

@@ -12,13 +12,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * A plain {@link Machine}, made with {@link #builder(ProviderID, Availability)}.
  *
- * <p>The constructor holds a machine to the rules of its availability, so a provider that uses this
- * record cannot hand out one that breaks them. Immutable.
+ * <p>The constructor holds a machine to the rules of its availability, so a provider that uses this record cannot hand
+ * out one that breaks them. Immutable.
  *
- * @param id the provider's id; must be valid for {@link Availability#POSSIBLY_USED} and
- *     {@link Availability#KNOWN_USED}
- * @param address where the machine is reached; must be present for the same two, but for a machine that is
- *     known to be used and whose status says that it is not running: one that is still being made may have none yet
+ * @param id the provider's id; must be valid for {@link Availability#POSSIBLY_USED} and {@link Availability#KNOWN_USED}
+ * @param address where the machine is reached; must be present for the same two, except for a machine that is known to
+ *     be used and whose status says that it is not running: one that is still being made may have none yet
  * @param availability whether the machine is in use
  * @param failed whether the machine is in a failed state
  * @param status the state of the machine at the provider

@@ -5,8 +5,8 @@ package dev.shepherd.api;
 public interface MachineVisitor {
 
     /**
-     * Looks at a machine. What it throws ends the listing, and is for the caller of the listing: a provider lets it
-     * pass as it is.
+     * Looks at a machine. An exception ends the listing, and is meant for the caller of the listing: in a provider it
+     * must propagate unchanged.
      *
      * @throws InterruptedException if the thread is interrupted
      */

@@ -3,24 +3,20 @@ package dev.shepherd.api;
 import java.util.List;
 
 /**
- * A source of bare-metal machines: a cloud's API, a list of racks, a BMC controller.
+ * A source of bare-metal machines: a cloud's API, a list of racks, a BMC controller. {@code docs/provider-contract.md}
+ * has every rule.
  *
- * <p><strong>Threads.</strong> The manager never calls a provider from two threads at once, unless
- * {@link #maxConcurrentCalls()} says how many calls it takes. Calls come from different threads one
- * after the other, with a happens-before between them.
+ * <p><strong>Threads.</strong> The manager makes one call at a time, from different threads with a happens-before between
+ * them, unless {@link #maxConcurrentCalls()} allows more at once.
  *
- * <p><strong>Waiting.</strong> A call may block, but must end by itself: give each request to the outside
- * a timeout. Interruption ends a call early with {@link InterruptedException}.
+ * <p><strong>Waiting.</strong> A call may block, but must end within a bounded time, and early when it is interrupted.
  *
- * <p><strong>Errors.</strong> Throw {@link ProviderException} with the {@link ProviderException.Reason}
- * that fits; the manager decides on it and on its {@linkplain ProviderException#scope() scope}, and on nothing else.
- * What concerns one machine costs that machine only; what concerns the provider lets the whole provider rest. Any other
- * unchecked exception counts as {@link ProviderException.Reason#TRANSIENT}, of unknown outcome, and concerns the machine
- * that was asked for.
+ * <p><strong>Errors.</strong> Throw {@link ProviderException} with the {@link ProviderException.Reason} that fits; the
+ * manager decides by that and by its {@linkplain ProviderException#scope() scope} only. Any other unchecked exception
+ * counts as {@link ProviderException.Reason#TRANSIENT}, of unknown outcome, and concerns the machine that was asked for.
  *
- * <p><strong>Properties.</strong> {@link #type()}, {@link #maxConcurrentCalls()}, {@link #isListingCheap()} and
- * {@link #isCreationCheap()} never change, neither block nor fail, and need nothing from the outside. The manager asks
- * for each of them once, before its first call.
+ * <p><strong>Properties.</strong> {@link #type()}, {@link #maxConcurrentCalls()}, {@link #isListingCheap()} and {@link
+ * #isCreationCheap()} never change, neither block nor fail, and are read once, before the first call.
  */
 public interface Provider extends AutoCloseable {
 
@@ -30,18 +26,18 @@ public interface Provider extends AutoCloseable {
     /**
      * Lists every machine that the provider has for this fleet, used and free.
      *
-     * <p>Ids are unique within one listing and mean the same machine in every later one. A listing is whole or it fails:
-     * never return a part of it.
+     * <p>Ids are unique within one listing and mean the same machine in every later one. A listing is whole or it
+     * fails: never return a part of it.
      *
      * <p>A machine that is still being created is left out, or is {@link Availability#KNOWN_USED} with the status
      * {@link ProviderStatus#PROVISIONING}: then it is left alone until it runs. One that is being reinstalled must stay
-     * in the listing, with that status. A machine that is neither free nor this fleet's, such as one that is being cleaned
-     * or inspected, is left out.
+     * in the listing, with that status. A machine that is neither free nor this fleet's, such as one that is being
+     * cleaned or inspected, is left out.
      *
-     * <p>A machine of which the outside says nonsense is no reason to fail. Leave out the text that does not fit, or
-     * mark the machine as {@linkplain Machine#failed() failed}. The manager passes over a machine that breaks a rule
-     * of {@link MachineInfo}, with a warning: one with a valid id counts as present, and is neither created from nor taken
-     * for missing.
+     * <p>A machine with nonsensical data is no reason to fail. Leave out the text that does not fit, or mark the
+     * machine as {@linkplain Machine#failed() failed}. The manager passes over a machine that breaks a rule of {@link
+     * MachineInfo}, with a warning: one with a valid id counts as present, and is neither created from nor taken for
+     * missing.
      *
      * @return the machines, in any order; the list is the caller's
      * @throws ProviderException if the machines cannot be listed
@@ -50,17 +46,17 @@ public interface Provider extends AutoCloseable {
     List<? extends Machine> listMachines() throws InterruptedException;
 
     /**
-     * Shows every machine that {@link #listMachines()} would list, one at a time. The manager lists in no other way,
-     * so a provider that overrides this need not hold a large fleet in memory.
+     * Shows every machine that {@link #listMachines()} would list, one at a time. The manager lists in no other way, so
+     * a provider that overrides this need not hold a large fleet in memory.
      *
-     * <p>The rules are those of {@link #listMachines()}: each machine once, in any order, and all of them or a
-     * failure. A provider that finds out half-way that its listing is not whole throws; what was shown until then
-     * counts for nothing. The visitor is called on the calling thread. It may take its time now and then (it asks the
-     * database), and the manager gives up a listing that takes longer than ten minutes in all.
+     * <p>The rules are those of {@link #listMachines()}: each machine once, in any order, and all of them or a failure.
+     * A provider that finds out half-way that its listing is not whole throws; what was shown until then counts for
+     * nothing. The visitor is called on the calling thread. It may take its time now and then (it asks the database),
+     * and the manager gives up a listing that takes longer than ten minutes in all.
      *
      * <p>The default lists the machines and then shows them.
      *
-     * @param visitor what to show them to; what it throws is let pass
+     * @param visitor what to show them to; its exceptions propagate unchanged
      * @throws ProviderException if the machines cannot be listed
      * @throws InterruptedException if the thread is interrupted
      */
@@ -127,7 +123,7 @@ public interface Provider extends AutoCloseable {
      * Returns how many of this provider's methods may run at the same time, at least 1. Always the same; neither blocks
      * nor fails.
      *
-     * <p>The default is 1: the provider needs no synchronization of its own.
+     * <p>The default is 1: the provider needs no synchronization.
      */
     default int maxConcurrentCalls() {
         return 1;

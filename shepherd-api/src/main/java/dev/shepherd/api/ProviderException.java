@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  *         .build();
  * }</pre>
  *
- * <p>The message is one line, as of any {@link ShepherdException}. A cause whose text could forge lines of a log is replaced by a
- * copy that says the same in escaped text.
+ * <p>The message is one line, as of any {@link ShepherdException}. A cause whose text could forge lines of a log is
+ * replaced by a copy that says the same in escaped text.
  */
 public class ProviderException extends ShepherdException {
 
@@ -67,7 +67,7 @@ public class ProviderException extends ShepherdException {
             this.withoutEffect = withoutEffect;
         }
 
-        /** Tells whether the same call may succeed a little later without anybody's help. */
+        /** Tells whether the same call may succeed a little later without help. */
         public boolean isRetryable() {
             return retryable;
         }
@@ -88,7 +88,9 @@ public class ProviderException extends ShepherdException {
         /** The machine that was asked for. Others are asked for at once; this one has to wait. */
         MACHINE,
 
-        /** All that the provider has. Nothing else is asked of it for a while, and nothing is concluded of the machine. */
+        /**
+         * All that the provider has. Nothing else is asked of it for a while, and nothing is concluded of the machine.
+         */
         PROVIDER
     }
 
@@ -159,7 +161,10 @@ public class ProviderException extends ShepherdException {
             this.scope = reason.usualScope();
         }
 
-        /** Sets what the failure concerns; by default what is usual for its reason, see {@link ProviderException#scope()}. */
+        /**
+         * Sets what the failure concerns; by default what is usual for its reason, see {@link
+         * ProviderException#scope()}.
+         */
         public Builder scope(Scope scope) {
             this.scope = Objects.requireNonNull(scope, "scope");
             return this;

@@ -6,10 +6,12 @@ public enum ProviderStatus {
     /** The provider no longer knows the machine. */
     MISSING("Missing"),
 
-    /** The machine is being deployed or reinstalled. It is left alone, and looked at once a minute, until it is over. */
+    /**
+     * The machine is being deployed or reinstalled. It is left alone, and checked once a minute, until that is over.
+     */
     PROVISIONING("Provisioning"),
 
-    /** Deployment failed, and will not succeed without somebody's help. */
+    /** Deployment failed, and will not succeed without an operator's help. */
     PROVISIONING_FAILED_PERMANENT("ProvisioningFailedPermanent"),
 
     /** The machine is powered on. */

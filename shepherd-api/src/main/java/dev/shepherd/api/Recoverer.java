@@ -3,16 +3,16 @@ package dev.shepherd.api;
 /**
  * A {@link Provider} that can bring a machine back.
  *
- * <p>Both calls act on a customer's machine. Neither may be repeated by the provider itself when its
- * outcome is unknown: the manager decides whether to try again.
+ * <p>Both calls affect a customer's machine. Neither may be repeated by the provider itself when its outcome is
+ * unknown: the manager decides whether to try again.
  */
 public interface Recoverer extends Provider {
 
     /**
-     * Reboots a machine to bring it back from the dead, by force where that is needed.
+     * Reboots a machine that does not respond, by force if needed.
      *
-     * <p>Returns when the provider has accepted the reboot, not when the machine is back: time that a
-     * machine needs to settle is waited for by the manager, without holding other calls up.
+     * <p>Returns when the provider has accepted the reboot, not when the machine is back: the manager waits for as long
+     * as a machine needs to settle, without holding up other calls.
      *
      * @param id the machine
      * @throws MachineNotFoundException if there is no such machine
@@ -24,10 +24,10 @@ public interface Recoverer extends Provider {
     /**
      * Reinstalls a machine with the operating system from which it can be taken over again.
      *
-     * <p>Everything on its disks may be lost. The provider does not touch the database: after a successful
-     * return the manager clears what was known of the agent and its installation, so that the machine is taken over again.
-     * Until the reinstallation is over, the machine stays in the listing, with the status
-     * {@link ProviderStatus#PROVISIONING}.
+     * <p>Everything on its disks may be lost. The provider does not touch the database: after a successful return the
+     * manager clears what was known of the agent and its installation, so that the machine is taken over again. Until
+     * the reinstallation is over, the machine stays in the listing, with the status {@link
+     * ProviderStatus#PROVISIONING}.
      *
      * @param id the machine
      * @throws NotSupportedException if this provider cannot reinstall; the default does just this

@@ -3,10 +3,10 @@ package dev.shepherd.api;
 import java.util.UUID;
 
 /**
- * A component's lease on the bare metal database: everything it writes, it writes while the lease holds.
+ * A component's lease on the bare metal database: it can write only while it holds the lease.
  *
- * <p>A session is kept alive by its owner. A provider only ever borrows one, for the duration of a call.
- * Safe for use by several threads.
+ * <p>A session is kept alive by its owner. A provider borrows one for the duration of a call. Safe for use by several
+ * threads.
  */
 public interface Session {
 
@@ -16,12 +16,11 @@ public interface Session {
     /**
      * Runs a transaction and commits it.
      *
-     * <p>The transaction first proves that the session is alive and holds that proof until it commits:
-     * nothing that a lost session does can be committed. It is retried when the database asks for it
-     * (serialization failures and deadlocks), so the body may run more than once and must have no effect
-     * outside of the transaction.
+     * <p>The transaction first proves that the session is alive and holds that proof until it commits: nothing that a
+     * lost session does can be committed. It is retried when the database asks for it (serialization failures and
+     * deadlocks), so the body may run more than once and must have no effect outside of the transaction.
      *
-     * @param body what to do; an exception from it rolls the transaction back and is passed on
+     * @param body what to do; an exception from it rolls the transaction back and propagates
      * @param <T> what the body returns
      * @return what the body returned
      * @throws SessionExpiredException if the session is lost; nothing was written
@@ -43,7 +42,7 @@ public interface Session {
          * Reads and writes within the transaction.
          *
          * @param transaction the transaction, valid until this method returns and on this thread only
-         * @return whatever the caller wants back
+         * @return any result for the caller
          * @throws InterruptedException if the thread is interrupted
          */
         T run(Transaction transaction) throws InterruptedException;

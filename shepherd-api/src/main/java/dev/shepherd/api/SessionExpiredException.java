@@ -4,8 +4,8 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A session is no longer alive: it was closed, or its heartbeats did not arrive in time. Whatever ran under
- * it may already be done by somebody else; nothing it does can be committed any more.
+ * A session is no longer alive: it was closed, or its heartbeats did not arrive in time. Another session may already be
+ * doing the work that ran under it; nothing it does can be committed any more.
  */
 public class SessionExpiredException extends ShepherdException {
 

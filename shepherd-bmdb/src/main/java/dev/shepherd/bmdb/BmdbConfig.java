@@ -27,7 +27,7 @@ public final class BmdbConfig {
         MIGRATE,
         /**
          * As {@link #MIGRATE}, but makes no tables beside those of others, nor in a database that has a fleet in
-         * another of its schemas: for a program that is told its database by people, who may name the wrong one.
+         * another of its schemas: for a program whose database is named by people, who may name the wrong one.
          */
         MIGRATE_ALONE,
         /** Only checks that the schema is there and not older than this version needs. Makes and changes nothing. */
@@ -265,9 +265,9 @@ public final class BmdbConfig {
 
         /**
          * Rare: sets for how long a machine is left alone by a process after its work was lost: after its session
-         * expired with the work in hand, since whatever held it died, froze or lost the database. It grows with each
-         * loss in a row; work that finishes or fails ends the row. {@link #LOSS_BACKOFF} by default. What counts is the
-         * setting of the process that reaps the session.
+         * expired with the work in hand, since the process that held it died, froze or lost the database. It grows with
+         * each loss in a row; work that finishes or fails ends the row. {@link #LOSS_BACKOFF} by default. What counts
+         * is the setting of the process that reaps the session.
          */
         public Builder lossBackoff(Backoff lossBackoff) {
             this.lossBackoff = Objects.requireNonNull(lossBackoff, "lossBackoff");

@@ -54,7 +54,7 @@ public final class BmdbTransaction implements Transaction {
         T run(BmdbTransaction transaction) throws InterruptedException;
     }
 
-    /** The body of a transaction that returns nothing. What is said of {@link Body} holds for it. */
+    /** The body of a transaction that returns nothing. The rules of {@link Body} apply. */
     @FunctionalInterface
     public interface Use {
 
@@ -118,9 +118,9 @@ public final class BmdbTransaction implements Transaction {
     }
 
     /**
-     * Makes a machine due for a process of an embedder's own: {@link Eligibility#scheduled} finds it from then on. If
-     * it is scheduled already, the time is moved. Finishing the work takes the schedule back, unless it was made after
-     * the work was claimed; failing or giving up keeps it.
+     * Makes a machine due for an embedder's own process: {@link Eligibility#scheduled} finds it from then on. If it is
+     * scheduled already, the time is moved. Finishing the work takes the schedule back, unless it was made after the
+     * work was claimed; failing or giving up keeps it.
      *
      * @param process any but the three shepherd processes
      * @param dueAt when; may be in the past

@@ -20,10 +20,10 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes requests of agents to the callback: who may call, how often, and who comes next. Knows nothing of the
+ * Passes requests of agents to the callback: decides who may call, how often, and who comes next. Knows nothing of the
  * transport.
  *
- * <p>An agent that the database has accepted is known from then on, with allowances and a lane of its own, in which one
+ * <p>An agent that the database has accepted is known from then on, with its own allowances and lane, in which one
  * request at a time is under way, up to its answer. All others are strangers: those of an address share an allowance
  * and a lane. So a signature is never checked for a stranger beyond that allowance, and what another address sends in a
  * machine's name takes nothing from it. {@code docs/decisions/0018-the-agents-server.md} has the argument.

@@ -328,7 +328,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
                         }));
     }
 
-    /** Those with no business here need not come again soon. */
+    /** Strangers need not come again soon. */
     private static boolean mustClose(Answer answer) {
         return switch (answer.status()) {
             case 200, 409, 422, 429, 503, 504 -> false;
@@ -486,7 +486,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        // A connection that breaks is not worth a line; what else it may be is.
+        // A broken connection is not worth a log line; any other failure is.
         if (!(cause instanceof java.io.IOException)) {
             server.failures().failed("Connections of agents fail unexpectedly", String.valueOf(cause));
         }

@@ -122,9 +122,7 @@ public final class AgentEndpoint implements AutoCloseable {
         return closing.getCount() == 0;
     }
 
-    /**
-     * Sees to it that agents are heard although a thread of the server has ended, which an error can do at any time.
-     */
+    /** Makes sure that agents are heard even if an error has ended a thread of the server. */
     private void supervise() {
         while (!isClosing()) {
             try {
@@ -140,7 +138,7 @@ public final class AgentEndpoint implements AutoCloseable {
         }
     }
 
-    /** Whatever was thrown may be thrown again by the attempt to log it. */
+    /** The attempt to log it may throw the same again. */
     private static void survive(Throwable thrown) {
         try {
             log.error("The thread that watches the agents' endpoint goes on after a failure", Escaped.failure(thrown));
@@ -163,9 +161,9 @@ public final class AgentEndpoint implements AutoCloseable {
             Throwable failure = listen(where);
             if (failure == null) {
                 counters.restarts.increment();
-                log.warn("Agents are taken on {} again", where);
+                log.warn("Calls of agents are accepted on {} again", where);
             } else {
-                failures.failed("Agents cannot be taken on " + where + " again", String.valueOf(failure));
+                failures.failed("Calls of agents cannot be accepted on " + where + " again", String.valueOf(failure));
             }
         }
     }
@@ -185,8 +183,8 @@ public final class AgentEndpoint implements AutoCloseable {
     }
 
     /**
-     * Returns the URL that agents on this network find it at. If it listens on all interfaces, nobody but the caller
-     * knows which of them agents reach.
+     * Returns the URL that agents on this network find it at. If it listens on all interfaces, only the caller knows
+     * which of them agents reach.
      *
      * @throws IllegalStateException if it is not started, or listens on all interfaces
      */
@@ -283,8 +281,8 @@ public final class AgentEndpoint implements AutoCloseable {
         }
 
         /**
-         * Common: sets how far an agent's clock may be from the one here, and so for how long a request can be repeated
-         * by somebody who has seen it, 1 s to 1 day; 5 min by default.
+         * Common: sets how far an agent's clock may be from the one here, and so for how long an eavesdropper can
+         * repeat a request, 1 s to 1 day; 5 min by default.
          */
         public Builder maxClockSkew(Duration maxClockSkew) {
             this.maxClockSkew = Objects.requireNonNull(maxClockSkew, "maxClockSkew");

@@ -48,7 +48,7 @@ public final class AgentEndpointMetrics implements MeterBinder, AutoCloseable {
                                         "shepherd.agent.requests",
                                         endpoint,
                                         of -> of.counters().answers(outcome))
-                                .description("Requests of agents, by what they were told")
+                                .description("Requests of agents, by their outcome")
                                 .tag("outcome", outcome.name().toLowerCase(Locale.ROOT))
                                 .register(registry));
             }

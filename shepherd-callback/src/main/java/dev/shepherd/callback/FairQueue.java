@@ -182,7 +182,7 @@ final class FairQueue implements AutoCloseable {
         }
     }
 
-    /** Whatever was thrown may be thrown again by the attempt to log it. */
+    /** The attempt to log it may throw the same again. */
     private static void survive(Throwable thrown) {
         try {
             log.error("A thread that checks requests of agents goes on after a failure", Escaped.failure(thrown));

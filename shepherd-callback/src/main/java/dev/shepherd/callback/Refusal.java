@@ -2,7 +2,7 @@ package dev.shepherd.callback;
 
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 
-/** An answer other than the one hoped for. */
+/** A request is refused, with this answer. */
 @SuppressWarnings("serial")
 final class Refusal extends Exception {
 

@@ -33,8 +33,8 @@ final class RequestSignature {
     }
 
     /**
-     * Tells whether the holder of a key signed a text. False, too, for what is no key or no signature, and for keys that
-     * verify what nobody signed.
+     * Tells whether the holder of a key signed a text. Also false for malformed keys and signatures, and for keys that
+     * verify texts which no holder signed.
      */
     static boolean isValid(byte[] key, byte[] text, byte[] signature) {
         if (signature.length != LENGTH) {

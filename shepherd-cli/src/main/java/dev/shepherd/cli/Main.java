@@ -90,7 +90,7 @@ public final class Main {
         try {
             status = run(args);
         } catch (Throwable e) {
-            // Such as an error: the process must not live on with nothing left of it but what a library has started.
+            // Such as an error: the process must not live on with nothing but the threads of libraries.
             e.printStackTrace();
         }
         System.exit(status);
@@ -113,7 +113,7 @@ public final class Main {
         return commandLine.execute(args);
     }
 
-    /** What a user can do something about is one line; anything else is a defect, and shows where it is. */
+    /** An error that the user can fix is one line; anything else is a defect, and shows its stack trace. */
     private static int explain(Exception e, CommandLine failed) throws Exception {
         if (e instanceof ConfigurationException || e instanceof CommandLine.ParameterException) {
             failed.getErr().println("shepherd: " + e.getMessage());

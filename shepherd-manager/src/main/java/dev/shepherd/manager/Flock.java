@@ -135,7 +135,7 @@ final class Flock {
             }
         });
         if (kinds.contains(LoopKind.INITIALIZER)) {
-            // Whichever process made the machine due.
+            // For any process that made the machine due.
             wakeUps.add(bmdb.onDue(WorkProcess.AGENT_START, provider, () -> wake(LoopKind.INITIALIZER)));
         }
     }

@@ -52,22 +52,18 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Runs a fleet: for each provider a loop that brings its machines into the database, one that takes them over, one that
- * brings them back, and one that keeps up with what the provider says of them.
+ * recovers them, and one that keeps up with what the provider says about them.
  *
  * <pre>{@code
- * try (Shepherd shepherd = Shepherd.builder()
- *         .bmdb(bmdb)
- *         .provider(provider)
- *         .takeover(takeover)
- *         .build()) {
+ * try (Shepherd shepherd = Shepherd.builder().bmdb(bmdb).provider(provider).takeover(takeover).build()) {
  *     shepherd.start();
  *     …
  * }
  * }</pre>
  *
- * <p>Several processes on several hosts may run one at once on the same database and the same providers. No thread
- * exists before {@link #start()} and none is left after {@link #close()}, which releases all work. What it is
- * given, database, providers, takeover and executor, stays the giver's to close. Safe for use by several threads.
+ * <p>Several processes on several hosts may run one at once on the same database and providers. No thread exists before
+ * {@link #start()} and none is left after {@link #close()}, which releases all work. The caller closes what it was given:
+ * database, providers, takeover and executor. Safe for use by several threads.
  */
 public final class Shepherd implements AutoCloseable {
 
@@ -103,7 +99,7 @@ public final class Shepherd implements AutoCloseable {
             if (flocks.put(flock.provider(), flock) != null) {
                 throw new ConfigurationException(
                         "provider",
-                        "two providers have the type " + flock.provider() + ": each instance needs a type of its own");
+                        "two providers have the type " + flock.provider() + ": each instance needs its own type");
             }
         }
     }
@@ -114,7 +110,7 @@ public final class Shepherd implements AutoCloseable {
     }
 
     /**
-     * Starts the loops. With an {@linkplain Builder#executor executor} of the embedder's own it first sees how much
+     * Starts the loops. With an {@linkplain Builder#executor executor} of the embedder's own it first measures how much
      * that runs at once, which takes 2 s where it is too little.
      *
      * @throws ConfigurationException if the executor runs less at once than the loops and one machine for each of those
@@ -183,8 +179,8 @@ public final class Shepherd implements AutoCloseable {
     }
 
     /**
-     * Says what each process makes of a machine now: whether it would act on it, the rule or limit that decides, what
-     * would change it, and when it is looked at next.
+     * Explains what each process would do with a machine now: whether it would claim it, the rule or limit that
+     * decides, what would change that, and when it is looked at next.
      *
      * @return empty if there is no such machine
      */
@@ -198,23 +194,24 @@ public final class Shepherd implements AutoCloseable {
     }
 
     /**
-     * Reboots a machine because a person wants it, whatever its agent does, and has its agent started again. Works before
-     * {@link #start()} as well.
+     * Reboots a machine because an operator wants it, whether or not its agent is silent, and has its agent started
+     * again. Works before {@link #start()} as well.
      *
-     * <p>The machine is held under {@link dev.shepherd.bmdb.WorkProcess#ACCESS} meanwhile, and the provider is called within
-     * its limit of concurrent calls. The history of the machine says who asked for it and why. Neither cooldown nor the
-     * limits of recovery, a freeze, a quarantine or a pause of the machine stop it. Afterwards the machine is in recovery
-     * like any other that was rebooted: it takes a place within the limits, its cooldown runs, and the reboot counts as one
-     * of {@link RecoveryPolicy#maxReboots()}, until its agent is heard. One in quarantine stays there, and is not taken over
-     * until it is released. One with a fulfilled installation keeps it, is not taken over, and its agent stays known.
+     * <p>The machine is held under {@link dev.shepherd.bmdb.WorkProcess#ACCESS} meanwhile, and the provider is called
+     * within its limit of concurrent calls. The history of the machine says who asked for it and why. Neither cooldown
+     * nor the limits of recovery, a freeze, a quarantine or a pause of the machine stop it. Afterwards the machine is
+     * in recovery like any other that was rebooted: it takes a place within the limits, its cooldown runs, and the
+     * reboot counts as one of {@link RecoveryPolicy#maxReboots()}, until its agent is heard. One in quarantine stays
+     * there, and is not taken over until it is released. One with a fulfilled installation keeps it, is not taken over,
+     * and its agent stays known.
      *
      * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
      * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
      * @return what the loops make of the machine now
      * @throws InterventionException if the machine cannot be held or its provider not be called; nothing was done
      * @throws dev.shepherd.api.ProviderException if the provider fails. Only with {@link
-     *     dev.shepherd.api.ProviderException.Reason#TRANSIENT} may it have been rebooted, and is treated as if it had; with
-     *     any other reason all is as before
+     *     dev.shepherd.api.ProviderException.Reason#TRANSIENT} may it have been rebooted, and is treated as if it had;
+     *     with any other reason all is as before
      * @throws dev.shepherd.api.SessionExpiredException if the session is lost; the machine may have been rebooted
      * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
      * @throws InterruptedException if the thread is interrupted; the machine may have been rebooted
@@ -225,13 +222,13 @@ public final class Shepherd implements AutoCloseable {
     }
 
     /**
-     * Reinstalls a machine because a person wants it. <strong>What is on its disks may be lost.</strong> Like {@link #reboot},
-     * and whether or not the policy lets the recoverer reinstall machines.
+     * Reinstalls a machine because an operator wants it. <strong>What is on its disks may be lost.</strong> Like {@link
+     * #reboot}, and whether or not the policy lets the recoverer reinstall machines.
      *
-     * <p>From before the provider is called, reports of the machine's agent are refused. After the call, what was known of
-     * the disks is gone: the agent, when it was heard, the SSH host key and the report of an installation. A request for
-     * an installation stays, and is pending again: the agent that is started next gets it. To have the machine back without
-     * it, take the request back first, by {@link dev.shepherd.bmdb.BmdbTransaction#clearInstallationRequest}.
+     * <p>From before the provider is called, reports of the machine's agent are refused. After the call, what was known
+     * of the disks is gone: the agent, when it was heard, the SSH host key and the report of an installation. A request
+     * for an installation stays, and is pending again: the agent that is started next gets it. To have the machine back
+     * without it, take the request back first, by {@link dev.shepherd.bmdb.BmdbTransaction#clearInstallationRequest}.
      *
      * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
      * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
@@ -264,13 +261,14 @@ public final class Shepherd implements AutoCloseable {
                 .orElseThrow(() -> new InterventionException(
                         InterventionException.Reason.OTHER_PROVIDER,
                         machineId,
-                        "it is of provider " + provided.provider() + ", and here is only " + flocks.keySet()));
+                        "it belongs to provider " + provided.provider() + ", but this shepherd runs only "
+                                + flocks.keySet()));
         flock.intervention().run(machineId, provided.providerId(), action, by, reason);
         return Operator.of(bmdb).explain(machineId, flock.recoverer().policy()).orElseThrow();
     }
 
     /**
-     * Says what provisioner and recoverer of a provider would do now, and does nothing. Lists the provider.
+     * Returns what provisioner and recoverer of a provider would do now, and does nothing. Lists the provider.
      *
      * @throws IllegalArgumentException if there is no such provider here
      * @throws dev.shepherd.api.ProviderException if the provider cannot be listed
@@ -348,7 +346,7 @@ public final class Shepherd implements AutoCloseable {
         log.info("Stopped");
     }
 
-    /** Runs tasks on the embedder's executor, or on one of its own that exists only once it is needed. */
+    /** Runs tasks on the embedder's executor, or on its own, which exists only once it is needed. */
     private static final class LazyExecutor implements java.util.concurrent.Executor {
         private final @Nullable ExecutorService given;
         private final Object lock = new Object();
@@ -423,7 +421,7 @@ public final class Shepherd implements AutoCloseable {
             return this;
         }
 
-        /** Essential: adds a provider; at least one, each with a type of its own. */
+        /** Essential: adds a provider; at least one, each with its own type. */
         public Builder provider(Provider provider) {
             providers.add(Objects.requireNonNull(provider, "provider"));
             return this;

@@ -21,24 +21,15 @@ import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
 /**
- * What a {@link Shepherd} does, as metrics of Micrometer.
+ * What a {@link Shepherd} does, as metrics of Micrometer. Make them with {@link #of}, bind them to a registry, and close
+ * them before the shepherd.
  *
- * <pre>{@code
- * try (Shepherd shepherd = Shepherd.builder()….build();
- *         ShepherdMetrics metrics = ShepherdMetrics.of(shepherd)) {
- *     metrics.bindTo(registry);
- *     shepherd.start();
- *     …
- * }
- * }</pre>
+ * <p>Their names, tags and units are in {@code docs/operations.md}. They are read from memory when the registry asks:
+ * nothing is measured beyond what {@link Shepherd#status()} knows, and no query is made. Micrometer ({@code
+ * io.micrometer:micrometer-core}) is an optional dependency, which only this class needs.
  *
- * <p>Their names, tags and units are in {@code docs/operations.md}. They are read from memory when the registry asks for
- * them: nothing is measured beyond what {@link Shepherd#status()} knows, and no query is made. Micrometer
- * ({@code io.micrometer:micrometer-core}) is an optional dependency, which only this class needs: without it on the
- * class path everything else works.
- *
- * <p>A registry refers to the shepherd weakly. Meters of a shepherd that is gone show no value, and stand in the way of
- * those of another one with the same provider: close these first.
+ * <p>A registry refers to the shepherd weakly. Meters of a shepherd that is gone show no value, and block those of another
+ * one with the same provider: close these first.
  *
  * <p>Safe for use by several threads.
  */
@@ -99,7 +90,7 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
                                 monitor,
                                 TimeUnit.MILLISECONDS,
                                 ShepherdMetrics::successAge)
-                        .description("Time since a step went through, or since the start where none ever did")
+                        .description("Time since the last step that succeeded, or since the start if none has")
                         .tags(tags)
                         .register(registry));
         remember(
@@ -182,16 +173,16 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
                                 "shepherd.provisioning.passed.over",
                                 flock,
                                 of -> of.provisioner().outlook().passedOver())
-                        .description("Listed machines that nothing can be done with")
+                        .description("Listed machines that cannot be used")
                         .tags(tags)
                         .register(registry));
-        bindOutlook(registry, flock, tags, "due", "Machines to be brought back", RecoveryOutlook::due);
+        bindOutlook(registry, flock, tags, "due", "Machines that are due for recovery", RecoveryOutlook::due);
         bindOutlook(
                 registry,
                 flock,
                 tags,
                 "active",
-                "Machines that were acted on and have not been heard since",
+                "Machines with an attempt to recover them that have not been heard since",
                 RecoveryOutlook::inRecovery);
         bindOutlook(registry, flock, tags, "limit", "How many may be in recovery at once", RecoveryOutlook::limit);
         bindOutlook(
@@ -199,7 +190,7 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
                 flock,
                 tags,
                 "freezes",
-                "What stands still, since many agents fell silent at once",
+                "Freezes in force, since many agents fell silent at once",
                 outlook -> outlook.freezes().size());
     }
 

@@ -16,7 +16,7 @@ import java.util.Map;
  *     {@linkplain Discrepancy.Kind kind}; while there are any, nothing is provisioned for that provider
  * @param discrepancyCounts on how many machines they disagree, by provider
  * @param provisioning what each provider's last reconciliation left undone: machines that the maximum holds back, and
- *     such that nothing can be done with
+ *     those that cannot be used
  * @param recovery what each provider's recoverer looked at last: what has to wait, and what is frozen
  */
 public record ShepherdStatus(

@@ -13,7 +13,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * How many threads a shepherd needs at once, and whether an executor has them. A loop keeps its thread for as long as
- * it lives; what it shares with too few others waits for ever, and says nothing.
+ * it lives; on an executor with too few threads, other tasks would wait for ever, silently.
  *
  * @param loops one for each loop
  * @param working how many of the loops work on machines: each needs one more at least
@@ -37,7 +37,7 @@ record ThreadNeeds(int loops, int working, int machines) {
     }
 
     /**
-     * Looks what an executor runs at once.
+     * Measures what an executor runs at once.
      *
      * @throws ConfigurationException if that is not even what the loops and one machine for each need; if it is less
      *     than all of it, that is a warning

@@ -1,5 +1,6 @@
 /**
- * The loops that keep a fleet in order. Start reading at {@link dev.shepherd.manager.Shepherd}, which wires them together.
+ * The loops that keep a fleet in order. Start reading at {@link dev.shepherd.manager.Shepherd}, which wires them
+ * together.
  *
  * <ul>
  *   <li>{@code Flock}: the loops of one provider; {@code ThreadNeeds}: measures an embedder's executor at the start

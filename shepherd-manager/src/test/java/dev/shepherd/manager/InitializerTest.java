@@ -216,7 +216,7 @@ class InitializerTest extends InitializerScenario {
             shepherd.initializer(TYPE).step();
 
             assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.CANCELED);
-            assertThat(read(machine).backoffs().get(0).cause()).contains("the database was away");
+            assertThat(read(machine).backoffs().get(0).cause()).contains("the database could not be reached");
             database.advance(Duration.ofSeconds(10)); // Far less than the backoff of a takeover that failed.
             shepherd.initializer(TYPE).step();
             assertThat(tries).hasValue(2);

@@ -15,9 +15,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The account that PostgreSQL's programs run under: they refuse to run as root, and initdb without a name for the user.
- * For root on Linux, and for a user id without a name, that is a user namespace of its own, in which it is nobody and
- * still owns its files. Where none can be made, as in most containers, root takes an unprivileged account,
- * {@code postgres} or else {@code nobody}; a user without a name has no other.
+ * For root on Linux, and for a user id without a name, that is a separate user namespace, in which it is an
+ * unprivileged user and still owns its files. Where none can be made, as in most containers, root takes an unprivileged
+ * account, {@code postgres} or else {@code nobody}; a user without a name has no other.
  */
 final class Account {
 

@@ -46,7 +46,7 @@ final class Binaries {
     private static final String LOCK = "unpacking.lock";
     private static final Duration ABANDONED_AFTER = Duration.ofHours(1);
 
-    /** It takes seconds; whoever has not finished by then is stuck, and is not waited for. */
+    /** It takes seconds; a process that has not finished by then is stuck, and is not waited for. */
     private static final Duration UNPACKING_TAKES = Duration.ofMinutes(1);
 
     private static final Duration VERSION_TIMEOUT = Duration.ofSeconds(30);
@@ -66,8 +66,8 @@ final class Binaries {
     }
 
     /**
-     * Puts the programs for this platform below a folder, unless they are there and whole. Others may do the same at the
-     * same time.
+     * Unpacks the programs for this platform below a folder, unless they are there and complete. Others may do the same
+     * at the same time.
      *
      * @param other a folder of the same user's in which they may be already: to copy them takes a tenth of the time
      */
@@ -209,7 +209,7 @@ final class Binaries {
         }
     }
 
-    /** Returns null if somebody still holds it after the time that unpacking takes. */
+    /** Returns null if it is still held after the time that unpacking takes. */
     private static @Nullable FolderLock awaitLock(Path folder) throws IOException {
         long start = System.nanoTime();
         FolderLock lock = FolderLock.tryAcquire(folder, LOCK);
@@ -289,7 +289,7 @@ final class Binaries {
             } catch (AtomicMoveNotSupportedException e) {
                 throw e;
             } catch (FileSystemException e) {
-                // Either somebody else was faster, or what is there is broken and makes way.
+                // Either another process was faster, or what is there is broken and is replaced.
                 if (attempt == 5) {
                     throw e;
                 }
@@ -306,7 +306,7 @@ final class Binaries {
                 .isBefore(Instant.now().minus(ABANDONED_AFTER));
     }
 
-    /** Deletes what other versions left beside these programs; the folder must be nobody else's. */
+    /** Deletes what other versions left beside these programs; the folder must not be shared. */
     void deleteOthers() throws IOException {
         for (Path other : Folders.list(folder)) {
             if (other.getFileName().toString().startsWith(PREFIX) && !other.equals(root)) {

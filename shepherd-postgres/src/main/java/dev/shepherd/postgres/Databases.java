@@ -17,7 +17,7 @@ import java.util.regex.Pattern;
 /** Makes and drops the databases of a server. Safe for use by many threads; every wait is bounded. */
 final class Databases {
 
-    /** The one that is always pristine and that nobody can be connected to. */
+    /** The template that is always pristine and takes no connections. */
     static final String PRISTINE = "template0";
 
     private static final String OBJECT_IN_USE = "55006";
@@ -147,7 +147,7 @@ final class Databases {
         execute("drop database if exists " + quote(name) + " with (force)");
     }
 
-    /** Renames a database that exists; nobody is let into it any more, so that it can always be copied at once. */
+    /** Renames a database that exists and closes it to connections, so that it can always be copied at once. */
     void seal(String name, String finalName) {
         execute("alter database " + quote(name) + " with allow_connections false");
         alone(name, "alter database " + quote(name) + " rename to " + quote(finalName));
@@ -162,7 +162,7 @@ final class Databases {
         }
     }
 
-    /** Executes what PostgreSQL only does while nobody is connected to a database. */
+    /** Executes what PostgreSQL only does while there are no connections to a database. */
     private void alone(String database, String sql) {
         long start = System.nanoTime();
         try (Connection connection = connect()) {

@@ -52,7 +52,7 @@ final class FolderLock implements AutoCloseable {
     /**
      * Takes the lock on a folder, given as its real path.
      *
-     * @throws PostgresException if somebody else holds it
+     * @throws PostgresException if another process or server holds it
      */
     static FolderLock acquire(Path folder) {
         try {
@@ -69,7 +69,7 @@ final class FolderLock implements AutoCloseable {
         }
     }
 
-    /** Takes the lock on a folder, given as its real path, or returns null if somebody holds it. */
+    /** Takes the lock on a folder, given as its real path, or returns null if it is held. */
     static @Nullable FolderLock tryAcquire(Path folder) throws IOException {
         return tryAcquire(folder, FILE);
     }

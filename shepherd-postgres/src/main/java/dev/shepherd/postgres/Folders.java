@@ -20,7 +20,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** What the files of a server need: nobody else's eyes, and a thorough end. */
+/** Makes the files of a server, readable by their owner only, and deletes them thoroughly. */
 final class Folders {
 
     static final boolean POSIX =

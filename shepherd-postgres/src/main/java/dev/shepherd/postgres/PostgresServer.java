@@ -20,42 +20,15 @@ import org.slf4j.LoggerFactory;
 /**
  * A PostgreSQL server that this process started and owns, from binaries on the class path.
  *
- * <p>It listens on 127.0.0.1 only, at a port that the system chooses at each start, and lets in nobody but the user
- * {@code postgres} with a password of its own that was drawn at random; the URLs carry both. Its time zone is UTC, its
- * encoding UTF-8, and text sorts by code point. It takes up to 300 connections.
+ * <p>It listens on 127.0.0.1 only, at a port that the system chooses at each start, and accepts only the user {@code
+ * postgres} with a random password; the URLs carry both. Its time zone is UTC, its encoding UTF-8, and text sorts by code
+ * point. It takes up to 300 connections. It runs as root too, under another account.
  *
- * <p>It runs as root too: PostgreSQL refuses to, so on Linux it is then put into a user namespace of its own or, where
- * none can be made, as in most containers, under the account {@code postgres} or else {@code nobody}. A user id without
- * a name, as in OpenShift, gets a user namespace as well; without one, the data cannot be laid out.
+ * <p>What a folder given to {@link #startIn} holds, where temporary servers keep their files, and the system properties
+ * that change that, is in {@code docs/embedded-postgres.md}.
  *
- * <p>A folder given to {@link #startIn} holds:
- * <ul>
- *   <li>{@code data}: the data;
- *   <li>{@code connection}: while the server runs, a URL for {@code psql "$(cat connection)"};
- *   <li>{@code password}: the password;
- *   <li>{@code postgres.lock}: locked by the process that runs the server, and names it;
- *   <li>{@code server.log}: the server's log, which is kept out of this process's; a start that finds it larger than
- *       8 MiB makes it {@code server.log.1} and begins another;
- *   <li>{@code binaries-…}: PostgreSQL itself, about 60 MB. It is not kept in a shared temporary folder, which may
- *       be swept while a server runs or forbid programs.
- * </ul>
- * Settings may be added to {@code data/postgresql.conf}; port, address and what makes writes durable are given on the
- * command line and win.
- *
- * <p>Temporary servers keep all that below {@code java.io.tmpdir} in {@code shepherd-postgres-<user>}, share one copy
- * of the binaries there, and clear away what killed processes left. Two system properties change that:
- * <ul>
- *   <li>{@code shepherd.postgres.tmpdir} names another folder than {@code java.io.tmpdir}, such as when that forbids
- *       programs;
- *   <li>{@code shepherd.postgres.datadir} names a folder for all but the binaries, such as {@code /dev/shm}, which is in
- *       memory, where databases are made several times faster. It is used if it is there, can be written to and has
- *       2 GiB of room.
- * </ul>
- *
- * <p>A server whose process dies is started again, see {@link #gone()}.
- *
- * <p>Instances are safe for use by many threads. Once one is closed, what needs it throws
- * {@link IllegalStateException}.
+ * <p>A server whose process dies is started again, see {@link #gone()}. Instances are safe for use by many threads. Once
+ * one is closed, what needs it throws {@link IllegalStateException}.
  */
 public final class PostgresServer implements AutoCloseable {
 
@@ -119,20 +92,20 @@ public final class PostgresServer implements AutoCloseable {
     }
 
     /**
-     * Starts a server whose data stays in a folder and survives a restart and a crash. One process at a time may do
-     * so; it holds the folder until the server is closed.
+     * Starts a server whose data stays in a folder and survives a restart and a crash. One process at a time may do so;
+     * it holds the folder until the server is closed.
      *
-     * <p>The folder is made, with access for its owner only, if it does not exist; data and password are closed to others
-     * again at each start. If a killed process left its
-     * server running on it, that one is stopped first. A start takes at most 180 s, since the server may have a log to
-     * replay. No hook stops the server when the JVM exits, as it would then vanish from under whatever else is shutting
-     * down: close it. One that was not closed runs on until the next start.
+     * <p>The folder is made, with access for its owner only, if it does not exist; data and password are closed to
+     * others again at each start. If a killed process left its server running on it, that one is stopped first. A start
+     * takes at most 180 s, since the server may have a log to replay. No hook stops the server when the JVM exits, as
+     * it would then vanish from under whatever else is shutting down: close it. One that was not closed runs on until
+     * the next start.
      *
      * @param folder a folder for nothing else, empty or one that this method was given before
-     * @throws PostgresException with {@link Reason#FOLDER_IN_USE} if a process holds the folder, with
-     *     {@link Reason#FOLDER_NOT_OURS} if it holds anything else, which is not touched, with
-     *     {@link Reason#OTHER_VERSION} if its data is that of another major version of PostgreSQL, and with
-     *     {@link Reason#NOT_STARTED} if the server does not start, where the message ends with the end of its log
+     * @throws PostgresException with {@link Reason#FOLDER_IN_USE} if a process holds the folder, with {@link
+     *     Reason#FOLDER_NOT_OURS} if it holds anything else, which is not touched, with {@link Reason#OTHER_VERSION} if
+     *     its data is that of another major version of PostgreSQL, and with {@link Reason#NOT_STARTED} if the server
+     *     does not start, where the message ends with the end of its log
      */
     public static PostgresServer startIn(Path folder) {
         return startIn(folder, Account.current(), Postmaster::freePort);

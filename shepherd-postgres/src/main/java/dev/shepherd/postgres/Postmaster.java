@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The process of a server, and the data that it runs on, in a folder that its user has locked. Not safe for use by many
- * threads, but for being asked whether it runs.
+ * threads, except the check whether it runs.
  */
 final class Postmaster {
 
@@ -165,8 +165,8 @@ final class Postmaster {
     }
 
     /**
-     * Takes access away that others were given meanwhile, as by Kubernetes, which opens a volume to the group of a pod at
-     * each mount: PostgreSQL does not start on data that others can write to.
+     * Takes access away that others were given meanwhile, as by Kubernetes, which opens a volume to the group of a pod
+     * at each mount: PostgreSQL does not start on data that others can write to.
      */
     private static void keepPrivate(Path path, String permissions) {
         try {
@@ -247,7 +247,7 @@ final class Postmaster {
         StringBuilder options = new StringBuilder();
         options.append("-p ").append(port);
         options.append(" -c listen_addresses=").append(ADDRESS);
-        // Sockets in the file system would need a short path, and nobody asks for them.
+        // Sockets in the file system would need a short path, and no client uses them.
         options.append(" -c unix_socket_directories=");
         for (String setting : settings) {
             options.append(" -c ").append(setting);
@@ -278,7 +278,7 @@ final class Postmaster {
         }
     }
 
-    /** Returns the process that the data names as its server, whatever that process is now. */
+    /** Returns the process that the data names as its server, even if that process is another one by now. */
     private Optional<ProcessHandle> named() throws IOException {
         Path file = data.resolve(PID_FILE);
         if (!Files.exists(file)) {
@@ -292,7 +292,7 @@ final class Postmaster {
         }
     }
 
-    /** A dead process that nobody waits for, as in a container without an init, still counts as alive for Java. */
+    /** A dead process that no parent waits for, as in a container without an init, still counts as alive for Java. */
     static boolean isRunning(ProcessHandle process) {
         if (!process.isAlive()) {
             return false;
@@ -370,7 +370,7 @@ final class Postmaster {
     void crash() {
         ProcessHandle running = process;
         if (running != null && isRunning(running)) {
-            // The children see at once that their parent is gone; killed with it, none can answer anybody.
+            // The children see at once that their parent is gone; killed with it, none can answer a client.
             List<ProcessHandle> children = running.descendants().toList();
             running.destroyForcibly();
             children.forEach(ProcessHandle::destroyForcibly);
@@ -426,7 +426,7 @@ final class Postmaster {
                             "-t",
                             Long.toString(timeout.toSeconds())));
         } catch (PostgresException e) {
-            // As when somebody has deleted the folder.
+            // As when the folder has been deleted.
             LOG.debug("PostgreSQL in {} cannot be told to stop", home, e);
             return false;
         }

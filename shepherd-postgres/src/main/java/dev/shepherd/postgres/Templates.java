@@ -17,8 +17,8 @@ import java.util.function.Consumer;
 
 /**
  * The template databases of a server: each is made once, however many threads and processes ask for it at the same
- * time. It is filled under a passing name and gets its own, with nobody let in any more, only when it is complete: that
- * it exists is the proof.
+ * time. It is filled under a temporary name, and closed to connections and renamed only when it is complete: that it
+ * exists is the proof.
  */
 final class Templates {
 
@@ -44,7 +44,7 @@ final class Templates {
             if (!Databases.isNoSuchDatabase(e)) {
                 throw e;
             }
-            // Somebody cleaned up a server that outlives this process.
+            // A server that outlives this process may have been cleaned up.
             complete.remove(template);
             require(template, fill);
             return databases.create(name, template);

@@ -126,12 +126,12 @@ final class TemporaryFolders {
         if (!own) {
             throw new PostgresException(
                     Reason.NOT_STARTED,
-                    "The folder " + folder + " belongs to somebody else: remove it, or name another parent in the"
+                    "The folder " + folder + " belongs to another user: remove it, or name another parent in the"
                             + " system property " + TMPDIR_PROPERTY);
         }
     }
 
-    /** Lets the account pass through a folder; nobody else need. */
+    /** Lets the account, and no other, pass through a folder. */
     private static void letThrough(Path folder, Account account) throws IOException {
         Folders.setPermissions(folder, account.isOther() ? "rwx--x--x" : "rwx------");
     }

@@ -14,20 +14,14 @@ import org.slf4j.LoggerFactory;
 /**
  * A PostgreSQL server for tests, one for the whole JVM, and fresh databases on it that cost milliseconds.
  *
- * <p>The server is, in this order:
- * <ol>
- *   <li>the one whose URL, with user and password, is in the system property {@code shepherd.test.jdbc-url} or the
- *       environment variable {@code SHEPHERD_TEST_JDBC_URL}, such as
- *       {@code jdbc:postgresql://db:5432/postgres?user=ci&password=…}. It is PostgreSQL 14 or newer, and the user may
- *       make databases. One that does not answer is an error;
- *   <li>one in a container, where Testcontainers is on the class path and a Docker engine answers;
- *   <li>a {@linkplain PostgresServer#startTemporary() temporary one}.
- * </ol>
- * One line in the log at level INFO says which it is and why.
+ * <p>The server is the one whose URL is in the system property {@code shepherd.test.jdbc-url} or the environment variable
+ * {@code SHEPHERD_TEST_JDBC_URL}; otherwise one in a container, where Testcontainers is on the class path and a Docker
+ * engine answers; otherwise a {@linkplain PostgresServer#startTemporary() temporary one}. One line in the log at level
+ * INFO says which it is and why; {@code docs/embedded-postgres.md} has the details.
  *
- * <p>Databases made here are named {@code shepherd_test_…}. Those that were not dropped go with the server or, on one
- * from outside, when the JVM exits. Templates, {@code shepherd_template_…}, stay there for the next run; nobody can
- * connect to them.
+ * <p>Databases made here are named {@code shepherd_test_…}. Those that were not dropped go with the server or, on an
+ * external one, when the JVM exits. Templates, {@code shepherd_template_…}, stay there for the next run; they take no
+ * connections.
  *
  * <p>Safe for use by many threads, and by many JVMs on one server.
  */
@@ -146,8 +140,8 @@ public final class TestPostgres {
      *
      * @param templateKey what the template holds, such as a hash of the migrations applied to it: on a server that
      *     outlives this JVM, a template of the same key is never filled again
-     * @param fill is called with the URL of the template, empty as yet, to fill it. Its sessions are ended afterwards. If
-     *     it throws, the template is given up, and the next to ask for it fills it anew
+     * @param fill is called with the URL of the template, empty as yet, to fill it. Its sessions are ended afterwards.
+     *     If it throws, the template is abandoned, and the next caller that asks for it fills it again
      */
     public String freshDatabase(String templateKey, Consumer<String> fill) {
         Objects.requireNonNull(templateKey, "templateKey");

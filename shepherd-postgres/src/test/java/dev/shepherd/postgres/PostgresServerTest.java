@@ -308,7 +308,10 @@ class PostgresServerTest {
         Path elsewhere = Files.createDirectory(tmp.resolve("elsewhere"));
         Files.createSymbolicLink(tmp.resolve(folderOfTemporaryServers()), elsewhere);
 
-        withTmpdir(tmp, () -> assertThatThrownBy(PostgresServer::startTemporary).hasMessageContaining("somebody else"));
+        withTmpdir(
+                tmp,
+                () -> assertThatThrownBy(PostgresServer::startTemporary)
+                        .hasMessageContaining("belongs to another user"));
     }
 
     @Test

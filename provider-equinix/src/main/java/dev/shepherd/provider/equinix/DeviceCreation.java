@@ -20,9 +20,10 @@ import org.slf4j.LoggerFactory;
 /**
  * Makes one device for an intent, or finds the one that was made for it before.
  *
- * <p><strong>Why nothing is made twice.</strong> A device carries its intent as a tag, and is looked for by it before it
- * is made, and again whenever it is unknown whether a try made it. Should the listing that is asked not show it yet, the
- * reservation lets no second device be made from it, and says which device it has: that one's tag tells whose it is.
+ * <p><strong>Why nothing is made twice.</strong> A device carries its intent as a tag, and is looked for by it before
+ * it is made, and again whenever it is unknown whether a try made it. Should the listing that is asked not show it yet,
+ * the reservation lets no second device be made from it, and says which device it has: that one's tag tells whose it
+ * is.
  */
 final class DeviceCreation {
 
@@ -119,7 +120,7 @@ final class DeviceCreation {
                         "provider %s has no free hardware reservation for intent %s".formatted(type, intent)));
     }
 
-    /** Lists the reservations anew, and remembers the free ones. */
+    /** Lists the reservations again, and remembers the free ones. */
     List<Reservation> refresh() throws InterruptedException {
         long begun = free.beginListing();
         List<Reservation> listed = project.reservations();
@@ -259,7 +260,7 @@ final class DeviceCreation {
         return e;
     }
 
-    /** What is known of the last try says nothing of the one before, whose outcome nobody knows. */
+    /** The outcome of the last try says nothing about the one before, whose outcome is unknown. */
     private static ProviderException stillUnknown(String what, ProviderException e) {
         return ProviderException.builder(
                         Reason.TRANSIENT, "it is unknown whether " + what + " had its effect: " + e.getMessage())

@@ -124,7 +124,7 @@ final class DeviceMapper {
                 .build();
     }
 
-    /** Forgets of which devices warnings were given, but for these. */
+    /** Forgets for which devices warnings were given, except these. */
     void retainWarnings(Set<UUID> devices) {
         warned.keySet().retainAll(devices);
     }
@@ -145,7 +145,7 @@ final class DeviceMapper {
                 try {
                     return Optional.of(UUID.fromString(tag.substring(INTENT_TAG.length())));
                 } catch (IllegalArgumentException e) {
-                    // Somebody else's tag that happens to begin in the same way.
+                    // A foreign tag that happens to begin in the same way.
                 }
             }
         }

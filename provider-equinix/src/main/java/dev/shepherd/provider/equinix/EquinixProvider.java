@@ -38,9 +38,9 @@ import org.slf4j.LoggerFactory;
 /**
  * A provider of the machines of one project of Equinix Metal.
  *
- * <p>Its machines are the project's devices whose hostname has the configured prefix, and its hardware reservations that
- * no device runs on. A free reservation becomes a machine by a device that is made from it, which carries the id of its
- * intent as a tag. Devices without the prefix are never touched.
+ * <p>Its machines are the project's devices whose hostname has the configured prefix, and its hardware reservations
+ * that no device runs on. A free reservation becomes a machine by a device that is made from it, which carries the id
+ * of its intent as a tag. Devices without the prefix are never touched.
  *
  * <p>Calls are repeated where that helps and does no harm, within a rate, and bounded in time. Safe for use by several
  * threads; takes {@link #maxConcurrentCalls()} calls at once.
@@ -96,8 +96,8 @@ public final class EquinixProvider implements Recoverer {
     private List<UUID> ensureKey(Builder builder) throws InterruptedException {
         if (builder.projectKeys) {
             log.warn(
-                    "provider {}: \"use-project-keys\" is set: whoever has any SSH key of project {}, its members or its"
-                            + " organization can log in to every machine that is made",
+                    "provider {}: \"use-project-keys\" is set: the holder of any SSH key of project {}, its members or"
+                            + " its organization can log in to every machine that is created",
                     type,
                     projectId);
             return List.of();
@@ -123,7 +123,7 @@ public final class EquinixProvider implements Recoverer {
         return type;
     }
 
-    /** A page of devices costs what one device does. */
+    /** A page of devices costs as much as one device. */
     @Override
     public boolean isListingCheap() {
         return true;
@@ -192,7 +192,7 @@ public final class EquinixProvider implements Recoverer {
     private static Optional<UUID> uuid(ProviderID id) {
         try {
             UUID uuid = UUID.fromString(id.value());
-            // It also reads what no API would have written.
+            // It also reads what no API would write.
             return Optional.of(uuid).filter(read -> read.toString().equals(id.value()));
         } catch (IllegalArgumentException e) {
             return Optional.empty();
@@ -211,8 +211,8 @@ public final class EquinixProvider implements Recoverer {
     /**
      * Makes a device from a reservation and records it, as soon as the API has accepted it.
      *
-     * <p>First looks for a device that carries the intent already. Without a machine in the request any free reservation
-     * is taken.
+     * <p>First looks for a device that carries the intent already. Without a machine in the request any free
+     * reservation is taken.
      *
      * @return the machine as it was recorded; one that is still being made may have no address yet
      * @throws NoCapacityException if there is no such free reservation, or it failed within the last hour; nothing was
@@ -306,7 +306,7 @@ public final class EquinixProvider implements Recoverer {
         static final URI DEFAULT_ENDPOINT = URI.create("https://api.equinix.com/metal/v1");
         static final String DEFAULT_OPERATING_SYSTEM = "ubuntu_24_04";
 
-        /** What a sample configuration holds where somebody has to write something of his own. */
+        /** What a sample configuration holds where the operator has to fill in a value. */
         private static final String PLACEHOLDER = "FIXME";
 
         private static final Duration MIN_TIMEOUT = Duration.ofMillis(1);
@@ -462,8 +462,8 @@ public final class EquinixProvider implements Recoverer {
         /**
          * Makes the provider, and sees to it that the project has the SSH key.
          *
-         * @throws ConfigurationException if a setting is missing or out of range; the message names it, as a property of
-         *     {@link EquinixProviderFactory}
+         * @throws ConfigurationException if a setting is missing or out of range; the message names it, as a property
+         *     of {@link EquinixProviderFactory}
          * @throws ProviderException if the API cannot be reached, or does not let this token in
          * @throws InterruptedException if the thread is interrupted
          */

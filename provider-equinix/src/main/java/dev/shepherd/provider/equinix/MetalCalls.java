@@ -27,8 +27,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Decides which calls of the generated client are repeated, and when: where that can help and does no harm. They fail
- * with nothing but {@link ProviderException}.
+ * Decides which calls of the generated client are repeated, and when: where that can help and does no harm. They only
+ * fail with {@link ProviderException}.
  *
  * <p>A turn at the gate is held while a request is under way, and not while a repetition is waited for. Safe for use by
  * several threads.
@@ -69,7 +69,7 @@ final class MetalCalls {
         USUAL,
         /** The answer was 403. */
         FORBIDDEN,
-        /** The API cannot be reached, for whatever machine. */
+        /** The API cannot be reached, for any machine. */
         UNREACHABLE
     }
 

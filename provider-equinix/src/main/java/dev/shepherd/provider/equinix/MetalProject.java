@@ -39,8 +39,8 @@ final class MetalProject {
     private static final List<String> RESERVATION_INCLUDE = List.of("facility.metro", "plan");
 
     /**
-     * For how long a project that was seen is taken to be there. Short, since a device that is forbidden in the meantime
-     * counts as gone; long enough for devices that are asked for together.
+     * For how long a project that was seen is taken to be there. Short, since a device that is forbidden in the
+     * meantime counts as gone; long enough for devices that are asked for together.
      */
     private static final Duration PROJECT_SEEN_FOR = Duration.ofSeconds(10);
 
@@ -133,8 +133,8 @@ final class MetalProject {
     /**
      * Describes one device.
      *
-     * @return the device; empty if there is none, also none of this project: the API answers 403 for a device that it has
-     *     moved to another one
+     * @return the device; empty if there is none, also none of this project: the API answers 403 for a device that it
+     *     has moved to another one
      * @throws ProviderException with {@link Reason#UNAUTHENTICATED} if the token does not see the project either
      */
     Optional<Device> device(UUID id) throws InterruptedException {
@@ -249,7 +249,7 @@ final class MetalProject {
         T run() throws InterruptedException;
     }
 
-    /** It is the project that is not there, or not for this token to see: nothing that another machine would change. */
+    /** The project does not exist, or this token may not see it: that is the same for every machine. */
     private <T> T ofProject(Operation<T> operation) throws InterruptedException {
         try {
             return operation.run();

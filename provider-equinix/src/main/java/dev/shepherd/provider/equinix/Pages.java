@@ -27,7 +27,7 @@ final class Pages {
     /** How often a listing is begun again that changed while it was read. */
     private static final int TRIES = 5;
 
-    /** How many pages a listing may have, whatever the API says. */
+    /** How many pages a listing may have, even if the API names more. */
     private static final int MOST_PAGES = 10_000;
 
     /** What a device takes of the heap at most, in bytes. */

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Sees to it that the project has the SSH key that devices are made with. */
+/** Makes sure that the project has the SSH key that devices are made with. */
 final class ProjectKey {
 
     private static final Logger log = LoggerFactory.getLogger(ProjectKey.class);

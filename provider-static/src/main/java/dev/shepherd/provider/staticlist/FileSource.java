@@ -30,7 +30,10 @@ final class FileSource implements ListSource {
      */
     private static final Duration SETTLED = Duration.ofSeconds(3);
 
-    /** Others give a time that goes by this name, and is that of the modification or of the creation: FAT, many in user space. */
+    /**
+     * Others give a time that goes by this name, and is that of the modification or of the creation: FAT, many in user
+     * space.
+     */
     private static final Set<String> WITH_TIME_OF_CHANGE = Set.of(
             "apfs",
             "bcachefs",
@@ -107,7 +110,7 @@ final class FileSource implements ListSource {
             throw new UnreadableListException(Reason.TRANSIENT, "the file does not exist");
         }
         if (!look.isFile()) {
-            // Opening a named pipe would wait for a writer, whatever the timeout.
+            // Opening a named pipe would wait for a writer, regardless of the timeout.
             throw new UnreadableListException(Reason.TRANSIENT, "it is not a regular file");
         }
         return look;

@@ -15,8 +15,8 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the list on a thread of its own, so that no caller waits longer than the timeout: a file on a mount that hangs
- * takes no heed of interruption.
+ * Reads the list on a separate thread, so that no caller waits longer than the timeout: a file on a mount that hangs
+ * ignores interruption.
  */
 final class ListReader {
 
@@ -24,7 +24,7 @@ final class ListReader {
     private final CallThreads threads;
     private final Duration timeout;
 
-    /** Keeps readings that were given up, but still hang, from heaping up: those after them only wait. */
+    /** Keeps abandoned readings that still hang from piling up: later ones only wait. */
     private final Semaphore oneReading = new Semaphore(1);
 
     /**
@@ -45,8 +45,8 @@ final class ListReader {
      *
      * @param known the version that the caller already has, if any
      * @return the document, or empty if it is still the known version
-     * @throws UnreadableListException if that takes longer than the timeout, or the threads are closed first; the reading
-     *     is interrupted
+     * @throws UnreadableListException if that takes longer than the timeout, or the threads are closed first; the
+     *     reading is interrupted
      * @throws IOException as thrown by the source
      * @throws InterruptedException if the waiting thread is interrupted; so is the reading
      */

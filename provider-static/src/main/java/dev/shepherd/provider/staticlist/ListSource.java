@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /** Where the document comes from. Reads come one at a time. */
 interface ListSource {
 
-    /** What a source recognizes an unchanged document by; of a type of its own. */
+    /** What a source recognizes an unchanged document by; each source has its own type. */
     interface Version {}
 
     /**

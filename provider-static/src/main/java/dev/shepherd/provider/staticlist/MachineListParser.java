@@ -35,8 +35,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Reads the document that names the machines.
  *
- * <p>Strict on purpose: a misspelt field that is passed over, or an address that means two things, is
- * found out only when the wrong machine has been taken over. Safe for use by several threads.
+ * <p>Strict on purpose: a misspelt field that is ignored, or an ambiguous address, would be noticed only when the wrong
+ * machine has been taken over. Safe for use by several threads.
  */
 final class MachineListParser {
 
@@ -339,8 +339,8 @@ final class MachineListParser {
         }
 
         /**
-         * Refuses what would be taken over twice. Without a port of its own an entry means the fleet's, which
-         * the list does not know; next to any other entry it could be the same machine.
+         * Refuses machines that would be taken over twice. Without a port an entry means the fleet's, which the list
+         * does not know; next to any other entry it could be the same machine.
          */
         private void checkUnique(
                 ProviderID id, JsonLocation idAt, InetAddress address, JsonLocation addressAt, int port)
@@ -350,7 +350,7 @@ final class MachineListParser {
                 throw at(
                         idAt,
                         Field.ID + " is " + Escaped.quoted(id.value(), EXCERPT) + ", as in entry " + sameId
-                                + "; each machine has an id of its own");
+                                + "; each machine needs its own id");
             }
             String shown = address.getHostAddress();
             Integer sameEndpoint = entryOfEndpoint.putIfAbsent(new Endpoint(address, port), entry);

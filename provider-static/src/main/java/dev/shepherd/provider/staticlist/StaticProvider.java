@@ -143,7 +143,7 @@ public final class StaticProvider implements Provider {
         }
     }
 
-    /** It is: the list is read as a whole, whatever is asked for. */
+    /** It is: the list is always read as a whole. */
     /** A machine of the list is there, whether it is recorded or not. */
     @Override
     public boolean isCreationCheap() {

@@ -7,7 +7,7 @@ import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** A list could not be read, for a reason that has a meaning of its own. The message follows on "cannot be read". */
+/** A list could not be read, for a known reason. The message follows on "cannot be read". */
 final class UnreadableListException extends IOException {
 
     private static final long serialVersionUID = 1L;

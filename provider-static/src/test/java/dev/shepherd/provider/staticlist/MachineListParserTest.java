@@ -206,8 +206,8 @@ class MachineListParserTest {
                         [{'ID': 'a', 'Addr': '10.0.0.1'},
                          {'ID': 'b', 'Addr': '10.0.0.2'},
                          {'Addr': '10.0.0.3', 'ID': 'a'}]""",
-                        "entry 3 (line 3, column 29): field \"ID\" is \"a\", as in entry 1; each machine has an id of"
-                                + " its own"),
+                        "entry 3 (line 3, column 29): field \"ID\" is \"a\", as in entry 1; each machine needs its own"
+                                + " id"),
                 bad(
                         """
                         [{'ID': 'a', 'Addr': '10.0.0.1'},

@@ -17,7 +17,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Escaped {
 
-    /** The longest text where a caller names no limit, in characters: longer than any that this library makes itself. */
+    /**
+     * The longest text where a caller names no limit, in characters: longer than any that this library makes itself.
+     */
     public static final int LONGEST = 65_536;
 
     /** How many throwables of one failure are shown. */
@@ -76,8 +78,9 @@ public final class Escaped {
     }
 
     /**
-     * Returns the first character of a text that no id, name or reason may have, or -1: a control character, which a log
-     * takes for the end of its line and PostgreSQL may refuse, or half a character, which is another one in the database.
+     * Returns the first character of a text that no id, name or reason may have, or -1: a control character, which a
+     * log takes for the end of its line and PostgreSQL may refuse, or half a character, which is another one in the
+     * database.
      */
     public static int firstRefused(String text) {
         // A plain loop: a listing has a million of these.
@@ -197,7 +200,9 @@ public final class Escaped {
         };
     }
 
-    /** Letters and marks that leave no trace, of which Java knows no kind: fillers, joiners and selectors of variants. */
+    /**
+     * Letters and marks that leave no trace, of which Java knows no kind: fillers, joiners and selectors of variants.
+     */
     private static boolean isInvisible(int c) {
         return c == 0x034f // combining grapheme joiner
                 || c == 0x115f

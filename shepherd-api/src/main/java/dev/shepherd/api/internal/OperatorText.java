@@ -2,7 +2,7 @@ package dev.shepherd.api.internal;
 
 import java.util.Locale;
 
-/** Checks what operators say of themselves and of their reasons, before any of it is written or acted on. */
+/** Checks operators' names and reasons before they are recorded. */
 public final class OperatorText {
 
     /** The longest name of an operator, in characters. */

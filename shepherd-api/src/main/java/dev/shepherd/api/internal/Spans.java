@@ -14,8 +14,8 @@ public final class Spans {
     private Spans() {}
 
     /**
-     * Says a span in at most two units. Up to two minutes it is in seconds or milliseconds and exact to the millisecond;
-     * above, the unit below the second one shown is rounded away.
+     * Says a span in at most two units. Up to two minutes it is in seconds or milliseconds and exact to the
+     * millisecond; above, the unit below the second one shown is rounded away.
      */
     public static String text(Duration span) {
         if (span.isNegative()) {

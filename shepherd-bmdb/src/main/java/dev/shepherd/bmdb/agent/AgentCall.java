@@ -90,7 +90,7 @@ public final class AgentCall {
                         report.generation(), report.result(), report.raw().clone()));
     }
 
-    /** Returns the key itself, for those who do not change it. */
+    /** Returns the key itself, for callers that do not change it. */
     byte[] key() {
         return publicKey;
     }

@@ -331,7 +331,7 @@ public final class AgentCallback implements AutoCloseable {
                         .get(machineId)));
     }
 
-    /** Who calls: a machine and a key. */
+    /** The caller: a machine and a key. */
     private record Agent(UUID machineId, ByteBuffer key) {
 
         static Agent of(AgentCall call) {

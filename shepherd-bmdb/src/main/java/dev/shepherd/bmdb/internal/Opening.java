@@ -59,7 +59,7 @@ public final class Opening {
     }
 
     private void warnOfSlowFailover(Connection connection) throws SQLException {
-        // That of a migration waits without end, whatever the URL says.
+        // A migration's connection waits without end, regardless of the URL.
         List<String> reasons = source instanceof PrimarySource primary
                 ? SlowFailover.reasons(primary.driver(), socketTimeout)
                 : SlowFailover.reasons(connection);

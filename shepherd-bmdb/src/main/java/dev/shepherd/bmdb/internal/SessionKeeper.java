@@ -143,7 +143,7 @@ public final class SessionKeeper implements AutoCloseable {
         Duration run() throws InterruptedException;
     }
 
-    /** Does a step in its own time, whatever the one before threw. Used by one thread. */
+    /** Does a step at its own pace, regardless of exceptions from the one before. Used by one thread. */
     private static final class Upkeep implements LastingThread.Turn {
         private final Step step;
         private long dueAt;

@@ -44,7 +44,7 @@ public final class SessionQueries {
         // can release work that is recorded as canceled here, or take work that is not.
         Optional<Record> row = db.dsl()
                 .select(transactions.first())
-                // While this waited for a machine that another transaction keeps locked, the reaper would pass over it.
+                // While this waited for a machine that another transaction keeps locked, the reaper would skip it.
                 .select(Transactions.IN_A_HURRY)
                 .from(SESSIONS)
                 .where(SESSIONS.SESSION_ID.eq(id))

@@ -220,9 +220,9 @@ public final class WorkQueries {
 
     /**
      * Deletes the rows of claims, records how they ended, and takes back what is no longer needed: the backoff, and
-     * what a process of an embedder's own was scheduled for when it was claimed, but not what came later. What was
-     * written before in the same transaction has made the machines what they are now; only from here on are they due
-     * for anything.
+     * what an embedder's own process was scheduled for when it was claimed, but not what came later. What was written
+     * before in the same transaction has made the machines what they are now; only from here on are they due for
+     * anything.
      */
     public static void end(Handle db, UUID sessionId, List<End> ends) {
         new PreparedSql<>(
@@ -351,7 +351,7 @@ public final class WorkQueries {
                 .orElse(0);
     }
 
-    /** Makes a text fit for the database, and for all who read it there: one line, and not too long. */
+    /** Makes a text fit for the database and its readers: one line, and not too long. */
     public static String shorten(String text) {
         if (text.isBlank()) {
             return "no cause was given";

@@ -107,7 +107,7 @@ public final class UpdateQueries {
     }
 
     /**
-     * Reads some machines of a provider and locks them, in the order of their ids, against others who would do so. The
+     * Reads some machines of a provider and locks them, in the order of their ids, against concurrent updaters. The
      * machine is locked before its description, as in every transaction that may write both.
      */
     static List<ProviderCheck> lock(Handle db, ProviderType provider, Collection<ProviderID> ids) {

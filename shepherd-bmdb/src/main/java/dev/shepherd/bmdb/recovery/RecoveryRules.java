@@ -238,7 +238,7 @@ public final class RecoveryRules {
         return ofTheMachine(RecoveryRule::until);
     }
 
-    /** The first moment at which the machine of {@code machines} can be due whatever its agent does. */
+    /** The first moment at which the machine of {@code machines} can be due, regardless of its agent. */
     public Field<OffsetDateTime> soonest() {
         return ofTheMachine(RecoveryRule::soonest);
     }

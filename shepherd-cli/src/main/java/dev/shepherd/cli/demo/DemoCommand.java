@@ -20,11 +20,12 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "demo",
         description = {
-            "Shows the whole of it on this machine: starts a PostgreSQL and as many SSH servers as there are machines"
-                    + " to be, then finds, records and takes over every one of them. Then breaks two machines: one comes"
-                    + " back, the other one is set aside.",
+            "Runs all of Shepherd on this machine: starts a PostgreSQL server and one SSH server for each machine"
+                    + " of a fleet, then finds, records and takes over all of them. Then it breaks two"
+                    + " machines: one comes"
+                    + " back, the other is quarantined.",
             "",
-            "It needs nothing from outside and listens on loopback only. The database stays, to be looked at."
+            "It needs nothing from outside and listens on loopback only. The database is kept for inspection."
         },
         mixinStandardHelpOptions = true)
 public final class DemoCommand implements Callable<Integer> {

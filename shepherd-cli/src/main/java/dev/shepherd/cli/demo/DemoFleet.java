@@ -129,7 +129,7 @@ final class DemoFleet implements AutoCloseable {
         return new DemoFleet(folder, machines, databaseUrl, progress);
     }
 
-    /** Often enough to watch, and seldom enough for as many agents on one machine as there are. */
+    /** Often enough to watch, and seldom enough for this many agents on one machine. */
     private static Duration heartbeatInterval(int machines) {
         return Duration.ofMillis(1000 + machines * 20L);
     }
@@ -143,7 +143,7 @@ final class DemoFleet implements AutoCloseable {
                 .build();
     }
 
-    /** Spans that are short enough to watch, and long enough for as many agents on one machine as there are. */
+    /** Spans that are short enough to watch, and long enough for this many agents on one machine. */
     private static RecoveryPolicy policy(int machines) {
         return RecoveryPolicy.builder()
                 .heartbeatInterval(heartbeatInterval(machines))

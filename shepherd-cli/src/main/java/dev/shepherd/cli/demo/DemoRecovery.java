@@ -58,7 +58,7 @@ final class DemoRecovery {
         progress.stage("killing the agent of machine-0001: it falls silent, is rebooted and taken over again");
         hosts.get(0).killProcesses();
         if (expectedInQuarantine() > 0) {
-            progress.stage("unplugging %s: reboots do not help, so it is set aside".formatted(id(hosts.size() - 1)));
+            progress.stage("unplugging %s: reboots do not help, so it is quarantined".formatted(id(hosts.size() - 1)));
             SshHost dead = hosts.get(hosts.size() - 1);
             dead.setMood(Mood.REFUSE);
             dead.killProcesses();
@@ -107,7 +107,7 @@ final class DemoRecovery {
         ProviderID id = id(index);
         UUID machineId = bmdb.findMachine(type, id).orElseThrow();
         if (Operator.of(bmdb).quarantine(machineId).isPresent()) {
-            return id + " is set aside";
+            return id + " is quarantined";
         }
         RecoveryState recovery = Operator.of(bmdb).recovery(machineId).orElse(null);
         if (recovery == null) {

@@ -10,10 +10,10 @@ import java.util.stream.Collectors;
  * @param machines how many machines there were to take over
  * @param provided how many were found and recorded
  * @param agentsStarted how many have their agent started
- * @param failedTakeovers how many takeovers failed, those that went well at a later try included
+ * @param failedTakeovers how many takeovers failed, including those that succeeded later
  * @param toRecover how many of the machines that were broken were to come back
  * @param recovered how many of them came back
- * @param toQuarantine how many of the machines that were broken were to be set aside
+ * @param toQuarantine how many of the machines that were broken were to be quarantined
  * @param quarantined how many were
  * @param seconds from the start of the manager to its end
  * @param secondsToProvided until the last machine was recorded
@@ -51,8 +51,8 @@ record DemoSummary(
         } else if (isComplete()) {
             head = String.format(
                     Locale.ROOT,
-                    "All %d machines are taken over. Of those that were broken then, %d came back and %d was set"
-                            + " aside.",
+                    "All %d machines are taken over. Of those that were broken then, %d came back and %d was"
+                            + " quarantined.",
                     machines,
                     recovered,
                     quarantined);
@@ -60,7 +60,7 @@ record DemoSummary(
             head = String.format(
                     Locale.ROOT,
                     "All %d machines are taken over. Of those that were broken then, %d of %d came back and %d of %d"
-                            + " were set aside: %s.",
+                            + " were quarantined: %s.",
                     machines,
                     recovered,
                     toRecover,

@@ -20,7 +20,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "fake-equinix",
         description = {
-            "Runs an API server of Equinix Metal on loopback, to try the provider 'equinix' on. Each device that is made"
+            "Runs a fake of the Equinix Metal API on loopback, to try the provider 'equinix'. Each device that"
+                    + " is created"
                     + " from one of its reservations is an SSH server on this machine.",
             "",
             "It keeps everything in memory, and ends when it is interrupted."
@@ -54,9 +55,8 @@ public final class FakeEquinixCommand implements Callable<Integer> {
             names = "--ssh-port",
             paramLabel = "P",
             defaultValue = "2222",
-            description =
-                    "TCP port of the devices' SSH servers, each of which has an address of its own in 127.18.0.0/16"
-                            + " (default: ${DEFAULT-VALUE})")
+            description = "TCP port of the devices' SSH servers, each of which has its own address in 127.18.0.0/16"
+                    + " (default: ${DEFAULT-VALUE})")
     private int sshPort = 2222;
 
     @Option(
@@ -79,7 +79,7 @@ public final class FakeEquinixCommand implements Callable<Integer> {
         requireRange("--port", port, 0, 65535);
         requireRange("--ssh-port", sshPort, 1, 65535);
         requireRange("--provisioning", provisioning, 0, 86_400);
-        // Else the JDK's server takes 40 ms for each answer: its head and its body wait for one another.
+        // Without this the JDK's server takes 40 ms for each answer: its head and its body wait for one another.
         System.setProperty("sun.net.httpserver.nodelay", "true");
         try (Shutdown shutdown = new Shutdown();
                 FakeEquinixHosts hosts = new FakeEquinixHosts(sshPort);
@@ -102,10 +102,10 @@ public final class FakeEquinixCommand implements Callable<Integer> {
 
     private void explain(FakeEquinix api, Path token, Path agent) {
         PrintWriter out = spec.commandLine().getOut();
-        out.println("The API of Equinix Metal, or something like it, is at " + api.endpoint());
+        out.println("A fake of the Equinix Metal API is at " + api.endpoint());
         out.println("Its project " + api.projectId() + " has " + reservations + " free hardware reservations.");
         out.println();
-        out.println("To make machines of them and take these over, in another terminal:");
+        out.println("To create machines from them and take these over, run in another terminal:");
         out.println("  ./shepherd run --provider equinix \\");
         property(out, "endpoint", api.endpoint());
         property(out, "project", api.projectId());

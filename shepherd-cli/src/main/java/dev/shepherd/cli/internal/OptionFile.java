@@ -13,8 +13,8 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the files that options name, pipes included. What is wrong with one is told with the option and the file, and
- * never with a part of its content, which may be a secret.
+ * Reads the files that options name, pipes included. An error names the option and the file, but never shows any of the
+ * content, which may be a secret.
  */
 public final class OptionFile {
 

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 /**
  * Providers that come from outside of the class path: a jar, or a folder of jars.
  *
- * <p>Each plugin has a class loader of its own, whose parent is the command line's: plugins do not see one another's
+ * <p>Each plugin has its own class loader, whose parent is the command line's: plugins do not see one another's
  * classes, and all of them share the SPI. What the command line has too, such as SLF4J, they get from there.
  */
 final class Plugin implements AutoCloseable {
@@ -49,7 +49,7 @@ final class Plugin implements AutoCloseable {
         this.providers = providers;
     }
 
-    /** Returns what in a folder would be a plugin: jars and folders, but those whose names begin with a dot. */
+    /** Returns what in a folder would be a plugin: jars and folders, except those whose names begin with a dot. */
     static List<Path> in(Path folder) {
         try (Stream<Path> entries = Files.list(folder)) {
             return entries.filter(entry -> !entry.getFileName().toString().startsWith("."))
@@ -93,7 +93,7 @@ final class Plugin implements AutoCloseable {
         return jars.toArray(URL[]::new);
     }
 
-    /** A class loader passes over a jar that it cannot read, and then says that a class is not there. */
+    /** A class loader ignores a jar that it cannot read, and then reports a missing class. */
     private static void checkReadable(Path jar) throws BrokenException {
         try (JarFile file = new JarFile(jar.toFile())) {
             file.size();

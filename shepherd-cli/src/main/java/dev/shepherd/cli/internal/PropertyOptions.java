@@ -137,7 +137,7 @@ public final class PropertyOptions {
         return content;
     }
 
-    /** The URI of a file is no secret, whatever the property may hold otherwise. */
+    /** The URI of a file is no secret, even if the property is one. */
     private void warnIfVisible(ProviderProperty property) {
         String name = property.name();
         String text = properties.get(name);

@@ -65,7 +65,7 @@ public final class ProviderFactories implements AutoCloseable {
         return List.copyOf(broken);
     }
 
-    /** Finds the one that is asked for. Which of two of the same name is meant, it does not guess. */
+    /** Finds the one that is asked for. It does not guess which of two with the same name is meant. */
     public FoundProvider find(String kind) {
         List<FoundProvider> matching =
                 found.stream().filter(one -> one.kind().equals(kind)).toList();

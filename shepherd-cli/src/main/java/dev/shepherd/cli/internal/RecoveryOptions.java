@@ -26,8 +26,9 @@ public final class RecoveryOptions {
             names = "--silent-after",
             paramLabel = "SPAN",
             converter = SpanConverter.class,
-            description = "recover a machine whose agent was not heard for this long; at least two and a half of"
-                    + " --heartbeat-interval, and one of it and a minute (default: 10m)")
+            description =
+                    "recover a machine whose agent has not been heard for this long; at least two and a half times"
+                            + " --heartbeat-interval, and that interval plus a minute (default: 10m)")
     private @Nullable Duration silentAfterHeartbeat;
 
     @Option(
@@ -73,7 +74,7 @@ public final class RecoveryOptions {
     @Option(
             names = "--max-reboots",
             paramLabel = "N",
-            description = "reboots without a heartbeat before a machine is set aside (default: 3)")
+            description = "reboots without a heartbeat before a machine is quarantined (default: 3)")
     private @Nullable Integer maxReboots;
 
     @Option(
@@ -116,7 +117,7 @@ public final class RecoveryOptions {
         if (freezeShare != null) {
             policy.freezeShare(freezeShare);
         }
-        // How often the command line's recoverer looks: what does not go with it is refused before anything starts.
+        // How often the command line's recoverer looks: a setting that does not fit is refused before anything starts.
         policy.lookInterval(RecovererSettings.DEFAULT.pollInterval());
         return Setting.build(OPTIONS, policy::build);
     }

@@ -6,17 +6,20 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
-/** Makes of options what the library takes. What that refuses is told under the option's name, as a mistake of usage. */
+/**
+ * Converts options into values of the library. A value that the library refuses is reported under the option's name, as
+ * a usage error.
+ */
 public final class Setting {
 
     private Setting() {}
 
-    /** Returns who asks for something, as an option says. */
+    /** Returns who asks for something, as given by an option. */
     public static String name(String option, String value) {
         return checked(option, () -> OperatorText.checkName(value), value);
     }
 
-    /** Returns why something is asked for, as an option says. */
+    /** Returns why something is asked for, as given by an option. */
     public static String reason(String option, String value) {
         return checked(option, () -> OperatorText.checkReason("the reason", value), value);
     }

@@ -9,7 +9,7 @@ import java.util.concurrent.TimeUnit;
  */
 public final class Shutdown implements AutoCloseable {
 
-    /** Longer than cleaning up may take: past it the process ends whatever is left. */
+    /** Longer than cleaning up may take: after it the process ends regardless of what is left. */
     private static final long LONGEST_CLEAN_UP_SECONDS = 60;
 
     private final CountDownLatch requested = new CountDownLatch(1);
@@ -31,7 +31,7 @@ public final class Shutdown implements AutoCloseable {
         }
     }
 
-    /** Has the command clean up and end by itself, as if the process were asked to. */
+    /** Has the command clean up and end, as if the process had been asked to. */
     void request() {
         requested.countDown();
     }

@@ -12,8 +12,8 @@ import java.nio.charset.CodingErrorAction;
 
 /**
  * What stands between this process and a terminal. Each line escapes the text of others where it is put in; this is the
- * net under that, for what libraries log and for stack traces: nothing passes that a terminal obeys rather than shows.
- * Only the ends of lines and the tabs of stack traces do.
+ * net under that, for what libraries log and for stack traces: nothing gets through that a terminal would obey rather
+ * than show. Only the ends of lines and the tabs of stack traces do.
  */
 public final class Terminal {
 

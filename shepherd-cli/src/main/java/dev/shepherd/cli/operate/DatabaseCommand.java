@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec;
 /** {@code shepherd database}. */
 @Command(
         name = "database",
-        description = "Starts the embedded PostgreSQL of a folder and prints its JDBC URL, to look at with psql or any"
+        description = "Starts the embedded PostgreSQL of a folder and prints its JDBC URL, for use with psql or any"
                 + " other client, until it is interrupted. If it is running already, prints the URL and ends.",
         mixinStandardHelpOptions = true)
 public final class DatabaseCommand implements Callable<Integer> {

@@ -19,10 +19,10 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "explain",
         description = {
-            "Says of a machine what each process makes of it now: whether it would act on it, the rule or limit that"
-                    + " decides, what would change it, and when it is looked at next.",
+            "Explains what each process would do with a machine now: whether it would claim it, the rule or limit that"
+                    + " decides, what would change that, and when it is looked at next.",
             "",
-            "Give it the limits that the fleet is run with, where they are not the defaults."
+            "Pass the limits that the fleet runs with, unless they are the defaults."
         },
         mixinStandardHelpOptions = true)
 public final class ExplainCommand implements Callable<Integer> {
@@ -73,7 +73,7 @@ public final class ExplainCommand implements Callable<Integer> {
         }
         explanation.providerCheckAt().ifPresent(at -> {
             out.println();
-            out.println("The provider is asked about it next at " + at);
+            out.println("The updater checks it at the provider next at " + at);
         });
     }
 }

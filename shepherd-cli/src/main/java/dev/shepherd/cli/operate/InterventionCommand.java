@@ -58,7 +58,7 @@ abstract class InterventionCommand implements Callable<Integer> {
     @Mixin
     private PluginOptions plugins = new PluginOptions();
 
-    /** What counts against the machine from now on, and what is said to follow, depends on them. */
+    /** What counts against the machine from now on, and the explanation of what follows, depend on them. */
     @Mixin
     private RecoveryOptions recovery = new RecoveryOptions();
 
@@ -68,7 +68,7 @@ abstract class InterventionCommand implements Callable<Integer> {
     @Mixin
     private DatabaseOptions database = new DatabaseOptions();
 
-    /** Fails where the command must not be carried out as it was given. */
+    /** Fails if the command must not be carried out as given. */
     void check(CommandSpec spec, String machine) {}
 
     abstract Explanation act(Shepherd shepherd, UUID machineId, String by, String reason) throws InterruptedException;

@@ -21,8 +21,8 @@ import picocli.CommandLine.Spec;
 /** {@code shepherd pause}. */
 @Command(
         name = "pause",
-        description =
-                "Keeps the loops off a machine, a provider, a process, or what they have in common, until it is ended. What is under way ends.",
+        description = "Keeps the loops off a machine, a provider, a process or a combination of them until the pause"
+                + " ends. Work under way goes on.",
         mixinStandardHelpOptions = true)
 public final class PauseCommand implements Callable<Integer> {
 
@@ -57,7 +57,7 @@ public final class PauseCommand implements Callable<Integer> {
             description = "for how long, such as 30m (default: until it is ended)")
     private @Nullable Duration span;
 
-    @Option(names = "--reason", required = true, paramLabel = "TEXT", description = "why, for whoever finds it")
+    @Option(names = "--reason", required = true, paramLabel = "TEXT", description = "why, for other operators")
     private String reason = "";
 
     @Mixin
@@ -75,7 +75,7 @@ public final class PauseCommand implements Callable<Integer> {
                         spec.commandLine(), "name a machine, a provider or a process, or say --all");
             }
             if (span != null && span.isZero()) {
-                throw new ParameterException(spec.commandLine(), "--for 0 is no span: a pause lasts for some time");
+                throw new ParameterException(spec.commandLine(), "--for must be longer than 0");
             }
             UUID machineId = machine == null
                     ? null

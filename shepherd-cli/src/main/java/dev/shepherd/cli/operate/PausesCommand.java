@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
 /** {@code shepherd pauses}. */
 @Command(
         name = "pauses",
-        description = "Lists what is paused, set aside and frozen, by whom, and why.",
+        description = "Lists pauses, quarantined machines and freezes, with their reasons.",
         mixinStandardHelpOptions = true)
 public final class PausesCommand implements Callable<Integer> {
 
@@ -41,7 +41,7 @@ public final class PausesCommand implements Callable<Integer> {
             Operator.of(opened.bmdb())
                     .quarantined()
                     .forEach((machine, aside) -> out.printf(
-                            "machine %s: set aside by %s since %s: %s%n",
+                            "machine %s: quarantined by %s since %s: %s%n",
                             machine, Escaped.text(aside.by()), aside.at(), Escaped.text(aside.cause())));
             Operator.of(opened.bmdb())
                     .freezes()

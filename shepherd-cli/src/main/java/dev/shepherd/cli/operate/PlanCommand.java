@@ -35,10 +35,11 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "plan",
         description = {
-            "Says what would be done now, and does nothing: which machines would be recovered and how, and, where a"
+            "Shows what the loops would do now, and changes nothing: which machines would be recovered and how,"
+                    + " and, if a"
                     + " provider is given as for 'run', which would be created.",
             "",
-            "Give it the limits that the fleet is run with, where they are not the defaults."
+            "Pass the limits that the fleet runs with, unless they are the defaults."
         },
         mixinStandardHelpOptions = true)
 public final class PlanCommand implements Callable<Integer> {
@@ -50,8 +51,8 @@ public final class PlanCommand implements Callable<Integer> {
     @Option(
             names = "--provider",
             paramLabel = "KIND",
-            description =
-                    "the kind of provider to list; without it only recovery is planned, as of one that can reboot machines")
+            description = "the kind of provider to list; without it only recovery is planned, as of one that can"
+                    + " reboot machines")
     private @Nullable String kind;
 
     @Option(
@@ -96,7 +97,7 @@ public final class PlanCommand implements Callable<Integer> {
                 PlannedRecovery planned = Operator.of(opened.bmdb()).planRecovery(provider, recovery.policy(), true);
                 print(out, planned);
                 if (!planned.steps().isEmpty()) {
-                    out.println("  (if the provider can reboot machines; give --provider to have that looked up)");
+                    out.println("  (assuming that the provider can reboot machines; give --provider to check that)");
                 }
             } else {
                 Plan plan = plan(opened.bmdb(), kind);

@@ -14,7 +14,7 @@ import picocli.CommandLine.Spec;
 /** {@code shepherd quarantine}. */
 @Command(
         name = "quarantine",
-        description = "Sets a machine aside: no loop touches it until it is released.",
+        description = "Quarantines a machine: no loop touches it until it is released.",
         mixinStandardHelpOptions = true)
 public final class QuarantineCommand implements Callable<Integer> {
 
@@ -25,7 +25,7 @@ public final class QuarantineCommand implements Callable<Integer> {
     @Mixin
     private MachineArgument machine = new MachineArgument();
 
-    @Option(names = "--reason", required = true, paramLabel = "TEXT", description = "why, for whoever finds it")
+    @Option(names = "--reason", required = true, paramLabel = "TEXT", description = "why, for other operators")
     private String reason = "";
 
     @Mixin
@@ -40,7 +40,7 @@ public final class QuarantineCommand implements Callable<Integer> {
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             UUID machineId = machine.find(opened.bmdb());
             Operator.of(opened.bmdb()).quarantine(machineId, operator.by(), Setting.reason("--reason", reason));
-            out.println("Set aside. To give it back: shepherd release " + machineId);
+            out.println("Quarantined. To release it: shepherd release " + machineId);
             return 0;
         }
     }

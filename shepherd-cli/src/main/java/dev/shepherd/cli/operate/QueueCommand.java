@@ -35,10 +35,11 @@ public final class QueueCommand implements Callable<Integer> {
     @Command(
             name = "verify",
             description = {
-                "Holds the queue of due work to the tags that it follows from. Reads every machine. Exit code 1 if"
-                        + " something is wrong.",
+                "Compares the queue of due work with the tags that it is derived from. Reads every machine."
+                        + " Exit code 1 if"
+                        + " they differ.",
                 "",
-                "Give it the limits that the fleet is run with, where they are not the defaults."
+                "Pass the limits that the fleet runs with, unless they are the defaults."
             },
             mixinStandardHelpOptions = true)
     static final class Verify implements Callable<Integer> {
@@ -69,7 +70,7 @@ public final class QueueCommand implements Callable<Integer> {
                 if (!check.isRight()) {
                     spec.commandLine()
                             .getErr()
-                            .println("shepherd: the queue is wrong; 'shepherd queue rebuild' mends it");
+                            .println("shepherd: the queue is wrong; 'shepherd queue rebuild' repairs it");
                     return ExitCode.SOFTWARE;
                 }
                 return 0;
@@ -81,7 +82,7 @@ public final class QueueCommand implements Callable<Integer> {
     @Command(
             name = "rebuild",
             description =
-                    "Makes the queue of due work anew, a few thousand machines at a time. Loops may go on meanwhile.",
+                    "Rebuilds the queue of due work, a few thousand machines at a time. Loops may go on meanwhile.",
             mixinStandardHelpOptions = true)
     static final class Rebuild implements Callable<Integer> {
 
@@ -96,7 +97,7 @@ public final class QueueCommand implements Callable<Integer> {
         public Integer call() throws InterruptedException {
             try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
                 long machines = Operator.of(opened.bmdb()).rebuildQueue();
-                spec.commandLine().getOut().println("Made anew what is due for " + machines + " machine(s)");
+                spec.commandLine().getOut().println("Rebuilt the queue for " + machines + " machine(s)");
                 return 0;
             }
         }

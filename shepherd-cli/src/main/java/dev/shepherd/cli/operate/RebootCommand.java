@@ -9,11 +9,12 @@ import picocli.CommandLine.Command;
 @Command(
         name = "reboot",
         description = {
-            "Has the provider reboot a machine, whatever its agent does, and lets the running loops start its agent"
-                    + " again. Refused while the machine is being worked on.",
+            "Has the provider reboot a machine, whether or not its agent is silent; the running loops then"
+                    + " start its agent"
+                    + " again. Refused while a session works on the machine.",
             "",
-            "Give it the provider as for 'run', and the limits of recovery that the fleet is run with, where"
-                    + " they are not the defaults."
+            "Pass the provider as for 'run', and the limits of recovery that the fleet runs with, unless"
+                    + " they are the defaults."
         },
         mixinStandardHelpOptions = true)
 public final class RebootCommand extends InterventionCommand {
@@ -25,6 +26,6 @@ public final class RebootCommand extends InterventionCommand {
 
     @Override
     String done() {
-        return "The provider accepted to reboot";
+        return "The provider agreed to reboot";
     }
 }

@@ -13,11 +13,11 @@ import picocli.CommandLine.ParameterException;
         name = "reinstall",
         description = {
             "Has the provider reinstall a machine. WHAT IS ON ITS DISKS MAY BE LOST, also where a requested operating"
-                    + " system is installed; a request that there is gets carried out again. The running loops take the"
-                    + " machine over again. Refused while the machine is being worked on.",
+                    + " system is installed; an existing request for an installation is carried out again."
+                    + " The running loops take the machine over again. Refused while a session works on the machine.",
             "",
-            "Give it the provider as for 'run', and the limits of recovery that the fleet is run with, where"
-                    + " they are not the defaults."
+            "Pass the provider as for 'run', and the limits of recovery that the fleet runs with, unless"
+                    + " they are the defaults."
         },
         mixinStandardHelpOptions = true)
 public final class ReinstallCommand extends InterventionCommand {
@@ -41,6 +41,6 @@ public final class ReinstallCommand extends InterventionCommand {
 
     @Override
     String done() {
-        return "The provider accepted to reinstall";
+        return "The provider agreed to reinstall";
     }
 }

@@ -18,8 +18,7 @@ import picocli.CommandLine.Spec;
 /** {@code shepherd release}. */
 @Command(
         name = "release",
-        description =
-                "Gives a machine that was set aside back to the loops; or, with --freeze, lets a frozen recovery go on.",
+        description = "Releases a machine from quarantine; or, with --freeze, ends all freezes of recovery.",
         mixinStandardHelpOptions = true)
 public final class ReleaseCommand implements Callable<Integer> {
 
@@ -40,7 +39,7 @@ public final class ReleaseCommand implements Callable<Integer> {
             description = "the provider instance whose id it is (default: ${DEFAULT-VALUE})")
     private String type = "static";
 
-    @Option(names = "--freeze", description = "end all freezes; what is silent is then recovered, within the limits")
+    @Option(names = "--freeze", description = "end all freezes; silent machines are then recovered, within the limits")
     private boolean freeze;
 
     @Mixin
@@ -59,7 +58,7 @@ public final class ReleaseCommand implements Callable<Integer> {
             if (machine != null) {
                 UUID machineId = MachineArgument.find(opened.bmdb(), machine, "--type", type);
                 boolean released = Operator.of(opened.bmdb()).release(machineId, operator.by());
-                out.println(released ? "Released" : "It was not set aside");
+                out.println(released ? "Released" : "It was not quarantined");
                 return 0;
             }
             List<Freeze> freezes = Operator.of(opened.bmdb()).freezes();

@@ -3,14 +3,14 @@
  *
  * <ul>
  *   <li>To look: {@link dev.shepherd.cli.operate.MachinesCommand}, {@link dev.shepherd.cli.operate.ExplainCommand},
- *       {@link dev.shepherd.cli.operate.PlanCommand}, {@link dev.shepherd.cli.operate.QueueCommand},
- *       {@link dev.shepherd.cli.operate.PausesCommand}, {@link dev.shepherd.cli.operate.HistoryCommand},
- *       {@link dev.shepherd.cli.operate.DatabaseCommand}
- *   <li>To hold machines back: {@link dev.shepherd.cli.operate.PauseCommand},
- *       {@link dev.shepherd.cli.operate.ResumeCommand}, {@link dev.shepherd.cli.operate.QuarantineCommand},
- *       {@link dev.shepherd.cli.operate.ReleaseCommand}, {@link dev.shepherd.cli.operate.ForgetCommand}
- *   <li>To act on one machine: {@link dev.shepherd.cli.operate.RebootCommand} and
- *       {@link dev.shepherd.cli.operate.ReinstallCommand}, of which {@code InterventionCommand} is the common part
+ *       {@link dev.shepherd.cli.operate.PlanCommand}, {@link dev.shepherd.cli.operate.QueueCommand}, {@link
+ *       dev.shepherd.cli.operate.PausesCommand}, {@link dev.shepherd.cli.operate.HistoryCommand}, {@link
+ *       dev.shepherd.cli.operate.DatabaseCommand}
+ *   <li>To hold machines back: {@link dev.shepherd.cli.operate.PauseCommand}, {@link
+ *       dev.shepherd.cli.operate.ResumeCommand}, {@link dev.shepherd.cli.operate.QuarantineCommand}, {@link
+ *       dev.shepherd.cli.operate.ReleaseCommand}, {@link dev.shepherd.cli.operate.ForgetCommand}
+ *   <li>To reboot or reinstall one machine: {@link dev.shepherd.cli.operate.RebootCommand} and {@link
+ *       dev.shepherd.cli.operate.ReinstallCommand}, of which {@code InterventionCommand} is the common part
  *   <li>{@code MachineArgument} and {@code OperatorOption}: how they name a machine, and who asks
  * </ul>
  *

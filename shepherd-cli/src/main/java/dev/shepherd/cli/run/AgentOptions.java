@@ -63,14 +63,14 @@ final class AgentOptions {
             names = "--endpoint",
             paramLabel = "TEXT",
             description =
-                    "where agents report to, such as http://HOST:PORT; handed to them as it is (default: the URL of"
+                    "where agents report to, such as http://HOST:PORT; passed to them unchanged (default: the URL of"
                             + " --agent-listen)")
     private @Nullable String endpoint;
 
     @Option(
             names = "--agent-listen",
             paramLabel = "[HOST:]PORT",
-            description = "take the reports of agents here, over HTTP (host by default: 127.0.0.1); docs/agents.md"
+            description = "accept calls of agents here, over HTTP (host by default: 127.0.0.1); docs/agents.md"
                     + " describes the protocol")
     private @Nullable String agentListen;
 
@@ -94,21 +94,21 @@ final class AgentOptions {
             names = "--agent-heartbeats-per-minute",
             paramLabel = "COUNT",
             defaultValue = "60",
-            description = "calls that are taken of one machine a minute (default: ${DEFAULT-VALUE})")
+            description = "calls accepted from one machine per minute (default: ${DEFAULT-VALUE})")
     private int agentHeartbeatsPerMinute = 60;
 
     @Option(
             names = "--agent-reports-per-hour",
             paramLabel = "COUNT",
             defaultValue = "60",
-            description = "reports that are taken of one machine an hour (default: ${DEFAULT-VALUE})")
+            description = "reports accepted from one machine per hour (default: ${DEFAULT-VALUE})")
     private int agentReportsPerHour = 60;
 
     @Option(
             names = "--agent-report-mib-per-hour",
             paramLabel = "MIB",
             defaultValue = "16",
-            description = "MiB of reports that are taken of one machine an hour (default: ${DEFAULT-VALUE})")
+            description = "MiB of reports accepted from one machine per hour (default: ${DEFAULT-VALUE})")
     private int agentReportMibPerHour = 16;
 
     @Option(
@@ -122,7 +122,7 @@ final class AgentOptions {
     @Option(
             names = "--ca-certificate",
             paramLabel = "FILE",
-            description = "certificate that agents verify the endpoint with; handed to them as it is")
+            description = "certificate that agents verify the endpoint with; passed to them unchanged")
     private @Nullable Path caCertificate;
 
     @Option(
@@ -134,15 +134,16 @@ final class AgentOptions {
 
     @Option(
             names = "--accept-any-host-key",
-            description = "do not check the SSH host keys of machines; anybody on the way can then take them over")
+            description =
+                    "do not check the SSH host keys of machines; an attacker on the network can then pose as a machine")
     private boolean acceptAnyHostKey;
 
-    /** Returns where to take the reports of agents, if that is to be done. */
+    /** Returns where to accept calls of agents, if anywhere. */
     Optional<InetSocketAddress> listen() {
         return Optional.ofNullable(agentListen).map(AgentOptions::address);
     }
 
-    /** Returns what agents may take of the endpoint. */
+    /** Returns the limits of the endpoint. */
     AgentEndpointLimits limits() {
         AgentEndpointLimits.Builder limits = AgentEndpointLimits.builder()
                 .maxConnections(atLeastOne("--agent-connections", agentConnections))
@@ -240,7 +241,7 @@ final class AgentOptions {
         return key == null && keyPassphraseFile == null ? defaultKey() : namedKey(key == null ? DEFAULT_KEY : key);
     }
 
-    /** A key that was named is not made: where its name is mistyped, no machine would know it. */
+    /** A key that was named is not generated: if the name is mistyped, no machine would accept it. */
     private SshCredentials namedKey(Path file) {
         if (!Files.exists(file)) {
             throw OptionFile.missing("--key", file, null);

@@ -76,7 +76,7 @@ public final class RunCommand implements Callable<Integer> {
 
     @Option(
             names = "--share-database",
-            description = "begin a fleet also where the schema has other tables, or the database another fleet")
+            description = "begin a fleet even if the schema has other tables, or the database another fleet")
     private boolean shareDatabase;
 
     @Mixin
@@ -89,7 +89,7 @@ public final class RunCommand implements Callable<Integer> {
             names = "--ssh-port",
             paramLabel = "PORT",
             defaultValue = "22",
-            description = "port of machines whose provider names no other (default: ${DEFAULT-VALUE})")
+            description = "SSH port of machines for which the provider names none (default: ${DEFAULT-VALUE})")
     private int sshPort = 22;
 
     @Option(
@@ -111,9 +111,8 @@ public final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--creation-interval",
             paramLabel = "SECONDS",
-            description =
-                    "how far apart two creations are at least (default: 5, and 0 where the provider only takes note"
-                            + " of machines)")
+            description = "least time between two creations (default: 5, and 0 where the provider only takes note"
+                    + " of machines)")
     private @Nullable Integer creationInterval;
 
     @Option(
@@ -134,17 +133,16 @@ public final class RunCommand implements Callable<Integer> {
             names = "--max-failed-takeovers",
             paramLabel = "N",
             defaultValue = "20",
-            description =
-                    "set a machine that can be reached aside after so many failed takeovers in a row, 2 to 1000, while"
-                            + " others succeed (default: ${DEFAULT-VALUE})")
+            description = "quarantine a reachable machine after this many failed takeovers in a row, 2 to 1000, while"
+                    + " others succeed (default: ${DEFAULT-VALUE})")
     private int maxFailures = 20;
 
     @Option(
             names = "--max-losses",
             paramLabel = "N",
             defaultValue = "" + BmdbConfig.MAX_LOSSES,
-            description = "set a machine aside after work on it was lost with the process so many times in a row, 2 to"
-                    + " 1000 (default: ${DEFAULT-VALUE})")
+            description = "quarantine a machine after work on it was lost with its process this many times in a row,"
+                    + " 2 to 1000 (default: ${DEFAULT-VALUE})")
     private int maxLosses = BmdbConfig.MAX_LOSSES;
 
     @Override
@@ -189,7 +187,7 @@ public final class RunCommand implements Callable<Integer> {
             opened.endIfGone(shutdown);
             shepherd.start();
             if (listener != null) {
-                log.info("Taking the reports of agents at {}", listen.get());
+                log.info("Accepting calls of agents at {}", listen.get());
             }
             while (!shutdown.await(REPORT_INTERVAL.toMillis())) {
                 shepherd.status().loops().forEach(RunCommand::report);

@@ -32,11 +32,11 @@ public final class ControlLoop implements AutoCloseable {
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
     private static final Duration PAUSE_FOR_NEXT_SESSION = Duration.ofMillis(100);
 
-    /** A database that is away may be back at any moment, and all loops wait for it. */
+    /** An unreachable database may be back at any moment, and all loops wait for it. */
     private static final Duration LONGEST_PAUSE_FOR_DATABASE = FIRST_PAUSE;
 
-    /** Made beforehand, for when nothing can be. */
-    private static final Next AFTER_ERROR = new Next(FIRST_PAUSE, "another try after an error");
+    /** Allocated in advance, for when memory has run out. */
+    private static final Next AFTER_ERROR = new Next(FIRST_PAUSE, "a retry after an error");
 
     public static final Duration CLOSING = Duration.ofSeconds(30);
 
@@ -156,7 +156,7 @@ public final class ControlLoop implements AutoCloseable {
             try {
                 next = failed(e, failures);
             } catch (RuntimeException | Error again) {
-                // There is no memory to say so, say. It counts as said.
+                // There may be no memory to log it. It counts as logged.
             }
         }
         try {
@@ -182,7 +182,7 @@ public final class ControlLoop implements AutoCloseable {
         // What the JVM throws says little by its message alone, such as the name of a class.
         String message = Escaped.text(e instanceof Error ? e.toString() : e.getMessage());
         monitor.stepFailed(message);
-        // Each second while the database is away is too often.
+        // Once a second while the database cannot be reached would be too often.
         boolean isNews = !(e instanceof BmdbException) || Integer.bitCount(failures) == 1;
         log.atLevel(isNews ? Level.WARN : Level.DEBUG)
                 .log(
@@ -196,7 +196,7 @@ public final class ControlLoop implements AutoCloseable {
         } else {
             log.debug("{}: the failure", name, Escaped.failure(e));
         }
-        return new Next(pause, "another try after a failure");
+        return new Next(pause, "a retry after a failure");
     }
 
     /** Returns how long to wait after so many failures in a row. */

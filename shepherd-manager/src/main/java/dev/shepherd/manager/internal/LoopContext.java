@@ -10,7 +10,7 @@ import java.util.concurrent.Executor;
  * @param monitor the loop's own monitor
  * @param executor runs what the loop does to several machines at once
  * @param wake wakes the loop itself
- * @param wakeInitializer wakes the loop that takes machines over, when one may have become due
+ * @param wakeInitializer wakes the initializer, when a machine may have become due
  */
 public record LoopContext(
         Bmdb bmdb,

@@ -106,7 +106,7 @@ public final class LoopMonitor {
         }
     }
 
-    /** A step went through, so whatever was wrong with the step before is over. */
+    /** A step succeeded, so the failure of the step before is over. */
     void stepSucceeded() {
         synchronized (lock) {
             lastSuccessAt = clock.instant();

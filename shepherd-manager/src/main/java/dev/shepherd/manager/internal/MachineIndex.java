@@ -12,11 +12,11 @@ import java.util.List;
  * Which provider ids of a large fleet were met, each with a few flags and a number: what two sides are compared with of
  * which neither fits into memory.
  *
- * <p>Of an id it keeps 124 bits of a hash, whose key is random and another one in each index: 32 MB for a million ids of
- * any length (48 MB with numbers), one place in memory for each look. That an id is <em>not</em> there is certain: its
- * hash would be. So whatever it finds missing or new is missing or new. That an id <em>is</em> there is true but for a
- * chance of one in 10<sup>31</sup> with a million ids, and what that hid is found by the next index, under another key.
- * Ids cannot be had back. Not safe for use by several threads.
+ * <p>Of an id it keeps 124 bits of a hash, whose key is random and another one in each index: 32 MB for a million ids
+ * of any length (48 MB with numbers), one place in memory for each look. That an id is <em>not</em> there is certain:
+ * its hash would be. So whatever it finds missing or new is missing or new. That an id <em>is</em> there is true,
+ * except for a chance of one in 10<sup>31</sup> with a million ids, and what that hid is found by the next index, under
+ * another key. Ids cannot be had back. Not safe for use by several threads.
  */
 public final class MachineIndex {
 
@@ -116,7 +116,7 @@ public final class MachineIndex {
         for (int i = 0; i < ids.size(); i++) {
             sum += slots[2 * ((int) preparedFirst[i] & mask)];
         }
-        touched = sum; // So that the loop is not left out.
+        touched = sum; // So that the loop is not optimized away.
     }
 
     /** Puts one of the ids that were prepared, as {@link #put(ProviderID)} does. */
@@ -193,7 +193,7 @@ public final class MachineIndex {
         return first == 0 ? 1 : first;
     }
 
-    /** Writes an id in UTF-8. Returns its length. One with half a surrogate pair is passed over before. */
+    /** Writes an id in UTF-8. Returns its length. One with half a surrogate pair has been passed over before. */
     private int encode(ProviderID id) {
         String value = id.value();
         int length = value.length();

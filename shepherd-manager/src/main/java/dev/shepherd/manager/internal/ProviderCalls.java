@@ -22,13 +22,13 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The only way by which a provider is called: lets in as many calls at once as the provider takes, and turns whatever it
- * throws into something that can be decided on. The provider's machines are read within the call, too, since they are
- * its code: what comes out is checked, and calls nothing. One for each provider, shared by all who call it.
+ * The only way to call a provider: admits as many calls at once as the provider takes, and turns anything it throws
+ * into a failure to decide on. The provider's machines are read within the call, too, since they are its code: what
+ * comes out is checked, and calls nothing. One for each provider, shared by all who call it.
  */
 public final class ProviderCalls {
 
-    /** How long a provider or a machine is left alone at most, however long that is asked for. */
+    /** How long a provider or a machine is left alone at most, even if the provider asks for longer. */
     public static final Duration LONGEST_REST = Duration.ofDays(1);
 
     /** Longer than any single call may reasonably take; a provider that is busy for so long is stuck. */
@@ -47,7 +47,7 @@ public final class ProviderCalls {
     }
 
     /**
-     * A listing must not take longer than others wait for it. What the provider says of itself never changes, and is asked
+     * A listing must not take longer than others wait for it. The provider's properties never change, and are read
      * before there can be another call.
      */
     public ProviderCalls(Provider provider, Duration longestListing) {
@@ -83,8 +83,8 @@ public final class ProviderCalls {
     }
 
     /**
-     * Lists the machines. The visitor may call the database; what it throws ends the listing, and it is a failure
-     * whatever the provider makes of it.
+     * Lists the machines. The visitor may call the database; an exception from it ends the listing, which then fails
+     * even if the provider swallows it.
      */
     public void forEachMachine(Visitor visitor) throws InterruptedException {
         call("listing the machines", () -> {
@@ -94,7 +94,7 @@ public final class ProviderCalls {
         });
     }
 
-    /** A listing under way: keeps to its time, ends when its thread is interrupted, and forgets no failure. */
+    /** A listing under way: keeps to its time limit, ends when its thread is interrupted, and forgets no failure. */
     private final class Listing implements MachineVisitor {
         private final Visitor visitor;
         private final long startedAt = System.nanoTime();
@@ -135,12 +135,12 @@ public final class ProviderCalls {
             visitor.visit(info);
         }
 
-        /** A provider that goes on after its visitor threw must not be taken for one that listed everything. */
+        /** A provider that goes on after its visitor threw must not count as having listed everything. */
         boolean end() {
             if (!whole) {
                 throw new ProviderException(
                         Reason.PERMANENT,
-                        "provider " + type + " swallowed what ended its listing, which it must let pass");
+                        "provider " + type + " swallowed the exception that ended its listing, which must propagate");
             }
             return true;
         }
@@ -207,19 +207,22 @@ public final class ProviderCalls {
         return provider instanceof Recoverer;
     }
 
-    /** Asks, on the thread that is about to call and as the last thing before, whether it still should. */
+    /**
+     * Checks, on the thread that is about to call and as the last thing before the call, whether it still should be
+     * made.
+     */
     @FunctionalInterface
     public interface LastCheck {
         boolean passes() throws InterruptedException;
     }
 
-    /** Reboots a machine. Returns false if the check did not pass; then the provider was not asked. */
+    /** Reboots a machine. Returns false if the check did not pass; then the provider was not called. */
     public boolean rebootMachine(ProviderID id, LastCheck check) throws InterruptedException {
         Recoverer recoverer = recoverer();
         return callAfter(check, "rebooting machine " + id, () -> recoverer.rebootMachine(id));
     }
 
-    /** Reinstalls a machine. Returns false if the check did not pass; then the provider was not asked. */
+    /** Reinstalls a machine. Returns false if the check did not pass; then the provider was not called. */
     public boolean reinstallMachine(ProviderID id, LastCheck check) throws InterruptedException {
         Recoverer recoverer = recoverer();
         return callAfter(check, "reinstalling machine " + id, () -> recoverer.reinstallMachine(id));

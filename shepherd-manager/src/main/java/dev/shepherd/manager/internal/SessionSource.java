@@ -35,7 +35,7 @@ public final class SessionSource implements AutoCloseable {
         }
     }
 
-    /** Ends the session, which releases whatever it still holds. */
+    /** Ends the session, which releases what it still holds. */
     @Override
     public void close() {
         BmdbSession ending;

@@ -7,8 +7,8 @@ import java.security.SecureRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
- * SipHash-1-3, a keyed hash of 64 or 128 bits: which inputs collide cannot be told without the key. Each instance has a
- * random key of its own. Immutable.
+ * SipHash-1-3, a keyed hash of 64 or 128 bits: which inputs collide cannot be predicted without the key. Each instance
+ * has its own random key. Immutable.
  */
 public final class SipHash {
 

@@ -2,6 +2,7 @@ package dev.shepherd.manager.internal;
 
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.BmdbSession;
@@ -22,10 +23,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Claims machines and works on several of them at once, each on a thread of its own.
+ * Claims machines and works on several of them at once, each on its own thread.
  *
- * <p>A slow machine holds up nobody: whenever one is done, the next one is claimed. Every piece of work ends in the
- * database, whatever becomes of its thread: the task closes it, or the session does.
+ * <p>A slow machine holds up no other: whenever one is done, the next one is claimed. Every piece of work ends in the
+ * database, no matter how its thread ends: the task closes it, or the session does.
  */
 public final class WorkLoop {
 
@@ -42,13 +43,13 @@ public final class WorkLoop {
         public void run(Work work) throws InterruptedException;
     }
 
-    /** Takes up to so many machines to work on. */
+    /** Claims up to so many machines to work on. */
     @FunctionalInterface
     public interface Claimer {
         List<Work> claim(int limit) throws InterruptedException;
     }
 
-    /** Says how long it is until more machines come up by themselves; empty if none will. */
+    /** Returns how long it is until more machines become due by the passing of time; empty if none will. */
     @FunctionalInterface
     public interface NextDue {
         Optional<Duration> untilNext() throws InterruptedException;
@@ -108,7 +109,7 @@ public final class WorkLoop {
         Duration delay = nextDue.untilNext()
                 .filter(span -> span.compareTo(pollInterval) < 0)
                 .orElse(pollInterval);
-        return new ControlLoop.Next(delay, "a machine to work on; looks again in " + delay);
+        return new ControlLoop.Next(delay, "a machine to work on; looks again in " + Spans.text(delay));
     }
 
     /** Claims as many machines as there are free places, and waits until all work is done. Returns how many. */
@@ -119,7 +120,7 @@ public final class WorkLoop {
         try {
             while (!inHand.isEmpty()) {
                 if (taskEnded.awaitNanos(LOOK_AGAIN.toNanos()) <= 0) {
-                    lock.unlock(); // Releasing asks the database.
+                    lock.unlock(); // Releasing calls the database.
                     try {
                         releaseWaiting();
                     } finally {
@@ -191,13 +192,13 @@ public final class WorkLoop {
             Thread current = Thread.currentThread();
             String threadName = current.getName();
             if (!begin(current)) {
-                return; // It was given up while it waited, and is released by whoever did that.
+                return; // It was given up while it waited, and the thread that did so releases it.
             }
             try (work) {
                 current.setName(name + " " + work.machineId());
                 runGuarded(work);
             } catch (RuntimeException | Error e) {
-                // Such as an error while a failure was told. The work is closed, or goes on being tried to be.
+                // Such as an error while a failure was reported. The work is closed, or closing it is retried.
                 logLast(e);
             } finally {
                 end();
@@ -265,7 +266,8 @@ public final class WorkLoop {
         }
         String told = String.format(
                 Locale.ROOT,
-                "%d of %d claimed machines got no thread of the executor within %d s and are released: it must run %d"
+                "%d of %d claimed machines got no executor thread within %d s and are released: the executor"
+                        + " must run %d"
                         + " machines of this loop at once",
                 waiting.size(),
                 all,
@@ -302,8 +304,14 @@ public final class WorkLoop {
         } catch (BmdbException e) {
             if (e.isDatabaseAway()) {
                 monitor.machineGivenUp();
-                log.warn("{}: given up, since the database was away: {}", work, Escaped.text(e.getMessage()));
-                end(work, () -> work.giveUp(AFTER_AN_OUTAGE, "the database was away: " + e.getMessage(), tx -> {}));
+                log.warn(
+                        "{}: given up, since the database could not be reached: {}",
+                        work,
+                        Escaped.text(e.getMessage()));
+                end(
+                        work,
+                        () -> work.giveUp(
+                                AFTER_AN_OUTAGE, "the database could not be reached: " + e.getMessage(), tx -> {}));
             } else {
                 failed(work, e);
             }

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** Says in one line what of a machine a provider describes in another way than before, for a log. */
+/** Says in one line, for a log, what a provider now describes differently about a machine. */
 final class Changes {
 
     /** How much of a text from outside is shown. */

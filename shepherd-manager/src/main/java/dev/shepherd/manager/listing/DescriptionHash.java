@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * A hash of what a provider says of a machine. Where two differ, so do the descriptions; two that are the same mean the
- * same description but for one time in 2<sup>64</sup>, and not the same time under the key of the next instance. Not safe
+ * A hash of what a provider says about a machine. Where two differ, so do the descriptions; two equal ones mean the
+ * same description, except once in 2<sup>64</sup>, and not the same time under the key of the next instance. Not safe
  * for use by several threads.
  */
 final class DescriptionHash {

@@ -36,16 +36,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Mirrors what a provider says of its machines into the database: status, address, port, location, reservation. What it
- * no longer says is cleared; a machine that it no longer knows becomes {@link ProviderStatus#MISSING}.
+ * Mirrors what a provider says about its machines into the database: status, address, port, location, reservation. What
+ * it no longer says is cleared; a machine that it no longer knows becomes {@link ProviderStatus#MISSING}.
  *
- * <p>Its cost follows what is due, not the fleet: each machine has a time at which it is looked at next, sooner while it
- * is in motion. Several processes share the machines; nothing is written of a machine that did not change but the time.
+ * <p>Its cost follows what is due, not the fleet: each machine has a time at which it is looked at next, sooner while
+ * it is in motion. Several processes share the machines; for a machine that did not change, only the time of its next
+ * check is written.
  *
- * <p>A provider whose listing is cheap is compared as a whole instead, once in {@link UpdaterSettings#restInterval()} by
- * each process: both sides are read as they come, and of each machine a hash is kept of what the database has. Machines
- * at rest then need no time, and nothing at all is written where nothing changed. Those in motion are looked at between
- * the comparisons, at their own times.
+ * <p>A provider whose listing is cheap is compared as a whole instead, once in {@link UpdaterSettings#restInterval()}
+ * by each process: both sides are read as they come, and of each machine a hash is kept of what the database has.
+ * Machines at rest then need no time, and nothing at all is written where nothing changed. Those in motion are looked
+ * at between the comparisons, at their own times.
  *
  * <p>Safe for use by several threads; steps run one at a time.
  */
@@ -71,7 +72,7 @@ public final class Updater {
     /** How many machines are asked for one by one before the results are written. Fits into the lease on them. */
     private static final int ASKED_BATCH = 20;
 
-    /** How long a machine is left alone at most, however long that is asked for. */
+    /** How long a machine is left alone at most, even if the provider asks for longer. */
     private static final Duration LONGEST_PAUSE = Duration.ofDays(1);
 
     private static final int LONGEST_REASON = 500;
@@ -118,12 +119,12 @@ public final class Updater {
             return new ControlLoop.Next(Duration.ZERO, "nothing: more machines are due");
         }
         return new ControlLoop.Next(
-                settings.pollInterval(), "a machine to be due; looks again in " + settings.pollInterval());
+                settings.pollInterval(), "a machine to be due; looks again in " + Spans.text(settings.pollInterval()));
     }
 
     /**
-     * Looks at the machines that are due, a thousand at most if they have to be asked for one by one, and at the whole fleet if
-     * that is. Stops where the provider is paused meanwhile.
+     * Looks at the machines that are due, a thousand at most if they have to be asked for one by one, and at the whole
+     * fleet if that is. Stops where the provider is paused meanwhile.
      *
      * @return how many of them had changed
      * @throws ProviderException if the provider cannot be asked for any machine; those that were not looked at are due
@@ -167,7 +168,7 @@ public final class Updater {
             if (!cheap && !recalled) {
                 recall();
             }
-            // What is due after a comparison was not listed, or came only then. Whoever goes on has listed already.
+            // What is due after a comparison was not listed, or became due only then. This step has listed already.
             boolean lists = cheap && !compared && !goesOn;
             int batch = lists ? LISTED_BATCH : ASKED_BATCH;
             List<ProviderCheck> due = take(batch);
@@ -273,7 +274,7 @@ public final class Updater {
             }
         }
 
-        /** This machine has to wait, the longer the more often it failed in a row. The others are looked at all the same. */
+        /** This machine has to wait, longer with each failure in a row. The others are still looked at. */
         private Found failed(ProviderCheck check, String why, Optional<Duration> retryAfter) {
             Duration grown = settings.motionInterval().multipliedBy(1L << Math.min(check.failures(), 10));
             Duration pause = longer(
@@ -438,7 +439,9 @@ public final class Updater {
             }
         }
 
-        /** Looks at the rows themselves, under a lock. What somebody else has changed since they were read is his. */
+        /**
+         * Looks at the rows again, under a lock. Changes that another process has made since they were read are kept.
+         */
         private void write() throws InterruptedException {
             if (differing.isEmpty()) {
                 return;

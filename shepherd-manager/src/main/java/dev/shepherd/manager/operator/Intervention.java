@@ -28,10 +28,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reboots or reinstalls one machine because a person wants it. What the {@link MachineRecoverer} asks before it acts, such as
- * silence, cooldown, limits, freezes and quarantine, is not asked here. What makes its acts safe holds here as well: the
- * machine is held, under {@link WorkProcess#ACCESS}; the attempt is written immediately before the call, on the same
- * thread; and a call of unknown outcome is not repeated.
+ * Reboots or reinstalls one machine because an operator wants it. The conditions of the {@link MachineRecoverer}, such
+ * as silence, cooldown, limits, freezes and quarantine, do not apply here. What makes its attempts safe holds here as
+ * well: the machine is held, under {@link WorkProcess#ACCESS}; the attempt is written immediately before the call, on
+ * the same thread; and a call of unknown outcome is not repeated.
  */
 public final class Intervention {
 

@@ -4,7 +4,7 @@ import dev.shepherd.api.ShepherdException;
 import dev.shepherd.manager.Shepherd;
 import java.util.UUID;
 
-/** A machine was not rebooted or reinstalled though a person asked for it. The provider was not called. */
+/** A machine was not rebooted or reinstalled though an operator asked for it. The provider was not called. */
 public final class InterventionException extends ShepherdException {
 
     private static final long serialVersionUID = 1L;
@@ -19,7 +19,7 @@ public final class InterventionException extends ShepherdException {
         NOT_SUPPORTED,
         /** A takeover, a recovery or another access is under way. Try again when it has ended. */
         WORKED_ON,
-        /** A pause keeps the provider as a whole from being called. End it first. */
+        /** A pause keeps the whole provider from being called. End it first. */
         PROVIDER_PAUSED
     }
 

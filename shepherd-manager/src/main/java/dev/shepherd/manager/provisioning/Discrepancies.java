@@ -9,7 +9,7 @@ import java.util.Map;
 /** Collects discrepancies: counts all, and names so many of each kind. Not safe for use by several threads. */
 final class Discrepancies {
 
-    /** How many of a kind are named. Who has lost a whole site needs the number, not a list of a million names. */
+    /** How many of a kind are named. An operator who has lost a whole site needs the number, not a million names. */
     static final int NAMED = 100;
 
     private final Map<Kind, List<Discrepancy>> named = new EnumMap<>(Kind.class);

@@ -4,8 +4,8 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.internal.Escaped;
 
 /**
- * A machine on which the provider and the database disagree so that no loop may act: it may be somebody else's,
- * or one that was lost. Immutable.
+ * A machine on which the provider and the database disagree, so that no loop may touch it: it may belong to another
+ * owner, or have been lost. Immutable.
  *
  * @param kind which of the two knows the machine as used
  * @param providerId the provider's id of the machine

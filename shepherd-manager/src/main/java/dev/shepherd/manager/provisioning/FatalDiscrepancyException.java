@@ -7,8 +7,8 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
- * The provider and the database disagree about used machines. Nothing was done, and nothing is until somebody has
- * found out why: acting on the difference could create machines twice, or give away somebody else's.
+ * The provider and the database disagree about used machines. Nothing was done, and nothing is done until an operator
+ * has found out why: provisioning could create machines twice, or take machines of another owner.
  */
 public final class FatalDiscrepancyException extends ShepherdException {
 

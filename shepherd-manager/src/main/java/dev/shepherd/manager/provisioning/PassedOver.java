@@ -6,8 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The machines of one listing that nothing can be done with: those that break a rule, and free ones that cannot be told
- * apart. Counts all of them and describes the first ones. Not safe for use by several threads.
+ * The machines of one listing that cannot be used: those that break a rule, and free ones that cannot be told apart.
+ * Counts all of them and describes the first ones. Not safe for use by several threads.
  */
 final class PassedOver {
 
@@ -53,7 +53,7 @@ final class PassedOver {
         if (broken > described.size()) {
             lines.put("", (broken - described.size()) + " more machine(s) break a rule");
         }
-        // No id has control characters, so these keys are nobody's.
+        // No id has control characters, so no machine has these keys.
         if (withoutId > 0) {
             lines.put("\n1", withoutId + " machine(s) without a valid id break a rule, the first: " + firstWithoutId);
         }

@@ -39,16 +39,15 @@ import org.slf4j.LoggerFactory;
 /**
  * Brings the machines of one provider into the database, up to a maximum.
  *
- * <p>Each {@link #step()} lists the provider and the database, refuses to act if they disagree about used
- * machines, finishes what earlier creations left, and creates a chunk of new machines. Any number of processes
- * may do so for one provider at once: together they keep to the maximum and make no machine twice. Both sides are read
- * as they come: a fleet of a million machines takes 32 MB while it is compared. A step that finds nothing to do
- * writes nothing.
+ * <p>Each {@link #step()} lists the provider and the database, refuses to act if they disagree about used machines,
+ * finishes what earlier creations left, and creates a chunk of new machines. Any number of processes may do so for one
+ * provider at once: together they keep to the maximum and make no machine twice. Both sides are read as they come: a
+ * fleet of a million machines takes 32 MB while it is compared. A step that finds nothing to do writes nothing.
  *
- * <p><strong>Why nothing is leaked or made twice.</strong> An intent, unique for its candidate, is committed
- * before the provider is asked, and a machine's row is committed under the intent's id. Whatever instant a
- * process dies at, the intent is either gone with the machine recorded, or still there: then the next
- * reconciliation finds the machine that carries it and adopts it, or asks the provider again for the same intent.
+ * <p><strong>Why nothing is leaked or made twice.</strong> An intent, unique for its candidate, is committed before the
+ * provider is asked, and a machine's row is committed under the intent's id. At whatever instant a process dies, the
+ * intent is either gone and the machine recorded, or still there: then the next reconciliation finds the machine that
+ * carries it and adopts it, or asks the provider again for the same intent.
  *
  * <p>Safe for use by several threads; steps run one at a time.
  */
@@ -132,9 +131,9 @@ public final class Provisioner {
             goesOn = more;
         }
         if (goesOn) {
-            return new ControlLoop.Next(Duration.ZERO, "nothing: there are more machines to take note of");
+            return new ControlLoop.Next(Duration.ZERO, "nothing: there are more machines to record");
         }
-        String next = "the next reconciliation, " + settings.interval() + " after the last";
+        String next = "the next reconciliation, " + Spans.text(settings.interval()) + " after the last";
         return new ControlLoop.Next(
                 settings.interval(), outlook.heldBack() == 0 ? next : next + "; " + heldBack(outlook.heldBack()));
     }
@@ -171,7 +170,7 @@ public final class Provisioner {
     }
 
     /**
-     * Says what {@link #step()} would do, and does nothing.
+     * Returns what {@link #step()} would do, and does nothing.
      *
      * @throws ProviderException if the provider cannot be listed, or lists what it must not
      * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
@@ -250,7 +249,7 @@ public final class Provisioner {
                 }
                 carryOut(intent, survey.listed(intent.candidate()));
             }
-            // What is only taken note of needs no pace, but memory and transactions have their measure.
+            // Machines that are only recorded need no pace, but memory and transactions have limits.
             more = provider.isCreationCheap()
                     && settings.chunkSize().isEmpty()
                     && failed == 0
@@ -300,7 +299,7 @@ public final class Provisioner {
             return free.isEmpty() ? List.of() : intents.reserve(session, limits.maxCount(), free);
         }
 
-        /** Records the machines that carry an intent which nobody is working on any more. */
+        /** Records the machines that carry an intent which no session works on any more. */
         private void adopt(List<Survey.Adoptable> machines) throws InterruptedException {
             for (Survey.Adoptable adoptable : machines) {
                 MachineInfo machine = adoptable.machine();
@@ -329,7 +328,7 @@ public final class Provisioner {
                     CreateMachineRequest.of(intent.intentId(), candidate.orElseGet(() -> vanished(intent)));
             creations.acquire();
             if (!intents.attempt(session, intent.intentId())) {
-                return; // Somebody else ended it.
+                return; // Another session ended it.
             }
             monitor.machineBegins();
             try {
@@ -378,7 +377,7 @@ public final class Provisioner {
             }
         }
 
-        /** Nothing was made, and nothing will be: the candidate may be chosen again if it is ever listed again. */
+        /** Nothing was created, and nothing will be: the candidate may be chosen again if it is ever listed again. */
         private void drop(MachineIntent intent, @org.jspecify.annotations.Nullable String why)
                 throws InterruptedException {
             failed++;

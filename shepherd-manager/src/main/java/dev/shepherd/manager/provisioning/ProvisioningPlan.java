@@ -14,8 +14,8 @@ import java.util.List;
  * @param adopt machines that were made for an intent and would be recorded now; at most 1000
  * @param resume candidates whose creation was begun and would be carried on, or waits for another try
  * @param create candidates that would be created now
- * @param outlook what would be left undone: machines that the maximum holds back, and such that nothing can be done with
- * @param paused why nothing would be done all the same, because the provider is paused; empty if it is not
+ * @param outlook what would be left undone: machines that the maximum holds back, and those that cannot be used
+ * @param paused why nothing would be done, if the provider is paused; empty if it is not
  */
 public record ProvisioningPlan(
         int listed,

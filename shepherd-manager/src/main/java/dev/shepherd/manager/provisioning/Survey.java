@@ -27,15 +27,15 @@ import java.util.stream.Collectors;
 
 /**
  * A look at what provider and database have, and where they disagree. Reads either side once, as it comes, and keeps of
- * each machine a hash of its id, under a new key; whatever is odd by that is looked up in the database by the id itself,
- * a thousand at a time, so that a hash never makes a discrepancy.
+ * each machine a hash of its id, under a new key; anything that looks inconsistent is looked up in the database by the
+ * id itself, a thousand at a time, so that a hash never makes a discrepancy.
  *
- * <p><strong>Why the order is right.</strong> A machine that the database had before the listing must be in the listing.
- * One that the listing has either has its intent when that is asked for, which is after the provider showed it, or
- * became a machine by then, which the database shows when it is asked after that: an intent ends in the transaction
- * that records its machine.
+ * <p><strong>Why the order is right.</strong> A machine that the database had before the listing must be in the
+ * listing. One that the listing has either has its intent when that is asked for, which is after the provider showed
+ * it, or became a machine by then, which the database shows when it is asked after that: an intent ends in the
+ * transaction that records its machine.
  *
- * <p>Made anew for each look, by one thread.
+ * <p>Made for a single look, by one thread.
  */
 public final class Survey {
 
@@ -94,7 +94,7 @@ public final class Survey {
      * Looks at both sides.
      *
      * @param resumable the candidates that may be tried again, of which what the provider lists is kept
-     * @param expected how many machines there will be about; zero if nobody knows
+     * @param expected how many machines there will be about; zero if that is unknown
      * @throws ProviderException if the provider cannot be listed, or lists what it must not
      */
     static Survey of(
@@ -158,7 +158,7 @@ public final class Survey {
             }
         }
 
-        /** It is there. What it is, nobody knows: it is no discrepancy on either side, and no candidate. */
+        /** It is there, but unknown: it is no discrepancy on either side, and no candidate. */
         @Override
         public void passOver(ProviderID id, String why) {
             passedOver.add(id, why);
@@ -311,8 +311,8 @@ public final class Survey {
     }
 
     /**
-     * Looks for what the database had, and has, but the provider does not list, or lists as unused. That there is such a
-     * machine was noticed on the way: then the database is read once more, to count and to name them.
+     * Looks for what the database had, and has, but the provider does not list, or lists as unused. That there is such
+     * a machine was noticed on the way: then the database is read once more, to count and to name them.
      */
     private void findMissing() throws InterruptedException {
         if (awaited == 0 && !awaitedOneIsUnused) {
@@ -402,7 +402,7 @@ public final class Survey {
                 heldBack(), passedOver.count(), List.copyOf(passedOver.lines().values()));
     }
 
-    /** Tells whether it was looked for a candidate in the listing. */
+    /** Tells whether the listing was searched for a candidate. */
     boolean looked(String candidate) {
         return resumable.contains(candidate) || free.containsKey(candidate);
     }

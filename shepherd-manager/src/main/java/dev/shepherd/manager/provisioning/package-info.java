@@ -4,8 +4,8 @@
  *
  * <ul>
  *   <li>{@link dev.shepherd.manager.provisioning.ProvisionerSettings}: settings
- *   <li>{@code Survey}: compares a listing with the records; {@link dev.shepherd.manager.provisioning.Discrepancy}: what
- *       does not fit together
+ *   <li>{@code Survey}: compares a listing with the records; {@link dev.shepherd.manager.provisioning.Discrepancy}:
+ *       what does not fit together
  *   <li>{@link dev.shepherd.manager.provisioning.Reconciliation}, {@link
  *       dev.shepherd.manager.provisioning.ProvisioningPlan}: what a step did, and would do
  * </ul>

@@ -42,23 +42,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings back the machines of one provider whose agent fell silent, or that SSH never reached: reboots them, reinstalls
- * them where that is allowed, and sets aside what does not come back.
+ * Recovers the machines of one provider whose agent fell silent, or that SSH never reached: reboots them, reinstalls them
+ * where that is allowed, and quarantines those that do not come back. If the provider is no {@link
+ * dev.shepherd.api.Recoverer}, it only has the agent started again.
  *
- * <p>This is the loop that can take a whole fleet down. What keeps it from that:
- *
- * <ul>
- *   <li>How many machines are in recovery at once is limited, over all processes; {@link RecoveryPolicy} has the limits.
- *   <li>Where many agents fall silent together it does nothing, says so, and waits for them or for a person.
- *   <li>After a gap in which it could not look it waits, since nobody may have been able to record heartbeats either.
- *   <li>Whether a machine is still silent, not paused and not frozen is asked when it is claimed, and once more in the
- *       transaction that comes immediately before the provider's call, on the thread that makes it.
- *   <li>The attempt is written in that transaction. A process that dies between it and the end of the work leaves it
- *       under way: whoever claims the machine after the cooldown calls nobody, but has the agent started again.
- *   <li>That the provider accepted a call proves nothing. Attempts count up until the agent is heard.
- * </ul>
- *
- * <p>For a provider that is no {@link dev.shepherd.api.Recoverer} all it can do is to have the agent started again.
+ * <p>This loop could take a whole fleet down. Limits over all processes, freezes, a wait after each gap, and a last check
+ * in the transaction immediately before the provider's call prevent that: {@code docs/recovery.md} has the rules. The
+ * attempt is written in that transaction. A process that dies between it and the end of the work leaves it under way: the
+ * process that claims the machine after the cooldown does not call the provider, but has the agent started again. That
+ * the provider accepted a call proves nothing: attempts count up until the agent is heard.
  *
  * <p>Safe for use by several threads; steps run one at a time.
  */
@@ -68,7 +60,7 @@ public final class MachineRecoverer {
 
     private static final String NAME = "recoverer";
 
-    /** How long nothing is asked of a provider that does not want to be asked, if it does not say. */
+    /** How long a provider that takes no calls for now is left alone, if it does not say. */
     private static final Duration REST = Duration.ofMinutes(1);
 
     private static final Duration LEAST_WAIT = Duration.ofSeconds(5);
@@ -98,7 +90,7 @@ public final class MachineRecoverer {
         if (policy.freezeReleaseAfter().compareTo(policy.heartbeatInterval()) < 0) {
             log.warn(
                     "Provider {}: freezeReleaseAfter is {} and agents send a heartbeat every {}, so after an outage"
-                            + " recovery goes on before all of them can be heard",
+                            + " recovery resumes before all of them can be heard",
                     type,
                     Spans.text(policy.freezeReleaseAfter()),
                     Spans.text(policy.heartbeatInterval()));
@@ -119,11 +111,11 @@ public final class MachineRecoverer {
     public ControlLoop.Next run() throws InterruptedException {
         ControlLoop.Next next = work.run();
         if (isResting()) {
-            return new ControlLoop.Next(next.delay(), "the provider, which does not want to be asked for now");
+            return new ControlLoop.Next(next.delay(), "the provider, which takes no calls for now");
         }
         RecoveryOutlook seen = outlook;
         if (!seen.freezes().isEmpty()) {
-            return new ControlLoop.Next(next.delay(), "heartbeats to come back, or a person: " + describe(seen));
+            return new ControlLoop.Next(next.delay(), "heartbeats to resume, or an operator: " + describe(seen));
         }
         if (!seen.heldBack().isEmpty()) {
             return new ControlLoop.Next(next.delay(), "room within its limits: " + describe(seen));
@@ -136,8 +128,8 @@ public final class MachineRecoverer {
     }
 
     /**
-     * Claims up to {@link RecovererSettings#parallelism()} machines, acts on them at the same time, and waits until all
-     * are done.
+     * Claims up to {@link RecovererSettings#parallelism()} machines, recovers them at the same time, and waits until
+     * all are done.
      *
      * @return how many machines were claimed
      * @throws dev.shepherd.api.SessionExpiredException if the session is lost
@@ -151,7 +143,7 @@ public final class MachineRecoverer {
     }
 
     /**
-     * Says what {@link #step()} would do if it had room for everything, and does nothing.
+     * Returns what {@link #step()} would do without a limit on parallelism, and does nothing.
      *
      * @throws dev.shepherd.bmdb.BmdbException if the database cannot be reached
      * @throws InterruptedException if the thread is interrupted
@@ -223,7 +215,7 @@ public final class MachineRecoverer {
     }
 
     /**
-     * What is known of a machine that was claimed.
+     * What is known about a claimed machine.
      *
      * @param before what was tried before
      * @param counted how much of that counts against the machine
@@ -283,19 +275,19 @@ public final class MachineRecoverer {
             }
         }
 
-        /** An attempt was cut short; nobody knows whether the provider was asked. It is not asked again. */
+        /** An attempt was cut short, and it is unknown whether the provider was called. It is not called again. */
         private void takeUp(RecoveryAction action) throws InterruptedException {
             if (!isStillDue()) {
                 leaveAlone();
                 return;
             }
             String cause =
-                    "an earlier attempt (%s) was cut short; looking by SSH whether it worked".formatted(name(action));
+                    "an earlier attempt (%s) was cut short; SSH will show whether it worked".formatted(name(action));
             Duration period = claimed.finish(policy.backoff(), cause, tx -> {
                 recoveries.restartTakeover(tx, machineId, action, false);
             });
             monitor.machineSucceeded();
-            log.warn("{}: {}; recovery keeps off it for {}", this, cause, Spans.text(period));
+            log.warn("{}: {}; recovery leaves it alone for {}", this, cause, Spans.text(period));
         }
 
         private void restartAgent() throws InterruptedException {
@@ -345,7 +337,7 @@ public final class MachineRecoverer {
                 recoveries.restartTakeover(tx, machineId, action, false);
             });
             monitor.machineSucceeded();
-            log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, Spans.text(period));
+            log.warn("{}: {}; {}; recovery leaves it alone for {}", this, whyDue(), cause, Spans.text(period));
         }
 
         private void failed(RecoveryAction action, ProviderException e) throws InterruptedException {
@@ -377,7 +369,10 @@ public final class MachineRecoverer {
             }
         }
 
-        /** The provider did not even look at it: the machine is as it was, and the loop rests instead of backing it off. */
+        /**
+         * The provider did not even look at it: the machine is as it was, and the loop rests instead of backing the
+         * machine off.
+         */
         private void takeBack(RecoveryAttempt attempt, String cause) throws InterruptedException {
             claimed.write(tx -> {
                 recoveries.notTried(tx, attempt);
@@ -387,7 +382,7 @@ public final class MachineRecoverer {
             log.warn("{}: {}; {}", this, whyDue(), cause);
         }
 
-        /** Nothing was done to it, and nothing is held against it, but it has to wait. Others need not. */
+        /** Nothing was done to it, and nothing counts against it, but it has to wait. Others need not. */
         private void retryLater(RecoveryAttempt attempt, String cause, Optional<Duration> retryAfter)
                 throws InterruptedException {
             Duration least = policy.backoff().initial();
@@ -401,7 +396,7 @@ public final class MachineRecoverer {
         private void rest(Duration asked) {
             Duration span = shorter(asked, ProviderCalls.LONGEST_REST);
             restsUntil.set(System.nanoTime() + span.toNanos());
-            log.warn("Provider {}: does not want to be asked; recovery rests for {}", type, Spans.text(span));
+            log.warn("Provider {}: takes no calls for now; recovery rests for {}", type, Spans.text(span));
         }
 
         private void fail(String cause, BmdbTransaction.Use write) throws InterruptedException {
@@ -411,7 +406,7 @@ public final class MachineRecoverer {
         private void fail(Backoff backoff, String cause, BmdbTransaction.Use write) throws InterruptedException {
             Duration period = claimed.fail(backoff, cause, write);
             monitor.machineFailed(cause);
-            log.warn("{}: {}; {}; recovery keeps off it for {}", this, whyDue(), cause, Spans.text(period));
+            log.warn("{}: {}; {}; recovery leaves it alone for {}", this, whyDue(), cause, Spans.text(period));
         }
 
         private void setAside(String why, BmdbTransaction.Use write) throws InterruptedException {
@@ -427,8 +422,8 @@ public final class MachineRecoverer {
                 write.run(tx);
                 tx.quarantine(machineId, NAME, cause);
             });
-            monitor.machineFailed(this + " was set aside: " + cause);
-            log.error("{}: set aside, no loop touches it until it is released: {}", this, cause);
+            monitor.machineFailed(this + " was quarantined: " + cause);
+            log.error("{}: quarantined, no loop touches it until it is released: {}", this, cause);
         }
 
         private String whyDue() {

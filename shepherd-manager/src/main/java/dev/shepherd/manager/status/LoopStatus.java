@@ -14,7 +14,7 @@ import java.util.Optional;
  * @param waitingFor what it does or waits for now, for people
  * @param lastRunAt when its last step began, by the manager's clock
  * @param lastRunTook how long that step took, if it has ended
- * @param lastError what went wrong last, if anything ever did
+ * @param lastError the last failure, if there was any
  * @param inProgress how many machines are being worked on now
  * @param succeeded how many machines were worked on with success since the start
  * @param failed how many times working on a machine failed since the start

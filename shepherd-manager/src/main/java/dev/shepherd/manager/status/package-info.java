@@ -1,4 +1,4 @@
-/** What is told of a loop: {@link dev.shepherd.manager.status.LoopStatus}. */
+/** What a loop reports: {@link dev.shepherd.manager.status.LoopStatus}. */
 @NullMarked
 package dev.shepherd.manager.status;
 

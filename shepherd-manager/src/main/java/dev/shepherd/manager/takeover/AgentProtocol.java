@@ -20,7 +20,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The talk with the agent of one machine: it is started, told an init message on its standard input, and answers on its
+ * The conversation with the agent of one machine: it is started, told an init message on its standard input, and answers on its
  * standard output. One thread talks; any other may ask what the agent wrote to its standard error.
  */
 final class AgentProtocol {

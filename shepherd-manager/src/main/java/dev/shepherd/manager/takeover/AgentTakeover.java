@@ -15,12 +15,11 @@ import org.slf4j.LoggerFactory;
 /**
  * Takes machines over by SSH: uploads the agent executable, runs it, tells it who it is, and checks its answer.
  *
- * <p>Each takeover has a connection of its own, and threads of its own that end with it; between takeovers there is
- * neither, so there is nothing to close. Immutable and thread-safe: one instance serves any number of takeovers at
- * once.
+ * <p>Each takeover has its own connection, and its own threads that end with it; between takeovers there are none, so
+ * there is nothing to close. Immutable and thread-safe: one instance serves any number of takeovers at once.
  *
- * <p>Cryptography is the JDK's, unless BouncyCastle is on the class path: then the SSH library registers it for the whole
- * JVM and uses it, except after {@code SecurityUtils.setRegisterBouncyCastle(false)}.
+ * <p>Cryptography is the JDK's, unless BouncyCastle is on the class path: then the SSH library registers it for the
+ * whole JVM and uses it, except after {@code SecurityUtils.setRegisterBouncyCastle(false)}.
  *
  * <p>Made with {@link #builder()}. Essential settings are the executable, the endpoint and the credentials.
  */
@@ -28,19 +27,19 @@ public final class AgentTakeover implements MachineTakeover {
 
     private static final Logger log = LoggerFactory.getLogger(AgentTakeover.class);
 
-    /** Where the executable is put where nothing else is said. */
+    /** The default place of the executable on machines. */
     public static final String DEFAULT_REMOTE_PATH = "/root/agent";
 
-    /** Who logs in where nothing else is said. */
+    /** The default user to log in as. */
     public static final String DEFAULT_USER = "root";
 
-    /** How long connecting may take where nothing else is said. */
+    /** The default limit for connecting. */
     public static final Duration DEFAULT_CONNECT_TIMEOUT = Duration.ofSeconds(2);
 
-    /** How long a whole takeover may take where nothing else is said. */
+    /** The default limit for a whole takeover. */
     public static final Duration DEFAULT_TOTAL_TIMEOUT = Duration.ofSeconds(60);
 
-    /** How many bytes an agent may write to stdout, and to stderr, where nothing else is said: 1 MiB. */
+    /** The default limit on what an agent may write to stdout, and to stderr: 1 MiB. */
     public static final int DEFAULT_MAX_OUTPUT = 1 << 20;
 
     final AgentExecutable executable;
@@ -82,8 +81,8 @@ public final class AgentTakeover implements MachineTakeover {
     }
 
     /**
-     * Takes one machine over. Blocks for at most the total timeout, and a moment to clean up. Whatever the outcome,
-     * the connection is closed and its threads have ended then.
+     * Takes one machine over. Blocks for at most the total timeout, and a moment to clean up. In any case, the
+     * connection is closed and its threads have ended then.
      *
      * <p>A machine may be taken over again at any time: its executable is replaced, the agent run once more.
      *
@@ -161,8 +160,8 @@ public final class AgentTakeover implements MachineTakeover {
         }
 
         /**
-         * Sets the certificate that agents verify the endpoint with, as they are told in the init message: in DER, however
-         * it is given here. Common; none by default. That it is one is checked in {@link #build()}.
+         * Sets the certificate that agents verify the endpoint with, as they are told in the init message: in DER,
+         * however it is given here. Common; none by default. That it is one is checked in {@link #build()}.
          *
          * @param caCertificate exactly one X.509 certificate, in PEM or DER, at most 1 MiB; copied
          */
@@ -182,10 +181,10 @@ public final class AgentTakeover implements MachineTakeover {
         }
 
         /**
-         * Sets where on the machines the executable is put, replacing what is there, even if it runs. Common;
-         * {@value #DEFAULT_REMOTE_PATH} by default.
+         * Sets where on the machines the executable is put, replacing what is there, even if it runs. Common; {@value
+         * #DEFAULT_REMOTE_PATH} by default.
          *
-         * @param remotePath an absolute path of a file in an existing folder; odd characters are fine but for
+         * @param remotePath an absolute path of a file in an existing folder; unusual characters are allowed, except
          *     control characters; at most 1024 characters
          */
         public Builder remotePath(String remotePath) {

@@ -10,7 +10,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 
 /**
- * What an agent answered, as far as it is used: of its warnings the first few, and no fields that are not known here. Half a million of either fit into an answer, and would take fifty times its size as objects.
+ * What an agent answered, as far as it is used: of its warnings the first few, and no fields that are not known here.
+ * Half a million of either fit into an answer, and would take fifty times its size as objects.
  *
  * @param response the answer, with at most {@value #MAX_WARNINGS} warnings
  * @param moreWarnings how many warnings were left out

@@ -14,22 +14,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The watch over one takeover of one machine. The {@link TakeoverSteps} run in a thread of their own while the caller's
- * thread watches. So whatever a step is blocked in (a socket, one of the library's locks that take no interrupt, the disk
- * that the executable is read from), the caller is back in time: at the deadline, or when it is interrupted, it closes the
- * connection, which ends whatever waits for the host, and interrupts the steps, which ends whatever else they wait for.
+ * The watch over one takeover of one machine. The {@link TakeoverSteps} run in a separate thread while the caller's
+ * thread watches. So no matter what a step is blocked in (a socket, one of the library's locks that take no interrupt,
+ * the disk that the executable is read from), the caller is back in time: at the deadline, or when it is interrupted,
+ * it closes the connection, which ends any wait for the host, and interrupts the steps, which ends any other wait.
  *
- * <p>The steps' thread closes the connection too, at its end, and waits for the library's thread to end; so a caller that
- * is back leaves no thread and no socket behind. Closing twice does no harm. Three threads write here (the caller's, the
- * steps', the library's), all under one lock, and none waits for anything else while it holds it.
+ * <p>The steps' thread closes the connection too, at its end, and waits for the library's thread to end; so a caller
+ * that is back leaves no thread and no socket behind. Closing twice does no harm. Three threads write here (the
+ * caller's, the steps', the library's), all under one lock, and none waits for anything else while it holds it.
  */
 final class Attempt {
 
     private static final Logger log = LoggerFactory.getLogger(Attempt.class);
 
     /**
-     * How long the steps may take to notice on their own that the connection is gone. They nearly always do at once; but
-     * the library does not wake a writer that waits for the host's window.
+     * How long the steps may take to notice on their own that the connection is gone. They nearly always do at once;
+     * but the library does not wake a writer that waits for the host's window.
      */
     private static final long NOTICE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
@@ -90,7 +90,7 @@ final class Attempt {
         }
         synchronized (lock) {
             if (result != null) {
-                // It is done, so the agent's key must not get lost: the interrupt is for whatever comes next.
+                // The takeover is done, so the agent's key must not get lost: the interrupt is for what comes next.
                 if (interrupted) {
                     Thread.currentThread().interrupt();
                 }
@@ -176,8 +176,8 @@ final class Attempt {
     }
 
     /**
-     * Takes down why the steps fail before they tidy up, which can take a hostile host as long as it likes: they are cut off
-     * after a while, and the reason is not lost.
+     * Takes down why the steps fail before they tidy up, which can take a hostile host as long as it likes: they are
+     * cut off after a while, and the reason is not lost.
      */
     private void known(Exception reason) {
         synchronized (lock) {

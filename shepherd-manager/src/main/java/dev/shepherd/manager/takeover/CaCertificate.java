@@ -16,8 +16,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes of a certificate, in PEM or DER, what goes to agents: DER. Exactly one, since the field on the wire holds one, and
- * which of several an agent should trust is no guess to make.
+ * Makes of a certificate, in PEM or DER, what goes to agents: DER. Exactly one, since the field on the wire holds one,
+ * and which of several an agent should trust is no guess to make.
  */
 final class CaCertificate {
 

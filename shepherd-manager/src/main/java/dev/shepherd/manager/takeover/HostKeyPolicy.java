@@ -10,8 +10,8 @@ public enum HostKeyPolicy {
     PIN,
 
     /**
-     * Any key will do, whatever the target names. An attacker between manager and machine can then pose as the
-     * machine, and is sent the password where one is used. For laboratories only.
+     * Any key is accepted, regardless of what the target names. An attacker between manager and machine can then pose
+     * as the machine, and is sent the password where one is used. For laboratories only.
      */
     ACCEPT_ANY
 }

@@ -41,12 +41,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes over the machines of one provider that have no agent yet: starts the agent by SSH and records its key. Before that
- * it asks the provider, once for each takeover, where the machine is now and whether it is still ours.
+ * Takes over the machines of one provider that have no agent yet: starts the agent by SSH and records its key. Before
+ * that it asks the provider, once for each takeover, where the machine is now and whether it is still ours.
  *
- * <p><strong>Why a crash strands no machine.</strong> AgentStarted is written in the transaction that ends the
- * work. If it cannot be committed, the machine is still without a started agent, and is taken over again: the new
- * agent's key replaces the old one's.
+ * <p><strong>Why a crash strands no machine.</strong> AgentStarted is written in the transaction that ends the work. If
+ * it cannot be committed, the machine is still without a started agent, and is taken over again: the new agent's key
+ * replaces the old one's.
  *
  * <p>Safe for use by several threads; steps run one at a time.
  */
@@ -54,7 +54,7 @@ public final class Initializer {
 
     private static final Logger log = LoggerFactory.getLogger(Initializer.class);
 
-    /** How long nothing is asked of a provider that does not want to be asked, if it does not say. */
+    /** How long a provider that takes no calls for now is left alone, if it does not say. */
     private static final Duration REST = Duration.ofMinutes(1);
 
     /** How many of an agent's warnings are logged, and how many characters of all of them. */
@@ -64,7 +64,7 @@ public final class Initializer {
 
     private static final Duration LOOK_AGAIN = Duration.ofMinutes(1);
 
-    /** How long a machine waits of which the provider could not say where it is: less long than for a bad machine. */
+    /** How long a machine waits if the provider could not say where it is: shorter than for a bad machine. */
     private static final Backoff ASK_AGAIN = Backoff.builder()
             .initial(Duration.ofMinutes(1))
             .exponent(1.5)
@@ -106,7 +106,7 @@ public final class Initializer {
     public ControlLoop.Next run() throws InterruptedException {
         ControlLoop.Next next = work.run();
         return isResting()
-                ? new ControlLoop.Next(settings.pollInterval(), "the provider, which does not want to be asked for now")
+                ? new ControlLoop.Next(settings.pollInterval(), "the provider, which takes no calls for now")
                 : next;
     }
 
@@ -151,9 +151,9 @@ public final class Initializer {
     private record Whereabouts(Optional<InetAddress> address, OptionalInt sshPort, boolean confirmed) {}
 
     /**
-     * Asks the provider where the machine is now. What is recorded may be half an hour old; another machine may have the
-     * address by now, and a first contact trusts whatever answers there. Returns nothing if the work has been ended, since
-     * the machine must not be contacted.
+     * Asks the provider where the machine is now. What is recorded may be half an hour old; another machine may have
+     * the address by now, and a first contact trusts any host that answers there. Returns nothing if the work has been
+     * ended, since the machine must not be contacted.
      */
     private Optional<Whereabouts> locate(Work claimed, MachineRecord machine) throws InterruptedException {
         ProvidedMachine recorded = machine.provided().orElseThrow();
@@ -196,8 +196,8 @@ public final class Initializer {
     }
 
     /**
-     * Goes on with what is recorded only where that is safe: a pinned host key tells another machine from this one before any
-     * credential is sent.
+     * Goes on with what is recorded only where that is safe: a pinned host key tells another machine from this one
+     * before any credential is sent.
      */
     private Optional<Whereabouts> notDescribed(
             Work claimed, MachineRecord machine, ProvidedMachine recorded, ProviderException e)
@@ -208,8 +208,7 @@ public final class Initializer {
             Duration asked = e.retryAfter().orElse(REST);
             Duration span = asked.compareTo(ProviderCalls.LONGEST_REST) < 0 ? asked : ProviderCalls.LONGEST_REST;
             restsUntil.set(System.nanoTime() + span.toNanos());
-            log.warn(
-                    "Provider {}: does not want to be asked; takeovers rest for {}", provider.type(), Spans.text(span));
+            log.warn("Provider {}: takes no calls for now; takeovers rest for {}", provider.type(), Spans.text(span));
             giveUp(claimed, machine, cause, tx -> {});
             return Optional.empty();
         }
@@ -231,7 +230,7 @@ public final class Initializer {
             }
             case TRANSIENT -> {
                 if (machine.sshHostKey().isPresent()) {
-                    log.warn("{}: {}; goes by what is recorded and its pinned host key", describe(machine), cause);
+                    log.warn("{}: {}; using the recorded address and its pinned host key", describe(machine), cause);
                     return Optional.of(new Whereabouts(recorded.address(), recorded.sshPort(), false));
                 }
                 postpone(claimed, machine, ASK_AGAIN, cause);
@@ -288,7 +287,7 @@ public final class Initializer {
     }
 
     /**
-     * A takeover of an embedder's own may return any bytes, and with a key that proves nothing anyone could report as the
+     * An embedder's own takeover may return any bytes, and with a key that proves nothing, anyone could report as the
      * machine.
      */
     private static void checkAgentKey(TakeoverTarget target, TakeoverResult result) {
@@ -304,7 +303,7 @@ public final class Initializer {
         }
     }
 
-    /** What a takeover says of whether the machine can be reached at all. */
+    /** What a takeover says about whether the machine can be reached at all. */
     private enum Reach {
         REACHED,
         UNREACHED,
@@ -326,7 +325,7 @@ public final class Initializer {
         UUID machineId = claimed.machineId();
         claimed.finish(tx -> {
             tx.putAgentStarted(machineId, result.agentKey());
-            // Whatever was heard before came from another agent; this one has yet to be heard.
+            // Earlier heartbeats came from another agent; this one has yet to be heard.
             tx.clearAgentHeartbeat(machineId);
             Takeovers.reached(tx, machineId);
             if (machine.sshHostKey().isEmpty()) {
@@ -371,7 +370,7 @@ public final class Initializer {
         });
         monitor.machineFailed(cause);
         if (quarantined.get()) {
-            log.error("{}: quarantined, since its takeovers fail again and again; now: {}", machine, cause);
+            log.error("{}: quarantined, since its takeovers keep failing; the last one: {}", machine, cause);
         } else {
             log.warn("{}: takeover failed, trying again in {}: {}", machine, Spans.text(period), cause);
         }

@@ -1,10 +1,11 @@
 package dev.shepherd.manager.takeover;
 
 /**
- * A way to start the agent on a machine. {@link AgentTakeover} does it by SSH; tests and embedders with another way
- * in put their own in its place.
+ * A way to start the agent on a machine. {@link AgentTakeover} does it by SSH; tests and embedders with another way in
+ * put their own in its place.
  *
- * <p>Implementations must be safe for use by several threads, end by themselves, and end early when interrupted.
+ * <p>Implementations must be safe for use by several threads, end within a bounded time, and end early when
+ * interrupted.
  */
 @FunctionalInterface
 public interface MachineTakeover {
@@ -13,8 +14,8 @@ public interface MachineTakeover {
      * Takes one machine over. It may be taken over again at any time.
      *
      * @param target the machine
-     * @return the key of the agent that runs now, and the host key to pin. A key that is not an ed25519 point in canonical
-     *     form, or one of small order, is a failure of the takeover, and nothing of the result is recorded
+     * @return the key of the agent that runs now, and the host key to pin. A key that is not an ed25519 point in
+     *     canonical form, or one of small order, is a failure of the takeover, and nothing of the result is recorded
      * @throws TakeoverException if it failed
      * @throws InterruptedException if the thread is interrupted
      */

@@ -21,7 +21,9 @@ public final class TakeoverException extends ShepherdException {
     /** Why a takeover failed. */
     public enum Kind {
 
-        /** No TCP connection: refused, no route, or no answer within the connect timeout. Passes when the host is up. */
+        /**
+         * No TCP connection: refused, no route, or no answer within the connect timeout. Passes when the host is up.
+         */
         UNREACHABLE(true),
 
         /**
@@ -37,9 +39,9 @@ public final class TakeoverException extends ShepherdException {
         CONNECTION_LOST(true),
 
         /**
-         * The host said why it does not want the connection, before it knew who calls: too many at once (OpenSSH past its
-         * {@code MaxStartups}), an address that it does not serve. Or it speaks something else than SSH, says so, and
-         * hangs up. So it is there.
+         * The host said why it does not want the connection, before it knew who calls: too many at once (OpenSSH past
+         * its {@code MaxStartups}), an address that it does not serve. Or it speaks something else than SSH, says so,
+         * and hangs up. So it is there.
          */
         TURNED_AWAY(true),
 
@@ -50,8 +52,8 @@ public final class TakeoverException extends ShepherdException {
         HOST_KEY_MISMATCH(false),
 
         /**
-         * The host does not let us in with the credentials given: it says so, wants another password first, or closes the
-         * connection when it has seen them, as OpenSSH does for an account that its PAM refuses. Needs a person.
+         * The host does not let us in with the credentials given: it says so, wants another password first, or closes
+         * the connection when it has seen them, as OpenSSH does for an account that its PAM refuses. Needs a person.
          */
         AUTHENTICATION_FAILED(false),
 
@@ -76,7 +78,7 @@ public final class TakeoverException extends ShepherdException {
             this.passing = passing;
         }
 
-        /** Tells whether the same takeover may succeed a little later without anybody's help. */
+        /** Tells whether the same takeover may succeed a little later without help. */
         public boolean isTransient() {
             return passing;
         }
@@ -144,9 +146,10 @@ public final class TakeoverException extends ShepherdException {
     }
 
     /**
-     * Tells whether the machine may have to be brought back: nothing answered, or what answered fell silent or was cut off
+     * Tells whether the machine may have to be recovered: nothing answered, or what answered fell silent or was cut off
      * without a word, before it could know who calls ({@link TakeoverStep#CONNECT}, {@link TakeoverStep#KEY_EXCHANGE}).
-     * A few of these in a row make recovery reboot a machine. Whatever says no is there, and a reboot would not help.
+     * A few of these in a row make recovery reboot a machine. A host that refuses is there, and a reboot would not
+     * help.
      */
     public boolean isOutOfReach() {
         boolean unseen = step == TakeoverStep.CONNECT || step == TakeoverStep.KEY_EXCHANGE;
@@ -192,7 +195,7 @@ public final class TakeoverException extends ShepherdException {
         return Optional.ofNullable(agentStderr);
     }
 
-    /** Tells whether the same takeover may succeed a little later without anybody's help. */
+    /** Tells whether the same takeover may succeed a little later without help. */
     public boolean isTransient() {
         return kind.isTransient();
     }

@@ -7,8 +7,8 @@ public enum TakeoverStep {
     CONNECT,
 
     /**
-     * Exchanges identifications and keys, checks the host key, and asks whether logins are taken. Nothing secret is sent
-     * before its end, and the host cannot know who calls.
+     * Exchanges identifications and keys, checks the host key, and asks whether logins are taken. Nothing secret is
+     * sent before its end, and the host cannot know who calls.
      */
     KEY_EXCHANGE,
 

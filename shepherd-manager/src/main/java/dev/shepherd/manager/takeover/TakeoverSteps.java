@@ -14,8 +14,8 @@ import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
- * The steps of one takeover, one after the other. One thread takes them; any other may ask how far they are. None of them
- * has a limit of its own but the first: {@link Attempt} limits them all.
+ * The steps of one takeover, one after the other. One thread takes them; any other may ask how far they are. Only the
+ * first has its own limit: {@link Attempt} limits them all.
  */
 final class TakeoverSteps {
 

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /** A machine to take over. Immutable. */
 public final class TakeoverTarget {
 
-    /** The port of SSH servers where nothing else is said. */
+    /** The default port of SSH servers. */
     public static final int DEFAULT_PORT = 22;
 
     private final UUID machineId;

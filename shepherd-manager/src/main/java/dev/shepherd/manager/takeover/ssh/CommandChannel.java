@@ -111,15 +111,17 @@ final class CommandChannel extends SessionChannel implements RemoteCommand {
         }
     }
 
-    /** Returns what a program writes to its standard output that is about to end, without waiting for one that is not. */
+    /**
+     * Returns what a program writes to its standard output that is about to end, without waiting for one that is not.
+     */
     byte[] lastWords(int maxLength) throws IOException {
         awaitEnd(LAST_WORDS_MILLIS);
         return read(Math.min(getInputStream().available(), maxLength));
     }
 
     /**
-     * Reads from the program's standard output: so many bytes, or fewer if it ends before. The stream's own method for that
-     * asks for no byte after the last one, and the library lets it wait for that.
+     * Reads from the program's standard output: so many bytes, or fewer if it ends before. The stream's own method for
+     * that asks for no byte after the last one, and the library lets it wait for that.
      */
     byte[] read(int length) throws IOException {
         byte[] bytes = new byte[length];

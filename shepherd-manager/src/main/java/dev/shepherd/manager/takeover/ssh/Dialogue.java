@@ -8,8 +8,8 @@ import net.schmizz.sshj.userauth.UserAuthException;
 import net.schmizz.sshj.userauth.method.AuthKeyboardInteractive;
 
 /**
- * A dialogue ({@code keyboard-interactive}) with a server that asks little. The library makes room for as many prompts as
- * the server says there are, up to two billion.
+ * A dialogue ({@code keyboard-interactive}) with a server that asks little. The library makes room for as many prompts
+ * as the server says there are, up to two billion.
  */
 final class Dialogue extends AuthKeyboardInteractive {
 

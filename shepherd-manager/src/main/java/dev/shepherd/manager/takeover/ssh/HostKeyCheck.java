@@ -50,7 +50,7 @@ final class HostKeyCheck implements HostKeyVerifier {
         } else if (pin == null) {
             log.info("trusting the host key {} of {} on first use", key, peer.name());
         } else if (!pin.equals(key)) {
-            return refuse("the host key is %s, and pinned is %s".formatted(key, pin));
+            return refuse("the host key is %s, but %s is pinned".formatted(key, pin));
         }
         accepted = key;
         return true;

@@ -24,8 +24,8 @@ public final class Login {
     /**
      * Reads a private key in OpenSSH's own format.
      *
-     * @param passphrase asked at most once, and only if the key is encrypted; the array that it returns is wiped. Null if
-     *     there is none
+     * @param passphrase asked at most once, and only if the key is encrypted; the array that it returns is wiped. Null
+     *     if there is none
      * @throws ConfigurationException if that is not possible; the message names the file and what to do
      */
     public static Login key(Path file, @Nullable Supplier<char[]> passphrase) {

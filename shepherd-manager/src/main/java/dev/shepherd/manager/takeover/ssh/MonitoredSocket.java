@@ -18,8 +18,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The socket of one takeover. It knows at first hand what the SSH library only tells in words: that the host closed
- * the connection, what it said before it identified itself, and who reads.
+ * The socket of one takeover. It sees directly what the SSH library only reports as text: that the host closed the
+ * connection, what it said before it identified itself, and who reads.
  */
 final class MonitoredSocket extends Socket {
 
@@ -64,7 +64,9 @@ final class MonitoredSocket extends Socket {
         return greeting.identified;
     }
 
-    /** Tells whether the host said something else than the beginning of an identification, and never identified itself. */
+    /**
+     * Tells whether the host said something else than the beginning of an identification, and never identified itself.
+     */
     boolean isSpeaking() {
         return greeting.isSpeech();
     }
@@ -75,8 +77,8 @@ final class MonitoredSocket extends Socket {
     }
 
     /**
-     * Sets how much the host may send in all. The library answers or passes over much that a host may send without being
-     * asked, for as long as it comes.
+     * Sets how much the host may send in all. The library answers or passes over much that a host may send without
+     * being asked, for as long as it comes.
      */
     void limit(long bytes) {
         maxBytes = bytes;

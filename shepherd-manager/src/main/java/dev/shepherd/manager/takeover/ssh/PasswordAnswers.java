@@ -7,7 +7,7 @@ import net.schmizz.sshj.userauth.password.Resource;
 
 /**
  * Gives a password to a host that asks for it, in one connection: as a password, or as the answer to the first hidden
- * prompt of a dialogue, whatever its wording. It is given once each way, so a server that refuses it ends there.
+ * prompt of a dialogue, regardless of its wording. It is given once each way, so a server that refuses it ends there.
  */
 final class PasswordAnswers implements PasswordFinder, ChallengeResponseProvider {
 

@@ -5,7 +5,10 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import org.jspecify.annotations.Nullable;
 
-/** A command that runs on the host. Its stderr is read as it comes, and its end is kept; its stdout is the caller's to read. */
+/**
+ * A command that runs on the host. Its stderr is read as it comes, and its end is kept; its stdout is the caller's to
+ * read.
+ */
 public interface RemoteCommand {
 
     /** Returns its standard input. */

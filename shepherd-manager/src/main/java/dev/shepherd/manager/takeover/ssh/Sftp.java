@@ -22,9 +22,9 @@ import net.schmizz.sshj.sftp.SFTPException;
 /**
  * SFTP, version 3, as far as an upload needs it. The thread that calls also reads the answers.
  *
- * <p>Any program can stand where SFTP should answer, so whatever has a length or a count is bounded here, and nothing is
- * kept of an answer but what was asked for. The library's own client makes room for a packet of up to 1 GiB before it has
- * read it, and lists a folder for as long as the host goes on. Not safe for several threads.
+ * <p>Any program may answer in place of SFTP, so every length and count is bounded here, and of an answer only what was
+ * asked for is kept. The library's own client makes room for a packet of up to 1 GiB before it has read it, and lists a
+ * folder for as long as the host goes on. Not safe for several threads.
  */
 final class Sftp implements AutoCloseable {
 
@@ -36,7 +36,9 @@ final class Sftp implements AutoCloseable {
 
     private static final int MAX_EXTENSIONS = 64;
 
-    /** How much of a folder is looked at: so many entries, in so many answers, for so long. OpenSSH answers with 100. */
+    /**
+     * How much of a folder is looked at: so many entries, in so many answers, for so long. OpenSSH answers with 100.
+     */
     private static final int MAX_ENTRIES = 500;
 
     private static final int MAX_ROUNDS = 20;
@@ -113,8 +115,8 @@ final class Sftp implements AutoCloseable {
     }
 
     /**
-     * Returns what a host says that runs another program where SFTP should be: a forced command, or a shell that lets no
-     * user in. Its first four bytes were taken for a length. Nothing if it is not text.
+     * Returns what a host says that runs another program where SFTP should be: a forced command, or a shell that lets
+     * no user in. Its first four bytes were taken for a length. Nothing if it is not text.
      */
     private String text(byte[] first) throws IOException {
         for (byte letter : first) {
@@ -233,7 +235,7 @@ final class Sftp implements AutoCloseable {
     /** What is wanted of a folder, and whether all of the folder was looked at. */
     record Listing(List<Entry> found, boolean complete) {}
 
-    /** Looks through a folder: at its first 500 entries or for 5 seconds, whatever comes first. */
+    /** Looks through a folder: at its first 500 entries or for 5 seconds, whichever comes first. */
     Listing list(String folder, Predicate<String> wanted) throws IOException {
         byte[] handle = handle(ask(PacketType.OPENDIR, path(folder)));
         List<Entry> found = new ArrayList<>();

@@ -13,8 +13,8 @@ public final class Ssh {
      *
      * @param peer the host
      * @param longest how long the connection lasts at most, which its user sees to: nothing in it waits for less
-     * @param disconnected called once when the connection has ended, before anything that waits for the host is told; from
-     *     a thread of the connection's own, so it must not block
+     * @param disconnected called once when the connection has ended, before anything that waits for the host is told;
+     *     from a thread of the connection's own, so it must not block
      */
     public SshConnection connection(SshPeer peer, Duration longest, Runnable disconnected) {
         return new SshConnection(config, peer, longest, disconnected);

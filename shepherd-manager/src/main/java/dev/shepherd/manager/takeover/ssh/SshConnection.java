@@ -28,8 +28,8 @@ import org.slf4j.LoggerFactory;
 /**
  * One connection to one host. Made by {@link Ssh}.
  *
- * <p>One thread takes its steps: {@link #connect}, {@link #exchangeKeys}, {@link #logIn}, then {@link #upload} and {@link
- * #start}. They wait for the host without a limit of their own. Any other thread may {@link #close} the connection at any
+ * <p>One thread takes its steps: {@link #connect}, {@link #exchangeKeys}, {@link #logIn}, then {@link #upload} and
+ * {@link #start}. They wait for the host without a limit. Any other thread may {@link #close} the connection at any
  * time, which ends the waiting, and may ask what it saw.
  */
 public final class SshConnection {
@@ -190,7 +190,7 @@ public final class SshConnection {
         }
     }
 
-    /** Closes the connection, which ends whatever waits for the host. Does not wait. */
+    /** Closes the connection, which ends every wait for the host. Does not wait. */
     public void close() {
         try {
             socket.close();
@@ -209,7 +209,7 @@ public final class SshConnection {
         return hostKeyCheck.accepted();
     }
 
-    /** Returns what the host said while it was logged into, which is where PAM says why it refuses an account. */
+    /** Returns what the host said while it was logged into, which is where PAM explains why it refuses an account. */
     public String banner() {
         SSHClient connected = client;
         return connected == null ? "" : connected.getUserAuth().getBanner().strip();
@@ -253,7 +253,7 @@ public final class SshConnection {
             message = disconnectMessage;
         }
         if (reason != null && reason != DisconnectReason.UNKNOWN) {
-            // What waited for the host may have wrapped the host's words in some of its own.
+            // The code that waited for the host may have wrapped the host's words in its own.
             String why = message == null ? words(cause) : Escaped.text(message, MAX_SAID);
             return new SshTrouble(sort(reason), "the connection ended with " + reason + ": " + why);
         }

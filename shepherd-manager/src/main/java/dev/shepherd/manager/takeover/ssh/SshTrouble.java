@@ -1,8 +1,8 @@
 package dev.shepherd.manager.takeover.ssh;
 
 /**
- * What a connection saw go wrong. What that means for the machine depends on how far the takeover was, which a connection
- * does not know.
+ * What a connection saw go wrong. What that means for the machine depends on how far the takeover was, which a
+ * connection does not know.
  *
  * @param sort what was seen
  * @param text the same for people, with what the host said if it said something

@@ -21,7 +21,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Puts the agent executable in its place: under a name of its own first, then renamed over whatever is there. So a
+ * Puts the agent executable in its place: first under a temporary name, then renamed over the existing file. So a
  * running agent keeps its old file (writing to it would fail with "text file busy"), and half of one never runs.
  */
 final class Upload {
@@ -34,7 +34,8 @@ final class Upload {
 
     /**
      * How many chunks may be on their way at least. OpenSSH keeps in memory what it has not written yet, and copies all
-     * of it each time that it grows: a takeover with 10 MB cost the host 0.06 s of its processor with 16, 0.26 s with 64.
+     * of it each time that it grows: a takeover with 10 MB cost the host 0.06 s of its processor with 16, 0.26 s with
+     * 64.
      */
     private static final int MIN_UNCONFIRMED = 16;
 
@@ -134,8 +135,8 @@ final class Upload {
     }
 
     /**
-     * Asks the host for what SFTP has no word for, with what every shell has. Returns nothing where nothing is found or the
-     * host does not say within 5 seconds.
+     * Asks the host for what SFTP has no word for, with what every shell has. Returns nothing where nothing is found or
+     * the host does not say within 5 seconds.
      */
     private String whyNot() {
         String command = "t=" + ShellWord.quote(target) + "; f=" + ShellWord.quote(folder)
@@ -236,7 +237,7 @@ final class Upload {
     /**
      * Removes what takeovers that lost their connection could not remove: a few of those would fill the machine's disk.
      * By the machine's own clock they were last written to so long ago that their takeover must have given up. What is
-     * not reached within the limits stays: it is the machine's disk.
+     * not reached within the limits stays: it only costs the machine's own disk.
      */
     private void removeLeftovers(Sftp sftp, byte[] file) throws IOException {
         Pattern name = Pattern.compile(Pattern.quote(prefix) + "[0-9a-f-]{36}\\.upload");
@@ -272,7 +273,9 @@ final class Upload {
         }
     }
 
-    /** Speaks the source's half of SCP's protocol, where a byte of 0 says that all is well, and 1 or 2 that it is not. */
+    /**
+     * Speaks the source's half of SCP's protocol, where a byte of 0 says that all is well, and 1 or 2 that it is not.
+     */
     private void scp(SSHException noSftp) throws IOException, SshFailure {
         boolean done = false;
         String command = "scp -t " + ShellWord.quote(temporary);
