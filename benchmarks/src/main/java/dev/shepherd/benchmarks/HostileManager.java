@@ -66,10 +66,11 @@ final class HostileManager {
                         .provider(new EmptyProvider(new ProviderType(args[0])))
                         .takeover(target -> (hostile.contains(Integer.toString(target.port())) ? byPassword : byKey)
                                 .takeover(target))
-                        .initializer(InitializerSettings.DEFAULT
-                                .withBackoff(BACKOFF)
-                                .withMaxFailures(10)
-                                .withPollInterval(Duration.ofSeconds(1)))
+                        .initializer(InitializerSettings.builder()
+                                .backoff(BACKOFF)
+                                .maxFailures(10)
+                                .pollInterval(Duration.ofSeconds(1))
+                                .build())
                         .loops(Set.of(LoopKind.INITIALIZER))
                         .build()) {
             callback.start();

@@ -4,9 +4,9 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.Provider;
-import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
@@ -252,8 +252,9 @@ final class MemoryBenchmark implements Benchmark {
                 .provider(fleet)
                 .takeover(target ->
                         Objects.requireNonNull(byPort.get(target.port())).takeover(target))
-                .provisioner(ProvisionerSettings.DEFAULT.withMaxCount(0))
-                .initializer(InitializerSettings.DEFAULT.withParallelism(takeovers))
+                .provisioner(ProvisionerSettings.builder().maxCount(0).build())
+                .initializer(
+                        InitializerSettings.builder().parallelism(takeovers).build())
                 .build();
     }
 
@@ -348,8 +349,7 @@ final class MemoryBenchmark implements Benchmark {
             return machines.stream()
                     .filter(machine -> machine.id().equals(id))
                     .findFirst()
-                    .orElseThrow(() ->
-                            new ProviderException(ProviderException.Reason.NOT_FOUND, "there is no machine " + id));
+                    .orElseThrow(() -> new MachineNotFoundException("there is no machine " + id));
         }
 
         @Override

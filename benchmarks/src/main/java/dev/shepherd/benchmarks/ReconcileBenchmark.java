@@ -4,10 +4,10 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.MachineVisitor;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.Provider;
-import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
@@ -139,9 +139,9 @@ final class ReconcileBenchmark implements Benchmark {
                 .takeover(target -> {
                     throw new IllegalStateException("nothing is taken over here");
                 })
-                .provisioner(ProvisionerSettings.DEFAULT.withMaxCount(0))
+                .provisioner(ProvisionerSettings.builder().maxCount(0).build())
                 // So that it compares at each step.
-                .updater(UpdaterSettings.DEFAULT.withRestInterval(SHORTEST_REST))
+                .updater(UpdaterSettings.builder().restInterval(SHORTEST_REST).build())
                 .build();
     }
 
@@ -292,7 +292,7 @@ final class ReconcileBenchmark implements Benchmark {
 
         @Override
         public Machine getMachine(ProviderID id) {
-            throw new ProviderException(ProviderException.Reason.NOT_FOUND, "there is no machine " + id);
+            throw new MachineNotFoundException("there is no machine " + id);
         }
 
         @Override

@@ -166,7 +166,8 @@ final class TakeoverBenchmark implements Benchmark {
                 .bmdb(bmdb)
                 .provider(new EmptyProvider(PROVIDER))
                 .takeover(takeover)
-                .initializer(InitializerSettings.DEFAULT.withParallelism(parallelism))
+                .initializer(
+                        InitializerSettings.builder().parallelism(parallelism).build())
                 .loops(Set.of(LoopKind.INITIALIZER))
                 .build()) {
             long startedAt = System.nanoTime();

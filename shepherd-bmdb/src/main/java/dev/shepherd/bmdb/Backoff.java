@@ -1,5 +1,7 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Spans;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
@@ -9,50 +11,49 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How long a machine is left alone by a process after a failure.
+ * How long a machine is left alone by a process after a failure. Immutable; made by {@link #builder()}.
  *
- * <p>The first failure waits for {@code initial}, each further one for the previous period times
- * {@code exponent}, rounded up to whole seconds and never more than {@code maximum}. With an exponent above 1
- * each period is longer than the one before until the maximum is reached. Finishing the work clears it all.
- * The rules are those of the original's {@code bmdb.Backoff}. Immutable.
- *
- * @param initial the first period; at least 1 s
- * @param maximum the longest period; at least {@code initial}, at most 36,500 days
- * @param exponent the growth; 1 (the constant {@code initial}) or more
- * @param jitter the part of the period, from 0 to 1, of which up to the whole is added by chance to the time
- *     at which the machine is looked at again, so that machines which failed together do not come back
- *     together; the period itself stays as it is
+ * <p>The first failure waits for {@code initial}, each further one for the previous period times {@code exponent}, rounded
+ * up to whole seconds and never more than {@code maximum}. With an exponent above 1 each period is longer than the one
+ * before until the maximum is reached. Finishing the work clears it all.
  */
-public record Backoff(Duration initial, Duration maximum, double exponent, double jitter) {
+public final class Backoff {
 
     private static final Duration LONGEST_DEFAULT = Duration.ofDays(1);
 
     /** A hundred years: more than enough, and little enough to be added to any time. */
     private static final Duration LONGEST = Duration.ofDays(36_500);
 
-    /**
-     * Checks the values.
-     *
-     * @throws IllegalArgumentException if one is out of its range
-     */
-    public Backoff {
-        if (initial.compareTo(Duration.ofSeconds(1)) < 0) {
-            throw new IllegalArgumentException("a backoff starts with at least 1 s, not " + Spans.text(initial));
-        }
-        if (maximum.compareTo(initial) < 0) {
-            throw new IllegalArgumentException("the longest backoff, " + Spans.text(maximum)
-                    + ", is shorter than the first, " + Spans.text(initial));
-        }
-        if (maximum.compareTo(LONGEST) > 0) {
-            throw new IllegalArgumentException(
-                    "a backoff is at most " + LONGEST.toDays() + " days, not " + maximum.toDays());
-        }
-        if (!(exponent >= 1) || Double.isInfinite(exponent)) {
-            throw new IllegalArgumentException("the exponent of a backoff is at least 1, not " + exponent);
-        }
-        if (!(jitter >= 0 && jitter <= 1)) {
-            throw new IllegalArgumentException("the jitter of a backoff is from 0 to 1, not " + jitter);
-        }
+    private final Duration initial;
+    private final Duration maximum;
+    private final double exponent;
+    private final double jitter;
+
+    private Backoff(Builder values, Duration maximum) {
+        this.initial = values.initial;
+        this.maximum = maximum;
+        this.exponent = values.exponent;
+        this.jitter = values.jitter;
+    }
+
+    /** Returns the first period. */
+    public Duration initial() {
+        return initial;
+    }
+
+    /** Returns the longest period. */
+    public Duration maximum() {
+        return maximum;
+    }
+
+    /** Returns the growth; 1 for a period that stays the same. */
+    public double exponent() {
+        return exponent;
+    }
+
+    /** Returns the part of the period of which up to the whole is added by chance. */
+    public double jitter() {
+        return jitter;
     }
 
     /** Returns a backoff that always waits for the same span. */
@@ -96,6 +97,12 @@ public record Backoff(Duration initial, Duration maximum, double exponent, doubl
         return duration.getNano() == 0 ? duration.getSeconds() : duration.getSeconds() + 1;
     }
 
+    /** Describes the backoff. */
+    @Override
+    public String toString() {
+        return Spans.text(initial) + " × " + exponent + ", at most " + Spans.text(maximum) + ", jitter " + jitter;
+    }
+
     /** Collects the values of a {@link Backoff}. Not safe for several threads. */
     public static final class Builder {
         private Duration initial = Duration.ofSeconds(1);
@@ -105,25 +112,32 @@ public record Backoff(Duration initial, Duration maximum, double exponent, doubl
 
         private Builder() {}
 
-        /** Sets the first period; 1 s by default. */
+        /** Sets the first period, at least 1 s; 1 s by default. */
         public Builder initial(Duration initial) {
             this.initial = Objects.requireNonNull(initial, "initial");
             return this;
         }
 
-        /** Sets the longest period; by default 1 day, or the first period where that is longer. */
+        /**
+         * Sets the longest period, not shorter than the first and at most 36,500 days; by default 1 day, or the first
+         * period where that is longer.
+         */
         public Builder maximum(Duration maximum) {
             this.maximum = Objects.requireNonNull(maximum, "maximum");
             return this;
         }
 
-        /** Sets the growth; 1 by default. */
+        /** Sets the growth, 1 or more; 1 by default, which is a period that stays the same. */
         public Builder exponent(double exponent) {
             this.exponent = exponent;
             return this;
         }
 
-        /** Sets the jitter; 0.1 by default. */
+        /**
+         * Sets the part of the period, from 0 to 1, of which up to the whole is added by chance to the time at which the
+         * machine is a candidate again, so that machines which failed together do not come back together; 0.1 by default.
+         * The period itself stays as it is.
+         */
         public Builder jitter(double jitter) {
             this.jitter = jitter;
             return this;
@@ -132,14 +146,23 @@ public record Backoff(Duration initial, Duration maximum, double exponent, doubl
         /**
          * Makes the backoff.
          *
-         * @throws IllegalArgumentException as the record's constructor does
+         * @throws ConfigurationException if a value is out of its range
          */
         public Backoff build() {
             Duration longest = maximum;
             if (longest == null) {
                 longest = initial.compareTo(LONGEST_DEFAULT) > 0 ? initial : LONGEST_DEFAULT;
             }
-            return new Backoff(initial, longest, exponent, jitter);
+            Checks.atLeast("initial", initial, Duration.ofSeconds(1));
+            Checks.atLeast("maximum", longest, initial, "the longest period is not shorter than the first");
+            Checks.that(
+                    "maximum",
+                    longest.compareTo(LONGEST) <= 0,
+                    "at most " + LONGEST.toDays() + " days",
+                    longest.toDays() + " days");
+            Checks.that("exponent", exponent >= 1 && !Double.isInfinite(exponent), "1 or more", exponent);
+            Checks.that("jitter", jitter >= 0 && jitter <= 1, "from 0 to 1", jitter);
+            return new Backoff(this, longest);
         }
     }
 }

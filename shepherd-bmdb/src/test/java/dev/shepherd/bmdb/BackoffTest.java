@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.shepherd.api.ConfigurationException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -78,7 +79,7 @@ class BackoffTest {
         for (int i = 0; i < 2000; i++) {
             double exponent = 1 + random.nextDouble() * (i % 2 == 0 ? 0.001 : 5);
             Duration maximum = Duration.ofSeconds(1 + random.nextInt(100_000));
-            Backoff backoff = new Backoff(Duration.ofSeconds(1), maximum, Math.nextUp(exponent), 0);
+            Backoff backoff = backoff(Duration.ofSeconds(1), maximum, Math.nextUp(exponent), 0);
             Duration before = Duration.ofSeconds(1 + random.nextInt((int) maximum.toSeconds()));
 
             Duration next = backoff.next(before);
@@ -106,19 +107,29 @@ class BackoffTest {
         "PT1M, PT2M, 1, NaN, jitter",
     })
     void refusesWhatIsOutOfRange(Duration initial, Duration maximum, double exponent, double jitter, String message) {
-        assertThatThrownBy(() -> new Backoff(initial, maximum, exponent, jitter))
-                .isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> backoff(initial, maximum, exponent, jitter))
+                .isInstanceOf(ConfigurationException.class)
                 .hasMessageContaining(message);
     }
 
     @Test
     void takesWhatIsJustInRange() {
         Duration day = Duration.ofDays(1);
-        assertThatCode(() -> new Backoff(Duration.ofSeconds(1), Duration.ofSeconds(1), 1, 0))
+        assertThatCode(() -> backoff(Duration.ofSeconds(1), Duration.ofSeconds(1), 1, 0))
                 .doesNotThrowAnyException();
-        assertThatCode(() -> new Backoff(day, Duration.ofDays(36_500), Double.MAX_VALUE, 1).next(day))
+        assertThatCode(() -> backoff(day, Duration.ofDays(36_500), Double.MAX_VALUE, 1)
+                        .next(day))
                 .doesNotThrowAnyException();
         assertThat(Backoff.constant(Duration.ofDays(3)).maximum()).isEqualTo(Duration.ofDays(3));
+    }
+
+    private static Backoff backoff(Duration initial, Duration maximum, double exponent, double jitter) {
+        return Backoff.builder()
+                .initial(initial)
+                .maximum(maximum)
+                .exponent(exponent)
+                .jitter(jitter)
+                .build();
     }
 
     private static List<Long> sequence(Backoff backoff, @Nullable Duration previous, int length) {

@@ -109,7 +109,13 @@ class WorkBackoffTest {
         UUID machine = db.machine();
         BmdbSession session = db.session();
 
-        claim(session).fail(new Backoff(Duration.ofDays(36_500), Duration.ofDays(36_500), 1, 1), "of a test");
+        claim(session)
+                .fail(
+                        Backoff.builder()
+                                .initial(Duration.ofDays(36_500))
+                                .jitter(1)
+                                .build(),
+                        "of a test");
 
         assertThat(db.bmdb().machine(machine).orElseThrow().backoffs())
                 .singleElement()

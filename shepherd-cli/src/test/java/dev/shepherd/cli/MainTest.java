@@ -87,19 +87,19 @@ class MainTest {
             delimiter = '|',
             value = {
                 "--type Lab | a provider type is made of lower-case letters",
-                "--max-count -1 | maxCount is 0 (no limit) or more, not -1",
-                "--chunk-size 0 | chunkSize is at least 1, not 0",
-                "--reconcile-interval 0 | interval is at least 1 ms",
-                "--creation-interval -1 | creationInterval is not negative",
-                "--max-losses 1 | --max-losses is from 2 to 1000, not 1",
-                "--parallelism 0 | parallelism is from 1 to 1000, not 0",
-                "--ssh-port 0 | sshPort is from 1 to 65535, not 0",
-                "--takeover-timeout 0 | is not within",
-                "--agent-path agent | not the absolute path of a file",
+                "--max-count -1 | maxCount must be 0 (no limit) or more, not -1",
+                "--chunk-size 0 | chunkSize must be at least 1, not 0",
+                "--reconcile-interval 0 | interval must be at least 1 ms, not 0 s",
+                "--creation-interval -1 | creationInterval must be at least 0 s, not -1 s",
+                "--max-losses 1 | --max-losses must be from 2 to 1000, not 1",
+                "--parallelism 0 | parallelism must be from 1 to 1000, not 0",
+                "--ssh-port 0 | sshPort must be from 1 to 65535, not 0",
+                "--takeover-timeout 0 | totalTimeout must be from 1 ms to 1 d, not 0 s",
+                "--agent-path agent | remotePath must be the absolute path of a file",
                 "--max-recovery-share 7 | ",
                 "--heartbeat-interval 0 | heartbeatInterval must be",
-                "--heartbeat-interval 5m | --silent-after: silentAfterHeartbeat must be at least 750 s, not 600 s",
-                "--silent-after 149s | silentAfterHeartbeat must be at least 150 s, not 149 s",
+                "--heartbeat-interval 5m | --silent-after: silentAfterHeartbeat must be at least 12 min 30 s, not 10 min",
+                "--silent-after 149s | silentAfterHeartbeat must be at least 2 min 30 s, not 2 min 29 s",
                 "--cooldown soon | no span of time"
             })
     void aWrongValueIsToldUnderItsOptionsName(String setting, String why) throws Exception {
@@ -157,7 +157,7 @@ class MainTest {
                 "--agent-reports-per-hour",
                 "--agent-report-mib-per-hour")) {
             assertThat(runWithoutEndpoint("--agent-listen", "7834", option, "0").err())
-                    .contains(option + " is from 1 to 1000000, not 0");
+                    .contains(option + " must be from 1 to 1000000, not 0");
         }
         assertThat(runWithoutEndpoint("--agent-listen", "7834", "--agent-proxy", "no.such.host.invalid")
                         .err())

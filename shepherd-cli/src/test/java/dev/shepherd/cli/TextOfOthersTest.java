@@ -8,6 +8,7 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineNotFoundException;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
@@ -118,7 +119,9 @@ class TextOfOthersTest {
                 .bmdb(bmdb)
                 .provider(provider)
                 .takeover(takeover)
-                .provisioner(ProvisionerSettings.DEFAULT.withCreationInterval(Duration.ZERO))
+                .provisioner(ProvisionerSettings.builder()
+                        .creationInterval(Duration.ZERO)
+                        .build())
                 .build()) {
             shepherd.start();
             await().atMost(Duration.ofMinutes(1))
@@ -334,7 +337,7 @@ class TextOfOthersTest {
         public Machine getMachine(ProviderID id) {
             MachineInfo machine = used.get(id);
             if (machine == null) {
-                throw new ProviderException(Reason.NOT_FOUND, HOSTILE);
+                throw new MachineNotFoundException(HOSTILE);
             }
             return machine;
         }

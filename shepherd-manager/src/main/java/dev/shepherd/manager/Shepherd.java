@@ -3,6 +3,7 @@ package dev.shepherd.manager;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.OperatorText;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
@@ -463,10 +464,7 @@ public final class Shepherd implements AutoCloseable {
          * elsewhere, or not at all.
          */
         public Builder loops(Set<LoopKind> loops) {
-            if (loops.isEmpty()) {
-                throw new ConfigurationException("loops", "a shepherd runs at least one of the loops");
-            }
-            this.loops = EnumSet.copyOf(loops);
+            this.loops = Set.copyOf(loops);
             return this;
         }
 
@@ -498,21 +496,17 @@ public final class Shepherd implements AutoCloseable {
         /**
          * Makes the shepherd; starts nothing.
          *
-         * @throws ConfigurationException if database, provider or takeover is missing, two providers have the
-         *     same type, or recovery's spans do not go together
+         * @throws ConfigurationException if database, provider or takeover is missing, there is no loop to run, two
+         *     providers have the same type, or recovery's spans do not go together
          */
         public Shepherd build() {
-            if (bmdb == null) {
-                throw new ConfigurationException("bmdb", "a shepherd needs a database: set bmdb");
-            }
-            if (providers.isEmpty()) {
-                throw new ConfigurationException("provider", "a shepherd needs at least one provider: set provider");
-            }
-            if (takeover == null) {
-                throw new ConfigurationException("takeover", "a shepherd needs a way to start agents: set takeover");
-            }
+            Bmdb database = Checks.present("bmdb", bmdb, "a shepherd needs a database");
+            Checks.present(
+                    "provider", providers.isEmpty() ? null : providers, "a shepherd needs at least one provider");
+            MachineTakeover agents = Checks.present("takeover", takeover, "a shepherd needs a way to start agents");
+            Checks.that("loops", !loops.isEmpty(), "at least one of the loops", "none");
             recoverer.paced(); // Checks all spans against each other.
-            return new Shepherd(this, bmdb, takeover);
+            return new Shepherd(this, database, agents);
         }
 
         private static String hostName() {

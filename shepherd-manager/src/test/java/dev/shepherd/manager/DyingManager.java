@@ -40,7 +40,9 @@ final class DyingManager {
                         .bmdb(bmdb)
                         .provider(provider)
                         .loops(Set.of(LoopKind.INITIALIZER))
-                        .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofMillis(200)))
+                        .initializer(InitializerSettings.builder()
+                                .pollInterval(Duration.ofMillis(200))
+                                .build())
                         .takeover(target -> {
                             if (target.toString().contains(POISON)) {
                                 Runtime.getRuntime().halt(STATUS);

@@ -46,9 +46,10 @@ abstract class InitializerScenario {
                 .provider(provider)
                 .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
                 .takeover(takeover)
-                .initializer(InitializerSettings.DEFAULT
-                        .withPollInterval(Duration.ofMillis(50))
-                        .withMaxFailures(maxFailures))
+                .initializer(InitializerSettings.builder()
+                        .pollInterval(Duration.ofMillis(50))
+                        .maxFailures(maxFailures)
+                        .build())
                 .build();
     }
 

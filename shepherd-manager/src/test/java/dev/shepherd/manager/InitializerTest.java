@@ -250,7 +250,7 @@ class InitializerTest extends InitializerScenario {
                 .provider(provider)
                 .loops(Set.of(LoopKind.INITIALIZER))
                 .executor(executor)
-                .initializer(InitializerSettings.DEFAULT.withParallelism(1))
+                .initializer(InitializerSettings.builder().parallelism(1).build())
                 .takeover(InitializerTest::result)
                 .build()) {
             UUID machine = record(InetAddress.getLoopbackAddress(), 22);
@@ -273,7 +273,10 @@ class InitializerTest extends InitializerScenario {
                 .bmdb(database.bmdb())
                 .provider(provider)
                 .loops(Set.of(LoopKind.INITIALIZER)) // The others would miss the machines at the provider.
-                .initializer(InitializerSettings.DEFAULT.withParallelism(4).withPollInterval(Duration.ofMillis(50)))
+                .initializer(InitializerSettings.builder()
+                        .parallelism(4)
+                        .pollInterval(Duration.ofMillis(50))
+                        .build())
                 .takeover(target -> {
                     most.accumulateAndGet(running.incrementAndGet(), Math::max);
                     full.countDown();

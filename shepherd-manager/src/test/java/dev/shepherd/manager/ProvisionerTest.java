@@ -58,7 +58,8 @@ class ProvisionerTest {
 
     private static final ProviderType TYPE = new ProviderType("fake");
     private static final Duration LIMIT = Duration.ofSeconds(30);
-    private static final ProvisionerSettings SETTINGS = ProvisionerSettings.DEFAULT.withCreationInterval(Duration.ZERO);
+    private static final ProvisionerSettings SETTINGS =
+            ProvisionerSettings.builder().creationInterval(Duration.ZERO).build();
 
     @RegisterExtension
     final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(20)));
@@ -86,7 +87,8 @@ class ProvisionerTest {
     @Test
     void noMoreMachinesAreMadeThanTheMaximum() throws Exception {
         provider.addReservations(30);
-        try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(7).withChunkSize(5))) {
+        try (Shepherd shepherd =
+                shepherd(SETTINGS.toBuilder().maxCount(7).chunkSize(5).build())) {
             for (int i = 0; i < 4; i++) {
                 shepherd.provisioner(TYPE).step();
             }
@@ -105,7 +107,8 @@ class ProvisionerTest {
             List<Callable<Integer>> replicasSteps = new ArrayList<>();
             for (int i = 0; i < replicas; i++) {
                 Shepherd shepherd = shepherd(
-                        database.openAnother(), SETTINGS.withMaxCount(33).withChunkSize(4));
+                        database.openAnother(),
+                        SETTINGS.toBuilder().maxCount(33).chunkSize(4).build());
                 shepherds.add(shepherd);
                 replicasSteps.add(() -> {
                     int created = 0;
@@ -325,7 +328,7 @@ class ProvisionerTest {
     @Test
     void whatTheMaximumHoldsBackIsWarnedOfOnceForAsLongAsItIs() throws Exception {
         provider.addReservations(10);
-        try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(7))) {
+        try (Shepherd shepherd = shepherd(SETTINGS.toBuilder().maxCount(7).build())) {
             for (int i = 0; i < 3; i++) {
                 shepherd.provisioner(TYPE).step();
             }
@@ -340,7 +343,7 @@ class ProvisionerTest {
     @Test
     void whatTheMaximumHoldsBackIsSaid() throws Exception {
         provider.addReservations(10);
-        try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(7))) {
+        try (Shepherd shepherd = shepherd(SETTINGS.toBuilder().maxCount(7).build())) {
             shepherd.provisioner(TYPE).step();
 
             assertThat(shepherd.status().provisioning().get(TYPE).heldBack()).isEqualTo(3);
@@ -357,7 +360,8 @@ class ProvisionerTest {
             assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(60);
         }
         cheap.addReservations(5);
-        try (Shepherd shepherd = shepherd(cheap, ProvisionerSettings.DEFAULT.withMaxCount(62))) {
+        try (Shepherd shepherd =
+                shepherd(cheap, ProvisionerSettings.builder().maxCount(62).build())) {
             assertThat(shepherd.provisioner(TYPE).step().created())
                     .as("what is set holds")
                     .hasSize(2);
@@ -435,13 +439,13 @@ class ProvisionerTest {
                     .reserve(dead, 50, List.of("reservation-1"))
                     .get(0)
                     .intentId();
-            try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(2))) {
+            try (Shepherd shepherd = shepherd(SETTINGS.toBuilder().maxCount(2).build())) {
                 assertThat(shepherd.provisioner(TYPE).step().created())
                         .as("the intent counts, and is its holder's")
                         .hasSize(1);
             }
         }
-        try (Shepherd shepherd = shepherd(SETTINGS.withMaxCount(2))) {
+        try (Shepherd shepherd = shepherd(SETTINGS.toBuilder().maxCount(2).build())) {
             assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(1);
         }
         assertThat(recorded()).hasSize(2).extracting(ProvidedMachine::machineId).contains(intentId);
@@ -643,7 +647,9 @@ class ProvisionerTest {
                 .takeover(target -> {
                     throw new IllegalStateException("nothing is taken over here");
                 })
-                .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofHours(1)))
+                .initializer(InitializerSettings.builder()
+                        .pollInterval(Duration.ofHours(1))
+                        .build())
                 .build();
     }
 

@@ -313,7 +313,10 @@ class ReconciliationTest {
         return Shepherd.builder()
                 .bmdb(database.bmdb())
                 .provider(provider)
-                .provisioner(ProvisionerSettings.DEFAULT.withMaxCount(maxCount).withCreationInterval(Duration.ZERO))
+                .provisioner(ProvisionerSettings.builder()
+                        .maxCount(maxCount)
+                        .creationInterval(Duration.ZERO)
+                        .build())
                 .takeover(target -> {
                     throw new IllegalStateException("nothing is taken over here");
                 })

@@ -270,7 +270,7 @@ class RecoveryFreezeTest extends RecoveryScenario {
                 .isThrownBy(() -> RecoveryPolicy.builder()
                         .silentAfterHeartbeat(Duration.ofSeconds(90))
                         .build())
-                .withMessageContaining("silentAfterHeartbeat must be at least 150 s, not 90 s");
+                .withMessageContaining("silentAfterHeartbeat must be at least 2 min 30 s, not 90 s");
         assertThatExceptionOfType(ConfigurationException.class)
                 .isThrownBy(() -> RecoveryPolicy.builder()
                         .silentAfterStart(Duration.ofSeconds(80))
@@ -280,11 +280,12 @@ class RecoveryFreezeTest extends RecoveryScenario {
                 .isThrownBy(() -> RecoveryPolicy.builder()
                         .freezeSpan(Duration.ofSeconds(59))
                         .build())
-                .withMessageContaining("freezeSpan must be at least 60 s, not 59 s");
-        RecovererSettings slow = RecovererSettings.DEFAULT.withPollInterval(Duration.ofMinutes(5));
+                .withMessageContaining("freezeSpan must be at least 1 min, not 59 s");
+        RecovererSettings slow =
+                RecovererSettings.builder().pollInterval(Duration.ofMinutes(5)).build();
         assertThatExceptionOfType(ConfigurationException.class)
                 .isThrownBy(slow::paced)
-                .withMessageContaining("recovery looks every 300 s");
+                .withMessageContaining("recovery looks every 5 min");
     }
 
     private static LoopStatus loop(Shepherd manager, LoopKind kind) {

@@ -46,10 +46,14 @@ class ShepherdMetricsTest {
         return Shepherd.builder()
                 .bmdb(database.bmdb())
                 .provider(provider)
-                .provisioner(ProvisionerSettings.DEFAULT.withCreationInterval(Duration.ZERO))
-                .recoverer(RecovererSettings.DEFAULT.withPolicy(RecoveryPolicy.builder()
-                        .freezeReleaseAfter(Duration.ZERO)
-                        .build()))
+                .provisioner(ProvisionerSettings.builder()
+                        .creationInterval(Duration.ZERO)
+                        .build())
+                .recoverer(RecovererSettings.builder()
+                        .policy(RecoveryPolicy.builder()
+                                .freezeReleaseAfter(Duration.ZERO)
+                                .build())
+                        .build())
                 .loops(Set.of(LoopKind.PROVISIONER))
                 .takeover(target -> {
                     throw new IllegalStateException("nothing is taken over here");

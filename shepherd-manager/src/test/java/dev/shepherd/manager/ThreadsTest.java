@@ -275,10 +275,11 @@ class ThreadsTest extends InitializerScenario {
                 .loops(loops)
                 .takeover(takeover)
                 .executor(executor)
-                .initializer(InitializerSettings.DEFAULT
-                        .withParallelism(parallelism)
-                        .withPollInterval(Duration.ofMillis(50))
-                        .withBackoff(Backoff.constant(Duration.ofHours(1))));
+                .initializer(InitializerSettings.builder()
+                        .parallelism(parallelism)
+                        .pollInterval(Duration.ofMillis(50))
+                        .backoff(Backoff.constant(Duration.ofHours(1)))
+                        .build());
     }
 
     private static void awaitRunning(Shepherd shepherd) {

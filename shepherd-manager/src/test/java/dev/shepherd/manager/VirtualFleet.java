@@ -140,8 +140,8 @@ final class VirtualFleet implements AutoCloseable {
                 .bmdb(bmdb)
                 .provider(provider)
                 .takeover(this::takeOver)
-                .initializer(InitializerSettings.DEFAULT.withParallelism(50))
-                .recoverer(RecovererSettings.DEFAULT.withPolicy(policy))
+                .initializer(InitializerSettings.builder().parallelism(50).build())
+                .recoverer(RecovererSettings.builder().policy(policy).build())
                 .build();
         managers.add(manager);
         return manager;

@@ -37,7 +37,9 @@ class WithoutMicrometerTest {
                     Shepherd shepherd = Shepherd.builder()
                             .bmdb(bmdb)
                             .provider(provider)
-                            .provisioner(ProvisionerSettings.DEFAULT.withCreationInterval(Duration.ZERO))
+                            .provisioner(ProvisionerSettings.builder()
+                                    .creationInterval(Duration.ZERO)
+                                    .build())
                             .takeover(target -> {
                                 throw new IllegalStateException("nothing is taken over here");
                             })

@@ -52,11 +52,16 @@ final class CreationProcess {
         return Shepherd.builder()
                 .bmdb(bmdb)
                 .provider(provider)
-                .provisioner(ProvisionerSettings.DEFAULT.withMaxCount(1).withCreationInterval(Duration.ZERO))
+                .provisioner(ProvisionerSettings.builder()
+                        .maxCount(1)
+                        .creationInterval(Duration.ZERO)
+                        .build())
                 .takeover(target -> {
                     throw new IllegalStateException("nothing is taken over here");
                 })
-                .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofHours(1)))
+                .initializer(InitializerSettings.builder()
+                        .pollInterval(Duration.ofHours(1))
+                        .build())
                 .build();
     }
 

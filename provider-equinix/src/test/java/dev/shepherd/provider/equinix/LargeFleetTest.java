@@ -110,14 +110,17 @@ class LargeFleetTest {
         return Shepherd.builder()
                 .bmdb(database.bmdb())
                 .provider(provider)
-                .provisioner(ProvisionerSettings.DEFAULT
-                        .withMaxCount(0)
-                        .withChunkSize(200)
-                        .withCreationInterval(Duration.ZERO))
+                .provisioner(ProvisionerSettings.builder()
+                        .maxCount(0)
+                        .chunkSize(200)
+                        .creationInterval(Duration.ZERO)
+                        .build())
                 .takeover(target -> {
                     throw new IllegalStateException("nothing is taken over here");
                 })
-                .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofHours(1)))
+                .initializer(InitializerSettings.builder()
+                        .pollInterval(Duration.ofHours(1))
+                        .build())
                 .build();
     }
 }

@@ -98,21 +98,24 @@ final class DemoFleet implements AutoCloseable {
                     .bmdb(bmdb)
                     .provider(new DemoProvider(listed, byId))
                     .takeover(takeover)
-                    .provisioner(ProvisionerSettings.DEFAULT
-                            .withMaxCount(machines)
-                            .withInterval(Duration.ofMillis(500))
-                            .withCreationInterval(Duration.ZERO))
-                    .initializer(InitializerSettings.DEFAULT
-                            .withParallelism(parallelism)
-                            .withPollInterval(Duration.ofSeconds(1))
-                            .withBackoff(Backoff.builder()
+                    .provisioner(ProvisionerSettings.builder()
+                            .maxCount(machines)
+                            .interval(Duration.ofMillis(500))
+                            .creationInterval(Duration.ZERO)
+                            .build())
+                    .initializer(InitializerSettings.builder()
+                            .parallelism(parallelism)
+                            .pollInterval(Duration.ofSeconds(1))
+                            .backoff(Backoff.builder()
                                     .initial(Duration.ofSeconds(2))
                                     .exponent(1.5)
                                     .maximum(Duration.ofSeconds(30))
-                                    .build()))
-                    .recoverer(RecovererSettings.DEFAULT
-                            .withPolicy(policy(machines))
-                            .withPollInterval(Duration.ofMillis(500)))
+                                    .build())
+                            .build())
+                    .recoverer(RecovererSettings.builder()
+                            .policy(policy(machines))
+                            .pollInterval(Duration.ofMillis(500))
+                            .build())
                     .build());
         } catch (IOException | InterruptedException | RuntimeException e) {
             close();

@@ -1,6 +1,5 @@
 package dev.shepherd.cli.internal;
 
-import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.manager.recovery.RecovererSettings;
 import java.time.Duration;
@@ -119,14 +118,6 @@ public final class RecoveryOptions {
         }
         // How often the command line's recoverer looks: what does not go with it is refused before anything starts.
         policy.lookInterval(RecovererSettings.DEFAULT.pollInterval());
-        try {
-            return policy.build();
-        } catch (ConfigurationException e) {
-            String option = e.property().map(OPTIONS::get).orElse(null);
-            if (option == null) {
-                throw e;
-            }
-            throw new ConfigurationException(option, option + ": " + e.getMessage(), e);
-        }
+        return Setting.build(OPTIONS, policy::build);
     }
 }

@@ -2,7 +2,9 @@ package dev.shepherd.cli.internal;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.OperatorText;
+import java.util.Map;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** Makes of options what the library takes. What that refuses is told under the option's name, as a mistake of usage. */
 public final class Setting {
@@ -24,6 +26,23 @@ public final class Setting {
             check.run();
             return text;
         });
+    }
+
+    /**
+     * Makes settings of the values of several options.
+     *
+     * @param options the options by the names of the settings that they set; others are told as they are
+     */
+    public static <T> T build(Map<String, String> options, Supplier<T> making) {
+        try {
+            return making.get();
+        } catch (ConfigurationException e) {
+            String option = e.property().map(options::get).orElse(null);
+            if (option == null) {
+                throw e;
+            }
+            throw new ConfigurationException(option, option + ": " + e.getMessage(), e);
+        }
     }
 
     /** Makes something of the value of an option. */

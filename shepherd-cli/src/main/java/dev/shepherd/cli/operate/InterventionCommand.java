@@ -100,7 +100,9 @@ abstract class InterventionCommand implements Callable<Integer> {
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(bmdb)
                         .provider(provider)
-                        .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
+                        .recoverer(RecovererSettings.builder()
+                                .policy(recovery.policy())
+                                .build())
                         .takeover(target -> {
                             throw new IllegalStateException("this command takes nothing over");
                         })

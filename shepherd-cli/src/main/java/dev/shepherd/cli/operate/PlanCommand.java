@@ -22,6 +22,7 @@ import dev.shepherd.manager.recovery.RecovererSettings;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -123,15 +124,21 @@ public final class PlanCommand implements Callable<Integer> {
                         .takeover(target -> {
                             throw new IllegalStateException("a plan takes nothing over");
                         })
-                        .provisioner(
-                                maxCount == null
-                                        ? ProvisionerSettings.DEFAULT
-                                        : Setting.of(
-                                                "--max-count", maxCount, ProvisionerSettings.DEFAULT::withMaxCount))
-                        .recoverer(RecovererSettings.DEFAULT.withPolicy(recovery.policy()))
+                        .provisioner(provisioner())
+                        .recoverer(RecovererSettings.builder()
+                                .policy(recovery.policy())
+                                .build())
                         .build()) {
             return shepherd.plan(type);
         }
+    }
+
+    private ProvisionerSettings provisioner() {
+        ProvisionerSettings.Builder settings = ProvisionerSettings.builder();
+        if (maxCount != null) {
+            settings.maxCount(maxCount);
+        }
+        return Setting.build(Map.of("maxCount", "--max-count"), settings::build);
     }
 
     private static void print(PrintWriter out, ProvisioningPlan plan) {

@@ -1,6 +1,7 @@
 package dev.shepherd.cli.run;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.cli.internal.OptionFile;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -153,9 +155,7 @@ final class AgentOptions {
     }
 
     private static int atLeastOne(String option, int value) {
-        if (value < 1 || value > 1_000_000) {
-            throw new ConfigurationException(option, option + " is from 1 to 1000000, not " + value);
-        }
+        Checks.count(option, value, 1, 1_000_000);
         return value;
     }
 
@@ -205,20 +205,27 @@ final class AgentOptions {
         if (!Files.isRegularFile(agent) || !Files.isReadable(agent)) {
             throw new ConfigurationException("--agent", "--agent: " + agent + " is not a file that can be read");
         }
-        AgentTakeover.Builder takeover =
-                AgentTakeover.builder().executable(agent).credentials(credentials());
-        Setting.of("--endpoint", endpoint(), takeover::endpoint);
-        Setting.of("--ssh-user", sshUser, takeover::user);
-        Setting.of("--agent-path", agentPath, takeover::remotePath);
-        Setting.of("--takeover-timeout", Duration.ofSeconds(takeoverTimeout), takeover::totalTimeout);
+        AgentTakeover.Builder takeover = AgentTakeover.builder()
+                .executable(agent)
+                .credentials(credentials())
+                .endpoint(endpoint())
+                .user(sshUser)
+                .remotePath(agentPath)
+                .totalTimeout(Duration.ofSeconds(takeoverTimeout));
         if (acceptAnyHostKey) {
             takeover.hostKeyPolicy(HostKeyPolicy.ACCEPT_ANY);
         }
         if (caCertificate != null) {
-            Setting.of(
-                    "--ca-certificate", OptionFile.bytes("--ca-certificate", caCertificate), takeover::caCertificate);
+            takeover.caCertificate(OptionFile.bytes("--ca-certificate", caCertificate));
         }
-        return takeover.build();
+        return Setting.build(
+                Map.of(
+                        "endpoint", "--endpoint",
+                        "user", "--ssh-user",
+                        "remotePath", "--agent-path",
+                        "totalTimeout", "--takeover-timeout",
+                        "caCertificate", "--ca-certificate"),
+                takeover::build);
     }
 
     private SshCredentials credentials() {

@@ -1,9 +1,9 @@
 package dev.shepherd.cli.run;
 
-import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.cli.internal.AgentListener;
@@ -23,6 +23,7 @@ import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.InitializerSettings;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -159,12 +160,12 @@ public final class RunCommand implements Callable<Integer> {
     private int run(FoundProvider found) throws InterruptedException {
         ProviderType provided = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
         ProviderConfig config = properties.config(found, provided);
-        if (maxLosses < 2 || maxLosses > 1000) {
-            throw new ConfigurationException("--max-losses", "--max-losses is from 2 to 1000, not " + maxLosses);
-        }
+        // Before the provider and the database, whose own settings say it no earlier than they are opened.
+        Checks.count("--max-losses", maxLosses, 2, 1000);
         ProvisionerSettings provisioner = provisioner();
         InitializerSettings initializer = initializer();
-        RecovererSettings recoverer = RecovererSettings.DEFAULT.withPolicy(recovery.policy());
+        RecovererSettings recoverer =
+                RecovererSettings.builder().policy(recovery.policy()).build();
         AgentTakeover takeover = agent.takeover();
         Optional<InetSocketAddress> listen = agent.listen();
         AgentEndpointLimits limits = agent.limits();
@@ -200,26 +201,37 @@ public final class RunCommand implements Callable<Integer> {
     }
 
     private ProvisionerSettings provisioner() {
-        ProvisionerSettings settings = ProvisionerSettings.DEFAULT;
-        settings = Setting.of("--reconcile-interval", Duration.ofSeconds(reconcileInterval), settings::withInterval);
+        ProvisionerSettings.Builder settings =
+                ProvisionerSettings.builder().interval(Duration.ofSeconds(reconcileInterval));
         if (maxCount != null) {
-            settings = Setting.of("--max-count", maxCount, settings::withMaxCount);
+            settings.maxCount(maxCount);
         }
         if (chunkSize != null) {
-            settings = Setting.of("--chunk-size", chunkSize, settings::withChunkSize);
+            settings.chunkSize(chunkSize);
         }
         if (creationInterval != null) {
-            Duration apart = Duration.ofSeconds(creationInterval);
-            settings = Setting.of("--creation-interval", apart, settings::withCreationInterval);
+            settings.creationInterval(Duration.ofSeconds(creationInterval));
         }
-        return settings;
+        return Setting.build(
+                Map.of(
+                        "interval", "--reconcile-interval",
+                        "maxCount", "--max-count",
+                        "chunkSize", "--chunk-size",
+                        "creationInterval", "--creation-interval"),
+                settings::build);
     }
 
     private InitializerSettings initializer() {
-        InitializerSettings settings = InitializerSettings.DEFAULT;
-        settings = Setting.of("--parallelism", parallelism, settings::withParallelism);
-        settings = Setting.of("--max-failed-takeovers", maxFailures, settings::withMaxFailures);
-        return Setting.of("--ssh-port", sshPort, settings::withSshPort);
+        InitializerSettings.Builder settings = InitializerSettings.builder()
+                .parallelism(parallelism)
+                .maxFailures(maxFailures)
+                .sshPort(sshPort);
+        return Setting.build(
+                Map.of(
+                        "parallelism", "--parallelism",
+                        "maxFailures", "--max-failed-takeovers",
+                        "sshPort", "--ssh-port"),
+                settings::build);
     }
 
     private static void report(LoopStatus loop) {

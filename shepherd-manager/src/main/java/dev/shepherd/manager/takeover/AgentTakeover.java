@@ -1,7 +1,8 @@
 package dev.shepherd.manager.takeover;
 
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.api.internal.Spans;
 import dev.shepherd.manager.takeover.ssh.Ssh;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -57,9 +58,9 @@ public final class AgentTakeover implements MachineTakeover {
     final Ssh ssh = new Ssh();
 
     private AgentTakeover(Builder builder) {
-        this.executable = required(builder.executable, "executable");
-        this.endpoint = required(builder.endpoint, "endpoint");
-        this.credentials = required(builder.credentials, "credentials");
+        this.executable = Checks.present("executable", builder.executable, "a takeover needs what to upload and run");
+        this.endpoint = Checks.present("endpoint", builder.endpoint, "a takeover needs where agents report to");
+        this.credentials = Checks.present("credentials", builder.credentials, "a takeover needs what to log in with");
         this.caCertificate = builder.caCertificate == null ? new byte[0] : CaCertificate.der(builder.caCertificate);
         this.user = builder.user;
         this.remotePath = builder.remotePath;
@@ -73,13 +74,6 @@ public final class AgentTakeover implements MachineTakeover {
             log.warn(
                     "takeovers accept any SSH host key: an attacker who intercepts a connection can pose as a machine");
         }
-    }
-
-    private static <T> T required(@Nullable T value, String name) {
-        if (value == null) {
-            throw new IllegalStateException("a takeover needs the setting " + name);
-        }
-        return value;
     }
 
     /** Starts the settings of takeovers. */
@@ -156,10 +150,7 @@ public final class AgentTakeover implements MachineTakeover {
          * @param endpoint any text that the agent understands, not blank
          */
         public Builder endpoint(String endpoint) {
-            if (endpoint.isBlank()) {
-                throw new IllegalArgumentException("the endpoint is blank");
-            }
-            this.endpoint = endpoint;
+            this.endpoint = Objects.requireNonNull(endpoint, "endpoint");
             return this;
         }
 
@@ -176,10 +167,6 @@ public final class AgentTakeover implements MachineTakeover {
          * @param caCertificate exactly one X.509 certificate, in PEM or DER, at most 1 MiB; copied
          */
         public Builder caCertificate(byte[] caCertificate) {
-            if (caCertificate.length > MAX_CA_CERTIFICATE) {
-                throw new IllegalArgumentException(
-                        "the CA certificate has " + caCertificate.length + " bytes, over " + MAX_CA_CERTIFICATE);
-            }
             this.caCertificate = caCertificate.clone();
             return this;
         }
@@ -190,10 +177,7 @@ public final class AgentTakeover implements MachineTakeover {
          * @param user the name of an account on the machines that may write the remote path, not blank
          */
         public Builder user(String user) {
-            if (user.isBlank()) {
-                throw new IllegalArgumentException("the user is blank");
-            }
-            this.user = user;
+            this.user = Objects.requireNonNull(user, "user");
             return this;
         }
 
@@ -205,16 +189,7 @@ public final class AgentTakeover implements MachineTakeover {
          *     control characters; at most 1024 characters
          */
         public Builder remotePath(String remotePath) {
-            if (!remotePath.startsWith("/")
-                    || remotePath.endsWith("/")
-                    || remotePath.endsWith("/.")
-                    || remotePath.endsWith("/..")
-                    || remotePath.length() > MAX_REMOTE_PATH
-                    || remotePath.chars().anyMatch(Character::isISOControl)) {
-                throw new IllegalArgumentException(
-                        "not the absolute path of a file: \"" + Escaped.text(remotePath, MAX_REMOTE_PATH) + "\"");
-            }
-            this.remotePath = remotePath;
+            this.remotePath = Objects.requireNonNull(remotePath, "remotePath");
             return this;
         }
 
@@ -230,7 +205,7 @@ public final class AgentTakeover implements MachineTakeover {
          * @param connectTimeout from 1 millisecond to 1 day
          */
         public Builder connectTimeout(Duration connectTimeout) {
-            this.connectTimeout = checked(connectTimeout, "connectTimeout");
+            this.connectTimeout = Objects.requireNonNull(connectTimeout, "connectTimeout");
             return this;
         }
 
@@ -241,16 +216,8 @@ public final class AgentTakeover implements MachineTakeover {
          * @param totalTimeout from 1 millisecond to 1 day
          */
         public Builder totalTimeout(Duration totalTimeout) {
-            this.totalTimeout = checked(totalTimeout, "totalTimeout");
+            this.totalTimeout = Objects.requireNonNull(totalTimeout, "totalTimeout");
             return this;
-        }
-
-        private static Duration checked(Duration timeout, String name) {
-            if (timeout.compareTo(MIN_TIMEOUT) < 0 || timeout.compareTo(MAX_TIMEOUT) > 0) {
-                throw new IllegalArgumentException(name + " is not within " + Spans.text(MIN_TIMEOUT) + " to "
-                        + Spans.text(MAX_TIMEOUT) + ": " + Spans.text(timeout));
-            }
-            return timeout;
         }
 
         /**
@@ -260,7 +227,7 @@ public final class AgentTakeover implements MachineTakeover {
          * @param bytes from 1 KiB to 64 MiB; each takeover may need twice as much memory
          */
         public Builder maxStdout(int bytes) {
-            this.maxStdout = checked(bytes, "maxStdout");
+            this.maxStdout = bytes;
             return this;
         }
 
@@ -271,16 +238,8 @@ public final class AgentTakeover implements MachineTakeover {
          * @param bytes from 1 KiB to 64 MiB
          */
         public Builder maxStderr(int bytes) {
-            this.maxStderr = checked(bytes, "maxStderr");
+            this.maxStderr = bytes;
             return this;
-        }
-
-        private static int checked(int bytes, String name) {
-            if (bytes < MIN_OUTPUT || bytes > MAX_OUTPUT) {
-                throw new IllegalArgumentException(
-                        name + " is not within " + MIN_OUTPUT + " to " + MAX_OUTPUT + " bytes: " + bytes);
-            }
-            return bytes;
         }
 
         /**
@@ -297,11 +256,38 @@ public final class AgentTakeover implements MachineTakeover {
         /**
          * Makes the takeovers.
          *
-         * @throws IllegalStateException if an essential setting is missing
-         * @throws dev.shepherd.api.ConfigurationException if the CA certificate is not exactly one X.509 certificate
+         * @throws ConfigurationException if an essential setting is missing, a value is out of its range, or the CA
+         *     certificate is not exactly one X.509 certificate
          */
         public AgentTakeover build() {
+            Checks.that("endpoint", endpoint == null || !endpoint.isBlank(), "a text", "blank");
+            Checks.that("user", !user.isBlank(), "the name of an account", "blank");
+            Checks.that(
+                    "remotePath",
+                    isFile(remotePath),
+                    "the absolute path of a file, of at most " + MAX_REMOTE_PATH + " characters",
+                    Escaped.quoted(remotePath, MAX_REMOTE_PATH));
+            if (caCertificate != null) {
+                Checks.that(
+                        "caCertificate",
+                        caCertificate.length <= MAX_CA_CERTIFICATE,
+                        "of at most " + MAX_CA_CERTIFICATE + " bytes",
+                        caCertificate.length);
+            }
+            Checks.span("connectTimeout", connectTimeout, MIN_TIMEOUT, MAX_TIMEOUT);
+            Checks.span("totalTimeout", totalTimeout, MIN_TIMEOUT, MAX_TIMEOUT);
+            Checks.bytes("maxStdout", maxStdout, MIN_OUTPUT, MAX_OUTPUT);
+            Checks.bytes("maxStderr", maxStderr, MIN_OUTPUT, MAX_OUTPUT);
             return new AgentTakeover(this);
+        }
+
+        private static boolean isFile(String path) {
+            return path.startsWith("/")
+                    && !path.endsWith("/")
+                    && !path.endsWith("/.")
+                    && !path.endsWith("/..")
+                    && path.length() <= MAX_REMOTE_PATH
+                    && path.chars().noneMatch(Character::isISOControl);
         }
     }
 }

@@ -1,80 +1,144 @@
 package dev.shepherd.manager.takeover;
 
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import java.time.Duration;
+import java.util.Objects;
 
-/**
- * How an {@link Initializer} works. Immutable.
- *
- * @param parallelism how many machines it takes over at once, 1 to 1000
- * @param backoff how long a machine whose takeover failed is left alone
- * @param pollInterval how long to wait before looking for machines again when there were none; at least 1 ms. It
- *     looks at once when the provisioner of the same process has recorded one
- * @param sshPort the port of machines whose provider does not name another, 1 to 65535
- * @param maxFailures how many failed takeovers in a row have a machine quarantined that can be reached, 2 to 1000. Not
- *     while this process takes no machine over at all: then it may be the agent, or a key, and not the machine
- */
-public record InitializerSettings(
-        int parallelism, Backoff backoff, Duration pollInterval, int sshPort, int maxFailures) {
+/** How an {@link Initializer} works. Immutable; made by {@link #builder()}. */
+public final class InitializerSettings {
 
     /**
-     * 10 machines at once, a backoff of 5 min × 1.2 up to 4 h, a look every 30 s, port 22, quarantine after 20 failures,
-     * which is some 15 h.
+     * The defaults: 10 machines at once, a backoff of 5 min × 1.2 up to 4 h, a look every 30 s, port 22, quarantine after
+     * 20 failures, which takes some 15 h.
      */
-    public static final InitializerSettings DEFAULT = new InitializerSettings(
-            10,
-            Backoff.builder()
-                    .initial(Duration.ofMinutes(5))
-                    .exponent(1.2)
-                    .maximum(Duration.ofHours(4))
-                    .build(),
-            Duration.ofSeconds(30),
-            22,
-            20);
+    public static final InitializerSettings DEFAULT = builder().build();
 
-    /**
-     * Checks the values.
-     *
-     * @throws IllegalArgumentException if one is out of its range
-     */
-    public InitializerSettings {
-        if (parallelism < 1 || parallelism > 1000) {
-            throw new IllegalArgumentException("parallelism is from 1 to 1000, not " + parallelism);
+    private final int parallelism;
+    private final Backoff backoff;
+    private final Duration pollInterval;
+    private final int sshPort;
+    private final int maxFailures;
+
+    private InitializerSettings(Builder values) {
+        parallelism = values.parallelism;
+        backoff = values.backoff;
+        pollInterval = values.pollInterval;
+        sshPort = values.sshPort;
+        maxFailures = values.maxFailures;
+    }
+
+    /** Starts with the defaults. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** Returns a builder that starts with these values. */
+    public Builder toBuilder() {
+        return new Builder()
+                .parallelism(parallelism)
+                .backoff(backoff)
+                .pollInterval(pollInterval)
+                .sshPort(sshPort)
+                .maxFailures(maxFailures);
+    }
+
+    /** Returns how many machines are taken over at once. */
+    public int parallelism() {
+        return parallelism;
+    }
+
+    /** Returns how long a machine is left alone after a failed takeover. */
+    public Backoff backoff() {
+        return backoff;
+    }
+
+    /** Returns how long to wait before looking for machines again when there were none. */
+    public Duration pollInterval() {
+        return pollInterval;
+    }
+
+    /** Returns the port of machines whose provider does not name another. */
+    public int sshPort() {
+        return sshPort;
+    }
+
+    /** Returns after how many failed takeovers in a row a machine that can be reached is quarantined. */
+    public int maxFailures() {
+        return maxFailures;
+    }
+
+    /** Describes the settings. */
+    @Override
+    public String toString() {
+        return "InitializerSettings{parallelism=" + parallelism + ", backoff=" + backoff + ", pollInterval="
+                + Spans.text(pollInterval) + ", sshPort=" + sshPort + ", maxFailures=" + maxFailures + "}";
+    }
+
+    /** Collects the values of {@link InitializerSettings}. Not safe for several threads. */
+    public static final class Builder {
+        private int parallelism = 10;
+        private Backoff backoff = Backoff.builder()
+                .initial(Duration.ofMinutes(5))
+                .exponent(1.2)
+                .maximum(Duration.ofHours(4))
+                .build();
+        private Duration pollInterval = Duration.ofSeconds(30);
+        private int sshPort = TakeoverTarget.DEFAULT_PORT;
+        private int maxFailures = 20;
+
+        private Builder() {}
+
+        /** Common: sets how many machines are taken over at once, 1 to 1000; 10 by default. */
+        public Builder parallelism(int machines) {
+            this.parallelism = machines;
+            return this;
         }
-        if (pollInterval.toMillis() < 1) {
-            throw new IllegalArgumentException("pollInterval is at least 1 ms, not " + Spans.text(pollInterval));
+
+        /** Common: sets how long a machine is left alone after a failed takeover; 5 min × 1.2 up to 4 h by default. */
+        public Builder backoff(Backoff backoff) {
+            this.backoff = Objects.requireNonNull(backoff, "backoff");
+            return this;
         }
-        if (sshPort < 1 || sshPort > 65535) {
-            throw new IllegalArgumentException("sshPort is from 1 to 65535, not " + sshPort);
+
+        /**
+         * Rare: sets how long to wait before looking for machines again when there were none, at least 1 ms; 30 s by
+         * default. The initializer looks at once when the provisioner of the same process has recorded one.
+         */
+        public Builder pollInterval(Duration interval) {
+            this.pollInterval = Objects.requireNonNull(interval, "interval");
+            return this;
         }
-        if (maxFailures < 2 || maxFailures > 1000) {
-            throw new IllegalArgumentException("maxFailures is from 2 to 1000, not " + maxFailures);
+
+        /** Common: sets the port of machines whose provider does not name another, 1 to 65535; 22 by default. */
+        public Builder sshPort(int port) {
+            this.sshPort = port;
+            return this;
         }
-    }
 
-    /** Returns these settings with another {@link #parallelism()}. */
-    public InitializerSettings withParallelism(int parallelism) {
-        return new InitializerSettings(parallelism, backoff, pollInterval, sshPort, maxFailures);
-    }
+        /**
+         * Common: sets after how many failed takeovers in a row a machine that can be reached is quarantined, 2 to 1000; 20
+         * by default. Not while all takeovers of this process fail: the cause may then be the agent or a key, and not the
+         * machine.
+         */
+        public Builder maxFailures(int failures) {
+            this.maxFailures = failures;
+            return this;
+        }
 
-    /** Returns these settings with another {@link #backoff()}. */
-    public InitializerSettings withBackoff(Backoff backoff) {
-        return new InitializerSettings(parallelism, backoff, pollInterval, sshPort, maxFailures);
-    }
-
-    /** Returns these settings with another {@link #pollInterval()}. */
-    public InitializerSettings withPollInterval(Duration pollInterval) {
-        return new InitializerSettings(parallelism, backoff, pollInterval, sshPort, maxFailures);
-    }
-
-    /** Returns these settings with another {@link #sshPort()}. */
-    public InitializerSettings withSshPort(int sshPort) {
-        return new InitializerSettings(parallelism, backoff, pollInterval, sshPort, maxFailures);
-    }
-
-    /** Returns these settings with another {@link #maxFailures()}. */
-    public InitializerSettings withMaxFailures(int maxFailures) {
-        return new InitializerSettings(parallelism, backoff, pollInterval, sshPort, maxFailures);
+        /**
+         * Makes the settings.
+         *
+         * @throws ConfigurationException if a value is out of its range
+         */
+        public InitializerSettings build() {
+            Checks.count("parallelism", parallelism, 1, 1000);
+            Checks.atLeast("pollInterval", pollInterval, Duration.ofMillis(1));
+            Checks.count("sshPort", sshPort, 1, 65535);
+            Checks.count("maxFailures", maxFailures, 2, 1000);
+            return new InitializerSettings(this);
+        }
     }
 }

@@ -7,12 +7,11 @@ import static dev.shepherd.manager.takeover.TakeoverFixture.remoteFiles;
 import static dev.shepherd.manager.takeover.TakeoverFixture.target;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.protobuf.ByteString;
+import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.manager.takeover.proto.TakeoverInit;
 import dev.shepherd.manager.takeover.proto.TakeoverResponse;
@@ -40,6 +39,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -508,19 +508,27 @@ class AgentTakeoverTest {
     }
 
     @Test
-    void settingsAreCheckedWhenTheyAreSet() {
-        AgentTakeover.Builder builder = AgentTakeover.builder();
-
-        assertThatIllegalStateException().isThrownBy(builder::build).withMessageContaining("executable");
-        assertThatIllegalArgumentException().isThrownBy(() -> builder.endpoint(" "));
-        assertThatIllegalArgumentException().isThrownBy(() -> builder.user(""));
+    void settingsAreCheckedWhenTheTakeoverIsMade() {
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> AgentTakeover.builder().build())
+                .withMessageContaining("executable");
+        refuses("endpoint", settings -> settings.endpoint(" "));
+        refuses("user", settings -> settings.user(""));
         for (String path : List.of("agent", "/root/", "/root/..", "/", "/root/a\nb", "/" + "a".repeat(2000))) {
-            assertThatIllegalArgumentException().as(path).isThrownBy(() -> builder.remotePath(path));
+            refuses("remotePath", settings -> settings.remotePath(path));
         }
-        assertThatIllegalArgumentException().isThrownBy(() -> builder.connectTimeout(Duration.ZERO));
-        assertThatIllegalArgumentException().isThrownBy(() -> builder.totalTimeout(Duration.ofDays(2)));
-        assertThatIllegalArgumentException().isThrownBy(() -> builder.maxStdout(10));
-        assertThatIllegalArgumentException().isThrownBy(() -> builder.maxStderr(Integer.MAX_VALUE));
-        assertThatIllegalArgumentException().isThrownBy(() -> builder.caCertificate(new byte[2 << 20]));
+        refuses("connectTimeout", settings -> settings.connectTimeout(Duration.ZERO));
+        refuses("totalTimeout", settings -> settings.totalTimeout(Duration.ofDays(2)));
+        refuses("maxStdout", settings -> settings.maxStdout(10));
+        refuses("maxStderr", settings -> settings.maxStderr(Integer.MAX_VALUE));
+        refuses("caCertificate", settings -> settings.caCertificate(new byte[2 << 20]));
+    }
+
+    private void refuses(String setting, UnaryOperator<AgentTakeover.Builder> wrong) {
+        AgentTakeover.Builder settings = wrong.apply(fixture.settings());
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(settings::build)
+                .withMessageContaining(setting)
+                .satisfies(e -> assertThat(e.property()).contains(setting));
     }
 }

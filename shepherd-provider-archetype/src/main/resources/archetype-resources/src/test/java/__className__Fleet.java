@@ -67,10 +67,11 @@ public final class ${className}Fleet {
                                 .endpoint("http://shepherd.example.com:7834")
                                 .build())
                         // Sooner than a fleet that nobody watches needs it.
-                        .provisioner(ProvisionerSettings.DEFAULT
-                                .withInterval(Duration.ofSeconds(1))
-                                .withCreationInterval(Duration.ZERO))
-                        .initializer(InitializerSettings.DEFAULT.withPollInterval(Duration.ofSeconds(1)))
+                        .provisioner(ProvisionerSettings.builder()
+                                .interval(Duration.ofSeconds(1))
+                                .creationInterval(Duration.ZERO)
+                                .build())
+                        .initializer(InitializerSettings.builder().pollInterval(Duration.ofSeconds(1)).build())
                         .build()) {
             shepherd.start();
             awaitAgents(bmdb, count);

@@ -67,7 +67,7 @@ public final class Main {
                                 .credentials(SshCredentials.generateIfAbsent(folder.resolve("key")))
                                 .endpoint("http://shepherd.example.com:7834")
                                 .build())
-                        .provisioner(ProvisionerSettings.DEFAULT.withCreationInterval(Duration.ZERO))
+                        .provisioner(ProvisionerSettings.builder().creationInterval(Duration.ZERO).build())
                         .build()) {
             callback.start();
             endpoint.start();
