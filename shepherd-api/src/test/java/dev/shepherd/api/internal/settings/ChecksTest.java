@@ -1,4 +1,4 @@
-package dev.shepherd.api.internal;
+package dev.shepherd.api.internal.settings;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
