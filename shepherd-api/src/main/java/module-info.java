@@ -13,6 +13,14 @@ module dev.shepherd.api {
             dev.shepherd.provider.equinix,
             dev.shepherd.provider.staticlist,
             dev.shepherd.provider.support;
+    exports dev.shepherd.api.internal.settings to
+            dev.shepherd.bmdb,
+            dev.shepherd.callback,
+            dev.shepherd.cli,
+            dev.shepherd.manager,
+            dev.shepherd.provider.equinix,
+            dev.shepherd.provider.staticlist,
+            dev.shepherd.provider.support;
 
     uses dev.shepherd.api.ProviderFactory;
 }

@@ -25,7 +25,7 @@ class ArchitectureTest {
         classes()
                 .should()
                 .onlyDependOnClassesThat()
-                .resideInAnyPackage("dev.shepherd.api", "dev.shepherd.api.internal", "java..", "org.jspecify..")
+                .resideInAnyPackage("dev.shepherd.api", "dev.shepherd.api.internal..", "java..", "org.jspecify..")
                 .check(CLASSES);
     }
 

@@ -1,8 +1,8 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.api.internal.settings.Checks;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.time.Duration;
@@ -134,9 +134,9 @@ public final class Backoff {
         }
 
         /**
-         * Sets the part of the period, from 0 to 1, of which up to the whole is added by chance to the time at which the
-         * machine is a candidate again, so that machines which failed together do not come back together; 0.1 by default.
-         * The period itself stays as it is.
+         * Sets the part of the period, from 0 to 1, of which up to the whole is added by chance to the time at which
+         * the machine is a candidate again, so that machines which failed together do not come back together; 0.1 by
+         * default. The period itself stays as it is.
          */
         public Builder jitter(double jitter) {
             this.jitter = jitter;

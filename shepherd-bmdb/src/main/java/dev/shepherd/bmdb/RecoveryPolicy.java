@@ -1,8 +1,8 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.api.internal.settings.Checks;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;

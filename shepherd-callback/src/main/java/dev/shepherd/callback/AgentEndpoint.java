@@ -1,8 +1,8 @@
 package dev.shepherd.callback;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.FailureLog;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package dev.shepherd.callback;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Checks;
+import dev.shepherd.api.internal.settings.Checks;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Collection;

@@ -12,7 +12,7 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
-import dev.shepherd.api.internal.Checks;
+import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.provider.equinix.client.Device;
 import dev.shepherd.provider.equinix.client.DeviceActionInput;
 import dev.shepherd.provider.support.CallThreads;

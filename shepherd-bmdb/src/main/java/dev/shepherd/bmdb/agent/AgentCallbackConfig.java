@@ -1,7 +1,7 @@
 package dev.shepherd.bmdb.agent;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Checks;
+import dev.shepherd.api.internal.settings.Checks;
 import java.time.Duration;
 import java.util.Objects;
 

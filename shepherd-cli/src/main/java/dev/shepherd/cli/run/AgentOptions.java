@@ -1,7 +1,7 @@
 package dev.shepherd.cli.run;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Checks;
+import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.cli.internal.OptionFile;

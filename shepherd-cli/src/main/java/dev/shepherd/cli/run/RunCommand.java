@@ -3,7 +3,7 @@ package dev.shepherd.cli.run;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.api.internal.Checks;
+import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.cli.internal.AgentListener;

@@ -1,8 +1,8 @@
 package dev.shepherd.manager.listing;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.api.internal.settings.Checks;
 import java.time.Duration;
 import java.util.Objects;
 
@@ -40,7 +40,7 @@ public final class UpdaterSettings {
         return restInterval;
     }
 
-    /** Returns after what time a machine is checked again that is being provisioned, in recovery, or has just changed. */
+    /** Returns after what time a machine is checked again that is in motion. */
     public Duration motionInterval() {
         return motionInterval;
     }
@@ -66,8 +66,8 @@ public final class UpdaterSettings {
         private Builder() {}
 
         /**
-         * Rare: sets after what time a machine that had no news is checked again, at least 1 s; 30 min by default. Up to a
-         * tenth more or less is drawn, so that machines that were recorded together do not stay together.
+         * Rare: sets after what time a machine that had no news is checked again, at least 1 s; 30 min by default. Up
+         * to a tenth more or less is drawn, so that machines that were recorded together do not stay together.
          */
         public Builder restInterval(Duration interval) {
             this.restInterval = Objects.requireNonNull(interval, "interval");
@@ -84,7 +84,8 @@ public final class UpdaterSettings {
         }
 
         /**
-         * Rare: sets how long to wait before looking for machines again when none was due, at least 1 ms; 15 s by default.
+         * Rare: sets how long to wait before looking for machines again when none was due, at least 1 ms; 15 s by
+         * default.
          */
         public Builder pollInterval(Duration interval) {
             this.pollInterval = Objects.requireNonNull(interval, "interval");

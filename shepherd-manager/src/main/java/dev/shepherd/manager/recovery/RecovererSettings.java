@@ -1,8 +1,8 @@
 package dev.shepherd.manager.recovery;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import java.time.Duration;
 import java.util.Objects;
@@ -99,8 +99,8 @@ public final class RecovererSettings {
         }
 
         /**
-         * Makes the settings. That the policy's spans go together with the poll interval is checked when a recoverer gets
-         * them.
+         * Makes the settings. That the policy's spans go together with the poll interval is checked when a recoverer
+         * gets them.
          *
          * @throws ConfigurationException if a value is out of its range
          */

@@ -1,8 +1,8 @@
 package dev.shepherd.manager.takeover;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.manager.takeover.ssh.Ssh;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -1,8 +1,8 @@
 package dev.shepherd.manager.takeover;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Checks;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.Backoff;
 import java.time.Duration;
 import java.util.Objects;
@@ -11,8 +11,8 @@ import java.util.Objects;
 public final class InitializerSettings {
 
     /**
-     * The defaults: 10 machines at once, a backoff of 5 min × 1.2 up to 4 h, a look every 30 s, port 22, quarantine after
-     * 20 failures, which takes some 15 h.
+     * The defaults: 10 machines at once, a backoff of 5 min × 1.2 up to 4 h, a look every 30 s, port 22, quarantine
+     * after 20 failures, which takes some 15 h.
      */
     public static final InitializerSettings DEFAULT = builder().build();
 
@@ -119,9 +119,9 @@ public final class InitializerSettings {
         }
 
         /**
-         * Common: sets after how many failed takeovers in a row a machine that can be reached is quarantined, 2 to 1000; 20
-         * by default. Not while all takeovers of this process fail: the cause may then be the agent or a key, and not the
-         * machine.
+         * Common: sets after how many failed takeovers in a row a machine that can be reached is quarantined, 2 to
+         * 1000; 20 by default. Not while all takeovers of this process fail: the cause may then be the agent or a key,
+         * and not the machine.
          */
         public Builder maxFailures(int failures) {
             this.maxFailures = failures;

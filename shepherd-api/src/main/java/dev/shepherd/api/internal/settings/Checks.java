@@ -1,6 +1,7 @@
-package dev.shepherd.api.internal;
+package dev.shepherd.api.internal.settings;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 

@@ -1,4 +1,4 @@
-package dev.shepherd.api.internal;
+package dev.shepherd.api.internal.settings;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
@@ -59,7 +59,9 @@ class ChecksTest {
         refuses(
                 () -> Checks.span("it", HOUR.plusMillis(1), SECOND, HOUR),
                 "it must be from 1 s to 1 h, not a little more than 1 h");
-        refuses(() -> Checks.atLeast("it", HOUR.minusMillis(1), HOUR), "it must be at least 1 h, not 59 min 59 s");
+        refuses(
+                () -> Checks.atLeast("it", HOUR.minusMillis(1), HOUR),
+                "it must be at least 1 h, not a little less than 1 h");
     }
 
     private static void refuses(ThrowingCallable check, String message) {
