@@ -28,7 +28,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -80,7 +79,7 @@ public final class EquinixProvider implements Recoverer {
                 builder.ticker,
                 builder.clock,
                 builder.random);
-        Supplier<MetalApi> api = new Lazy(() -> MetalApi.open(endpoint, token, settings.attemptTimeout(), threads));
+        Supplier<MetalApi> api = new LazyApi(() -> MetalApi.open(endpoint, token, settings.attemptTimeout(), threads));
         this.project = new MetalProject(
                 calls,
                 new Pages("provider " + type, threads, settings.maxConcurrentCalls()),
@@ -275,29 +274,6 @@ public final class EquinixProvider implements Recoverer {
     @Override
     public String toString() {
         return "EquinixProvider[" + type + ", " + endpoint + ", project " + projectId + "]";
-    }
-
-    /** Makes the client when it is first needed. */
-    private static final class Lazy implements Supplier<MetalApi> {
-        private final Supplier<MetalApi> maker;
-        private final Object lock = new Object();
-        private @Nullable MetalApi made;
-
-        Lazy(Supplier<MetalApi> maker) {
-            this.maker = maker;
-        }
-
-        @Override
-        public MetalApi get() {
-            synchronized (lock) {
-                MetalApi api = made;
-                if (api == null) {
-                    api = maker.get();
-                    made = api;
-                }
-                return api;
-            }
-        }
     }
 
     /** Collects the settings of an {@link EquinixProvider}. Not safe for use by several threads. */
@@ -535,14 +511,6 @@ public final class EquinixProvider implements Recoverer {
                         "\"%s\" is %s: choose one of your own"
                                 .formatted(property, value.isBlank() ? "empty" : "still \"" + value + "\""));
             }
-        }
-    }
-
-    /** Random numbers of the thread that asks for them. */
-    private static final class ThreadLocalGenerator implements RandomGenerator {
-        @Override
-        public long nextLong() {
-            return ThreadLocalRandom.current().nextLong();
         }
     }
 }
