@@ -97,7 +97,7 @@ final class RackProvider implements Recoverer {
                     if (e.reason() != Reason.CONFLICT && e.reason() != Reason.NOT_FOUND) {
                         throw e;
                     }
-                    // Somebody else was faster: take another, if there is one that will do.
+                    // Another caller was faster: take another, if there is one that will do.
                 }
             }
         }

@@ -66,7 +66,7 @@ public final class RackFleet {
                                 .credentials(credentials)
                                 .endpoint("http://shepherd.example.com:7834")
                                 .build())
-                        // Sooner than a fleet that nobody watches needs it.
+                        // Sooner than a fleet that runs unattended needs it.
                         .provisioner(ProvisionerSettings.builder()
                                 .interval(Duration.ofSeconds(1))
                                 .creationInterval(Duration.ZERO)

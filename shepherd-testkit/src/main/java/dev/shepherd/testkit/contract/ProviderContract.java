@@ -55,7 +55,7 @@ import org.slf4j.LoggerFactory;
  * }
  * }</pre>
  *
- * <p>Two methods are essential, {@link #createProvider()} and {@link #addFreeMachines(int)}. Whoever tests more
+ * <p>Two methods are essential, {@link #createProvider()} and {@link #addFreeMachines(int)}. A test of more
  * overrides {@link #inject} to let faults in, {@link #secrets()} and {@link #finishCreations()}. All others have
  * defaults that fit most. Each test has an instance of the class, and so a world, of its own.
  *
