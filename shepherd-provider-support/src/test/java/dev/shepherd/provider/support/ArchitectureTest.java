@@ -25,7 +25,7 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         "dev.shepherd.provider.support",
                         "dev.shepherd.api",
-                        "dev.shepherd.api.internal",
+                        "dev.shepherd.api.internal..",
                         "java..",
                         "javax.net.ssl",
                         "org.jspecify.annotations")
