@@ -94,11 +94,14 @@ public final class TestDatabase implements BeforeAllCallback, AfterEachCallback,
 
     @Override
     public void afterAll(ExtensionContext context) throws SQLException {
+        // A second run of the class, which tells whether a failure comes back, begins with a new database.
         if (shared != null) {
             shared.close();
+            shared = null;
         }
         if (own != null) {
             own.close();
+            own = null;
         }
         TestPostgres.shared().drop(url);
     }

@@ -335,7 +335,7 @@ class DueQueueTest {
         db.execute("update machine_provided set provider_location = 'elsewhere' where machine_id = ?", machine);
 
         assertThat(db.rows("select process, due_at < now() from work_due where machine_id = ?", machine))
-                .containsExactly("ShepherdRecovery|true");
+                .containsExactly("ShepherdRecovery|t");
     }
 
     @Test
