@@ -8,7 +8,6 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
-import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.RecoveryAction;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
@@ -103,19 +102,6 @@ public final class Recoveries {
             session.useTransaction(tx -> RecoveryLooks.queuedBy(Handle.of(tx.dsl()), provider, spans));
         }
         comparedBy = session.id();
-    }
-
-    /**
-     * Returns what a recoverer would do now, without a limit on how many machines it claims. Its cost grows with the
-     * fleet while any machine is to be recovered.
-     *
-     * @param canReboot whether the provider can reboot at all
-     */
-    public PlannedRecovery plan(boolean canReboot) throws InterruptedException {
-        return database.transactions()
-                .read(
-                        "planning the recovery of provider " + provider,
-                        db -> new RecoveryLimits(db, provider, policy).plan(canReboot));
     }
 
     /** Reads what was tried to bring a machine back; empty if nothing was. */

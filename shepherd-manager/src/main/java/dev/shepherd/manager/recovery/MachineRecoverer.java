@@ -21,6 +21,7 @@ import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.listing.Listings;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.recovery.Recoveries;
 import dev.shepherd.bmdb.recovery.RecoveryAttempt;
 import dev.shepherd.bmdb.recovery.RecoveryClaims;
@@ -149,7 +150,7 @@ public final class MachineRecoverer {
      * @throws InterruptedException if the thread is interrupted
      */
     public PlannedRecovery plan() throws InterruptedException {
-        return recoveries.plan(provider.canReboot());
+        return Operator.of(bmdb).planRecovery(type, policy, provider.canReboot());
     }
 
     /** Returns the policy that it keeps to. */
