@@ -107,14 +107,21 @@ public final class WorkQueries {
         }
     }
 
-    /** Waits for claims of these machines that are under way, and keeps others out. Returns how many there are. */
+    /**
+     * Locks machines until the transaction ends, and notes that in the handle: waits for claims of them that are under way,
+     * and keeps others out. Returns how many there are.
+     */
     static int lockMachines(Handle db, UUID... machineIds) {
-        return new PreparedSql<>(
+        int locked = new PreparedSql<>(
                         "select machine_id from machines where machine_id = any (?) order by machine_id for no key update",
                         row -> true,
                         new Object[] {machineIds})
                 .fetch(db)
                 .size();
+        for (UUID machineId : machineIds) {
+            db.holds(machineId);
+        }
+        return locked;
     }
 
     /** Tells which of some claims, whose transaction may or may not have been committed, were. */
