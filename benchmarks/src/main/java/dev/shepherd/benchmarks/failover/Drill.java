@@ -147,7 +147,7 @@ public final class Drill implements AutoCloseable {
                 Thread.sleep(gapMillis);
             }
             if (loss == Loss.HOST) {
-                pair.crashPrimary(); // Nobody hears of that.
+                pair.crashPrimary(); // No server is told of that.
                 // What was under way to the standby when the host died is no claim of afterwards.
                 downAt = System.currentTimeMillis();
             }

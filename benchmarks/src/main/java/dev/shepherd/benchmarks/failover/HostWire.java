@@ -127,7 +127,7 @@ final class HostWire implements AutoCloseable {
             OutputStream out = to.getOutputStream();
             for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
                 if (dead) {
-                    return; // Nobody hears of it: both sides stay open.
+                    return; // Neither side is told: both stay open.
                 }
                 out.write(buffer, 0, read);
             }

@@ -44,7 +44,7 @@ final class HostFolder {
         return path.startsWith(root + "/") ? path.substring(root.toString().length()) : path;
     }
 
-    /** Deletes what is in it, but for the folders that every machine has. */
+    /** Deletes what is in it, except the folders that every machine has. */
     void clear() throws IOException {
         deleteBelow(root, false);
         makeFolders();
