@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectMethod;
 
 import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineVisitor;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.Recoverer;
 import java.io.ByteArrayOutputStream;
@@ -146,6 +147,19 @@ class SelfTest {
         }
         assertThat(results.keySet()).containsExactlyInAnyOrder(Rule.values());
         assertThat(results.values()).containsOnly(TestExecutionResult.successful());
+    }
+
+    /** Reads twice for a listing, and shows what was there the second time. */
+    static class Paged extends Wrapped {
+        Paged(FakeWorld world) {
+            super(world);
+        }
+
+        @Override
+        public void forEachMachine(MachineVisitor visitor) throws InterruptedException {
+            good.listMachines();
+            good.forEachMachine(visitor);
+        }
     }
 
     private static Method[] testsIn(Class<?> contract) {
