@@ -257,6 +257,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @EachFault(Step.CHANGE)
     public final void required_R10_aRebootThatFailsHalfWayIsNotRepeated(Trial trial) throws Exception {
+        run.recordInMemory();
         Provider provider = run.start(1);
         ProviderID id = created(provider, 1).get(0);
         Provider asked = patientOrNot(trial);
@@ -267,6 +268,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @EachFault(Step.CHANGE)
     public final void required_R12_aReinstallationThatFailsHalfWayIsNotRepeated(Trial trial) throws Exception {
+        run.recordInMemory();
         run.require(reinstallsMachines(), "the provider does not reinstall, see reinstallsMachines()");
         Provider provider = run.start(1);
         ProviderID id = created(provider, 1).get(0);
@@ -306,6 +308,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @EachFault(Step.READ)
     public final void required_R11_whatCannotBeLookedAtIsLeftAlone(Trial trial) throws Exception {
+        run.recordInMemory();
         Provider provider = run.start(1);
         ProviderID id = created(provider, 1).get(0);
         Provider asked = patientOrNot(trial);
@@ -356,6 +359,7 @@ public abstract class RecovererContract extends ProviderContract {
             value = {Step.READ, Step.CHANGE},
             faults = RequestFault.HANGS_AFTER)
     public final void required_R13_interruptionEndsACallAtEachRequest(Trial trial) throws Exception {
+        run.recordInMemory();
         Provider provider = run.start(1);
         ProviderID id = created(provider, 1).get(0);
         OptionalInt reboots = timesRebooted(id);
