@@ -234,6 +234,9 @@ abstract class StepRules extends OutsideRules {
         if (outcome.failedWith(ENDING)) {
             run.requireNoneMade(run.open(), before); // Else no one would ever look for it.
         }
+        if (outcome.hasValue()) { // It is recorded: the manager asks for it no more.
+            run.awaitListed(run.open(), run.get(outcome, "").id());
+        }
         run.requireFoundAgain(before, request, 1);
     }
 
