@@ -86,6 +86,7 @@ public final class FaultProxy implements Faults, AutoCloseable {
         }
     }
 
+    private final Predicate<Request> spared;
     private final Predicate<Request> changes;
     private final @Nullable Predicate<Request> listings;
     private final UnaryOperator<String> duplicate;
@@ -98,6 +99,7 @@ public final class FaultProxy implements Faults, AutoCloseable {
     private final StaleListings stale = new StaleListings();
 
     private FaultProxy(Builder builder) {
+        spared = builder.spared;
         changes = builder.changes;
         listings = builder.listings;
         duplicate = builder.duplicate;
@@ -222,7 +224,9 @@ public final class FaultProxy implements Faults, AutoCloseable {
         @Nullable HttpMessage answer;
         try {
             Request request = Request.of(message, base);
-            verdict = faults.next(changes.test(request) ? Step.CHANGE : Step.READ, request.toString());
+            verdict = spared.test(request)
+                    ? ProxyFaults.spared()
+                    : faults.next(changes.test(request) ? Step.CHANGE : Step.READ, request.toString());
             if (verdict.action().isPresent()) {
                 verdict.action().get().run();
             }
@@ -255,11 +259,10 @@ public final class FaultProxy implements Faults, AutoCloseable {
             } catch (IOException e) {
                 return ProxyAnswers.of(502, Objects.requireNonNullElse(e.getMessage(), e.toString()));
             }
-            int status = answer.status();
-            if (status >= 200 && status < 400) {
+            if (answer.status() >= 200 && answer.status() < 400) {
                 faults.tookEffect(verdict);
             }
-            if (isListing && status / 100 == 2 && !verdict.isStale()) {
+            if (isListing && answer.status() / 100 == 2 && !verdict.isStale()) {
                 stale.remember(message, answer);
             }
         }
@@ -297,6 +300,7 @@ public final class FaultProxy implements Faults, AutoCloseable {
         private static final Set<String> READS = Set.of("GET", "HEAD", "OPTIONS");
 
         private final URI upstream;
+        private Predicate<Request> spared = request -> false;
         private Predicate<Request> changes = request -> !READS.contains(request.method());
         private @Nullable Predicate<Request> listings;
         private UnaryOperator<String> duplicate = DoubledJson::of;
@@ -344,6 +348,12 @@ public final class FaultProxy implements Faults, AutoCloseable {
         /** Says which requests change something; by default all but GET, HEAD and OPTIONS. */
         public Builder changes(Predicate<Request> changes) {
             this.changes = Objects.requireNonNull(changes, "changes");
+            return this;
+        }
+
+        /** Says which requests no fault concerns and none counts, such as a login as a provider is made; by default none. */
+        public Builder spared(Predicate<Request> spared) {
+            this.spared = Objects.requireNonNull(spared, "spared");
             return this;
         }
 

@@ -212,6 +212,12 @@ final class ProxyFaults {
         return Treatment.SERVED;
     }
 
+    /** What becomes of a request that faults do not concern. */
+    static Verdict spared() {
+        return new Verdict(
+                Step.READ, Treatment.SERVED, false, false, Optional.empty(), false, new CountDownLatch(0), 0);
+    }
+
     /** Notes that all was done that a request does, but for its answer. */
     void done(Verdict verdict) {
         synchronized (lock) {
