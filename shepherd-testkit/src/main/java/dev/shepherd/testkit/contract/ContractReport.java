@@ -3,7 +3,9 @@ package dev.shepherd.testkit.contract;
 import java.util.Collections;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
@@ -30,39 +32,41 @@ final class ContractReport implements AfterAllCallback {
 
     /** What became of the rules of one fixture. Safe for use by several threads. */
     static final class Rules {
-        private final Map<Rule, String> tried = Collections.synchronizedMap(new TreeMap<>());
+        private final Map<Rule, String> skipped = Collections.synchronizedMap(new TreeMap<>());
+        private final Set<Rule> tried = Collections.synchronizedSet(new TreeSet<>());
 
         private Rules() {}
 
+        /** Notes that a test of the rule ended without being skipped: one of those that a rule may have is enough. */
         void tried(Rule rule) {
-            tried.put(rule, "");
+            tried.add(rule);
         }
 
         void skipped(Rule rule, String why) {
-            tried.put(rule, why);
+            skipped.putIfAbsent(rule, why);
         }
 
         private String text(String fixture) {
             StringBuilder lines = new StringBuilder();
-            int skipped = 0;
-            synchronized (tried) {
-                for (Map.Entry<Rule, String> rule : tried.entrySet()) {
-                    if (!rule.getValue().isEmpty()) {
-                        skipped++;
+            int count = 0;
+            synchronized (skipped) {
+                for (Map.Entry<Rule, String> rule : skipped.entrySet()) {
+                    if (!tried.contains(rule.getKey())) {
+                        count++;
                         lines.append("  %s %s: %s%n"
                                 .formatted(rule.getKey(), rule.getKey().force(), rule.getValue()));
                     }
                 }
-                return tried.isEmpty()
-                        ? ""
-                        : String.format(
-                                Locale.ROOT,
-                                "Contract of providers, %s: %d rule(s) tried, %d skipped%n%s",
-                                fixture,
-                                tried.size() - skipped,
-                                skipped,
-                                lines);
             }
+            return tried.isEmpty() && count == 0
+                    ? ""
+                    : String.format(
+                            Locale.ROOT,
+                            "Contract of providers, %s: %d rule(s) tried, %d skipped%n%s",
+                            fixture,
+                            tried.size(),
+                            count,
+                            lines);
         }
     }
 }

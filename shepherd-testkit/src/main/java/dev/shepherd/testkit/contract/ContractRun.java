@@ -51,6 +51,10 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
         Map<Rule, String> optedOut();
 
         List<String> fixtureThreads();
+
+        default List<String> secrets() {
+            return List.of();
+        }
     }
 
     private final Fixture fixture;
@@ -59,6 +63,7 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
     private @Nullable ExtensionContext context;
     private @Nullable Rule rule;
     private @Nullable Object subject;
+    private boolean skipped;
 
     ContractRun(Fixture fixture) {
         this.fixture = fixture;
@@ -73,7 +78,6 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
         if (rule == null) {
             return; // A test of the author's own.
         }
-        ContractReport.of(context).tried(rule);
         for (Rule out : fixture.optedOut().keySet()) {
             if (out.force() == Rule.Force.MUST) {
                 throw new AssertionError("fixture: optedOut() names " + out
@@ -94,6 +98,9 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
 
     @Override
     public void afterTestExecution(ExtensionContext context) throws Exception {
+        if (rule != null && !skipped) {
+            ContractReport.of(context).tried(rule);
+        }
         List<String> leftovers = new ArrayList<>();
         try {
             if (rule != null) {
@@ -105,7 +112,15 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
             }
             closed();
         }
-        if (!leftovers.isEmpty() && context.getExecutionException().isEmpty()) {
+        if (context.getExecutionException().isPresent()) {
+            return;
+        }
+        for (Throwable failure : failures) {
+            secretIn(failure, fixture.secrets()).ifPresent(where -> {
+                throw broken(Rule.P31, "no secret in what a call fails with", where, null);
+            });
+        }
+        if (!leftovers.isEmpty()) {
             throw new AssertionError(
                     "leftover of %s: release(machine) returned true, but the provider still has %s as used"
                             .formatted(rule, leftovers));
@@ -128,7 +143,10 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
     }
 
     AssertionError broken(String expected, String actual, @Nullable Throwable cause) {
-        Rule broken = rule();
+        return broken(rule(), expected, actual, cause);
+    }
+
+    private AssertionError broken(Rule broken, String expected, String actual, @Nullable Throwable cause) {
         return new AssertionError(
                 """
                 %s %s: %s
@@ -155,6 +173,7 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
 
     /** Skips the test. */
     void skip(String why) {
+        skipped = true;
         ContractReport.of(context()).skipped(rule(), why);
         Assumptions.abort(rule() + " " + rule().force() + " was skipped: " + why);
     }
@@ -276,7 +295,7 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
             thread.interrupt();
         }
 
-        private String where() {
+        String where() {
             StackTraceElement[] stack = thread.getStackTrace();
             return stack.length == 0 ? "it has ended since" : "it is in " + stack[0];
         }

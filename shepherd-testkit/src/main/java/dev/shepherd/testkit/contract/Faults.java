@@ -1,9 +1,12 @@
 package dev.shepherd.testkit.contract;
 
+import java.time.Duration;
+import java.util.Optional;
+
 /**
- * Lets faults in between the providers of a test and the outside. {@link FaultProxy} does so for whatever is asked by
+ * Lets faults in between the providers of a test and the outside. {@code FaultProxy} does so for whatever is asked by
  * HTTP; a provider that reaches the outside in another way has an implementation of its own, see
- * {@link ProviderContract#faults()}.
+ * {@code faults()} of {@link ProviderContract}.
  *
  * <p>The kit calls it on one thread at a time, while other threads call the provider.
  */
@@ -46,6 +49,11 @@ public interface Faults {
     /** Returns how many requests that change something took effect since the last fault was let in, that one included. */
     default int effects() {
         return 0;
+    }
+
+    /** Returns how long the outside asks to be left alone under {@link ContractFault#RATE_LIMITED}; by default nothing is said. */
+    default Optional<Duration> retryAfter() {
+        return Optional.empty();
     }
 
     /** Ends all faults, and all waiting that they caused. Also called where there are none. */

@@ -2,6 +2,8 @@ package dev.shepherd.testkit.contract;
 
 import static dev.shepherd.testkit.contract.ContractRun.INTERRUPTION_LIMIT;
 import static dev.shepherd.testkit.contract.ContractRun.text;
+import static dev.shepherd.testkit.contract.ProviderRun.name;
+import static dev.shepherd.testkit.contract.ProviderRun.names;
 import static dev.shepherd.testkit.contract.ProviderRun.request;
 
 import dev.shepherd.api.AlreadyRecordedException;
@@ -32,7 +34,6 @@ import java.util.concurrent.CyclicBarrier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.extension.RegisterExtension;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -56,8 +57,8 @@ import org.slf4j.LoggerFactory;
  * }</pre>
  *
  * <p>Two methods are essential, {@link #createProvider()} and {@link #addFreeMachines(int)}. A test of more
- * overrides {@link #inject} to let faults in, {@link #secrets()} and {@link #finishCreations()}. All others have
- * defaults that fit most. Each test has an instance of the class, and so a world, of its own.
+ * overrides {@link #faults()}, {@link #secrets()}, {@link #outside} and {@link #change}. All others have defaults that fit
+ * most. Each test has an instance of the class, and so a world, of its own.
  *
  * <p>A rule that needs what the fixture does not offer is skipped. Once all tests of the class are over, the standard
  * output has how many rules were tried, and which were skipped and why. A failure tells the rule, the
@@ -69,7 +70,7 @@ import org.slf4j.LoggerFactory;
  * @see RecovererContract
  */
 @ExtendWith(ContractReport.class)
-public abstract class ProviderContract {
+public abstract class ProviderContract extends StepRules {
 
     private static final int MOST_AT_ONCE = 8;
 
@@ -79,170 +80,8 @@ public abstract class ProviderContract {
     private static final ProviderID OTHERS_ID = new ProviderID("a-machine-of-another-provider");
     private static final String OTHERS_RESERVATION = "a-reservation-of-another-provider";
 
-    @RegisterExtension
-    final ProviderRun run = new ProviderRun(this, new ContractRun.Fixture() {
-        @Override
-        public Duration callLimit() {
-            return ProviderContract.this.callLimit();
-        }
-
-        @Override
-        public Map<Rule, String> optedOut() {
-            return ProviderContract.this.optedOut();
-        }
-
-        @Override
-        public List<String> fixtureThreads() {
-            return ProviderContract.this.fixtureThreads();
-        }
-    });
-
     /** For subclasses. */
     protected ProviderContract() {}
-
-    // Essential: what every fixture says.
-
-    /**
-     * Makes a provider on the world of this test. Called several times in some tests, as if the process had been
-     * restarted: what the outside knows must be there again. The contract closes what it gets.
-     */
-    protected abstract Provider createProvider() throws Exception;
-
-    /**
-     * Adds free machines to the world of this test, which providers that are made from now on list. Called at most once in
-     * a test, before the first provider is made, with a number up to {@link #machineBudget()}. Where a fixed pool of
-     * machines is used, check that it has so many free.
-     */
-    protected abstract void addFreeMachines(int count) throws Exception;
-
-    // Common: what makes more rules testable.
-
-    /**
-     * Lets a fault in between the providers of this test and the outside, at once.
-     *
-     * @return whether this fixture can; false by default, by which the rules on that fault are skipped
-     */
-    protected boolean inject(ContractFault fault) throws Exception {
-        return false;
-    }
-
-    /** Ends all faults that were let in. Also called where there were none. Does nothing by default. */
-    protected void heal() throws Exception {}
-
-    /** Lets all creations end that are under way, such as by moving a clock. Does nothing by default. */
-    protected void finishCreations() throws Exception {}
-
-    /** Returns what must show in no text, such as the token that the provider has. None by default. */
-    protected List<String> secrets() {
-        return List.of();
-    }
-
-    /** Tells whether the provider takes requests that name no machine; true by default. */
-    protected boolean choosesMachines() {
-        return true;
-    }
-
-    /**
-     * Tells which rules that are a SHOULD this provider leaves, and why; none by default. They are skipped with that
-     * reason.
-     */
-    protected Map<Rule, String> optedOut() {
-        return Map.of();
-    }
-
-    // Rare.
-
-    /** Returns how many free machines one test may ask for; 3 by default. Rules that need more are skipped. */
-    protected int machineBudget() {
-        return 3;
-    }
-
-    /** Returns how often what is repeated is repeated; 3 by default. */
-    protected int repeats() {
-        return 3;
-    }
-
-    /** Returns how long a single call may take; 10 s by default. */
-    protected Duration callLimit() {
-        return Duration.ofSeconds(10);
-    }
-
-    /** Returns how long threads may take to end after {@link Provider#close()}; 5 s by default. */
-    protected Duration closeLimit() {
-        return Duration.ofSeconds(5);
-    }
-
-    /** Returns how long it may take after {@link #finishCreations()} until a new machine is listed; 10 s by default. */
-    protected Duration creationLimit() {
-        return Duration.ofSeconds(10);
-    }
-
-    /**
-     * Returns what the names of threads begin with that are not the provider's but the fixture's, such as those of a server
-     * in the test that starts them as requests come in; none by default. They may outlive the provider (P28). Threads that
-     * are there before {@link #createProvider()} never count.
-     */
-    protected List<String> fixtureThreads() {
-        return List.of();
-    }
-
-    /** Returns an id that looks like one of the provider's and that no machine has; a random UUID by default. */
-    protected ProviderID absentId() {
-        return new ProviderID(UUID.randomUUID().toString());
-    }
-
-    /** Returns ids that this provider could never have given; by default those that often break something. */
-    protected List<ProviderID> malformedIds() {
-        return List.of(
-                ProviderID.INVALID,
-                new ProviderID("x".repeat(ProviderID.MAX_LENGTH)),
-                new ProviderID("\u00fc\u4e16\ud83d\udc11"),
-                new ProviderID("../../etc/passwd"),
-                new ProviderID("a/b?c=d&e#f"),
-                new ProviderID("%2e%2e%00"),
-                new ProviderID("' OR '1'='1"),
-                new ProviderID("-1"),
-                new ProviderID(" a b "));
-    }
-
-    /**
-     * Releases a machine that was created, so that it costs nothing any more. By default the world is thrown away with the
-     * test, and there is nothing to do.
-     *
-     * @return whether it was released: then the contract checks that the provider does not list it as used any more
-     */
-    protected boolean release(Machine machine) throws Exception {
-        return false;
-    }
-
-    /**
-     * Tells whether machines are recorded in a real database, on the PostgreSQL that
-     * {@link dev.shepherd.testkit.database.BmdbExtension} finds or starts; true by default. Otherwise a {@link FakeSession} holds
-     * them, which needs nothing, and proves less: what it accepts, a database may refuse.
-     */
-    protected boolean usesDatabase() {
-        return true;
-    }
-
-    final void requireFault(ContractFault fault) {
-        run.require(isLetIn(fault), "the fixture cannot let in " + fault + ", see inject(ContractFault)");
-    }
-
-    private boolean isLetIn(ContractFault fault) {
-        try {
-            return inject(fault);
-        } catch (Exception e) {
-            throw new AssertionError("fixture: inject(" + fault + ") failed: " + e, e);
-        }
-    }
-
-    final void healed() {
-        try {
-            heal();
-        } catch (Exception e) {
-            throw new AssertionError("fixture: heal() failed: " + e, e);
-        }
-    }
 
     // What a provider says of itself.
 
@@ -310,21 +149,6 @@ public abstract class ProviderContract {
                         "the listing has " + again);
             }
         }
-    }
-
-    /** What machines are known by: an id, or the reservation of those that have none. */
-    private static Set<String> names(List<Machine> machines) {
-        Set<String> names = new HashSet<>();
-        for (Machine machine : machines) {
-            names.add(name(machine));
-        }
-        return names;
-    }
-
-    private static String name(Machine machine) {
-        return machine.id().isValid()
-                ? machine.id().value()
-                : "reservation " + machine.reservationId().orElse("without an id");
     }
 
     @Test
@@ -397,17 +221,13 @@ public abstract class ProviderContract {
         run.awaitListed(provider, created.id());
         for (Machine listed : run.list(provider)) {
             if (listed.id().isValid()) {
-                Machine got = get(provider, listed.id());
+                Machine got = run.get(provider, listed.id());
                 if (!got.id().equals(listed.id())) {
                     throw run.broken("machine " + listed.id(), "getMachine returned machine " + got.id());
                 }
                 requireRules(got);
             }
         }
-    }
-
-    private Machine get(Provider provider, ProviderID id) throws InterruptedException {
-        return run.get("getMachine(" + id + ")", () -> provider.getMachine(id));
     }
 
     @Test
@@ -421,7 +241,7 @@ public abstract class ProviderContract {
         for (Machine listed : run.list(provider)) {
             if (listed.id().isValid()) {
                 MachineInfo fromListing = MachineInfo.copyOf(listed);
-                MachineInfo got = MachineInfo.copyOf(get(provider, listed.id()));
+                MachineInfo got = MachineInfo.copyOf(run.get(provider, listed.id()));
                 if (!got.equals(fromListing)) {
                     throw run.broken("the listing says " + got, "it says " + fromListing);
                 }
@@ -485,7 +305,7 @@ public abstract class ProviderContract {
                 || !recorded.status().equals(created.status())) {
             throw run.broken("what is recorded: " + text(recorded), "createMachine returned " + text(created));
         }
-        Machine got = get(provider, created.id());
+        Machine got = run.get(provider, created.id());
         if (!got.id().equals(created.id())) {
             throw run.broken("getMachine finds " + created.id(), "it returned " + text(got));
         }
@@ -517,13 +337,13 @@ public abstract class ProviderContract {
     public final void required_P15_machinesAreListedOnceTheyAreMade() throws Exception {
         Provider provider = run.start(1);
         Machine created = run.create(provider, request(run.free(provider, 1).get(0)));
-        if (ProviderRun.isInCreation(get(provider, created.id()))) {
+        if (ProviderRun.isInCreation(run.get(provider, created.id()))) {
             Optional<Machine> meanwhile = run.list(provider).stream()
                     .filter(machine -> machine.id().equals(created.id()))
                     .filter(machine ->
                             machine.availability() != Availability.KNOWN_USED || !ProviderRun.isInCreation(machine))
                     .findFirst();
-            if (meanwhile.isPresent() && ProviderRun.isInCreation(get(provider, created.id()))) {
+            if (meanwhile.isPresent() && ProviderRun.isInCreation(run.get(provider, created.id()))) {
                 throw run.broken(
                         "machine " + created.id() + ", which is still being made, is not listed, or is KNOWN_USED with"
                                 + " the status PROVISIONING",
@@ -582,16 +402,7 @@ public abstract class ProviderContract {
             throw run.broken("a SessionExpiredException", lost);
         }
         run.requireRecorded(provider, 0);
-        requireFoundAgain(before, request);
-    }
-
-    /** Creates the machine, and requires that it is the only one that was made. */
-    private void requireFoundAgain(List<Machine> before, CreateMachineRequest request) throws InterruptedException {
-        Provider restarted = run.open();
-        run.finishCreations();
-        Machine created = run.create(restarted, request);
-        run.requireRecorded(restarted, 1);
-        run.requireOnlyOneMore(restarted, before, created.id());
+        run.requireFoundAgain(before, request, 1);
     }
 
     @Test
@@ -717,15 +528,17 @@ public abstract class ProviderContract {
     @Test
     public final void required_P25_interruptionIsNotSwallowed() throws Exception {
         Provider provider = run.start(1);
-        run.requireInterruptionKept(
-                run.callInterrupted("listMachines() on an interrupted thread", provider::listMachines));
+        for (ProviderRun.Listing listing : run.listings(provider)) {
+            run.requireInterruptionKept(
+                    run.callInterrupted(listing.name() + " on an interrupted thread", listing.call()));
+        }
         ProviderID id = run.free(provider, 1).get(0).id();
         ProviderID known = id.isValid()
                 ? id
                 : run.create(provider, request(run.free(provider, 1).get(0))).id();
         run.requireInterruptionKept(run.callInterrupted(
                 "getMachine(" + known + ") on an interrupted thread", () -> provider.getMachine(known)));
-        get(provider, known);
+        run.get(provider, known);
     }
 
     @Test
@@ -740,7 +553,7 @@ public abstract class ProviderContract {
         run.remember(outcome);
         run.requireInterruptionKept(outcome);
         run.requireRecorded(provider, outcome.hasValue() ? 1 : 0);
-        requireFoundAgain(before, request);
+        run.requireFoundAgain(before, request, 1);
     }
 
     // Concurrency and the end.
@@ -858,7 +671,9 @@ public abstract class ProviderContract {
         Machine free = run.free(provider, 1).get(0);
         provider.close();
         ObservedSession session = run.session();
-        requireRefused(run.call("listMachines() after close()", provider::listMachines));
+        for (ProviderRun.Listing listing : run.listings(provider)) {
+            requireRefused(run.call(listing.name() + " after close()", listing.call()));
+        }
         requireRefused(run.call("getMachine() after close()", () -> provider.getMachine(absentId())));
         requireRefused(run.call("createMachine() after close()", () -> provider.createMachine(session, request(free))));
         run.requireRecorded(provider, 0);
@@ -909,21 +724,34 @@ public abstract class ProviderContract {
                 ContractFault.RATE_LIMITED,
                 ContractFault.CONFLICT)) {
             if (isLetIn(fault)) {
-                Provider other = run.open();
-                run.call("listMachines", other::listMachines);
-                run.call("getMachine", () -> other.getMachine(created.id()));
-                ObservedSession session = run.session();
-                run.call("createMachine", () -> other.createMachine(session, request(machines.get(0))));
+                callAll(run.open(), created, machines.get(0));
                 healed();
             }
         }
+        for (Step step : Step.values()) {
+            for (RequestFault fault : RequestFault.values()) {
+                if (!fault.isHanging() && isLetIn(new Trial(step, 1, fault))) {
+                    callAll(run.open(), created, machines.get(0));
+                    healed();
+                }
+            }
+        }
         provider.close();
-        run.call("listMachines", provider::listMachines);
+        callAll(provider, created, machines.get(0));
         for (Throwable failure : run.failures()) {
             ContractRun.secretIn(failure, secrets).ifPresent(where -> {
                 throw run.broken("no secret in what a call fails with", where);
             });
         }
+    }
+
+    /** Calls all that a provider can do, whatever comes of it. */
+    void callAll(Provider provider, Machine created, Machine free) throws Exception {
+        for (ProviderRun.Listing listing : run.listings(provider)) {
+            run.call(listing.name(), listing.call());
+        }
+        run.call("getMachine", () -> provider.getMachine(created.id()));
+        run.create(provider, run.session(), request(free));
     }
 
     private void requireNoSecret(String what, String text, List<String> secrets) {
@@ -946,7 +774,7 @@ public abstract class ProviderContract {
         }
         run.requireRecorded(provider, outcome.hasValue() ? 1 : 0);
         healed();
-        requireFoundAgain(before, request);
+        run.requireFoundAgain(before, request, 1);
     }
 
     @Test
@@ -964,7 +792,7 @@ public abstract class ProviderContract {
             run.requireReason(outcome, Reason.CONFLICT, Reason.TRANSIENT, Reason.PERMANENT);
         }
         healed();
-        requireFoundAgain(before, request);
+        run.requireFoundAgain(before, request, 1);
     }
 
     @Test
@@ -974,9 +802,11 @@ public abstract class ProviderContract {
         run.finishCreations();
         requireFault(ContractFault.DUPLICATE_MACHINE);
         for (Provider each : List.of(provider, run.open())) {
-            Outcome<List<? extends Machine>> outcome = run.call("listMachines()", each::listMachines);
-            if (outcome.reason().isEmpty()) {
-                requireUnique(new ArrayList<>(run.get(outcome, "a listing, or a ProviderException")));
+            for (ProviderRun.Listing listing : run.listings(each)) {
+                Outcome<List<Machine>> outcome = run.call(listing.name(), listing.call());
+                if (outcome.reason().isEmpty()) {
+                    requireUnique(run.get(outcome, "a listing, or a ProviderException"));
+                }
             }
         }
     }
@@ -990,7 +820,7 @@ public abstract class ProviderContract {
         run.requireReason(run.create(provider, run.session(), request), Reason.CONFLICT, Reason.NO_CAPACITY);
         run.requireRecorded(provider, 0);
         healed();
-        requireFoundAgain(before, request);
+        run.requireFoundAgain(before, request, 1);
     }
 
     @Test
@@ -1007,7 +837,9 @@ public abstract class ProviderContract {
     private void requireReasonUnder(ContractFault fault, Reason reason) throws InterruptedException {
         Provider provider = run.start(1);
         requireFault(fault);
-        run.requireReason(run.call("listMachines()", provider::listMachines), reason);
+        for (ProviderRun.Listing listing : run.listings(provider)) {
+            run.requireReason(run.call(listing.name(), listing.call()), reason);
+        }
         ProviderID absent = absentId();
         run.requireReason(run.call("getMachine(" + absent + ")", () -> provider.getMachine(absent)), reason);
         healed();
@@ -1030,11 +862,13 @@ public abstract class ProviderContract {
         Provider restarted = run.open();
         requireFault(ContractFault.UNREACHABLE);
         for (Provider each : List.of(restarted, provider)) {
-            Outcome<List<? extends Machine>> listing = run.call("listMachines()", each::listMachines);
-            if (!listing.hasValue()) {
-                run.requireReason(listing, Reason.TRANSIENT);
-            } else if (!names(new ArrayList<>(run.get(listing, ""))).equals(names)) {
-                throw run.broken("all of " + names + ", or TRANSIENT", listing);
+            for (ProviderRun.Listing way : run.listings(each)) {
+                Outcome<List<Machine>> listing = run.call(way.name(), way.call());
+                if (!listing.hasValue()) {
+                    run.requireReason(listing, Reason.TRANSIENT);
+                } else if (!names(run.get(listing, "")).equals(names)) {
+                    throw run.broken("all of " + names + ", or TRANSIENT", listing);
+                }
             }
             Outcome<? extends Machine> got =
                     run.call("getMachine(" + created.id() + ")", () -> each.getMachine(created.id()));
@@ -1046,35 +880,34 @@ public abstract class ProviderContract {
 
     @Test
     public final void required_P39_interruptionEndsACallThatWaits() throws Exception {
-        Provider provider = startHanging();
-        ContractRun.Started<List<? extends Machine>> started =
-                run.begin("listMachines(), which the outside does not answer", provider::listMachines);
-        Outcome<List<? extends Machine>> early = started.await(UNTIL_WAITING);
-        if (early != null) {
-            throw new AssertionError("fixture: inject(HANGING) returned true, but " + early.describe());
-        }
-        started.interrupt();
-        Outcome<List<? extends Machine>> outcome = started.await(INTERRUPTION_LIMIT);
-        if (outcome == null) {
-            throw run.broken(
-                    "it ends within " + INTERRUPTION_LIMIT + " of the interruption", "it was still waiting after that");
-        }
-        if (!(outcome.failure() instanceof InterruptedException)) {
-            throw run.broken("an InterruptedException", outcome);
-        }
-    }
-
-    /** Lets the fault in before the provider is made, so that the fixture can make a less patient one. */
-    private Provider startHanging() {
         requireFault(ContractFault.HANGING);
-        return run.start(0);
+        for (ProviderRun.Listing listing : run.listings(run.start(0))) {
+            ContractRun.Started<List<Machine>> started =
+                    run.begin(listing.name() + ", which the outside does not answer", listing.call());
+            Outcome<List<Machine>> early = started.await(UNTIL_WAITING);
+            if (early != null) {
+                throw new AssertionError("fixture: inject(HANGING) returned true, but " + early.describe());
+            }
+            started.interrupt();
+            Outcome<List<Machine>> outcome = started.await(INTERRUPTION_LIMIT);
+            if (outcome == null) {
+                throw run.broken(
+                        "it ends within " + INTERRUPTION_LIMIT + " of the interruption",
+                        "it was still waiting after that");
+            }
+            if (!(outcome.failure() instanceof InterruptedException)) {
+                throw run.broken("an InterruptedException", outcome);
+            }
+        }
     }
 
     @Test
     public final void required_P40_callsEndByThemselves() throws Exception {
-        Provider provider = startHanging();
-        Outcome<List<? extends Machine>> outcome =
-                run.call("listMachines(), which the outside does not answer", provider::listMachines);
+        requireFault(ContractFault.HANGING);
+        run.start(0);
+        Provider provider = run.openImpatient();
+        Outcome<List<Machine>> outcome =
+                run.call("forEachMachine(), which the outside does not answer", () -> run.shown(provider));
         if (!outcome.hasValue()) {
             run.requireReason(outcome, Reason.TRANSIENT);
         }

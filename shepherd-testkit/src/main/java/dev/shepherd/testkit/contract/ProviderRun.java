@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,12 +29,12 @@ final class ProviderRun extends ContractRun {
 
     private static final int POLL_MILLIS = 20;
 
-    private final ProviderContract contract;
+    private final ProviderFixture contract;
     private final Deque<Machine> created = new ArrayDeque<>();
     private final Set<ProviderID> createdIds = new HashSet<>();
     private @Nullable Records records;
 
-    ProviderRun(ProviderContract contract, Fixture fixture) {
+    ProviderRun(ProviderFixture contract, Fixture fixture) {
         super(fixture);
         this.contract = contract;
     }
@@ -93,15 +94,59 @@ final class ProviderRun extends ContractRun {
         }
     }
 
+    /** Opens a provider whose limits are as short as they can be. */
+    Provider openImpatient() {
+        try {
+            return track(contract.createImpatientProvider());
+        } catch (Exception e) {
+            throw new AssertionError("fixture: createImpatientProvider() failed: " + e, e);
+        }
+    }
+
     // Listings.
 
+    /** One of the two ways to list machines. */
+    record Listing(String name, Callable<List<Machine>> call) {}
+
+    /** Returns both ways to list the machines of a provider; the manager uses the first. */
+    List<Listing> listings(Provider provider) {
+        return List.of(
+                new Listing("forEachMachine()", () -> shown(provider)),
+                new Listing("listMachines()", () -> new ArrayList<>(provider.listMachines())));
+    }
+
+    /** Lists the machines as the manager does. */
     List<Machine> list(Provider provider) throws InterruptedException {
-        List<? extends Machine> listed = get("listMachines()", provider::listMachines);
-        List<Machine> machines = new ArrayList<>(listed);
+        List<Machine> machines = get("forEachMachine()", () -> shown(provider));
         if (machines.contains(null)) {
-            throw broken("a list of machines", "listMachines() returned a list with a null in it: " + text(machines));
+            throw broken("machines", "forEachMachine() showed a null: " + text(machines));
         }
         return machines;
+    }
+
+    List<Machine> shown(Provider provider) throws InterruptedException {
+        List<Machine> shown = new ArrayList<>();
+        provider.forEachMachine(shown::add);
+        return shown;
+    }
+
+    Machine get(Provider provider, ProviderID id) throws InterruptedException {
+        return get("getMachine(" + id + ")", () -> provider.getMachine(id));
+    }
+
+    /** What machines are known by: an id, or the reservation of those that have none. */
+    static Set<String> names(List<? extends Machine> machines) {
+        Set<String> names = new HashSet<>();
+        for (Machine machine : machines) {
+            names.add(name(machine));
+        }
+        return names;
+    }
+
+    static String name(Machine machine) {
+        return machine.id().isValid()
+                ? machine.id().value()
+                : "reservation " + machine.reservationId().orElse("without an id");
     }
 
     /** Lists the machines that can be created, at least so many. */
@@ -111,7 +156,7 @@ final class ProviderRun extends ContractRun {
             records.provided(provider.type()).forEach(machine -> recorded.add(machine.providerId()));
         }
         List<Machine> free = list(provider).stream()
-                .filter(machine -> isFree(machine, recorded))
+                .filter(machine -> isFree(machine, recorded) && contract.mayTake(machine))
                 .toList();
         if (free.size() < atLeast) {
             throw broken(
@@ -202,7 +247,14 @@ final class ProviderRun extends ContractRun {
     /** Calls createMachine, and remembers what comes out of it. */
     Outcome<? extends Machine> create(Provider provider, ObservedSession session, CreateMachineRequest request)
             throws InterruptedException {
-        Outcome<? extends Machine> outcome = call(describe(request), () -> provider.createMachine(session, request));
+        return create(provider, session, request, "");
+    }
+
+    Outcome<? extends Machine> create(
+            Provider provider, ObservedSession session, CreateMachineRequest request, String circumstances)
+            throws InterruptedException {
+        Outcome<? extends Machine> outcome =
+                call(describe(request) + circumstances, () -> provider.createMachine(session, request));
         remember(outcome);
         return outcome;
     }
@@ -269,6 +321,16 @@ final class ProviderRun extends ContractRun {
                     "used machines that were not before: " + more + " besides; free machines less than before: "
                             + less);
         }
+    }
+
+    /** Creates the machine of a request that failed, and requires that it is the only one that was made for it. */
+    void requireFoundAgain(List<Machine> before, CreateMachineRequest request, int recorded)
+            throws InterruptedException {
+        Provider restarted = open();
+        finishCreations();
+        Machine found = create(restarted, request);
+        requireRecorded(restarted, recorded);
+        requireOnlyOneMore(restarted, before, found.id());
     }
 
     /** Requires that nothing was made. */

@@ -11,6 +11,7 @@ import dev.shepherd.api.Recoverer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -26,6 +27,11 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Override
     protected abstract Recoverer createProvider() throws Exception;
+
+    @Override
+    protected Recoverer createImpatientProvider() throws Exception {
+        return createProvider();
+    }
 
     /** Tells whether the provider reinstalls machines; true by default. Otherwise it has to say "not supported". */
     protected boolean reinstallsMachines() {
@@ -236,5 +242,160 @@ public abstract class RecovererContract extends ProviderContract {
         if (reboots.isPresent()) {
             requireCount("reboot(s) of " + id, reboots.getAsInt(), timesRebooted(id));
         }
+    }
+
+    // A fault at each request.
+
+    @Override
+    final void callAll(Provider provider, Machine created, Machine free) throws Exception {
+        super.callAll(provider, created, free);
+        reboot(provider, created.id());
+        if (reinstallsMachines()) {
+            reinstall(provider, created.id());
+        }
+    }
+
+    @EachFault(Step.CHANGE)
+    public final void required_R10_aRebootThatFailsHalfWayIsNotRepeated(Trial trial) throws Exception {
+        Provider provider = run.start(1);
+        ProviderID id = created(provider, 1).get(0);
+        Provider asked = patientOrNot(trial);
+        OptionalInt times = timesRebooted(id);
+        requireFault(trial);
+        requireOnceAtMost(trial, reboot(asked, id), "reboot(s) of " + id, times, () -> timesRebooted(id));
+    }
+
+    @EachFault(Step.CHANGE)
+    public final void required_R12_aReinstallationThatFailsHalfWayIsNotRepeated(Trial trial) throws Exception {
+        run.require(reinstallsMachines(), "the provider does not reinstall, see reinstallsMachines()");
+        Provider provider = run.start(1);
+        ProviderID id = created(provider, 1).get(0);
+        Provider asked = patientOrNot(trial);
+        OptionalInt times = timesReinstalled(id);
+        requireFault(trial);
+        requireOnceAtMost(trial, reinstall(asked, id), "reinstallation(s) of " + id, times, () -> timesReinstalled(id));
+    }
+
+    private void requireOnceAtMost(
+            Trial trial, Outcome<Boolean> outcome, String what, OptionalInt before, Supplier<OptionalInt> now) {
+        if (!wasHit(trial)) {
+            return;
+        }
+        boolean earlier = effects() > (trial.fault().isEffective() ? 1 : 0);
+        healed();
+        OptionalInt after = now.get();
+        if (outcome.hasValue()) {
+            if (before.isPresent()) {
+                requireCount(
+                        what + " with " + trial + ", of which the call says that it was accepted",
+                        before.getAsInt() + 1,
+                        after);
+            }
+            return;
+        }
+        if (earlier) {
+            run.requireReason(outcome, Reason.TRANSIENT);
+        } else {
+            run.requireReason(outcome, reasons(trial.fault()));
+        }
+        if (before.isPresent()) {
+            int most = earlier || trial.fault().isEffective() ? 1 : 0;
+            requireAtMost(what + " with " + trial, before.getAsInt() + most, after);
+        }
+    }
+
+    @EachFault(Step.READ)
+    public final void required_R11_whatCannotBeLookedAtIsLeftAlone(Trial trial) throws Exception {
+        Provider provider = run.start(1);
+        ProviderID id = created(provider, 1).get(0);
+        Provider asked = patientOrNot(trial);
+        OptionalInt reboots = timesRebooted(id);
+        requireFault(trial);
+        requireLeftAlone(trial, reboot(asked, id), "reboot(s) of " + id, reboots, () -> timesRebooted(id));
+        run.finishCreations();
+        if (reinstallsMachines()) {
+            Provider another = patientOrNot(trial);
+            OptionalInt reinstallations = timesReinstalled(id);
+            requireFault(trial);
+            requireLeftAlone(
+                    trial,
+                    reinstall(another, id),
+                    "reinstallation(s) of " + id,
+                    reinstallations,
+                    () -> timesReinstalled(id));
+        }
+    }
+
+    private void requireLeftAlone(
+            Trial trial, Outcome<Boolean> outcome, String what, OptionalInt before, Supplier<OptionalInt> now) {
+        boolean hit = faults().map(Faults::wasHit).orElse(false);
+        wasHit(trial);
+        int effects = effects();
+        healed();
+        if (!hit) {
+            return;
+        }
+        OptionalInt after = now.get();
+        if (outcome.hasValue()) {
+            if (before.isPresent()) {
+                requireCount(
+                        what + " with " + trial + ", of which the call says that it was accepted",
+                        before.getAsInt() + 1,
+                        after);
+            }
+        } else if (effects > 0) {
+            run.requireReason(outcome, Reason.TRANSIENT);
+            requireAtMost(what + " with " + trial, before.orElse(0) + 1, after);
+        } else {
+            run.requireReason(outcome, reasons(trial.fault()));
+            requireAtMost(what + " with " + trial, before.orElse(0), after);
+        }
+    }
+
+    @EachFault(
+            value = {Step.READ, Step.CHANGE},
+            faults = RequestFault.HANGS_AFTER)
+    public final void required_R13_interruptionEndsACallAtEachRequest(Trial trial) throws Exception {
+        Provider provider = run.start(1);
+        ProviderID id = created(provider, 1).get(0);
+        OptionalInt reboots = timesRebooted(id);
+        interrupted(trial, "rebootMachine(" + id + ")", () -> {
+            recoverer(provider).rebootMachine(id);
+            return true;
+        });
+        requireAtMost("reboot(s) of " + id, reboots.orElse(0) + 1, timesRebooted(id));
+        run.finishCreations();
+        if (reinstallsMachines()) {
+            OptionalInt reinstallations = timesReinstalled(id);
+            interrupted(trial, "reinstallMachine(" + id + ")", () -> {
+                recoverer(provider).reinstallMachine(id);
+                return true;
+            });
+            requireAtMost("reinstallation(s) of " + id, reinstallations.orElse(0) + 1, timesReinstalled(id));
+        }
+    }
+
+    @Test
+    public final void required_R14_whatIsNotThisFleetsIsLeftAlone() throws Exception {
+        Provider provider = run.start(1);
+        Machine created = run.create(provider, request(run.free(provider, 1).get(0)));
+        run.awaitListed(provider, created.id());
+        List<ProviderID> names = new ArrayList<>(otherNames(created));
+        Reason reinstalling = reinstallsMachines() ? Reason.NOT_FOUND : Reason.NOT_SUPPORTED;
+        for (ProviderID other : names) {
+            run.requireReason(reboot(provider, other), Reason.NOT_FOUND);
+            run.requireReason(reinstall(provider, other), reinstalling);
+        }
+        boolean foreign = isChanged(created, OutsideChange.FOREIGN);
+        if (foreign) {
+            OptionalInt reboots = timesRebooted(created.id());
+            run.requireReason(reboot(provider, created.id()), Reason.NOT_FOUND);
+            run.requireReason(reinstall(provider, created.id()), reinstalling);
+            requireCount("reboot(s) of " + created.id(), reboots.orElse(0), timesRebooted(created.id()));
+        }
+        run.require(
+                foreign || !names.isEmpty(),
+                "the fixture neither knows other names of a machine nor can have one become FOREIGN, see otherNames() and"
+                        + " change()");
     }
 }

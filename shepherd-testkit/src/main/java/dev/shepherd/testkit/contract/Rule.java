@@ -186,6 +186,92 @@ public enum Rule {
             "a call that is refused for its rate or its credentials, as every call is, fails with the scope PROVIDER",
             "Leave the scope of RATE_LIMITED and UNAUTHENTICATED as it is, unless one machine's controller refused."),
 
+    P47(
+            Force.MUST,
+            "forEachMachine shows the machines that listMachines returns, each as it is there, and once",
+            "Let one of the two call the other."),
+    P48(
+            Force.MUST,
+            "forEachMachine calls the visitor on the calling thread; an exception of the visitor ends it and is not changed",
+            "Call the visitor outside of any try that catches, on no other thread."),
+    P49(
+            Force.MUST,
+            "a machine that goes away while a listing is read takes no other out of it: the rest is whole, or the listing"
+                    + " fails",
+            "Where pages are counted by position, compare what was read with the total; where a page begins after a marker"
+                    + " that is gone, fail or begin again."),
+    P50(
+            Force.MUST,
+            "whichever request of a listing fails, in whatever way: the listing fails with the reason that fits, or it is"
+                    + " whole; it never ends early",
+            "Check the status, the length and the end of every page, not of the first only."),
+    P51(
+            Force.MUST,
+            "whichever request of getMachine fails, in whatever way: it fails with the reason that fits, and never says that"
+                    + " the machine is not there",
+            "Say NOT_FOUND only if the outside says so of this very machine."),
+    P52(
+            Force.MUST,
+            "whichever request of a creation that changes something fails, in whatever way: the reason fits, nothing is"
+                    + " recorded, and the same intent finds what was made, goes on from there, and makes no other",
+            "Mark with the intent in the first step, let each step be one that can be repeated, and give an intent up (as"
+                    + " NO_CAPACITY does) only if nothing of it is left."),
+    P53(
+            Force.MUST,
+            "whichever request of a creation that reads fails, in whatever way: the reason fits, nothing is recorded, and the"
+                    + " same intent finds what was made and makes no other",
+            "Do not take a look that failed for one that found nothing; after a step that took effect, fail with TRANSIENT."),
+    P54(
+            Force.MUST,
+            "interruption ends listings, getMachine and createMachine within 2 s, with InterruptedException, at each of their"
+                    + " requests; an interrupted creation is found again",
+            "Let InterruptedException through from every step, and wait for none in ways that cannot be interrupted."),
+    P55(
+            Force.SHOULD,
+            "a call that is refused for its rate hands on how long the outside asks to be left alone",
+            "Give ProviderException.retryAfter() what Retry-After says."),
+    P56(
+            Force.MUST,
+            "what a listing, getMachine and createMachine say of a machine, and what is recorded, is what the outside holds:"
+                    + " its address and port, whether it is used, failed and running, where it stands, and for which intent",
+            "Look which field of the outside's answer is which: a machine has several addresses, and one of them is its"
+                    + " controller's."),
+    P57(
+            Force.MUST,
+            "a free machine that is broken or under maintenance is left out of listings or failed(), is not taken, and hides"
+                    + " no other",
+            "Return failed() for it, and refuse it in createMachine: the request may come from an older listing."),
+    P58(
+            Force.MUST,
+            "a machine of another fleet is not listed, not found by getMachine, and not taken",
+            "Check whose a machine is wherever one is looked up, not in the listing alone."),
+    P59(
+            Force.MUST,
+            "one machine without an address, or whose description makes no sense, does not keep the others from being listed"
+                    + " and taken",
+            "Read machine by machine, and leave out the one that cannot be read, or mark it as failed()."),
+    P60(
+            Force.MUST,
+            "a machine in use that is switched off is KNOWN_USED, with the status STOPPED or UNKNOWN",
+            "Turn the outside's words for its power into a ProviderStatus, and those you do not know into UNKNOWN."),
+    P61(
+            Force.MUST,
+            "a machine in use that is being made is KNOWN_USED with the status PROVISIONING, wherever it is shown",
+            "Turn each of the outside's words for a state in between into PROVISIONING: one that is not there yet must not"
+                    + " be contacted."),
+    P62(
+            Force.MUST,
+            "a machine has one id: by another name that the outside knows it by it is not found, and not taken",
+            "Compare the id in the answer with the one that was asked for."),
+    P63(
+            Force.MUST,
+            "a machine that is gone is not listed, not found by getMachine, and not taken",
+            "Keep no copy of what the outside said."),
+    P64(
+            Force.MUST,
+            "of two intents that want one machine at the same time one gets it, and it keeps the mark of that one",
+            "Let the outside decide: claim in one request that fails if the machine is claimed already."),
+
     R01(
             Force.MUST,
             "rebootMachine of a machine returns once the reboot is accepted, within the limit of a call",
@@ -226,6 +312,34 @@ public enum Rule {
             Force.MUST,
             "a reboot that is refused for its rate fails with RATE_LIMITED and reboots nothing",
             "Turn HTTP 429 into ProviderException.Reason.RATE_LIMITED: such an attempt does not count."),
+
+    R10(
+            Force.MUST,
+            "whichever request of a reboot that changes something fails, in whatever way: the machine is rebooted at most once;"
+                    + " it is TRANSIENT if that is unknown or an earlier step took effect, and otherwise the reason that fits",
+            "Once a step has taken effect, fail with TRANSIENT whatever the next one answers, and repeat none. Where a request"
+                    + " such as a login changes nothing, let the fault proxy know (changes())."),
+    R11(
+            Force.MUST,
+            "whichever request of a reboot or reinstallation that reads fails, in whatever way: the reason fits, and nothing"
+                    + " happens, or it is TRANSIENT",
+            "Do not act on a machine that could not be looked at, and never say NOT_FOUND for a look that failed."),
+    R12(
+            Force.MUST,
+            "whichever request of a reinstallation that changes something fails, in whatever way: the machine is reinstalled at"
+                    + " most once; it is TRANSIENT if that is unknown or an earlier step took effect, and otherwise the reason"
+                    + " that fits",
+            "Once a step has taken effect, fail with TRANSIENT whatever the next one answers, and repeat none."),
+    R13(
+            Force.MUST,
+            "interruption ends rebootMachine and reinstallMachine within 2 s, with InterruptedException, at each of their"
+                    + " requests, and nothing happens twice",
+            "Let InterruptedException through from every step, and wait for none in ways that cannot be interrupted."),
+    R14(
+            Force.MUST,
+            "a machine of another fleet, or one that is asked for by another name than its id, is not rebooted and not"
+                    + " reinstalled: NOT_FOUND (or NOT_SUPPORTED where nothing is reinstalled)",
+            "Look the machine up, and check whose it is and what its id is, before it is acted on."),
 
     F01(
             Force.MUST,

@@ -95,7 +95,7 @@ final class FakeMachines {
         MachineInfo machine = asked.id().isValid()
                 ? machines.get(asked.id())
                 : asked.reservationId().map(reservations::get).orElse(null);
-        if (machine == null || machine.availability() == Availability.KNOWN_USED) {
+        if (machine == null || machine.failed() || machine.availability() == Availability.KNOWN_USED) {
             throw new NoCapacityException("provider " + type + " no longer has "
                     + (asked.id().isValid()
                             ? "machine " + asked.id()

@@ -1,9 +1,12 @@
 package dev.shepherd.testkit.contract;
 
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.Recoverer;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /** The contract over a broken provider. Its name keeps it out of the build; {@link SelfTest} runs its tests one by one. */
@@ -21,7 +24,12 @@ class BrokenContract extends RecovererContract {
 
     @Override
     protected void addFreeMachines(int count) {
-        world.provider.addReservations(count);
+        // What an outside view tells of are machines with ids.
+        if (broken.rule().compareTo(Rule.P47) < 0) {
+            world.provider.addReservations(count);
+        } else {
+            world.addMachines(count);
+        }
     }
 
     @Override
@@ -30,8 +38,30 @@ class BrokenContract extends RecovererContract {
     }
 
     @Override
-    protected void heal() {
-        world.heal();
+    protected Optional<Faults> faults() {
+        return Optional.of(world);
+    }
+
+    @Override
+    protected Recoverer createImpatientProvider() {
+        Recoverer provider = createProvider();
+        world.impatient();
+        return provider;
+    }
+
+    @Override
+    protected Optional<MachineInfo> outside(ProviderID id) {
+        return world.find(id);
+    }
+
+    @Override
+    protected boolean change(Machine machine, OutsideChange change) {
+        return world.change(machine, change);
+    }
+
+    @Override
+    protected List<ProviderID> otherNames(Machine machine) {
+        return FakeWorld.otherNames(machine);
     }
 
     @Override

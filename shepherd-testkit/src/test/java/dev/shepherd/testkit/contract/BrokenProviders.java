@@ -4,6 +4,7 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.MachineVisitor;
 import dev.shepherd.api.NoCapacityException;
 import dev.shepherd.api.NotSupportedException;
 import dev.shepherd.api.ProviderException;
@@ -22,6 +23,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -150,6 +152,64 @@ final class BrokenProviders {
                 } catch (ProviderException e) {
                     throw disguised(e);
                 }
+            }
+        };
+    }
+
+    private interface Show {
+        void show(Wrapped wrapped, MachineVisitor visitor) throws InterruptedException;
+    }
+
+    private static Function<FakeWorld, Recoverer> showing(Show show) {
+        return world -> new Wrapped(world) {
+            @Override
+            public void forEachMachine(MachineVisitor visitor) throws InterruptedException {
+                show.show(this, visitor);
+            }
+        };
+    }
+
+    private static MachineInfo elsewhere(MachineInfo machine) {
+        return machine.toBuilder().address(InetAddress.getLoopbackAddress()).build();
+    }
+
+    private static ProviderID lower(ProviderID id) {
+        return new ProviderID(id.value().toLowerCase(Locale.ROOT));
+    }
+
+    /** What providers of a world that remember too much have seen. */
+    private static final Map<FakeWorld, Map<ProviderID, MachineInfo>> SEEN = new HashMap<>();
+
+    private static Function<FakeWorld, Recoverer> remembering() {
+        return getting((wrapped, id) -> {
+            Map<ProviderID, MachineInfo> seen = SEEN.computeIfAbsent(wrapped.world, key -> new HashMap<>());
+            try {
+                MachineInfo machine = wrapped.good.getMachine(id);
+                seen.put(id, machine);
+                return machine;
+            } catch (ProviderException e) {
+                if (seen.containsKey(id)) {
+                    return seen.get(id);
+                }
+                wrapped.good.listMachines().forEach(machine -> seen.put(machine.id(), machine));
+                throw e;
+            }
+        });
+    }
+
+    /** Says of each used machine that it has this status. */
+    private static Function<FakeWorld, Recoverer> always(ProviderStatus status) {
+        return world -> new Wrapped(world) {
+            @Override
+            public List<MachineInfo> listMachines() throws InterruptedException {
+                return each(
+                        good.listMachines(),
+                        machine -> machine.toBuilder().status(status).build());
+            }
+
+            @Override
+            public Machine getMachine(ProviderID id) throws InterruptedException {
+                return good.getMachine(id).toBuilder().status(status).build();
             }
         };
     }
@@ -636,6 +696,185 @@ final class BrokenProviders {
         add(Rule.P45, "it takes one missing machine for its own failure", rescoping(Scope.PROVIDER));
         add(Rule.P46, "it takes what all meet for one machine's failure", rescoping(Scope.MACHINE));
 
+        add(Rule.P47, "its two listings differ", showing((wrapped, visitor) -> {
+            for (MachineInfo machine : wrapped.good.listMachines()) {
+                if (machine.availability() != Availability.KNOWN_USED) {
+                    visitor.visit(machine);
+                }
+            }
+        }));
+        add(Rule.P47, "it shows less of a machine than it lists", showing((wrapped, visitor) -> {
+            for (MachineInfo machine : wrapped.good.listMachines()) {
+                visitor.visit(machine.toBuilder().sshPort(22).build());
+            }
+        }));
+        add(Rule.P48, "it wraps what a visitor throws", showing((wrapped, visitor) -> {
+            try {
+                wrapped.good.forEachMachine(visitor);
+            } catch (IllegalStateException e) {
+                throw new ProviderException(Reason.TRANSIENT, "the listing failed", e);
+            }
+        }));
+        add(Rule.P48, "it goes on after a visitor has thrown", showing((wrapped, visitor) -> {
+            IllegalStateException thrown = null;
+            for (MachineInfo machine : wrapped.good.listMachines()) {
+                try {
+                    visitor.visit(machine);
+                } catch (IllegalStateException e) {
+                    thrown = e;
+                }
+            }
+            if (thrown != null) {
+                throw thrown;
+            }
+        }));
+        add(Rule.P49, "it counts pages by position", showing((wrapped, visitor) -> {
+            List<MachineInfo> before = wrapped.good.listMachines();
+            List<MachineInfo> second = wrapped.good.listMachines();
+            for (MachineInfo machine : before.subList(0, Math.min(2, before.size()))) {
+                visitor.visit(machine);
+            }
+            for (MachineInfo machine : second.subList(Math.min(2, second.size()), second.size())) {
+                visitor.visit(machine);
+            }
+        }));
+        add(Rule.P50, "it takes a refusal for the end", showing((wrapped, visitor) -> {
+            try {
+                wrapped.good.forEachMachine(visitor);
+            } catch (ProviderException e) {
+                if (e.reason() != Reason.PERMANENT) {
+                    throw e;
+                }
+            }
+        }));
+        add(Rule.P50, "it shows the first machines of an answer that is cut", showing((wrapped, visitor) -> {
+            try {
+                wrapped.good.forEachMachine(visitor);
+            } catch (ProviderException e) {
+                visitor.visit(wrapped.good.machines().get(0));
+            }
+        }));
+        add(Rule.P51, "it takes a refusal for absence", getting((wrapped, id) -> {
+            try {
+                return wrapped.good.getMachine(id);
+            } catch (ProviderException e) {
+                throw e.reason() == Reason.PERMANENT ? failure(Reason.NOT_FOUND) : e;
+            }
+        }));
+        add(Rule.P52, "it gives an intent up whose answer was cut", disguise(Reason.TRANSIENT, Reason.NO_CAPACITY));
+        add(Rule.P52, "it makes another one after a lost answer", creating((wrapped, session, request) -> {
+            try {
+                return wrapped.good.createMachine(session, request);
+            } catch (ProviderException e) {
+                if (e.reason() == Reason.TRANSIENT) {
+                    wrapped.good.createMachine(new FakeSession(), CreateMachineRequest.any(UUID.randomUUID()));
+                }
+                throw e;
+            }
+        }));
+        add(
+                Rule.P53,
+                "it takes a look that failed for one that found nothing",
+                creating((wrapped, session, request) -> {
+                    try {
+                        wrapped.good.listMachines();
+                    } catch (ProviderException e) {
+                        throw new NoCapacityException("there is no such machine");
+                    }
+                    return wrapped.good.createMachine(session, request);
+                }));
+        add(Rule.P54, "it takes an interrupted creation for a failure", creating((wrapped, session, request) -> {
+            try {
+                return wrapped.good.createMachine(session, request);
+            } catch (InterruptedException e) {
+                throw failure(Reason.TRANSIENT);
+            }
+        }));
+        add(Rule.P54, "it takes an interrupted look for a failure", getting((wrapped, id) -> {
+            try {
+                return wrapped.good.getMachine(id);
+            } catch (InterruptedException e) {
+                throw failure(Reason.TRANSIENT);
+            }
+        }));
+        add(Rule.P55, "it keeps to itself when to come again", disguise(Reason.RATE_LIMITED, Reason.RATE_LIMITED));
+        add(Rule.P56, "it takes the controller's address for the machine's", world -> new Wrapped(world) {
+            @Override
+            public List<MachineInfo> listMachines() throws InterruptedException {
+                return each(good.listMachines(), BrokenProviders::elsewhere);
+            }
+
+            @Override
+            public Machine getMachine(ProviderID id) throws InterruptedException {
+                return elsewhere(good.getMachine(id));
+            }
+
+            @Override
+            public Machine createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
+                Machine made = elsewhere(good.createMachine(new FakeSession(), request));
+                session.inTransaction(transaction -> transaction.recordMachine(type(), request, made));
+                return made;
+            }
+        });
+        add(Rule.P56, "it forgets the port", world -> new Wrapped(world) {
+            @Override
+            public Machine createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
+                Machine made = good.createMachine(new FakeSession(), request).toBuilder()
+                        .sshPort(22)
+                        .build();
+                session.inTransaction(transaction -> transaction.recordMachine(type(), request, made));
+                return made;
+            }
+        });
+        add(
+                Rule.P57,
+                "it offers what is broken",
+                listing(machines -> each(
+                        machines, machine -> machine.toBuilder().failed(false).build())));
+        add(Rule.P57, "it takes what is broken", creating((wrapped, session, request) -> {
+            request.machine()
+                    .flatMap(machine -> wrapped.world.find(machine.id()))
+                    .ifPresent(machine -> wrapped.good.addMachine(
+                            machine.toBuilder().failed(false).build()));
+            return wrapped.good.createMachine(session, request);
+        }));
+        add(Rule.P58, "it lists what it has seen once", world -> new Wrapped(world) {
+            @Override
+            public List<MachineInfo> listMachines() throws InterruptedException {
+                Map<ProviderID, MachineInfo> all = SEEN.computeIfAbsent(world, key -> new HashMap<>());
+                good.listMachines().forEach(machine -> all.put(machine.id(), machine));
+                return new ArrayList<>(all.values());
+            }
+        });
+        add(Rule.P58, "it shows what it does not list", remembering());
+        add(Rule.P59, "it stumbles over a machine without an address", listing(machines -> {
+            machines.forEach(machine -> machine.address().orElseThrow());
+            return machines;
+        }));
+        add(Rule.P60, "all its machines run", always(ProviderStatus.RUNNING));
+        add(Rule.P61, "all its machines run", always(ProviderStatus.RUNNING));
+        add(
+                Rule.P62,
+                "it finds machines by another name",
+                getting((wrapped, id) -> wrapped.good.getMachine(lower(id))));
+        add(Rule.P62, "it takes machines by another name", creating((wrapped, session, request) -> {
+            Optional<MachineInfo> meant = request.machine().flatMap(machine -> wrapped.world.find(lower(machine.id())));
+            return wrapped.good.createMachine(
+                    session, meant.isPresent() ? CreateMachineRequest.of(request.intentId(), meant.get()) : request);
+        }));
+        add(Rule.P63, "it shows what it has seen once", remembering());
+        add(Rule.P64, "it marks a machine that another intent got meanwhile", creating((wrapped, session, request) -> {
+            try {
+                return wrapped.good.createMachine(session, request);
+            } catch (NoCapacityException e) {
+                MachineInfo taken =
+                        wrapped.world.find(request.machine().orElseThrow().id()).orElseThrow();
+                wrapped.good.addMachine(
+                        taken.toBuilder().intentId(request.intentId()).build());
+                throw e;
+            }
+        }));
+
         add(Rule.R01, "it waits for the machine to come back", rebooting((wrapped, id) -> Thread.sleep(3000)));
         add(Rule.R02, "it says yes to every id", rebooting((wrapped, id) -> {}));
         add(Rule.R03, "it refuses without saying that it never will", reinstalling((wrapped, id) -> {
@@ -708,5 +947,66 @@ final class BrokenProviders {
             }
         }));
         add(Rule.R09, "it says that it may have rebooted", disguise(Reason.RATE_LIMITED, Reason.TRANSIENT));
+        add(Rule.R10, "it tries a reboot again", rebooting((wrapped, id) -> {
+            try {
+                wrapped.good.rebootMachine(id);
+            } catch (ProviderException e) {
+                if (e.reason() == Reason.TRANSIENT) {
+                    wrapped.good.rebootMachine(id);
+                }
+                throw e;
+            }
+        }));
+        add(Rule.R10, "it reboots in two steps and hides the first", rebooting((wrapped, id) -> {
+            try {
+                wrapped.good.rebootMachine(id);
+            } catch (ProviderException e) {
+                if (e.reason() == Reason.TRANSIENT) {
+                    throw failure(Reason.CONFLICT);
+                }
+                throw e;
+            }
+        }));
+        add(Rule.R11, "it takes a look that failed for absence", rebooting((wrapped, id) -> {
+            try {
+                wrapped.good.getMachine(id);
+            } catch (ProviderException e) {
+                throw failure(Reason.NOT_FOUND);
+            }
+            wrapped.good.rebootMachine(id);
+        }));
+        add(Rule.R12, "it tries a reinstallation again", reinstalling((wrapped, id) -> {
+            try {
+                wrapped.good.reinstallMachine(id);
+            } catch (ProviderException e) {
+                if (e.reason() == Reason.TRANSIENT) {
+                    wrapped.good.reinstallMachine(id);
+                }
+                throw e;
+            }
+        }));
+        add(Rule.R13, "it takes an interrupted reboot for a failure", rebooting((wrapped, id) -> {
+            try {
+                wrapped.good.rebootMachine(id);
+            } catch (InterruptedException e) {
+                throw failure(Reason.TRANSIENT);
+            }
+        }));
+        add(Rule.R13, "it goes on with an interrupted reinstallation", reinstalling((wrapped, id) -> {
+            try {
+                wrapped.good.reinstallMachine(id);
+            } catch (InterruptedException e) {
+                wrapped.good.reinstallMachine(id);
+            }
+        }));
+        add(
+                Rule.R14,
+                "it reboots machines by another name",
+                rebooting((wrapped, id) -> wrapped.good.rebootMachine(lower(id))));
+        add(Rule.R14, "it reboots what is another fleet's", rebooting((wrapped, id) -> {
+            if (!id.value().startsWith("machine-")) {
+                wrapped.good.rebootMachine(id);
+            }
+        }));
     }
 }

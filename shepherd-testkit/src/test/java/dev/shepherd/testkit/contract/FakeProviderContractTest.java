@@ -1,8 +1,12 @@
 package dev.shepherd.testkit.contract;
 
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.testkit.provider.FakeProvider;
+import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /** {@link FakeProvider} with hardware reservations keeps the contract. */
@@ -21,13 +25,30 @@ class FakeProviderContractTest extends RecovererContract {
     }
 
     @Override
-    protected boolean inject(ContractFault fault) {
-        return world.inject(fault);
+    protected Optional<Faults> faults() {
+        return Optional.of(world);
     }
 
     @Override
-    protected void heal() {
-        world.heal();
+    protected Recoverer createImpatientProvider() {
+        Recoverer provider = createProvider();
+        world.impatient();
+        return provider;
+    }
+
+    @Override
+    protected Optional<MachineInfo> outside(ProviderID id) {
+        return world.find(id);
+    }
+
+    @Override
+    protected boolean change(Machine machine, OutsideChange change) {
+        return world.change(machine, change);
+    }
+
+    @Override
+    protected List<ProviderID> otherNames(Machine machine) {
+        return FakeWorld.otherNames(machine);
     }
 
     @Override

@@ -1,12 +1,12 @@
 package dev.shepherd.testkit.contract;
 
-import dev.shepherd.api.Availability;
+import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.testkit.provider.FakeProvider;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
+import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -23,24 +23,35 @@ class InMemoryFakeProviderContractTest extends RecovererContract {
     }
 
     @Override
-    protected void addFreeMachines(int count) throws UnknownHostException {
-        for (int i = 1; i <= count; i++) {
-            world.provider.addMachine(MachineInfo.builder(new ProviderID("machine-" + i), Availability.KNOWN_UNUSED)
-                    .address(InetAddress.getByName("192.0.2." + i))
-                    .sshPort(2200 + i)
-                    .location("rack 1")
-                    .build());
-        }
+    protected void addFreeMachines(int count) {
+        world.addMachines(count);
     }
 
     @Override
-    protected boolean inject(ContractFault fault) {
-        return world.inject(fault);
+    protected Optional<Faults> faults() {
+        return Optional.of(world);
     }
 
     @Override
-    protected void heal() {
-        world.heal();
+    protected Recoverer createImpatientProvider() {
+        Recoverer provider = createProvider();
+        world.impatient();
+        return provider;
+    }
+
+    @Override
+    protected Optional<MachineInfo> outside(ProviderID id) {
+        return world.find(id);
+    }
+
+    @Override
+    protected boolean change(Machine machine, OutsideChange change) {
+        return world.change(machine, change);
+    }
+
+    @Override
+    protected List<ProviderID> otherNames(Machine machine) {
+        return FakeWorld.otherNames(machine);
     }
 
     @Override
