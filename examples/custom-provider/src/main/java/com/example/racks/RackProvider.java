@@ -51,7 +51,7 @@ public final class RackProvider extends ClaimingProvider<JsonNode> implements Re
             for (JsonNode server : (ArrayNode) page.get("servers")) {
                 visitor.visit(server);
             }
-            return page.path("next").textValue();
+            return page.path("next").asText("");
         });
     }
 
@@ -100,13 +100,13 @@ public final class RackProvider extends ClaimingProvider<JsonNode> implements Re
 
     @Override
     public void rebootMachine(ProviderID id) throws InterruptedException {
-        find(id);
-        calls.at("/servers/{}/power-cycle", id.value()).post().orThrow();
+        calls.at("/servers/{}/power-cycle", find(id).path("serial").asText())
+                .post()
+                .orThrow();
     }
 
     @Override
     public void reinstallMachine(ProviderID id) throws InterruptedException {
-        find(id);
-        calls.at("/servers/{}/deploy", id.value()).post().orThrow();
+        complete(find(id));
     }
 }

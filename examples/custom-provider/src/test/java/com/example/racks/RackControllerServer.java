@@ -4,6 +4,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.testkit.contract.OutsideChange;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -74,24 +78,32 @@ final class RackControllerServer implements AutoCloseable {
         }
     }
 
-    /** Returns what the controller holds of a server. */
-    ObjectNode server(String serial) {
+    /** Returns what is to be said of a server. */
+    MachineInfo machine(ProviderID id) throws IOException {
         synchronized (lock) {
-            return servers.get(serial).deepCopy();
+            ObjectNode server = servers.get(id.value());
+            boolean used = server.has("claim");
+            return MachineInfo.builder(id, used ? Availability.KNOWN_USED : Availability.KNOWN_UNUSED)
+                    .address(InetAddress.getByName(server.get("address").asText()))
+                    .sshPort(server.get("sshPort").asInt())
+                    .location(server.get("rack").asText())
+                    .build();
         }
     }
 
     /** Has something become of a server. */
-    void set(String serial, String field, String value) {
+    void change(ProviderID id, OutsideChange change) {
         synchronized (lock) {
-            servers.get(serial).put(field, value);
-        }
-    }
-
-    /** Takes a server out of all racks. */
-    void remove(String serial) {
-        synchronized (lock) {
-            servers.remove(serial);
+            ObjectNode server = servers.get(id.value());
+            switch (change) {
+                case FAILED -> server.put("state", "broken");
+                case FOREIGN -> server.put("fleet", "another");
+                case WITHOUT_ADDRESS -> server.remove("address");
+                case MALFORMED -> server.put("sshPort", "none").put("rack", 17);
+                case STOPPED -> server.put("state", "stopped");
+                case IN_CREATION -> server.put("state", "deploying");
+                case GONE -> servers.remove(id.value());
+            }
         }
     }
 
