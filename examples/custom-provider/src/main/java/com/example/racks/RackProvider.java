@@ -93,16 +93,14 @@ public final class RackProvider extends ClaimingProvider<JsonNode> implements Re
 
     @Override
     protected JsonNode complete(JsonNode server) throws InterruptedException {
-        return calls.at("/servers/{}/deploy", server.path("serial").asText())
-                .post()
-                .read(JSON::readTree);
+        String serial = server.path("serial").asText();
+        return calls.at("/servers/{}/deploy", serial).post().read(JSON::readTree);
     }
 
     @Override
     public void rebootMachine(ProviderID id) throws InterruptedException {
-        calls.at("/servers/{}/power-cycle", find(id).path("serial").asText())
-                .post()
-                .orThrow();
+        find(id);
+        calls.at("/servers/{}/power-cycle", id.value()).post().orThrow();
     }
 
     @Override
