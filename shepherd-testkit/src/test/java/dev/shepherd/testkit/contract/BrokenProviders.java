@@ -181,20 +181,21 @@ final class BrokenProviders {
     private static final Map<FakeWorld, Map<ProviderID, MachineInfo>> SEEN = new HashMap<>();
 
     private static Function<FakeWorld, Recoverer> remembering() {
-        return getting((wrapped, id) -> {
-            Map<ProviderID, MachineInfo> seen = SEEN.computeIfAbsent(wrapped.world, key -> new HashMap<>());
-            try {
-                MachineInfo machine = wrapped.good.getMachine(id);
-                seen.put(id, machine);
-                return machine;
-            } catch (ProviderException e) {
-                if (seen.containsKey(id)) {
-                    return seen.get(id);
-                }
-                wrapped.good.listMachines().forEach(machine -> seen.put(machine.id(), machine));
-                throw e;
+        return world -> new Wrapped(world) {
+            @Override
+            public List<MachineInfo> listMachines() throws InterruptedException {
+                List<MachineInfo> machines = good.listMachines();
+                Map<ProviderID, MachineInfo> seen = SEEN.computeIfAbsent(world, key -> new HashMap<>());
+                machines.forEach(machine -> seen.put(machine.id(), machine));
+                return machines;
             }
-        });
+
+            @Override
+            public Machine getMachine(ProviderID id) throws InterruptedException {
+                Machine seen = SEEN.getOrDefault(world, Map.of()).get(id);
+                return seen == null ? good.getMachine(id) : seen;
+            }
+        };
     }
 
     /** Says of each used machine that it has this status. */
