@@ -75,7 +75,7 @@ class WritingAProviderTest {
         Map<String, String> texts = Outside.texts(folder.resolve("lab"));
         assertThat(texts)
                 .hasSameSizeAs(Outside.texts(EXAMPLE))
-                .containsKey("src/main/java/org/example/HttpLabController.java");
+                .containsKey("src/main/java/org/example/LabProvider.java");
         assertThat(texts.get("src/main/resources/META-INF/services/dev.shepherd.api.ProviderFactory"))
                 .isEqualTo("org.example.LabProviderFactory\n");
         texts.forEach((name, text) -> assertThat(name + "\n" + text)
