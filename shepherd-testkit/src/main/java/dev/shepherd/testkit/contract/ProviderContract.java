@@ -766,15 +766,24 @@ public abstract class ProviderContract extends StepRules {
     public final void required_P32_aLostAnswerIsFoundAgain() throws Exception {
         Provider provider = run.start(3);
         List<Machine> before = run.list(provider);
-        CreateMachineRequest request = request(run.free(provider, 3).get(0));
+        requireFoundAfterALostAnswer(
+                provider, before, request(run.free(provider, 3).get(0)), 1);
+        if (choosesMachines()) {
+            List<Machine> now = run.list(run.open());
+            requireFoundAfterALostAnswer(provider, now, CreateMachineRequest.any(UUID.randomUUID()), 2);
+        }
+    }
+
+    private void requireFoundAfterALostAnswer(
+            Provider provider, List<Machine> before, CreateMachineRequest request, int recorded) throws Exception {
         requireFault(ContractFault.LOST_ANSWER);
         Outcome<? extends Machine> outcome = run.create(provider, run.session(), request);
         if (!outcome.hasValue()) {
             run.requireReason(outcome, Reason.TRANSIENT);
         }
-        run.requireRecorded(provider, outcome.hasValue() ? 1 : 0);
+        run.requireRecorded(provider, outcome.hasValue() ? recorded : recorded - 1);
         healed();
-        run.requireFoundAgain(before, request, 1);
+        run.requireFoundAgain(before, request, recorded);
     }
 
     @Test

@@ -234,6 +234,11 @@ final class ProviderRun extends ContractRun {
         return records;
     }
 
+    /** Has this test record in memory: it is repeated often, and what it is about comes after the recording. */
+    void recordInMemory() {
+        records = Records.memory();
+    }
+
     ObservedSession session() throws InterruptedException {
         return new ObservedSession(records().startSession(), false);
     }

@@ -71,6 +71,18 @@ interface Records extends AutoCloseable {
 
     /** Machines in a PostgreSQL. */
     final class DatabaseRecords implements Records {
+        /** Deletes what there is of machines. TRUNCATE makes all files of all tables anew, which takes ten times as long. */
+        private static final String EMPTY = """
+                DO $$
+                DECLARE child regclass;
+                BEGIN
+                    FOR child IN SELECT DISTINCT conrelid::regclass FROM pg_constraint
+                                 WHERE confrelid = 'machines'::regclass AND contype = 'f' LOOP
+                        EXECUTE 'DELETE FROM ' || child;
+                    END LOOP;
+                    DELETE FROM machines;
+                END $$""";
+
         private final BmdbExtension database;
         private final List<BmdbSession> sessions = new ArrayList<>();
 
@@ -78,7 +90,7 @@ interface Records extends AutoCloseable {
             this.database = database;
             try (Connection connection = DriverManager.getConnection(database.jdbcUrl());
                     Statement statement = connection.createStatement()) {
-                statement.execute("TRUNCATE machines CASCADE");
+                statement.execute(EMPTY);
             } catch (SQLException e) {
                 throw new IllegalStateException("cannot empty the database of the contract's tests", e);
             }

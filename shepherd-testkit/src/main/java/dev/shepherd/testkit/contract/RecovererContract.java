@@ -257,6 +257,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @EachFault(Step.CHANGE)
     public final void required_R10_aRebootThatFailsHalfWayIsNotRepeated(Trial trial) throws Exception {
+        run.recordInMemory();
         Provider provider = run.start(1);
         ProviderID id = created(provider, 1).get(0);
         Provider asked = patientOrNot(trial);
@@ -267,9 +268,13 @@ public abstract class RecovererContract extends ProviderContract {
 
     @EachFault(Step.CHANGE)
     public final void required_R12_aReinstallationThatFailsHalfWayIsNotRepeated(Trial trial) throws Exception {
-        run.require(reinstallsMachines(), "the provider does not reinstall, see reinstallsMachines()");
+        run.recordInMemory();
         Provider provider = run.start(1);
         ProviderID id = created(provider, 1).get(0);
+        if (!reinstallsMachines()) {
+            run.requireReason(reinstall(provider, id), Reason.NOT_SUPPORTED);
+            return;
+        }
         Provider asked = patientOrNot(trial);
         OptionalInt times = timesReinstalled(id);
         requireFault(trial);
@@ -306,6 +311,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @EachFault(Step.READ)
     public final void required_R11_whatCannotBeLookedAtIsLeftAlone(Trial trial) throws Exception {
+        run.recordInMemory();
         Provider provider = run.start(1);
         ProviderID id = created(provider, 1).get(0);
         Provider asked = patientOrNot(trial);
@@ -356,6 +362,7 @@ public abstract class RecovererContract extends ProviderContract {
             value = {Step.READ, Step.CHANGE},
             faults = RequestFault.HANGS_AFTER)
     public final void required_R13_interruptionEndsACallAtEachRequest(Trial trial) throws Exception {
+        run.recordInMemory();
         Provider provider = run.start(1);
         ProviderID id = created(provider, 1).get(0);
         OptionalInt reboots = timesRebooted(id);

@@ -137,6 +137,7 @@ abstract class StepRules extends OutsideRules {
 
     @EachFault(Step.READ)
     public final void required_P50_aListingIsWholeOrFails(Trial trial) throws Exception {
+        run.recordInMemory();
         Provider provider = run.start(3);
         run.create(provider, request(run.free(provider, 3).get(0)));
         Set<String> names = names(run.settled(provider));
@@ -186,6 +187,7 @@ abstract class StepRules extends OutsideRules {
 
     @EachFault(Step.READ)
     public final void required_P51_aLookThatFailsSaysNothingOfTheMachine(Trial trial) throws Exception {
+        run.recordInMemory();
         Provider provider = run.start(2);
         Machine created = run.create(provider, request(run.free(provider, 2).get(0)));
         run.awaitListed(provider, created.id());
@@ -231,6 +233,9 @@ abstract class StepRules extends OutsideRules {
         run.requireRecorded(provider, outcome.hasValue() ? 1 : 0);
         if (outcome.failedWith(ENDING)) {
             run.requireNoneMade(run.open(), before); // Else no one would ever look for it.
+        }
+        if (outcome.hasValue()) { // It is recorded: the manager asks for it no more.
+            run.awaitListed(run.open(), run.get(outcome, "").id());
         }
         run.requireFoundAgain(before, request, 1);
     }
