@@ -130,7 +130,8 @@ public final class FaultProxy implements Faults, AutoCloseable {
      *   <li>STALE_LISTING: each listing is answered as the same request was last answered before. One that had not come
      *       before is served
      *   <li>DUPLICATE_MACHINE: listings look as {@link Builder#duplicate} says
-     *   <li>UNREACHABLE: in turn, connections are closed in place of an answer, and requests are answered with 503
+     *   <li>UNREACHABLE: requests find their connection closed or are answered with 503: the first that comes the one,
+     *       the next one that differs from it the other, and so on; when it is repeated, each finds the same
      *   <li>HANGING: requests take no effect
      * </ul>
      *
@@ -215,7 +216,7 @@ public final class FaultProxy implements Faults, AutoCloseable {
         HttpMessage answer;
         try {
             Request request = Request.of(message, base);
-            verdict = faults.next(changes.test(request) ? Step.CHANGE : Step.READ);
+            verdict = faults.next(changes.test(request) ? Step.CHANGE : Step.READ, request.toString());
             if (verdict.action().isPresent()) {
                 verdict.action().get().run();
             }

@@ -1,6 +1,8 @@
 package dev.shepherd.testkit.contract;
 
+import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
@@ -79,7 +81,9 @@ final class ProxyFaults {
     private @Nullable Meant meant;
     private int seen;
     private boolean hit;
-    private int unreachable;
+    /** The requests that came while nothing could be reached, in the order of their first coming. */
+    private final List<String> unreached = new ArrayList<>();
+
     private int round;
     private int effects;
     private @Nullable Throwable failure;
@@ -134,7 +138,7 @@ final class ProxyFaults {
         synchronized (lock) {
             lasting.clear();
             meant = null;
-            unreachable = 0;
+            unreached.clear();
             healed.countDown();
             healed = new CountDownLatch(1);
             Throwable failed = failure;
@@ -143,8 +147,12 @@ final class ProxyFaults {
         }
     }
 
-    /** Says what becomes of the next request. */
-    Verdict next(Step step) {
+    /**
+     * Says what becomes of the next request.
+     *
+     * @param name the same for the same request
+     */
+    Verdict next(Step step, String name) {
         synchronized (lock) {
             Treatment treatment = Treatment.SERVED;
             Optional<Faults.Action> action = Optional.empty();
@@ -154,7 +162,7 @@ final class ProxyFaults {
                 action = meant.action;
             }
             if (treatment == Treatment.SERVED) {
-                treatment = lasting(step);
+                treatment = lasting(step, name);
             }
             return new Verdict(
                     step,
@@ -167,12 +175,17 @@ final class ProxyFaults {
         }
     }
 
-    private Treatment lasting(Step step) {
+    private Treatment lasting(Step step, String name) {
         if (lasting.contains(ContractFault.HANGING)) {
             return Treatment.HANGS_BEFORE;
         }
         if (lasting.contains(ContractFault.UNREACHABLE)) {
-            return unreachable++ % 2 == 0 ? Treatment.DROPPED : Treatment.UNAVAILABLE;
+            // Not by turns of a request: most clients repeat a GET whose connection ends, and would see every second
+            // turn.
+            if (!unreached.contains(name)) {
+                unreached.add(name);
+            }
+            return unreached.indexOf(name) % 2 == 0 ? Treatment.DROPPED : Treatment.UNAVAILABLE;
         }
         if (lasting.contains(ContractFault.UNAUTHENTICATED)) {
             return Treatment.UNAUTHENTICATED;

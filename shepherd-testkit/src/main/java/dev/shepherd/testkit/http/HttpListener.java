@@ -105,24 +105,18 @@ public final class HttpListener implements AutoCloseable {
         return scheme + "://127.0.0.1:" + server.getLocalPort();
     }
 
-    /** Returns how many connections there are. */
-    public int connections() {
-        synchronized (lock) {
-            return connections.size();
-        }
-    }
-
     private void accept(Handler handler) {
         try {
-            while (awaitRoom()) {
-                Connection connection = new Connection(server.accept());
-                synchronized (lock) {
-                    if (closed) {
-                        close(connection.socket);
-                        return;
+            boolean open = true;
+            while (open) {
+                Socket socket = server.accept();
+                open = false;
+                try {
+                    open = begin(new Connection(socket), handler);
+                } finally {
+                    if (!open) {
+                        close(socket);
                     }
-                    connections.add(connection);
-                    executor.execute(() -> serve(connection, handler));
                 }
             }
         } catch (IOException e) {
@@ -132,18 +126,22 @@ public final class HttpListener implements AutoCloseable {
         }
     }
 
-    private boolean awaitRoom() throws InterruptedException {
+    private boolean begin(Connection connection, Handler handler) throws InterruptedException {
         synchronized (lock) {
             while (connections.size() >= MOST_CONNECTIONS && !closed) {
                 Optional<Connection> idle = connections.stream()
-                        .filter(connection -> connection.idle)
-                        .min(Comparator.comparingLong(connection -> connection.idleSince));
+                        .filter(each -> each.idle)
+                        .min(Comparator.comparingLong(each -> each.idleSince));
                 if (idle.isPresent()) {
                     connections.remove(idle.get());
                     close(idle.get().socket);
                 } else {
                     lock.wait();
                 }
+            }
+            if (!closed) {
+                connections.add(connection);
+                executor.execute(() -> serve(connection, handler));
             }
             return !closed;
         }

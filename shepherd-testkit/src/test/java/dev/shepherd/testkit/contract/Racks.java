@@ -93,8 +93,9 @@ final class Racks implements AutoCloseable {
             }
             case "POST /api/echo" -> {
                 exchange.getResponseHeaders().set("Content-Type", "application/octet-stream");
-                exchange.getResponseHeaders()
-                        .set("X-Sent", exchange.getRequestHeaders().getFirst("X-Sent"));
+                exchange.getRequestHeaders()
+                        .getOrDefault("X-Sent", List.of())
+                        .forEach(sent -> exchange.getResponseHeaders().set("X-Sent", sent));
                 exchange.sendResponseHeaders(200, 0);
                 exchange.getResponseBody().write(body);
             }

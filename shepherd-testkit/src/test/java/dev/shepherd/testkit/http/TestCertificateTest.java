@@ -26,7 +26,9 @@ class TestCertificateTest {
         assertThat(certificate.getIssuerX500Principal()).isEqualTo(certificate.getSubjectX500Principal());
         assertThat(certificate.getSubjectX500Principal().getName()).isEqualTo("CN=localhost");
         Collection<List<?>> names = certificate.getSubjectAlternativeNames();
-        assertThat(names).extracting(name -> (Object) name.get(1)).containsExactly("localhost", "127.0.0.1", "0:0:0:0:0:0:0:1");
+        assertThat(names)
+                .extracting(name -> (Object) name.get(1))
+                .containsExactly("localhost", "127.0.0.1", "0:0:0:0:0:0:0:1");
         assertThat(certificate.getBasicConstraints()).isNotNegative();
     }
 
