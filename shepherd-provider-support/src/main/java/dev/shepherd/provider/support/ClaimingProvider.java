@@ -11,6 +11,7 @@ import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.ShepherdException;
@@ -30,7 +31,7 @@ import java.util.regex.Pattern;
  * dev.shepherd.api.Recoverer} too.
  *
  * <p>A creation may take several steps: {@link #claim} first, then {@link #complete}. In between {@link #isComplete} is
- * false, and the machine is in no listing: one that were listed with its intent would be adopted as it is, and never
+ * false, and the machine is in no listing: if it were listed with its intent, it would be adopted as it is, and never
  * completed. The same intent is asked for again until it is.
  *
  * <p>Safe for use by several threads where the subclass is.
@@ -107,7 +108,10 @@ public abstract class ClaimingProvider<M> implements Provider {
      */
     protected abstract M claim(M item, UUID intent) throws InterruptedException;
 
-    /** Tells whether nothing is missing of a claimed machine's creation. By default the claim is all of it. */
+    /**
+     * Tells whether nothing but time is missing of a claimed machine's creation. By default the claim is all of it. Of one
+     * that is not complete, {@link #getMachine} says that it is {@link ProviderStatus#PROVISIONING}.
+     */
     protected boolean isComplete(M item) {
         return true;
     }
@@ -153,7 +157,7 @@ public abstract class ClaimingProvider<M> implements Provider {
     public final void forEachMachine(MachineVisitor visitor) throws InterruptedException {
         Set<ProviderID> seen = new HashSet<>();
         forEachKnown((item, machine) -> {
-            boolean listed = machine.availability() == Availability.KNOWN_UNUSED || isComplete(item);
+            boolean listed = !isUsed(machine) || isComplete(item);
             if (listed && seen.add(machine.id())) {
                 visitor.visit(machine);
             }
@@ -359,8 +363,11 @@ public abstract class ClaimingProvider<M> implements Provider {
     }
 
     private static boolean isOf(MachineInfo machine, UUID intent) {
-        return machine.availability() == Availability.KNOWN_USED
-                && machine.intentId().equals(Optional.of(intent));
+        return isUsed(machine) && machine.intentId().equals(Optional.of(intent));
+    }
+
+    private static boolean isUsed(MachineInfo machine) {
+        return machine.availability() == Availability.KNOWN_USED;
     }
 
     private static boolean isFree(MachineInfo machine) {
@@ -368,7 +375,14 @@ public abstract class ClaimingProvider<M> implements Provider {
     }
 
     private Optional<MachineInfo> known(M item) throws InterruptedException {
-        return sensible(() -> describe(item));
+        return sensible(() -> {
+            Optional<MachineInfo> machine = describe(item);
+            boolean halfMade = machine.isPresent() && isUsed(machine.get()) && !isComplete(item);
+            return halfMade
+                    ? machine.map(made ->
+                            made.toBuilder().status(ProviderStatus.PROVISIONING).build())
+                    : machine;
+        });
     }
 
     /** Something that the subclass does with the outside, or with what that says. */

@@ -145,7 +145,7 @@ class ClaimingProviderTest {
             return Optional.of(MachineInfo.builder(
                             new ProviderID(server.id()),
                             server.claim() == null ? Availability.KNOWN_UNUSED : Availability.KNOWN_USED)
-                    .status(server.state().equals("claimed") ? ProviderStatus.PROVISIONING : ProviderStatus.STOPPED)
+                    .status(ProviderStatus.STOPPED)
                     .failed(server.state().equals("broken"))
                     .intentId(server.claim())
                     .build());
