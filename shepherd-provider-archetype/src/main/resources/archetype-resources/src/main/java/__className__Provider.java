@@ -70,7 +70,7 @@ public final class ${className}Provider extends ClaimingProvider<JsonNode> imple
         return Optional.of(MachineInfo.builder(
                         new ProviderID(server.path("serial").asText()),
                         claimed ? Availability.KNOWN_USED : Availability.KNOWN_UNUSED)
-                .intentId(claimed ? UUID.fromString(server.path("claim").asText()) : null)
+                .intentId(intent(server.path("claim").asText()))
                 .failed(!STATUSES.containsKey(state))
                 .status(STATUSES.getOrDefault(state, ProviderStatus.UNKNOWN))
                 .address(AddressLiteral.orNull(server.path("address").asText()))

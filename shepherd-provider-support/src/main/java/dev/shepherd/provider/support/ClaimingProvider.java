@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A provider of machines that are there anyway, and are taken into use by a claim that the outside keeps: a mark with the
@@ -42,6 +43,8 @@ public abstract class ClaimingProvider<M> implements Provider {
 
     /** How many machines one creation tries that others are faster to take, or that are busy. */
     private static final int MOST_TRIES = 10;
+
+    private static final Pattern INTENT = Pattern.compile("(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}");
 
     private final ProviderType type;
     private final Pattern ids;
@@ -91,12 +94,24 @@ public abstract class ClaimingProvider<M> implements Provider {
 
     /**
      * Says what a record means. {@link MachineInfo.Builder#buildFromWhatFits} keeps nonsense in one from breaking the
-     * listing.
+     * listing; an exception of this method does, since it is not known which machine then would be missing.
      *
      * @return a machine that is {@link Availability#KNOWN_UNUSED}, or {@link Availability#KNOWN_USED} and, if it was
      *     claimed, with its intent; empty if it is none of this fleet's: then it is neither listed nor found nor taken
      */
     protected abstract Optional<MachineInfo> describe(M item);
+
+    /**
+     * Reads the mark of a claim.
+     *
+     * @param mark as the outside has it, or null where it has none
+     * @return the intent; null if the mark is none of an intent, such as a person's: then no intent explains the machine
+     */
+    protected static @Nullable UUID intent(@Nullable String mark) {
+        // The JDK also reads what is written for no intent, such as 1-1-1-1-1.
+        boolean canonical = mark != null && INTENT.matcher(mark).matches();
+        return canonical ? UUID.fromString(mark) : null;
+    }
 
     /**
      * Claims a machine that was free just now: sets the mark, and does nothing else. The outside has to refuse it if the

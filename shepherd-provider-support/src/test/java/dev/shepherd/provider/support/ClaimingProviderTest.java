@@ -306,6 +306,16 @@ class ClaimingProviderTest {
     }
 
     @Test
+    void aMarkIsAnIntentOrNone() {
+        assertThat(ClaimingProvider.intent(INTENT.toString())).isEqualTo(INTENT);
+        assertThat(ClaimingProvider.intent("ABCDEF01-0000-0000-0000-000000000000"))
+                .isEqualTo(UUID.fromString("abcdef01-0000-0000-0000-000000000000"));
+        for (String none : new String[] {null, "", "bob", "1-1-1-1-1", INTENT + " ", "\n" + INTENT}) {
+            assertThat(ClaimingProvider.intent(none)).isNull();
+        }
+    }
+
+    @Test
     void aFailureToAskIsNoMissingMachine() {
         Outside outside = new Outside(Server.free("a"));
         outside.before = call -> {
