@@ -178,6 +178,12 @@ public final class FaultProxy implements Faults, AutoCloseable {
         return faults.wasHit();
     }
 
+    /** Returns 7 s, which it says with 429 as {@code Retry-After}. */
+    @Override
+    public Optional<Duration> retryAfter() {
+        return Optional.of(ProxyAnswers.RETRY_AFTER);
+    }
+
     /** Returns how many requests that change something were answered by the server with 2xx or 3xx since the last fault. */
     @Override
     public int effects() {
@@ -213,35 +219,25 @@ public final class FaultProxy implements Faults, AutoCloseable {
 
     private boolean handle(HttpMessage message, Connection client) throws IOException, InterruptedException {
         Verdict verdict;
-        HttpMessage answer;
+        @Nullable HttpMessage answer;
         try {
             Request request = Request.of(message, base);
             verdict = faults.next(changes.test(request) ? Step.CHANGE : Step.READ, request.toString());
             if (verdict.action().isPresent()) {
                 verdict.action().get().run();
             }
-            switch (verdict.treatment()) {
-                case DROPPED -> {
-                    return false;
-                }
-                case HANGS_BEFORE -> {
-                    verdict.healed().await();
-                    return false;
-                }
-                default -> answer = answer(message, request, verdict);
-            }
+            Treatment treatment = verdict.treatment();
+            boolean isServed = treatment != Treatment.DROPPED && treatment != Treatment.HANGS_BEFORE;
+            answer = isServed ? answer(message, request, verdict) : null;
+            faults.done(verdict);
         } catch (InterruptedException e) {
             throw e;
         } catch (Exception | AssertionError e) {
             faults.failed(e);
             return send(Treatment.SERVED, ProxyAnswers.of(500, "a part of the test failed: " + e), message, client);
         }
-        if (verdict.treatment() == Treatment.HANGS_AFTER) {
-            verdict.healed().await();
-            return false;
-        }
-        boolean open = send(verdict.treatment(), answer, message, client);
-        if (verdict.treatment() == Treatment.HANGS_AFTER_HEAD) {
+        boolean open = answer != null && send(verdict.treatment(), answer, message, client);
+        if (verdict.treatment().hangs) {
             verdict.healed().await();
         }
         return open;
@@ -280,7 +276,7 @@ public final class FaultProxy implements Faults, AutoCloseable {
         byte[] head = (request.keepsAlive() ? answer : answer.with("Connection", "close")).head();
         byte[] body = answer.hasNoBody(request.method()) ? new byte[0] : answer.body();
         switch (treatment) {
-            case LOST -> {}
+            case LOST, HANGS_AFTER -> {}
             case RESET -> client.reset();
             case CUT -> client.send(body.length == 0 ? half(head) : head, half(body));
             case HANGS_AFTER_HEAD -> client.send(body.length == 0 ? half(head) : head);
