@@ -110,7 +110,7 @@ public final class HttpCalls {
         }
         StringBuilder built = new StringBuilder(parts[0]);
         for (int i = 0; i < values.length; i++) {
-            String value = String.valueOf(values[i]);
+            String value = Objects.requireNonNull(values[i], "value").toString();
             // Servers take dots for steps up the path, encoded ones too.
             if (built.indexOf("?") < 0 && value.matches("\\.*")) {
                 throw new ProviderException(
