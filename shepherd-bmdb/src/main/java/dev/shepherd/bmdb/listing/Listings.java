@@ -1,6 +1,5 @@
 package dev.shepherd.bmdb.listing;
 
-import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
@@ -155,8 +154,8 @@ public final class Listings {
      *
      * @return false if the machine has no such tag for this provider and this id
      */
-    public boolean update(BmdbTransaction tx, Machine machine) {
-        return ProvidedQueries.update(Handle.of(tx.dsl()), provider, MachineInfo.copyOf(machine));
+    public boolean update(BmdbTransaction tx, MachineInfo machine) {
+        return ProvidedQueries.update(Handle.of(tx.dsl()), provider, machine);
     }
 
     /** Records that the provider no longer knows a machine. */
