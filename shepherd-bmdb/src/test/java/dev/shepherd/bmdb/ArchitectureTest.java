@@ -158,9 +158,9 @@ class ArchitectureTest {
     }
 
     @Test
-    void noLoopsProtocolIsOnWhatEmbeddersSee() {
-        assertThat(exposing(
-                        name -> name.matches("dev\\.shepherd\\.bmdb\\.(listing|provisioning|recovery|takeover)\\..*")))
+    void whatIsExportedToASiblingAloneIsNotOnWhatEmbeddersSee() {
+        assertThat(exposing(name -> name.matches(
+                        "dev\\.shepherd\\.bmdb\\.(listing|provisioning|recovery|takeover|threads)\\..*")))
                 .isEmpty();
     }
 
