@@ -12,7 +12,7 @@ import picocli.CommandLine.Spec;
 /** {@code shepherd forget}. */
 @Command(
         name = "forget",
-        description = "Deletes all that is recorded of a machine that its provider no longer has.",
+        description = "Deletes everything recorded about a machine that its provider no longer has.",
         mixinStandardHelpOptions = true)
 public final class ForgetCommand implements Callable<Integer> {
 

@@ -29,7 +29,7 @@ abstract class InterventionCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "MACHINE", description = "the machine's id in the database, or its provider's id of it")
+    @Parameters(paramLabel = "MACHINE", description = MachineArgument.ID)
     private String machine = "";
 
     @Option(
@@ -52,7 +52,7 @@ abstract class InterventionCommand implements Callable<Integer> {
             names = "--reason",
             paramLabel = "TEXT",
             required = true,
-            description = "why, for the history of the machine")
+            description = "why, for the machine's history")
     private String reason = "";
 
     @Mixin

@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
 /** {@code shepherd machines}. */
 @Command(
         name = "machines",
-        description = "Lists the machines of a database and what each is doing.",
+        description = "Lists the machines in a database and what each is doing.",
         mixinStandardHelpOptions = true)
 public final class MachinesCommand implements Callable<Integer> {
 

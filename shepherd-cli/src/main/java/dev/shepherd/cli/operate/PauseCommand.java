@@ -21,8 +21,8 @@ import picocli.CommandLine.Spec;
 /** {@code shepherd pause}. */
 @Command(
         name = "pause",
-        description = "Keeps the loops off a machine, a provider, a process or a combination of them until the pause"
-                + " ends. Work under way goes on.",
+        description = "Keeps the loops away from a machine, a provider, a process or a combination of them until the"
+                + " pause ends. Work under way continues.",
         mixinStandardHelpOptions = true)
 public final class PauseCommand implements Callable<Integer> {
 
@@ -33,7 +33,7 @@ public final class PauseCommand implements Callable<Integer> {
     @Option(
             names = "--machine",
             paramLabel = "MACHINE",
-            description = "the machine's id in the database, or its provider's id of it (default: all)")
+            description = MachineArgument.ID + " (default: all)")
     private @Nullable String machine;
 
     @Option(names = "--provider", paramLabel = "TYPE", description = "the provider instance (default: all)")
@@ -42,19 +42,19 @@ public final class PauseCommand implements Callable<Integer> {
     @Option(
             names = "--process",
             paramLabel = "PROCESS",
-            description = "ShepherdAgentStart or ShepherdRecovery, or one of your own (default: all)")
+            description = "ShepherdAgentStart, ShepherdRecovery or a process of your own (default: all)")
     private @Nullable String process;
 
     @Option(
             names = "--all",
-            description = "pause everything; needed if neither machine nor provider nor process is named")
+            description = "pause everything; required if no machine, provider or process is given")
     private boolean all;
 
     @Option(
             names = "--for",
             paramLabel = "SPAN",
             converter = SpanConverter.class,
-            description = "for how long, such as 30m (default: until it is ended)")
+            description = "for how long, such as 30m (default: until it is resumed)")
     private @Nullable Duration span;
 
     @Option(names = "--reason", required = true, paramLabel = "TEXT", description = "why, for other operators")
@@ -72,7 +72,7 @@ public final class PauseCommand implements Callable<Integer> {
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             if (machine == null && provider == null && process == null && !all) {
                 throw new ParameterException(
-                        spec.commandLine(), "name a machine, a provider or a process, or say --all");
+                        spec.commandLine(), "give a machine, a provider, a process or --all");
             }
             if (span != null && span.isZero()) {
                 throw new ParameterException(spec.commandLine(), "--for must be longer than 0");

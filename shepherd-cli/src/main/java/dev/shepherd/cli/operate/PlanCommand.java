@@ -35,9 +35,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "plan",
         description = {
-            "Shows what the loops would do now, and changes nothing: which machines would be recovered and how,"
-                    + " and, if a"
-                    + " provider is given as for 'run', which would be created.",
+            "Shows what the loops would do now, and changes nothing: which machines would be recovered and how, and,"
+                    + " if a provider is given as for 'run', which would be created.",
             "",
             "Pass the limits that the fleet runs with, unless they are the defaults."
         },
@@ -51,7 +50,7 @@ public final class PlanCommand implements Callable<Integer> {
     @Option(
             names = "--provider",
             paramLabel = "KIND",
-            description = "the kind of provider to list; without it only recovery is planned, as of one that can"
+            description = "the kind of provider to list; without it, only recovery is planned, for a provider that can"
                     + " reboot machines")
     private @Nullable String kind;
 
@@ -68,7 +67,7 @@ public final class PlanCommand implements Callable<Integer> {
             names = "--max-count",
             paramLabel = "N",
             description =
-                    "how many machines to have at most; 0 for no limit (default: 50, and no limit where the provider"
+                    "how many machines to have at most; 0 for no limit (default: 50, or no limit if the provider"
                             + " only takes note of machines)")
     private @Nullable Integer maxCount;
 

@@ -35,9 +35,8 @@ public final class QueueCommand implements Callable<Integer> {
     @Command(
             name = "verify",
             description = {
-                "Compares the queue of due work with the tags that it is derived from. Reads every machine."
-                        + " Exit code 1 if"
-                        + " they differ.",
+                "Compares the queue of due work with the tags that it is derived from. Reads every machine. Exit code 1"
+                        + " if they differ.",
                 "",
                 "Pass the limits that the fleet runs with, unless they are the defaults."
             },

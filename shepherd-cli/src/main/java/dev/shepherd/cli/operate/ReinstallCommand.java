@@ -12,12 +12,12 @@ import picocli.CommandLine.ParameterException;
 @Command(
         name = "reinstall",
         description = {
-            "Has the provider reinstall a machine. WHAT IS ON ITS DISKS MAY BE LOST, also where a requested operating"
-                    + " system is installed; an existing request for an installation is carried out again."
-                    + " The running loops take the machine over again. Refused while a session works on the machine.",
+            "Has the provider reinstall a machine. WHAT IS ON ITS DISKS MAY BE LOST, even if a requested operating"
+                    + " system is installed there; an existing installation request is carried out again. The"
+                    + " running loops take the machine over again. Refused while a session is working on the machine.",
             "",
-            "Pass the provider as for 'run', and the limits of recovery that the fleet runs with, unless"
-                    + " they are the defaults."
+            "Pass the provider as for 'run', and the limits of recovery that the fleet runs with, unless they are the"
+                    + " defaults."
         },
         mixinStandardHelpOptions = true)
 public final class ReinstallCommand extends InterventionCommand {

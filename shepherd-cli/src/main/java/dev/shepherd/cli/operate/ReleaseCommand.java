@@ -29,14 +29,14 @@ public final class ReleaseCommand implements Callable<Integer> {
     @Parameters(
             arity = "0..1",
             paramLabel = "MACHINE",
-            description = "the machine's id in the database, or its provider's id of it")
+            description = MachineArgument.ID)
     private @Nullable String machine;
 
     @Option(
             names = "--type",
             paramLabel = "TYPE",
             defaultValue = "static",
-            description = "the provider instance whose id it is (default: ${DEFAULT-VALUE})")
+            description = MachineArgument.OWNER)
     private String type = "static";
 
     @Option(names = "--freeze", description = "end all freezes; silent machines are then recovered, within the limits")
@@ -53,7 +53,7 @@ public final class ReleaseCommand implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
             if ((machine == null) != freeze) {
-                throw new ParameterException(spec.commandLine(), "name a machine, or say --freeze; one of the two");
+                throw new ParameterException(spec.commandLine(), "give either a machine or --freeze");
             }
             if (machine != null) {
                 UUID machineId = MachineArgument.find(opened.bmdb(), machine, "--type", type);
