@@ -35,14 +35,12 @@ public final class DatabaseOptions {
         @Option(
                 names = "--data",
                 paramLabel = "DIR",
-                description = "folder of an embedded PostgreSQL, created if it does not exist (default: .shepherd/database)")
+                description =
+                        "folder of an embedded PostgreSQL, created if it does not exist (default: .shepherd/database)")
         private @Nullable Path folder;
     }
 
-    @Option(
-            names = "--database-user",
-            paramLabel = "USER",
-            description = "database user, if the URL names none")
+    @Option(names = "--database-user", paramLabel = "USER", description = "database user, if the URL names none")
     private @Nullable String user;
 
     @Option(

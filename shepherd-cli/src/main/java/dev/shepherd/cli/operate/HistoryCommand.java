@@ -5,26 +5,20 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkHistoryEntry;
-import dev.shepherd.cli.internal.DatabaseOptions;
+import java.io.PrintWriter;
 import java.util.List;
 import java.util.UUID;
-import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code shepherd history}. */
 @Command(
         name = "history",
         description = "Shows what was done to a machine, even a forgotten one, newest first.",
         mixinStandardHelpOptions = true)
-public final class HistoryCommand implements Callable<Integer> {
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
+public final class HistoryCommand extends FleetCommand {
 
     @Mixin
     private MachineArgument machine = new MachineArgument();
@@ -36,28 +30,27 @@ public final class HistoryCommand implements Callable<Integer> {
             description = "how many lines to show at most (default: ${DEFAULT-VALUE})")
     private int limit = 20;
 
-    @Mixin
-    private DatabaseOptions database = new DatabaseOptions();
-
     @Override
-    public Integer call() throws InterruptedException {
+    void check(CommandLine commandLine) {
         if (limit < 1) {
             throw new ConfigurationException("--limit", "--limit is at least 1, not " + limit);
         }
-        var out = spec.commandLine().getOut();
-        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-            for (WorkHistoryEntry entry : read(opened.bmdb())) {
-                out.println(entry.timestamp() + "  " + entry.process() + "  "
-                        + entry.event().databaseName()
-                        + entry.provider().map(name -> "  " + name + " ").orElse("  ")
-                        + entry.providerId()
-                                .map(ProviderID::toString)
-                                .orElse(entry.machineId().toString())
-                        + entry.note().map(note -> "  " + Escaped.text(note)).orElse("")
-                        + entry.failedCause()
-                                .map(cause -> "  " + Escaped.text(cause))
-                                .orElse(""));
-            }
+    }
+
+    @Override
+    int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
+        PrintWriter out = commandLine.getOut();
+        for (WorkHistoryEntry entry : read(bmdb)) {
+            out.println(entry.timestamp() + "  " + entry.process() + "  "
+                    + entry.event().databaseName()
+                    + entry.provider().map(name -> "  " + name + " ").orElse("  ")
+                    + entry.providerId()
+                            .map(ProviderID::toString)
+                            .orElse(entry.machineId().toString())
+                    + entry.note().map(note -> "  " + Escaped.text(note)).orElse("")
+                    + entry.failedCause()
+                            .map(cause -> "  " + Escaped.text(cause))
+                            .orElse(""));
         }
         return 0;
     }

@@ -19,11 +19,7 @@ final class MachineArgument {
     @Parameters(paramLabel = "MACHINE", description = ID)
     private String machine = "";
 
-    @Option(
-            names = "--type",
-            paramLabel = "TYPE",
-            defaultValue = "static",
-            description = OWNER)
+    @Option(names = "--type", paramLabel = "TYPE", defaultValue = "static", description = OWNER)
     private String type = "static";
 
     UUID find(Bmdb bmdb) throws InterruptedException {

@@ -1,22 +1,21 @@
 package dev.shepherd.cli.operate;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Pause;
-import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.SpanConverter;
+import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.UUID;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code shepherd pause}. */
 @Command(
@@ -24,16 +23,9 @@ import picocli.CommandLine.Spec;
         description = "Keeps the loops away from a machine, a provider, a process or a combination of them until the"
                 + " pause ends. Work under way continues.",
         mixinStandardHelpOptions = true)
-public final class PauseCommand implements Callable<Integer> {
+public final class PauseCommand extends FleetCommand {
 
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
-    @Option(
-            names = "--machine",
-            paramLabel = "MACHINE",
-            description = MachineArgument.ID + " (default: all)")
+    @Option(names = "--machine", paramLabel = "MACHINE", description = MachineArgument.ID + " (default: all)")
     private @Nullable String machine;
 
     @Option(names = "--provider", paramLabel = "TYPE", description = "the provider instance (default: all)")
@@ -45,9 +37,7 @@ public final class PauseCommand implements Callable<Integer> {
             description = "ShepherdAgentStart, ShepherdRecovery or a process of your own (default: all)")
     private @Nullable String process;
 
-    @Option(
-            names = "--all",
-            description = "pause everything; required if no machine, provider or process is given")
+    @Option(names = "--all", description = "pause everything; required if no machine, provider or process is given")
     private boolean all;
 
     @Option(
@@ -63,36 +53,33 @@ public final class PauseCommand implements Callable<Integer> {
     @Mixin
     private OperatorOption operator = new OperatorOption();
 
-    @Mixin
-    private DatabaseOptions database = new DatabaseOptions();
+    @Override
+    void check(CommandLine commandLine) {
+        if (machine == null && provider == null && process == null && !all) {
+            throw new ParameterException(commandLine, "give a machine, a provider, a process or --all");
+        }
+        if (span != null && span.isZero()) {
+            throw new ParameterException(commandLine, "--for must be longer than 0");
+        }
+    }
 
     @Override
-    public Integer call() throws InterruptedException {
-        var out = spec.commandLine().getOut();
-        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-            if (machine == null && provider == null && process == null && !all) {
-                throw new ParameterException(
-                        spec.commandLine(), "give a machine, a provider, a process or --all");
-            }
-            if (span != null && span.isZero()) {
-                throw new ParameterException(spec.commandLine(), "--for must be longer than 0");
-            }
-            UUID machineId = machine == null
-                    ? null
-                    : MachineArgument.find(
-                            opened.bmdb(), machine, "--provider", provider == null ? "static" : provider);
-            Pause pause = Operator.of(opened.bmdb())
-                    .pause(
-                            machineId,
-                            provider == null ? null : Setting.of("--provider", provider, ProviderType::new),
-                            process == null ? null : Setting.of("--process", process, WorkProcess::new),
-                            operator.by(),
-                            Setting.reason("--reason", reason),
-                            span);
-            out.println("Paused"
-                    + pause.until().map(until -> " until " + until).orElse("")
-                    + ". To end it: shepherd resume " + pause.id());
-            return 0;
-        }
+    int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
+        PrintWriter out = commandLine.getOut();
+        UUID machineId = machine == null
+                ? null
+                : MachineArgument.find(bmdb, machine, "--provider", provider == null ? "static" : provider);
+        Pause pause = Operator.of(bmdb)
+                .pause(
+                        machineId,
+                        provider == null ? null : Setting.of("--provider", provider, ProviderType::new),
+                        process == null ? null : Setting.of("--process", process, WorkProcess::new),
+                        operator.by(),
+                        Setting.reason("--reason", reason),
+                        span);
+        out.println("Paused"
+                + pause.until().map(until -> " until " + until).orElse("")
+                + ". To end it: shepherd resume " + pause.id());
+        return 0;
     }
 }

@@ -3,8 +3,8 @@ package dev.shepherd.cli.operate;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.manager.Shepherd;
 import java.util.UUID;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
@@ -26,11 +26,11 @@ public final class ReinstallCommand extends InterventionCommand {
     private boolean confirmed;
 
     @Override
-    void check(CommandSpec spec, String machine) {
+    void check(CommandLine commandLine) {
         if (!confirmed) {
             throw new ParameterException(
-                    spec.commandLine(),
-                    "reinstalling wipes the disks of machine " + machine + "; nothing was done. Confirm with --yes");
+                    commandLine,
+                    "reinstalling wipes the disks of machine " + machine() + "; nothing was done. Confirm with --yes");
         }
     }
 

@@ -33,7 +33,8 @@ final class AgentOptions {
     @Option(
             names = "--key",
             paramLabel = "FILE",
-            description = "OpenSSH private key to log in with (default: .shepherd/id_ed25519, generated if it does not exist)")
+            description =
+                    "OpenSSH private key to log in with (default: .shepherd/id_ed25519, generated if it does not exist)")
     private @Nullable Path key;
 
     @Option(
@@ -48,7 +49,11 @@ final class AgentOptions {
             description = "log in with the password in this file's first line instead of a key")
     private @Nullable Path sshPasswordFile;
 
-    @Option(names = "--ssh-user", paramLabel = "USER", defaultValue = "root", description = "user to log in as (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--ssh-user",
+            paramLabel = "USER",
+            defaultValue = "root",
+            description = "user to log in as (default: ${DEFAULT-VALUE})")
     private String sshUser = "root";
 
     @Option(

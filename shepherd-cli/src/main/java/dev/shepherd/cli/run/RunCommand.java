@@ -95,17 +95,15 @@ public final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--max-count",
             paramLabel = "N",
-            description =
-                    "how many machines to have at most; 0 for no limit (default: 50, or no limit if the provider"
-                            + " only takes note of machines)")
+            description = "how many machines to have at most; 0 for no limit (default: 50, or no limit if the provider"
+                    + " only takes note of machines)")
     private @Nullable Integer maxCount;
 
     @Option(
             names = "--chunk-size",
             paramLabel = "N",
-            description =
-                    "how many machines one reconciliation creates at most (default: 20, or 1000 if the provider"
-                            + " only takes note of machines)")
+            description = "how many machines one reconciliation creates at most (default: 20, or 1000 if the provider"
+                    + " only takes note of machines)")
     private @Nullable Integer chunkSize;
 
     @Option(
