@@ -829,10 +829,25 @@ public abstract class ProviderContract extends StepRules {
         List<Machine> before = run.list(provider);
         CreateMachineRequest request = request(run.free(provider, 2).get(0));
         requireFault(ContractFault.CONFLICT);
-        run.requireReason(run.create(provider, run.session(), request), Reason.CONFLICT, Reason.NO_CAPACITY);
+        Outcome<? extends Machine> outcome = run.create(provider, run.session(), request);
+        run.require(!outcome.hasValue() || changesSomething(), "createMachine changes nothing outside");
+        run.requireReason(outcome, Reason.CONFLICT, Reason.NO_CAPACITY);
         run.requireRecorded(provider, 0);
         healed();
         run.requireFoundAgain(before, request, 1);
+    }
+
+    /** Tells whether a creation sends a request that changes something, as far as this can be seen. */
+    private boolean changesSomething() throws Exception {
+        Trial trial = new Trial(Step.CHANGE, 1, RequestFault.UNAVAILABLE);
+        if (!isLetIn(trial)) {
+            return true;
+        }
+        Provider another = run.open();
+        run.create(another, run.session(), request(run.free(another, 1).get(0)));
+        boolean hit = wasHit(trial);
+        healed();
+        return hit;
     }
 
     @Test

@@ -315,7 +315,10 @@ abstract class StepRules extends OutsideRules {
         requireFault(ContractFault.RATE_LIMITED);
         requireRetryAfter(run.call("forEachMachine()", () -> run.shown(listing)), retryAfter);
         requireRetryAfter(run.call("getMachine(" + absent + ")", () -> getting.getMachine(absent)), retryAfter);
-        requireRetryAfter(run.create(provider, run.session(), request(free)), retryAfter);
+        Outcome<? extends Machine> created = run.create(provider, run.session(), request(free));
+        if (!created.hasValue()) { // What asks the outside nothing is not refused.
+            requireRetryAfter(created, retryAfter);
+        }
     }
 
     private void requireRetryAfter(Outcome<?> outcome, Optional<Duration> retryAfter) {
