@@ -37,6 +37,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P56_whatIsSaidIsWhatTheOutsideHolds() throws Exception {
+        run.requireOwnOutside("it asks the fixture what the outside holds");
         Provider provider = run.start(2);
         CreateMachineRequest request = request(run.free(provider, 2).get(0));
         Machine created = run.create(provider, request);
@@ -90,6 +91,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P57_aBrokenMachineIsNotTaken() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(2);
         List<Machine> free = run.free(provider, 2);
         Machine failed = free.get(0);
@@ -142,6 +144,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P58_aMachineOfAnotherFleetDoesNotExist() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(3);
         List<Machine> free = run.free(provider, 3);
         Machine created = run.create(provider, request(free.get(1)));
@@ -170,6 +173,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P59_oneMachineThatMakesNoSenseDoesNotHideTheOthers() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(3);
         List<Machine> free = run.free(provider, 3);
         boolean withoutAddress = isChanged(free.get(0), OutsideChange.WITHOUT_ADDRESS);
@@ -194,6 +198,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P60_aMachineThatIsOffIsSaidToBe() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(1);
         Machine created = run.create(provider, request(run.free(provider, 1).get(0)));
         run.awaitListed(provider, created.id());
@@ -216,6 +221,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P61_aMachineThatIsBeingMadeIsSaidToBe() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(2);
         Machine created = run.create(provider, request(run.free(provider, 2).get(0)));
         run.awaitListed(provider, created.id());
@@ -239,6 +245,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P62_anotherNameIsNoId() throws Exception {
+        run.requireOwnOutside("it asks for machines that are not there");
         Provider provider = run.start(2);
         List<Machine> free = run.free(provider, 2);
         Machine created = run.create(provider, request(free.get(0)));
@@ -264,6 +271,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P63_aMachineThatIsGoneIsNotFound() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(2);
         List<Machine> free = run.free(provider, 2);
         Machine created = run.create(provider, request(free.get(0)));
