@@ -26,10 +26,10 @@ final class TextReport implements Report {
         if (plan.machines().isEmpty()) {
             out.println("Only rules that read are tried: no machine is created, rebooted or reinstalled.");
         } else {
-            String acts = "created, which takes it into use"
+            out.println("These machines may be created, which takes them into use"
                     + (plan.reboots() ? "; rebooted" : "")
-                    + (plan.reinstalls() ? "; reinstalled, which destroys what is on it" : "");
-            out.println("Each of these machines will be " + acts + ". No other one is touched:");
+                    + (plan.reinstalls() ? "; reinstalled, which destroys what is on them" : "")
+                    + ". No other one is touched:");
             plan.machines().forEach(machine -> out.println("  " + Escaped.text(machine)));
             if (plan.faults()) {
                 out.println("Faults are let in: a creation may be left half-made.");

@@ -26,7 +26,7 @@ public final class Logging {
             level("dev.shepherd", "warn"); // The demo draws its progress, which lines of a log would tear apart.
         }
         if (verbosity == 0 && contract) {
-            level("dev.shepherd", "warn"); // Each rule has a provider of its own, which would say so.
+            level("dev.shepherd", "error"); // Each rule makes providers, and what they warn of is meant to go wrong.
         }
         if (verbosity >= 2) {
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "info");
