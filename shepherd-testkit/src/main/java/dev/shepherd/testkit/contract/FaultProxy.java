@@ -86,6 +86,7 @@ public final class FaultProxy implements Faults, AutoCloseable {
         }
     }
 
+    private final Predicate<Request> spared;
     private final Predicate<Request> changes;
     private final @Nullable Predicate<Request> listings;
     private final UnaryOperator<String> duplicate;
@@ -98,6 +99,7 @@ public final class FaultProxy implements Faults, AutoCloseable {
     private final StaleListings stale = new StaleListings();
 
     private FaultProxy(Builder builder) {
+        spared = builder.spared;
         changes = builder.changes;
         listings = builder.listings;
         duplicate = builder.duplicate;
@@ -178,6 +180,12 @@ public final class FaultProxy implements Faults, AutoCloseable {
         return faults.wasHit();
     }
 
+    /** Returns 7 s, which it says with 429 as {@code Retry-After}. */
+    @Override
+    public Optional<Duration> retryAfter() {
+        return Optional.of(ProxyAnswers.RETRY_AFTER);
+    }
+
     /** Returns how many requests that change something were answered by the server with 2xx or 3xx since the last fault. */
     @Override
     public int effects() {
@@ -213,35 +221,27 @@ public final class FaultProxy implements Faults, AutoCloseable {
 
     private boolean handle(HttpMessage message, Connection client) throws IOException, InterruptedException {
         Verdict verdict;
-        HttpMessage answer;
+        @Nullable HttpMessage answer;
         try {
             Request request = Request.of(message, base);
-            verdict = faults.next(changes.test(request) ? Step.CHANGE : Step.READ, request.toString());
+            verdict = spared.test(request)
+                    ? ProxyFaults.spared()
+                    : faults.next(changes.test(request) ? Step.CHANGE : Step.READ, request.toString());
             if (verdict.action().isPresent()) {
                 verdict.action().get().run();
             }
-            switch (verdict.treatment()) {
-                case DROPPED -> {
-                    return false;
-                }
-                case HANGS_BEFORE -> {
-                    verdict.healed().await();
-                    return false;
-                }
-                default -> answer = answer(message, request, verdict);
-            }
+            Treatment treatment = verdict.treatment();
+            boolean isServed = treatment != Treatment.DROPPED && treatment != Treatment.HANGS_BEFORE;
+            answer = isServed ? answer(message, request, verdict) : null;
+            faults.done(verdict);
         } catch (InterruptedException e) {
             throw e;
         } catch (Exception | AssertionError e) {
             faults.failed(e);
             return send(Treatment.SERVED, ProxyAnswers.of(500, "a part of the test failed: " + e), message, client);
         }
-        if (verdict.treatment() == Treatment.HANGS_AFTER) {
-            verdict.healed().await();
-            return false;
-        }
-        boolean open = send(verdict.treatment(), answer, message, client);
-        if (verdict.treatment() == Treatment.HANGS_AFTER_HEAD) {
+        boolean open = answer != null && send(verdict.treatment(), answer, message, client);
+        if (verdict.treatment().hangs) {
             verdict.healed().await();
         }
         return open;
@@ -259,11 +259,10 @@ public final class FaultProxy implements Faults, AutoCloseable {
             } catch (IOException e) {
                 return ProxyAnswers.of(502, Objects.requireNonNullElse(e.getMessage(), e.toString()));
             }
-            int status = answer.status();
-            if (status >= 200 && status < 400) {
+            if (answer.status() >= 200 && answer.status() < 400) {
                 faults.tookEffect(verdict);
             }
-            if (isListing && status / 100 == 2 && !verdict.isStale()) {
+            if (isListing && answer.status() / 100 == 2 && !verdict.isStale()) {
                 stale.remember(message, answer);
             }
         }
@@ -280,7 +279,7 @@ public final class FaultProxy implements Faults, AutoCloseable {
         byte[] head = (request.keepsAlive() ? answer : answer.with("Connection", "close")).head();
         byte[] body = answer.hasNoBody(request.method()) ? new byte[0] : answer.body();
         switch (treatment) {
-            case LOST -> {}
+            case LOST, HANGS_AFTER -> {}
             case RESET -> client.reset();
             case CUT -> client.send(body.length == 0 ? half(head) : head, half(body));
             case HANGS_AFTER_HEAD -> client.send(body.length == 0 ? half(head) : head);
@@ -301,6 +300,7 @@ public final class FaultProxy implements Faults, AutoCloseable {
         private static final Set<String> READS = Set.of("GET", "HEAD", "OPTIONS");
 
         private final URI upstream;
+        private Predicate<Request> spared = request -> false;
         private Predicate<Request> changes = request -> !READS.contains(request.method());
         private @Nullable Predicate<Request> listings;
         private UnaryOperator<String> duplicate = DoubledJson::of;
@@ -348,6 +348,12 @@ public final class FaultProxy implements Faults, AutoCloseable {
         /** Says which requests change something; by default all but GET, HEAD and OPTIONS. */
         public Builder changes(Predicate<Request> changes) {
             this.changes = Objects.requireNonNull(changes, "changes");
+            return this;
+        }
+
+        /** Says which requests no fault concerns and none counts, such as a login as a provider is made; by default none. */
+        public Builder spared(Predicate<Request> spared) {
+            this.spared = Objects.requireNonNull(spared, "spared");
             return this;
         }
 

@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * Lets faults in between the providers of a test and the outside. {@code FaultProxy} does so for whatever is asked by
+ * Lets faults in between the providers of a test and the outside. {@link FaultProxy} does so for whatever is asked by
  * HTTP; a provider that reaches the outside in another way has an implementation of its own, see
  * {@code faults()} of {@link ProviderContract}.
  *
@@ -41,7 +41,10 @@ public interface Faults {
         return false;
     }
 
-    /** Tells whether the request has come that the last {@link #inject(RequestFault, Step, int)} or {@link #before} meant. */
+    /**
+     * Tells whether the request has come that the last {@link #inject(RequestFault, Step, int)} or {@link #before} meant. If
+     * it takes its effect, it has done so by then.
+     */
     default boolean wasHit() {
         return false;
     }

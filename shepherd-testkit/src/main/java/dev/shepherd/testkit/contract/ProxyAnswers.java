@@ -5,12 +5,15 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import dev.shepherd.testkit.http.HttpMessage;
 import java.io.IOException;
 import java.io.StringWriter;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** What a {@link FaultProxy} answers itself. */
 final class ProxyAnswers {
+
+    static final Duration RETRY_AFTER = Duration.ofSeconds(7);
 
     private static final JsonFactory JSON = new JsonFactory();
     private static final int LONGEST_ECHO = 64 << 10;
@@ -35,7 +38,7 @@ final class ProxyAnswers {
         HttpMessage answer = json(status, status + " " + REASONS.get(status), request);
         return switch (status) {
             case 401 -> answer.with("WWW-Authenticate", "Bearer");
-            case 429 -> answer.with("Retry-After", "7");
+            case 429 -> answer.with("Retry-After", Long.toString(RETRY_AFTER.toSeconds()));
             default -> answer;
         };
     }

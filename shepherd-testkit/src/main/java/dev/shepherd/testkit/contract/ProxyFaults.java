@@ -13,27 +13,34 @@ final class ProxyFaults {
 
     /** What becomes of one request. */
     enum Treatment {
-        SERVED(0),
+        SERVED,
         /** Served upstream, and one of these in place of the answer. */
-        LOST(0),
-        CUT(0),
-        RESET(0),
-        HANGS_AFTER(0),
-        HANGS_AFTER_HEAD(0),
+        LOST,
+        CUT,
+        RESET,
+        HANGS_AFTER(0, true),
+        HANGS_AFTER_HEAD(0, true),
         /** Not served upstream, and one of these. */
-        DROPPED(0),
-        HANGS_BEFORE(0),
-        REFUSED(400),
-        UNAUTHENTICATED(401),
-        CONFLICT(409),
-        RATE_LIMITED(429),
-        UNAVAILABLE(503);
+        DROPPED,
+        HANGS_BEFORE(0, true),
+        REFUSED(400, false),
+        UNAUTHENTICATED(401, false),
+        CONFLICT(409, false),
+        RATE_LIMITED(429, false),
+        UNAVAILABLE(503, false);
 
         /** The status of the answer that the proxy gives itself; 0 where it gives none. */
         final int status;
 
-        Treatment(int status) {
+        final boolean hangs;
+
+        Treatment() {
+            this(0, false);
+        }
+
+        Treatment(int status, boolean hangs) {
             this.status = status;
+            this.hangs = hangs;
         }
 
         static Treatment of(RequestFault fault) {
@@ -60,6 +67,7 @@ final class ProxyFaults {
      * @param isStale whether listings are stale
      * @param isDoubled whether listings name machines twice
      * @param action what is done before it
+     * @param isMeant whether it is the one that a fault or an action was meant for
      * @param healed is counted down once it need wait no longer
      * @param round in which it came: there is a new one with each fault
      */
@@ -69,6 +77,7 @@ final class ProxyFaults {
             boolean isStale,
             boolean isDoubled,
             Optional<Faults.Action> action,
+            boolean isMeant,
             CountDownLatch healed,
             int round) {}
 
@@ -156,8 +165,8 @@ final class ProxyFaults {
         synchronized (lock) {
             Treatment treatment = Treatment.SERVED;
             Optional<Faults.Action> action = Optional.empty();
-            if (meant != null && !hit && meant.step == step && ++seen == meant.number) {
-                hit = true;
+            boolean isMeant = meant != null && meant.step == step && ++seen == meant.number;
+            if (meant != null && isMeant) {
                 treatment = meant.treatment;
                 action = meant.action;
             }
@@ -170,6 +179,7 @@ final class ProxyFaults {
                     lasting.contains(ContractFault.STALE_LISTING),
                     lasting.contains(ContractFault.DUPLICATE_MACHINE),
                     action,
+                    isMeant,
                     healed,
                     round);
         }
@@ -200,6 +210,19 @@ final class ProxyFaults {
             return Treatment.LOST;
         }
         return Treatment.SERVED;
+    }
+
+    /** What becomes of a request that faults do not concern. */
+    static Verdict spared() {
+        return new Verdict(
+                Step.READ, Treatment.SERVED, false, false, Optional.empty(), false, new CountDownLatch(0), 0);
+    }
+
+    /** Notes that all was done that a request does, but for its answer. */
+    void done(Verdict verdict) {
+        synchronized (lock) {
+            hit |= verdict.isMeant && verdict.round == round;
+        }
     }
 
     /** Notes that a request took effect. */

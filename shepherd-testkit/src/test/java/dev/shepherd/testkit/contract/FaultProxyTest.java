@@ -450,6 +450,23 @@ class FaultProxyTest {
     }
 
     @Test
+    void someRequestsCanBeSpared() throws Exception {
+        try (FaultProxy other = FaultProxy.builder(racks.uri())
+                .spared(request -> request.path().equals("/servers"))
+                .start()) {
+            other.inject(ContractFault.UNAUTHENTICATED);
+            assertThat(send(post(other, "r1")).statusCode()).isEqualTo(201);
+            assertThat(send(get(other, "/racks")).statusCode()).isEqualTo(401);
+            assertThat(other.effects()).isZero();
+            other.heal();
+            other.inject(RequestFault.UNAVAILABLE, Step.READ, 1);
+            assertThat(send(get(other, "/servers")).statusCode()).isEqualTo(200);
+            assertThat(other.wasHit()).isFalse();
+            assertThat(send(get(other, "/racks")).statusCode()).isEqualTo(503);
+        }
+    }
+
+    @Test
     void effectsAreThoseSinceTheLastFault() throws Exception {
         send(post(proxy, "r1"));
         proxy.inject(RequestFault.CONFLICT, Step.CHANGE, 2);
@@ -494,8 +511,9 @@ class FaultProxyTest {
         secure.close();
         assertThatThrownBy(() -> first.get(10, TimeUnit.SECONDS)).hasCauseInstanceOf(IOException.class);
         assertThatThrownBy(() -> second.get(10, TimeUnit.SECONDS)).hasCauseInstanceOf(IOException.class);
-        assertThat(Thread.getAllStackTraces().keySet())
-                .noneMatch(thread -> thread.getName().startsWith(FaultProxy.THREADS));
+        // An executor is over shortly before its last thread.
+        await().untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
+                .noneMatch(thread -> thread.getName().startsWith(FaultProxy.THREADS)));
         assertThatThrownBy(() -> raw(proxy, rawPost("r3"))).isInstanceOf(IOException.class);
         assertThat(racks.names).containsExactly("r1");
         proxy.close();

@@ -2,6 +2,7 @@ package dev.shepherd.testkit.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.testkit.http.HttpMessage;
 import dev.shepherd.testkit.http.TestCertificate;
@@ -369,8 +370,9 @@ class FaultProxyWireTest {
             }
             proxy.close();
             assertThat(idle.getInputStream().read()).isNegative();
-            assertThat(Thread.getAllStackTraces().keySet())
-                    .noneMatch(thread -> thread.getName().startsWith(FaultProxy.THREADS));
+            // An executor is over shortly before its last thread.
+            await().untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
+                    .noneMatch(thread -> thread.getName().startsWith(FaultProxy.THREADS)));
         }
     }
 }
