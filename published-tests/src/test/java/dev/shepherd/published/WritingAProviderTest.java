@@ -50,16 +50,16 @@ class WritingAProviderTest {
                 .as("the fleet")
                 .contains("5 of 5 servers have their agent started")
                 .as("what Maven prints of the contract")
-                .containsPattern("Contract of providers, RackProviderTest: [4-9]\\d rule\\(s\\) tried, 0 skipped")
+                .containsPattern("Contract of providers, RackProviderTest: [7-9]\\d rule\\(s\\) tried, 0 skipped")
                 .as("the command line")
                 .containsSubsequence(
                         "racks: ", "from target/plugins/rack-provider", "token (string, required, secret)");
         String results =
                 Files.readString(project.resolve("target/surefire-reports/com.example.racks.RackProviderTest.txt"));
-        Matcher counts = Pattern.compile("Tests run: (\\d+), Failures: 0, Errors: 0, Skipped: 0")
+        Matcher counts = Pattern.compile("Tests run: (\\d+), Failures: 0, Errors: 0, Skipped: ")
                 .matcher(results);
         assertThat(counts.find()).as(results).isTrue();
-        assertThat(Integer.parseInt(counts.group(1))).isGreaterThan(40);
+        assertThat(Integer.parseInt(counts.group(1))).isGreaterThan(100);
         assertThat(project.resolve("target/surefire-reports/com.example.racks.RackProviderFactoryTest.txt"))
                 .exists();
     }
@@ -75,7 +75,7 @@ class WritingAProviderTest {
         Map<String, String> texts = Outside.texts(folder.resolve("lab"));
         assertThat(texts)
                 .hasSameSizeAs(Outside.texts(EXAMPLE))
-                .containsKey("src/main/java/org/example/HttpLabController.java");
+                .containsKey("src/main/java/org/example/LabProvider.java");
         assertThat(texts.get("src/main/resources/META-INF/services/dev.shepherd.api.ProviderFactory"))
                 .isEqualTo("org.example.LabProviderFactory\n");
         texts.forEach((name, text) -> assertThat(name + "\n" + text)

@@ -41,6 +41,8 @@ public record MachineInfo(
     /** The longest location and reservation id, in characters. */
     public static final int MAX_TEXT_LENGTH = 128;
 
+    private static final int MAX_PORT = 65535;
+
     /**
      * Checks the machine.
      *
@@ -75,7 +77,7 @@ public record MachineInfo(
         }
         location.ifPresent(text -> checkText(id, "location", text));
         reservationId.ifPresent(text -> checkText(id, "reservation id", text));
-        if (sshPort.isPresent() && (sshPort.getAsInt() < 1 || sshPort.getAsInt() > 65535)) {
+        if (sshPort.isPresent() && (sshPort.getAsInt() < 1 || sshPort.getAsInt() > MAX_PORT)) {
             throw new IllegalArgumentException(
                     "machine " + id + " has SSH port " + sshPort.getAsInt() + ", which is not from 1 to 65535");
         }
@@ -215,6 +217,40 @@ public record MachineInfo(
                     Optional.ofNullable(reservationId),
                     sshPort == null ? OptionalInt.empty() : OptionalInt.of(sshPort),
                     Optional.ofNullable(intentId));
+        }
+
+        /**
+         * Makes the machine from those of its values that fit, so that nonsense about one machine breaks no listing. Text
+         * that {@link #build()} refuses is left out. With a port that is none, the address is left out too: it would lead
+         * to another host. A machine that is known to be used, lacks an address and is not said to be in another state
+         * has the status {@link ProviderStatus#UNKNOWN}.
+         *
+         * @throws IllegalArgumentException if the availability is {@link Availability#UNDEFINED}, a used machine lacks a
+         *     valid id, or a possibly used one lacks an address
+         */
+        public MachineInfo buildFromWhatFits() {
+            Integer port = sshPort;
+            boolean badPort = port != null && (port < 1 || port > MAX_PORT);
+            InetAddress usable = badPort ? null : address;
+            boolean unreachable = availability == Availability.KNOWN_USED
+                    && usable == null
+                    && (status == null || status == ProviderStatus.RUNNING);
+            return new Builder(id, availability)
+                    .address(usable)
+                    .failed(failed)
+                    .status(unreachable ? ProviderStatus.UNKNOWN : status)
+                    .location(fits(location) ? location : null)
+                    .reservationId(fits(reservationId) ? reservationId : null)
+                    .sshPort(badPort ? null : port)
+                    .intentId(intentId)
+                    .build();
+        }
+
+        private static boolean fits(@Nullable String text) {
+            return text != null
+                    && !text.isBlank()
+                    && text.length() <= MAX_TEXT_LENGTH
+                    && Escaped.firstRefused(text) < 0;
         }
     }
 }

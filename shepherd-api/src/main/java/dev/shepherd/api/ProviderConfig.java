@@ -33,8 +33,9 @@ public final class ProviderConfig {
      * @param factory the factory whose properties they are
      * @param type the key of the instance; two instances of one kind need two types
      * @param properties the texts by property name
-     * @throws ConfigurationException if a property is unknown, missing, or cannot be read as its type; the
-     *     message names the property and, for an unknown one, those that exist
+     * @throws ConfigurationException if a property is unknown, missing, cannot be read as its type, or does not
+     *     have its {@linkplain ProviderProperty#form() form}; the message names the property and, for an unknown one,
+     *     those that exist
      */
     public static ProviderConfig of(ProviderFactory factory, ProviderType type, Map<String, String> properties) {
         Map<String, ProviderProperty> known = new LinkedHashMap<>();
@@ -65,7 +66,7 @@ public final class ProviderConfig {
 
     private static Object parse(ProviderFactory factory, ProviderProperty property, String text) {
         try {
-            return property.type().parse(text);
+            return property.parse(text);
         } catch (IllegalArgumentException e) {
             String shown = property.secret() ? "***" : text;
             throw new ConfigurationException(

@@ -27,7 +27,7 @@ public interface ProviderFactory {
      * Makes a provider.
      *
      * @param config checked against {@link #properties()}: it holds no unknown property, every required one,
-     *     and values that parse as their type
+     *     and values that parse as their type and have their {@linkplain ProviderProperty#form() form}
      * @return a provider whose {@link Provider#type()} is {@link ProviderConfig#type()}; the caller closes it
      * @throws ConfigurationException if the values do not fit together or do not mean anything
      * @throws ProviderException if the provider cannot be reached and cannot start without

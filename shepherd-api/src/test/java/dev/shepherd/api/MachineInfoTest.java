@@ -140,4 +140,70 @@ class MachineInfoTest {
                 .isThrownBy(() -> CreateMachineRequest.of(UUID.randomUUID(), used))
                 .withMessageContaining("rack-1-7");
     }
+
+    @Test
+    void aMachineWhoseValuesFitIsTheSameEitherWay() {
+        MachineInfo.Builder whole = MachineInfo.builder(ID, Availability.KNOWN_USED)
+                .address(ADDRESS)
+                .sshPort(2222)
+                .location("rack 1")
+                .reservationId("r-1")
+                .status(ProviderStatus.RUNNING)
+                .failed(true)
+                .intentId(new UUID(1, 2));
+
+        assertThat(whole.buildFromWhatFits()).isEqualTo(whole.build());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", " ", "a\nb", "\ud800"})
+    void aTextThatDoesNotFitIsLeftOut(String text) {
+        MachineInfo machine = MachineInfo.builder(ID, Availability.KNOWN_UNUSED)
+                .location(text)
+                .reservationId("x".repeat(129))
+                .buildFromWhatFits();
+
+        assertThat(machine.location()).isEmpty();
+        assertThat(machine.reservationId()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {-1, 0, 65536})
+    void aPortThatIsNoneTakesTheAddressAlong(int port) {
+        MachineInfo machine = MachineInfo.builder(ID, Availability.KNOWN_USED)
+                .address(ADDRESS)
+                .sshPort(port)
+                .status(ProviderStatus.RUNNING)
+                .buildFromWhatFits();
+
+        assertThat(machine.address()).isEmpty();
+        assertThat(machine.sshPort()).isEmpty();
+        assertThat(machine.status()).contains(ProviderStatus.UNKNOWN);
+    }
+
+    @ParameterizedTest
+    @EnumSource(ProviderStatus.class)
+    void aUsedMachineWithoutAnAddressIsNotSaidToRun(ProviderStatus status) {
+        MachineInfo machine =
+                MachineInfo.builder(ID, Availability.KNOWN_USED).status(status).buildFromWhatFits();
+
+        assertThat(machine.status()).contains(status == ProviderStatus.RUNNING ? ProviderStatus.UNKNOWN : status);
+        assertThat(MachineInfo.builder(ID, Availability.KNOWN_USED)
+                        .buildFromWhatFits()
+                        .status())
+                .contains(ProviderStatus.UNKNOWN);
+    }
+
+    @Test
+    void whatNothingCanBeMadeOfIsRefusedEitherWay() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(
+                        () -> MachineInfo.builder(ID, Availability.UNDEFINED).buildFromWhatFits());
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_USED)
+                        .buildFromWhatFits());
+        assertThatIllegalArgumentException()
+                .isThrownBy(() ->
+                        MachineInfo.builder(ID, Availability.POSSIBLY_USED).buildFromWhatFits());
+    }
 }

@@ -20,7 +20,7 @@ class ProviderConfigTest {
     private static final ProviderType TYPE = new ProviderType("racks-eu");
 
     /** A factory that takes one property of each type. */
-    private static final class Racks implements ProviderFactory {
+    private static class Racks implements ProviderFactory {
         @Override
         public String kind() {
             return "racks";
@@ -151,5 +151,91 @@ class ProviderConfigTest {
                 .isThrownBy(() -> ProviderProperty.optional("n", Type.INTEGER, "1", "what")
                         .asSecret());
         assertThatIllegalArgumentException().isThrownBy(() -> ProviderProperty.required("n", Type.INTEGER, " "));
+    }
+
+    /** A factory that takes properties of certain forms. */
+    private static ProviderConfig formed(String name, String value) {
+        return ProviderConfig.of(
+                new Racks() {
+                    @Override
+                    public List<ProviderProperty> properties() {
+                        return List.of(
+                                ProviderProperty.optional("url", Type.URI, null, "where")
+                                        .asHttpUrl(),
+                                ProviderProperty.optional("token", Type.STRING, null, "the token")
+                                        .matching("[!-~]+", "printable ASCII without spaces")
+                                        .asSecret(),
+                                ProviderProperty.optional("timeout", Type.DURATION, "10s", "how long")
+                                        .between("1ms", "10m"),
+                                ProviderProperty.optional("retries", Type.INTEGER, null, "how often")
+                                        .between("0", "5"));
+                    }
+                },
+                TYPE,
+                Map.of(name, value));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "timeout, 1ms",
+        "timeout, 600s",
+        "retries, 0",
+        "retries, ' 5 '",
+        "token, a~!",
+        "url, http://racks",
+        "url, https://racks.example.com:8443/a/b/",
+        "url, HTTP://10.0.0.1:80",
+        "url, 'http://[2001:db8::1]:80/x'"
+    })
+    void aValueOfItsFormIsTaken(String name, String value) {
+        assertThat(formed(name, value).names()).contains(name);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "timeout, 0s, from 1ms to 10m",
+        "timeout, 601s, from 1ms to 10m",
+        "timeout, 1000000d, from 1ms to 10m",
+        "retries, -1, from 0 to 5",
+        "retries, 6, from 0 to 5",
+        "url, 'http:///', an http: or https: URL",
+        "url, gopher:nowhere, an http: or https: URL",
+        "url, file:/etc/passwd, an http: or https: URL",
+        "url, 'http://user:pass@racks/', an http: or https: URL",
+        "url, 'http://racks/?a=b', an http: or https: URL",
+        "url, 'http://racks/#a', an http: or https: URL"
+    })
+    void aValueOfAnotherFormIsRefusedByName(String name, String value, String form) {
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> formed(name, value))
+                .withMessageContaining("the property \"" + name + "\" of provider racks must be " + form)
+                .withMessageContaining("\"" + value + "\"")
+                .satisfies(e -> assertThat(e.property()).contains(name));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"hunter2 ?", "hunter2\u00fc", "hunter2\nx"})
+    void aSecretOfAnotherFormIsNotShown(String token) {
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> formed("token", token))
+                .withMessageContaining("must be printable ASCII without spaces: \"***\"")
+                .withMessageNotContaining("hunter2");
+    }
+
+    @Test
+    void aFormFitsTheTypeAndTheDefault() {
+        ProviderProperty timeout = ProviderProperty.optional("t", Type.DURATION, "10s", "what");
+
+        assertThatIllegalArgumentException().isThrownBy(() -> timeout.between("1s", "5s"));
+        assertThatIllegalArgumentException().isThrownBy(() -> timeout.between("5s", "1s"));
+        assertThatIllegalArgumentException().isThrownBy(() -> timeout.between("1", "5s"));
+        assertThatIllegalArgumentException().isThrownBy(() -> timeout.between("1s", "soon"));
+        assertThatIllegalArgumentException().isThrownBy(timeout::asHttpUrl);
+        assertThatIllegalArgumentException().isThrownBy(() -> timeout.matching("(", "what"));
+        for (Type type : List.of(Type.STRING, Type.BOOLEAN, Type.URI, Type.PATH)) {
+            ProviderProperty other = ProviderProperty.optional("n", type, null, "what");
+            assertThatIllegalArgumentException().isThrownBy(() -> other.between("1", "5"));
+        }
+        assertThat(timeout.between("1s", "10s")).isEqualTo(timeout.between("1s", "10s"));
     }
 }

@@ -176,7 +176,8 @@ public final class PluginJar {
                     @Override
                     public List<ProviderProperty> properties() {
                         return List.of(ProviderProperty.required(
-                                "port", ProviderProperty.Type.INTEGER, "port of the machine's SSH server"));
+                                        "port", ProviderProperty.Type.INTEGER, "port of the machine's SSH server")
+                                .between("1", "65535"));
                     }
 
                     @Override

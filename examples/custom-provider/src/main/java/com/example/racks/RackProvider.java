@@ -1,162 +1,110 @@
 package com.example.racks;
 
-import com.example.racks.RackController.Server;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.shepherd.api.Availability;
-import dev.shepherd.api.CreateMachineRequest;
-import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
-import dev.shepherd.api.MachineNotFoundException;
-import dev.shepherd.api.NoCapacityException;
-import dev.shepherd.api.ProviderException;
-import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
-import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
-import dev.shepherd.api.Session;
 import dev.shepherd.provider.support.AddressLiteral;
-import java.net.InetAddress;
-import java.util.LinkedHashMap;
-import java.util.List;
+import dev.shepherd.provider.support.ClaimingProvider;
+import dev.shepherd.provider.support.HttpCalls;
+import dev.shepherd.provider.support.Pages;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.regex.Pattern;
 
-/**
- * The servers that a controller knows and switches. One is taken into use by a claim, which holds the intent that it is
- * taken for. Safe for use by several threads.
- */
-final class RackProvider implements Recoverer {
+/** The servers of one fleet, over their controller's HTTP API: one is claimed for an intent, and deployed then. */
+public final class RackProvider extends ClaimingProvider<JsonNode> implements Recoverer {
 
-    private static final Pattern SERIAL = Pattern.compile("[A-Za-z0-9-]{1,64}");
+    private static final ObjectMapper JSON = new ObjectMapper();
 
-    private final ProviderType type;
-    private final RackController controller;
-    private volatile boolean closed;
+    /** What the states are to the manager. A server in another one, such as "broken", is not to be used. */
+    private static final Map<String, ProviderStatus> STATUSES = Map.of(
+            "available", ProviderStatus.RUNNING,
+            "claimed", ProviderStatus.PROVISIONING,
+            "deploying", ProviderStatus.PROVISIONING,
+            "running", ProviderStatus.RUNNING,
+            "stopped", ProviderStatus.STOPPED);
 
-    RackProvider(ProviderType type, RackController controller) {
-        this.type = type;
-        this.controller = controller;
+    private final String fleet;
+    private final HttpCalls calls;
+
+    RackProvider(ProviderConfig config) {
+        super(config.type(), "[a-z0-9-]{1,64}");
+        fleet = config.string("fleet").orElseThrow();
+        calls = HttpCalls.builder("controller", threads())
+                .base(config.uri("controller").orElseThrow())
+                .bearer(config.string("token").orElseThrow())
+                .limit(config.duration("timeout").orElseThrow())
+                .build();
     }
 
     @Override
-    public ProviderType type() {
-        return type;
+    protected void list(RecordVisitor<JsonNode> visitor) throws InterruptedException {
+        Pages.readAll("the servers", marker -> {
+            JsonNode page = calls.at("/servers?after={}", marker).get().read(JSON::readTree);
+            // Not path(): a page without servers must not look like the end of the list.
+            for (JsonNode server : (ArrayNode) page.get("servers")) {
+                visitor.visit(server);
+            }
+            return page.path("next").asText("");
+        });
     }
 
     @Override
-    public List<Machine> listMachines() throws InterruptedException {
-        return servers().stream().map(RackProvider::machine).toList();
+    protected JsonNode get(ProviderID id) throws InterruptedException {
+        return calls.at("/servers/{}", id.value()).get().read(JSON::readTree);
     }
 
     @Override
-    public Machine getMachine(ProviderID id) throws InterruptedException {
-        return machine(server(id));
+    protected Optional<MachineInfo> describe(JsonNode server) {
+        if (!server.path("fleet").asText().equals(fleet)) {
+            return Optional.empty();
+        }
+        String state = server.path("state").asText();
+        boolean claimed = server.hasNonNull("claim");
+        return Optional.of(MachineInfo.builder(
+                        new ProviderID(server.path("serial").asText()),
+                        claimed ? Availability.KNOWN_USED : Availability.KNOWN_UNUSED)
+                .intentId(intent(server.path("claim").asText()))
+                .failed(!STATUSES.containsKey(state))
+                .status(STATUSES.getOrDefault(state, ProviderStatus.UNKNOWN))
+                .address(AddressLiteral.orNull(server.path("address").asText()))
+                .sshPort(server.path("sshPort").asInt())
+                .location(server.path("rack").asText())
+                .buildFromWhatFits());
     }
 
     @Override
-    public Machine createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
-        Machine machine = machine(claim(request));
-        session.inTransaction(transaction -> transaction.recordMachine(type, request, machine));
-        return machine;
+    protected JsonNode claim(JsonNode server, UUID intent) throws InterruptedException {
+        return calls.at("/servers/{}/claim", server.path("serial").asText())
+                .put(() -> JSON.writeValueAsBytes(Map.of("claim", intent)))
+                .read(JSON::readTree);
+    }
+
+    @Override
+    protected boolean isComplete(JsonNode server) {
+        return !server.path("state").asText().equals("claimed");
+    }
+
+    @Override
+    protected JsonNode complete(JsonNode server) throws InterruptedException {
+        String serial = server.path("serial").asText();
+        return calls.at("/servers/{}/deploy", serial).post().read(JSON::readTree);
     }
 
     @Override
     public void rebootMachine(ProviderID id) throws InterruptedException {
-        controller.powerCycle(server(id).serial());
-    }
-
-    /** A listing is one request, and says all there is. */
-    @Override
-    public boolean isListingCheap() {
-        return true;
+        find(id);
+        calls.at("/servers/{}/power-cycle", id.value()).post().orThrow();
     }
 
     @Override
-    public void close() {
-        closed = true;
-        controller.close();
-    }
-
-    private Server claim(CreateMachineRequest request) throws InterruptedException {
-        UUID intent = request.intentId();
-        List<Server> servers = servers();
-        // An earlier call with this intent may have claimed one, and its answer was lost.
-        for (Server server : servers) {
-            if (intent.equals(server.claim())) {
-                return server;
-            }
-        }
-        Optional<String> wanted = request.machine().map(machine -> machine.id().value());
-        for (Server server : servers) {
-            if (server.claim() == null && wanted.map(server.serial()::equals).orElse(isWhole(server))) {
-                try {
-                    return controller.claim(server.serial(), intent);
-                } catch (ProviderException e) {
-                    if (e.reason() != Reason.CONFLICT && e.reason() != Reason.NOT_FOUND) {
-                        throw e;
-                    }
-                    // Another caller was faster: take another, if there is one that will do.
-                }
-            }
-        }
-        throw new NoCapacityException(wanted.map(serial -> "server " + serial + " is not free")
-                .orElse("none of " + servers.size() + " servers is free"));
-    }
-
-    private List<Server> servers() throws InterruptedException {
-        checkOpen();
-        Map<String, Server> bySerial = new LinkedHashMap<>();
-        controller.servers().forEach(server -> bySerial.put(server.serial(), server));
-        return List.copyOf(bySerial.values());
-    }
-
-    private Server server(ProviderID id) throws InterruptedException {
-        checkOpen();
-        Optional<Server> found = id.isValid() && SERIAL.matcher(id.value()).matches()
-                ? controller.server(id.value())
-                : Optional.empty();
-        return found.orElseThrow(() -> new MachineNotFoundException("there is no server " + id));
-    }
-
-    private void checkOpen() {
-        if (closed) {
-            throw new IllegalStateException("provider " + type + " is closed");
-        }
-    }
-
-    private static Machine machine(Server server) {
-        return MachineInfo.builder(
-                        new ProviderID(server.serial()),
-                        server.claim() == null ? Availability.KNOWN_UNUSED : Availability.KNOWN_USED)
-                .address(address(server))
-                .sshPort(server.sshPort())
-                .location(server.rack())
-                .status(status(server))
-                .failed(!isWhole(server))
-                .intentId(server.claim())
-                .build();
-    }
-
-    private static ProviderStatus status(Server server) {
-        return switch (server.power()) {
-            case "on" -> ProviderStatus.RUNNING;
-            case "off" -> ProviderStatus.STOPPED;
-            default -> ProviderStatus.UNKNOWN;
-        };
-    }
-
-    private static boolean isWhole(Server server) {
-        return !server.power().equals("broken");
-    }
-
-    private static InetAddress address(Server server) {
-        try {
-            return AddressLiteral.address(server.address());
-        } catch (IllegalArgumentException e) {
-            throw new ProviderException(
-                    Reason.TRANSIENT, "server " + server.serial() + " has no IP address: " + e.getMessage());
-        }
+    public void reinstallMachine(ProviderID id) throws InterruptedException {
+        complete(find(id));
     }
 }

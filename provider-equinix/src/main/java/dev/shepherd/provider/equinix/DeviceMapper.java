@@ -201,11 +201,7 @@ final class DeviceMapper {
 
     /** Reads an address; a name that slipped in is not looked up. */
     static Optional<InetAddress> parse(@Nullable String text) {
-        try {
-            return text == null ? Optional.empty() : Optional.of(AddressLiteral.address(text));
-        } catch (IllegalArgumentException e) {
-            return Optional.empty();
-        }
+        return Optional.ofNullable(AddressLiteral.orNull(text));
     }
 
     /** Returns what is in a list that the API may leave out, or fill with nothing. */

@@ -42,13 +42,18 @@ public final class ProvidersCommand implements Callable<Integer> {
                 out.println("  from " + provider.from());
                 for (ProviderProperty property : provider.properties()) {
                     out.println("  " + property.name() + " (" + traits(property) + ")");
-                    out.println("      " + Escaped.text(property.description()));
+                    out.println("      " + Escaped.text(meaning(property)));
                 }
             }
             out.flush();
             factories.broken().forEach(broken -> err.println("shepherd: " + Escaped.text(broken)));
             return factories.broken().isEmpty() ? 0 : ExitCode.SOFTWARE;
         }
+    }
+
+    private static String meaning(ProviderProperty property) {
+        return property.description()
+                + property.form().map(form -> ", " + form.words()).orElse("");
     }
 
     private static String traits(ProviderProperty property) {

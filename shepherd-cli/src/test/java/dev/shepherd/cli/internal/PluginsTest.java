@@ -32,7 +32,8 @@ class PluginsTest {
         assertThat(run.exitCode()).isZero();
         assertThat(run.out())
                 .containsSubsequence("equinix: ", "racks: one machine of a rack", "static: ")
-                .contains("  from " + jar, "  from the class path", "  port (integer, required)");
+                .contains("  from " + jar, "  from the class path", "  port (integer, required)")
+                .contains("      port of the machine's SSH server, from 1 to 65535");
     }
 
     @Test

@@ -1,22 +1,20 @@
 package ${package};
 
-import dev.shepherd.bmdb.operator.Operator;
-
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.manager.takeover.InitializerSettings;
-import dev.shepherd.manager.provisioning.ProvisionerSettings;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.takeover.AgentTakeover;
+import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.postgres.PostgresServer;
 import dev.shepherd.testkit.agent.TestAgent;
 import dev.shepherd.testkit.ssh.SshHost;
 import dev.shepherd.testkit.ssh.SshHosts;
-import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -45,17 +43,18 @@ public final class ${className}Fleet {
                         .start();
                 controller.addServer(host.address(), host.port());
             }
-            run(controller.uri(), postgres.createDatabase("fleet"), agent, credentials, count);
+            run(controller, postgres.createDatabase("fleet"), agent, credentials, count);
         }
     }
 
-    private static void run(URI controller, String jdbcUrl, Path agent, SshCredentials credentials, int count)
+    private static void run(
+            ${className}ControllerServer controller, String jdbcUrl, Path agent, SshCredentials credentials, int count)
             throws InterruptedException {
         ProviderFactory factory = new ${className}ProviderFactory();
         ProviderConfig config = ProviderConfig.of(
                 factory,
                 new ProviderType("${kind}"),
-                Map.of("controller", controller.toString(), "token", ${className}ControllerServer.TOKEN));
+                Map.of("controller", controller.uri().toString(), "token", ${className}ControllerServer.TOKEN));
         try (Bmdb bmdb = Bmdb.open(jdbcUrl);
                 Provider provider = factory.create(config);
                 Shepherd shepherd = Shepherd.builder()
@@ -71,14 +70,16 @@ public final class ${className}Fleet {
                                 .interval(Duration.ofSeconds(1))
                                 .creationInterval(Duration.ZERO)
                                 .build())
-                        .initializer(InitializerSettings.builder().pollInterval(Duration.ofSeconds(1)).build())
+                        .initializer(InitializerSettings.builder()
+                                .pollInterval(Duration.ofSeconds(1))
+                                .build())
                         .build()) {
             shepherd.start();
-            awaitAgents(bmdb, count);
+            awaitAgents(bmdb, controller, count);
         }
     }
 
-    private static void awaitAgents(Bmdb bmdb, int count) throws InterruptedException {
+    private static void awaitAgents(Bmdb bmdb, ${className}ControllerServer controller, int count) throws InterruptedException {
         long start = System.nanoTime();
         long before = -1;
         while (before < count) {
@@ -91,6 +92,7 @@ public final class ${className}Fleet {
                 throw new IllegalStateException("not all agents were started within " + LIMIT.toSeconds() + " s");
             }
             Thread.sleep(200);
+            controller.finishDeployments();
         }
     }
 }

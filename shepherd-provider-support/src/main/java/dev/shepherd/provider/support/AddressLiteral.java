@@ -3,6 +3,7 @@ package dev.shepherd.provider.support;
 import dev.shepherd.api.internal.Escaped;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads IP addresses as they are written, and nothing else.
@@ -46,6 +47,21 @@ public final class AddressLiteral {
             throw refused(literal, "is the broadcast address");
         }
         return address;
+    }
+
+    /**
+     * Reads the address of one machine, where a text that is none must not fail a listing; see {@link
+     * dev.shepherd.api.MachineInfo.Builder#buildFromWhatFits}.
+     *
+     * @param literal the text, or null where there is none
+     * @return the address; null if {@link #address} refuses the text
+     */
+    public static @Nullable InetAddress orNull(@Nullable String literal) {
+        try {
+            return literal == null ? null : address(literal);
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
     }
 
     private static IllegalArgumentException refused(String literal, String why) {

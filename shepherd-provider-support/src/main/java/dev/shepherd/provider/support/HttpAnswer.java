@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.time.format.DateTimeFormatter;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The answer to a call of {@link HttpCalls}, whatever its status. {@link #orThrow()} turns a status that is no success
@@ -106,6 +107,38 @@ public final class HttpAnswer {
             return this;
         }
         throw failure();
+    }
+
+    /** Reads the body of an answer, as a JSON library does. */
+    @FunctionalInterface
+    public interface BodyReader<T> {
+
+        /** Reads a body, in any way; null and exceptions say that it cannot be read. */
+        @Nullable
+        T read(byte[] body) throws Exception;
+    }
+
+    /**
+     * Reads the body of a success.
+     *
+     * @param reader what reads it, such as {@code body -> json.readValue(body, Server.class)}
+     * @throws ProviderException {@link #failure()} if the status is no success; with {@link Reason#TRANSIENT} if the
+     *     reader fails or returns null. What the reader said is not in it: JSON libraries repeat the text that they
+     *     do not like, and it may hold a secret
+     */
+    public <T> T read(BodyReader<T> reader) {
+        orThrow();
+        String why = "it says nothing";
+        try {
+            T read = reader.read(body);
+            if (read != null) {
+                return read;
+            }
+        } catch (Exception e) {
+            why = e.getClass().getSimpleName();
+        }
+        throw new ProviderException(
+                Reason.TRANSIENT, call + ": status " + status + ", but the answer cannot be read (" + why + ")");
     }
 
     /** Returns the failure that this answer means, by {@link #reason(int)}. */

@@ -9,9 +9,12 @@ import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.provider.support.CallGate.Turn;
 import dev.shepherd.provider.support.NoAnswerException.Why;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublisher;
+import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandler;
 import java.net.http.HttpResponse.BodySubscriber;
@@ -28,12 +31,14 @@ import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
  * HTTP calls that end. One limit holds for all of an answer, which the client of the JDK bounds to its head; a body has a
  * largest size; interruption and {@link CallThreads#close()} end a call and its connection; messages show no secret. A
- * call is sent once: what a repetition would do, only its caller can know.
+ * call is sent once: what a repetition would do, only its caller can know. {@link #at} is the short form for JSON over
+ * HTTP, {@link #send} takes any request.
  *
  * <p>{@link Builder#client} takes any client: with trust, proxy and TLS versions of one's own. Many peers can share it
  * and its threads: {@link #toBuilder()} makes calls with another name, gate and password. Nothing is started before the
@@ -79,6 +84,123 @@ public final class HttpCalls {
     /** Returns what makes excerpts without the secrets of these calls. */
     public Excerpts excerpts() {
         return excerpts;
+    }
+
+    /**
+     * Names what requests are sent to, under the {@linkplain Builder#base base}.
+     *
+     * @param path the path, perhaps with a query, in which each <code>{}</code> stands for the next value: {@code
+     *     "/servers/{}/claim"}, {@code "/servers?after={}"}
+     * @param values what stands there: encoded, so that none of them can lead to another path or add to the query
+     * @throws ProviderException with {@link Reason#NOT_FOUND} if a path cannot name a value, which is empty or a row of
+     *     dots: nothing can be called so
+     * @throws IllegalArgumentException if the path does not begin with a slash, or there are more or fewer values
+     * @throws IllegalStateException if there is no base
+     */
+    public Target at(String path, Object... values) {
+        URI base = settings.base;
+        if (base == null) {
+            throw new IllegalStateException(settings.name + ": there is no base; set base");
+        }
+        // An empty value at the end would be lost without the limit.
+        String[] parts = path.split("\\{\\}", -1);
+        if (!path.startsWith("/") || parts.length != values.length + 1) {
+            throw new IllegalArgumentException(
+                    settings.name + ": " + path + " is no path for " + values.length + " value(s)");
+        }
+        StringBuilder built = new StringBuilder(parts[0]);
+        for (int i = 0; i < values.length; i++) {
+            String value = Objects.requireNonNull(values[i], "value").toString();
+            // Servers take dots for steps up the path, encoded ones too.
+            if (built.indexOf("?") < 0 && value.matches("\\.*")) {
+                throw new ProviderException(
+                        Reason.NOT_FOUND, settings.name + ": nothing at " + path + " is called \"" + value + "\"");
+            }
+            built.append(encoded(value)).append(parts[i + 1]);
+        }
+        return new Target(URI.create(base.toString().replaceFirst("/+\\z", "") + built));
+    }
+
+    private static String encoded(String value) {
+        return URLEncoder.encode(value, StandardCharsets.UTF_8)
+                .replace("+", "%20")
+                .replace("*", "%2A");
+    }
+
+    /** Writes the body of a request, as a JSON library does. */
+    @FunctionalInterface
+    public interface BodyWriter {
+
+        /** Writes the body. */
+        byte[] write() throws Exception;
+    }
+
+    /**
+     * What requests are sent to. Each method sends one request, once, as {@link #send} does; what messages call it is the
+     * method and the path. Immutable; safe for use by several threads.
+     */
+    public final class Target {
+
+        private final URI uri;
+
+        private Target(URI uri) {
+            this.uri = uri;
+        }
+
+        /** Asks for what is there. */
+        public HttpAnswer get() throws InterruptedException {
+            return send("GET", BodyPublishers.noBody());
+        }
+
+        /** Deletes it. */
+        public HttpAnswer delete() throws InterruptedException {
+            return send("DELETE", BodyPublishers.noBody());
+        }
+
+        /** Sends a POST request without a body. */
+        public HttpAnswer post() throws InterruptedException {
+            return send("POST", BodyPublishers.noBody());
+        }
+
+        /** Sends a POST request with JSON. */
+        public HttpAnswer post(BodyWriter json) throws InterruptedException {
+            return send("POST", json);
+        }
+
+        /** Sends a PUT request with JSON. */
+        public HttpAnswer put(BodyWriter json) throws InterruptedException {
+            return send("PUT", json);
+        }
+
+        /** Sends a PATCH request with JSON. */
+        public HttpAnswer patch(BodyWriter json) throws InterruptedException {
+            return send("PATCH", json);
+        }
+
+        private HttpAnswer send(String method, BodyWriter json) throws InterruptedException {
+            byte[] body;
+            try {
+                body = json.write();
+            } catch (Exception e) {
+                // Not as a cause: what a JSON library says of a value repeats the value.
+                throw new IllegalStateException(what(method) + ": the request cannot be written ("
+                        + e.getClass().getSimpleName() + ")");
+            }
+            return send(method, BodyPublishers.ofByteArray(body));
+        }
+
+        private HttpAnswer send(String method, BodyPublisher body) throws InterruptedException {
+            HttpRequest.Builder request = HttpRequest.newBuilder(uri).method(method, body);
+            request.header("Accept", "application/json");
+            if (body.contentLength() > 0) {
+                request.header("Content-Type", "application/json");
+            }
+            return HttpCalls.this.send(what(method), request.build());
+        }
+
+        private String what(String method) {
+            return method + " " + uri.getRawPath();
+        }
     }
 
     /**
@@ -221,8 +343,14 @@ public final class HttpCalls {
 
         private static final List<String> SECRET_HEADERS = List.of("Authorization", "Proxy-Authorization", "Cookie");
 
+        /** A user would be shown in messages; a query would end up in the middle. */
+        private static final Pattern BASE = Pattern.compile("(?i)https?://[^/?#@]+(/[^?#]*)?");
+
+        private static final Pattern HEADER_VALUE = Pattern.compile("[\\t -~\\u0080-\\u00ff]*");
+
         private final CallThreads threads;
         private String name;
+        private @Nullable URI base;
         private @Nullable HttpClients clients;
         private HttpClient.@Nullable Builder client;
         private Duration limit = Duration.ofSeconds(30);
@@ -241,6 +369,7 @@ public final class HttpCalls {
         private Builder(Builder other, @Nullable HttpClients clients) {
             this(other.name, other.threads);
             this.clients = clients;
+            this.base = other.base;
             this.client = other.client;
             this.limit = other.limit;
             this.maxBody = other.maxBody;
@@ -254,6 +383,15 @@ public final class HttpCalls {
         /** Sets what messages begin with. */
         public Builder name(String name) {
             this.name = Objects.requireNonNull(name, "name");
+            return this;
+        }
+
+        /**
+         * Sets what the paths of {@link HttpCalls#at} come after; none by default. An {@code http:} or {@code https:} URL
+         * of a host, perhaps with a path, without user, query and fragment.
+         */
+        public Builder base(URI base) {
+            this.base = Objects.requireNonNull(base, "base");
             return this;
         }
 
@@ -307,6 +445,11 @@ public final class HttpCalls {
             return this;
         }
 
+        /** Has every request carry a token, as {@code Authorization: Bearer} (RFC 6750). */
+        public Builder bearer(String token) {
+            return secretHeader("Authorization", "Bearer " + token);
+        }
+
         /** Has every request carry a user and a password, without being asked for them first (RFC 7617). */
         public Builder basic(String user, String password) {
             secret(password);
@@ -334,6 +477,19 @@ public final class HttpCalls {
         public HttpCalls build() {
             Checks.span("limit", limit, Duration.ofMillis(1), MAX_LIMIT);
             Checks.bytes("maxBody", maxBody, 1, MAX_MAX_BODY);
+            if (base != null
+                    && (base.getHost() == null || !BASE.matcher(base.toString()).matches())) {
+                // Not shown: it may hold a password.
+                throw new ConfigurationException(
+                        "base", "base must be an http: or https: URL of a host, without user, query and fragment");
+            }
+            headers.forEach((header, value) -> {
+                if (!HEADER_VALUE.matcher(value).matches()) {
+                    // Not shown: it is a secret. The JDK would show it, at the first request.
+                    throw new ConfigurationException(
+                            "secretHeader", "the value of the header " + header + " has characters that none may have");
+                }
+            });
             HttpClients shared = clients;
             if (shared == null) {
                 shared = new HttpClients(threads, client == null ? plain(limit) : client);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.net.Inet4Address;
+import java.net.InetAddress;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -115,5 +116,13 @@ class AddressLiteralTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> AddressLiteral.address(text))
                 .withMessage("\"" + text + "\" " + why);
+    }
+
+    @Test
+    void whereATextMayBeNonsenseItIsNoAddress() throws Exception {
+        assertThat(AddressLiteral.orNull("10.0.0.7")).isEqualTo(InetAddress.getByName("10.0.0.7"));
+        for (String nonsense : new String[] {null, "", "rack-1-7", "10.1", "0.0.0.0", "fe80::1%eth0"}) {
+            assertThat(AddressLiteral.orNull(nonsense)).isNull();
+        }
     }
 }

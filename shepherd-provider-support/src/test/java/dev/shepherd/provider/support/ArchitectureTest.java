@@ -42,10 +42,12 @@ class ArchitectureTest {
                         "AddressLiteral",
                         "CallGate",
                         "CallThreads",
+                        "ClaimingProvider",
                         "Excerpts",
                         "HttpAnswer",
                         "HttpCalls",
                         "NoAnswerException",
+                        "Pages",
                         "Ticker");
     }
 }

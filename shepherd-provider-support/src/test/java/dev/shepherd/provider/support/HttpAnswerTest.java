@@ -148,4 +148,38 @@ class HttpAnswerTest {
         assertThat(answer(200, "hunter2", Scope.PROVIDER))
                 .hasToString("HttpAnswer[provider test: asking: status 200, 7 bytes]");
     }
+
+    @Test
+    void aBodyIsReadByAnyLibrary() {
+        assertThat(answer(200, "text", Scope.PROVIDER).<String>read(body -> new String(body, StandardCharsets.UTF_8)))
+                .isEqualTo("text");
+    }
+
+    @Test
+    void aBodyThatCannotBeReadIsTransientAndItsTextIsNotShown() {
+        HttpAnswer answer = answer(200, "hunter3", Scope.PROVIDER);
+        List<HttpAnswer.BodyReader<String>> readers = List.of(
+                body -> {
+                    throw new java.io.IOException(new String(body, StandardCharsets.UTF_8));
+                },
+                body -> {
+                    throw new IllegalArgumentException(new String(body, StandardCharsets.UTF_8));
+                },
+                body -> null);
+        for (HttpAnswer.BodyReader<String> reader : readers) {
+            assertThatThrownBy(() -> answer.read(reader))
+                    .hasNoCause()
+                    .hasMessageStartingWith("provider test: asking: status 200, but the answer cannot be read (")
+                    .message()
+                    .doesNotContain("hunter3");
+            assertThatThrownBy(() -> answer.read(reader))
+                    .satisfies(e -> assertThat(((ProviderException) e).reason()).isEqualTo(Reason.TRANSIENT));
+        }
+    }
+
+    @Test
+    void anErrorIsNotRead() {
+        assertThatThrownBy(() -> answer(404, "gone", Scope.PROVIDER).read(body -> "read"))
+                .satisfies(e -> assertThat(((ProviderException) e).reason()).isEqualTo(Reason.NOT_FOUND));
+    }
 }

@@ -704,4 +704,149 @@ class HttpCallsTest {
                 .isThrownBy(() -> calls.toBuilder().maxBody(0).build())
                 .withMessage("maxBody must be from 1 to 1073741824 bytes, not 0");
     }
+
+    // The short form.
+
+    private HttpCalls.Target at(Peer peer, String path, Object... values) {
+        return calls.toBuilder().base(peer.uri("/api/")).build().at(path, values);
+    }
+
+    @Test
+    void theShortFormSendsOneRequestBelowTheBase() throws Exception {
+        try (Peer peer = Peer.saying(Peer.answer("200 OK", "{}"))) {
+            at(peer, "/servers").get();
+            at(peer, "/servers/{}", "a").delete();
+            at(peer, "/servers/{}/claim", "a").put(() -> "{\"claim\": 1}".getBytes(StandardCharsets.UTF_8));
+            at(peer, "/servers/{}", "a").patch(() -> new byte[] {'1'});
+            at(peer, "/servers").post(() -> new byte[] {'2'});
+            at(peer, "/servers/{}/{}", "a", "reboot").post();
+
+            assertThat(peer.requests)
+                    .extracting(request -> request.substring(0, request.indexOf(" HTTP")))
+                    .containsExactly(
+                            "GET /api/servers",
+                            "DELETE /api/servers/a",
+                            "PUT /api/servers/a/claim",
+                            "PATCH /api/servers/a",
+                            "POST /api/servers",
+                            "POST /api/servers/a/reboot");
+            assertThat(peer.requests.get(2))
+                    .containsIgnoringCase("\r\nContent-Type: application/json\r\n")
+                    .endsWith("\r\n\r\n{\"claim\": 1}");
+            assertThat(peer.requests.get(5))
+                    .containsIgnoringCase("\r\nContent-Length: 0\r\n")
+                    .doesNotContainIgnoringCase("Content-Type");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "a/b?c=d&e#f, a%2Fb%3Fc%3Dd%26e%23f",
+        "' a b+*', %20a%20b%2B%2A",
+        "%2e%2e, %252e%252e",
+        "..;x, ..%3Bx",
+        "\u00fc\ud83d\udc11, %C3%BC%F0%9F%90%91",
+        "{}, %7B%7D"
+    })
+    void aValueStaysOneSegmentOfThePathAndOneValueOfTheQuery(String value, String sent) throws Exception {
+        try (Peer peer = Peer.saying(Peer.answer("200 OK", ""))) {
+            at(peer, "/servers/{}/claim?by={}", value, value).get();
+
+            assertThat(peer.requests.get(0)).startsWith("GET /api/servers/" + sent + "/claim?by=" + sent + " HTTP");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", ".", "..", "..."})
+    void whatNoPathCanNameIsNotFoundAndNotAskedFor(String value) throws Exception {
+        try (Peer peer = Peer.saying(Peer.answer("200 OK", ""))) {
+            ProviderException failure =
+                    catchThrowableOfType(ProviderException.class, () -> at(peer, "/servers/{}/claim", value));
+
+            assertThat(failure.reason()).isEqualTo(Reason.NOT_FOUND);
+            assertThat(peer.requests).isEmpty();
+            // In a query it means nothing.
+            at(peer, "/servers?after={}", value).get();
+            assertThat(peer.requests.get(0)).startsWith("GET /api/servers?after=" + value + " HTTP");
+        }
+    }
+
+    @Test
+    void aPathThatDoesNotFitItsValuesIsAMistake() throws Exception {
+        try (Peer peer = Peer.saying("")) {
+            for (String path : List.of("servers/{}", "/servers", "/servers/{}/{}")) {
+                assertThat(catchThrowable(() -> at(peer, path, "a")))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining(path);
+            }
+            assertThat(catchThrowable(() -> calls.at("/servers")))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("set base");
+        }
+    }
+
+    @Test
+    void theMessageOfTheShortFormNamesThePathAndNotTheQuery() throws Exception {
+        try (Peer peer = Peer.saying(Peer.answer("404 Not Found", "gone"))) {
+            assertThat(at(peer, "/servers?key={}", "k").get().failure().getMessage())
+                    .contains("GET /api/servers: status 404: gone");
+        }
+    }
+
+    @Test
+    void aBodyThatCannotBeWrittenSaysNothingOfIt() throws Exception {
+        try (Peer peer = Peer.saying("")) {
+            Throwable failure = catchThrowable(() -> at(peer, "/servers").post(() -> {
+                throw new IOException(PASSWORD);
+            }));
+
+            assertThat(failure)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("POST /api/servers: the request cannot be written (IOException)")
+                    .hasNoCause();
+            assertThat(peer.requests).isEmpty();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "ftp://host/",
+                "http:///path",
+                "http:path",
+                "http://hunter2@host/",
+                "http://host/?hunter2",
+                "http://host/#hunter2",
+                "/path"
+            })
+    void aBaseIsAnHttpUrlOfAHost(String base) {
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> calls.toBuilder().base(URI.create(base)).build())
+                .satisfies(e -> assertThat(e.property()).contains("base"))
+                .withMessageNotContaining("hunter2");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"hunter2\n", "hunter2\r\nX: y", "hunter2\u0000", "hunter2\u0416"})
+    void aTokenThatNoHeaderCanHoldIsRefusedAndNotShown(String token) {
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> calls.toBuilder().bearer(token).build())
+                .satisfies(e -> assertThat(e.property()).contains("secretHeader"))
+                .withMessageContaining("Authorization")
+                .withMessageNotContaining("hunter2");
+    }
+
+    @Test
+    void aBearerTokenIsSentAndHidden() throws Exception {
+        try (Peer peer = Peer.start((request, out, closed) ->
+                out.write(Peer.answer("500 Oops", request).getBytes(StandardCharsets.UTF_8)))) {
+            HttpCalls bearing =
+                    calls.toBuilder().base(peer.uri("")).bearer("to+ken").build();
+
+            ProviderException failure = bearing.at("/x").get().failure();
+
+            assertThat(peer.requests.get(0)).contains("Authorization: Bearer to+ken");
+            assertThat(failure).hasMessageContaining("***").hasMessageNotContaining("to+ken");
+        }
+    }
 }

@@ -6,7 +6,7 @@ import java.util.Optional;
 /**
  * Lets faults in between the providers of a test and the outside. {@link FaultProxy} does so for whatever is asked by
  * HTTP; a provider that reaches the outside in another way has an implementation of its own, see
- * {@code faults()} of {@link ProviderContract}.
+ * {@link ProviderContract#faults()}.
  *
  * <p>The kit calls it on one thread at a time, while other threads call the provider.
  */

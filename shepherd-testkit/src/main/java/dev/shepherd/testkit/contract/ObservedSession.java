@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** A session that is handed to a provider, and remembers what the provider did with it. Safe for several threads. */
@@ -18,6 +19,7 @@ final class ObservedSession implements Session {
 
     private final Session session;
     private final boolean rollBackFirst;
+    private final IntSupplier effects;
     private final AtomicInteger bodies = new AtomicInteger();
     private final List<String> misuse = new CopyOnWriteArrayList<>();
     private volatile boolean returned;
@@ -26,10 +28,12 @@ final class ObservedSession implements Session {
      * Wraps a session.
      *
      * @param rollBackFirst whether every transaction is run, rolled back, and run again
+     * @param effects counts what took effect outside so far
      */
-    ObservedSession(Session session, boolean rollBackFirst) {
+    ObservedSession(Session session, boolean rollBackFirst, IntSupplier effects) {
         this.session = session;
         this.rollBackFirst = rollBackFirst;
+        this.effects = effects;
     }
 
     Session unwrap() {
@@ -78,10 +82,14 @@ final class ObservedSession implements Session {
             throws InterruptedException {
         bodies.incrementAndGet();
         ObservedTransaction observed = new ObservedTransaction(transaction);
+        int before = effects.getAsInt();
         try {
             return body.run(observed);
         } finally {
             observed.ended = true;
+            if (effects.getAsInt() > before) {
+                misuse.add("something was changed outside within a transaction's body, which may run twice");
+            }
         }
     }
 

@@ -426,8 +426,11 @@ public abstract class ProviderContract extends StepRules {
         Provider provider = run.start(3);
         List<Machine> before = run.list(provider);
         CreateMachineRequest request = request(run.free(provider, 3).get(0));
-        ObservedSession session = new ObservedSession(run.records().startSession(), true);
+        ObservedSession session = run.rollingBack();
         Machine created = run.get(run.create(provider, session, request), "createMachine returns the machine");
+        if (!session.misuse().isEmpty()) {
+            throw run.broken("the body only records", String.join("; ", session.misuse()));
+        }
         run.requireRecorded(provider, 1);
         run.requireOnlyOneMore(provider, before, created.id());
     }

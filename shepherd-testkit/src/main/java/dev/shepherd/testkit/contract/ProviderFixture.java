@@ -59,7 +59,7 @@ abstract class ProviderFixture {
 
     /**
      * Returns what lets faults in between the providers of this test and the outside: for what is asked by HTTP, a
-     * {@code FaultProxy}, which the fixture starts and closes; none by default. All rules on faults need it.
+     * {@link FaultProxy}, which the fixture starts and closes; none by default. All rules on faults need it.
      */
     protected Optional<Faults> faults() {
         return Optional.empty();

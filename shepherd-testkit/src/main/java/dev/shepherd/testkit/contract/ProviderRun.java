@@ -323,7 +323,12 @@ final class ProviderRun extends ContractRun {
     }
 
     ObservedSession session() throws InterruptedException {
-        return new ObservedSession(records().startSession(), false);
+        return new ObservedSession(records().startSession(), false, contract::effects);
+    }
+
+    /** Starts a session in which every transaction is rolled back once. */
+    ObservedSession rollingBack() throws InterruptedException {
+        return new ObservedSession(records().startSession(), true, contract::effects);
     }
 
     ObservedSession lostSession() throws InterruptedException {
