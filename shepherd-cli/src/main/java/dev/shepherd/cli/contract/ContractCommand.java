@@ -5,9 +5,10 @@ import dev.shepherd.api.Machine;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderException;
-import dev.shepherd.api.ProviderProperty;
+import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
+import dev.shepherd.api.ShepherdException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.cli.contract.RuleResult.Kind;
@@ -74,9 +75,6 @@ public final class ContractCommand implements Callable<Integer> {
 
     /** How often it is looked whether the rules are through. */
     private static final long POLL_MILLIS = 50;
-
-    /** Shorter ones are likely to be in a text by chance. */
-    private static final int SHORTEST_SECRET = 4;
 
     /** How many free machines an error names. */
     private static final int MOST_NAMED = 10;
@@ -180,7 +178,8 @@ public final class ContractCommand implements Callable<Integer> {
         ProviderConfig config = values.config();
         try (Shutdown shutdown = new Shutdown();
                 @Nullable FaultProxy proxy = faults == null ? null : proxy(faults, config)) {
-            Look look = look(found, config);
+            Secrets secrets = Secrets.of(found, values);
+            Look look = look(found, config, secrets);
             Set<Rule> chosen = chosen(look.recovers());
             List<Machine> named = named(look.listing());
             Permit permit = named.isEmpty() ? Permit.none() : Permit.of(named, look.listing(), reinstall);
@@ -188,7 +187,7 @@ public final class ContractCommand implements Callable<Integer> {
                     found,
                     proxy == null || faults == null ? config : proxied(values, faults, proxy),
                     permit,
-                    secrets(found, values),
+                    secrets.texts(),
                     proxy,
                     Duration.ofSeconds(callLimit),
                     Duration.ofSeconds(creationLimit));
@@ -203,10 +202,10 @@ public final class ContractCommand implements Callable<Integer> {
             AtomicBoolean broken = new AtomicBoolean();
             boolean ended = tryRules(shutdown, tried, Rules.of(look.recovers()), chosen, result -> {
                 broken.compareAndSet(false, result.kind() == Kind.BROKEN);
-                report.rule(result);
+                report.rule(result.with(secrets.hidden(result.text())));
             });
             List<String> left = named.isEmpty() ? List.of() : left(found, config, permit, named);
-            report.ends(left, permit.refused(), ended);
+            report.ends(left.stream().map(secrets::hidden).toList(), permit.refused(), ended);
             return broken.get() || !permit.refused().isEmpty() || ended ? ExitCode.SOFTWARE : ExitCode.OK;
         }
     }
@@ -240,10 +239,15 @@ public final class ContractCommand implements Callable<Integer> {
     /** What a provider says before anything is tried. */
     private record Look(String text, boolean recovers, List<Machine> listing) {}
 
-    private Look look(FoundProvider found, ProviderConfig config) throws InterruptedException {
+    private Look look(FoundProvider found, ProviderConfig config, Secrets secrets) throws InterruptedException {
         try (Provider provider = found.create(config)) {
             List<Machine> listing = machines.isEmpty() ? List.of() : new ArrayList<Machine>(provider.listMachines());
-            return new Look(provider.toString(), provider instanceof Recoverer, listing);
+            return new Look(secrets.hidden(String.valueOf(provider)), provider instanceof Recoverer, listing);
+        } catch (ShepherdException e) {
+            throw e;
+        } catch (RuntimeException e) { // Of a provider that may be wrong in any way.
+            throw new ProviderException(
+                    Reason.PERMANENT, "the provider cannot be looked at: " + secrets.hidden(e.toString()), e);
         }
     }
 
@@ -306,22 +310,19 @@ public final class ContractCommand implements Callable<Integer> {
                 Optional<? extends Machine> now = listing.stream()
                         .filter(listed -> Permit.names(listed).stream().anyMatch(Permit.names(machine)::contains))
                         .findFirst();
-                left.add(describe(machine) + ": "
-                        + now.map(listed -> state(listed, permit)).orElse("not listed any more"));
+                String state = now.map(listed -> state(listed, permit)).orElse("not listed any more");
+                left.add(describe(machine) + ": " + state);
             }
             for (Machine machine : listing) {
                 boolean isNew = named.stream()
                         .noneMatch(one -> Permit.names(one).stream().anyMatch(Permit.names(machine)::contains));
                 if (isNew && permit.isMade(machine)) {
-                    left.add(describe(machine) + ": " + state(machine, permit)
-                            + machine.intentId()
-                                    .map(intents::get)
-                                    .map(name -> ", made of " + name)
-                                    .orElse(""));
+                    String asked = machine.intentId().map(intents::get).orElse("none that was named");
+                    left.add(asked + ": " + state(machine, permit));
                 }
             }
-        } catch (ProviderException e) {
-            left.add("the machines cannot be listed any more: " + e.getMessage());
+        } catch (RuntimeException e) { // Of a provider that may be wrong in any way.
+            left.add("the machines cannot be listed any more: " + e);
             intents.forEach((intent, name) -> left.add("asked for: " + name + ", for intent " + intent));
         }
         return left;
@@ -331,7 +332,7 @@ public final class ContractCommand implements Callable<Integer> {
         String state = switch (machine.availability()) {
             case KNOWN_UNUSED -> "free";
             case POSSIBLY_USED -> "as before, for all that the provider knows";
-            default -> permit.isMade(machine) ? "in use" : "in use, by others";
+            default -> "in use as " + machine.id() + (permit.isMade(machine) ? "" : ", by others");
         };
         return state + machine.intentId().map(intent -> " for intent " + intent).orElse("");
     }
@@ -352,19 +353,6 @@ public final class ContractCommand implements Callable<Integer> {
     }
 
     // Properties.
-
-    /** Returns the secrets that are given as such. A URI is none, only its query. */
-    private static List<String> secrets(FoundProvider found, PropertyOptions.Values values) {
-        List<String> secrets = new ArrayList<>();
-        for (ProviderProperty property : found.properties()) {
-            Optional<String> text = property.secret() ? values.text(property.name()) : Optional.empty();
-            if (property.type() == ProviderProperty.Type.URI) {
-                text = text.map(URI::create).map(URI::getRawQuery);
-            }
-            text.filter(secret -> secret.length() >= SHORTEST_SECRET).ifPresent(secrets::add);
-        }
-        return secrets;
-    }
 
     private FaultProxy proxy(String property, ProviderConfig config) {
         URI uri = uri(property, config);

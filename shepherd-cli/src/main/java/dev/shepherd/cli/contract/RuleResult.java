@@ -10,6 +10,11 @@ import dev.shepherd.testkit.contract.Rule;
  */
 record RuleResult(Rule rule, Kind kind, int trials, String text) {
 
+    /** Returns the same with another text. */
+    RuleResult with(String text) {
+        return new RuleResult(rule, kind, trials, text);
+    }
+
     /** How it ended. */
     enum Kind {
         KEPT,

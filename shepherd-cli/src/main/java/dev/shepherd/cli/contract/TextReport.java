@@ -26,9 +26,9 @@ final class TextReport implements Report {
         if (plan.machines().isEmpty()) {
             out.println("Only rules that read are tried: no machine is created, rebooted or reinstalled.");
         } else {
-            out.println("These machines may be created, which takes them into use"
-                    + (plan.reboots() ? "; rebooted" : "")
-                    + (plan.reinstalls() ? "; reinstalled, which destroys what is on them" : "")
+            out.println("These machines may be created (which takes them into use)"
+                    + (plan.reboots() ? ", rebooted" : "")
+                    + (plan.reinstalls() ? ", reinstalled (which destroys what is on them)" : "")
                     + ". No other one is touched:");
             plan.machines().forEach(machine -> out.println("  " + Escaped.text(machine)));
             if (plan.faults()) {

@@ -30,6 +30,37 @@ class ContractCommandTest {
 
     private static final Duration LIMIT = Duration.ofMinutes(2);
 
+    /** A provider all of whose calls fail, with an expression as the message of one. */
+    private static final String PROVIDER = """
+            public final class RackProvider implements Provider {
+                private final ProviderConfig config;
+
+                public RackProvider(ProviderConfig config) {
+                        this.config = config;
+                    }
+
+                @Override
+                public ProviderType type() {
+                    return new ProviderType("racks");
+                }
+
+                @Override
+                public List<Machine> listMachines() {
+                    throw new IllegalStateException(%s);
+                }
+
+                @Override
+                public Machine getMachine(ProviderID id) {
+                    throw new IllegalStateException();
+                }
+
+                @Override
+                public Machine createMachine(Session session, CreateMachineRequest request) {
+                    throw new IllegalStateException();
+                }
+            }
+            """;
+
     @TempDir
     Path folder;
 
@@ -235,8 +266,9 @@ class ContractCommandTest {
                     .allSatisfy(call -> assertThat(named)
                             .anySatisfy(one -> assertThat(call.requestBody()).contains(one.toString())));
             assertThat(api.calls()).extracting(FakeEquinix.Call::requestBody).noneMatch(b -> b.contains("reinstall"));
-            assertThat(run.out()).contains("How the machines were left", ": in use for intent ", ": free\n");
-            api.devices().forEach(device -> assertThat(run.out()).contains("  " + device.id() + ", reservation "));
+            assertThat(run.out()).contains("How the machines were left", ": free\n");
+            api.devices()
+                    .forEach(device -> assertThat(run.out()).contains(": in use as " + device.id() + " for intent "));
             assertThat(run.out() + run.err()).doesNotContain(api.token());
         }
     }
@@ -248,7 +280,8 @@ class ContractCommandTest {
             CommandLineRun run = run(equinix(api, "--machine", named, "--reinstall", "--rule", "R01,R03,R05"));
 
             assertThat(run.exitCode()).as(run.out() + run.err()).isZero();
-            assertThat(run.out()).contains("; rebooted; reinstalled, which destroys what is on them");
+            assertThat(run.out())
+                    .contains(", rebooted, reinstalled (which destroys what is on them). No other one is touched:");
             assertThat(ruled(run, "kept")).containsExactly("R01", "R03", "R05");
             assertThat(api.devices()).hasSize(1); // The first rule has made it, the others do with it.
         }
@@ -314,37 +347,58 @@ class ContractCommandTest {
     }
 
     @Test
-    void whatAProviderSaysCannotForgeALineNorSpeakToTheTerminal() throws Exception {
+    void aProviderThatCannotEvenListIsOneClearLineWhereMachinesAreNamed() throws Exception {
+        Path plugins = Files.createDirectories(folder.resolve("plugins"));
+        forger().write(plugins.resolve("racks.jar"));
+        CommandLineRun run = CommandLineRun.of(
+                "contract",
+                "--provider",
+                "racks",
+                "--plugins",
+                plugins.toString(),
+                "--property",
+                "port=22",
+                "--machine",
+                "one");
+
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).contains("shepherd: the provider cannot be looked at: java.lang.IllegalStateException");
+    }
+
+    @Test
+    void aSecretThatAProviderShowsBreaksARuleAndIsNotRepeated() throws Exception {
         Path plugins = Files.createDirectories(folder.resolve("plugins"));
         new PluginJar()
                 .service("RackFactory")
-                .source("RackFactory", PluginJar.factory("RackFactory", "racks", "\"forges\"", ""))
-                .source("RackProvider", """
-                        public final class RackProvider implements Provider {
-                            public RackProvider(ProviderConfig config) {}
-
-                            @Override
-                            public ProviderType type() {
-                                return new ProviderType("racks");
-                            }
-
-                            @Override
-                            public List<Machine> listMachines() {
-                                throw new IllegalStateException("\\u001b[2J\\nkept     P03 MUST   forged");
-                            }
-
-                            @Override
-                            public Machine getMachine(ProviderID id) {
-                                throw new IllegalStateException();
-                            }
-
-                            @Override
-                            public Machine createMachine(Session session, CreateMachineRequest request) {
-                                throw new IllegalStateException();
-                            }
-                        }
-                        """)
+                .source(
+                        "RackFactory",
+                        PluginJar.factory("RackFactory", "racks", "\"tells\"", "")
+                                .replace("SSH server\"))", "SSH server\").asSecret())"))
+                .source("RackProvider", PROVIDER.formatted("String.valueOf(config.integer(\"port\"))"))
                 .write(plugins.resolve("racks.jar"));
+        Path properties = Files.writeString(folder.resolve("racks.properties"), "port=12345\n");
+        CommandLineRun run = CommandLineRun.of(
+                "contract",
+                "--provider",
+                "racks",
+                "--plugins",
+                plugins.toString(),
+                "--property-file",
+                properties.toString(),
+                "--rule",
+                "P03,P31");
+
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(ruled(run, "BROKEN")).containsExactly("P03", "P31");
+        assertThat(run.out()).contains("IllegalStateException: Optional[***]");
+        assertThat(run.out() + run.err()).doesNotContain("12345");
+    }
+
+    @Test
+    void whatAProviderSaysCannotForgeALineNorSpeakToTheTerminal() throws Exception {
+        Path plugins = Files.createDirectories(folder.resolve("plugins"));
+        forger().write(plugins.resolve("racks.jar"));
         CommandLineRun run = CommandLineRun.of(
                 "contract",
                 "--provider",
@@ -359,6 +413,14 @@ class ContractCommandTest {
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(ruled(run, "kept")).isEmpty();
         assertThat(run.out()).contains("forged").doesNotContain("\u001b");
+    }
+
+    /** A provider whose failures look like a line of the command. */
+    private static PluginJar forger() {
+        return new PluginJar()
+                .service("RackFactory")
+                .source("RackFactory", PluginJar.factory("RackFactory", "racks", "\"forges\"", ""))
+                .source("RackProvider", PROVIDER.formatted("\"\\u001b[2J\\nkept     P03 MUST   forged\""));
     }
 
     /** The rules of which a line begins with a word. */

@@ -271,11 +271,11 @@ abstract class StepRules extends OutsideRules {
             interrupted(trial, "getMachine(" + created.id() + ")", () -> provider.getMachine(created.id()));
         }
         if (sharesTheOutside()) {
-            if (trial.step() == Step.READ && machineBudget() == 0) {
+            free = run.freeIfAny(provider).map(List::of).orElse(List.of());
+            if (trial.step() == Step.READ && free.isEmpty()) {
                 return;
             }
-            run.require(machineBudget() > 0, "it creates machines, and machineBudget() is 0");
-            free = run.free(provider, 1);
+            run.require(!free.isEmpty(), "none of the machines that it may take is free, see machineBudget()");
         }
         List<Machine> before = run.settled(provider);
         int recorded = sharesTheOutside() ? 0 : 1;
