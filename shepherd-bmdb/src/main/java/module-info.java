@@ -24,6 +24,9 @@ module dev.shepherd.bmdb {
             dev.shepherd.manager;
     exports dev.shepherd.bmdb.takeover to
             dev.shepherd.manager;
+    // The endpoint's threads go on as those here do.
+    exports dev.shepherd.bmdb.threads to
+            dev.shepherd.callback;
 
     // jOOQ makes the records of its results.
     opens dev.shepherd.bmdb.internal.schema.tables.records to

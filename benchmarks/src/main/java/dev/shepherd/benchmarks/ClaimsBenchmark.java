@@ -162,7 +162,7 @@ final class ClaimsBenchmark implements Benchmark {
                 + " create index scheduled_tasks_by_heartbeat on scheduled_tasks (last_heartbeat)");
     }
 
-    /** Makes the same machines due again, and tidies up after whoever went before. */
+    /** Makes the same machines due again, and tidies up after the previous run. */
     private static void reset(BenchmarkDatabase database) throws SQLException {
         database.execute("delete from machine_agent_started s using due_machines d where d.machine_id = s.machine_id");
         database.execute("truncate work_history");

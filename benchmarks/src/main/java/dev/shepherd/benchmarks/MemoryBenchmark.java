@@ -175,7 +175,7 @@ final class MemoryBenchmark implements Benchmark {
         }
     }
 
-    /** Finds OpenSSH's server of SFTP, which is on nobody's path. */
+    /** Finds OpenSSH's SFTP server, which is on no path. */
     static Optional<String> sftpServer() {
         return SFTP_SERVERS.stream()
                 .filter(path -> Files.isExecutable(Path.of(path)))

@@ -94,7 +94,7 @@ final class SshMachines implements AutoCloseable {
 
     private void startServers(Path sshd, int count, String sftp) throws IOException, InterruptedException {
         if (USER.equals("root")) {
-            // Where it locks itself up until somebody has logged in. It insists on it, whatever it is configured for.
+            // Where it locks itself up until a user has logged in. It insists on that folder, however it is configured.
             Files.createDirectories(Path.of("/run/sshd"));
         }
         Process keygen = new ProcessBuilder(
@@ -316,7 +316,7 @@ final class SshMachines implements AutoCloseable {
                     return;
                 }
             } catch (IOException e) {
-                // Somebody may still have been writing.
+                // A process may still have been writing.
                 if (attempt == DELETIONS) {
                     throw new UncheckedIOException(e);
                 }

@@ -65,7 +65,7 @@ final class WakeUpBenchmark implements Benchmark {
                                     TakeoverStep.CONNECT,
                                     target,
                                     Duration.ZERO,
-                                    "nobody is there");
+                                    "this machine is not there");
                         })
                         .loops(Set.of(LoopKind.INITIALIZER, LoopKind.RECOVERER, LoopKind.UPDATER))
                         .build()) {
@@ -101,7 +101,7 @@ final class WakeUpBenchmark implements Benchmark {
                 machine.toString());
         Long begunAt = begun.poll(LONGEST_SECONDS, TimeUnit.SECONDS);
         if (begunAt == null) {
-            throw new IllegalStateException("nobody came for a machine within " + LONGEST_SECONDS + " s");
+            throw new IllegalStateException("no initializer claimed a machine within " + LONGEST_SECONDS + " s");
         }
         return begunAt - recordedAt;
     }

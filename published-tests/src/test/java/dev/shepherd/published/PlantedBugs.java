@@ -170,8 +170,8 @@ final class PlantedBugs {
         plant(
                 "what is used is not listed",
                 CLAIMING,
-                "boolean listed = machine.availability() == Availability.KNOWN_UNUSED || isComplete(item);",
-                "boolean listed = machine.availability() == Availability.KNOWN_UNUSED;",
+                "boolean listed = !isUsed(machine) || isComplete(item);",
+                "boolean listed = !isUsed(machine);",
                 "P15",
                 "R05");
         plant(
@@ -251,7 +251,7 @@ final class PlantedBugs {
         plant(
                 "the mark of the intent is not shown",
                 RACK,
-                ".intentId(claimed ? UUID.fromString(server.path(\"claim\").asText()) : null)",
+                ".intentId(intent(server.path(\"claim\").asText()))",
                 "",
                 "P18",
                 "P16");
@@ -373,6 +373,12 @@ final class PlantedBugs {
                             return Optional.empty();
                         }
                 """, "P52");
+        plant(
+                "what is claimed and not deployed is listed",
+                CLAIMING,
+                "boolean listed = !isUsed(machine) || isComplete(item);",
+                "boolean listed = true;",
+                "P52");
         plant("another machine is taken instead", CLAIMING, """
                         return tryClaim(item, id, intent)
                                 .orElseThrow(() -> new NoCapacityException("provider " + type + ": machine " + id + " is not free"));

@@ -12,22 +12,22 @@ import java.util.UUID;
  * use the record {@link MachineInfo}. Implementations must be safe for use by several threads.
  *
  * <p>An empty optional means "the provider does not know or does not say", and clears what the database
- * holds of it.
+ * holds about it.
  */
 public interface Machine {
 
     /** Returns the provider's id of the machine; {@link ProviderID#INVALID} where it has none yet. */
     ProviderID id();
 
-    /** Returns the address under which the machine is reached by SSH, if it has one. */
+    /** Returns the address at which the machine is reached by SSH, if it has one. */
     Optional<InetAddress> address();
 
     /** Returns whether the machine is in use. */
     Availability availability();
 
     /**
-     * Tells that the machine is in a failed state. A failed machine is left out when the provider and the
-     * database disagree about it, also once the provider no longer lists it, and is never chosen for provisioning.
+     * Tells whether the machine is in a failed state. A failed machine is ignored where provider and database disagree,
+     * even once the provider no longer lists it, and is never chosen for provisioning.
      */
     default boolean failed() {
         return false;

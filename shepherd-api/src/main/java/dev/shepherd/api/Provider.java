@@ -26,8 +26,8 @@ public interface Provider extends AutoCloseable {
     /**
      * Lists every machine that the provider has for this fleet, used and free.
      *
-     * <p>Ids are unique within one listing and mean the same machine in every later one. A listing is whole or it
-     * fails: never return a part of it.
+     * <p>Ids are unique within one listing and mean the same machine in every later one. A listing is complete or
+     * fails: never return part of one.
      *
      * <p>A machine that is still being created is left out, or is {@link Availability#KNOWN_USED} with the status
      * {@link ProviderStatus#PROVISIONING}: then it is left alone until it runs. One that is being reinstalled must stay
@@ -36,8 +36,8 @@ public interface Provider extends AutoCloseable {
      *
      * <p>A machine with nonsensical data is no reason to fail. Leave out the text that does not fit, or mark the
      * machine as {@linkplain Machine#failed() failed}. The manager passes over a machine that breaks a rule of {@link
-     * MachineInfo}, with a warning: one with a valid id counts as present, and is neither created from nor taken for
-     * missing.
+     * MachineInfo}, with a warning. One with a valid id counts as present: it is neither used for a creation nor
+     * considered missing.
      *
      * @return the machines, in any order; the list is the caller's
      * @throws ProviderException if the machines cannot be listed
@@ -50,9 +50,9 @@ public interface Provider extends AutoCloseable {
      * a provider that overrides this need not hold a large fleet in memory.
      *
      * <p>The rules are those of {@link #listMachines()}: each machine once, in any order, and all of them or a failure.
-     * A provider that finds out half-way that its listing is not whole throws; what was shown until then counts for
-     * nothing. The visitor is called on the calling thread. It may take its time now and then (it asks the database),
-     * and the manager gives up a listing that takes longer than ten minutes in all.
+     * A provider that finds out midway that its listing is incomplete throws; what it has shown by then is disregarded.
+     * The visitor is called on the calling thread, and takes a while now and then, since it asks the database. The
+     * manager gives up a listing that takes longer than ten minutes in all.
      *
      * <p>The default lists the machines and then shows them.
      *
@@ -67,7 +67,7 @@ public interface Provider extends AutoCloseable {
     }
 
     /**
-     * Describes one machine as it is now, also one that is still being created and that the listing leaves out.
+     * Describes one machine as it is now, even one that is still being created and that the listing leaves out.
      *
      * @param id the id of the machine
      * @return the machine, with that id
@@ -90,8 +90,8 @@ public interface Provider extends AutoCloseable {
      * @return the machine as it was recorded, {@link Availability#KNOWN_USED}
      * @throws NoCapacityException if there is no machine left to take, or the one asked for is gone, and
      *     nothing was made
-     * @throws ProviderException if the machine cannot be created; see {@link ProviderException.Reason} for
-     *     what each reason says of the outcome
+     * @throws ProviderException if the machine cannot be created; see {@link ProviderException.Reason} for what each
+     *     reason says about the outcome
      * @throws SessionExpiredException if the session was lost; what was made is adopted under its intent later
      * @throws InterruptedException if the thread is interrupted
      */
@@ -99,7 +99,7 @@ public interface Provider extends AutoCloseable {
 
     /**
      * Tells whether {@link #listMachines()} costs about as much as {@link #getMachine}, and says as much of each
-     * machine. Then the manager lists once to look at many machines, rather than asking for one after the other. Always
+     * machine. Then the manager lists once to look at many machines, rather than asking for them one by one. Always
      * the same; neither blocks nor fails.
      *
      * <p>The default is false.
@@ -109,9 +109,9 @@ public interface Provider extends AutoCloseable {
     }
 
     /**
-     * Tells whether {@link #createMachine} only takes note of a machine that is there anyway: nothing is bought,
-     * switched on or installed. Then the manager keeps no pace between creations and sets no maximum, unless it is told
-     * to. Always the same; neither blocks nor fails.
+     * Tells whether {@link #createMachine} only takes note of a machine that exists anyway: nothing is bought, switched
+     * on or installed. Then, unless told otherwise, the manager neither spaces creations out nor limits how many
+     * machines there are. Always the same; neither blocks nor fails.
      *
      * <p>The default is false.
      */

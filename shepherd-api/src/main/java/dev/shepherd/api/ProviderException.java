@@ -19,14 +19,14 @@ import org.jspecify.annotations.Nullable;
  *         .build();
  * }</pre>
  *
- * <p>The message is one line, as of any {@link ShepherdException}. A cause whose text could forge lines of a log is
+ * <p>The message is one line, as in any {@link ShepherdException}. A cause whose text could forge lines of a log is
  * replaced by a copy that says the same in escaped text.
  */
 public class ProviderException extends ShepherdException {
 
     private static final long serialVersionUID = 1L;
 
-    /** Why a call failed, and what that says of its outcome. */
+    /** Why a call failed, and what that says about its outcome. */
     public enum Reason {
 
         /** There is no such machine; see {@link MachineNotFoundException}. Nothing was done. Not retried. */
@@ -37,17 +37,17 @@ public class ProviderException extends ShepherdException {
 
         /**
          * Our credentials are not accepted. Nothing was done. Retried only by the loop's own pace. Concerns the whole
-         * provider unless {@linkplain Builder#scope it is said} that it concerns one machine.
+         * provider unless its {@linkplain Builder#scope scope} says that it concerns one machine.
          */
         UNAUTHENTICATED(false, true),
 
         /**
          * Too many calls. Nothing was done. Retried after {@link ProviderException#retryAfter()}. Concerns the whole
-         * provider unless {@linkplain Builder#scope it is said} that it concerns one machine.
+         * provider unless its {@linkplain Builder#scope scope} says that it concerns one machine.
          */
         RATE_LIMITED(true, true),
 
-        /** The machine is in a state that does not allow the call, in transition for one. Retried later. */
+        /** The machine is in a state that does not allow the call, for example in transition. Retried later. */
         CONFLICT(true, true),
 
         /** A failure that may pass. <strong>It is unknown whether anything was done.</strong> Retried later. */
@@ -89,7 +89,7 @@ public class ProviderException extends ShepherdException {
         MACHINE,
 
         /**
-         * All that the provider has. Nothing else is asked of it for a while, and nothing is concluded of the machine.
+         * Everything at the provider. It is asked nothing else for a while, and nothing is concluded about the machine.
          */
         PROVIDER
     }
@@ -134,9 +134,9 @@ public class ProviderException extends ShepherdException {
     }
 
     /**
-     * Returns what the failure concerns: the whole provider for {@link Reason#RATE_LIMITED} and
-     * {@link Reason#UNAUTHENTICATED}, the machine that was asked for with any other reason, unless the provider said
-     * otherwise. Of no meaning for a listing, which always concerns the provider.
+     * Returns what the failure concerns: the whole provider for {@link Reason#RATE_LIMITED} and {@link
+     * Reason#UNAUTHENTICATED}, the machine that was asked for with any other reason, unless the provider said
+     * otherwise. Meaningless for a listing, which always concerns the provider.
      */
     public Scope scope() {
         return scope;

@@ -30,7 +30,7 @@ public interface Recoverer extends Provider {
      * ProviderStatus#PROVISIONING}.
      *
      * @param id the machine
-     * @throws NotSupportedException if this provider cannot reinstall; the default does just this
+     * @throws NotSupportedException if this provider cannot reinstall, as by default
      * @throws MachineNotFoundException if there is no such machine
      * @throws ProviderException if it cannot be reinstalled; see {@link ProviderException.Reason}
      * @throws InterruptedException if the thread is interrupted; the reinstallation may have been accepted

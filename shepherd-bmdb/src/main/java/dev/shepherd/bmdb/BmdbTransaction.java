@@ -92,10 +92,11 @@ public final class BmdbTransaction implements Transaction {
 
     @Override
     public UUID recordMachine(ProviderType provider, CreateMachineRequest request, Machine machine) {
-        if (!machine.id().isValid()) {
+        MachineInfo info = MachineInfo.copyOf(machine);
+        if (!info.id().isValid()) {
             throw new IllegalArgumentException("a machine without a valid id cannot be recorded");
         }
-        ProvidedQueries.record(handle(), request.intentId(), provider, MachineInfo.copyOf(machine));
+        ProvidedQueries.record(handle(), request.intentId(), provider, info);
         return request.intentId();
     }
 

@@ -1,10 +1,10 @@
 package dev.shepherd.callback;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.FailureLog;
+import dev.shepherd.bmdb.threads.LastingThread;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -46,6 +46,10 @@ public final class AgentEndpoint implements AutoCloseable {
 
     private static final String THREAD = "shepherd-agent-endpoint";
     private static final Duration LOOK = Duration.ofMillis(500);
+
+    /** How long the supervisor rests after something was thrown in it, beside the time between its looks. */
+    private static final Duration REST = Duration.ofMillis(100);
+
     private static final Duration LONGEST_STOP = Duration.ofSeconds(5);
 
     private final InetSocketAddress address;
@@ -60,7 +64,7 @@ public final class AgentEndpoint implements AutoCloseable {
     private int maxConnections;
     private @Nullable AgentServer server;
     private @Nullable InetSocketAddress listening;
-    private @Nullable Thread supervisor;
+    private @Nullable LastingThread supervisor;
 
     private AgentEndpoint(Builder values, AgentCallback callback) {
         address = values.address;
@@ -97,10 +101,7 @@ public final class AgentEndpoint implements AutoCloseable {
                         failure instanceof IOException e ? e : new IOException(failure));
             }
             calls.start();
-            Thread thread = new Thread(this::supervise, THREAD);
-            thread.setDaemon(true);
-            thread.start();
-            supervisor = thread;
+            supervisor = LastingThread.start(THREAD, this::isClosing, REST, this::supervise);
         }
     }
 
@@ -123,27 +124,10 @@ public final class AgentEndpoint implements AutoCloseable {
     }
 
     /** Makes sure that agents are heard even if an error has ended a thread of the server. */
-    private void supervise() {
-        while (!isClosing()) {
-            try {
-                if (!closing.await(LOOK.toMillis(), TimeUnit.MILLISECONDS)) {
-                    failures.flush();
-                    listenAgainIfDead();
-                }
-            } catch (InterruptedException e) {
-                log.debug("interrupted; nothing does that", Escaped.failure(e));
-            } catch (RuntimeException | Error e) {
-                survive(e);
-            }
-        }
-    }
-
-    /** The attempt to log it may throw the same again. */
-    private static void survive(Throwable thrown) {
-        try {
-            log.error("The thread that watches the agents' endpoint goes on after a failure", Escaped.failure(thrown));
-        } catch (RuntimeException | Error e) {
-            thrown.addSuppressed(e);
+    private void supervise() throws InterruptedException {
+        if (!closing.await(LOOK.toMillis(), TimeUnit.MILLISECONDS)) {
+            failures.flush();
+            listenAgainIfDead();
         }
     }
 
@@ -233,7 +217,7 @@ public final class AgentEndpoint implements AutoCloseable {
     /** Ends listening and the requests that are under way. The callback stays open. Closing twice is allowed. */
     @Override
     public void close() {
-        Thread watching;
+        LastingThread watching;
         synchronized (lock) {
             closing.countDown();
             if (server != null) {
@@ -245,7 +229,7 @@ public final class AgentEndpoint implements AutoCloseable {
         calls.close();
         if (watching != null) {
             try {
-                watching.join(LONGEST_STOP.toMillis());
+                watching.awaitEnd(LONGEST_STOP);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }

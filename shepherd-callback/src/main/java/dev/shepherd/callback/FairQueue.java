@@ -1,19 +1,17 @@
 package dev.shepherd.callback;
 
-import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.threads.LastingThread;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Tasks that wait in lanes, and the threads that carry them out. The lanes take turns, and of each at most one task is
@@ -22,10 +20,8 @@ import org.slf4j.LoggerFactory;
  */
 final class FairQueue implements AutoCloseable {
 
-    private static final Logger log = LoggerFactory.getLogger(FairQueue.class);
-
-    private static final long LONGEST_STOP_SECONDS = 5;
-    private static final long REST_MILLIS = 100;
+    private static final Duration LONGEST_STOP = Duration.ofSeconds(5);
+    private static final Duration REST = Duration.ofMillis(100);
 
     /**
      * What is to be done. The lane goes on once {@code release} was run, by whatever thread; more than once is
@@ -53,26 +49,32 @@ final class FairQueue implements AutoCloseable {
         }
     }
 
+    private final String name;
+    private final int threadCount;
     private final int most;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition change = lock.newCondition();
     private final Map<Object, Lane> lanes = new HashMap<>();
     private final Deque<Lane> ready = new ArrayDeque<>();
-    private final List<Thread> threads = new ArrayList<>();
+    private final List<LastingThread> threads = new ArrayList<>();
     private int waiting;
     private boolean closed;
 
     FairQueue(String name, int threadCount, int most) {
+        this.name = name;
+        this.threadCount = threadCount;
         this.most = most;
-        for (int i = 1; i <= threadCount; i++) {
-            Thread thread = new Thread(this::work, name + "-" + i);
-            thread.setDaemon(true);
-            threads.add(thread);
-        }
     }
 
     void start() {
-        threads.forEach(Thread::start);
+        lock.lock();
+        try {
+            for (int i = 1; i <= threadCount; i++) {
+                threads.add(LastingThread.start(name + "-" + i, this::isClosed, REST, this::carryOutNext));
+            }
+        } finally {
+            lock.unlock();
+        }
     }
 
     /**
@@ -113,18 +115,6 @@ final class FairQueue implements AutoCloseable {
             return waiting;
         } finally {
             lock.unlock();
-        }
-    }
-
-    private void work() {
-        while (!isClosed()) {
-            try {
-                carryOutNext();
-            } catch (InterruptedException e) {
-                log.debug("interrupted; only closing does that", Escaped.failure(e));
-            } catch (RuntimeException | Error e) {
-                survive(e);
-            }
         }
     }
 
@@ -182,23 +172,10 @@ final class FairQueue implements AutoCloseable {
         }
     }
 
-    /** The attempt to log it may throw the same again. */
-    private static void survive(Throwable thrown) {
-        try {
-            log.error("A thread that checks requests of agents goes on after a failure", Escaped.failure(thrown));
-        } catch (RuntimeException | Error e) {
-            thrown.addSuppressed(e);
-        }
-        try {
-            TimeUnit.MILLISECONDS.sleep(REST_MILLIS);
-        } catch (InterruptedException e) {
-            log.debug("interrupted; only closing does that", Escaped.failure(e));
-        }
-    }
-
     /** Ends the threads. Tasks that wait are forgotten. */
     @Override
     public void close() {
+        List<LastingThread> ending;
         lock.lock();
         try {
             closed = true;
@@ -206,14 +183,15 @@ final class FairQueue implements AutoCloseable {
             lanes.clear();
             waiting = 0;
             change.signalAll();
+            ending = List.copyOf(threads);
         } finally {
             lock.unlock();
         }
-        threads.forEach(Thread::interrupt);
+        ending.forEach(LastingThread::interrupt);
         @Nullable InterruptedException interrupted = null;
-        for (Thread thread : threads) {
+        for (LastingThread thread : ending) {
             try {
-                thread.join(TimeUnit.SECONDS.toMillis(LONGEST_STOP_SECONDS));
+                thread.awaitEnd(LONGEST_STOP);
             } catch (InterruptedException e) {
                 interrupted = e;
             }

@@ -95,6 +95,14 @@ class ArchitectureTest {
     }
 
     @Test
+    void noFeatureLeansOnAnother() {
+        slices().matching("dev.shepherd.manager.(listing|operator|provisioning|recovery|takeover)..")
+                .should()
+                .notDependOnEachOther()
+                .check(CLASSES);
+    }
+
+    @Test
     void thePackagesHaveNoCycles() {
         slices().matching("dev.shepherd.(**)").should().beFreeOfCycles().check(CLASSES);
     }

@@ -46,7 +46,7 @@ final class Inspector implements Runnable {
             try (BmdbSession session = bmdb.startSession("inspector", Plan.runtimeInfo(manager))) {
                 inspectWhileAlive(session);
             } catch (ShepherdException e) {
-                log.info("the inspector begins anew: {}", e.getMessage());
+                log.info("the inspector starts again: {}", e.getMessage());
                 pause();
             } catch (InterruptedException e) {
                 return;

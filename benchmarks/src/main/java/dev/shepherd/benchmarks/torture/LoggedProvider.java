@@ -116,7 +116,7 @@ final class LoggedProvider implements Recoverer {
         UUID earlier = used().get(id.value());
         if (earlier == null) {
             log.add(Kind.CREATE, id.value(), request.intentId().toString(), "");
-            // The instant at which a machine is used and nobody knows.
+            // The instant at which a machine is used, and that is recorded nowhere.
             Thread.sleep(ThreadLocalRandom.current().nextInt(10));
         } else if (!earlier.equals(request.intentId())) {
             throw new NoCapacityException("machine " + id + " was taken under the intent " + earlier);

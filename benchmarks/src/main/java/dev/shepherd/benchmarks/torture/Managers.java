@@ -100,7 +100,7 @@ final class Managers implements AutoCloseable {
         frozen.add(manager(slot).thaw());
     }
 
-    /** Notes managers that ended though nobody ended them, and starts others in their place. */
+    /** Notes managers that ended on their own, and starts others in their place. */
     void replaceFallen() throws IOException {
         for (int i = 0; i < slots.size(); i++) {
             ManagerProcess manager = slots.get(i).manager;

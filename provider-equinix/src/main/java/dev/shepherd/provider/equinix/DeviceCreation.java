@@ -32,14 +32,11 @@ final class DeviceCreation {
     /** How often a device is asked for whose creation had an unknown outcome. */
     private static final int TRIES = 4;
 
-    /** How much of a reservation's id stands in a hostname. */
-    private static final int HOSTNAME_ID_LENGTH = 18;
-
     private final ProviderType type;
     private final MetalProject project;
     private final MetalCalls calls;
+    private final Fleet fleet;
     private final FreeReservations free;
-    private final String prefix;
     private final String operatingSystem;
     private final List<UUID> keys;
 
@@ -47,15 +44,15 @@ final class DeviceCreation {
             ProviderType type,
             MetalProject project,
             MetalCalls calls,
+            Fleet fleet,
             FreeReservations free,
-            String prefix,
             String operatingSystem,
             List<UUID> keys) {
         this.type = type;
         this.project = project;
         this.calls = calls;
+        this.fleet = fleet;
         this.free = free;
-        this.prefix = prefix;
         this.operatingSystem = operatingSystem;
         this.keys = keys;
     }
@@ -192,12 +189,12 @@ final class DeviceCreation {
         if (DeviceMapper.isDeleted(device)) {
             return Optional.empty();
         }
-        if (!DeviceMapper.hasPrefix(device, prefix)) {
+        if (!fleet.has(device)) {
             // Recorded, it would be missing from every listing.
             throw new ProviderException(
                     Reason.PERMANENT,
                     "provider %s: device %s, made for intent %s, has no hostname with the prefix \"%s\" any more"
-                            .formatted(type, device.getId(), intent, prefix));
+                            .formatted(type, device.getId(), intent, fleet.prefix()));
         }
         return Optional.of(device);
     }
@@ -271,7 +268,7 @@ final class DeviceCreation {
     }
 
     private CreateDeviceRequest input(UUID intent, Reservation reservation) {
-        String hostname = hostname(reservation.id());
+        String hostname = fleet.hostname(reservation.id());
         List<String> tags = List.of(DeviceMapper.tag(intent));
         String plan = reservation.plan().orElseThrow(() -> incomplete(reservation, "plan"));
         if (reservation.metro().isPresent()) {
@@ -302,10 +299,6 @@ final class DeviceCreation {
                         Reason.PERMANENT,
                         "provider %s: the API names no %s of hardware reservation %s"
                                 .formatted(type, what, reservation.id())));
-    }
-
-    private String hostname(UUID reservation) {
-        return prefix + reservation.toString().substring(0, HOSTNAME_ID_LENGTH);
     }
 
     private static Optional<UUID> uuid(@Nullable String text) {

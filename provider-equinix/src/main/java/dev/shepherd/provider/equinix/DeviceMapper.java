@@ -60,11 +60,6 @@ final class DeviceMapper {
         return state(device).equals("deleted");
     }
 
-    /** Tells whether a device belongs to the fleet whose hostnames begin like this. */
-    static boolean hasPrefix(Device device, String prefix) {
-        return device.getHostname() != null && device.getHostname().startsWith(prefix);
-    }
-
     static String state(Device device) {
         return Objects.requireNonNullElse(device.getState(), "");
     }

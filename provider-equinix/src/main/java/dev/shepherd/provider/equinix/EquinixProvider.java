@@ -25,7 +25,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Supplier;
@@ -51,11 +50,11 @@ public final class EquinixProvider implements Recoverer {
     private final ProviderType type;
     private final URI endpoint;
     private final UUID projectId;
-    private final String prefix;
     private final String operatingSystem;
     private final int maxConcurrentCalls;
     private final CallThreads threads;
     private final MetalProject project;
+    private final Fleet fleet;
     private final FreeReservations free;
     private final DeviceMapper mapper;
     private final DeviceCreation creation;
@@ -64,7 +63,6 @@ public final class EquinixProvider implements Recoverer {
         this.type = builder.type;
         this.endpoint = builder.endpoint;
         this.projectId = builder.project;
-        this.prefix = builder.devicePrefix;
         this.operatingSystem = builder.operatingSystem;
         this.maxConcurrentCalls = builder.maxConcurrentCalls;
         this.threads = threads;
@@ -86,9 +84,10 @@ public final class EquinixProvider implements Recoverer {
                 api,
                 projectId,
                 builder.pageSize);
+        this.fleet = new Fleet(type, project, builder.devicePrefix);
         this.free = new FreeReservations(builder.reservationCache, builder.failedReservationPause, builder.clock);
         this.mapper = new DeviceMapper(type, builder.privateAddresses);
-        this.creation = new DeviceCreation(type, project, calls, free, prefix, operatingSystem, ensureKey(builder));
+        this.creation = new DeviceCreation(type, project, calls, fleet, free, operatingSystem, ensureKey(builder));
     }
 
     /** Returns the keys to name to the API: none, where it is to use all that the project has. */
@@ -155,7 +154,7 @@ public final class EquinixProvider implements Recoverer {
                 continue;
             }
             DeviceMapper.reservationId(device).ifPresent(taken::add);
-            if (isOurs(device) && !DeviceMapper.isInCreation(device)) {
+            if (fleet.has(device) && !DeviceMapper.isInCreation(device)) {
                 devices.add(DeviceMapper.id(device));
                 machines.add(mapper.machine(device));
             }
@@ -178,33 +177,7 @@ public final class EquinixProvider implements Recoverer {
      */
     @Override
     public MachineInfo getMachine(ProviderID id) throws InterruptedException {
-        return mapper.machine(find(id));
-    }
-
-    private Device find(ProviderID id) throws InterruptedException {
-        UUID uuid = uuid(id).orElseThrow(() -> notFound(id));
-        return project.device(uuid)
-                .filter(device -> isOurs(device) && !DeviceMapper.isDeleted(device))
-                .orElseThrow(() -> notFound(id));
-    }
-
-    private static Optional<UUID> uuid(ProviderID id) {
-        try {
-            UUID uuid = UUID.fromString(id.value());
-            // It also reads what no API would write.
-            return Optional.of(uuid).filter(read -> read.toString().equals(id.value()));
-        } catch (IllegalArgumentException e) {
-            return Optional.empty();
-        }
-    }
-
-    private MachineNotFoundException notFound(ProviderID id) {
-        return new MachineNotFoundException(
-                "provider %s has no device %s with the prefix \"%s\"".formatted(type, id, prefix));
-    }
-
-    private boolean isOurs(Device device) {
-        return DeviceMapper.hasPrefix(device, prefix);
+        return mapper.machine(fleet.find(id));
     }
 
     /**
@@ -240,7 +213,7 @@ public final class EquinixProvider implements Recoverer {
      */
     @Override
     public void rebootMachine(ProviderID id) throws InterruptedException {
-        UUID device = DeviceMapper.id(find(id));
+        UUID device = DeviceMapper.id(fleet.find(id));
         project.act("rebooting device " + id, device, new DeviceActionInput().type(DeviceActionInput.TypeEnum.REBOOT));
     }
 
@@ -252,7 +225,7 @@ public final class EquinixProvider implements Recoverer {
      */
     @Override
     public void reinstallMachine(ProviderID id) throws InterruptedException {
-        UUID device = DeviceMapper.id(find(id));
+        UUID device = DeviceMapper.id(fleet.find(id));
         project.act(
                 "reinstalling device " + id,
                 device,

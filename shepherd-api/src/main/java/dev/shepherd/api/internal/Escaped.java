@@ -8,12 +8,12 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes the text of others fit for one line of a log, a table or a terminal: what machines, providers, agents and
- * operators say, and what the database keeps of it. Line breaks and other control characters, marks that turn the
- * direction of text, characters that cannot be seen, and halves of characters become {@code \n} or {@code \u202e}.
+ * Makes others' text fit for one line of a log, a table or a terminal: what machines, providers, agents and
+ * operators say, and what the database keeps of it. Line breaks and other control characters, marks that
+ * reverse text, invisible characters, and halves of characters become {@code \n} or {@code \u202e}.
  *
  * <p>Text that is escaped already stays as it is, so it may pass through here more than once. The escaped form is for
- * people: what it stood for cannot be told from it with certainty.
+ * people: the original cannot be recovered from it with certainty.
  */
 public final class Escaped {
 
@@ -32,7 +32,7 @@ public final class Escaped {
         return text(String.valueOf(text), LONGEST);
     }
 
-    /** Escapes what is not printable, and cuts off what is beyond so many characters of the text. */
+    /** Escapes what is not printable, and cuts the text off after so many characters. */
     public static String text(String text, int maxLength) {
         if (text.length() <= maxLength && isAscii(text)) {
             return text;
@@ -201,7 +201,7 @@ public final class Escaped {
     }
 
     /**
-     * Letters and marks that leave no trace, of which Java knows no kind: fillers, joiners and selectors of variants.
+     * Invisible letters and marks for which Java has no category: fillers, joiners and variation selectors.
      */
     private static boolean isInvisible(int c) {
         return c == 0x034f // combining grapheme joiner
@@ -213,6 +213,6 @@ public final class Escaped {
                 || c == 0x17b5 // inherent vowels of Khmer
                 || (c >= 0x180b && c <= 0x180f)
                 || (c >= 0xfe00 && c <= 0xfe0f)
-                || (c >= 0xe0100 && c <= 0xe01ef); // selectors of variants
+                || (c >= 0xe0100 && c <= 0xe01ef); // variation selectors
     }
 }

@@ -3,7 +3,7 @@ package dev.shepherd.bmdb.agent;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
-import dev.shepherd.bmdb.internal.LastingThread;
+import dev.shepherd.bmdb.threads.LastingThread;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

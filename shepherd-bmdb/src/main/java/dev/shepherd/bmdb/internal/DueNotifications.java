@@ -2,6 +2,7 @@ package dev.shepherd.bmdb.internal;
 
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.threads.LastingThread;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;

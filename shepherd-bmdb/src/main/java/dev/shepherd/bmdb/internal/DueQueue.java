@@ -15,12 +15,15 @@ import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
 import org.jooq.Field;
+import org.jooq.Record;
 import org.jooq.Record1;
 import org.jooq.SelectConditionStep;
+import org.jooq.TableField;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 import org.jspecify.annotations.Nullable;
@@ -294,35 +297,27 @@ public final class DueQueue {
      * @return the last machine of this chunk; empty if there was none left
      */
     public Optional<UUID> armNext(Part part, UUID after) {
-        UUID[] machineIds = db
-                .dsl()
-                .select(WORK_DUE.MACHINE_ID)
-                .from(WORK_DUE)
-                .where(part.condition())
-                .and(WORK_DUE.MACHINE_ID.gt(after))
-                .orderBy(WORK_DUE.MACHINE_ID)
-                .limit(CHUNK)
-                .fetch()
-                .stream()
-                .map(Record1::value1)
-                .toArray(UUID[]::new);
-        return armed(machineIds);
+        return armNext(WORK_DUE.MACHINE_ID, part.condition(), after);
     }
 
     /** Rebuilds the entries of the next machines; otherwise as {@link #armNext(Part, UUID)}. */
     public Optional<UUID> armNext(UUID after) {
-        UUID[] machineIds = db
+        return armNext(MACHINES.MACHINE_ID, DSL.noCondition(), after);
+    }
+
+    private <R extends Record> Optional<UUID> armNext(TableField<R, UUID> id, Condition which, UUID after) {
+        return armed(db
                 .dsl()
-                .select(MACHINES.MACHINE_ID)
-                .from(MACHINES)
-                .where(MACHINES.MACHINE_ID.gt(after))
-                .orderBy(MACHINES.MACHINE_ID)
+                .select(id)
+                .from(Objects.requireNonNull(id.getTable()))
+                .where(which)
+                .and(id.gt(after))
+                .orderBy(id)
                 .limit(CHUNK)
                 .fetch()
                 .stream()
                 .map(Record1::value1)
-                .toArray(UUID[]::new);
-        return armed(machineIds);
+                .toArray(UUID[]::new));
     }
 
     /** Drops the entries of machines that do not exist. Returns how many there were. */

@@ -38,11 +38,7 @@ public final class ProvidedQueries {
             } catch (AlreadyRecordedException e) {
                 if (created) {
                     // Also if the caller goes on with the transaction, there must be no trace of the machine.
-                    db.lock(machineId);
-                    db.dsl()
-                            .deleteFrom(MACHINES)
-                            .where(MACHINES.MACHINE_ID.eq(machineId))
-                            .execute();
+                    TagQueries.clear(db, MACHINES.MACHINE_ID, machineId);
                 }
                 throw e;
             }

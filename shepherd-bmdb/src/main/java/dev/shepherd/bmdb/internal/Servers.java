@@ -138,7 +138,10 @@ public final class Servers implements AutoCloseable {
         try (Connection connection = source.getConnection()) {
             log.debug("The delay is not caused by a missing primary: {}", connection);
         } catch (SQLException e) {
-            log.debug("There is no primary as yet", Escaped.failure(e));
+            // Closing ends the search, with an exception that is no news.
+            if (!isClosed()) {
+                log.debug("There is no primary as yet", Escaped.failure(e));
+            }
         } catch (RuntimeException | Error e) {
             log.error("Looking for the primary failed and is retried", Escaped.failure(e));
         }

@@ -6,6 +6,7 @@ import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.threads.LastingThread;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;

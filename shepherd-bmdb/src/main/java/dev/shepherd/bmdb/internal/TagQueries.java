@@ -6,6 +6,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
@@ -32,6 +33,18 @@ import org.jooq.impl.DSL;
  */
 public final class TagQueries {
 
+    private static final List<TableField<?, UUID>> TAGS = List.of(
+            MACHINE_PROVIDED.MACHINE_ID,
+            MACHINE_AGENT_STARTED.MACHINE_ID,
+            MACHINE_AGENT_HEARTBEAT.MACHINE_ID,
+            MACHINE_HARDWARE_REPORT.MACHINE_ID,
+            MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID,
+            MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID,
+            MACHINE_SSH_HOST_KEY.MACHINE_ID,
+            MACHINE_UNREACHABLE.MACHINE_ID,
+            MACHINE_RECOVERY.MACHINE_ID,
+            MACHINE_QUARANTINE.MACHINE_ID);
+
     private TagQueries() {}
 
     /** Records a machine without any tag. Returns false if there is one with this id. */
@@ -43,6 +56,12 @@ public final class TagQueries {
                         .onConflictDoNothing()
                         .execute()
                 == 1;
+    }
+
+    /** Deletes a machine and all its tags. */
+    public static void deleteMachine(Handle db, UUID machineId) {
+        TAGS.forEach(tag -> clear(db, tag, machineId));
+        clear(db, MACHINES.MACHINE_ID, machineId);
     }
 
     public static void putAgentsStarted(Handle db, Map<UUID, byte[]> publicKeys) {
@@ -234,19 +253,16 @@ public final class TagQueries {
 
     /** Releases a machine from quarantine. Returns false if it is not quarantined. */
     public static boolean release(Handle db, UUID machineId) {
-        db.lock(machineId);
-        return db.dsl()
-                        .deleteFrom(MACHINE_QUARANTINE)
-                        .where(MACHINE_QUARANTINE.MACHINE_ID.eq(machineId))
-                        .execute()
-                == 1;
+        return clear(db, MACHINE_QUARANTINE.MACHINE_ID, machineId);
     }
 
-    private static <R extends Record> void clear(Handle db, TableField<R, UUID> key, UUID machineId) {
+    /** Returns false if there was no such row. */
+    static <R extends Record> boolean clear(Handle db, TableField<R, UUID> key, UUID machineId) {
         db.lock(machineId);
-        db.dsl()
-                .deleteFrom(Objects.requireNonNull(key.getTable()))
-                .where(key.eq(machineId))
-                .execute();
+        return db.dsl()
+                        .deleteFrom(Objects.requireNonNull(key.getTable()))
+                        .where(key.eq(machineId))
+                        .execute()
+                == 1;
     }
 }

@@ -1,6 +1,5 @@
 package dev.shepherd.bmdb.listing;
 
-import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
@@ -99,7 +98,7 @@ public final class Listings {
     }
 
     /**
-     * Takes machines whose description is due to be looked at; no other updater gets them for a minute.
+     * Takes machines whose description is due for a look; no other updater gets them for a minute.
      *
      * @param limit how many at most, 1 to 10,000
      */
@@ -144,7 +143,7 @@ public final class Listings {
         UpdateQueries.checkAfter(Handle.of(tx.dsl()), machineIds, delay);
     }
 
-    /** Sets when machines are looked at again that the provider could not describe, and counts that. */
+    /** Sets when machines that the provider could not describe are looked at again, and counts the failure. */
     public void checkFailedAfter(BmdbTransaction tx, Collection<UUID> machineIds, Duration delay) {
         UpdateQueries.checkFailed(Handle.of(tx.dsl()), machineIds, delay);
     }
@@ -155,8 +154,8 @@ public final class Listings {
      *
      * @return false if the machine has no such tag for this provider and this id
      */
-    public boolean update(BmdbTransaction tx, Machine machine) {
-        return ProvidedQueries.update(Handle.of(tx.dsl()), provider, MachineInfo.copyOf(machine));
+    public boolean update(BmdbTransaction tx, MachineInfo machine) {
+        return ProvidedQueries.update(Handle.of(tx.dsl()), provider, machine);
     }
 
     /** Records that the provider no longer knows a machine. */

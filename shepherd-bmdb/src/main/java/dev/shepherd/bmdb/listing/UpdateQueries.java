@@ -44,7 +44,7 @@ public final class UpdateQueries {
     private UpdateQueries() {}
 
     /**
-     * Takes the machines that are due to be looked at, the longest waiting ones first. Concurrent updaters get
+     * Takes the machines that are due for a look, those that have waited longest first. Concurrent updaters get
      * different ones. If the updater dies, its machines are only postponed.
      */
     static List<ProviderCheck> take(Handle db, ProviderType provider, int limit) {
@@ -69,8 +69,8 @@ public final class UpdateQueries {
     }
 
     /**
-     * Shows the ids of all machines of a provider to a visitor, as the server sends them. Read from the driver's rows,
-     * since what jOOQ makes of a row costs as much again as reading it.
+     * Shows the ids of all machines of a provider to a visitor, as the server sends them. Reads the driver's rows: to
+     * make jOOQ's records of them would cost as much again.
      */
     static <T> T scanIds(Handle db, ProviderType provider, Supplier<T> begin, Listings.IdVisitor<? super T> visitor)
             throws InterruptedException {
@@ -149,12 +149,12 @@ public final class UpdateQueries {
                 row.get(MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES));
     }
 
-    /** Sets when machines are looked at again that the provider has described. */
+    /** Sets when machines that the provider has described are looked at again. */
     static void checkAfter(Handle db, Collection<UUID> machineIds, Duration delay) {
         postpone(db, machineIds, delay, inline(0));
     }
 
-    /** Sets when machines are looked at again that the provider could not describe, and counts that. */
+    /** Sets when machines that the provider could not describe are looked at again, and counts the failure. */
     static void checkFailed(Handle db, Collection<UUID> machineIds, Duration delay) {
         postpone(db, machineIds, delay, MACHINE_PROVIDED.PROVIDER_CHECK_FAILURES.plus(1));
     }
@@ -168,7 +168,7 @@ public final class UpdateQueries {
                 .execute();
     }
 
-    /** Leaves machines alone until something new is recorded of them. */
+    /** Leaves machines alone until something new is recorded about them. */
     static void rest(Handle db, Collection<UUID> machineIds) {
         db.dsl()
                 .update(MACHINE_PROVIDED)

@@ -2,16 +2,7 @@ package dev.shepherd.bmdb.operator;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES_FORGOTTEN;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
@@ -43,12 +34,9 @@ import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
-import org.jooq.Record;
-import org.jooq.TableField;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -61,19 +49,6 @@ import org.slf4j.LoggerFactory;
 public final class Operator {
 
     private static final Logger log = LoggerFactory.getLogger(Operator.class);
-
-    /** All that refers to a machine, in the order in which it may be deleted. */
-    private static final List<TableField<?, UUID>> TAGS = List.of(
-            MACHINE_PROVIDED.MACHINE_ID,
-            MACHINE_AGENT_STARTED.MACHINE_ID,
-            MACHINE_AGENT_HEARTBEAT.MACHINE_ID,
-            MACHINE_HARDWARE_REPORT.MACHINE_ID,
-            MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID,
-            MACHINE_OS_INSTALLATION_REPORT.MACHINE_ID,
-            MACHINE_SSH_HOST_KEY.MACHINE_ID,
-            MACHINE_UNREACHABLE.MACHINE_ID,
-            MACHINE_RECOVERY.MACHINE_ID,
-            MACHINE_QUARANTINE.MACHINE_ID);
 
     private final Transactions transactions;
 
@@ -334,13 +309,13 @@ public final class Operator {
                     .isEmpty()) {
                 return false;
             }
+            db.holds(machineId);
             if (db.dsl().fetchExists(WORK, WORK.MACHINE_ID.eq(machineId))) {
                 throw new MachineBusyException(
                         machineId, "machine " + machineId + " is being worked on and cannot be forgotten now");
             }
             remember(db, machineId, by);
-            TAGS.forEach(tag -> delete(db, tag, machineId));
-            delete(db, MACHINES.MACHINE_ID, machineId);
+            TagQueries.deleteMachine(db, machineId);
             return true;
         });
         if (forgotten) {
@@ -409,13 +384,6 @@ public final class Operator {
                 .where(WORK_HISTORY.MACHINE_ID.eq(machineId))
                 .and(MACHINE_PROVIDED.MACHINE_ID.eq(machineId))
                 .and(WORK_HISTORY.PROVIDER.isNull())
-                .execute();
-    }
-
-    private static <R extends Record> void delete(Handle db, TableField<R, UUID> key, UUID machineId) {
-        db.dsl()
-                .deleteFrom(Objects.requireNonNull(key.getTable()))
-                .where(key.eq(machineId))
                 .execute();
     }
 }

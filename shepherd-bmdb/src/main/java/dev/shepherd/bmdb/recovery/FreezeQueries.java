@@ -44,10 +44,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * Finds out where recovery has to freeze.
  *
- * <p>Watched are the agents that are supposed to be heard, and the machines that SSH should reach. One is late if its
- * last sign of life is too old. If many of them stopped within a short span, however long that is ago, the fault is
- * more likely on this side: in what records heartbeats, in the network between, or in the clock. Machines that died one
- * after the other are no such evidence, and neither are those with an attempt to recover them.
+ * <p>Agents that should be heard are watched, and machines that SSH should reach. One is late if its last sign of life
+ * is too old. If many of them stopped within a short span, however long ago, the fault is more likely on this side: in
+ * what records heartbeats, in the network between, or in the clock. Machines that died one after the other are not
+ * evidence of that, nor are those with an attempt to recover them.
  */
 public final class FreezeQueries {
 
@@ -123,7 +123,7 @@ public final class FreezeQueries {
                 .fetch(FreezeQueries::freeze);
     }
 
-    /** Asks whether a freeze keeps recovery off a machine. */
+    /** Asks whether a freeze keeps recovery away from a machine. */
     static Condition frozen() {
         return exists(selectOne()
                 .from(RECOVERY_FREEZE)

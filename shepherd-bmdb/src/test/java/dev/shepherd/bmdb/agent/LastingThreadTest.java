@@ -12,7 +12,7 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import dev.shepherd.bmdb.internal.DueNotifications;
 import dev.shepherd.bmdb.internal.DueQueue;
-import dev.shepherd.bmdb.internal.LastingThread;
+import dev.shepherd.bmdb.threads.LastingThread;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -468,6 +468,38 @@ class IntentTest {
         assertThat(db.rows("select * from machines")).isEmpty();
     }
 
+    /** A machine is the provider's code: it is asked once, and what it said is checked and recorded. */
+    @Test
+    void aMachineThatSaysOneIdAndThenAnotherIsRecordedAsItWasChecked() throws Exception {
+        BmdbSession session = db.session();
+        UUID intent = Intents.of(db.bmdb(), PROVIDER)
+                .reserve(session, 0, List.of("c"))
+                .get(0)
+                .intentId();
+        AtomicInteger asked = new AtomicInteger();
+        Machine changing = new Machine() {
+            @Override
+            public ProviderID id() {
+                return asked.incrementAndGet() == 1 ? new ProviderID("first") : ProviderID.INVALID;
+            }
+
+            @Override
+            public Optional<InetAddress> address() {
+                return Optional.empty();
+            }
+
+            @Override
+            public Availability availability() {
+                return Availability.KNOWN_UNUSED;
+            }
+        };
+
+        record(session, intent, changing);
+
+        assertThat(asked).hasValue(1);
+        assertThat(db.rows("select provider_id from machine_provided")).containsExactly("first");
+    }
+
     private static MachineInfo machine(String id) {
         return MachineInfo.builder(new ProviderID(id), Availability.KNOWN_UNUSED)
                 .build();

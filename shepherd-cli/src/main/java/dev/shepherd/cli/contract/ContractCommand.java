@@ -192,7 +192,8 @@ public final class ContractCommand implements Callable<Integer> {
                     Duration.ofSeconds(callLimit),
                     Duration.ofSeconds(creationLimit));
             PrintWriter out = spec.commandLine().getOut();
-            Report report = json ? new JsonReport(out) : new TextReport(out);
+            PrintWriter err = spec.commandLine().getErr();
+            Report report = json ? new JsonReport(out, new TextReport(err)) : new TextReport(out);
             report.begins(new Report.Plan(
                     look.text(),
                     named.stream().map(ContractCommand::describe).toList(),

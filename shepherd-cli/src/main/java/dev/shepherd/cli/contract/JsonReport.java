@@ -16,16 +16,22 @@ import org.jspecify.annotations.Nullable;
 final class JsonReport implements Report {
 
     private final PrintWriter out;
+    private final Report warning;
     private final List<RuleResult> results = new ArrayList<>();
     private @Nullable Plan plan;
 
-    JsonReport(PrintWriter out) {
+    /** Makes one that has another tell people beforehand what will be done. */
+    JsonReport(PrintWriter out, Report warning) {
         this.out = out;
+        this.warning = warning;
     }
 
     @Override
     public void begins(Plan plan) {
         this.plan = plan;
+        if (!plan.machines().isEmpty()) {
+            warning.begins(plan);
+        }
     }
 
     @Override

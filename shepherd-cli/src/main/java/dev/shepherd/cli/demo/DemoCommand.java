@@ -21,9 +21,8 @@ import picocli.CommandLine.Spec;
         name = "demo",
         description = {
             "Runs all of Shepherd on this machine: starts a PostgreSQL server and one SSH server for each machine"
-                    + " of a fleet, then finds, records and takes over all of them. Then it breaks two"
-                    + " machines: one comes"
-                    + " back, the other is quarantined.",
+                    + " of a fleet, then finds, records and takes over all of them. Then it breaks two machines: one"
+                    + " comes back, the other is quarantined.",
             "",
             "It needs nothing from outside and listens on loopback only. The database is kept for inspection."
         },

@@ -20,9 +20,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "fake-equinix",
         description = {
-            "Runs a fake of the Equinix Metal API on loopback, to try the provider 'equinix'. Each device that"
-                    + " is created"
-                    + " from one of its reservations is an SSH server on this machine.",
+            "Runs a fake of the Equinix Metal API on loopback, to try the provider 'equinix'. Each device that is"
+                    + " created from one of its reservations is an SSH server on this machine.",
             "",
             "It keeps everything in memory, and ends when it is interrupted."
         },
@@ -48,7 +47,7 @@ public final class FakeEquinixCommand implements Callable<Integer> {
             names = "--port",
             paramLabel = "P",
             defaultValue = "8585",
-            description = "TCP port of the API; 0 for any that is free (default: ${DEFAULT-VALUE})")
+            description = "TCP port of the API; 0 for any free one (default: ${DEFAULT-VALUE})")
     private int port = 8585;
 
     @Option(
@@ -63,7 +62,7 @@ public final class FakeEquinixCommand implements Callable<Integer> {
             names = "--provisioning",
             paramLabel = "SECONDS",
             defaultValue = "5",
-            description = "how long a device takes until it is active (default: ${DEFAULT-VALUE})")
+            description = "how long a device takes to become active (default: ${DEFAULT-VALUE})")
     private int provisioning = 5;
 
     @Option(

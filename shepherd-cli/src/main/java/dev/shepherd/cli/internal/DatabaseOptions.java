@@ -35,20 +35,18 @@ public final class DatabaseOptions {
         @Option(
                 names = "--data",
                 paramLabel = "DIR",
-                description = "folder of an embedded PostgreSQL, made if it is not there (default: .shepherd/database)")
+                description =
+                        "folder of an embedded PostgreSQL, created if it does not exist (default: .shepherd/database)")
         private @Nullable Path folder;
     }
 
-    @Option(
-            names = "--database-user",
-            paramLabel = "USER",
-            description = "user of the database, where the URL names none")
+    @Option(names = "--database-user", paramLabel = "USER", description = "database user, if the URL names none")
     private @Nullable String user;
 
     @Option(
             names = "--database-password-file",
             paramLabel = "FILE",
-            description = "file whose first line is the password of the database (default: the URL's, else the"
+            description = "file whose first line is the database password (default: the URL's, else the"
                     + " environment variable SHEPHERD_DATABASE_PASSWORD)")
     private @Nullable Path passwordFile;
 

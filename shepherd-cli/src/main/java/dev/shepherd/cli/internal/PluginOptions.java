@@ -15,7 +15,7 @@ public final class PluginOptions {
     @Option(
             names = "--plugins",
             paramLabel = "DIR",
-            description = "folder of providers: each a jar, or a folder of jars (default: plugins, if it is there)")
+            description = "folder of providers: each a jar, or a folder of jars (default: plugins, if it exists)")
     private @Nullable Path folder;
 
     /** Finds the providers of the class path and of the folder. A folder that was asked for must be there. */

@@ -36,8 +36,8 @@ public final class PropertyOptions {
     @Option(
             names = "--property-file",
             paramLabel = "FILE",
-            description = "properties of the provider, a NAME=VALUE in each line. What is neither here nor in"
-                    + " --property comes from environment variables, api-token from " + VARIABLE + "API_TOKEN")
+            description = "properties of the provider, one NAME=VALUE per line. A property that is neither here nor in"
+                    + " --property comes from an environment variable: api-token from " + VARIABLE + "API_TOKEN")
     private @Nullable Path file;
 
     /** Returns the configuration of a provider, checked, and warns of secrets that others can see. */

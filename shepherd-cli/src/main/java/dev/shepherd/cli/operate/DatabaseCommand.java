@@ -16,8 +16,9 @@ import picocli.CommandLine.Spec;
 /** {@code shepherd database}. */
 @Command(
         name = "database",
-        description = "Starts the embedded PostgreSQL of a folder and prints its JDBC URL, for use with psql or any"
-                + " other client, until it is interrupted. If it is running already, prints the URL and ends.",
+        description =
+                "Starts the embedded PostgreSQL in a folder, prints its JDBC URL for psql or any other client, and"
+                        + " runs until it is interrupted. If the server is already running, prints the URL and ends.",
         mixinStandardHelpOptions = true)
 public final class DatabaseCommand implements Callable<Integer> {
 

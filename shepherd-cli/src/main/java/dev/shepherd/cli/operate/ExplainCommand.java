@@ -6,14 +6,11 @@ import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.Explanation.OfProcess;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.operator.Operator;
-import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import java.io.PrintWriter;
-import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /** {@code shepherd explain}. */
 @Command(
@@ -25,30 +22,19 @@ import picocli.CommandLine.Spec;
             "Pass the limits that the fleet runs with, unless they are the defaults."
         },
         mixinStandardHelpOptions = true)
-public final class ExplainCommand implements Callable<Integer> {
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
+public final class ExplainCommand extends FleetCommand {
 
     @Mixin
     private MachineArgument machine = new MachineArgument();
 
     @Mixin
-    private DatabaseOptions database = new DatabaseOptions();
-
-    @Mixin
     private RecoveryOptions recovery = new RecoveryOptions();
 
     @Override
-    public Integer call() throws InterruptedException {
-        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-            Bmdb bmdb = opened.bmdb();
-            Explanation explanation = Operator.of(bmdb)
-                    .explain(machine.find(bmdb), recovery.policy())
-                    .orElseThrow();
-            print(spec.commandLine().getOut(), explanation);
-        }
+    int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
+        Explanation explanation =
+                Operator.of(bmdb).explain(machine.find(bmdb), recovery.policy()).orElseThrow();
+        print(commandLine.getOut(), explanation);
         return 0;
     }
 

@@ -2,89 +2,71 @@ package dev.shepherd.cli.operate;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkHistoryEntry;
-import dev.shepherd.cli.internal.DatabaseOptions;
-import dev.shepherd.cli.internal.Setting;
+import java.io.PrintWriter;
 import java.util.List;
 import java.util.UUID;
-import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code shepherd history}. */
 @Command(
         name = "history",
-        description = "Shows what was done to a machine, newest first; also of one that was forgotten.",
+        description = "Shows what was done to a machine, even a forgotten one, newest first.",
         mixinStandardHelpOptions = true)
-public final class HistoryCommand implements Callable<Integer> {
+public final class HistoryCommand extends FleetCommand {
 
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
-    @Parameters(paramLabel = "MACHINE", description = "the machine's id in the database, or its provider's id of it")
-    private String machine = "";
-
-    @Option(
-            names = "--type",
-            paramLabel = "TYPE",
-            defaultValue = "static",
-            description = "the provider instance whose id it is (default: ${DEFAULT-VALUE})")
-    private String type = "static";
+    @Mixin
+    private MachineArgument machine = new MachineArgument();
 
     @Option(
             names = "--limit",
             paramLabel = "N",
             defaultValue = "20",
-            description = "how many lines at most (default: ${DEFAULT-VALUE})")
+            description = "how many lines to show at most (default: ${DEFAULT-VALUE})")
     private int limit = 20;
 
-    @Mixin
-    private DatabaseOptions database = new DatabaseOptions();
-
     @Override
-    public Integer call() throws InterruptedException {
+    void check(CommandLine commandLine) {
         if (limit < 1) {
             throw new ConfigurationException("--limit", "--limit is at least 1, not " + limit);
         }
-        var out = spec.commandLine().getOut();
-        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-            for (WorkHistoryEntry entry : read(opened.bmdb())) {
-                out.println(entry.timestamp() + "  " + entry.process() + "  "
-                        + entry.event().databaseName()
-                        + entry.provider().map(name -> "  " + name + " ").orElse("  ")
-                        + entry.providerId()
-                                .map(ProviderID::toString)
-                                .orElse(entry.machineId().toString())
-                        + entry.note().map(note -> "  " + Escaped.text(note)).orElse("")
-                        + entry.failedCause()
-                                .map(cause -> "  " + Escaped.text(cause))
-                                .orElse(""));
-            }
+    }
+
+    @Override
+    int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
+        PrintWriter out = commandLine.getOut();
+        for (WorkHistoryEntry entry : read(bmdb)) {
+            out.println(entry.timestamp() + "  " + entry.process() + "  "
+                    + entry.event().databaseName()
+                    + entry.provider().map(name -> "  " + name + " ").orElse("  ")
+                    + entry.providerId()
+                            .map(ProviderID::toString)
+                            .orElse(entry.machineId().toString())
+                    + entry.note().map(note -> "  " + Escaped.text(note)).orElse("")
+                    + entry.failedCause()
+                            .map(cause -> "  " + Escaped.text(cause))
+                            .orElse(""));
         }
         return 0;
     }
 
     private List<WorkHistoryEntry> read(Bmdb bmdb) throws InterruptedException {
-        UUID id = MachineArgument.uuid(machine);
+        UUID id = machine.uuid();
         List<WorkHistoryEntry> history = id == null ? List.of() : bmdb.history(id, limit);
         if (!history.isEmpty()) {
             return history;
         }
-        ProviderType provider = Setting.of("--type", type, ProviderType::new);
-        history = bmdb.history(provider, Setting.of("MACHINE", machine, ProviderID::new), limit);
+        history = bmdb.history(machine.provider(), machine.providerId(), limit);
         if (history.isEmpty()) {
             throw new ConfigurationException(
                     "MACHINE",
-                    "there is no history of a machine " + machine + ", by that id or by provider " + type
-                            + "'s; --type names another provider");
+                    "there is no history of a machine " + machine.providerId() + ", by that id or by provider "
+                            + machine.provider() + "'s; --type names another provider");
         }
         return history;
     }

@@ -4,7 +4,6 @@ import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
-import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
@@ -14,22 +13,16 @@ import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.recovery.RecovererSettings;
 import java.util.UUID;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** What {@code shepherd reboot} and {@code shepherd reinstall} have in common. */
-abstract class InterventionCommand implements Callable<Integer> {
+abstract class InterventionCommand extends FleetCommand {
 
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
-    @Parameters(paramLabel = "MACHINE", description = "the machine's id in the database, or its provider's id of it")
+    @Parameters(paramLabel = "MACHINE", description = MachineArgument.ID)
     private String machine = "";
 
     @Option(
@@ -48,11 +41,7 @@ abstract class InterventionCommand implements Callable<Integer> {
     @Mixin
     private PropertyOptions properties = new PropertyOptions();
 
-    @Option(
-            names = "--reason",
-            paramLabel = "TEXT",
-            required = true,
-            description = "why, for the history of the machine")
+    @Option(names = "--reason", paramLabel = "TEXT", required = true, description = "why, for the machine's history")
     private String reason = "";
 
     @Mixin
@@ -65,30 +54,27 @@ abstract class InterventionCommand implements Callable<Integer> {
     @Mixin
     private OperatorOption operator = new OperatorOption();
 
-    @Mixin
-    private DatabaseOptions database = new DatabaseOptions();
-
-    /** Fails if the command must not be carried out as given. */
-    void check(CommandSpec spec, String machine) {}
+    /** Returns the machine as it was named. */
+    String machine() {
+        return machine;
+    }
 
     abstract Explanation act(Shepherd shepherd, UUID machineId, String by, String reason) throws InterruptedException;
 
     abstract String done();
 
     @Override
-    public final Integer call() throws InterruptedException {
+    final int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
         String by = operator.by();
         String why = Setting.reason("--reason", reason);
-        check(spec, machine);
-        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine());
-                ProviderFactories factories = plugins.open()) {
+        try (ProviderFactories factories = plugins.open()) {
             FoundProvider found = factories.find(kind);
             ProviderType name = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
-            UUID machineId = MachineArgument.find(opened.bmdb(), machine, "--type", name.name());
+            UUID machineId = MachineArgument.find(bmdb, machine, "--type", name.name());
             try (FoundProvider.ContextClassLoader context = found.asContext()) {
-                Explanation explanation = act(opened.bmdb(), found, name, machineId, by, why);
-                spec.commandLine().getOut().println(done() + " machine " + machineId + "; what follows:");
-                ExplainCommand.print(spec.commandLine().getOut(), explanation);
+                Explanation explanation = act(bmdb, found, name, machineId, by, why);
+                commandLine.getOut().println(done() + " machine " + machineId + "; what follows:");
+                ExplainCommand.print(commandLine.getOut(), explanation);
             }
         }
         return 0;

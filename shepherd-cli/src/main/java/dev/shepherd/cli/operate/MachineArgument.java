@@ -13,18 +13,31 @@ import picocli.CommandLine.Parameters;
 /** Names one machine: by its id in the database, or by its provider's. */
 final class MachineArgument {
 
-    @Parameters(paramLabel = "MACHINE", description = "the machine's id in the database, or its provider's id of it")
+    static final String ID = "the machine's id, either the database's or the provider's";
+    static final String OWNER = "the provider instance that the id belongs to (default: ${DEFAULT-VALUE})";
+
+    @Parameters(paramLabel = "MACHINE", description = ID)
     private String machine = "";
 
-    @Option(
-            names = "--type",
-            paramLabel = "TYPE",
-            defaultValue = "static",
-            description = "the provider instance whose id it is (default: ${DEFAULT-VALUE})")
+    @Option(names = "--type", paramLabel = "TYPE", defaultValue = "static", description = OWNER)
     private String type = "static";
 
     UUID find(Bmdb bmdb) throws InterruptedException {
         return find(bmdb, machine, "--type", type);
+    }
+
+    /** Returns the argument as an id of the database; null if it cannot be one. */
+    @Nullable
+    UUID uuid() {
+        return uuid(machine);
+    }
+
+    ProviderType provider() {
+        return Setting.of("--type", type, ProviderType::new);
+    }
+
+    ProviderID providerId() {
+        return Setting.of("MACHINE", machine, ProviderID::new);
     }
 
     static UUID find(Bmdb bmdb, String machine, String option, String type) throws InterruptedException {
@@ -40,7 +53,7 @@ final class MachineArgument {
                                 + " names another provider"));
     }
 
-    static @Nullable UUID uuid(String text) {
+    private static @Nullable UUID uuid(String text) {
         try {
             return UUID.fromString(text);
         } catch (IllegalArgumentException e) {

@@ -7,32 +7,22 @@ import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Statistics;
-import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.Setting;
+import java.io.PrintWriter;
 import java.net.InetAddress;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code shepherd machines}. */
 @Command(
         name = "machines",
-        description = "Lists the machines of a database and what each is doing.",
+        description = "Lists the machines in a database and what each is doing.",
         mixinStandardHelpOptions = true)
-public final class MachinesCommand implements Callable<Integer> {
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
-    @Mixin
-    private DatabaseOptions database = new DatabaseOptions();
+public final class MachinesCommand extends FleetCommand {
 
     @Option(
             names = "--type",
@@ -42,33 +32,30 @@ public final class MachinesCommand implements Callable<Integer> {
     private String type = "static";
 
     @Override
-    public Integer call() throws InterruptedException {
-        var out = spec.commandLine().getOut();
-        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-            Bmdb bmdb = opened.bmdb();
-            List<ProvidedMachine> machines = bmdb.providedMachines(Setting.of("--type", type, ProviderType::new));
-            out.printf("%-36s  %-24s  %-21s  %s%n", "MACHINE", "PROVIDER ID", "ADDRESS", "STATE");
-            for (ProvidedMachine machine : machines) {
-                out.printf(
-                        "%-36s  %-24s  %-21s  %s%n",
-                        machine.machineId(),
-                        machine.providerId(),
-                        address(machine),
-                        bmdb.machine(machine.machineId())
-                                .map(MachinesCommand::state)
-                                .orElse("gone"));
-            }
-            Statistics statistics = Operator.of(bmdb).statistics();
+    int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
+        PrintWriter out = commandLine.getOut();
+        List<ProvidedMachine> machines = bmdb.providedMachines(Setting.of("--type", type, ProviderType::new));
+        out.printf("%-36s  %-24s  %-21s  %s%n", "MACHINE", "PROVIDER ID", "ADDRESS", "STATE");
+        for (ProvidedMachine machine : machines) {
             out.printf(
-                    Locale.ROOT,
-                    "%d machine(s) of %s; in all: %d machines, %d provided, %d with a started agent, %d waiting for one%n",
-                    machines.size(),
-                    type,
-                    statistics.machines(),
-                    statistics.provided(),
-                    statistics.agentStarted(),
-                    statistics.waitingForAgentStart());
+                    "%-36s  %-24s  %-21s  %s%n",
+                    machine.machineId(),
+                    machine.providerId(),
+                    address(machine),
+                    bmdb.machine(machine.machineId())
+                            .map(MachinesCommand::state)
+                            .orElse("gone"));
         }
+        Statistics statistics = Operator.of(bmdb).statistics();
+        out.printf(
+                Locale.ROOT,
+                "%d machine(s) of %s; in all: %d machines, %d provided, %d with a started agent, %d waiting for one%n",
+                machines.size(),
+                type,
+                statistics.machines(),
+                statistics.provided(),
+                statistics.agentStarted(),
+                statistics.waitingForAgentStart());
         return 0;
     }
 

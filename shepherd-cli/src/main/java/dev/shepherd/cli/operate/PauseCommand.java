@@ -1,39 +1,31 @@
 package dev.shepherd.cli.operate;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Pause;
-import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.SpanConverter;
+import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.UUID;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** {@code shepherd pause}. */
 @Command(
         name = "pause",
-        description = "Keeps the loops off a machine, a provider, a process or a combination of them until the pause"
-                + " ends. Work under way goes on.",
+        description = "Keeps the loops away from a machine, a provider, a process or a combination of them until the"
+                + " pause ends. Work under way continues.",
         mixinStandardHelpOptions = true)
-public final class PauseCommand implements Callable<Integer> {
+public final class PauseCommand extends FleetCommand {
 
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
-
-    @Option(
-            names = "--machine",
-            paramLabel = "MACHINE",
-            description = "the machine's id in the database, or its provider's id of it (default: all)")
+    @Option(names = "--machine", paramLabel = "MACHINE", description = MachineArgument.ID + " (default: all)")
     private @Nullable String machine;
 
     @Option(names = "--provider", paramLabel = "TYPE", description = "the provider instance (default: all)")
@@ -42,19 +34,17 @@ public final class PauseCommand implements Callable<Integer> {
     @Option(
             names = "--process",
             paramLabel = "PROCESS",
-            description = "ShepherdAgentStart or ShepherdRecovery, or one of your own (default: all)")
+            description = "ShepherdAgentStart, ShepherdRecovery or a process of your own (default: all)")
     private @Nullable String process;
 
-    @Option(
-            names = "--all",
-            description = "pause everything; needed if neither machine nor provider nor process is named")
+    @Option(names = "--all", description = "pause everything; required if no machine, provider or process is given")
     private boolean all;
 
     @Option(
             names = "--for",
             paramLabel = "SPAN",
             converter = SpanConverter.class,
-            description = "for how long, such as 30m (default: until it is ended)")
+            description = "for how long, such as 30m (default: until it is resumed)")
     private @Nullable Duration span;
 
     @Option(names = "--reason", required = true, paramLabel = "TEXT", description = "why, for other operators")
@@ -63,36 +53,33 @@ public final class PauseCommand implements Callable<Integer> {
     @Mixin
     private OperatorOption operator = new OperatorOption();
 
-    @Mixin
-    private DatabaseOptions database = new DatabaseOptions();
+    @Override
+    void check(CommandLine commandLine) {
+        if (machine == null && provider == null && process == null && !all) {
+            throw new ParameterException(commandLine, "give a machine, a provider, a process or --all");
+        }
+        if (span != null && span.isZero()) {
+            throw new ParameterException(commandLine, "--for must be longer than 0");
+        }
+    }
 
     @Override
-    public Integer call() throws InterruptedException {
-        var out = spec.commandLine().getOut();
-        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-            if (machine == null && provider == null && process == null && !all) {
-                throw new ParameterException(
-                        spec.commandLine(), "name a machine, a provider or a process, or say --all");
-            }
-            if (span != null && span.isZero()) {
-                throw new ParameterException(spec.commandLine(), "--for must be longer than 0");
-            }
-            UUID machineId = machine == null
-                    ? null
-                    : MachineArgument.find(
-                            opened.bmdb(), machine, "--provider", provider == null ? "static" : provider);
-            Pause pause = Operator.of(opened.bmdb())
-                    .pause(
-                            machineId,
-                            provider == null ? null : Setting.of("--provider", provider, ProviderType::new),
-                            process == null ? null : Setting.of("--process", process, WorkProcess::new),
-                            operator.by(),
-                            Setting.reason("--reason", reason),
-                            span);
-            out.println("Paused"
-                    + pause.until().map(until -> " until " + until).orElse("")
-                    + ". To end it: shepherd resume " + pause.id());
-            return 0;
-        }
+    int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
+        PrintWriter out = commandLine.getOut();
+        UUID machineId = machine == null
+                ? null
+                : MachineArgument.find(bmdb, machine, "--provider", provider == null ? "static" : provider);
+        Pause pause = Operator.of(bmdb)
+                .pause(
+                        machineId,
+                        provider == null ? null : Setting.of("--provider", provider, ProviderType::new),
+                        process == null ? null : Setting.of("--process", process, WorkProcess::new),
+                        operator.by(),
+                        Setting.reason("--reason", reason),
+                        span);
+        out.println("Paused"
+                + pause.until().map(until -> " until " + until).orElse("")
+                + ". To end it: shepherd resume " + pause.id());
+        return 0;
     }
 }

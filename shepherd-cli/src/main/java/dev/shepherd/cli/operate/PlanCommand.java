@@ -7,7 +7,6 @@ import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.operator.Operator;
-import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
@@ -23,35 +22,28 @@ import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code shepherd plan}. */
 @Command(
         name = "plan",
         description = {
-            "Shows what the loops would do now, and changes nothing: which machines would be recovered and how,"
-                    + " and, if a"
-                    + " provider is given as for 'run', which would be created.",
+            "Shows what the loops would do now, and changes nothing: which machines would be recovered and how, and,"
+                    + " if a provider is given as for 'run', which would be created.",
             "",
             "Pass the limits that the fleet runs with, unless they are the defaults."
         },
         mixinStandardHelpOptions = true)
-public final class PlanCommand implements Callable<Integer> {
-
-    @Spec
-    @SuppressWarnings("NullAway.Init")
-    private CommandSpec spec;
+public final class PlanCommand extends FleetCommand {
 
     @Option(
             names = "--provider",
             paramLabel = "KIND",
-            description = "the kind of provider to list; without it only recovery is planned, as of one that can"
+            description = "the kind of provider to list; without it, only recovery is planned, for a provider that can"
                     + " reboot machines")
     private @Nullable String kind;
 
@@ -67,23 +59,18 @@ public final class PlanCommand implements Callable<Integer> {
     @Option(
             names = "--max-count",
             paramLabel = "N",
-            description =
-                    "how many machines to have at most; 0 for no limit (default: 50, and no limit where the provider"
-                            + " only takes note of machines)")
+            description = "how many machines to have at most; 0 for no limit (default: 50, or no limit if the provider"
+                    + " only takes note of machines)")
     private @Nullable Integer maxCount;
 
     @Mixin
     private PluginOptions plugins = new PluginOptions();
 
     @Mixin
-    private DatabaseOptions database = new DatabaseOptions();
-
-    @Mixin
     private RecoveryOptions recovery = new RecoveryOptions();
 
     @Override
-    public Integer call() throws InterruptedException {
-        PrintWriter out = spec.commandLine().getOut();
+    void check(CommandLine commandLine) {
         if (kind == null) {
             properties.requireNone();
             plugins.requireNone();
@@ -91,19 +78,22 @@ public final class PlanCommand implements Callable<Integer> {
                 throw new ConfigurationException("--max-count", "--max-count goes with --provider, which is not given");
             }
         }
-        try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-            if (kind == null) {
-                ProviderType provider = Setting.of("--type", type == null ? "static" : type, ProviderType::new);
-                PlannedRecovery planned = Operator.of(opened.bmdb()).planRecovery(provider, recovery.policy(), true);
-                print(out, planned);
-                if (!planned.steps().isEmpty()) {
-                    out.println("  (assuming that the provider can reboot machines; give --provider to check that)");
-                }
-            } else {
-                Plan plan = plan(opened.bmdb(), kind);
-                print(out, plan.provisioning());
-                print(out, plan.recovery());
+    }
+
+    @Override
+    int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
+        PrintWriter out = commandLine.getOut();
+        if (kind == null) {
+            ProviderType provider = Setting.of("--type", type == null ? "static" : type, ProviderType::new);
+            PlannedRecovery planned = Operator.of(bmdb).planRecovery(provider, recovery.policy(), true);
+            print(out, planned);
+            if (!planned.steps().isEmpty()) {
+                out.println("  (assuming that the provider can reboot machines; give --provider to check that)");
             }
+        } else {
+            Plan plan = plan(bmdb, kind);
+            print(out, plan.provisioning());
+            print(out, plan.recovery());
         }
         return 0;
     }

@@ -1,12 +1,14 @@
 package dev.shepherd.cli.operate;
 
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.QueueCheck;
-import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
+import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -35,46 +37,34 @@ public final class QueueCommand implements Callable<Integer> {
     @Command(
             name = "verify",
             description = {
-                "Compares the queue of due work with the tags that it is derived from. Reads every machine."
-                        + " Exit code 1 if"
-                        + " they differ.",
+                "Compares the queue of due work with the tags that it is derived from. Reads every machine. Exit code 1"
+                        + " if they differ.",
                 "",
                 "Pass the limits that the fleet runs with, unless they are the defaults."
             },
             mixinStandardHelpOptions = true)
-    static final class Verify implements Callable<Integer> {
-
-        @Spec
-        @SuppressWarnings("NullAway.Init")
-        private CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
+    static final class Verify extends FleetCommand {
 
         @Mixin
         private RecoveryOptions recovery = new RecoveryOptions();
 
         @Override
-        public Integer call() throws InterruptedException {
-            var out = spec.commandLine().getOut();
-            try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-                QueueCheck check = Operator.of(opened.bmdb()).verifyQueue(recovery.policy());
-                out.printf(
-                        Locale.ROOT,
-                        "%d entries; %d missing, %d late, %d superfluous%n",
-                        check.entries(),
-                        check.missing(),
-                        check.late(),
-                        check.superfluous());
-                check.examples().forEach(example -> out.println("  " + Escaped.text(example)));
-                if (!check.isRight()) {
-                    spec.commandLine()
-                            .getErr()
-                            .println("shepherd: the queue is wrong; 'shepherd queue rebuild' repairs it");
-                    return ExitCode.SOFTWARE;
-                }
-                return 0;
+        int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
+            PrintWriter out = commandLine.getOut();
+            QueueCheck check = Operator.of(bmdb).verifyQueue(recovery.policy());
+            out.printf(
+                    Locale.ROOT,
+                    "%d entries; %d missing, %d late, %d superfluous%n",
+                    check.entries(),
+                    check.missing(),
+                    check.late(),
+                    check.superfluous());
+            check.examples().forEach(example -> out.println("  " + Escaped.text(example)));
+            if (!check.isRight()) {
+                commandLine.getErr().println("shepherd: the queue is wrong; 'shepherd queue rebuild' repairs it");
+                return ExitCode.SOFTWARE;
             }
+            return 0;
         }
     }
 
@@ -84,22 +74,13 @@ public final class QueueCommand implements Callable<Integer> {
             description =
                     "Rebuilds the queue of due work, a few thousand machines at a time. Loops may go on meanwhile.",
             mixinStandardHelpOptions = true)
-    static final class Rebuild implements Callable<Integer> {
-
-        @Spec
-        @SuppressWarnings("NullAway.Init")
-        private CommandSpec spec;
-
-        @Mixin
-        private DatabaseOptions database = new DatabaseOptions();
+    static final class Rebuild extends FleetCommand {
 
         @Override
-        public Integer call() throws InterruptedException {
-            try (DatabaseOptions.Opened opened = database.openExisting(spec.commandLine())) {
-                long machines = Operator.of(opened.bmdb()).rebuildQueue();
-                spec.commandLine().getOut().println("Rebuilt the queue for " + machines + " machine(s)");
-                return 0;
-            }
+        int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
+            long machines = Operator.of(bmdb).rebuildQueue();
+            commandLine.getOut().println("Rebuilt the queue for " + machines + " machine(s)");
+            return 0;
         }
     }
 }

@@ -9,12 +9,11 @@ import picocli.CommandLine.Command;
 @Command(
         name = "reboot",
         description = {
-            "Has the provider reboot a machine, whether or not its agent is silent; the running loops then"
-                    + " start its agent"
-                    + " again. Refused while a session works on the machine.",
+            "Has the provider reboot a machine, whether or not its agent is silent; the running loops then start its"
+                    + " agent again. Refused while a session is working on the machine.",
             "",
-            "Pass the provider as for 'run', and the limits of recovery that the fleet runs with, unless"
-                    + " they are the defaults."
+            "Pass the provider as for 'run', and the limits of recovery that the fleet runs with, unless they are the"
+                    + " defaults."
         },
         mixinStandardHelpOptions = true)
 public final class RebootCommand extends InterventionCommand {

@@ -3,8 +3,8 @@ package dev.shepherd.cli.operate;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.manager.Shepherd;
 import java.util.UUID;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
@@ -12,12 +12,12 @@ import picocli.CommandLine.ParameterException;
 @Command(
         name = "reinstall",
         description = {
-            "Has the provider reinstall a machine. WHAT IS ON ITS DISKS MAY BE LOST, also where a requested operating"
-                    + " system is installed; an existing request for an installation is carried out again."
-                    + " The running loops take the machine over again. Refused while a session works on the machine.",
+            "Has the provider reinstall a machine. WHAT IS ON ITS DISKS MAY BE LOST, even if a requested operating"
+                    + " system is installed there; an existing installation request is carried out again. The"
+                    + " running loops take the machine over again. Refused while a session is working on the machine.",
             "",
-            "Pass the provider as for 'run', and the limits of recovery that the fleet runs with, unless"
-                    + " they are the defaults."
+            "Pass the provider as for 'run', and the limits of recovery that the fleet runs with, unless they are the"
+                    + " defaults."
         },
         mixinStandardHelpOptions = true)
 public final class ReinstallCommand extends InterventionCommand {
@@ -26,11 +26,11 @@ public final class ReinstallCommand extends InterventionCommand {
     private boolean confirmed;
 
     @Override
-    void check(CommandSpec spec, String machine) {
+    void check(CommandLine commandLine) {
         if (!confirmed) {
             throw new ParameterException(
-                    spec.commandLine(),
-                    "reinstalling wipes the disks of machine " + machine + "; nothing was done. Confirm with --yes");
+                    commandLine,
+                    "reinstalling wipes the disks of machine " + machine() + "; nothing was done. Confirm with --yes");
         }
     }
 

@@ -11,7 +11,8 @@
  *       dev.shepherd.cli.operate.ReleaseCommand}, {@link dev.shepherd.cli.operate.ForgetCommand}
  *   <li>To reboot or reinstall one machine: {@link dev.shepherd.cli.operate.RebootCommand} and {@link
  *       dev.shepherd.cli.operate.ReinstallCommand}, of which {@code InterventionCommand} is the common part
- *   <li>{@code MachineArgument} and {@code OperatorOption}: how they name a machine, and who asks
+ *   <li>{@code FleetCommand}: opens the database for all of them; {@code MachineArgument} and {@code OperatorOption}:
+ *       how they name a machine, and who asks
  * </ul>
  *
  * <p>{@link dev.shepherd.cli.operate.PauseCommand} shows what they all look like; start reading there.

@@ -33,14 +33,14 @@ final class AgentOptions {
     @Option(
             names = "--key",
             paramLabel = "FILE",
-            description = "OpenSSH private key to log in with (default: .shepherd/id_ed25519, an ed25519 one that is"
-                    + " generated if it is not there)")
+            description =
+                    "OpenSSH private key to log in with (default: .shepherd/id_ed25519, generated if it does not exist)")
     private @Nullable Path key;
 
     @Option(
             names = "--key-passphrase-file",
             paramLabel = "FILE",
-            description = "file whose first line is the passphrase of the key")
+            description = "file whose first line is the key's passphrase")
     private @Nullable Path keyPassphraseFile;
 
     @Option(
@@ -49,7 +49,11 @@ final class AgentOptions {
             description = "log in with the password in this file's first line instead of a key")
     private @Nullable Path sshPasswordFile;
 
-    @Option(names = "--ssh-user", paramLabel = "USER", defaultValue = "root", description = "default: ${DEFAULT-VALUE}")
+    @Option(
+            names = "--ssh-user",
+            paramLabel = "USER",
+            defaultValue = "root",
+            description = "user to log in as (default: ${DEFAULT-VALUE})")
     private String sshUser = "root";
 
     @Option(
@@ -70,8 +74,8 @@ final class AgentOptions {
     @Option(
             names = "--agent-listen",
             paramLabel = "[HOST:]PORT",
-            description = "accept calls of agents here, over HTTP (host by default: 127.0.0.1); docs/agents.md"
-                    + " describes the protocol")
+            description = "take reports from agents here, over HTTP (default host: 127.0.0.1); docs/agents.md describes"
+                    + " the protocol")
     private @Nullable String agentListen;
 
     @Option(
@@ -115,8 +119,8 @@ final class AgentOptions {
             names = "--agent-proxy",
             paramLabel = "ADDRESS",
             description =
-                    "address of a proxy that agents connect through and that sets X-Forwarded-For, whose last address"
-                            + " the limits then go by; repeatable")
+                    "address of a proxy that agents connect through and that sets X-Forwarded-For; limits then apply"
+                            + " to the last address in that header; repeatable")
     private List<String> agentProxies = new ArrayList<>();
 
     @Option(
@@ -129,7 +133,7 @@ final class AgentOptions {
             names = "--takeover-timeout",
             paramLabel = "SECONDS",
             defaultValue = "60",
-            description = "limit for one takeover as a whole (default: ${DEFAULT-VALUE})")
+            description = "limit for a whole takeover (default: ${DEFAULT-VALUE})")
     private int takeoverTimeout = 60;
 
     @Option(

@@ -76,7 +76,7 @@ public final class RunCommand implements Callable<Integer> {
 
     @Option(
             names = "--share-database",
-            description = "begin a fleet even if the schema has other tables, or the database another fleet")
+            description = "start a fleet even if the schema has other tables, or the database has another fleet")
     private boolean shareDatabase;
 
     @Mixin
@@ -89,29 +89,27 @@ public final class RunCommand implements Callable<Integer> {
             names = "--ssh-port",
             paramLabel = "PORT",
             defaultValue = "22",
-            description = "SSH port of machines for which the provider names none (default: ${DEFAULT-VALUE})")
+            description = "SSH port of machines whose provider names none (default: ${DEFAULT-VALUE})")
     private int sshPort = 22;
 
     @Option(
             names = "--max-count",
             paramLabel = "N",
-            description =
-                    "how many machines to have at most; 0 for no limit (default: 50, and no limit where the provider"
-                            + " only takes note of machines)")
+            description = "how many machines to have at most; 0 for no limit (default: 50, or no limit if the provider"
+                    + " only takes note of machines)")
     private @Nullable Integer maxCount;
 
     @Option(
             names = "--chunk-size",
             paramLabel = "N",
-            description =
-                    "how many machines one reconciliation creates at most (default: 20, and 1000 where the provider"
-                            + " only takes note of machines)")
+            description = "how many machines one reconciliation creates at most (default: 20, or 1000 if the provider"
+                    + " only takes note of machines)")
     private @Nullable Integer chunkSize;
 
     @Option(
             names = "--creation-interval",
             paramLabel = "SECONDS",
-            description = "least time between two creations (default: 5, and 0 where the provider only takes note"
+            description = "least time between two creations (default: 5, or 0 if the provider only takes note"
                     + " of machines)")
     private @Nullable Integer creationInterval;
 

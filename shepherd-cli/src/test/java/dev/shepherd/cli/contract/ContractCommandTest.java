@@ -142,6 +142,25 @@ class ContractCommandTest {
                 .containsSequence("skipped", "needs a free machine, or one more, that may be created: --machine");
     }
 
+    @Test
+    void whatWillBeDoneIsSaidBesideTheJsonObject() throws Exception {
+        CommandLineRun run = CommandLineRun.of(
+                "contract",
+                "--provider",
+                "static",
+                "--property",
+                list(),
+                "--json",
+                "--machine",
+                "rack1-09",
+                "--rule",
+                "P01");
+
+        assertThat(run.exitCode()).as(run.out() + run.err()).isZero();
+        assertThat(run.err()).contains("These machines may be created", "  rack1-09\n");
+        assertThat(texts(run.out())).contains("rack1-09", "rack1-09: as before, for all that the provider knows");
+    }
+
     /** Reads one JSON object and nothing after it, and returns its strings. */
     private static List<String> texts(String json) throws IOException {
         List<String> texts = new ArrayList<>();

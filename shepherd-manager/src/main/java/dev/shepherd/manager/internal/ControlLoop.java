@@ -96,7 +96,7 @@ public final class ControlLoop implements AutoCloseable {
         }
     }
 
-    /** Ends the current wait, or lets the next one not begin. */
+    /** Ends the current wait, or keeps the next one from beginning. */
     public void wake() {
         lock.lock();
         try {

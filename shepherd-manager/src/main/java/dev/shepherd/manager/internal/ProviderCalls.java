@@ -146,6 +146,11 @@ public final class ProviderCalls {
         }
     }
 
+    /** Returns the failure of a listing that shows a machine a second time, which visitors notice by their indexes. */
+    public ProviderException listedTwice(ProviderID id) {
+        return new ProviderException(Reason.PERMANENT, "provider " + type + " lists machine " + id + " twice");
+    }
+
     /** Describes a machine, which keeps the rules and has this id. What is wrong with it concerns this machine only. */
     public MachineInfo getMachine(ProviderID id) throws InterruptedException {
         return call("asking for machine " + id, () -> {

@@ -43,7 +43,7 @@ public final class WorkLoop {
         public void run(Work work) throws InterruptedException;
     }
 
-    /** Claims up to so many machines to work on. */
+    /** Claims up to this many machines to work on. */
     @FunctionalInterface
     public interface Claimer {
         List<Work> claim(int limit) throws InterruptedException;
@@ -342,7 +342,10 @@ public final class WorkLoop {
         void write() throws InterruptedException;
     }
 
-    /** Interrupts all work and lets none begin; does not wait. What has not begun is left to the end of its session. */
+    /**
+     * Interrupts all work and keeps more from beginning; does not wait. Work that has not begun is left to the end of
+     * its session.
+     */
     public void requestClose() {
         lock.lock();
         try {

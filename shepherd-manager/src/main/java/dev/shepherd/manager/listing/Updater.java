@@ -22,7 +22,6 @@ import dev.shepherd.manager.internal.LoopMonitor;
 import dev.shepherd.manager.internal.MachineIndex;
 import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.internal.SessionSource;
-import dev.shepherd.manager.provisioning.Survey;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -417,7 +416,7 @@ public final class Updater {
             int position = id.isValid() ? index.find(id) : MachineIndex.ABSENT;
             if (position != MachineIndex.ABSENT) {
                 if ((index.flags(position) & LISTED) != 0) {
-                    throw Survey.listedTwice(type, id);
+                    throw provider.listedTwice(id);
                 }
                 index.addFlags(position, LISTED);
             }

@@ -40,9 +40,9 @@ import org.slf4j.LoggerFactory;
  * Brings the machines of one provider into the database, up to a maximum.
  *
  * <p>Each {@link #step()} lists the provider and the database, refuses to act if they disagree about used machines,
- * finishes what earlier creations left, and creates a chunk of new machines. Any number of processes may do so for one
- * provider at once: together they keep to the maximum and make no machine twice. Both sides are read as they come: a
- * fleet of a million machines takes 32 MB while it is compared. A step that finds nothing to do writes nothing.
+ * finishes what earlier creations left undone, and creates a chunk of new machines. Any number of processes may do so
+ * for one provider at once: together they keep to the maximum and make no machine twice. Both sides are read as they
+ * come: a fleet of a million machines takes 32 MB while it is compared. A step that finds nothing to do writes nothing.
  *
  * <p><strong>Why nothing is leaked or made twice.</strong> An intent, unique for its candidate, is committed before the
  * provider is asked, and a machine's row is committed under the intent's id. At whatever instant a process dies, the
@@ -74,7 +74,7 @@ public final class Provisioner {
     private final RateLimiter creations;
     private final Object stepping = new Object();
 
-    /** What the last reconciliation found; does not change any more. */
+    /** What the last reconciliation found. Immutable. */
     private volatile Discrepancies discrepancies = new Discrepancies();
 
     private volatile ProvisioningOutlook outlook = new ProvisioningOutlook(0, 0, List.of());
@@ -82,7 +82,7 @@ public final class Provisioner {
     /** Guarded by {@link #stepping}. */
     private int recordedLast;
 
-    /** What a warning was given of that still holds. Guarded by {@link #stepping}. */
+    /** What has been warned of and still holds. Guarded by {@link #stepping}. */
     private Set<String> warnedOf = Set.of();
 
     /** Whether there is more to do at once. Guarded by {@link #stepping}. */
@@ -269,7 +269,7 @@ public final class Provisioner {
             return result;
         }
 
-        /** Warns of what is passed over and held back, once for as long as that is so. */
+        /** Warns of what is passed over and held back, once for as long as it lasts. */
         private void tell(Survey survey) {
             ProvisioningOutlook before = outlook;
             outlook = survey.outlook();
@@ -287,7 +287,7 @@ public final class Provisioner {
             }
         }
 
-        /** Takes what may be tried again. What became so only after the listing waits for the next one. */
+        /** Takes the intents that may be retried. Those that may be only since the listing wait for the next one. */
         private List<MachineIntent> take(Survey survey) throws InterruptedException {
             return intents.take(session, limits.chunkSize()).stream()
                     .filter(intent -> survey.looked(intent.candidate()))

@@ -2,7 +2,6 @@ package dev.shepherd.manager.provisioning;
 
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
-import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
@@ -37,7 +36,7 @@ import java.util.stream.Collectors;
  *
  * <p>Made for a single look, by one thread.
  */
-public final class Survey {
+final class Survey {
 
     /** How many machines are looked up at once, and how many adoptions are done at once. */
     static final int BATCH = 1000;
@@ -52,6 +51,7 @@ public final class Survey {
     record Adoptable(MachineInfo machine, MachineIntent intent) {}
 
     private final Bmdb bmdb;
+    private final ProviderCalls provider;
     private final ProviderType type;
     private final Set<String> resumable;
     private final MachineIndex index;
@@ -78,9 +78,14 @@ public final class Survey {
     private boolean awaitedOneIsUnused;
 
     private Survey(
-            Bmdb bmdb, ProviderType type, ProvisionerSettings.Limits limits, Set<String> resumable, Recorder recorder) {
+            Bmdb bmdb,
+            ProviderCalls provider,
+            ProvisionerSettings.Limits limits,
+            Set<String> resumable,
+            Recorder recorder) {
         this.bmdb = bmdb;
-        this.type = type;
+        this.provider = provider;
+        this.type = provider.type();
         this.resumable = resumable;
         this.index = recorder.index();
         this.recorded = index.size();
@@ -105,7 +110,7 @@ public final class Survey {
             int expected)
             throws InterruptedException {
         Recorder recorder = Listings.of(bmdb, provider.type()).scanIds(() -> new Recorder(expected), Recorder::add);
-        Survey survey = new Survey(bmdb, provider.type(), limits, Set.copyOf(resumable), recorder);
+        Survey survey = new Survey(bmdb, provider, limits, Set.copyOf(resumable), recorder);
         provider.forEachMachine(survey.new Listing());
         survey.lookUp();
         survey.explain();
@@ -172,7 +177,7 @@ public final class Survey {
     private void markListed(int position, ProviderID id) {
         int flags = index.flags(position);
         if ((flags & LISTED) != 0) {
-            throw listedTwice(type, id);
+            throw provider.listedTwice(id);
         }
         index.addFlags(position, LISTED);
         awaited -= isAwaited(flags) ? 1 : 0;
@@ -216,10 +221,6 @@ public final class Survey {
             }
             case UNDEFINED -> throw new AssertionError("a machine that was checked");
         }
-    }
-
-    public static ProviderException listedTwice(ProviderType provider, ProviderID id) {
-        return new ProviderException(Reason.PERMANENT, "provider " + provider + " lists machine " + id + " twice");
     }
 
     /** The provider is sure that it is used, and the database did not have it. */

@@ -43,15 +43,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Recovers the machines of one provider whose agent fell silent, or that SSH never reached: reboots them, reinstalls them
- * where that is allowed, and quarantines those that do not come back. If the provider is no {@link
+ * Recovers the machines of one provider whose agent fell silent, or that SSH never reached: reboots them, reinstalls
+ * them if that is allowed, and quarantines those that do not come back. If the provider is not a {@link
  * dev.shepherd.api.Recoverer}, it only has the agent started again.
  *
- * <p>This loop could take a whole fleet down. Limits over all processes, freezes, a wait after each gap, and a last check
- * in the transaction immediately before the provider's call prevent that: {@code docs/recovery.md} has the rules. The
- * attempt is written in that transaction. A process that dies between it and the end of the work leaves it under way: the
- * process that claims the machine after the cooldown does not call the provider, but has the agent started again. That
- * the provider accepted a call proves nothing: attempts count up until the agent is heard.
+ * <p>This loop could take a whole fleet down. Limits over all processes, freezes, a wait after each gap, and a last
+ * check in the transaction immediately before the provider's call prevent that: {@code docs/recovery.md} has the rules.
+ * The attempt is recorded in that transaction. If a process dies before the work ends, the attempt stays under way: the
+ * process that claims the machine after the cooldown does not call the provider, but has the agent started again. A
+ * call that the provider accepted proves nothing: attempts add up until the agent is heard.
  *
  * <p>Safe for use by several threads; steps run one at a time.
  */
@@ -61,7 +61,7 @@ public final class MachineRecoverer {
 
     private static final String NAME = "recoverer";
 
-    /** How long a provider that takes no calls for now is left alone, if it does not say. */
+    /** How long a provider that accepts no calls for now is left alone, if it names no time. */
     private static final Duration REST = Duration.ofMinutes(1);
 
     private static final Duration LEAST_WAIT = Duration.ofSeconds(5);
@@ -158,7 +158,7 @@ public final class MachineRecoverer {
         return policy;
     }
 
-    /** Returns what it looked at last: what is due, what has to wait, and what is frozen. */
+    /** Returns what its last look found: what is due, what has to wait, and what is frozen. */
     public RecoveryOutlook outlook() {
         return outlook;
     }
@@ -270,7 +270,7 @@ public final class MachineRecoverer {
 
         private void giveUp() throws InterruptedException {
             if (isStillDue()) {
-                setAside("it does not come back", tx -> {});
+                quarantine("it does not come back", tx -> {});
             } else {
                 leaveAlone();
             }
@@ -356,7 +356,7 @@ public final class MachineRecoverer {
                 }
             }
             switch (e.reason()) {
-                case NOT_SUPPORTED -> setAside(Escaped.text(e.getMessage()), tx -> recoveries.refused(tx, attempt));
+                case NOT_SUPPORTED -> quarantine(Escaped.text(e.getMessage()), tx -> recoveries.refused(tx, attempt));
                 case RATE_LIMITED -> retryLater(attempt, cause, e.retryAfter());
                 case NOT_FOUND ->
                     fail(cause, tx -> {
@@ -365,13 +365,13 @@ public final class MachineRecoverer {
                     });
                 case UNAUTHENTICATED, CONFLICT, PERMANENT, NO_CAPACITY ->
                     fail(cause, tx -> recoveries.refused(tx, attempt));
-                // It may have had its effect: whether it had is seen by SSH, rather than by doing it again.
+                // It may have had its effect: SSH shows whether it had, so it is not repeated.
                 case TRANSIENT -> fail(cause, tx -> recoveries.restartTakeover(tx, machineId, action, true));
             }
         }
 
         /**
-         * The provider did not even look at it: the machine is as it was, and the loop rests instead of backing the
+         * The provider did not even look at the machine, which is as it was: the loop rests instead of backing the
          * machine off.
          */
         private void takeBack(RecoveryAttempt attempt, String cause) throws InterruptedException {
@@ -410,7 +410,7 @@ public final class MachineRecoverer {
             log.warn("{}: {}; {}; recovery leaves it alone for {}", this, whyDue(), cause, Spans.text(period));
         }
 
-        private void setAside(String why, BmdbTransaction.Use write) throws InterruptedException {
+        private void quarantine(String why, BmdbTransaction.Use write) throws InterruptedException {
             String cause = String.format(
                     Locale.ROOT,
                     "%s: %d reboot(s), %d reinstallation(s), %d failed call(s) in a row; %s",

@@ -54,7 +54,7 @@ public final class Initializer {
 
     private static final Logger log = LoggerFactory.getLogger(Initializer.class);
 
-    /** How long a provider that takes no calls for now is left alone, if it does not say. */
+    /** How long a provider that accepts no calls for now is left alone, if it names no time. */
     private static final Duration REST = Duration.ofMinutes(1);
 
     /** How many of an agent's warnings are logged, and how many characters of all of them. */
@@ -196,8 +196,8 @@ public final class Initializer {
     }
 
     /**
-     * Goes on with what is recorded only where that is safe: a pinned host key tells another machine from this one
-     * before any credential is sent.
+     * Falls back on what is recorded only if that is safe: a pinned host key tells another machine from this one before
+     * any credential is sent.
      */
     private Optional<Whereabouts> notDescribed(
             Work claimed, MachineRecord machine, ProvidedMachine recorded, ProviderException e)

@@ -258,12 +258,15 @@ class OpenSshTest extends OpenSshScenario {
     void anAgentThatHangsIsLeftAtTheDeadline() throws Exception {
         Path agent = QuickAgent.write(folder.resolve("hangs"), "echo $$ >&2; exec sleep 300", 0);
         try (OpenSshServer server = server(SFTP)) {
-            TakeoverException failure = failure(
-                    settings()
-                            .executable(agent)
-                            .totalTimeout(Duration.ofSeconds(4))
-                            .build(),
-                    server.target().build());
+            // On a busy host, the agent may not have been started by then: that takes a longer limit.
+            Duration limit = Duration.ofSeconds(2);
+            TakeoverException failure;
+            do {
+                limit = limit.multipliedBy(2);
+                failure = failure(
+                        settings().executable(agent).totalTimeout(limit).build(),
+                        server.target().build());
+            } while (failure.agentStderr().isEmpty() && limit.compareTo(Duration.ofMinutes(1)) < 0);
 
             assertThat(failure.kind()).isEqualTo(Kind.TIMEOUT);
             assertThat(failure.step()).isEqualTo(TakeoverStep.EXECUTE);

@@ -374,7 +374,8 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
     }
 
     private boolean isOfTheFixture(Thread thread) {
-        return fixture.fixtureThreads().stream().anyMatch(thread.getName()::startsWith);
+        return thread.getName().startsWith(FaultProxy.THREADS)
+                || fixture.fixtureThreads().stream().anyMatch(thread.getName()::startsWith);
     }
 
     /** Makes the failure of the rule by threads that are left. */

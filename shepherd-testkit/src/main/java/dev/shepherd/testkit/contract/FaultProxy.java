@@ -19,6 +19,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
@@ -178,6 +179,11 @@ public final class FaultProxy implements Faults, AutoCloseable {
     @Override
     public boolean wasHit() {
         return faults.wasHit();
+    }
+
+    @Override
+    public OptionalInt requests(Step step) {
+        return OptionalInt.of(faults.requests(step));
     }
 
     /** Returns 7 s, which it says with 429 as {@code Retry-After}. */

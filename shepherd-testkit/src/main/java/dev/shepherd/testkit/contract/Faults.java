@@ -2,6 +2,7 @@ package dev.shepherd.testkit.contract;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * Lets faults in between the providers of a test and the outside. {@link FaultProxy} does so for whatever is asked by
@@ -52,6 +53,14 @@ public interface Faults {
     /** Returns how many requests that change something took effect since the last fault was let in, that one included. */
     default int effects() {
         return 0;
+    }
+
+    /**
+     * Returns how many requests of a kind have come since the last fault was let in; empty if that is not known, as by
+     * default.
+     */
+    default OptionalInt requests(Step step) {
+        return OptionalInt.empty();
     }
 
     /** Returns how long the outside asks to be left alone under {@link ContractFault#RATE_LIMITED}; by default nothing is said. */

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What a fixture says of the provider under test and of the outside, and how the rules make use of it. */
@@ -294,6 +295,13 @@ abstract class ProviderFixture {
             trial.hit();
         }
         return hit;
+    }
+
+    /** Tells whether requests of some kind have come since the last fault; true where that is not known. */
+    final boolean isAsked(Step... steps) {
+        Optional<Faults> faults = faults();
+        return faults.isEmpty()
+                || Stream.of(steps).anyMatch(step -> faults.get().requests(step).orElse(1) > 0);
     }
 
     final int effects() {

@@ -1,8 +1,10 @@
 package dev.shepherd.testkit.contract;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
@@ -95,6 +97,7 @@ final class ProxyFaults {
 
     private int round;
     private int effects;
+    private final Map<Step, Integer> requests = new EnumMap<>(Step.class);
     private @Nullable Throwable failure;
 
     void inject(ContractFault fault) {
@@ -127,11 +130,18 @@ final class ProxyFaults {
     private void nextRound() {
         round++;
         effects = 0;
+        requests.clear();
     }
 
     boolean wasHit() {
         synchronized (lock) {
             return hit;
+        }
+    }
+
+    int requests(Step step) {
+        synchronized (lock) {
+            return requests.getOrDefault(step, 0);
         }
     }
 
@@ -163,6 +173,7 @@ final class ProxyFaults {
      */
     Verdict next(Step step, String name) {
         synchronized (lock) {
+            requests.merge(step, 1, Integer::sum);
             Treatment treatment = Treatment.SERVED;
             Optional<Faults.Action> action = Optional.empty();
             boolean isMeant = meant != null && meant.step == step && ++seen == meant.number;

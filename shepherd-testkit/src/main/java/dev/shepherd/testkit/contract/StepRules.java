@@ -112,7 +112,9 @@ abstract class StepRules extends OutsideRules {
         Provider provider = run.start(machineBudget());
         List<Machine> free = run.free(provider, machineBudget());
         int last = trial.number() - 1;
-        run.require(last < free.size(), "there are no more machines");
+        if (last >= free.size()) {
+            return; // Each has had its turn.
+        }
         Machine going = free.get(last);
         boolean[] gone = new boolean[1];
         requireBefore(Step.READ, 2, () -> gone[0] = change(going, OutsideChange.GONE));
@@ -236,6 +238,9 @@ abstract class StepRules extends OutsideRules {
             run.requireReason(outcome, reasonsOfCreation(trial.fault(), effects));
         }
         run.requireRecorded(provider, outcome.hasValue() ? 1 : 0);
+        if (!outcome.hasValue()) {
+            requireNotListedHalfMade(request);
+        }
         if (outcome.failedWith(ENDING)) {
             run.requireNoneMade(run.open(), before); // Else no one would ever look for it.
         }
@@ -243,6 +248,17 @@ abstract class StepRules extends OutsideRules {
             run.awaitListed(run.open(), run.get(outcome, "").id());
         }
         run.requireFoundAgain(before, request, 1);
+    }
+
+    /** The manager adopts what is listed with an intent that it knows, as it is. */
+    private void requireNotListedHalfMade(CreateMachineRequest request) throws InterruptedException {
+        for (Machine machine : run.settled(run.open())) {
+            if (machine.intentId().equals(Optional.of(request.intentId())) && ProviderRun.isInCreation(machine)) {
+                throw run.broken(
+                        "what intent " + request.intentId() + " has left is not listed until its creation is complete",
+                        "it is listed, and nothing will complete it: " + ContractRun.text(machine));
+            }
+        }
     }
 
     private static Reason[] reasonsOfCreation(RequestFault fault, int effects) {
@@ -326,10 +342,21 @@ abstract class StepRules extends OutsideRules {
         Provider listing = run.open();
         Provider getting = run.open();
         requireFault(ContractFault.RATE_LIMITED);
-        requireRetryAfter(run.call("forEachMachine()", () -> run.shown(listing)), retryAfter);
-        requireRetryAfter(run.call("getMachine(" + absent + ")", () -> getting.getMachine(absent)), retryAfter);
-        if (free.isPresent()) {
-            requireRetryAfter(run.create(provider, run.session(), request(free.get())), retryAfter);
+        Outcome<?> listed = run.call("forEachMachine()", () -> run.shown(listing));
+        if (isAsked(Step.values())) {
+            requireRetryAfter(listed, retryAfter);
+        }
+        requireFault(ContractFault.RATE_LIMITED);
+        Outcome<?> got = run.call("getMachine(" + absent + ")", () -> getting.getMachine(absent));
+        if (isAsked(Step.values())) {
+            requireRetryAfter(got, retryAfter);
+        }
+        if (free.isEmpty()) {
+            return;
+        }
+        Outcome<? extends Machine> created = run.create(provider, run.session(), request(free.get()));
+        if (!created.hasValue()) { // What asks the outside nothing is not refused.
+            requireRetryAfter(created, retryAfter);
         }
     }
 

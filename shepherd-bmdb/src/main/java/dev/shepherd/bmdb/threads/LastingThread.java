@@ -1,4 +1,4 @@
-package dev.shepherd.bmdb.internal;
+package dev.shepherd.bmdb.threads;
 
 import dev.shepherd.api.internal.Escaped;
 import java.time.Duration;
