@@ -1,6 +1,7 @@
 /** The command line. */
 module dev.shepherd.cli {
     requires static org.jspecify;
+    requires com.fasterxml.jackson.core;
     requires dev.shepherd.api;
     requires dev.shepherd.bmdb;
     requires dev.shepherd.callback;
@@ -9,12 +10,18 @@ module dev.shepherd.cli {
     requires dev.shepherd.provider.staticlist;
     requires dev.shepherd.testkit;
     requires info.picocli;
+    requires org.junit.jupiter.api;
+    requires org.junit.platform.engine;
+    requires org.junit.platform.launcher;
     requires org.slf4j;
 
     uses dev.shepherd.api.ProviderFactory;
 
     opens dev.shepherd.cli to
             info.picocli;
+    opens dev.shepherd.cli.contract to
+            info.picocli,
+            org.junit.platform.commons;
     opens dev.shepherd.cli.demo to
             info.picocli;
     opens dev.shepherd.cli.internal to

@@ -2,6 +2,7 @@ package dev.shepherd.cli;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ShepherdException;
+import dev.shepherd.cli.contract.ContractCommand;
 import dev.shepherd.cli.demo.DemoCommand;
 import dev.shepherd.cli.demo.FakeEquinixCommand;
 import dev.shepherd.cli.internal.Logging;
@@ -55,6 +56,7 @@ import picocli.CommandLine.ScopeType;
             QueueCommand.class,
             DatabaseCommand.class,
             ProvidersCommand.class,
+            ContractCommand.class,
             FakeEquinixCommand.class,
             CommandLine.HelpCommand.class
         },

@@ -1,5 +1,7 @@
 package dev.shepherd.cli;
 
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -31,8 +33,19 @@ class ArchitectureTest {
                 .that()
                 .resideOutsideOfPackage("dev.shepherd.cli.demo")
                 .should()
+                .dependOnClassesThat(resideInAPackage("dev.shepherd.testkit..")
+                        .and(resideOutsideOfPackage("dev.shepherd.testkit.contract")))
+                .check(CLASSES);
+    }
+
+    @Test
+    void onlyTheCommandThatRunsTheContractKnowsTestsAndTheirEngine() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.shepherd.cli.contract")
+                .should()
                 .dependOnClassesThat()
-                .resideInAPackage("dev.shepherd.testkit..")
+                .resideInAnyPackage("dev.shepherd.testkit.contract", "org.junit..")
                 .check(CLASSES);
     }
 }

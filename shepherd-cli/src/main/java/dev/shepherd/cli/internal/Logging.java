@@ -8,6 +8,7 @@ public final class Logging {
     public static void configure(String[] args) {
         int verbosity = 0;
         boolean demo = false;
+        boolean contract = false;
         for (String arg : args) {
             if (arg.equals("--verbose")) {
                 verbosity++;
@@ -15,12 +16,17 @@ public final class Logging {
                 verbosity += arg.length() - 1;
             } else if (arg.equals("demo")) {
                 demo = true;
+            } else if (arg.equals("contract")) {
+                contract = true;
             }
         }
         if (verbosity >= 1) {
             level("dev.shepherd", "debug");
         } else if (demo && isTerminal()) {
             level("dev.shepherd", "warn"); // The demo draws its progress, which lines of a log would tear apart.
+        }
+        if (verbosity == 0 && contract) {
+            level("dev.shepherd", "error"); // Each rule makes providers, and what they warn of is meant to go wrong.
         }
         if (verbosity >= 2) {
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "info");

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
@@ -41,11 +42,20 @@ public final class PropertyOptions {
 
     /** Returns the configuration of a provider, checked, and warns of secrets that others can see. */
     public ProviderConfig config(FoundProvider found, ProviderType type) {
-        return config(found, type, System.getenv());
+        return values(found, type).config();
+    }
+
+    /** Returns the properties of a provider as they are given, and warns of secrets that others can see. */
+    public Values values(FoundProvider found, ProviderType type) {
+        return values(found, type, System.getenv());
     }
 
     /** The same with other environment variables than the process's. */
     ProviderConfig config(FoundProvider found, ProviderType type, Map<String, String> environment) {
+        return values(found, type, environment).config();
+    }
+
+    private Values values(FoundProvider found, ProviderType type, Map<String, String> environment) {
         Map<String, String> values = new HashMap<>();
         Map<String, String> origins = new HashMap<>();
         for (ProviderProperty property : found.properties()) {
@@ -69,14 +79,46 @@ public final class PropertyOptions {
             origins.put(name, "--property");
         });
         found.properties().stream().filter(ProviderProperty::secret).forEach(this::warnIfVisible);
-        try {
-            return ProviderConfig.of(found.factory(), type, values);
-        } catch (ConfigurationException e) {
-            String origin = e.property().map(origins::get).orElse(null);
-            if (origin == null) {
-                throw e;
+        return new Values(found, type, values, origins);
+    }
+
+    /** What a provider is given, before it is checked. */
+    public static final class Values {
+        private final FoundProvider found;
+        private final ProviderType type;
+        private final Map<String, String> texts;
+        private final Map<String, String> origins;
+
+        private Values(FoundProvider found, ProviderType type, Map<String, String> texts, Map<String, String> origins) {
+            this.found = found;
+            this.type = type;
+            this.texts = Map.copyOf(texts);
+            this.origins = Map.copyOf(origins);
+        }
+
+        /** Returns the text of a property, if it is given. */
+        public Optional<String> text(String name) {
+            return Optional.ofNullable(texts.get(name));
+        }
+
+        /** Returns the same with one property that is another. */
+        public Values with(String name, String text) {
+            Map<String, String> changed = new HashMap<>(texts);
+            changed.put(name, text);
+            return new Values(found, type, changed, origins);
+        }
+
+        /** Checks it, and says of what is wrong where it comes from. */
+        public ProviderConfig config() {
+            try {
+                return ProviderConfig.of(found.factory(), type, texts);
+            } catch (ConfigurationException e) {
+                String origin = e.property().map(origins::get).orElse(null);
+                if (origin == null) {
+                    throw e;
+                }
+                throw new ConfigurationException(e.property().orElseThrow(), origin + ": " + e.getMessage(), e);
             }
-            throw new ConfigurationException(e.property().orElseThrow(), origin + ": " + e.getMessage(), e);
         }
     }
 

@@ -12,12 +12,18 @@ import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 
 /**
  * Prints, once all tests of a fixture are over, how many rules were tried, and which were skipped and why: build tools show
- * that a test was skipped, and not its reason. On the standard output, which needs no setting to be seen.
+ * that a test was skipped, and not its reason. On the standard output, which needs no setting to be seen. A program that
+ * runs the rules and tells of them itself sets the configuration parameter {@value #PARAMETER} to {@code none}.
  */
 final class ContractReport implements AfterAllCallback {
 
+    static final String PARAMETER = "dev.shepherd.testkit.contract.report";
+
     @Override
     public void afterAll(ExtensionContext context) {
+        if (context.getConfigurationParameter(PARAMETER).filter("none"::equals).isPresent()) {
+            return;
+        }
         String text = of(context).text(context.getRequiredTestClass().getSimpleName());
         if (!text.isEmpty()) {
             System.out.print(text);

@@ -37,6 +37,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P56_whatIsSaidIsWhatTheOutsideHolds() throws Exception {
+        run.requireOwnOutside("it asks the fixture what the outside holds");
         Provider provider = run.start(2);
         CreateMachineRequest request = request(run.free(provider, 2).get(0));
         Machine created = run.create(provider, request);
@@ -91,6 +92,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P57_aBrokenMachineIsNotTaken() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(2);
         List<Machine> free = run.free(provider, 2);
         Machine failed = free.get(0);
@@ -148,6 +150,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P58_aMachineOfAnotherFleetDoesNotExist() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(3);
         List<Machine> free = run.free(provider, 3);
         Machine created = run.create(provider, request(free.get(1)));
@@ -176,6 +179,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P59_oneMachineThatMakesNoSenseDoesNotHideTheOthers() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(3);
         List<Machine> free = run.free(provider, 3);
         boolean withoutAddress = isChanged(free.get(0), OutsideChange.WITHOUT_ADDRESS);
@@ -200,6 +204,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P60_aMachineThatIsOffIsSaidToBe() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(1);
         Machine created = run.create(provider, request(run.free(provider, 1).get(0)));
         run.awaitListed(provider, created.id());
@@ -222,6 +227,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P61_aMachineThatIsBeingMadeIsSaidToBe() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(2);
         Machine created = run.create(provider, request(run.free(provider, 2).get(0)));
         run.awaitListed(provider, created.id());
@@ -245,6 +251,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P62_anotherNameIsNoId() throws Exception {
+        run.requireOwnOutside("it asks for machines that are not there");
         Provider provider = run.start(2);
         List<Machine> free = run.free(provider, 2);
         Machine created = run.create(provider, request(free.get(0)));
@@ -270,6 +277,7 @@ abstract class OutsideRules extends ProviderFixture {
 
     @Test
     public final void required_P63_aMachineThatIsGoneIsNotFound() throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(2);
         List<Machine> free = run.free(provider, 2);
         Machine created = run.create(provider, request(free.get(0)));

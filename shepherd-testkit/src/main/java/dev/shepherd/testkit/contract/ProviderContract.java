@@ -119,8 +119,8 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P03_idsAreUniqueInAListing() throws Exception {
-        Provider provider = run.start(2);
-        run.create(provider, request(run.free(provider, 2).get(0)));
+        Provider provider = run.startToLook(2);
+        run.createToShow(provider, 2);
         List<Machine> machines = run.settled(provider);
         requireUnique(machines);
     }
@@ -136,9 +136,9 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P04_idsAreStable() throws Exception {
-        Provider provider = run.start(2);
-        Machine created = run.create(provider, request(run.free(provider, 2).get(0)));
-        run.awaitListed(provider, created.id());
+        Provider provider = run.startToLook(2);
+        Optional<Machine> created = run.createToShow(provider, 2);
+        run.awaitListed(provider, created);
         Set<String> names = names(run.list(provider));
         for (int i = 0; i < repeats(); i++) {
             Provider other = i % 2 == 0 ? provider : run.open();
@@ -153,10 +153,10 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P05_machinesKeepTheRulesOfTheirAvailability() throws Exception {
-        Provider provider = run.start(2);
-        Machine created = run.create(provider, request(run.free(provider, 2).get(0)));
+        Provider provider = run.startToLook(2);
+        Optional<Machine> created = run.createToShow(provider, 2);
         List<Machine> machines = new ArrayList<>(run.list(provider));
-        run.awaitListed(provider, created.id());
+        run.awaitListed(provider, created);
         machines.addAll(run.list(provider));
         for (Machine machine : machines) {
             requireRules(machine);
@@ -184,9 +184,9 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P06_freeMachinesCanBeToldApart() throws Exception {
-        Provider provider = run.start(Math.min(3, machineBudget()));
+        Provider provider = run.startToLook(Math.min(3, machineBudget()));
         Set<String> names = new HashSet<>();
-        for (Machine machine : run.free(provider, Math.min(3, machineBudget()))) {
+        for (Machine machine : run.freeToLook(provider, Math.min(3, machineBudget()))) {
             if (!machine.id().isValid() && machine.reservationId().isEmpty()) {
                 throw run.broken("an id or a reservation id", "neither has the free machine " + text(machine));
             }
@@ -200,14 +200,14 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P07_unknownIdIsNotFound() throws Exception {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         ProviderID absent = absentId();
         run.requireReason(run.call("getMachine(" + absent + ")", () -> provider.getMachine(absent)), Reason.NOT_FOUND);
     }
 
     @Test
     public final void required_P08_malformedIdsAreNotFound() throws Exception {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         for (ProviderID malformed : malformedIds()) {
             run.requireReason(
                     run.call("getMachine(" + malformed + ")", () -> provider.getMachine(malformed)), Reason.NOT_FOUND);
@@ -216,9 +216,9 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P09_listedMachinesCanBeGot() throws Exception {
-        Provider provider = run.start(2);
-        Machine created = run.create(provider, request(run.free(provider, 2).get(0)));
-        run.awaitListed(provider, created.id());
+        Provider provider = run.startToLook(2);
+        Optional<Machine> created = run.createToShow(provider, 2);
+        run.awaitListed(provider, created);
         for (Machine listed : run.list(provider)) {
             if (listed.id().isValid()) {
                 Machine got = run.get(provider, listed.id());
@@ -232,12 +232,12 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P10_aCheapListingSaysAsMuchAsGetMachine() throws Exception {
-        Provider provider = run.start(2);
+        Provider provider = run.startToLook(2);
         run.require(
                 run.get("isListingCheap()", provider::isListingCheap),
                 "isListingCheap() is false: the listing may say less than getMachine");
-        Machine created = run.create(provider, request(run.free(provider, 2).get(0)));
-        run.awaitListed(provider, created.id());
+        Optional<Machine> created = run.createToShow(provider, 2);
+        run.awaitListed(provider, created);
         for (Machine listed : run.list(provider)) {
             if (listed.id().isValid()) {
                 MachineInfo fromListing = MachineInfo.copyOf(listed);
@@ -251,7 +251,7 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P11_aListingIsTheCallers() throws Exception {
-        Provider provider = run.start(2);
+        Provider provider = run.startToLook(2);
         List<? extends Machine> first = run.get("listMachines()", provider::listMachines);
         Set<String> names = names(new ArrayList<>(first));
         try {
@@ -438,7 +438,7 @@ public abstract class ProviderContract extends StepRules {
     @Test
     public final void required_P20_aSessionIsBorrowed() throws Exception {
         Provider provider = run.start(2);
-        List<Machine> free = run.free(provider, 2);
+        List<Machine> free = run.allFree(provider, 2);
         ObservedSession session = run.session();
         run.get(run.create(provider, session, request(free.get(0))), "createMachine returns the machine");
         session.takeBack();
@@ -477,6 +477,7 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P22_withoutCapacityNothingIsCreated() throws Exception {
+        run.requireOwnOutside("it asks for any machine");
         Provider provider = run.start(1);
         List<Machine> free = run.free(provider, 1);
         run.require(
@@ -495,6 +496,7 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P23_aRequestWithoutAMachineIsServedOrNotSupported() throws Exception {
+        run.requireOwnOutside("it asks for any machine");
         Provider provider = run.start(2);
         List<Machine> before = run.list(provider);
         CreateMachineRequest request = CreateMachineRequest.any(UUID.randomUUID());
@@ -513,6 +515,7 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P24_aMachineOfAnotherProviderIsRefused() throws Exception {
+        run.requireOwnOutside("it asks for machines that are not there");
         Provider provider = run.start(1);
         List<Machine> before = run.list(provider);
         for (ProviderID id : List.of(absentId(), OTHERS_ID, ProviderID.INVALID)) {
@@ -530,18 +533,25 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P25_interruptionIsNotSwallowed() throws Exception {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         for (ProviderRun.Listing listing : run.listings(provider)) {
             run.requireInterruptionKept(
                     run.callInterrupted(listing.name() + " on an interrupted thread", listing.call()));
         }
-        ProviderID id = run.free(provider, 1).get(0).id();
-        ProviderID known = id.isValid()
-                ? id
-                : run.create(provider, request(run.free(provider, 1).get(0))).id();
+        ProviderID known = knownId(provider);
         run.requireInterruptionKept(run.callInterrupted(
                 "getMachine(" + known + ") on an interrupted thread", () -> provider.getMachine(known)));
         run.get(provider, known);
+    }
+
+    private ProviderID knownId(Provider provider) throws InterruptedException {
+        if (!sharesTheOutside()) {
+            ProviderID id = run.free(provider, 1).get(0).id();
+            if (id.isValid()) {
+                return id;
+            }
+        }
+        return run.createToLook(provider, 1).id();
     }
 
     @Test
@@ -563,10 +573,11 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P27_concurrentCallsDoNotDisturbOneAnother() throws Exception {
-        Provider provider = run.start(machineBudget());
+        int machines = sharesTheOutside() ? Math.min(2, machineBudget()) : machineBudget();
+        Provider provider = run.start(machines);
         int atOnce = Math.min(MOST_AT_ONCE, provider.maxConcurrentCalls());
-        List<Machine> free = run.free(provider, machineBudget());
-        int creators = Math.min(atOnce, machineBudget());
+        List<Machine> free = run.free(provider, sharesTheOutside() ? 0 : machines);
+        int creators = Math.min(atOnce, Math.min(machines, free.size()));
         Set<String> names = names(run.list(provider));
         ObservedSession session = run.session();
         CyclicBarrier together = new CyclicBarrier(atOnce);
@@ -586,6 +597,9 @@ public abstract class ProviderContract extends StepRules {
                     throw run.broken("the listing is " + names, "beside other calls it is " + listedNames);
                 }
             }
+        }
+        if (sharesTheOutside() && creators == 0) {
+            return;
         }
         CyclicBarrier creating = new CyclicBarrier(creators);
         Map<UUID, ContractRun.Started<Machine>> started = new HashMap<>();
@@ -628,7 +642,7 @@ public abstract class ProviderContract extends StepRules {
     @Test
     public final void required_P28_closeLeavesNoThread() throws Exception {
         Set<Thread> left = Set.of();
-        run.start(1);
+        run.startToLook(1);
         FakeSession session = new FakeSession(); // A database has threads of its own.
         // Threads of the outside that happen to start meanwhile do not do so every time: only the last round waits
         // long.
@@ -645,7 +659,7 @@ public abstract class ProviderContract extends StepRules {
         Set<Thread> before = Thread.getAllStackTraces().keySet();
         try (Provider provider = createProvider()) {
             List<? extends Machine> machines = run.get("listMachines()", provider::listMachines);
-            for (Machine machine : machines) {
+            for (Machine machine : sharesTheOutside() ? List.<Machine>of() : machines) {
                 run.remember(run.call("createMachine", () -> provider.createMachine(session, request(machine))));
                 break;
             }
@@ -670,15 +684,18 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void optional_P30_callsAfterCloseAreRefused() throws Exception {
-        Provider provider = run.start(1);
-        Machine free = run.free(provider, 1).get(0);
+        Provider provider = run.startToLook(1);
+        Optional<Machine> free = run.freeIfAny(provider);
         provider.close();
         ObservedSession session = run.session();
         for (ProviderRun.Listing listing : run.listings(provider)) {
             requireRefused(run.call(listing.name() + " after close()", listing.call()));
         }
         requireRefused(run.call("getMachine() after close()", () -> provider.getMachine(absentId())));
-        requireRefused(run.call("createMachine() after close()", () -> provider.createMachine(session, request(free))));
+        if (free.isPresent()) {
+            CreateMachineRequest request = request(free.get());
+            requireRefused(run.call("createMachine() after close()", () -> provider.createMachine(session, request)));
+        }
         run.requireRecorded(provider, 0);
     }
 
@@ -714,12 +731,15 @@ public abstract class ProviderContract extends StepRules {
     }
 
     private void lookForSecrets(List<String> secrets) throws Exception {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         requireNoSecret("toString()", provider.toString(), secrets);
-        List<Machine> machines = run.list(provider);
-        requireNoSecret("the listing", machines.toString(), secrets);
-        Machine created = run.create(provider, request(machines.get(0)));
-        requireNoSecret("a machine", created.toString(), secrets);
+        requireNoSecret("the listing", run.list(provider).toString(), secrets);
+        Optional<Machine> free = run.freeIfAny(provider);
+        Optional<Machine> created = Optional.empty();
+        if (free.isPresent()) {
+            created = Optional.of(run.create(provider, request(free.get())));
+            requireNoSecret("a machine", created.get().toString(), secrets);
+        }
         run.call("getMachine", () -> provider.getMachine(absentId()));
         for (ContractFault fault : List.of(
                 ContractFault.UNAUTHENTICATED,
@@ -727,20 +747,20 @@ public abstract class ProviderContract extends StepRules {
                 ContractFault.RATE_LIMITED,
                 ContractFault.CONFLICT)) {
             if (isLetIn(fault)) {
-                callAll(run.open(), created, machines.get(0));
+                callAll(run.open(), created, free);
                 healed();
             }
         }
         for (Step step : Step.values()) {
             for (RequestFault fault : RequestFault.values()) {
                 if (!fault.isHanging() && isLetIn(new Trial(step, 1, fault))) {
-                    callAll(run.open(), created, machines.get(0));
+                    callAll(run.open(), created, free);
                     healed();
                 }
             }
         }
         provider.close();
-        callAll(provider, created, machines.get(0));
+        callAll(provider, created, free);
         for (Throwable failure : run.failures()) {
             ContractRun.secretIn(failure, secrets).ifPresent(where -> {
                 throw run.broken("no secret in what a call fails with", where);
@@ -748,13 +768,16 @@ public abstract class ProviderContract extends StepRules {
         }
     }
 
-    /** Calls all that a provider can do, whatever comes of it. */
-    void callAll(Provider provider, Machine created, Machine free) throws Exception {
+    /** Calls all that a provider can do, with the machines that there are for it, whatever comes of it. */
+    void callAll(Provider provider, Optional<Machine> created, Optional<Machine> free) throws Exception {
         for (ProviderRun.Listing listing : run.listings(provider)) {
             run.call(listing.name(), listing.call());
         }
-        run.call("getMachine", () -> provider.getMachine(created.id()));
-        run.create(provider, run.session(), request(free));
+        ProviderID id = created.map(Machine::id).orElseGet(this::absentId);
+        run.call("getMachine", () -> provider.getMachine(id));
+        if (free.isPresent()) {
+            run.create(provider, run.session(), request(free.get()));
+        }
     }
 
     private void requireNoSecret(String what, String text, List<String> secrets) {
@@ -771,7 +794,7 @@ public abstract class ProviderContract extends StepRules {
         List<Machine> before = run.list(provider);
         requireFoundAfterALostAnswer(
                 provider, before, request(run.free(provider, 3).get(0)), 1);
-        if (choosesMachines()) {
+        if (choosesMachines() && !sharesTheOutside()) {
             List<Machine> now = run.list(run.open());
             requireFoundAfterALostAnswer(provider, now, CreateMachineRequest.any(UUID.randomUUID()), 2);
         }
@@ -809,8 +832,8 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P34_aMachineThatIsNamedTwiceIsListedOnce() throws Exception {
-        Provider provider = run.start(2);
-        run.create(provider, request(run.free(provider, 2).get(0)));
+        Provider provider = run.startToLook(2);
+        run.createToShow(provider, 2);
         run.finishCreations();
         requireFault(ContractFault.DUPLICATE_MACHINE);
         for (Provider each : List.of(provider, run.open())) {
@@ -849,7 +872,7 @@ public abstract class ProviderContract extends StepRules {
 
     /** A provider that knows nothing yet has to say what is wrong, unless it asks the outside nothing. */
     private void requireReasonUnder(ContractFault fault, Reason reason) throws InterruptedException {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         for (ProviderRun.Listing listing : run.listings(provider)) {
             requireFault(fault);
             Outcome<?> listed = run.call(listing.name(), listing.call());
@@ -865,9 +888,12 @@ public abstract class ProviderContract extends StepRules {
         }
         healed();
         Provider restarted = run.open(); // The first one may keep quiet for as long as it was told to.
-        Machine free = run.free(restarted, 1).get(0);
+        Optional<Machine> free = run.freeIfAny(restarted);
+        if (free.isEmpty()) {
+            return;
+        }
         requireFault(fault);
-        Outcome<? extends Machine> outcome = run.create(restarted, run.session(), request(free));
+        Outcome<? extends Machine> outcome = run.create(restarted, run.session(), request(free.get()));
         if (!outcome.hasValue()) {
             run.requireReason(outcome, reason);
             run.requireRecorded(provider, 0);
@@ -876,8 +902,8 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P38_anOutsideThatCannotBeReachedHasNotLostItsMachines() throws Exception {
-        Provider provider = run.start(2);
-        Machine created = run.create(provider, request(run.free(provider, 2).get(0)));
+        Provider provider = run.startToLook(2);
+        Machine created = run.createToLook(provider, 2);
         run.awaitListed(provider, created.id());
         Set<String> names = names(run.list(provider));
         Provider restarted = run.open();
@@ -936,7 +962,7 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void required_P45_aMachineThatIsUnknownSaysNothingOfTheOthers() throws Exception {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         ProviderID absent = absentId();
         Outcome<?> outcome = run.call("getMachine(" + absent + ")", () -> provider.getMachine(absent));
         run.requireReason(outcome, Reason.NOT_FOUND);
@@ -945,7 +971,7 @@ public abstract class ProviderContract extends StepRules {
 
     @Test
     public final void optional_P46_whatEveryCallMeetsConcernsTheProvider() throws Exception {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         ProviderID absent = absentId();
         boolean anyLetIn = false;
         for (ContractFault fault : List.of(ContractFault.UNAUTHENTICATED, ContractFault.RATE_LIMITED)) {

@@ -227,6 +227,25 @@ abstract class ProviderFixture {
         return true;
     }
 
+    /**
+     * Tells whether the outside is there for others too, such as a test system or a fleet in use; false by default. There
+     * the rules spare machines: those that only look do with the machines that are there, and no machine is created but
+     * where a rule is about creations, or reboots one. Rules are skipped that ask for any machine, or for one that does
+     * not exist, since a provider that gets it wrong takes or reboots one of others; and so are those for which something
+     * becomes of machines. See {@link #mayTake} for what may be created.
+     */
+    protected boolean sharesTheOutside() {
+        return false;
+    }
+
+    /**
+     * Tells whether a test may reboot, and reinstall, a machine that is in use; asked only where the outside
+     * {@linkplain #sharesTheOutside() is shared}. By default those alone that the test has created.
+     */
+    protected boolean mayReboot(Machine machine) {
+        return false;
+    }
+
     // How the rules make use of it.
 
     final void requireFault(ContractFault fault) {

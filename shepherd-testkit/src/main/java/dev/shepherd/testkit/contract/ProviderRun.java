@@ -70,8 +70,14 @@ final class ProviderRun extends ContractRun {
 
     // Providers.
 
-    /** Has the fixture add free machines, and opens a provider. */
+    /** Has the fixture add free machines, and opens a provider. On a shared outside one that may be taken is enough. */
     Provider start(int machines) {
+        if (contract.sharesTheOutside()) {
+            require(
+                    machines == 0 || contract.machineBudget() > 0,
+                    "it creates machines, and machineBudget() is " + contract.machineBudget());
+            return open();
+        }
         require(
                 machines <= contract.machineBudget(),
                 "it needs " + machines + " machines, and machineBudget() is " + contract.machineBudget());
@@ -83,6 +89,11 @@ final class ProviderRun extends ContractRun {
             throw new AssertionError("fixture: addFreeMachines(" + machines + ") failed: " + e, e);
         }
         return open();
+    }
+
+    /** The same for a rule that looks at machines: on a shared outside those that are there have to do. */
+    Provider startToLook(int machines) {
+        return contract.sharesTheOutside() ? open() : start(machines);
     }
 
     /** Opens a provider on what is there, as after a restart. */
@@ -158,7 +169,11 @@ final class ProviderRun extends ContractRun {
         List<Machine> free = list(provider).stream()
                 .filter(machine -> isFree(machine, recorded) && contract.mayTake(machine))
                 .toList();
-        if (free.size() < atLeast) {
+        if (contract.sharesTheOutside()) {
+            require(
+                    atLeast == 0 || !free.isEmpty(),
+                    "none of the machines that it may take is free any more, see machineBudget()");
+        } else if (free.size() < atLeast) {
             throw broken(
                     "the listing has the free machines that addFreeMachines() added, at least " + atLeast,
                     "it has " + free.size() + " free ones: " + text(free));
@@ -170,6 +185,68 @@ final class ProviderRun extends ContractRun {
         return !machine.failed()
                 && (machine.availability() == Availability.KNOWN_UNUSED
                         || (machine.availability() == Availability.POSSIBLY_USED && !recorded.contains(machine.id())));
+    }
+
+    /** Lists the machines that can be created, and skips the test if there are not so many on a shared outside. */
+    List<Machine> allFree(Provider provider, int needed) throws InterruptedException {
+        List<Machine> free = free(provider, needed);
+        require(
+                free.size() >= needed,
+                "it takes " + needed + " free machines, and may take " + free.size() + " of them, see machineBudget()");
+        return free;
+    }
+
+    /** Returns a machine that may be created: there is one, except on a shared outside. */
+    Optional<Machine> freeIfAny(Provider provider) throws InterruptedException {
+        if (!contract.sharesTheOutside()) {
+            return Optional.of(free(provider, 1).get(0));
+        }
+        return contract.machineBudget() == 0
+                ? Optional.empty()
+                : free(provider, 0).stream().findFirst();
+    }
+
+    /** Lists free machines to be looked at, at least so many: on a shared outside all, also those that may not be taken. */
+    List<Machine> freeToLook(Provider provider, int atLeast) throws InterruptedException {
+        if (!contract.sharesTheOutside()) {
+            return free(provider, atLeast);
+        }
+        List<Machine> machines = list(provider);
+        require(!machines.isEmpty(), "the provider lists no machine");
+        return machines.stream().filter(machine -> isFree(machine, Set.of())).toList();
+    }
+
+    /** Creates a machine for listings to show. On a shared outside they show what is there. */
+    Optional<Machine> createToShow(Provider provider, int free) throws InterruptedException {
+        if (contract.sharesTheOutside()) {
+            require(!list(provider).isEmpty(), "the provider lists no machine");
+            return Optional.empty();
+        }
+        return Optional.of(create(provider, request(free(provider, free).get(0))));
+    }
+
+    /** Creates a machine to be looked at. On a shared outside it finds one that has an id, and creates one only if none has. */
+    Machine createToLook(Provider provider, int free) throws InterruptedException {
+        if (contract.sharesTheOutside()) {
+            List<Machine> known = list(provider).stream()
+                    .filter(machine -> machine.id().isValid() && !isInCreation(machine))
+                    .toList();
+            Optional<Machine> inUse = known.stream()
+                    .filter(machine -> machine.availability() != Availability.KNOWN_UNUSED)
+                    .findFirst();
+            if (inUse.isPresent() || !known.isEmpty()) {
+                return inUse.orElseGet(() -> known.get(0));
+            }
+            require(
+                    contract.machineBudget() > 0,
+                    "the provider lists no machine with an id, and none may be created: machineBudget() is 0");
+        }
+        return create(provider, request(free(provider, free).get(0)));
+    }
+
+    /** Skips the test where others might suffer if the provider is wrong. */
+    void requireOwnOutside(String what) {
+        require(!contract.sharesTheOutside(), what + ", which is not tried on an outside that others use");
     }
 
     static Set<ProviderID> used(List<Machine> machines) {
@@ -204,11 +281,17 @@ final class ProviderRun extends ContractRun {
         }
     }
 
+    void awaitListed(Provider provider, Optional<Machine> created) throws InterruptedException {
+        if (created.isPresent()) {
+            awaitListed(provider, created.get().id());
+        }
+    }
+
     /** Waits until a listing has a machine that is not being made or reinstalled any more. */
     Machine awaitListed(Provider provider, ProviderID id) throws InterruptedException {
         finishCreations();
         long deadline = System.nanoTime() + contract.creationLimit().toNanos();
-        while (true) {
+        for (long poll = POLL_MILLIS; true; poll = contract.sharesTheOutside() ? Math.min(2 * poll, 5_000) : poll) {
             List<Machine> machines = list(provider);
             Optional<Machine> listed =
                     machines.stream().filter(machine -> machine.id().equals(id)).findFirst();
@@ -221,7 +304,7 @@ final class ProviderRun extends ContractRun {
                                 + " (creationLimit())",
                         "the listing is " + text(machines));
             }
-            Thread.sleep(POLL_MILLIS);
+            Thread.sleep(poll);
         }
     }
 

@@ -11,6 +11,7 @@ import dev.shepherd.api.Recoverer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
@@ -62,9 +63,16 @@ public abstract class RecovererContract extends ProviderContract {
 
     /** Creates machines, and waits until they are listed. */
     private List<ProviderID> created(Provider provider, int count) throws InterruptedException {
-        List<Machine> free = run.free(provider, count);
         List<ProviderID> created = new ArrayList<>();
-        for (int i = 0; i < count; i++) {
+        if (sharesTheOutside()) {
+            run.list(provider).stream()
+                    .filter(machine -> machine.availability() != Availability.KNOWN_UNUSED && mayReboot(machine))
+                    .limit(count)
+                    .forEach(machine -> created.add(machine.id()));
+        }
+        int missing = count - created.size();
+        List<Machine> free = missing == 0 ? List.of() : run.allFree(provider, missing);
+        for (int i = 0; i < missing; i++) {
             created.add(run.create(provider, request(free.get(i))).id());
         }
         for (ProviderID id : created) {
@@ -87,6 +95,13 @@ public abstract class RecovererContract extends ProviderContract {
         });
     }
 
+    /** Where others use the outside, it is not tried whether a provider is right that it cannot reinstall. */
+    private void requireReinstallations() {
+        run.require(
+                reinstallsMachines() || !sharesTheOutside(),
+                "it reinstalls machines, and reinstallsMachines() is false");
+    }
+
     private List<ProviderID> noMachines() {
         List<ProviderID> ids = new ArrayList<>(malformedIds());
         ids.add(0, absentId());
@@ -95,7 +110,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Test
     public final void required_R01_rebootReturnsOnceItIsAccepted() throws Exception {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         ProviderID id = created(provider, 1).get(0);
         for (int i = 0; i < repeats(); i++) {
             run.get(reboot(provider, id), "rebootMachine returns");
@@ -105,6 +120,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Test
     public final void required_R02_rebootOfAnUnknownMachineIsNotFound() throws Exception {
+        run.requireOwnOutside("it reboots machines that are not there");
         Provider provider = run.start(1);
         for (ProviderID id : noMachines()) {
             run.requireReason(reboot(provider, id), Reason.NOT_FOUND);
@@ -113,7 +129,8 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Test
     public final void required_R03_reinstallIsAcceptedOrNotSupported() throws Exception {
-        Provider provider = run.start(1);
+        requireReinstallations();
+        Provider provider = run.startToLook(1);
         ProviderID id = created(provider, 1).get(0);
         Outcome<Boolean> outcome = reinstall(provider, id);
         if (reinstallsMachines()) {
@@ -125,6 +142,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Test
     public final void required_R04_reinstallOfAnUnknownMachineIsNotFound() throws Exception {
+        run.requireOwnOutside("it reinstalls machines that are not there");
         Provider provider = run.start(1);
         for (ProviderID id : noMachines()) {
             run.requireReason(reinstall(provider, id), reinstallsMachines() ? Reason.NOT_FOUND : Reason.NOT_SUPPORTED);
@@ -133,7 +151,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Test
     public final void required_R05_aMachineStaysTheSame() throws Exception {
-        Provider provider = run.start(2);
+        Provider provider = run.startToLook(2);
         ProviderID id = created(provider, 1).get(0);
         List<Machine> before = run.list(provider);
         run.get(reboot(provider, id), "rebootMachine returns");
@@ -159,6 +177,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Test
     public final void required_R06_oneMachineIsActedOnOnce() throws Exception {
+        run.requireOwnOutside("it counts what happens outside");
         Provider provider = run.start(2);
         List<ProviderID> ids = created(provider, 2);
         ProviderID meant = ids.get(1);
@@ -196,7 +215,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Test
     public final void required_R07_whatMayHaveHappenedIsNotRepeated() throws Exception {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         ProviderID id = created(provider, 1).get(0);
         OptionalInt reboots = timesRebooted(id);
         requireFault(ContractFault.LOST_ANSWER);
@@ -219,7 +238,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Test
     public final void required_R08_interruptionIsNotSwallowed() throws Exception {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         ProviderID id = created(provider, 1).get(0);
         run.requireInterruptionKept(run.callInterrupted("rebootMachine(" + id + ") on an interrupted thread", () -> {
             recoverer(provider).rebootMachine(id);
@@ -237,7 +256,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Test
     public final void required_R09_aRefusedRebootRebootsNothing() throws Exception {
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         ProviderID id = created(provider, 1).get(0);
         OptionalInt reboots = timesRebooted(id);
         requireFault(ContractFault.RATE_LIMITED);
@@ -251,18 +270,20 @@ public abstract class RecovererContract extends ProviderContract {
     // A fault at each request.
 
     @Override
-    final void callAll(Provider provider, Machine created, Machine free) throws Exception {
+    final void callAll(Provider provider, Optional<Machine> created, Optional<Machine> free) throws Exception {
         super.callAll(provider, created, free);
-        reboot(provider, created.id());
-        if (reinstallsMachines()) {
-            reinstall(provider, created.id());
+        if (created.isPresent()) {
+            reboot(provider, created.get().id());
+            if (reinstallsMachines()) {
+                reinstall(provider, created.get().id());
+            }
         }
     }
 
     @EachFault(Step.CHANGE)
     public final void required_R10_aRebootThatFailsHalfWayIsNotRepeated(Trial trial) throws Exception {
         run.recordInMemory();
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         ProviderID id = created(provider, 1).get(0);
         Provider asked = patientOrNot(trial);
         OptionalInt times = timesRebooted(id);
@@ -273,7 +294,8 @@ public abstract class RecovererContract extends ProviderContract {
     @EachFault(Step.CHANGE)
     public final void required_R12_aReinstallationThatFailsHalfWayIsNotRepeated(Trial trial) throws Exception {
         run.recordInMemory();
-        Provider provider = run.start(1);
+        requireReinstallations();
+        Provider provider = run.startToLook(1);
         ProviderID id = created(provider, 1).get(0);
         if (!reinstallsMachines()) {
             run.requireReason(reinstall(provider, id), Reason.NOT_SUPPORTED);
@@ -330,7 +352,7 @@ public abstract class RecovererContract extends ProviderContract {
     @EachFault(Step.READ)
     public final void required_R11_whatCannotBeLookedAtIsLeftAlone(Trial trial) throws Exception {
         run.recordInMemory();
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         ProviderID id = created(provider, 1).get(0);
         Provider asked = patientOrNot(trial);
         OptionalInt reboots = timesRebooted(id);
@@ -381,7 +403,7 @@ public abstract class RecovererContract extends ProviderContract {
             faults = RequestFault.HANGS_AFTER)
     public final void required_R13_interruptionEndsACallAtEachRequest(Trial trial) throws Exception {
         run.recordInMemory();
-        Provider provider = run.start(1);
+        Provider provider = run.startToLook(1);
         ProviderID id = created(provider, 1).get(0);
         OptionalInt reboots = timesRebooted(id);
         interrupted(trial, "rebootMachine(" + id + ")", () -> {
@@ -402,6 +424,7 @@ public abstract class RecovererContract extends ProviderContract {
 
     @Test
     public final void required_R14_whatIsNotThisFleetsIsLeftAlone() throws Exception {
+        run.requireOwnOutside("it reboots machines that are not there");
         Provider provider = run.start(1);
         Machine created = run.create(provider, request(run.free(provider, 1).get(0)));
         run.awaitListed(provider, created.id());

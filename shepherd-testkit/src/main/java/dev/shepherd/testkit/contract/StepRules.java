@@ -37,9 +37,13 @@ abstract class StepRules extends OutsideRules {
 
     @Test
     public final void required_P47_bothListingsAgree() throws Exception {
-        Provider provider = run.start(3);
-        List<Machine> free = run.free(provider, 3);
+        Provider provider = run.startToLook(3);
+        List<Machine> free = run.freeToLook(provider, 3);
         requireBothAgree(provider, "");
+        if (sharesTheOutside()) {
+            requireBothAgree(run.open(), " after a restart");
+            return;
+        }
         Machine created = run.create(provider, request(free.get(0)));
         requireBothAgree(provider, " after a creation");
         run.awaitListed(provider, created.id());
@@ -81,8 +85,8 @@ abstract class StepRules extends OutsideRules {
 
     @Test
     public final void required_P48_anExceptionOfTheVisitorEndsTheListing() throws Exception {
-        Provider provider = run.start(2);
-        run.free(provider, 2);
+        Provider provider = run.startToLook(2);
+        run.freeToLook(provider, 2);
         IllegalStateException thrown = new IllegalStateException("the visitor does not go on");
         List<Thread> threads = new ArrayList<>();
         List<Thread> caller = new ArrayList<>();
@@ -104,6 +108,7 @@ abstract class StepRules extends OutsideRules {
 
     @EachFault(value = Step.READ, faults = RequestFault.UNAVAILABLE)
     public final void required_P49_aMachineThatGoesMeanwhileTakesNoOtherAlong(Trial trial) throws Exception {
+        run.requireOwnOutside("something becomes of a machine");
         Provider provider = run.start(machineBudget());
         List<Machine> free = run.free(provider, machineBudget());
         int last = trial.number() - 1;
@@ -140,8 +145,8 @@ abstract class StepRules extends OutsideRules {
     @EachFault(Step.READ)
     public final void required_P50_aListingIsWholeOrFails(Trial trial) throws Exception {
         run.recordInMemory();
-        Provider provider = run.start(3);
-        run.create(provider, request(run.free(provider, 3).get(0)));
+        Provider provider = run.startToLook(3);
+        run.createToShow(provider, 3);
         Set<String> names = names(run.settled(provider));
         Provider asked = patientOrNot(trial);
         requireFault(trial);
@@ -190,8 +195,8 @@ abstract class StepRules extends OutsideRules {
     @EachFault(Step.READ)
     public final void required_P51_aLookThatFailsSaysNothingOfTheMachine(Trial trial) throws Exception {
         run.recordInMemory();
-        Provider provider = run.start(2);
-        Machine created = run.create(provider, request(run.free(provider, 2).get(0)));
+        Provider provider = run.startToLook(2);
+        Machine created = run.createToLook(provider, 2);
         run.awaitListed(provider, created.id());
         Provider asked = patientOrNot(trial);
         requireFault(trial);
@@ -273,21 +278,29 @@ abstract class StepRules extends OutsideRules {
             value = {Step.READ, Step.CHANGE},
             faults = RequestFault.HANGS_AFTER)
     public final void required_P54_interruptionEndsACallAtEachRequest(Trial trial) throws Exception {
-        Provider provider = run.start(3);
-        List<Machine> free = run.free(provider, 3);
-        Machine created = run.create(provider, request(free.get(0)));
+        Provider provider = run.startToLook(3);
+        List<Machine> free = sharesTheOutside() ? List.of() : run.free(provider, 3);
+        Machine created = run.createToLook(provider, 3);
         run.awaitListed(provider, created.id());
         if (trial.step() == Step.READ) {
             interrupted(trial, "forEachMachine()", () -> run.shown(provider));
             interrupted(trial, "getMachine(" + created.id() + ")", () -> provider.getMachine(created.id()));
         }
+        if (sharesTheOutside()) {
+            free = run.freeIfAny(provider).map(List::of).orElse(List.of());
+            if (trial.step() == Step.READ && free.isEmpty()) {
+                return;
+            }
+            run.require(!free.isEmpty(), "none of the machines that it may take is free, see machineBudget()");
+        }
         List<Machine> before = run.settled(provider);
-        CreateMachineRequest request = request(free.get(1));
+        int recorded = sharesTheOutside() ? 0 : 1;
+        CreateMachineRequest request = request(free.get(recorded));
         ObservedSession session = run.session();
         boolean hit = interrupted(trial, ProviderRun.describe(request), () -> provider.createMachine(session, request));
         if (hit) {
-            run.requireRecorded(provider, 1);
-            run.requireFoundAgain(before, request, 2);
+            run.requireRecorded(provider, recorded);
+            run.requireFoundAgain(before, request, recorded + 1);
         }
     }
 
@@ -321,8 +334,8 @@ abstract class StepRules extends OutsideRules {
 
     @Test
     public final void optional_P55_aRateLimitSaysWhenToComeAgain() throws Exception {
-        Provider provider = run.start(1);
-        Machine free = run.free(provider, 1).get(0);
+        Provider provider = run.startToLook(1);
+        Optional<Machine> free = run.freeIfAny(provider);
         Optional<Duration> retryAfter = faults().flatMap(Faults::retryAfter);
         run.require(retryAfter.isPresent(), "the outside says nothing of it, see Faults.retryAfter()");
         ProviderID absent = absentId();
@@ -338,7 +351,10 @@ abstract class StepRules extends OutsideRules {
         if (isAsked(Step.values())) {
             requireRetryAfter(got, retryAfter);
         }
-        Outcome<? extends Machine> created = run.create(provider, run.session(), request(free));
+        if (free.isEmpty()) {
+            return;
+        }
+        Outcome<? extends Machine> created = run.create(provider, run.session(), request(free.get()));
         if (!created.hasValue()) { // What asks the outside nothing is not refused.
             requireRetryAfter(created, retryAfter);
         }

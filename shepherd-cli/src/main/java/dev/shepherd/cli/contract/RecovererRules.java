@@ -1,0 +1,88 @@
+package dev.shepherd.cli.contract;
+
+import dev.shepherd.api.Machine;
+import dev.shepherd.api.Recoverer;
+import dev.shepherd.testkit.contract.Faults;
+import dev.shepherd.testkit.contract.RecovererContract;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The rules of providers and recoverers on what is configured. */
+@ExtendWith(ProviderUnderTest.Handed.class)
+@TestMethodOrder(Rules.InOrder.class)
+final class RecovererRules extends RecovererContract {
+
+    private final ProviderUnderTest tried;
+
+    RecovererRules(ProviderUnderTest tried) {
+        this.tried = tried;
+    }
+
+    @Override
+    protected Recoverer createProvider() throws Exception {
+        return (Recoverer) tried.create();
+    }
+
+    @Override
+    protected void addFreeMachines(int count) {
+        // On a shared outside those that are there have to do.
+    }
+
+    @Override
+    protected boolean sharesTheOutside() {
+        return true;
+    }
+
+    @Override
+    protected int machineBudget() {
+        return tried.machineBudget();
+    }
+
+    @Override
+    protected boolean mayTake(Machine machine) {
+        return tried.mayTake(machine);
+    }
+
+    @Override
+    protected boolean mayReboot(Machine machine) {
+        return tried.mayReboot(machine);
+    }
+
+    @Override
+    protected boolean reinstallsMachines() {
+        return tried.reinstalls();
+    }
+
+    @Override
+    protected boolean usesDatabase() {
+        return tried.records();
+    }
+
+    @Override
+    protected Optional<Faults> faults() {
+        return tried.faults();
+    }
+
+    @Override
+    protected List<String> secrets() {
+        return tried.secrets();
+    }
+
+    @Override
+    protected List<String> fixtureThreads() {
+        return tried.fixtureThreads();
+    }
+
+    @Override
+    protected Duration callLimit() {
+        return tried.callLimit();
+    }
+
+    @Override
+    protected Duration creationLimit() {
+        return tried.creationLimit();
+    }
+}
