@@ -219,6 +219,7 @@ abstract class StepRules extends OutsideRules {
 
     @EachFault(Step.READ)
     public final void required_P53_aCreationThatCannotLookIsFoundAgain(Trial trial) throws Exception {
+        run.recordInMemory();
         requireFoundAgain(trial);
     }
 
@@ -278,6 +279,7 @@ abstract class StepRules extends OutsideRules {
             value = {Step.READ, Step.CHANGE},
             faults = RequestFault.HANGS_AFTER)
     public final void required_P54_interruptionEndsACallAtEachRequest(Trial trial) throws Exception {
+        run.recordInMemory();
         Provider provider = run.startToLook(3);
         List<Machine> free = sharesTheOutside() ? List.of() : run.free(provider, 3);
         Machine created = run.createToLook(provider, 3);
