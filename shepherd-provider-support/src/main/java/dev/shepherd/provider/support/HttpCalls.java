@@ -13,8 +13,6 @@ import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
-import java.net.http.HttpRequest.BodyPublisher;
-import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandler;
 import java.net.http.HttpResponse.BodySubscriber;
@@ -97,7 +95,7 @@ public final class HttpCalls {
      * @throws IllegalArgumentException if the path does not begin with a slash, or there are more or fewer values
      * @throws IllegalStateException if there is no base
      */
-    public Target at(String path, Object... values) {
+    public HttpTarget at(String path, Object... values) {
         URI base = settings.base;
         if (base == null) {
             throw new IllegalStateException(settings.name + ": there is no base; set base");
@@ -118,89 +116,13 @@ public final class HttpCalls {
             }
             built.append(encoded(value)).append(parts[i + 1]);
         }
-        return new Target(URI.create(base.toString().replaceFirst("/+\\z", "") + built));
+        return new HttpTarget(this, URI.create(base.toString().replaceFirst("/+\\z", "") + built));
     }
 
     private static String encoded(String value) {
         return URLEncoder.encode(value, StandardCharsets.UTF_8)
                 .replace("+", "%20")
                 .replace("*", "%2A");
-    }
-
-    /** Writes the body of a request, as a JSON library does. */
-    @FunctionalInterface
-    public interface BodyWriter {
-
-        /** Writes the body. */
-        byte[] write() throws Exception;
-    }
-
-    /**
-     * What requests are sent to. Each method sends one request, once, as {@link #send} does; what messages call it is the
-     * method and the path. Immutable; safe for use by several threads.
-     */
-    public final class Target {
-
-        private final URI uri;
-
-        private Target(URI uri) {
-            this.uri = uri;
-        }
-
-        /** Asks for what is there. */
-        public HttpAnswer get() throws InterruptedException {
-            return send("GET", BodyPublishers.noBody());
-        }
-
-        /** Deletes it. */
-        public HttpAnswer delete() throws InterruptedException {
-            return send("DELETE", BodyPublishers.noBody());
-        }
-
-        /** Sends a POST request without a body. */
-        public HttpAnswer post() throws InterruptedException {
-            return send("POST", BodyPublishers.noBody());
-        }
-
-        /** Sends a POST request with JSON. */
-        public HttpAnswer post(BodyWriter json) throws InterruptedException {
-            return send("POST", json);
-        }
-
-        /** Sends a PUT request with JSON. */
-        public HttpAnswer put(BodyWriter json) throws InterruptedException {
-            return send("PUT", json);
-        }
-
-        /** Sends a PATCH request with JSON. */
-        public HttpAnswer patch(BodyWriter json) throws InterruptedException {
-            return send("PATCH", json);
-        }
-
-        private HttpAnswer send(String method, BodyWriter json) throws InterruptedException {
-            byte[] body;
-            try {
-                body = json.write();
-            } catch (Exception e) {
-                // Not as a cause: what a JSON library says of a value repeats the value.
-                throw new IllegalStateException(what(method) + ": the request cannot be written ("
-                        + e.getClass().getSimpleName() + ")");
-            }
-            return send(method, BodyPublishers.ofByteArray(body));
-        }
-
-        private HttpAnswer send(String method, BodyPublisher body) throws InterruptedException {
-            HttpRequest.Builder request = HttpRequest.newBuilder(uri).method(method, body);
-            request.header("Accept", "application/json");
-            if (body.contentLength() > 0) {
-                request.header("Content-Type", "application/json");
-            }
-            return HttpCalls.this.send(what(method), request.build());
-        }
-
-        private String what(String method) {
-            return method + " " + uri.getRawPath();
-        }
     }
 
     /**

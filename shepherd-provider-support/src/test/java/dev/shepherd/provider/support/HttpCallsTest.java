@@ -707,7 +707,7 @@ class HttpCallsTest {
 
     // The short form.
 
-    private HttpCalls.Target at(Peer peer, String path, Object... values) {
+    private HttpTarget at(Peer peer, String path, Object... values) {
         return calls.toBuilder().base(peer.uri("/api/")).build().at(path, values);
     }
 
