@@ -46,6 +46,7 @@ class ArchitectureTest {
                         "Excerpts",
                         "HttpAnswer",
                         "HttpCalls",
+                        "HttpTarget",
                         "NoAnswerException",
                         "Pages",
                         "Ticker");
