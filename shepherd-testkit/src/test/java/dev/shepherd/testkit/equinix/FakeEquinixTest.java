@@ -3,6 +3,7 @@ package dev.shepherd.testkit.equinix;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
+import dev.shepherd.testkit.http.Json;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.URI;
