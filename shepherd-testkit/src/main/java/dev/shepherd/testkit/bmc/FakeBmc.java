@@ -259,7 +259,7 @@ public final class FakeBmc implements AutoCloseable {
             HttpMessage request, HttpMessage answer, List<BmcMood> concerned, HttpListener.Connection connection)
             throws IOException, InterruptedException {
         if (answer.hasNoBody(request.method())) {
-            connection.send(answer.head());
+            connection.send(closing(request, answer).head());
             return true;
         }
         int padding = 0;
@@ -285,6 +285,7 @@ public final class FakeBmc implements AutoCloseable {
                 }
             }
         }
+        answer = closing(request, answer);
         byte[] body = answer.body();
         if (isHalf) {
             connection.send(answer.head(), Arrays.copyOf(body, body.length / 2));
@@ -300,6 +301,11 @@ public final class FakeBmc implements AutoCloseable {
             connection.send(answer.head(), body);
         }
         return !isHalf;
+    }
+
+    /** Says that the connection ends, where it does: clients would take it for one that may be used again. */
+    private static HttpMessage closing(HttpMessage request, HttpMessage answer) {
+        return request.keepsAlive() ? answer : answer.with("Connection", "close");
     }
 
     private static void sendHuge(HttpMessage answer, int padding, HttpListener.Connection connection)
