@@ -156,7 +156,7 @@ public final class FakeBmc implements AutoCloseable {
         }
     }
 
-    /** Ends all moods. Calls that wait for an answer are answered if they were slow, else their connections end. */
+    /** Ends all moods. Calls that wait are answered if they were slow; the connections of others are reset. */
     public void calm() {
         synchronized (lock) {
             moods.clear();
@@ -203,7 +203,9 @@ public final class FakeBmc implements AutoCloseable {
             concerned = freezes ? List.of() : moods.take(request);
         }
         try {
-            return freezes ? neverAnswer(request, arrived) : answer(request, concerned, connection, arrived);
+            return freezes
+                    ? neverAnswer(request, connection, arrived)
+                    : answer(request, concerned, connection, arrived);
         } finally {
             synchronized (lock) {
                 running--;
@@ -217,7 +219,7 @@ public final class FakeBmc implements AutoCloseable {
         Optional<BmcMood> inPlace =
                 concerned.stream().filter(mood -> mood.kind.isInPlace()).findFirst();
         if (inPlace.isPresent() && inPlace.get().kind == Kind.SILENT) {
-            return neverAnswer(request, arrived);
+            return neverAnswer(request, connection, arrived);
         }
         boolean dropsBefore = inPlace.isPresent() && inPlace.get().kind == Kind.DROP_BEFORE;
         @Nullable RedfishAnswer answer = null;
@@ -335,7 +337,8 @@ public final class FakeBmc implements AutoCloseable {
         }
     }
 
-    private boolean neverAnswer(HttpMessage request, long arrived) throws InterruptedException {
+    private boolean neverAnswer(HttpMessage request, HttpListener.Connection connection, long arrived)
+            throws IOException, InterruptedException {
         remember(request, 0, arrived);
         synchronized (lock) {
             int before = calmed;
@@ -343,6 +346,7 @@ public final class FakeBmc implements AutoCloseable {
                 lock.wait();
             }
         }
+        connection.reset();
         return false;
     }
 
