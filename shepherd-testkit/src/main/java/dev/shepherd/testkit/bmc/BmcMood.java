@@ -9,9 +9,9 @@ import java.util.Optional;
 /**
  * Something that a {@link FakeBmc} does as some real firmware does it. Several at a time are possible.
  *
- * <p>Moods of the service ({@link #withoutAllowedValues} to {@link #failingTasks}) change what it shows and accepts. The
- * others concern single calls: by {@link #on} those of one method only, and by {@link #times} only the first ones. Where
- * several concern a call, the one that was given first comes first. Immutable.
+ * <p>Moods of the service ({@link #withoutAllowedValues} to {@link #failingTasks}) change what it shows and accepts.
+ * The others concern single calls: by {@link #on} those of one method only, and by {@link #times} only the first ones.
+ * Where several concern a call, the one that was given first comes first. Immutable.
  */
 public final class BmcMood {
 
@@ -94,8 +94,8 @@ public final class BmcMood {
     }
 
     /**
-     * Names and accepts these types of reset in place of those of its vendor. IBM's OpenBMC has no {@code ForceRestart}, for
-     * one.
+     * Names and accepts these types of reset in place of those of its vendor. IBM's OpenBMC has no {@code
+     * ForceRestart}, for one.
      */
     public static BmcMood allows(String... resetTypes) {
         return of(Kind.ALLOWS, 0, Duration.ZERO, "", List.of(resetTypes));
@@ -107,9 +107,9 @@ public final class BmcMood {
     }
 
     /**
-     * Takes a boot override at the object that {@code @Redfish.Settings} names only: the system itself refuses it. AMI's
-     * MegaRAC does so ({@code OperationSupportedInFutureStateURI}), and iDRAC 10, where {@code Boot} of the system is
-     * read-only.
+     * Takes a boot override at the object that {@code @Redfish.Settings} names only: the system itself refuses it.
+     * AMI's MegaRAC does so ({@code OperationSupportedInFutureStateURI}), and iDRAC 10, where {@code Boot} of the
+     * system is read-only.
      */
     public static BmcMood bootInSettings() {
         return of(Kind.BOOT_IN_SETTINGS);
@@ -143,8 +143,8 @@ public final class BmcMood {
     }
 
     /**
-     * Answers a reset with 202 and a task monitor, which answers 202 until the reset took effect, as HPE's management of
-     * partitions does.
+     * Answers a reset with 202 and a task monitor, which answers 202 until the reset took effect, as HPE's management
+     * of partitions does.
      */
     public static BmcMood tasks() {
         return of(Kind.TASKS);
@@ -156,8 +156,8 @@ public final class BmcMood {
     }
 
     /**
-     * Has no session left: 503 to all that needs a password, even with Basic authentication, since iDRAC opens a session
-     * for each such call: {@code RAC0218}, "The maximum number of user sessions is reached".
+     * Has no session left: 503 to all that needs a password, even with Basic authentication, since iDRAC opens a
+     * session for each such call: {@code RAC0218}, "The maximum number of user sessions is reached".
      */
     public static BmcMood noSession() {
         return of(Kind.NO_SESSION);
@@ -168,7 +168,10 @@ public final class BmcMood {
         return of(Kind.UNAUTHORIZED);
     }
 
-    /** Answers 503 with a {@code Retry-After}, in seconds or as a date, as the standard has it for a service that starts. */
+    /**
+     * Answers 503 with a {@code Retry-After}, in seconds or as a date, as the standard has it for a service that
+     * starts.
+     */
     public static BmcMood busy(String retryAfter) {
         return of(Kind.BUSY, 0, Duration.ZERO, Objects.requireNonNull(retryAfter, "retryAfter"), List.of());
     }
@@ -242,8 +245,8 @@ public final class BmcMood {
     }
 
     /**
-     * Answers with the first half of the JSON that it should, as a whole body: no JSON. An iDRAC without a licence, for one,
-     * leaves out a brace.
+     * Answers with the first half of the JSON that it should, as a whole body: no JSON. An iDRAC without a licence, for
+     * one, leaves out a brace.
      */
     public static BmcMood malformed() {
         return of(Kind.MALFORMED);

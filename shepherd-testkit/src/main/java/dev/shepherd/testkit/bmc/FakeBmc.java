@@ -52,9 +52,13 @@ public final class FakeBmc implements AutoCloseable {
 
     /** Whose Redfish it has. */
     public enum Vendor {
-        /** HPE: a success is a 200 with a message, errors are 400 and have no text, ETags are weak, and in bodies too. */
+        /**
+         * HPE: a success is a 200 with a message, errors are 400 and have no text, ETags are weak, and in bodies too.
+         */
         ILO,
-        /** Dell: 204 for a success, 409 for a reset that the power does not allow, legacy boot, states that lag behind. */
+        /**
+         * Dell: 204 for a success, 409 for a reset that the power does not allow, legacy boot, states that lag behind.
+         */
         IDRAC,
         /** As the mock-ups of the standard's body: accepts a reset to the state that a system has, with no effect. */
         DMTF
