@@ -4,6 +4,7 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ShepherdException;
 import dev.shepherd.cli.contract.ContractCommand;
 import dev.shepherd.cli.demo.DemoCommand;
+import dev.shepherd.cli.demo.FakeBmcCommand;
 import dev.shepherd.cli.demo.FakeEquinixCommand;
 import dev.shepherd.cli.internal.Logging;
 import dev.shepherd.cli.internal.Terminal;
@@ -58,6 +59,7 @@ import picocli.CommandLine.ScopeType;
             ProvidersCommand.class,
             ContractCommand.class,
             FakeEquinixCommand.class,
+            FakeBmcCommand.class,
             CommandLine.HelpCommand.class
         },
         mixinStandardHelpOptions = true,
