@@ -1,6 +1,7 @@
 package dev.shepherd.testkit.equinix;
 
 import dev.shepherd.testkit.equinix.EquinixProject.Refusal;
+import dev.shepherd.testkit.http.Json;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,7 +20,7 @@ final class EquinixApi {
     /** The status and the body of an answer. */
     record Answer(int status, String body) {
         private static Answer of(int status, Object body) {
-            return new Answer(status, EquinixJson.write(body));
+            return new Answer(status, Json.write(body));
         }
     }
 
@@ -161,7 +162,7 @@ final class EquinixApi {
 
     private static Map<String, @Nullable Object> object(String body) throws Refusal {
         try {
-            return EquinixJson.readObject(body);
+            return Json.readObject(body);
         } catch (IOException e) {
             throw Refusal.unprocessable("the body is not JSON as expected: " + e.getMessage());
         }
@@ -169,7 +170,7 @@ final class EquinixApi {
 
     /** Returns the body of an answer that refuses a request. */
     static String errors(String error) {
-        return EquinixJson.write(Map.of("errors", List.of(error)));
+        return Json.write(Map.of("errors", List.of(error)));
     }
 
     private static UUID uuid(String text) throws Refusal {

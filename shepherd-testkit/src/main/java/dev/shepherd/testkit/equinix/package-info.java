@@ -10,7 +10,7 @@
  * </ul>
  *
  * <p>Inside, {@code EquinixProject} is what it holds, with the rules by which it changes, and {@code EquinixApi} answers
- * requests from it; {@code EquinixQuery} and {@code EquinixJson} read and write them.
+ * requests from it; {@code EquinixQuery} reads them.
  */
 @NullMarked
 package dev.shepherd.testkit.equinix;

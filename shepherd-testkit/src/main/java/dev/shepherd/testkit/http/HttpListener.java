@@ -52,6 +52,7 @@ public final class HttpListener implements AutoCloseable {
     private final ServerSocket server;
     private final String scheme;
     private final @Nullable SSLContext tls;
+    private final String[] protocols;
     private final ExecutorService executor;
     private final Object lock = new Object();
     private final Set<Connection> connections = new HashSet<>();
@@ -63,10 +64,12 @@ public final class HttpListener implements AutoCloseable {
      *
      * @param threads what the names of threads start with
      * @param tls the certificate and key of HTTPS; null for HTTP
+     * @param protocols the versions of TLS that are spoken, such as {@code TLSv1.2}; none for those of the JDK
      * @throws UncheckedIOException if there is no free port
      */
-    public HttpListener(String threads, @Nullable SSLContext tls) {
+    public HttpListener(String threads, @Nullable SSLContext tls, String... protocols) {
         this.tls = tls;
+        this.protocols = protocols.clone();
         scheme = tls == null ? "http" : "https";
         try {
             server = new ServerSocket();
@@ -193,6 +196,9 @@ public final class HttpListener implements AutoCloseable {
         SSLSocket secured = (SSLSocket) tls.getSocketFactory()
                 .createSocket(socket, socket.getInetAddress().getHostAddress(), socket.getPort(), true);
         secured.setUseClientMode(false);
+        if (protocols.length > 0) {
+            secured.setEnabledProtocols(protocols);
+        }
         return secured;
     }
 

@@ -8,6 +8,7 @@
  *   <li>{@link dev.shepherd.testkit.http.HttpUpstream}: passes a request on to another server
  *   <li>{@link dev.shepherd.testkit.http.HttpMessage}: a request or an answer
  *   <li>{@link dev.shepherd.testkit.http.Links}: makes links to the one server links to the other
+ *   <li>{@link dev.shepherd.testkit.http.Json}: the bodies of servers that speak it
  * </ul>
  */
 @NullMarked

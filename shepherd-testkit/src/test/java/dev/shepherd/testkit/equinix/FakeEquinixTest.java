@@ -3,6 +3,7 @@ package dev.shepherd.testkit.equinix;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
+import dev.shepherd.testkit.http.Json;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.URI;
@@ -107,7 +108,7 @@ class FakeEquinixTest {
     }
 
     private String order(UUID reservation) {
-        return EquinixJson.write(Map.of(
+        return Json.write(Map.of(
                 "metro",
                 "fr",
                 "plan",
@@ -239,7 +240,7 @@ class FakeEquinixTest {
         api.addReservations(23);
 
         HttpResponse<String> last = send("GET", project("/hardware-reservations?page=3&per_page=10"), "");
-        Map<String, ?> read = EquinixJson.readObject(last.body());
+        Map<String, ?> read = Json.readObject(last.body());
         assertThat((List<?>) read.get("hardware_reservations")).hasSize(3);
         assertThat(last.body())
                 .contains("\"total\":23", "\"current_page\":3", "\"last_page\":3", "\"previous\":", "\"first\":")
@@ -247,7 +248,7 @@ class FakeEquinixTest {
         assertThat(send("GET", project("/hardware-reservations?per_page=1001"), "")
                         .statusCode())
                 .isEqualTo(422);
-        assertThat((List<?>) EquinixJson.readObject(send("GET", project("/hardware-reservations"), "")
+        assertThat((List<?>) Json.readObject(send("GET", project("/hardware-reservations"), "")
                                 .body())
                         .get("hardware_reservations"))
                 .as("without a size")
@@ -305,7 +306,7 @@ class FakeEquinixTest {
 
     @Test
     void sshKeysAreMadeUpdatedAndGivenToDevices() throws Exception {
-        String body = EquinixJson.write(Map.of("label", "one", "key", KEY));
+        String body = Json.write(Map.of("label", "one", "key", KEY));
 
         assertThat(send("POST", project("/ssh-keys"), body).statusCode()).isEqualTo(201);
         assertThat(send("POST", project("/ssh-keys"), body).statusCode())

@@ -1,4 +1,4 @@
-package dev.shepherd.testkit.equinix;
+package dev.shepherd.testkit.http;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
@@ -13,19 +13,19 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** JSON as maps, lists, texts, numbers and booleans. */
-final class EquinixJson {
+/** JSON as maps, lists, texts, numbers and booleans, for servers of tests that answer with it. */
+public final class Json {
 
     private static final JsonFactory FACTORY = new JsonFactory();
 
-    private EquinixJson() {}
+    private Json() {}
 
     /**
      * Reads one object.
      *
      * @throws IOException if the text is anything else
      */
-    static Map<String, @Nullable Object> readObject(String text) throws IOException {
+    public static Map<String, @Nullable Object> readObject(String text) throws IOException {
         try (JsonParser parser = FACTORY.createParser(text)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 throw new IOException("the body is no JSON object");
@@ -66,7 +66,8 @@ final class EquinixJson {
         };
     }
 
-    static String write(@Nullable Object value) {
+    /** Writes a value: a map, a list, a boolean, an {@link Integer} or null; anything else as the text that it is. */
+    public static String write(@Nullable Object value) {
         StringWriter text = new StringWriter();
         try (JsonGenerator generator = FACTORY.createGenerator(text)) {
             write(generator, value);
