@@ -10,6 +10,7 @@ import dev.shepherd.provider.support.HttpAnswer;
 import java.net.URI;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -35,9 +36,13 @@ final class NetworkBoot {
     private final BmcCall call;
     private Resource holder;
 
-    private NetworkBoot(BmcCall call, Resource holder) {
+    /** The mode to send along; null to leave it as it is. */
+    private final @Nullable String mode;
+
+    private NetworkBoot(BmcCall call, Resource holder, @Nullable String mode) {
         this.call = call;
         this.holder = holder;
+        this.mode = mode;
     }
 
     /**
@@ -62,7 +67,13 @@ final class NetworkBoot {
             throw new NotSupportedException(call.name() + ": the system cannot be told to boot from the network once"
                     + (targets.isEmpty() ? "" : ", only from " + String.join(", ", targets)));
         }
-        return new NetworkBoot(call, holder);
+        // Those of Supermicro fall back to legacy boot where the mode is left out; others refuse one that is not.
+        boolean needsMode = own.json()
+                .path("Manufacturer")
+                .asText()
+                .toLowerCase(Locale.ROOT)
+                .contains("supermicro");
+        return new NetworkBoot(call, holder, needsMode ? boot.path(MODE).textValue() : null);
     }
 
     /** Sets the override. */
@@ -70,8 +81,6 @@ final class NetworkBoot {
         Map<String, String> boot = new LinkedHashMap<>();
         boot.put(ENABLED, "Once");
         boot.put(TARGET, PXE);
-        // Some services fall back to legacy boot where the mode is left out.
-        String mode = holder.json().path("Boot").path(MODE).textValue();
         if (mode != null) {
             boot.put(MODE, mode);
         }
