@@ -47,7 +47,7 @@ import org.slf4j.LoggerFactory;
  * where its system is, until that is no longer true.
  *
  * <p>No connection or thread exists before the first call. Safe for use by several threads: a BMC is asked one thing at a
- * time, and {@code concurrent-calls} BMCs at the same time.
+ * time, and {@code max-concurrent-calls} BMCs at the same time.
  */
 public final class RedfishProvider implements Recoverer {
 
@@ -143,7 +143,7 @@ public final class RedfishProvider implements Recoverer {
         return type;
     }
 
-    /** Returns the property {@code concurrent-calls}: most calls wait for a BMC, each for another. */
+    /** Returns the property {@code max-concurrent-calls}: most calls wait for a BMC, each for another. */
     @Override
     public int maxConcurrentCalls() {
         return concurrentCalls;

@@ -18,7 +18,7 @@ public final class RedfishProviderFactory implements ProviderFactory {
     static final String STATUS_TIMEOUT = "status-timeout";
     static final String GRACEFUL = "graceful";
     static final String REINSTALL = "reinstall";
-    static final String CONCURRENT_CALLS = "concurrent-calls";
+    static final String CONCURRENT_CALLS = "max-concurrent-calls";
     static final String CA = "ca";
     static final String HOST_NAMES = "host-names";
     static final String TRUST = "trust";
