@@ -3,6 +3,7 @@ package dev.shepherd.cli;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ShepherdException;
 import dev.shepherd.cli.demo.DemoCommand;
+import dev.shepherd.cli.demo.FakeBmcCommand;
 import dev.shepherd.cli.demo.FakeEquinixCommand;
 import dev.shepherd.cli.internal.Logging;
 import dev.shepherd.cli.internal.Terminal;
@@ -56,6 +57,7 @@ import picocli.CommandLine.ScopeType;
             DatabaseCommand.class,
             ProvidersCommand.class,
             FakeEquinixCommand.class,
+            FakeBmcCommand.class,
             CommandLine.HelpCommand.class
         },
         mixinStandardHelpOptions = true,

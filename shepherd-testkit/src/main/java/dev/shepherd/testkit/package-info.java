@@ -7,6 +7,7 @@
  *   <li>{@code dev.shepherd.testkit.agent}: an executable agent to take such a machine over with
  *   <li>{@code dev.shepherd.testkit.database}: a bare metal database for each test
  *   <li>{@code dev.shepherd.testkit.equinix}: the API of Equinix Metal in the process
+ *   <li>{@code dev.shepherd.testkit.bmc}: BMCs with Redfish in the process
  *   <li>{@code dev.shepherd.testkit.http}: HTTP that can misbehave, and certificates for HTTPS
  *   <li>{@code dev.shepherd.testkit.contract}: the contract of providers as tests
  * </ul>

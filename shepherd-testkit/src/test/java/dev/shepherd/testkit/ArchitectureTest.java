@@ -31,7 +31,9 @@ class ArchitectureTest {
                 .that()
                 .resideInAnyPackage(
                         "dev.shepherd.testkit.agent",
+                        "dev.shepherd.testkit.bmc",
                         "dev.shepherd.testkit.equinix",
+                        "dev.shepherd.testkit.http",
                         "dev.shepherd.testkit.provider",
                         "dev.shepherd.testkit.ssh")
                 .should()

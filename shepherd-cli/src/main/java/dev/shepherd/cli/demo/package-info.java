@@ -8,6 +8,8 @@
  *   <li>{@code DemoProgress}, {@code DemoSummary}: what is printed meanwhile and at the end
  *   <li>{@link dev.shepherd.cli.demo.FakeEquinixCommand}: {@code shepherd fake-equinix}, with {@code FakeEquinixHosts}
  *       behind its devices
+ *   <li>{@link dev.shepherd.cli.demo.FakeBmcCommand}: {@code shepherd fake-bmc}, with a {@code FakeRack} of BMCs and
+ *       machines
  * </ul>
  */
 @NullMarked

@@ -9,9 +9,9 @@ import java.util.Optional;
 /**
  * Something that a {@link FakeBmc} does as some real firmware does it. Several at a time are possible.
  *
- * <p>Moods of the service ({@link #withoutAllowedValues} to {@link #failingTasks}) change what it shows and accepts. The
- * others concern single calls: by {@link #on} those of one method only, and by {@link #times} only the first ones. Where
- * several concern a call, the one that was given first comes first. Immutable.
+ * <p>Moods of the service ({@link #withoutAllowedValues} to {@link #failingTasks}) change what it shows and accepts.
+ * The others concern single calls: by {@link #on} those of one method only, and by {@link #times} only the first ones.
+ * Where several concern a call, the one that was given first comes first. Immutable.
  */
 public final class BmcMood {
 
@@ -83,17 +83,20 @@ public final class BmcMood {
         return new BmcMood(kind, count, time, text, values, Optional.empty(), Integer.MAX_VALUE);
     }
 
-    /** Names no allowed types of reset, which the standard lets a service do; it accepts those of its vendor. */
+    /** Names no allowed types of reset, as iLO 4 does for some actions; it accepts those of its vendor. */
     public static BmcMood withoutAllowedValues() {
         return of(Kind.WITHOUT_ALLOWED_VALUES);
     }
 
-    /** Names the allowed types of reset behind {@code @Redfish.ActionInfo} only, as Supermicro and Lenovo do. */
+    /** Names the allowed types of reset behind {@code @Redfish.ActionInfo} only, as OpenBMC's bmcweb does. */
     public static BmcMood allowedValuesBehindActionInfo() {
         return of(Kind.ACTION_INFO);
     }
 
-    /** Names and accepts these types of reset in place of those of its vendor. */
+    /**
+     * Names and accepts these types of reset in place of those of its vendor. IBM's OpenBMC has no {@code
+     * ForceRestart}, for one.
+     */
     public static BmcMood allows(String... resetTypes) {
         return of(Kind.ALLOWS, 0, Duration.ZERO, "", List.of(resetTypes));
     }
@@ -104,17 +107,18 @@ public final class BmcMood {
     }
 
     /**
-     * Takes a boot override at the object that {@code @Redfish.Settings} names only: the system itself refuses it. AMI's
-     * MegaRAC does so ({@code OperationSupportedInFutureStateURI}), and iDRAC 10, where {@code Boot} of the system is
-     * read-only.
+     * Takes a boot override at the object that {@code @Redfish.Settings} names only: the system itself refuses it.
+     * AMI's MegaRAC does so ({@code OperationSupportedInFutureStateURI}), and iDRAC 10, where {@code Boot} of the
+     * system is read-only.
      */
     public static BmcMood bootInSettings() {
         return of(Kind.BOOT_IN_SETTINGS);
     }
 
     /**
-     * Refuses a change without {@code If-Match}: with 428, which AMI's MegaRAC on ThinkSystem SR655 explains by
-     * {@code PreconditionHeaderMissing}; an iLO with 412. A wrong ETag is answered with 412 in any mood.
+     * Refuses a change without {@code If-Match}: with 428, as the standard says and AMI's MegaRAC does
+     * ({@code PreconditionHeaderMissing}); with the shape of an iLO by 412, so that clients meet both. A wrong ETag is
+     * answered with 412 in any mood.
      */
     public static BmcMood requiresEtag() {
         return of(Kind.REQUIRES_ETAG);
@@ -138,7 +142,10 @@ public final class BmcMood {
         return of(Kind.IGNORES_GRACEFUL_RESETS);
     }
 
-    /** Answers a reset with 202 and a task monitor, which answers 202 until the reset took effect. */
+    /**
+     * Answers a reset with 202 and a task monitor, which answers 202 until the reset took effect, as HPE's management
+     * of partitions does.
+     */
     public static BmcMood tasks() {
         return of(Kind.TASKS);
     }
@@ -149,8 +156,8 @@ public final class BmcMood {
     }
 
     /**
-     * Has no session left: 503 to all that needs a password, even with Basic authentication, since iDRAC opens a session
-     * for each such call: {@code RAC0218}, "The maximum number of user sessions is reached".
+     * Has no session left: 503 to all that needs a password, even with Basic authentication, since iDRAC opens a
+     * session for each such call: {@code RAC0218}, "The maximum number of user sessions is reached".
      */
     public static BmcMood noSession() {
         return of(Kind.NO_SESSION);
@@ -161,22 +168,31 @@ public final class BmcMood {
         return of(Kind.UNAUTHORIZED);
     }
 
-    /** Answers 503 with a {@code Retry-After}, in seconds or as a date, as bmcweb does while a service starts. */
+    /**
+     * Answers 503 with a {@code Retry-After}, in seconds or as a date, as the standard has it for a service that
+     * starts.
+     */
     public static BmcMood busy(String retryAfter) {
         return of(Kind.BUSY, 0, Duration.ZERO, Objects.requireNonNull(retryAfter, "retryAfter"), List.of());
     }
 
-    /** Answers each POST, PATCH and DELETE with 405: a read-only licence, or iDRAC 8 where a path moved. */
+    /** Answers all but GET and HEAD with 405, as iDRAC 8 answers a login at the standard's path. */
     public static BmcMood methodNotAllowed() {
         return of(Kind.METHOD_NOT_ALLOWED);
     }
 
-    /** Redirects each call, with 308, to the same path with or without a slash at its end, where that was asked once. */
+    /**
+     * Redirects each call, with 308, to the same path with a slash at its end, where it has none: iLO 4 does so at
+     * {@code /redfish/v1}, older BMCs of Supermicro for POSTs, too.
+     */
     public static BmcMood redirects() {
         return of(Kind.REDIRECT);
     }
 
-    /** Redirects each call, with 308, to the same path of another server, which must not get the password. */
+    /**
+     * Redirects each call, with 308, to the same path of another server, which must not get the password. The BMC of
+     * Lenovo's x3650 M5 redirects to another port of its own.
+     */
     public static BmcMood redirectsTo(URI origin) {
         String text = origin.getScheme() + "://" + origin.getAuthority();
         return of(Kind.REDIRECT, 0, Duration.ZERO, text, List.of());
@@ -228,12 +244,15 @@ public final class BmcMood {
         return of(Kind.HUGE, bytes, Duration.ZERO, "", List.of());
     }
 
-    /** Answers with the first half of the JSON that it should, as a whole body: no JSON. */
+    /**
+     * Answers with the first half of the JSON that it should, as a whole body: no JSON. An iDRAC without a licence, for
+     * one, leaves out a brace.
+     */
     public static BmcMood malformed() {
         return of(Kind.MALFORMED);
     }
 
-    /** Answers with 200 and a page for a browser, as a BMC does that starts, or whose licence has no Redfish. */
+    /** Answers with 200 and a page for a browser, as web servers of BMCs do while what is behind them starts. */
     public static BmcMood webPage() {
         return of(Kind.WEB_PAGE);
     }

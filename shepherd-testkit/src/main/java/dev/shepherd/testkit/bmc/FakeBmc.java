@@ -52,9 +52,13 @@ public final class FakeBmc implements AutoCloseable {
 
     /** Whose Redfish it has. */
     public enum Vendor {
-        /** HPE: a success is a 200 with a message, errors are 400 and have no text, ETags are weak, and in bodies too. */
+        /**
+         * HPE: a success is a 200 with a message, errors are 400 and have no text, ETags are weak, and in bodies too.
+         */
         ILO,
-        /** Dell: 204 for a success, 409 for a reset that the power does not allow, legacy boot, states that lag behind. */
+        /**
+         * Dell: 204 for a success, 409 for a reset that the power does not allow, legacy boot, states that lag behind.
+         */
         IDRAC,
         /** As the mock-ups of the standard's body: accepts a reset to the state that a system has, with no effect. */
         DMTF
@@ -156,7 +160,7 @@ public final class FakeBmc implements AutoCloseable {
         }
     }
 
-    /** Ends all moods. Calls that wait for an answer are answered if they were slow, else their connections end. */
+    /** Ends all moods. Calls that wait are answered if they were slow; the connections of others are reset. */
     public void calm() {
         synchronized (lock) {
             moods.clear();
@@ -203,7 +207,9 @@ public final class FakeBmc implements AutoCloseable {
             concerned = freezes ? List.of() : moods.take(request);
         }
         try {
-            return freezes ? neverAnswer(request, arrived) : answer(request, concerned, connection, arrived);
+            return freezes
+                    ? neverAnswer(request, connection, arrived)
+                    : answer(request, concerned, connection, arrived);
         } finally {
             synchronized (lock) {
                 running--;
@@ -217,7 +223,7 @@ public final class FakeBmc implements AutoCloseable {
         Optional<BmcMood> inPlace =
                 concerned.stream().filter(mood -> mood.kind.isInPlace()).findFirst();
         if (inPlace.isPresent() && inPlace.get().kind == Kind.SILENT) {
-            return neverAnswer(request, arrived);
+            return neverAnswer(request, connection, arrived);
         }
         boolean dropsBefore = inPlace.isPresent() && inPlace.get().kind == Kind.DROP_BEFORE;
         @Nullable RedfishAnswer answer = null;
@@ -259,7 +265,7 @@ public final class FakeBmc implements AutoCloseable {
             HttpMessage request, HttpMessage answer, List<BmcMood> concerned, HttpListener.Connection connection)
             throws IOException, InterruptedException {
         if (answer.hasNoBody(request.method())) {
-            connection.send(answer.head());
+            connection.send(closing(request, answer).head());
             return true;
         }
         int padding = 0;
@@ -285,6 +291,7 @@ public final class FakeBmc implements AutoCloseable {
                 }
             }
         }
+        answer = closing(request, answer);
         byte[] body = answer.body();
         if (isHalf) {
             connection.send(answer.head(), Arrays.copyOf(body, body.length / 2));
@@ -300,6 +307,11 @@ public final class FakeBmc implements AutoCloseable {
             connection.send(answer.head(), body);
         }
         return !isHalf;
+    }
+
+    /** Says that the connection ends, where it does: clients would take it for one that may be used again. */
+    private static HttpMessage closing(HttpMessage request, HttpMessage answer) {
+        return request.keepsAlive() ? answer : answer.with("Connection", "close");
     }
 
     private static void sendHuge(HttpMessage answer, int padding, HttpListener.Connection connection)
@@ -329,7 +341,8 @@ public final class FakeBmc implements AutoCloseable {
         }
     }
 
-    private boolean neverAnswer(HttpMessage request, long arrived) throws InterruptedException {
+    private boolean neverAnswer(HttpMessage request, HttpListener.Connection connection, long arrived)
+            throws IOException, InterruptedException {
         remember(request, 0, arrived);
         synchronized (lock) {
             int before = calmed;
@@ -337,6 +350,7 @@ public final class FakeBmc implements AutoCloseable {
                 lock.wait();
             }
         }
+        connection.reset();
         return false;
     }
 

@@ -105,8 +105,8 @@ public final class FakeSystem {
     }
 
     /**
-     * Sets the state of its power, as a hand at its button does, or a fuse. It is no reset, so no listener hears of it; a
-     * host whose {@linkplain #powers power} it is does.
+     * Sets the state of its power, as a hand at its button does, or a fuse. It is no reset, so no listener hears of it;
+     * a host whose {@linkplain #powers power} it is does.
      */
     public void setPower(Power power) {
         boolean boots;
@@ -151,8 +151,8 @@ public final class FakeSystem {
     }
 
     /**
-     * Calls this with the type of each reset when it has taken effect: without a delay before the BMC answers, else in the
-     * thread of the BMC's timer.
+     * Calls this with the type of each reset when it has taken effect: without a delay before the BMC answers, else in
+     * the thread of the BMC's timer.
      */
     public void onReset(Consumer<String> listener) {
         synchronized (lock) {
