@@ -44,21 +44,33 @@ class RedfishListTest {
 
     private String refusal(String document) {
         rack.write(document);
-        ProviderException refused =
-                catchThrowableOfType(ProviderException.class, () -> rack.provider().listMachines());
+        ProviderException refused = catchThrowableOfType(
+                ProviderException.class, () -> rack.provider().listMachines());
         assertThat(refused.reason()).isEqualTo(Reason.PERMANENT);
         return refused.getMessage();
     }
 
     @Test
     void anEntryNamesItsBmcAndPerhapsASystemCredentialsAndAFingerprint() throws Exception {
-        rack.write("[" + String.join(",", List.of(
-                        entry(1, ", \"BMC\": \"https://10.0.1.1\""),
-                        entry(2, ", \"BMC\": \"https://[2001:db8::1]:8443/\", \"Credentials\": \"rack-2.old_1\""),
-                        entry(3, ", \"BMC\": \"https://blades.example.com\", \"System\": \"/redfish/v1/Systems/1\""),
-                        entry(4, ", \"BMC\": \"https://blades.example.com:443\", \"System\": \"/redfish/v1/Systems/2\""),
-                        entry(5, ", \"BMC\": \"https://10.0.1.5\", \"Fingerprint\": \"" + SHA + "\""),
-                        entry(6, ", \"BMC\": \"https://10.0.1.6\", \"Fingerprint\": \"" + "0a:".repeat(31) + "0A\"")))
+        rack.write("["
+                + String.join(
+                        ",",
+                        List.of(
+                                entry(1, ", \"BMC\": \"https://10.0.1.1\""),
+                                entry(
+                                        2,
+                                        ", \"BMC\": \"https://[2001:db8::1]:8443/\", \"Credentials\": \"rack-2.old_1\""),
+                                entry(
+                                        3,
+                                        ", \"BMC\": \"https://blades.example.com\", \"System\": \"/redfish/v1/Systems/1\""),
+                                entry(
+                                        4,
+                                        ", \"BMC\": \"https://blades.example.com:443\", \"System\": \"/redfish/v1/Systems/2\""),
+                                entry(5, ", \"BMC\": \"https://10.0.1.5\", \"Fingerprint\": \"" + SHA + "\""),
+                                entry(
+                                        6,
+                                        ", \"BMC\": \"https://10.0.1.6\", \"Fingerprint\": \"" + "0a:".repeat(31)
+                                                + "0A\"")))
                 + "]");
 
         assertThat(rack.provider().listMachines()).hasSize(6);
@@ -111,13 +123,18 @@ class RedfishListTest {
         String second = entry(2, ", \"BMC\": \"https://10.0.1.7:443/\", \"System\": \"/redfish/v1/Systems/1\"");
 
         assertThat(refusal("[" + first + "," + second + "]"))
-                .contains("entry 2", "is \"https://10.0.1.7\", as in entry 1; entries that share a BMC each need a field"
-                        + " \"System\"");
+                .contains(
+                        "entry 2",
+                        "is \"https://10.0.1.7\", as in entry 1; entries that share a BMC each need a field"
+                                + " \"System\"");
         assertThat(refusal("[" + second + "," + second.replace("m2", "m3").replace("10.0.0.2", "10.0.0.3") + "]"))
                 .contains("entry 2", "is \"/redfish/v1/Systems/1\", as in an entry before");
         assertThat(refusal("[" + second + ","
-                        + entry(3, ", \"BMC\": \"https://10.0.1.7\", \"System\": \"/redfish/v1/Systems/3\","
-                                + " \"Fingerprint\": \"" + SHA + "\"") + "]"))
+                        + entry(
+                                3,
+                                ", \"BMC\": \"https://10.0.1.7\", \"System\": \"/redfish/v1/Systems/3\","
+                                        + " \"Fingerprint\": \"" + SHA + "\"")
+                        + "]"))
                 .contains("entry 2", "field \"Fingerprint\" is not as in entry 1");
     }
 
@@ -127,7 +144,8 @@ class RedfishListTest {
                 ConfigurationException.class, () -> rack.provider("trust", "none", "ca", "/etc/ssl/ca.pem"));
         assertThat(refused.property()).contains("trust");
         refused = catchThrowableOfType(
-                ConfigurationException.class, () -> rack.provider("ca", rack.credentials().toString()));
+                ConfigurationException.class,
+                () -> rack.provider("ca", rack.credentials().toString()));
         assertThat(refused.property()).contains("ca");
         assertThat(refused).hasMessageContaining("cannot be used");
         refused = catchThrowableOfType(

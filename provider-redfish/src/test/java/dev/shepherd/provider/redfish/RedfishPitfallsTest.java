@@ -197,8 +197,8 @@ class RedfishPitfallsTest {
         ProviderID id = rack.add(bmc);
         RedfishProvider provider = rack.provider();
         CompletableFuture<Throwable> outcome = new CompletableFuture<>();
-        Thread caller = new Thread(() -> outcome.complete(
-                org.assertj.core.api.Assertions.catchThrowable(() -> provider.rebootMachine(id))));
+        Thread caller = new Thread(() ->
+                outcome.complete(org.assertj.core.api.Assertions.catchThrowable(() -> provider.rebootMachine(id))));
         caller.start();
         await().until(() -> bmc.system().power() == Power.POWERING_OFF);
 
@@ -327,7 +327,7 @@ class RedfishPitfallsTest {
         RedfishProvider provider = rack.provider();
         provider.rebootMachine(id);
         assertThat(bmc.calls()).as("root, systems, system, reset").hasSize(4);
-        bmc.mood(BmcMood.freezesAfter(2, Duration.ofMinutes(1)));
+        bmc.mood(BmcMood.freezesAfter(6, Duration.ofHours(1)));
 
         provider.rebootMachine(id);
 
@@ -442,7 +442,9 @@ class RedfishPitfallsTest {
         ProviderID id = rack.add(bmc.uri(), bmc.fingerprint(), systems.get(2));
         rack.provider().rebootMachine(id);
 
-        assertThat(systems).extracting(FakeSystem::resets).containsExactly(List.of(), List.of(), List.of("ForceRestart"));
+        assertThat(systems)
+                .extracting(FakeSystem::resets)
+                .containsExactly(List.of(), List.of(), List.of("ForceRestart"));
     }
 
     @Test
@@ -487,25 +489,25 @@ class RedfishPitfallsTest {
         TestCertificate expired = TestCertificate.create(now.minus(Duration.ofDays(2)), now.minus(Duration.ofDays(1)));
         FakeBmc bmc = start(Rack.bmc().certificate(expired));
         ProviderID byAuthority = rack.add(bmc.uri(), "");
-        String ca = pem(expired).toString();
+        RedfishProvider provider = rack.provider();
 
-        assertThat(failure(() -> rack.provider("ca", ca).rebootMachine(byAuthority)))
+        assertThat(failure(() -> provider.rebootMachine(byAuthority)))
                 .hasMessageContaining("its SHA-256 fingerprint is " + bmc.fingerprint());
         rack.remove(byAuthority);
-        rack.provider("ca", ca).rebootMachine(rack.add(bmc));
+        provider.rebootMachine(rack.add(bmc));
 
         assertThat(bmc.system().resets()).containsExactly("ForceRestart");
     }
 
     private Path pem(TestCertificate certificate) throws Exception {
-        String encoded = Base64.getMimeEncoder()
-                .encodeToString(certificate.certificate().getEncoded());
+        String encoded =
+                Base64.getMimeEncoder().encodeToString(certificate.certificate().getEncoded());
         return Files.writeString(
                 folder.resolve("ca.pem"), "-----BEGIN CERTIFICATE-----\n" + encoded + "\n-----END CERTIFICATE-----\n");
     }
 
     @Test
-    void aCertificateOfAnAuthorityIsTrusted() throws Exception {
+    void aCertificateOfTheFileIsTrusted() throws Exception {
         FakeBmc bmc = bmc(Vendor.DMTF);
         String ca = pem(bmc.certificate()).toString();
         rack.provider("ca", ca).rebootMachine(rack.add(bmc.uri(), ""));
