@@ -9,6 +9,10 @@ module dev.shepherd.provider.staticlist {
 
     exports dev.shepherd.provider.staticlist;
 
+    // For this library's own providers; it may change with any version.
+    exports dev.shepherd.provider.staticlist.list to
+            dev.shepherd.provider.redfish;
+
     provides dev.shepherd.api.ProviderFactory with
             dev.shepherd.provider.staticlist.StaticProviderFactory;
 }

@@ -11,6 +11,7 @@ module dev.shepherd.api {
             dev.shepherd.cli,
             dev.shepherd.manager,
             dev.shepherd.provider.equinix,
+            dev.shepherd.provider.redfish,
             dev.shepherd.provider.staticlist,
             dev.shepherd.provider.support;
     exports dev.shepherd.api.internal.settings to
@@ -19,6 +20,7 @@ module dev.shepherd.api {
             dev.shepherd.cli,
             dev.shepherd.manager,
             dev.shepherd.provider.equinix,
+            dev.shepherd.provider.redfish,
             dev.shepherd.provider.staticlist,
             dev.shepherd.provider.support;
 

@@ -9,14 +9,14 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** Lists, and what the tests ask of those who read them. */
-final class Lists {
+public final class Lists {
 
     static final ProviderType RACKS = new ProviderType("racks");
 
     private Lists() {}
 
     /** A good list of machines with these ids, at 10.0.0.1 and up. */
-    static String of(String... ids) {
+    public static String of(String... ids) {
         return IntStream.range(0, ids.length)
                 .mapToObj(i -> "{\"ID\": \"%s\", \"Addr\": \"10.0.0.%d\"}".formatted(ids[i], i + 1))
                 .collect(Collectors.joining(",\n", "[", "]"));
@@ -40,7 +40,7 @@ final class Lists {
                 .toList();
     }
 
-    static void assertNoThreadIsLeft() {
+    public static void assertNoThreadIsLeft() {
         assertThat(threads()).as("threads of the provider").isEmpty();
         assertThat(Thread.getAllStackTraces().keySet())
                 .extracting(Thread::getName)

@@ -24,7 +24,6 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -147,18 +146,6 @@ class StaticProviderFileTest {
         assertThat(ids(provider)).containsExactly("b");
     }
 
-    @Test
-    void aFileThatHasSettledIsNotReadAgain() throws Exception {
-        write(Lists.of("a"));
-        assumeTrue(hasTimeOfChange(), "the file system has no time of change");
-        FileSource source = new FileSource(file, 1000, clock);
-
-        ListSource.Version version = source.read(null).orElseThrow().version();
-
-        assertThat(version).isNotNull();
-        assertThat(source.read(version)).isEmpty();
-    }
-
     /** Image builders, archives and the like give all files one time. */
     @Test
     void aListOfTheSameTimeSizeAndFileIsReadOnceItIsWritten() throws Exception {
@@ -168,20 +155,6 @@ class StaticProviderFileTest {
         write(Lists.of("b"));
 
         assertThat(ids(provider)).containsExactly("b");
-    }
-
-    @Test
-    void aListThatWasChangedJustNowIsReadAgainWhateverItsModificationTimeSays() throws Exception {
-        Files.writeString(file, Lists.of("a"));
-        Files.setLastModifiedTime(file, FileTime.fromMillis(1000));
-        FileSource source = new FileSource(file, 1000, Clock.systemUTC());
-
-        assertThat(source.read(null).orElseThrow().version()).isNull();
-    }
-
-    private boolean hasTimeOfChange() throws IOException {
-        return List.of("ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "apfs")
-                .contains(Files.getFileStore(file).type());
     }
 
     @Test

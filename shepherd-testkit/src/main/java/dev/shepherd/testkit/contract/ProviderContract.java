@@ -932,6 +932,7 @@ public abstract class ProviderContract extends StepRules {
             ContractRun.Started<List<Machine>> started =
                     run.begin(listing.name() + ", which the outside does not answer", listing.call());
             Outcome<List<Machine>> early = started.await(UNTIL_WAITING);
+            run.require(early == null || isAsked(Step.values()), "a listing asks the outside nothing");
             if (early != null) {
                 throw new AssertionError("fixture: inject(HANGING) returned true, but " + early.describe());
             }

@@ -1,4 +1,4 @@
-package dev.shepherd.provider.staticlist;
+package dev.shepherd.provider.staticlist.list;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.shepherd.api.ProviderException.Reason;
+import dev.shepherd.provider.staticlist.Lists;
 import dev.shepherd.provider.support.CallThreads;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,8 +1,8 @@
-package dev.shepherd.provider.staticlist;
+package dev.shepherd.provider.staticlist.list;
 
 import dev.shepherd.api.ProviderException.Reason;
-import dev.shepherd.provider.staticlist.ListSource.Content;
-import dev.shepherd.provider.staticlist.ListSource.Version;
+import dev.shepherd.provider.staticlist.list.ListSource.Content;
+import dev.shepherd.provider.staticlist.list.ListSource.Version;
 import dev.shepherd.provider.support.CallThreads;
 import java.io.IOException;
 import java.io.UncheckedIOException;

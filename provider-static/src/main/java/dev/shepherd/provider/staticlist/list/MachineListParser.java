@@ -1,4 +1,4 @@
-package dev.shepherd.provider.staticlist;
+package dev.shepherd.provider.staticlist.list;
 
 import com.fasterxml.jackson.core.ErrorReportConfiguration;
 import com.fasterxml.jackson.core.JsonFactory;
@@ -30,6 +30,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,18 +62,22 @@ final class MachineListParser {
                     .findFirst();
         }
 
-        static String keys() {
-            return Arrays.stream(values()).map(field -> field.key).collect(Collectors.joining(", "));
+        static Stream<String> keys() {
+            return Arrays.stream(values()).map(field -> field.key);
         }
 
         @Override
         public String toString() {
-            return "field \"" + key + "\"";
+            return called(key);
         }
     }
 
+    private static String called(String key) {
+        return "field \"" + key + "\"";
+    }
+
     /** How much is shown of a value from the list, in characters. */
-    private static final int EXCERPT = 40;
+    static final int EXCERPT = 40;
 
     /** How much is shown of the message of the JSON parser, which may repeat something of the list; in characters. */
     private static final int LONGEST_MESSAGE = 200;
@@ -80,6 +85,7 @@ final class MachineListParser {
     /** What a machine of a list takes of the heap at most, in bytes, with what is made of it while it is read. */
     private static final int BYTES_OF_A_MACHINE = 2048;
 
+    private final EntryFields more;
     private final int mostMachines;
 
     private final JsonFactory json = JsonFactory.builder()
@@ -90,12 +96,20 @@ final class MachineListParser {
                     .build())
             .build();
 
-    /** Makes one that reads as many machines as half of the heap has room for. */
-    MachineListParser() {
-        this(Math.toIntExact(Math.min(Integer.MAX_VALUE, Runtime.getRuntime().maxMemory() / 2 / BYTES_OF_A_MACHINE)));
+    /**
+     * Makes one that reads as many machines as half of the heap has room for.
+     *
+     * @param more the fields that entries have beyond those of every list
+     */
+    MachineListParser(EntryFields more) {
+        this(
+                more,
+                Math.toIntExact(
+                        Math.min(Integer.MAX_VALUE, Runtime.getRuntime().maxMemory() / 2 / BYTES_OF_A_MACHINE)));
     }
 
-    MachineListParser(int mostMachines) {
+    MachineListParser(EntryFields more, int mostMachines) {
+        this.more = more;
         this.mostMachines = mostMachines;
     }
 
@@ -109,7 +123,7 @@ final class MachineListParser {
         checkEncoding(document);
         // From characters rather than bytes, so that columns count characters.
         try (JsonParser parser = json.createParser(decode(document))) {
-            return new Reading(parser, mostMachines).document();
+            return new Reading(parser, more, mostMachines).document();
         } catch (IOException e) {
             throw new AssertionError("a document in memory, known to be UTF-8, cannot be read", e);
         }
@@ -153,8 +167,11 @@ final class MachineListParser {
     private static final class Reading {
 
         private final JsonParser parser;
+        private final EntryFields more;
+        private final EntryFields.Comparison comparison;
         private final int mostMachines;
         private final Map<ProviderID, MachineInfo> machines = new LinkedHashMap<>();
+        private final Map<ProviderID, Map<String, String>> moreOf = new HashMap<>();
         private final Map<ProviderID, Integer> entryOfId = new HashMap<>();
         private final Map<Endpoint, Integer> entryOfEndpoint = new HashMap<>();
         private final Map<InetAddress, Integer> firstEntryAt = new HashMap<>();
@@ -164,8 +181,10 @@ final class MachineListParser {
 
         private boolean insideEntry;
 
-        Reading(JsonParser parser, int mostMachines) {
+        Reading(JsonParser parser, EntryFields more, int mostMachines) {
             this.parser = parser;
+            this.more = more;
+            this.comparison = more.comparison().get();
             this.mostMachines = mostMachines;
         }
 
@@ -181,7 +200,7 @@ final class MachineListParser {
                                         + Escaped.text(String.valueOf(e.getOriginalMessage()), LONGEST_MESSAGE));
             }
             expectEnd();
-            return new MachineList(machines);
+            return new MachineList(machines, moreOf);
         }
 
         private void array() throws IOException, MalformedListException {
@@ -223,11 +242,17 @@ final class MachineListParser {
         private void entry() throws IOException, MalformedListException {
             JsonLocation start = here();
             EnumMap<Field, JsonLocation> seen = new EnumMap<>(Field.class);
+            Map<String, String> others = new HashMap<>();
             ProviderID id = ProviderID.INVALID;
             InetAddress address = null;
             String location = null;
             int port = 0;
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                Optional<EntryFields.Field> other = more.field(parser.currentName());
+                if (other.isPresent()) {
+                    other(other.get(), others);
+                    continue;
+                }
                 Field field = field(seen);
                 JsonToken value = parser.nextToken();
                 seen.put(field, here());
@@ -247,7 +272,37 @@ final class MachineListParser {
                 throw at(start, Field.ADDRESS + " is missing");
             }
             checkUnique(id, idAt, address, addressAt, port);
+            checkOthers(start, others);
             machines.put(id, machine(id, address, location, port));
+            if (!others.isEmpty()) {
+                moreOf.put(id, Map.copyOf(others));
+            }
+        }
+
+        private void other(EntryFields.Field field, Map<String, String> values)
+                throws IOException, MalformedListException {
+            if (values.containsKey(field.key())) {
+                throw at(here(), called(field.key()) + " stands twice in the same entry");
+            }
+            String text = string(called(field.key()), parser.nextToken());
+            try {
+                values.put(field.key(), field.check().apply(text));
+            } catch (IllegalArgumentException e) {
+                throw at(here(), called(field.key()) + " " + e.getMessage());
+            }
+        }
+
+        private void checkOthers(JsonLocation start, Map<String, String> values) throws MalformedListException {
+            for (EntryFields.Field field : more.fields()) {
+                if (field.required() && !values.containsKey(field.key())) {
+                    throw at(start, called(field.key()) + " is missing");
+                }
+            }
+            try {
+                comparison.compare(entry, values);
+            } catch (IllegalArgumentException e) {
+                throw at(start, String.valueOf(e.getMessage()));
+            }
         }
 
         private Field field(Map<Field, JsonLocation> seen) throws IOException, MalformedListException {
@@ -257,7 +312,10 @@ final class MachineListParser {
                 throw at(
                         here(),
                         "there is no field " + Escaped.quoted(name, EXCERPT) + "; an entry has the fields "
-                                + Field.keys());
+                                + Stream.concat(
+                                                Field.keys(),
+                                                more.fields().stream().map(EntryFields.Field::key))
+                                        .collect(Collectors.joining(", ")));
             }
             if (seen.containsKey(field.get())) {
                 throw at(here(), field.get() + " stands twice in the same entry");
@@ -310,7 +368,7 @@ final class MachineListParser {
             return text;
         }
 
-        private String string(Field field, @Nullable JsonToken value) throws IOException, MalformedListException {
+        private String string(Object field, @Nullable JsonToken value) throws IOException, MalformedListException {
             if (value != JsonToken.VALUE_STRING) {
                 throw at(here(), field + " must be a string, but is " + word(value));
             }

@@ -1,4 +1,4 @@
-package dev.shepherd.provider.staticlist;
+package dev.shepherd.provider.staticlist.list;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -27,7 +27,7 @@ class MachineListParserTest {
     private static final String ADDRESS = "field \"Addr\" must be the IPv4 or IPv6 address of one machine, such as"
             + " 10.0.0.1 or 2001:db8::1 (names are not looked up), but ";
 
-    private final MachineListParser parser = new MachineListParser();
+    private final MachineListParser parser = new MachineListParser(EntryFields.NONE);
 
     @Test
     void entriesBecomePossiblyUsedMachinesInTheirOrder() throws Exception {
@@ -381,9 +381,10 @@ class MachineListParserTest {
                 [{"ID": "a", "Addr": "192.0.2.1"}, {"ID": "b", "Addr": "192.0.2.2"}, {"ID": "c", "Addr": "192.0.2.3"}]
                 """.getBytes(StandardCharsets.UTF_8);
 
-        assertThat(new MachineListParser(3).parse(three).size()).isEqualTo(3);
+        assertThat(new MachineListParser(EntryFields.NONE, 3).parse(three).size())
+                .isEqualTo(3);
         assertThatExceptionOfType(MalformedListException.class)
-                .isThrownBy(() -> new MachineListParser(2).parse(three))
+                .isThrownBy(() -> new MachineListParser(EntryFields.NONE, 2).parse(three))
                 .withMessageContaining("more than 2 machines")
                 .withMessageContaining("-Xmx");
     }

@@ -1,4 +1,4 @@
-package dev.shepherd.provider.staticlist;
+package dev.shepherd.provider.staticlist.list;
 
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.provider.support.CallThreads;

@@ -1,4 +1,4 @@
-package dev.shepherd.provider.staticlist;
+package dev.shepherd.provider.staticlist.list;
 
 /** A document is not a list of machines. The message says where, and never repeats much of the document. */
 final class MalformedListException extends Exception {

@@ -1,4 +1,4 @@
-package dev.shepherd.provider.staticlist;
+package dev.shepherd.provider.staticlist.list;
 
 import java.io.IOException;
 import java.util.Optional;

@@ -1,0 +1,12 @@
+/**
+ * A provider of a fixed list of machines, which are rebooted through their BMCs by Redfish.
+ *
+ * <p>{@link dev.shepherd.provider.redfish.RedfishProviderFactory} makes it from text properties, and {@link
+ * dev.shepherd.provider.redfish.RedfishProvider} is where to start reading. {@code Bmcs} holds what is kept of each BMC
+ * between calls, {@code BmcCall} is the conversation with one, {@code ComputerSystem} reads what it says of the system,
+ * and {@code Power} and {@code NetworkBoot} act on it.
+ */
+@NullMarked
+package dev.shepherd.provider.redfish;
+
+import org.jspecify.annotations.NullMarked;
