@@ -114,6 +114,8 @@ class PostmasterDeathTest {
     }
 
     private static long kill(PostgresServer server) {
+        // A server that is back answers a moment before the one who brought it back has noted its process.
+        await().atMost(LIMIT).until(() -> Postmaster.isRunning(server.process()));
         ProcessHandle process = server.process();
         process.destroyForcibly();
         await().atMost(LIMIT).until(() -> !Postmaster.isRunning(process));
