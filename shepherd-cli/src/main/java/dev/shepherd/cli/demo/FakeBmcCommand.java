@@ -181,6 +181,8 @@ public final class FakeBmcCommand implements Callable<Integer> {
         out.println("      --agent " + agent + " --agent-listen 7834 \\");
         out.println("      --heartbeat-interval " + HEARTBEATS.toSeconds() + "s --silent-after 65s");
         out.println();
+        out.println(
+                "The first reboot comes after 5 min at the earliest: recovery first listens to all agents for that long.");
         out.println(seconds == 0 ? "It ends with Ctrl-C." : "It ends with Ctrl-C, or after " + seconds + " s.");
         out.flush();
     }

@@ -3,13 +3,19 @@ package dev.shepherd.cli.demo;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.CommandLineProcess;
 import dev.shepherd.cli.CommandLineRun;
+import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.http.Json;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -36,11 +42,15 @@ import javax.net.ssl.TrustManager;
 import javax.net.ssl.X509ExtendedTrustManager;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 class FakeBmcCommandTest {
 
     private static final Duration LIMIT = Duration.ofMinutes(2);
+
+    @RegisterExtension
+    final BmdbExtension database = BmdbExtension.create();
 
     @TempDir
     Path folder;
@@ -122,6 +132,38 @@ class FakeBmcCommandTest {
             Path file = folder.resolve("data").resolve(secret);
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                     .isEqualTo("rw-------");
+        }
+    }
+
+    @Test
+    void theCommandThatItPrintsTakesTheMachinesOver() throws Exception {
+        assumeTrue(
+                CommandLineRun.of("providers").out().contains("redfish"), "this command line has no provider redfish");
+        try (CommandLineProcess rack = CommandLineProcess.start(folder, "fake-bmc", "--machines", "3")) {
+            await().atMost(LIMIT).until(() -> rack.log().contains("Ctrl-C") || !rack.isAlive());
+            String text = rack.log();
+            int begin = text.indexOf("./shepherd ") + "./shepherd ".length();
+            String command = text.substring(begin, text.indexOf("\n\n", begin)).replace("\\\n", " ");
+            List<String> arguments = new ArrayList<>(List.of(command.strip().split("\\s+")));
+            // A database and a port of the test's own; all else as it is printed.
+            arguments.replaceAll(argument -> argument.equals("7834") ? String.valueOf(freePort()) : argument);
+            arguments.addAll(List.of("--database", database.jdbcUrl(), "--creation-interval", "0"));
+            try (CommandLineProcess run = CommandLineProcess.start(folder, arguments.toArray(String[]::new))) {
+                Operator operator = Operator.of(database.bmdb());
+                await().atMost(LIMIT).until(() -> operator.statistics().agentStarted() == 3 || !run.isAlive());
+                assertThat(operator.statistics().agentStarted()).as(run.log()).isEqualTo(3);
+                String password = Files.readString(folder.resolve(".shepherd/fake-bmc/ssh-password"))
+                        .strip();
+                assertThat(run.log()).doesNotContain(password);
+            }
+        }
+    }
+
+    private static int freePort() {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
