@@ -10,6 +10,7 @@ import dev.shepherd.testkit.bmc.BmcMood;
 import dev.shepherd.testkit.bmc.FakeBmc;
 import dev.shepherd.testkit.http.TestCertificate;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -28,6 +29,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** 10,000 machines, of which 200 have a BMC that says nothing: the others are not held up. */
 @Tag("slow")
 class RedfishLargeRackTest {
+
+    /** The console, before the log is kept off it. */
+    private static final PrintStream CONSOLE = System.out;
 
     private static final int MACHINES = 10_000;
     private static final int SILENT = 200;
@@ -91,7 +95,7 @@ class RedfishLargeRackTest {
         long sockets = sockets();
         untilSent.sort(null);
         Duration p99 = Duration.ofNanos(untilSent.get(FINE * 99 / 100 - 1));
-        System.out.printf(
+        CONSOLE.printf(
                 "%d machines, %d silent BMCs: first listing %d ms, listing meanwhile %d ms; reboot until its reset is sent:"
                         + " p50 %d ms, p99 %d ms, most %d ms; %d threads of the provider, %d sockets of the process with"
                         + " both ends%n",

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
+import com.sun.net.httpserver.HttpServer;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
@@ -18,6 +19,10 @@ import dev.shepherd.testkit.bmc.FakeSystem;
 import dev.shepherd.testkit.bmc.FakeSystem.BootOverride;
 import dev.shepherd.testkit.bmc.FakeSystem.Power;
 import dev.shepherd.testkit.http.TestCertificate;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -26,9 +31,11 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -459,6 +466,47 @@ class RedfishPitfallsTest {
                 .hasMessageContaining("it has no system at /redfish/v1/Systems/none, only "
                         + bmc.system().path())
                 .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.PERMANENT));
+    }
+
+    /** As after an update of the firmware; and no path is assumed but the root's. */
+    @Test
+    void aSystemThatHasMovedIsFoundAgain() throws Exception {
+        AtomicReference<String> path = new AtomicReference<>("/any/where/1");
+        List<String> asked = new CopyOnWriteArrayList<>();
+        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/", exchange -> {
+            String at = exchange.getRequestURI().getPath();
+            asked.add(exchange.getRequestMethod() + " " + at);
+            String answer = null;
+            if (at.equals("/redfish/v1/")) {
+                answer = "{\"Systems\": {\"@odata.id\": \"/all\"}}";
+            } else if (at.equals("/all")) {
+                answer = "{\"Members\": [{\"@odata.id\": \"" + path.get() + "\"}]}";
+            } else if (at.equals(path.get())) {
+                answer = "{\"PowerState\": \"On\", \"Actions\": {\"#ComputerSystem.Reset\": {\"target\": \"/go\"}}}";
+            } else if (at.equals("/go")) {
+                answer = "{}";
+            }
+            byte[] body = answer == null ? new byte[0] : answer.getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(answer == null ? 404 : 200, body.length == 0 ? -1 : body.length);
+            exchange.getResponseBody().write(body);
+            exchange.close();
+        });
+        server.start();
+        try {
+            ProviderID id = rack.add(
+                    URI.create("http://127.0.0.1:" + server.getAddress().getPort()), "");
+            RedfishProvider provider = rack.provider("allow-http", "true");
+            provider.rebootMachine(id);
+            path.set("/any/where/2");
+            asked.clear();
+
+            provider.rebootMachine(id);
+        } finally {
+            server.stop(0);
+        }
+        assertThat(asked)
+                .containsExactly("GET /any/where/1", "GET /redfish/v1/", "GET /all", "GET /any/where/2", "POST /go");
     }
 
     @Test
