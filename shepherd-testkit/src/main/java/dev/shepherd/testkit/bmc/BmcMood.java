@@ -239,7 +239,7 @@ public final class BmcMood {
         return of(Kind.TRICKLE, 0, Objects.requireNonNull(pause, "pause"), "", List.of());
     }
 
-    /** Answers with what it should, after so many bytes of a property that nobody asked for. */
+    /** Answers with what it should, after so many bytes of a property that was not asked for. */
     public static BmcMood huge(int bytes) {
         return of(Kind.HUGE, bytes, Duration.ZERO, "", List.of());
     }

@@ -71,7 +71,7 @@ interface Records extends AutoCloseable {
 
     /** Machines in a PostgreSQL. */
     final class DatabaseRecords implements Records {
-        /** Deletes what there is of machines. TRUNCATE makes all files of all tables anew, which takes ten times as long. */
+        /** Deletes what there is of machines. TRUNCATE gives all tables new files, which takes ten times as long. */
         private static final String EMPTY = """
                 DO $$
                 DECLARE child regclass;
