@@ -92,6 +92,9 @@ final class TortureManager {
                 .jdbcUrl(System.getenv("TORTURE_JDBC_URL"))
                 .migration(Migration.CHECK)
                 .sessionInterval(Plan.SESSION_INTERVAL)
+                // Managers die here every few seconds: no machine is to blame, nor to wait for half an hour.
+                .lossBackoff(BACKOFF)
+                .maxLosses(1000)
                 .connectTimeout(Duration.ofSeconds(5))
                 .socketTimeout(Duration.ofSeconds(10))
                 .idleInTransactionTimeout(Duration.ofSeconds(5))
