@@ -165,7 +165,7 @@ class PluginsTest {
 
         assertThat(run.exitCode()).isEqualTo(2);
         assertThat(run.err())
-                .contains("there is no provider \"racks\"; there are: equinix, static; plugin ")
+                .contains("there is no provider \"racks\"; there are: equinix, redfish, static; plugin ")
                 .contains("racks.jar cannot be used: racks.jar cannot be read as a jar");
     }
 
