@@ -33,6 +33,9 @@ abstract class OutsideRules extends ProviderFixture {
     private static final Set<Reason> NOT_TAKEN =
             EnumSet.of(Reason.NO_CAPACITY, Reason.NOT_FOUND, Reason.CONFLICT, Reason.PERMANENT);
 
+    private static final Set<ProviderStatus> OFF = EnumSet.of(ProviderStatus.STOPPED, ProviderStatus.UNKNOWN);
+    private static final Set<ProviderStatus> IN_CREATION = EnumSet.of(ProviderStatus.PROVISIONING);
+
     OutsideRules() {}
 
     @Test
@@ -130,17 +133,19 @@ abstract class OutsideRules extends ProviderFixture {
     }
 
     /** Once a machine is gone, the reservation that it was made from may be free again: that is another one. */
-    private static boolean isListed(List<Machine> listing, Machine machine) {
-        return names(listing).contains(name(machine));
+    private void requireNotListed(List<Machine> listing, Machine machine) {
+        if (names(listing).contains(name(machine))) {
+            throw run.broken(name(machine) + " is not listed", "the listing is " + text(listing));
+        }
     }
 
-    private static List<Machine> without(List<Machine> machines, Machine... left) {
+    static List<Machine> without(List<Machine> machines, Machine... left) {
         return machines.stream()
                 .filter(machine -> List.of(left).stream().noneMatch(other -> isSameMachine(machine, other)))
                 .toList();
     }
 
-    private void requireAllOf(List<Machine> listing, List<Machine> machines, String when) {
+    final void requireAllOf(List<Machine> listing, List<Machine> machines, String when) {
         Set<String> missing = new HashSet<>(names(machines));
         missing.removeAll(names(listing));
         if (!missing.isEmpty()) {
@@ -161,9 +166,7 @@ abstract class OutsideRules extends ProviderFixture {
         for (Provider each : List.of(provider, run.open())) {
             List<Machine> listing = run.list(each);
             for (Machine machine : foreign) {
-                if (isListed(listing, machine)) {
-                    throw run.broken(name(machine) + " is not listed", "the listing is " + text(listing));
-                }
+                requireNotListed(listing, machine);
                 if (machine.id().isValid()) {
                     run.requireReason(
                             run.call("getMachine(" + machine.id() + ")", () -> each.getMachine(machine.id())),
@@ -210,17 +213,16 @@ abstract class OutsideRules extends ProviderFixture {
         run.awaitListed(provider, created.id());
         requireChange(created, OutsideChange.STOPPED);
         for (Provider each : List.of(provider, run.open())) {
-            requireOff(run.awaitListed(each, created.id()), "it is listed as ");
-            requireOff(run.get(each, created.id()), "getMachine returned ");
+            requireUsed(run.awaitListed(each, created.id()), OFF, "it is listed as ");
+            requireUsed(run.get(each, created.id()), OFF, "getMachine returned ");
         }
     }
 
-    private void requireOff(Machine machine, String said) {
-        boolean off = machine.status().equals(Optional.of(ProviderStatus.STOPPED))
-                || machine.status().equals(Optional.of(ProviderStatus.UNKNOWN));
-        if (!off || machine.availability() != Availability.KNOWN_USED) {
+    private void requireUsed(Machine machine, Set<ProviderStatus> statuses, String said) {
+        boolean fits = machine.status().map(statuses::contains).orElse(false);
+        if (!fits || machine.availability() != Availability.KNOWN_USED) {
             throw run.broken(
-                    "machine " + machine.id() + " is KNOWN_USED with the status STOPPED, or UNKNOWN",
+                    "machine " + machine.id() + " is KNOWN_USED with the status " + ContractRun.oneOf(statuses),
                     said + text(machine));
         }
     }
@@ -233,19 +235,12 @@ abstract class OutsideRules extends ProviderFixture {
         run.awaitListed(provider, created.id());
         requireChange(created, OutsideChange.IN_CREATION);
         for (Provider each : List.of(provider, run.open())) {
-            requireInCreation(run.get(each, created.id()), "getMachine returned ");
+            requireUsed(run.get(each, created.id()), IN_CREATION, "getMachine returned ");
             for (Machine listed : run.list(each)) {
                 if (isSameMachine(listed, created)) {
-                    requireInCreation(listed, "it is listed as ");
+                    requireUsed(listed, IN_CREATION, "it is listed as ");
                 }
             }
-        }
-    }
-
-    private void requireInCreation(Machine machine, String said) {
-        if (!ProviderRun.isInCreation(machine) || machine.availability() != Availability.KNOWN_USED) {
-            throw run.broken(
-                    "machine " + machine.id() + " is KNOWN_USED with the status PROVISIONING", said + text(machine));
         }
     }
 
@@ -288,9 +283,7 @@ abstract class OutsideRules extends ProviderFixture {
         for (Provider each : List.of(provider, run.open())) {
             List<Machine> listing = run.list(each);
             for (Machine gone : List.of(created, free.get(1))) {
-                if (isListed(listing, gone)) {
-                    throw run.broken(name(gone) + " is not listed any more", "the listing is " + text(listing));
-                }
+                requireNotListed(listing, gone);
             }
             run.requireReason(
                     run.call("getMachine(" + created.id() + ")", () -> each.getMachine(created.id())),

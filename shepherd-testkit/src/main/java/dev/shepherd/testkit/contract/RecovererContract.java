@@ -310,18 +310,18 @@ public abstract class RecovererContract extends ProviderContract {
     private void requireOnceAtMost(
             Trial trial, Outcome<Boolean> outcome, String what, OptionalInt before, Supplier<OptionalInt> now)
             throws InterruptedException {
-        if (!wasHitSoon(trial)) {
+        boolean hit = wasHitSoon(trial);
+        boolean mayHave = trial.step() == Step.CHANGE && trial.fault().isEffective();
+        boolean earlier = effects() > (mayHave ? 1 : 0);
+        healed();
+        if (!hit) {
             return;
         }
-        boolean earlier = effects() > (trial.fault().isEffective() ? 1 : 0);
-        healed();
         OptionalInt after = now.get();
+        String counted = what + " with " + trial;
         if (outcome.hasValue()) {
             if (before.isPresent()) {
-                requireCount(
-                        what + " with " + trial + ", of which the call says that it was accepted",
-                        before.getAsInt() + 1,
-                        after);
+                requireCount(counted + ", of which the call says that it was accepted", before.getAsInt() + 1, after);
             }
             return;
         }
@@ -331,17 +331,16 @@ public abstract class RecovererContract extends ProviderContract {
             run.requireReason(outcome, reasons(trial.fault()));
         }
         if (before.isPresent()) {
-            int most = earlier || trial.fault().isEffective() ? 1 : 0;
-            requireAtMost(what + " with " + trial, before.getAsInt() + most, after);
+            requireAtMost(counted, before.getAsInt() + (earlier || mayHave ? 1 : 0), after);
         }
     }
 
-    /** A call that does not wait for its request returns before that has come. */
+    /** A call that does not wait for a request that changes something returns before that has come. */
     private boolean wasHitSoon(Trial trial) throws InterruptedException {
         long deadline = System.nanoTime() + UNTIL_SENT.toNanos();
         while (!wasHit(trial)) {
             // That there is no second one is as usual.
-            if (trial.number() > 1 || System.nanoTime() - deadline > 0) {
+            if (trial.step() == Step.READ || trial.number() > 1 || System.nanoTime() - deadline > 0) {
                 return false;
             }
             Thread.sleep(20);
@@ -357,44 +356,18 @@ public abstract class RecovererContract extends ProviderContract {
         Provider asked = patientOrNot(trial);
         OptionalInt reboots = timesRebooted(id);
         requireFault(trial);
-        requireLeftAlone(trial, reboot(asked, id), "reboot(s) of " + id, reboots, () -> timesRebooted(id));
+        requireOnceAtMost(trial, reboot(asked, id), "reboot(s) of " + id, reboots, () -> timesRebooted(id));
         run.finishCreations();
         if (reinstallsMachines()) {
             Provider another = patientOrNot(trial);
             OptionalInt reinstallations = timesReinstalled(id);
             requireFault(trial);
-            requireLeftAlone(
+            requireOnceAtMost(
                     trial,
                     reinstall(another, id),
                     "reinstallation(s) of " + id,
                     reinstallations,
                     () -> timesReinstalled(id));
-        }
-    }
-
-    private void requireLeftAlone(
-            Trial trial, Outcome<Boolean> outcome, String what, OptionalInt before, Supplier<OptionalInt> now) {
-        boolean hit = faults().map(Faults::wasHit).orElse(false);
-        wasHit(trial);
-        int effects = effects();
-        healed();
-        if (!hit) {
-            return;
-        }
-        OptionalInt after = now.get();
-        if (outcome.hasValue()) {
-            if (before.isPresent()) {
-                requireCount(
-                        what + " with " + trial + ", of which the call says that it was accepted",
-                        before.getAsInt() + 1,
-                        after);
-            }
-        } else if (effects > 0) {
-            run.requireReason(outcome, Reason.TRANSIENT);
-            requireAtMost(what + " with " + trial, before.orElse(0) + 1, after);
-        } else {
-            run.requireReason(outcome, reasons(trial.fault()));
-            requireAtMost(what + " with " + trial, before.orElse(0), after);
         }
     }
 

@@ -126,15 +126,10 @@ abstract class StepRules extends OutsideRules {
         trial.hit(); // Each machine has its turn, whichever the pages end with.
         healed();
         if (outcome.hasValue()) {
-            Set<String> missing = new HashSet<>(names(free));
-            missing.remove(name(going));
-            missing.removeAll(names(run.get(outcome, "")));
-            if (!missing.isEmpty()) {
-                throw run.broken(
-                        "all machines but " + name(going) + ", which went after the first request of the listing,"
-                                + " or a failure",
-                        "the listing lacks " + missing + " too");
-            }
+            requireAllOf(
+                    run.get(outcome, ""),
+                    without(free, going),
+                    "besides " + name(going) + ", which went after the first request of the listing, or fails");
         } else {
             run.requireReason(outcome, Reason.TRANSIENT, Reason.CONFLICT, Reason.PERMANENT);
         }
@@ -235,18 +230,15 @@ abstract class StepRules extends OutsideRules {
         }
         int effects = effects();
         healed();
-        if (!outcome.hasValue()) {
-            run.requireReason(outcome, reasonsOfCreation(trial.fault(), effects));
-        }
         run.requireRecorded(provider, outcome.hasValue() ? 1 : 0);
-        if (!outcome.hasValue()) {
+        if (outcome.hasValue()) { // It is recorded: the manager asks for it no more.
+            run.awaitListed(run.open(), run.get(outcome, "").id());
+        } else {
+            run.requireReason(outcome, reasonsOfCreation(trial.fault(), effects));
             requireNotListedHalfMade(request);
         }
         if (outcome.failedWith(ENDING)) {
             run.requireNoneMade(run.open(), before); // Else no one would ever look for it.
-        }
-        if (outcome.hasValue()) { // It is recorded: the manager asks for it no more.
-            run.awaitListed(run.open(), run.get(outcome, "").id());
         }
         run.requireFoundAgain(before, request, 1);
     }
@@ -281,23 +273,20 @@ abstract class StepRules extends OutsideRules {
     public final void required_P54_interruptionEndsACallAtEachRequest(Trial trial) throws Exception {
         run.recordInMemory();
         Provider provider = run.startToLook(3);
-        List<Machine> free = sharesTheOutside() ? List.of() : run.free(provider, 3);
         Machine created = run.createToLook(provider, 3);
         run.awaitListed(provider, created.id());
         if (trial.step() == Step.READ) {
             interrupted(trial, "forEachMachine()", () -> run.shown(provider));
             interrupted(trial, "getMachine(" + created.id() + ")", () -> provider.getMachine(created.id()));
         }
-        if (sharesTheOutside()) {
-            free = run.freeIfAny(provider).map(List::of).orElse(List.of());
-            if (trial.step() == Step.READ && free.isEmpty()) {
-                return;
-            }
-            run.require(!free.isEmpty(), "none of the machines that it may take is free, see machineBudget()");
+        Optional<Machine> free = run.freeIfAny(provider);
+        if (trial.step() == Step.READ && free.isEmpty()) {
+            return;
         }
+        run.require(free.isPresent(), "none of the machines that it may take is free, see machineBudget()");
         List<Machine> before = run.settled(provider);
         int recorded = sharesTheOutside() ? 0 : 1;
-        CreateMachineRequest request = request(free.get(recorded));
+        CreateMachineRequest request = request(free.orElseThrow());
         ObservedSession session = run.session();
         boolean hit = interrupted(trial, ProviderRun.describe(request), () -> provider.createMachine(session, request));
         if (hit) {
