@@ -5,6 +5,7 @@ import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderProperty.Type;
+import dev.shepherd.provider.staticlist.list.CurrentList;
 import java.util.List;
 
 /** Makes {@link RedfishProvider}s from text properties; {@code docs/providers/redfish.md} describes them. */
@@ -50,7 +51,11 @@ public final class RedfishProviderFactory implements ProviderFactory {
                 ProviderProperty.optional(
                                 LIST_TIMEOUT, Type.DURATION, "10s", "how long one reading of the list may take in all")
                         .between("1ms", "1h"),
-                ProviderProperty.optional(MAX_SIZE, Type.INTEGER, "67108864", "how long the list may be, in bytes")
+                ProviderProperty.optional(
+                                MAX_SIZE,
+                                Type.INTEGER,
+                                String.valueOf(CurrentList.DEFAULT_MAX_SIZE),
+                                "how long the list may be, in bytes")
                         .between("1", "1073741824"),
                 ProviderProperty.optional(
                         CREDENTIALS,

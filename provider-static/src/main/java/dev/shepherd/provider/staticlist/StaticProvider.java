@@ -180,16 +180,13 @@ public final class StaticProvider implements Provider {
      */
     public static final class Builder {
 
-        static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(10);
-        static final int DEFAULT_MAX_SIZE = 64 * 1024 * 1024;
-
         private static final Duration MAX_TIMEOUT = Duration.ofHours(1);
         private static final int MAX_MAX_SIZE = 1024 * 1024 * 1024;
 
         private final ProviderType type;
         private final URI list;
-        private Duration timeout = DEFAULT_TIMEOUT;
-        private int maxSize = DEFAULT_MAX_SIZE;
+        private Duration timeout = CurrentList.DEFAULT_TIMEOUT;
+        private int maxSize = CurrentList.DEFAULT_MAX_SIZE;
         private Optional<SSLContext> sslContext = Optional.empty();
         private Clock clock = Clock.systemUTC();
 

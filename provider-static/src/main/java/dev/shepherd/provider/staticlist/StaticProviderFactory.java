@@ -5,6 +5,7 @@ import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderProperty.Type;
+import dev.shepherd.provider.staticlist.list.CurrentList;
 import java.net.URI;
 import java.util.List;
 
@@ -50,7 +51,7 @@ public final class StaticProviderFactory implements ProviderFactory {
                 ProviderProperty.optional(
                         MAX_SIZE,
                         Type.INTEGER,
-                        String.valueOf(StaticProvider.Builder.DEFAULT_MAX_SIZE),
+                        String.valueOf(CurrentList.DEFAULT_MAX_SIZE),
                         "how long the list may be, in bytes, from 1 to 1073741824"));
     }
 

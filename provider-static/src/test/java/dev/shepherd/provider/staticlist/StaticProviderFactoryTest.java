@@ -11,6 +11,7 @@ import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
+import dev.shepherd.provider.staticlist.list.CurrentList;
 import dev.shepherd.testkit.LogCapture;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,8 +56,8 @@ class StaticProviderFactoryTest {
                 .containsExactly("list", "timeout", "max-size");
         ProviderConfig config =
                 ProviderConfig.of(factory, new ProviderType("static"), Map.of("list", "file:/machines.json"));
-        assertThat(config.duration("timeout")).contains(StaticProvider.Builder.DEFAULT_TIMEOUT);
-        assertThat(config.integer("max-size")).contains(StaticProvider.Builder.DEFAULT_MAX_SIZE);
+        assertThat(config.duration("timeout")).contains(CurrentList.DEFAULT_TIMEOUT);
+        assertThat(config.integer("max-size")).contains(CurrentList.DEFAULT_MAX_SIZE);
     }
 
     @Test

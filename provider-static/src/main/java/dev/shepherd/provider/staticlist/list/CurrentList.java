@@ -41,6 +41,12 @@ import org.slf4j.Logger;
  */
 public final class CurrentList {
 
+    /** How long one reading may take, unless it is said. */
+    public static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(10);
+
+    /** How long a list may be, in bytes, unless it is said. */
+    public static final int DEFAULT_MAX_SIZE = 64 * 1024 * 1024;
+
     private static final Excerpts EXCERPTS = Excerpts.hiding();
 
     private record Snapshot(MachineList list, ListSource.@Nullable Version version, Instant readAt) {}
@@ -303,8 +309,8 @@ public final class CurrentList {
         private final CallThreads threads;
         private final Logger log;
         private EntryFields entryFields = EntryFields.NONE;
-        private Duration timeout = Duration.ofSeconds(10);
-        private int maxSize = 64 * 1024 * 1024;
+        private Duration timeout = DEFAULT_TIMEOUT;
+        private int maxSize = DEFAULT_MAX_SIZE;
         private Optional<SSLContext> sslContext = Optional.empty();
         private Clock clock = Clock.systemUTC();
 
