@@ -15,7 +15,6 @@ import dev.shepherd.cli.contract.RuleResult.Kind;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
-import dev.shepherd.cli.internal.ProviderFactories;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
 import dev.shepherd.testkit.contract.FaultProxy;
@@ -158,12 +157,7 @@ public final class ContractCommand implements Callable<Integer> {
         Checks.count("--creation-limit", creationLimit, 1, 86_400);
         requireTogether(reinstall && machines.isEmpty(), "--reinstall", "--machine");
         requireTogether(!listings.isEmpty() && faults == null, "--listing", "--faults");
-        try (ProviderFactories factories = plugins.open()) {
-            FoundProvider found = factories.find(kind);
-            try (FoundProvider.ContextClassLoader context = found.asContext()) {
-                return run(found);
-            }
-        }
+        return plugins.use(kind, type, this::run);
     }
 
     private void requireTogether(boolean missing, String option, String other) {
@@ -172,8 +166,7 @@ public final class ContractCommand implements Callable<Integer> {
         }
     }
 
-    private int run(FoundProvider found) throws InterruptedException {
-        ProviderType provided = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
+    private int run(FoundProvider found, ProviderType provided) throws InterruptedException {
         PropertyOptions.Values values = properties.values(found, provided);
         ProviderConfig config = values.config();
         try (Shutdown shutdown = new Shutdown();

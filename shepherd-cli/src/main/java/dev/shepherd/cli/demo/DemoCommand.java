@@ -1,6 +1,7 @@
 package dev.shepherd.cli.demo;
 
 import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
 import dev.shepherd.postgres.PostgresServer;
 import java.io.IOException;
@@ -62,10 +63,7 @@ public final class DemoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        if (machines < 1 || machines > MOST_MACHINES) {
-            throw new ParameterException(
-                    spec.commandLine(), "--machines is from 1 to " + MOST_MACHINES + ", not " + machines);
-        }
+        Setting.requireRange(spec, "--machines", machines, 1, MOST_MACHINES);
         if (timeout < 1) {
             throw new ParameterException(spec.commandLine(), "--timeout is at least 1, not " + timeout);
         }

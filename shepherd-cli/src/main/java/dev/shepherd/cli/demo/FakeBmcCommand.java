@@ -1,5 +1,6 @@
 package dev.shepherd.cli.demo;
 
+import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
 import dev.shepherd.testkit.agent.TestAgent;
 import dev.shepherd.testkit.bmc.FakeBmc.Vendor;
@@ -19,7 +20,6 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code shepherd fake-bmc}. */
@@ -115,11 +115,11 @@ public final class FakeBmcCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        requireRange("--machines", machines, 1, MOST_MACHINES);
-        requireRange("--systems", systems, 1, MOST_MACHINES);
-        requireRange("--power-delay", powerDelay, 0, 600);
-        requireRange("--hang-every", hangEvery, 0, 86_400);
-        requireRange("--for", seconds, 0, 86_400);
+        Setting.requireRange(spec, "--machines", machines, 1, MOST_MACHINES);
+        Setting.requireRange(spec, "--systems", systems, 1, MOST_MACHINES);
+        Setting.requireRange(spec, "--power-delay", powerDelay, 0, 600);
+        Setting.requireRange(spec, "--hang-every", hangEvery, 0, 86_400);
+        Setting.requireRange(spec, "--for", seconds, 0, 86_400);
         byte[] random = new byte[12];
         new SecureRandom().nextBytes(random);
         String password = HexFormat.of().formatHex(random);
@@ -191,12 +191,5 @@ public final class FakeBmcCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         out.println(line);
         out.flush();
-    }
-
-    private void requireRange(String option, int value, int least, int most) {
-        if (value < least || value > most) {
-            throw new ParameterException(
-                    spec.commandLine(), option + " is from " + least + " to " + most + ", not " + value);
-        }
     }
 }

@@ -1,5 +1,6 @@
 package dev.shepherd.cli.demo;
 
+import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
 import dev.shepherd.testkit.agent.TestAgent;
 import dev.shepherd.testkit.equinix.FakeEquinix;
@@ -13,7 +14,6 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code shepherd fake-equinix}. */
@@ -74,10 +74,10 @@ public final class FakeEquinixCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        requireRange("--reservations", reservations, 0, MOST_RESERVATIONS);
-        requireRange("--port", port, 0, 65535);
-        requireRange("--ssh-port", sshPort, 1, 65535);
-        requireRange("--provisioning", provisioning, 0, 86_400);
+        Setting.requireRange(spec, "--reservations", reservations, 0, MOST_RESERVATIONS);
+        Setting.requireRange(spec, "--port", port, 0, 65535);
+        Setting.requireRange(spec, "--ssh-port", sshPort, 1, 65535);
+        Setting.requireRange(spec, "--provisioning", provisioning, 0, 86_400);
         // Without this the JDK's server takes 40 ms for each answer: its head and its body wait for one another.
         System.setProperty("sun.net.httpserver.nodelay", "true");
         try (Shutdown shutdown = new Shutdown();
@@ -120,12 +120,5 @@ public final class FakeEquinixCommand implements Callable<Integer> {
 
     private static void property(PrintWriter out, String name, Object value) {
         out.println("      --property " + name + "=" + value + " \\");
-    }
-
-    private void requireRange(String option, int value, int least, int most) {
-        if (value < least || value > most) {
-            throw new ParameterException(
-                    spec.commandLine(), option + " is from " + least + " to " + most + ", not " + value);
-        }
     }
 }

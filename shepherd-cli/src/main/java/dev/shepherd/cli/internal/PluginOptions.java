@@ -1,6 +1,7 @@
 package dev.shepherd.cli.internal;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.ProviderType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -21,6 +22,34 @@ public final class PluginOptions {
     /** Finds the providers of the class path and of the folder. A folder that was asked for must be there. */
     public ProviderFactories open() {
         return ProviderFactories.open(folder());
+    }
+
+    /** What is done with a provider that was found. */
+    @FunctionalInterface
+    public interface Use<T> {
+
+        /**
+         * Does it.
+         *
+         * @param type the name of this instance of the provider
+         */
+        T with(FoundProvider found, ProviderType type) throws InterruptedException;
+    }
+
+    /**
+     * Finds a provider and does something with it, with its class loader as that of the thread; then closes its plugin.
+     *
+     * @param kind what {@code --provider} says
+     * @param type what {@code --type} says; null for the kind
+     */
+    public <T> T use(String kind, @Nullable String type, Use<T> use) throws InterruptedException {
+        try (ProviderFactories factories = open()) {
+            FoundProvider found = factories.find(kind);
+            ProviderType named = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
+            try (FoundProvider.ContextClassLoader context = found.asContext()) {
+                return use.with(found, named);
+            }
+        }
     }
 
     /** Fails if a folder is given and no provider is named that could be in it. */

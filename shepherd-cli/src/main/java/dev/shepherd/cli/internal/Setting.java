@@ -5,6 +5,8 @@ import dev.shepherd.api.internal.OperatorText;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 
 /**
  * Converts options into values of the library. A value that the library refuses is reported under the option's name, as
@@ -45,6 +47,14 @@ public final class Setting {
                 throw e;
             }
             throw new ConfigurationException(option, option + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Checks a number that the command itself uses. */
+    public static void requireRange(CommandSpec spec, String option, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw new ParameterException(
+                    spec.commandLine(), option + " is from " + least + " to " + most + ", not " + value);
         }
     }
 

@@ -7,7 +7,6 @@ import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
-import dev.shepherd.cli.internal.ProviderFactories;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.manager.Shepherd;
@@ -67,17 +66,13 @@ abstract class InterventionCommand extends FleetCommand {
     final int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
         String by = operator.by();
         String why = Setting.reason("--reason", reason);
-        try (ProviderFactories factories = plugins.open()) {
-            FoundProvider found = factories.find(kind);
-            ProviderType name = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
+        return plugins.use(kind, type, (found, name) -> {
             UUID machineId = MachineArgument.find(bmdb, machine, "--type", name.name());
-            try (FoundProvider.ContextClassLoader context = found.asContext()) {
-                Explanation explanation = act(bmdb, found, name, machineId, by, why);
-                commandLine.getOut().println(done() + " machine " + machineId + "; what follows:");
-                ExplainCommand.print(commandLine.getOut(), explanation);
-            }
-        }
-        return 0;
+            Explanation explanation = act(bmdb, found, name, machineId, by, why);
+            commandLine.getOut().println(done() + " machine " + machineId + "; what follows:");
+            ExplainCommand.print(commandLine.getOut(), explanation);
+            return 0;
+        });
     }
 
     private Explanation act(Bmdb bmdb, FoundProvider found, ProviderType name, UUID machineId, String by, String why)

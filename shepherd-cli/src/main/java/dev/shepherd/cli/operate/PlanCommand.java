@@ -10,7 +10,6 @@ import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
-import dev.shepherd.cli.internal.ProviderFactories;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.manager.Plan;
@@ -91,20 +90,11 @@ public final class PlanCommand extends FleetCommand {
                 out.println("  (assuming that the provider can reboot machines; give --provider to check that)");
             }
         } else {
-            Plan plan = plan(bmdb, kind);
+            Plan plan = plugins.use(kind, type, (found, name) -> plan(bmdb, found, name));
             print(out, plan.provisioning());
             print(out, plan.recovery());
         }
         return 0;
-    }
-
-    private Plan plan(Bmdb bmdb, String kind) throws InterruptedException {
-        try (ProviderFactories factories = plugins.open()) {
-            FoundProvider found = factories.find(kind);
-            try (FoundProvider.ContextClassLoader context = found.asContext()) {
-                return plan(bmdb, found, Setting.of("--type", type == null ? found.kind() : type, ProviderType::new));
-            }
-        }
     }
 
     private Plan plan(Bmdb bmdb, FoundProvider found, ProviderType type) throws InterruptedException {

@@ -11,7 +11,6 @@ import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
-import dev.shepherd.cli.internal.ProviderFactories;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
@@ -145,16 +144,10 @@ public final class RunCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        try (ProviderFactories factories = plugins.open()) {
-            FoundProvider found = factories.find(kind);
-            try (FoundProvider.ContextClassLoader context = found.asContext()) {
-                return run(found);
-            }
-        }
+        return plugins.use(kind, type, this::run);
     }
 
-    private int run(FoundProvider found) throws InterruptedException {
-        ProviderType provided = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
+    private int run(FoundProvider found, ProviderType provided) throws InterruptedException {
         ProviderConfig config = properties.config(found, provided);
         // Before the provider and the database, whose own settings say it no earlier than they are opened.
         Checks.count("--max-losses", maxLosses, 2, 1000);
