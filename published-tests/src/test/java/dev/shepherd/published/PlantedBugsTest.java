@@ -3,6 +3,7 @@ package dev.shepherd.published;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectMethod;
 
+import dev.shepherd.testkit.contract.Rule;
 import java.io.IOException;
 import java.lang.reflect.Method;
 import java.net.URL;
@@ -130,7 +131,10 @@ class PlantedBugsTest {
             List<Method> methods = new ArrayList<>();
             for (Class<?> type = contract; type != null; type = type.getSuperclass()) {
                 for (Method method : type.getDeclaredMethods()) {
-                    if (method.getName().matches("(required|optional)_.*") && rules.test(rule(method.getName()))) {
+                    if (Rule.ofTest(method.getName())
+                            .map(Rule::name)
+                            .filter(rules)
+                            .isPresent()) {
                         methods.add(method);
                     }
                 }
@@ -146,16 +150,14 @@ class PlantedBugsTest {
                 public void executionFinished(TestIdentifier test, TestExecutionResult result) {
                     if (test.isTest() && result.getStatus() == Status.FAILED) {
                         String method = ((MethodSource) test.getSource().orElseThrow()).getMethodName();
-                        broken.put(rule(method), result.getThrowable().orElseThrow());
+                        broken.put(
+                                Rule.ofTest(method).orElseThrow().name(),
+                                result.getThrowable().orElseThrow());
                     }
                 }
             });
         }
         return broken;
-    }
-
-    private static String rule(String method) {
-        return method.split("_")[1];
     }
 
     /** Loads what is planted, else what was compiled here, else what the class path has. */

@@ -87,23 +87,21 @@ class GuardedProvider implements Provider {
     static final class GuardedRecoverer extends GuardedProvider implements Recoverer {
 
         private final Recoverer recoverer;
-        private final Permit permit;
 
         private GuardedRecoverer(Recoverer recoverer, Permit permit) {
             super(recoverer, permit);
             this.recoverer = recoverer;
-            this.permit = permit;
         }
 
         @Override
         public void rebootMachine(ProviderID id) throws InterruptedException {
-            permit.requireReboot(id);
+            super.permit.requireReboot(id);
             recoverer.rebootMachine(id);
         }
 
         @Override
         public void reinstallMachine(ProviderID id) throws InterruptedException {
-            permit.requireReinstallation(id);
+            super.permit.requireReinstallation(id);
             recoverer.reinstallMachine(id);
         }
     }

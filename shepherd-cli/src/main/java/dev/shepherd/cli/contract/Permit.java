@@ -85,10 +85,7 @@ final class Permit {
     }
 
     boolean mayCreate(Machine machine) {
-        String name = machine.id().isValid()
-                ? machine.id().value()
-                : machine.reservationId().orElse("");
-        return names.contains(name);
+        return names(machine).stream().limit(1).anyMatch(names::contains); // Of one with an id, that alone counts.
     }
 
     boolean mayReboot(ProviderID id) {

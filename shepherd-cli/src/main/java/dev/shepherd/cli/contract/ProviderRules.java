@@ -62,11 +62,6 @@ final class ProviderRules extends ProviderContract {
     }
 
     @Override
-    protected List<String> fixtureThreads() {
-        return tried.fixtureThreads();
-    }
-
-    @Override
     protected Duration callLimit() {
         return tried.callLimit();
     }

@@ -27,9 +27,6 @@ final class ProviderUnderTest {
 
     static final String KEY = "provider under test";
 
-    /** What the names of a proxy's threads start with, which are none of the provider's. */
-    private static final String PROXY_THREADS = "fault-proxy-";
-
     private final FoundProvider found;
     private final ProviderConfig config;
     private final Permit permit;
@@ -94,10 +91,6 @@ final class ProviderUnderTest {
 
     boolean records() {
         return permit.count() > 0;
-    }
-
-    List<String> fixtureThreads() {
-        return List.of(PROXY_THREADS);
     }
 
     Duration callLimit() {

@@ -72,11 +72,6 @@ final class RecovererRules extends RecovererContract {
     }
 
     @Override
-    protected List<String> fixtureThreads() {
-        return tried.fixtureThreads();
-    }
-
-    @Override
     protected Duration callLimit() {
         return tried.callLimit();
     }

@@ -14,8 +14,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.MethodOrdererContext;
 import org.junit.platform.engine.TestExecutionResult;
@@ -34,8 +32,6 @@ import org.junit.platform.launcher.core.LauncherFactory;
 /** Runs the tests of rules, in the order of the rules' numbers, and says after each rule what became of it. */
 final class Rules {
 
-    private static final Pattern TEST = Pattern.compile("(?:required|optional)_([PR]\\d\\d)_\\w+");
-
     private final Class<?> fixture;
 
     private Rules(Class<?> fixture) {
@@ -50,14 +46,9 @@ final class Rules {
     Set<Rule> all() {
         Set<Rule> all = EnumSet.noneOf(Rule.class);
         for (Method method : fixture.getMethods()) {
-            ruleOf(method.getName()).ifPresent(all::add);
+            Rule.ofTest(method.getName()).ifPresent(all::add);
         }
         return all;
-    }
-
-    private static Optional<Rule> ruleOf(String method) {
-        Matcher matcher = TEST.matcher(method);
-        return matcher.matches() ? Optional.of(Rule.valueOf(matcher.group(1))) : Optional.empty();
     }
 
     /** Tries rules on a provider. */
@@ -79,7 +70,7 @@ final class Rules {
     private LauncherDiscoveryRequest request(Set<Rule> rules) {
         List<MethodSelector> methods = new ArrayList<>();
         for (Method method : fixture.getMethods()) {
-            if (ruleOf(method.getName()).filter(rules::contains).isPresent()) {
+            if (Rule.ofTest(method.getName()).filter(rules::contains).isPresent()) {
                 methods.add(selectMethod(fixture, method));
             }
         }
@@ -95,9 +86,10 @@ final class Rules {
         @Override
         public void orderMethods(MethodOrdererContext context) {
             context.getMethodDescriptors()
-                    .sort(Comparator.comparing(test -> ruleOf(test.getMethod().getName())
-                            .map(Rule::ordinal)
-                            .orElse(Integer.MAX_VALUE)));
+                    .sort(Comparator.comparing(
+                            test -> Rule.ofTest(test.getMethod().getName())
+                                    .map(Rule::ordinal)
+                                    .orElse(Integer.MAX_VALUE)));
         }
     }
 
@@ -183,7 +175,7 @@ final class Rules {
         private static Optional<Rule> rule(TestIdentifier test) {
             return test.getSource()
                     .filter(MethodSource.class::isInstance)
-                    .flatMap(source -> ruleOf(((MethodSource) source).getMethodName()));
+                    .flatMap(source -> Rule.ofTest(((MethodSource) source).getMethodName()));
         }
     }
 }

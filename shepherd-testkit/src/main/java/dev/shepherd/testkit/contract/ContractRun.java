@@ -22,8 +22,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.extension.AfterTestExecutionCallback;
@@ -39,7 +37,6 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
     /** How long a call that waits may go on after its thread was interrupted. */
     static final Duration INTERRUPTION_LIMIT = Duration.ofSeconds(2);
 
-    private static final Pattern TEST = Pattern.compile("(required|optional)_([PRF]\\d\\d)_\\w+");
     private static final int POLL_MILLIS = 20;
     private static final int LONGEST_TEXT = 500;
 
@@ -74,7 +71,7 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
     @Override
     public void beforeTestExecution(ExtensionContext context) {
         this.context = context;
-        rule = ruleOf(context.getRequiredTestMethod().getName()).orElse(null);
+        rule = Rule.ofTest(context.getRequiredTestMethod().getName()).orElse(null);
         if (rule == null) {
             return; // A test of the author's own.
         }
@@ -88,12 +85,6 @@ class ContractRun implements BeforeTestExecutionCallback, AfterTestExecutionCall
         if (why != null) {
             skip("opted out of: " + why);
         }
-    }
-
-    /** Finds the rule that a test is for by the name of its method. */
-    static Optional<Rule> ruleOf(String method) {
-        Matcher matcher = TEST.matcher(method);
-        return matcher.matches() ? Optional.of(Rule.valueOf(matcher.group(2))) : Optional.empty();
     }
 
     @Override

@@ -1,5 +1,9 @@
 package dev.shepherd.testkit.contract;
 
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
 /**
  * The rules of the contract: those that begin with P are for providers, with R for recoverers, with F for factories.
  *
@@ -399,6 +403,8 @@ public enum Rule {
         }
     }
 
+    private static final Pattern TEST = Pattern.compile("(?:required|optional)_([PRF]\\d\\d)_\\w+");
+
     private final Force force;
     private final String text;
     private final String advice;
@@ -407,6 +413,17 @@ public enum Rule {
         this.force = force;
         this.text = text;
         this.advice = advice;
+    }
+
+    /**
+     * Finds the rule that a test of the kit is for.
+     *
+     * @param method the name of the test's method, such as {@code required_P01_typeIsConstant}
+     * @return empty for any other method
+     */
+    public static Optional<Rule> ofTest(String method) {
+        Matcher matcher = TEST.matcher(method);
+        return matcher.matches() ? Optional.of(valueOf(matcher.group(1))) : Optional.empty();
     }
 
     /** Returns how strictly the rule is meant. */

@@ -56,7 +56,7 @@ class SelfTest {
         for (Class<?> contract : CONTRACTS) {
             for (Method method : contract.getDeclaredMethods()) {
                 if (method.isAnnotationPresent(Test.class) || method.isAnnotationPresent(EachFault.class)) {
-                    Rule rule = ContractRun.ruleOf(method.getName()).orElseThrow(() -> new AssertionError(method));
+                    Rule rule = Rule.ofTest(method.getName()).orElseThrow(() -> new AssertionError(method));
                     assertThat(tests.put(rule, method))
                             .as("two tests of %s", rule)
                             .isNull();
@@ -79,7 +79,7 @@ class SelfTest {
             public void executionFinished(TestIdentifier test, TestExecutionResult result) {
                 if (test.isTest()) {
                     String method = ((MethodSource) test.getSource().orElseThrow()).getMethodName();
-                    results.merge(ContractRun.ruleOf(method).orElseThrow(), result, SelfTest::worse);
+                    results.merge(Rule.ofTest(method).orElseThrow(), result, SelfTest::worse);
                 }
             }
         });

@@ -52,7 +52,7 @@ class SharedOutsideTest {
                                 if (test.isTest() && result.getStatus() == Status.SUCCESSFUL) {
                                     String method =
                                             ((MethodSource) test.getSource().orElseThrow()).getMethodName();
-                                    ContractRun.ruleOf(method).ifPresent(kept::add);
+                                    Rule.ofTest(method).ifPresent(kept::add);
                                 }
                                 if (result.getStatus() == Status.FAILED) {
                                     failures.add(test.getDisplayName() + ": " + result.getThrowable());
