@@ -14,6 +14,7 @@ module dev.shepherd.bmdb {
 
     exports dev.shepherd.bmdb;
     exports dev.shepherd.bmdb.agent;
+    exports dev.shepherd.bmdb.fleet;
     exports dev.shepherd.bmdb.operator;
     // The protocol of the loops, which an embedder has no use for.
     exports dev.shepherd.bmdb.listing to
