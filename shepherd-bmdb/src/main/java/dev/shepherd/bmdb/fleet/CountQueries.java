@@ -65,6 +65,11 @@ final class CountQueries {
 
     /** Counts, unless that was done or is being done. Returns whether it did. */
     boolean countIfDue(Duration interval) {
+        db.dsl()
+                .insertInto(FLEET_COUNTED)
+                .set(FLEET_COUNTED.ONLY_ROW, true)
+                .onConflictDoNothing()
+                .execute();
         FleetCountedRecord before =
                 db.dsl().selectFrom(FLEET_COUNTED).forUpdate().skipLocked().fetchOne();
         if (before == null) {
