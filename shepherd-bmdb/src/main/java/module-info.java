@@ -25,9 +25,10 @@ module dev.shepherd.bmdb {
             dev.shepherd.manager;
     exports dev.shepherd.bmdb.takeover to
             dev.shepherd.manager;
-    // The endpoint's threads go on as those here do.
+    // Their threads go on as those here do.
     exports dev.shepherd.bmdb.threads to
-            dev.shepherd.callback;
+            dev.shepherd.callback,
+            dev.shepherd.web;
 
     // jOOQ makes the records of its results.
     opens dev.shepherd.bmdb.internal.schema.tables.records to

@@ -4,6 +4,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_COUNTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_COUNTS;
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_SAMPLES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.count;
@@ -61,6 +62,18 @@ final class CountQueries {
                         row.getMachines()));
         return Optional.of(
                 new FleetSummary(counted.getCountedAt().toInstant(), Duration.ofMillis(counted.getTookMs()), counts));
+    }
+
+    static String version(Handle db) {
+        return db.dsl()
+                .select(
+                        DSL.field(select(DSL.max(WORK_HISTORY.HISTORY_ID)).from(WORK_HISTORY)),
+                        DSL.field(select(DSL.max(PAUSES.PAUSED_AT)).from(PAUSES)),
+                        DSL.field(select(count()).from(PAUSES)),
+                        DSL.field(select(DSL.max(FLEET_COUNTED.COUNTED_AT)).from(FLEET_COUNTED)))
+                .fetchSingle()
+                .valuesRow()
+                .toString();
     }
 
     /** Counts, unless that was done or is being done. Returns whether it did. */

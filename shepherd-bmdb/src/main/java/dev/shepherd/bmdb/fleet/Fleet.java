@@ -91,4 +91,12 @@ public final class Fleet {
     public List<FleetSample> samples(Instant since) throws InterruptedException {
         return transactions.ask("reading the samples of the fleet", db -> CountQueries.samples(db, since));
     }
+
+    /**
+     * Returns a text that is another one once work on machines began or ended, something was paused, or the fleet was counted. Cheap
+     * in a fleet of any size. Heartbeats alone do not change it.
+     */
+    public String version() throws InterruptedException {
+        return transactions.ask("reading whether the fleet changed", CountQueries::version);
+    }
 }

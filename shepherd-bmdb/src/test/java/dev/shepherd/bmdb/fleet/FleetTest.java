@@ -220,6 +220,7 @@ class FleetTest {
             assertThat(fleet.count(Duration.ZERO)).contains(first);
             busy.rollback();
         }
+        db.execute("update fleet_counted set took_ms = 0");
         assertThat(fleet.count(Duration.ZERO).orElseThrow().machines()).isEqualTo(2);
         assertThat(fleet.summary().orElseThrow().machines()).isEqualTo(2);
     }
