@@ -15,7 +15,7 @@ import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.Transactions.Body;
 import dev.shepherd.bmdb.internal.Transactions.Limits;
 import dev.shepherd.bmdb.internal.Uninterruptibly;
-import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -254,7 +254,7 @@ public final class Bmdb implements AutoCloseable {
 
     /**
      * Reads the history of a provider's machine, newest first: of the one that is recorded under this id now, and of
-     * those that were, and {@linkplain Operator#forget were forgotten}.
+     * those that were, and {@linkplain OperatorActions#forget were forgotten}.
      *
      * @param limit how many lines at most, at least 1
      */

@@ -102,9 +102,14 @@ public final class WorkQueries {
      * @throws BmdbException if there is no such machine
      */
     public static void requireMachine(Handle db, UUID machineId) {
-        if (lockMachines(db, machineId) == 0) {
+        if (!lockMachine(db, machineId)) {
             throw new BmdbException("there is no machine " + machineId, null, null);
         }
+    }
+
+    /** Locks a machine. Returns false if there is none with this id. */
+    public static boolean lockMachine(Handle db, UUID machineId) {
+        return lockMachines(db, machineId) == 1;
     }
 
     /**

@@ -10,7 +10,9 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.cli.internal.AgentListener;
@@ -190,8 +192,8 @@ final class DemoFleet implements AutoCloseable {
         long agents = 0;
         String ended = "";
         // Where the machine that runs it is busy, agents may be silent for long before all of them run.
-        UUID pause = Operator.of(bmdb)
-                .pause(null, TYPE, WorkProcess.RECOVERY, "the demo", "until every agent runs", null)
+        OperatorActions demo = OperatorActions.of(bmdb, Actor.program("the demo"));
+        UUID pause = demo.pause(null, TYPE, WorkProcess.RECOVERY, "until every agent runs", null)
                 .id();
         shepherd.start();
         while (true) {
@@ -220,7 +222,7 @@ final class DemoFleet implements AutoCloseable {
         }
         DemoRecovery recovery = new DemoRecovery(bmdb, TYPE, hosts);
         if (ended.isEmpty()) {
-            Operator.of(bmdb).resume(pause);
+            demo.resume(pause, "every agent runs");
             Duration left = limit.minusNanos(System.nanoTime() - startedAt);
             ended = recovery.run(progress, left, shutdown);
         }

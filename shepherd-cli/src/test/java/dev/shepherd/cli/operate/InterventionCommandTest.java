@@ -10,7 +10,8 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.cli.CommandLineRun;
 import dev.shepherd.postgres.TestPostgres;
 import java.net.InetAddress;
@@ -110,7 +111,7 @@ class InterventionCommandTest {
             session.claimMachine(WorkProcess.ACCESS, machine, "alice: new disks")
                     .orElseThrow()
                     .finish();
-            Operator.of(bmdb).forget(machine, "alice");
+            OperatorActions.of(bmdb, Actor.program("alice")).forget(machine, "a test");
         }
 
         CommandLineRun byProvider = run("history");
