@@ -67,7 +67,8 @@ final class Watch implements AutoCloseable {
             failing = false;
         } catch (BmdbException e) {
             if (!failing) {
-                log.warn("The page shows old counts until the database answers again: {}", Escaped.text(e.getMessage()));
+                log.warn(
+                        "The page shows old counts until the database answers again: {}", Escaped.text(e.getMessage()));
             }
             failing = true;
             TimeUnit.NANOSECONDS.sleep(REST.toNanos());

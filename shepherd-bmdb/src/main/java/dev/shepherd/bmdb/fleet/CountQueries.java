@@ -3,6 +3,7 @@ package dev.shepherd.bmdb.fleet;
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_COUNTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_COUNTS;
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_SAMPLES;
+import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_SILENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
@@ -38,6 +39,9 @@ final class CountQueries {
 
     /** Counting takes at most this part of the time. */
     private static final int SHARE = 20;
+
+    /** More silent machines than this are so many that any page of the list has enough of them. */
+    private static final int MOST_SILENT = 10_000;
 
     private final Handle db;
     private final MachineStates states;
@@ -99,6 +103,7 @@ final class CountQueries {
         }
         long start = System.nanoTime();
         recount();
+        keepSilent();
         long took = Duration.ofNanos(System.nanoTime() - start).toMillis();
         OffsetDateTime sampled = before.getSampledAt();
         boolean samples = sampled == null
@@ -132,6 +137,23 @@ final class CountQueries {
                         // By position: written twice, the expression would be two to the database.
                         .groupBy(inline(1), inline(2), inline(3)))
                 .execute();
+    }
+
+    private void keepSilent() {
+        db.dsl().deleteFrom(FLEET_SILENT).execute();
+        db.dsl()
+                .insertInto(FLEET_SILENT, FLEET_SILENT.MACHINE_ID)
+                .select(select(MACHINE_PROVIDED.MACHINE_ID)
+                        .from(states.machines())
+                        .where(states.is(MachineState.SILENT))
+                        .limit(inline(MOST_SILENT)))
+                .execute();
+    }
+
+    /** Whether all machines that were silent when last counted are noted. */
+    static boolean knowsAllSilent(Handle db) {
+        int noted = db.dsl().fetchCount(FLEET_SILENT);
+        return noted < MOST_SILENT && db.dsl().fetchExists(FLEET_COUNTED, FLEET_COUNTED.COUNTED_AT.isNotNull());
     }
 
     /** Keeps the counts, and what ended since the sample before, or within the usual time if that is long ago. */

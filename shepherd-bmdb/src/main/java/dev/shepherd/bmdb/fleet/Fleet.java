@@ -5,6 +5,7 @@ import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.fleet.MachinePage.Place;
 import dev.shepherd.bmdb.internal.Database;
+import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.Transactions;
 import java.time.Duration;
 import java.time.Instant;
@@ -31,6 +32,12 @@ public final class Fleet {
     /** How long samples are kept: 2 days. */
     public static final Duration SAMPLES_KEPT = Duration.ofDays(2);
 
+    /** What a page may take: 10 s. */
+    private static final Duration LONGEST_READ = Duration.ofSeconds(10);
+
+    /** What counting may take: 5 min. */
+    private static final Duration LONGEST_COUNT = Duration.ofMinutes(5);
+
     private final Transactions transactions;
     private final RecoveryPolicy policy;
 
@@ -49,18 +56,22 @@ public final class Fleet {
     }
 
     /**
-     * Reads a page of machines.
+     * Reads a page of machines. Those that fell silent since the fleet was counted last are not among the {@link
+     * MachineState#SILENT} ones yet.
      *
      * @param filter which machines
      * @param from where the page begins or ends, or null for the first one
      * @param limit how many machines at most: 1 to {@value #LARGEST_PAGE}
-     * @throws BmdbException if the database cannot be reached
+     * @throws BmdbException if the database cannot be reached, or needs longer than 10 s
      */
     public MachinePage machines(MachineFilter filter, @Nullable Place from, int limit) throws InterruptedException {
         if (limit < 1 || limit > LARGEST_PAGE) {
             throw new IllegalArgumentException("a page has 1 to " + LARGEST_PAGE + " machines, not " + limit);
         }
-        return transactions.read("reading machines", db -> new PageQueries(db, policy).page(filter, from, limit));
+        return transactions.read("reading machines", db -> {
+            limit(db, LONGEST_READ);
+            return new PageQueries(db, policy).page(filter, from, limit);
+        });
     }
 
     /** Reads one machine as a line of a list; empty if there is none, or if it has no provider. */
@@ -83,8 +94,16 @@ public final class Fleet {
      * @throws BmdbException if the database cannot be reached
      */
     public Optional<FleetSummary> count(Duration interval) throws InterruptedException {
-        transactions.runAlone("counting the fleet", db -> new CountQueries(db, policy).countIfDue(interval));
+        transactions.runAlone("counting the fleet", db -> {
+            limit(db, LONGEST_COUNT);
+            return new CountQueries(db, policy).countIfDue(interval);
+        });
         return summary();
+    }
+
+    /** A statement that nobody waits for any more would go on at the database, and slow down all the others. */
+    private static void limit(Handle db, Duration limit) {
+        db.dsl().execute("set local statement_timeout = " + limit.toMillis());
     }
 
     /** Reads the samples since a moment, the oldest first; none is older than {@link #SAMPLES_KEPT}. */

@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb.fleet;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_SILENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INSTALLED;
@@ -8,10 +9,13 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
-import static org.jooq.impl.DSL.condition;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE;
+import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.noCondition;
+import static org.jooq.impl.DSL.notExists;
+import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.when;
 
@@ -19,54 +23,70 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.DatabaseTime;
-import java.util.EnumMap;
-import java.util.Map;
+import java.time.OffsetDateTime;
+import java.util.List;
+import java.util.UUID;
 import org.jooq.CaseConditionStep;
 import org.jooq.Condition;
 import org.jooq.Field;
 import org.jooq.Record;
+import org.jooq.Select;
 import org.jooq.Table;
 
 /**
- * What puts a machine into a state, once for its line, for the filter and for the counts. The tables are joined rather than asked
- * for row by row: the planner can then begin at the few quarantined machines, or read the whole fleet by hashing.
+ * What puts a machine into a state, once for its line, for the filter and for the counts. Each condition and its opposite are
+ * written so that the planner can turn the joins around: it then begins at the few quarantined machines, or reads the whole fleet in
+ * order, whichever is less.
  */
 final class MachineStates {
 
-    private final DatabaseTime time;
+    /** A state, and when a machine is in it if it is in none before; or, and so on, if it is not. */
+    private record Rule(MachineState state, Condition is, Condition isNot) {}
 
-    /** When each state applies, if none before it does. The last one needs no condition. */
-    private final Map<MachineState, Condition> conditions = new EnumMap<>(MachineState.class);
+    private final DatabaseTime time;
+    private final List<Rule> rules;
 
     MachineStates(DatabaseTime time, RecoveryPolicy policy) {
         this.time = time;
-        conditions.put(MachineState.QUARANTINED, MACHINE_QUARANTINE.MACHINE_ID.isNotNull());
-        conditions.put(MachineState.MISSING, status(ProviderStatus.MISSING));
-        conditions.put(
-                MachineState.INSTALLED,
-                exists(selectOne()
-                        .from(MACHINE_INSTALLED)
-                        .where(MACHINE_INSTALLED.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))));
-        conditions.put(MachineState.PROVISIONING, status(ProviderStatus.PROVISIONING));
-        conditions.put(MachineState.RECOVERING, MACHINE_RECOVERY.MACHINE_ID.isNotNull());
-        conditions.put(MachineState.TAKEOVER, WORK.MACHINE_ID.isNotNull());
         Condition noAgent = MACHINE_AGENT_STARTED.MACHINE_ID.isNull();
-        conditions.put(MachineState.FAILING, noAgent.and(WORK_BACKOFF.MACHINE_ID.isNotNull()));
-        conditions.put(MachineState.WAITING, noAgent);
-        Field<?> heard = MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT;
-        conditions.put(
-                MachineState.SILENT,
-                MACHINE_AGENT_HEARTBEAT
-                        .AGENT_HEARTBEAT_AT
-                        .lt(time.nowMinus(policy.silentAfterHeartbeat()))
-                        .or(heard.isNull()
-                                .and(MACHINE_AGENT_STARTED.AGENT_STARTED_AT.lt(
-                                        time.nowMinus(policy.silentAfterStart())))));
-        conditions.put(MachineState.STARTED, heard.isNull());
+        Condition hasAgent = MACHINE_AGENT_STARTED.MACHINE_ID.isNotNull();
+        Field<OffsetDateTime> heard = MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT;
+        Field<OffsetDateTime> heardFrom = time.nowMinus(policy.silentAfterHeartbeat());
+        Field<OffsetDateTime> startedFrom = time.nowMinus(policy.silentAfterStart());
+        rules = List.of(
+                rule(MachineState.QUARANTINED, MACHINE_QUARANTINE.MACHINE_ID),
+                rule(MachineState.MISSING, ProviderStatus.MISSING),
+                new Rule(MachineState.INSTALLED, exists(installed()), notExists(installed())),
+                rule(MachineState.PROVISIONING, ProviderStatus.PROVISIONING),
+                rule(MachineState.RECOVERING, MACHINE_RECOVERY.MACHINE_ID),
+                rule(MachineState.TAKEOVER, WORK.MACHINE_ID),
+                new Rule(
+                        MachineState.FAILING,
+                        noAgent.and(WORK_BACKOFF.MACHINE_ID.isNotNull()),
+                        hasAgent.or(WORK_BACKOFF.MACHINE_ID.isNull())),
+                new Rule(MachineState.WAITING, noAgent, hasAgent),
+                new Rule(
+                        MachineState.SILENT,
+                        heard.lt(heardFrom)
+                                .or(heard.isNull().and(MACHINE_AGENT_STARTED.AGENT_STARTED_AT.lt(startedFrom))),
+                        heard.ge(heardFrom)
+                                .or(heard.isNull().and(MACHINE_AGENT_STARTED.AGENT_STARTED_AT.ge(startedFrom)))),
+                new Rule(MachineState.STARTED, heard.isNull(), heard.isNotNull()));
     }
 
-    private static Condition status(ProviderStatus status) {
-        return MACHINE_PROVIDED.PROVIDER_STATUS.eq(inline(status.databaseName()));
+    /** A machine is in the state if it has a row in a table. */
+    private static Rule rule(MachineState state, Field<UUID> key) {
+        return new Rule(state, key.isNotNull(), key.isNull());
+    }
+
+    private static Rule rule(MachineState state, ProviderStatus status) {
+        Field<String> said = MACHINE_PROVIDED.PROVIDER_STATUS;
+        Field<String> name = inline(status.databaseName());
+        return new Rule(state, said.eq(name), coalesce(said, inline("")).ne(name));
+    }
+
+    private static Select<?> installed() {
+        return selectOne().from(MACHINE_INSTALLED).where(MACHINE_INSTALLED.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID));
     }
 
     /** The machines with all that the states depend on: one row for each machine that has a provider. */
@@ -93,25 +113,44 @@ final class MachineStates {
     /** The name of a machine's state. */
     Field<String> state() {
         CaseConditionStep<String> cases = null;
-        for (Map.Entry<MachineState, Condition> one : conditions.entrySet()) {
-            String name = one.getKey().name();
-            cases = cases == null ? when(one.getValue(), inline(name)) : cases.when(one.getValue(), inline(name));
+        for (Rule rule : rules) {
+            Field<String> name = inline(rule.state().name());
+            cases = cases == null ? when(rule.is(), name) : cases.when(rule.is(), name);
         }
         if (cases == null) {
-            throw new IllegalStateException("no state has a condition");
+            throw new IllegalStateException("no state has a rule");
         }
         return cases.otherwise(inline(MachineState.UP.name())).as("state");
     }
 
     /** Whether a machine is in a state. */
     Condition is(MachineState state) {
-        Condition is = conditions.getOrDefault(state, noCondition());
-        for (Map.Entry<MachineState, Condition> before : conditions.entrySet()) {
-            if (before.getKey().compareTo(state) < 0) {
-                // Not true is more than false: a machine without a row in one of the tables is neither.
-                is = is.and(condition("({0}) is not true", before.getValue()));
+        Condition before = noCondition();
+        for (Rule rule : rules) {
+            if (rule.state() == state) {
+                return before.and(rule.is()).and(shortcut(state));
             }
+            before = before.and(rule.isNot());
         }
-        return is;
+        return before;
+    }
+
+    /**
+     * What is true of all machines in a state, and of few others, so that the few can be found without a look at all. A machine that
+     * waits for its agent has an entry in the queue of due work.
+     */
+    private static Condition shortcut(MachineState state) {
+        return switch (state) {
+            case FAILING, WAITING ->
+                MACHINE_PROVIDED.MACHINE_ID.in(select(WORK_DUE.MACHINE_ID)
+                        .from(WORK_DUE)
+                        .where(WORK_DUE.PROCESS.eq(inline(WorkProcess.AGENT_START.name()))));
+            default -> noCondition();
+        };
+    }
+
+    /** Whether a machine was silent when the fleet was counted last. */
+    static Condition wasSilent() {
+        return MACHINE_PROVIDED.MACHINE_ID.in(select(FLEET_SILENT.MACHINE_ID).from(FLEET_SILENT));
     }
 }

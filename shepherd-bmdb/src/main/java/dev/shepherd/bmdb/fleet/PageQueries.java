@@ -108,6 +108,9 @@ final class PageQueries {
 
     private Condition matching(MachineFilter filter) {
         Condition condition = filter.state().map(states::is).orElse(noCondition());
+        if (filter.state().equals(Optional.of(MachineState.SILENT)) && CountQueries.knowsAllSilent(db)) {
+            condition = condition.and(MachineStates.wasSilent());
+        }
         condition = condition.and(filter.provider()
                 .map(ProviderType::name)
                 .map(name -> MACHINE_PROVIDED.PROVIDER.eq(inline(name)))

@@ -5,6 +5,9 @@ create index machine_provided_by_location on machine_provided (provider_location
 create index machine_provided_by_name on machine_provided (provider_id varchar_pattern_ops);
 create index machine_provided_by_address on machine_provided (provider_ip_address);
 
+create index machine_provided_by_status on machine_provided (provider_status, provider, provider_id)
+    where provider_status in ('Missing', 'Provisioning');
+
 -- One row, for processes to take turns on.
 create table fleet_counted (
     only_row     boolean     not null primary key default true check (only_row),
@@ -20,6 +23,12 @@ create table fleet_counts (
     state    text         not null,
     machines bigint       not null check (machines > 0),
     constraint fleet_counts_key primary key (provider, location, state)
+);
+
+-- The machines whose agents were silent when last counted, the first ten thousand: no index can find them, since one on
+-- agent_heartbeat_at would make every heartbeat cost an entry.
+create table fleet_silent (
+    machine_id uuid not null primary key
 );
 
 -- The counts of a provider every few minutes, and what was done to its machines since the sample before.

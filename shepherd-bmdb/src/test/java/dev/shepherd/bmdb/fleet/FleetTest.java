@@ -117,6 +117,17 @@ class FleetTest {
     }
 
     @Test
+    void silentMachinesAreFoundBeforeAndAfterACount() throws Exception {
+        UUID silent = oneOfEach().get(MachineState.SILENT);
+        assertThat(found(MachineFilter.ALL.in(MachineState.SILENT))).containsExactly(silent);
+        fleet.count(Duration.ZERO);
+        assertThat(found(MachineFilter.ALL.in(MachineState.SILENT))).containsExactly(silent);
+        // One that is heard meanwhile is silent no more, whatever was counted.
+        db.session().useTransaction(tx -> tx.putAgentHeartbeat(silent));
+        assertThat(found(MachineFilter.ALL.in(MachineState.SILENT))).isEmpty();
+    }
+
+    @Test
     void aLineSaysWhySinceWhenAndUntilWhen() throws Exception {
         Map<MachineState, UUID> machines = oneOfEach();
 

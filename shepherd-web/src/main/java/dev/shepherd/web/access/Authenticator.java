@@ -7,12 +7,12 @@ import java.util.Optional;
 @FunctionalInterface
 public interface Authenticator {
 
-    /** Takes everyone for the same person, who has no name. */
-    Authenticator NOBODY = request -> Optional.of("");
+    /** Takes all requests, without asking who sends them. */
+    Authenticator ANONYMOUS = request -> Optional.of("");
 
     /**
-     * Returns the name of who sends a request: at most 128 characters, without control characters. Empty if that is not proved: the
-     * request is refused with 401.
+     * Returns the name of who sends a request: one line of at most 128 characters; blank if people have no names here. Nothing is
+     * returned if it is not proved: the request is refused with 401.
      */
     Optional<String> authenticate(WebRequest request);
 

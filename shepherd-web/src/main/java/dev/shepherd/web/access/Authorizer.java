@@ -1,5 +1,6 @@
 package dev.shepherd.web.access;
 
+import dev.shepherd.bmdb.operator.Verb;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -7,15 +8,20 @@ import org.jspecify.annotations.Nullable;
 @FunctionalInterface
 public interface Authorizer {
 
-    /** Lets everyone look, and change nothing. */
-    Authorizer READ_ONLY = (principal, action, machine) -> action == WebAction.READ;
+    /** Lets everyone look, and no one change anything. */
+    Authorizer READ_ONLY = (principal, action, machine) -> false;
 
     /**
-     * Tells whether someone may do something.
+     * Tells whether someone may change something.
      *
      * @param principal who, as the {@link Authenticator} named it
-     * @param action what
+     * @param action what would be done
      * @param machine to which machine; null where it is not about one
      */
-    boolean allows(String principal, WebAction action, @Nullable UUID machine);
+    boolean mayAct(String principal, Verb action, @Nullable UUID machine);
+
+    /** Tells whether someone may look at all there is. The default lets everyone who is authenticated. */
+    default boolean mayLook(String principal) {
+        return true;
+    }
 }

@@ -3,6 +3,7 @@ package dev.shepherd.web.access;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.OperatorText;
+import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.web.http.WebRequest;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -59,7 +60,8 @@ public final class TokenFile implements Authenticator, Authorizer {
                         PosixFilePermission.OWNER_EXECUTE));
                 if (!permissions.isEmpty()) {
                     throw new ConfigurationException(
-                            setting, file + " holds tokens and is open to others than its owner; run: chmod 600 " + file);
+                            setting,
+                            file + " holds tokens and is open to others than its owner; run: chmod 600 " + file);
                 }
             }
             if (Files.size(file) > LARGEST_FILE) {
@@ -141,10 +143,8 @@ public final class TokenFile implements Authenticator, Authorizer {
     }
 
     @Override
-    public boolean allows(String principal, WebAction action, @Nullable UUID machine) {
-        return people.stream()
-                .anyMatch(person ->
-                        person.name().equals(principal) && (action == WebAction.READ || person.operates()));
+    public boolean mayAct(String principal, Verb action, @Nullable UUID machine) {
+        return people.stream().anyMatch(person -> person.name().equals(principal) && person.operates());
     }
 
     private static byte[] digest(String token) {

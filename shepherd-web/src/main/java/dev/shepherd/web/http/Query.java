@@ -44,6 +44,11 @@ public final class Query {
         return new Query(values);
     }
 
+    /** Makes parameters of values. */
+    public static Query ofValues(Map<String, String> values) {
+        return new Query(new LinkedHashMap<>(values));
+    }
+
     private static String decode(String text) {
         try {
             String decoded = URLDecoder.decode(text, StandardCharsets.UTF_8);

@@ -7,9 +7,11 @@ import dev.shepherd.bmdb.fleet.FleetSummary;
 import dev.shepherd.bmdb.fleet.FleetSummary.Count;
 import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachineState;
+import dev.shepherd.bmdb.operator.LiveSession;
 import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.manager.ShepherdStatus;
 import dev.shepherd.manager.status.LoopStatus;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -47,6 +49,7 @@ public final class FleetPage {
             List<Freeze> freezes,
             List<Pause> pauses,
             Optional<ShepherdStatus> status,
+            List<LiveSession> sessions,
             boolean releases,
             Predicate<Pause> resumes,
             Instant now) {
@@ -55,7 +58,8 @@ public final class FleetPage {
         List<MachineState> states = Arrays.stream(MachineState.values())
                 .filter(state -> counts.stream().anyMatch(count -> count.state() == state))
                 .toList();
-        Map<Place, Map<MachineState, Long>> providers = new TreeMap<>(Comparator.comparing(place -> place.provider().name()));
+        Map<Place, Map<MachineState, Long>> providers =
+                new TreeMap<>(Comparator.comparing(place -> place.provider().name()));
         Map<Place, Map<MachineState, Long>> locations = new TreeMap<>(
                 Comparator.comparing((Place place) -> place.provider().name()).thenComparing(Place::location));
         for (Count count : counts) {
@@ -72,14 +76,18 @@ public final class FleetPage {
                 .limit(MOST_LOCATIONS)
                 .map(entry -> row(
                         entry.getKey(),
-                        MachineFilter.ALL.of(entry.getKey().provider()).at(entry.getKey().location()),
+                        MachineFilter.ALL
+                                .of(entry.getKey().provider())
+                                .at(entry.getKey().location()),
                         entry.getValue(),
                         states))
                 .toList();
         return new FleetView(
                 Say.number(summary.map(FleetSummary::machines).orElse(0L)),
                 summary.map(counted -> say.when(counted.countedAt())),
-                states.stream().map(state -> tile(state, count(counts, state), MachineFilter.ALL)).toList(),
+                states.stream()
+                        .map(state -> tile(state, count(counts, state), MachineFilter.ALL))
+                        .toList(),
                 states.stream().map(state -> tile(state, 0, MachineFilter.ALL)).toList(),
                 providers.entrySet().stream()
                         .map(entry -> row(
@@ -121,7 +129,8 @@ public final class FleetPage {
                         .flatMap(running -> running.loops().stream())
                         .map(loop -> loop(loop, say))
                         .toList(),
-                status.isPresent());
+                status.isPresent(),
+                sessions.stream().map(session -> session(session, say)).toList());
     }
 
     private static long count(List<Count> counts, MachineState state) {
@@ -172,6 +181,17 @@ public final class FleetPage {
                         .map(one -> new FleetView.Discrepant(entry.getKey().name(), Say.text(one))))
                 .limit(MOST_DISCREPANCIES)
                 .toList();
+    }
+
+    private static FleetView.SessionLine session(LiveSession session, Say say) {
+        boolean alive = session.timeLeft().compareTo(Duration.ZERO) > 0;
+        return new FleetView.SessionLine(
+                Say.text(session.component()),
+                Say.text(session.runtimeInfo()),
+                say.when(session.startedAt()),
+                alive ? "alive" : "dead, about to be reaped",
+                alive,
+                session.work().size());
     }
 
     private static FleetView.LoopLine loop(LoopStatus loop, Say say) {

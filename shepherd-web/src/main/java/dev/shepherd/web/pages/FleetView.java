@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param discrepancies machines on which a provider and the database disagree
  * @param loops the loops of this process
  * @param hasLoops whether this process runs loops at all
+ * @param sessions who takes part, in all processes
  */
 public record FleetView(
         String machines,
@@ -35,7 +36,21 @@ public record FleetView(
         List<PauseLine> pauses,
         List<Discrepant> discrepancies,
         List<LoopLine> loops,
-        boolean hasLoops) {
+        boolean hasLoops,
+        List<SessionLine> sessions) {
+
+    /**
+     * A session.
+     *
+     * @param component what it is for
+     * @param runtimeInfo where it runs
+     * @param since since when
+     * @param state whether it lives, and for how long without a further heartbeat
+     * @param alive whether it lives
+     * @param work on how many machines it works
+     */
+    public record SessionLine(
+            String component, String runtimeInfo, Say.When since, String state, boolean alive, int work) {}
 
     /**
      * The machines in one state.

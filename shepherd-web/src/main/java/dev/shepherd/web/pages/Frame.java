@@ -12,8 +12,7 @@ import java.util.Optional;
  * @param live whether the page is shown anew when something changes
  * @param notice what was just done, if anything
  */
-public record Frame(
-        String title, String root, String here, String principal, boolean live, Optional<Notice> notice) {
+public record Frame(String title, String root, String here, String principal, boolean live, Optional<Notice> notice) {
 
     /**
      * What a page says before all else.

@@ -45,7 +45,9 @@ public final class MachineLinks {
                 .filter(state -> state.word().equals(word))
                 .findFirst()
                 .orElseThrow(() -> new BadRequestException("state must be one of "
-                        + Arrays.stream(MachineState.values()).map(MachineState::word).collect(Collectors.joining(", "))));
+                        + Arrays.stream(MachineState.values())
+                                .map(MachineState::word)
+                                .collect(Collectors.joining(", "))));
     }
 
     /**

@@ -70,6 +70,5 @@ public record MachineView(
      * @param span whether it asks for how long
      * @param force whether it offers to go past limits
      */
-    public record Action(
-            String verb, String label, String explanation, boolean harmful, boolean span, boolean force) {}
+    public record Action(String verb, String label, String explanation, boolean harmful, boolean span, boolean force) {}
 }

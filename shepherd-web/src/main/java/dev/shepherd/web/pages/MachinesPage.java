@@ -64,9 +64,12 @@ public final class MachinesPage {
 
     /** Says what else is to be known of a machine's state. */
     static String note(MachineLine line, Say say) {
-        String cause = line.cause().map(text -> Escaped.text(text, LONGEST_NOTE)).orElse("");
-        String since = line.since().map(at -> "since " + say.when(at).relative()).orElse("");
-        String until = line.until().map(at -> "tried again " + say.when(at).relative()).orElse("");
+        String cause =
+                line.cause().map(text -> Escaped.text(text, LONGEST_NOTE)).orElse("");
+        String since =
+                line.since().map(at -> "since " + say.when(at).relative()).orElse("");
+        String until =
+                line.until().map(at -> "tried again " + say.when(at).relative()).orElse("");
         return switch (line.state()) {
             case QUARANTINED -> cause;
             case FAILING -> until + ": " + cause;

@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkHistoryEntry;
 import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachineLine;
+import dev.shepherd.bmdb.operator.OperatorAction;
 import dev.shepherd.web.pages.MachineView.Action;
 import dev.shepherd.web.pages.MachineView.Fact;
 import java.security.MessageDigest;
@@ -14,6 +15,7 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
@@ -36,6 +38,7 @@ public final class OneMachinePage {
             Optional<MachineLine> line,
             Optional<RecoveryState> recovery,
             List<WorkHistoryEntry> history,
+            List<OperatorAction> done,
             List<Action> actions,
             Say say) {
         OneMachinePage page = new OneMachinePage(say);
@@ -58,16 +61,38 @@ public final class OneMachinePage {
                                 process.change(),
                                 process.nextLookAt().map(say::when)))
                         .toList(),
-                history.stream()
-                        .limit(HISTORY)
-                        .map(entry -> new MachineView.Event(
-                                say.when(entry.timestamp()),
-                                entry.process().name(),
-                                entry.event().databaseName(),
-                                Say.text(entry.failedCause().or(entry::note).orElse(""))))
-                        .toList(),
+                page.events(history, done),
                 history.size() > HISTORY,
                 actions);
+    }
+
+    /** What loops and people did, in one list: the newest first. */
+    private List<MachineView.Event> events(List<WorkHistoryEntry> history, List<OperatorAction> done) {
+        record Timed(Instant at, MachineView.Event event) {}
+        List<Timed> all = new ArrayList<>();
+        for (WorkHistoryEntry entry : history) {
+            String text = Say.text(entry.failedCause().or(entry::note).orElse(""));
+            all.add(new Timed(
+                    entry.timestamp(),
+                    new MachineView.Event(
+                            say.when(entry.timestamp()),
+                            entry.process().name(),
+                            entry.event().databaseName(),
+                            text)));
+        }
+        for (OperatorAction action : done) {
+            ActionsView.Line line = ActionsView.line(action, say);
+            String details = line.details().isEmpty() ? "" : " (" + line.details() + ")";
+            all.add(new Timed(
+                    action.at(),
+                    new MachineView.Event(
+                            line.at(),
+                            line.verb(),
+                            "by " + line.by() + ", " + line.through(),
+                            line.reason() + details)));
+        }
+        all.sort(Comparator.comparing(Timed::at).reversed());
+        return all.stream().limit(HISTORY).map(Timed::event).toList();
     }
 
     private void addFacts(MachineRecord machine, Optional<RecoveryState> recovery) {
@@ -85,16 +110,20 @@ public final class OneMachinePage {
         machine.installationReport()
                 .ifPresent(report -> add(
                         "Installation reported",
-                        "generation " + report.generation() + ": " + report.result().databaseName()));
+                        "generation " + report.generation() + ": "
+                                + report.result().databaseName()));
         machine.sshHostKey().ifPresent(key -> add("SSH host key", Say.text(key)));
         recovery.ifPresent(state -> add(
                 state.isOpen() ? "In recovery by" : "Recovered by",
                 Say.text(state.action()) + ", " + state.attempts() + " attempts, " + state.failedCalls()
                         + " failed calls",
                 state.attemptedAt()));
-        machine.work().forEach(work -> add("Worked on by session", work.sessionId() + " (" + work.process() + ")", work.startedAt()));
-        machine.backoffs().forEach(backoff -> add(
-                "Backed off: " + backoff.process(), Say.text(backoff.cause()) + "; until", backoff.until()));
+        machine.work()
+                .forEach(work ->
+                        add("Worked on by session", work.sessionId() + " (" + work.process() + ")", work.startedAt()));
+        machine.backoffs()
+                .forEach(backoff -> add(
+                        "Backed off: " + backoff.process(), Say.text(backoff.cause()) + "; until", backoff.until()));
     }
 
     private void addProvided(ProvidedMachine provided) {

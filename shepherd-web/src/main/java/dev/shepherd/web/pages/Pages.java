@@ -1,5 +1,6 @@
 package dev.shepherd.web.pages;
 
+import dev.shepherd.web.pages.templates.JteactionsGenerated;
 import dev.shepherd.web.pages.templates.JtefleetGenerated;
 import dev.shepherd.web.pages.templates.JtemachineGenerated;
 import dev.shepherd.web.pages.templates.JtemachinesGenerated;
@@ -27,6 +28,11 @@ public final class Pages {
     /** Writes the page of one machine. */
     public static byte[] machine(Frame frame, MachineView view) {
         return html(out -> JtemachineGenerated.render(out, null, frame, view));
+    }
+
+    /** Writes the page of operators' actions. */
+    public static byte[] actions(Frame frame, ActionsView view) {
+        return html(out -> JteactionsGenerated.render(out, null, frame, view));
     }
 
     /** Writes a page that says one thing. */

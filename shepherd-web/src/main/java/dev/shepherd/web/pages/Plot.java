@@ -52,7 +52,8 @@ public record Plot(String title, String last, String most, List<String> lines) {
         if (line.length() > 0) {
             lines.add(line.toString());
         }
-        String last = values.isEmpty() ? "no data yet" : Say.number(values.lastEntry().getValue());
+        String last =
+                values.isEmpty() ? "no data yet" : Say.number(values.lastEntry().getValue());
         return new Plot(title, last, Say.number(most), lines);
     }
 }

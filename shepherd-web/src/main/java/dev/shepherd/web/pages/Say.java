@@ -12,8 +12,8 @@ import java.util.Locale;
 /** How pages say times, numbers and the texts of others. */
 public final class Say {
 
-    private static final DateTimeFormatter CLOCK =
-            DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss 'UTC'", Locale.ROOT).withZone(ZoneOffset.UTC);
+    private static final DateTimeFormatter CLOCK = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss 'UTC'", Locale.ROOT)
+            .withZone(ZoneOffset.UTC);
     private static final int LONGEST = 2000;
 
     private final Instant now;
@@ -39,9 +39,8 @@ public final class Say {
     /** Says a moment. */
     public When when(Instant at) {
         Duration since = Duration.between(at, now).truncatedTo(ChronoUnit.SECONDS);
-        String relative = since.isZero() ? "now" : since.isNegative()
-                ? "in " + rough(since.negated())
-                : rough(since) + " ago";
+        String relative =
+                since.isZero() ? "now" : since.isNegative() ? "in " + rough(since.negated()) : rough(since) + " ago";
         return new When(at.truncatedTo(ChronoUnit.SECONDS).toString(), CLOCK.format(at), relative);
     }
 
