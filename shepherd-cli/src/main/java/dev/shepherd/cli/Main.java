@@ -24,6 +24,7 @@ import dev.shepherd.cli.operate.ReleaseCommand;
 import dev.shepherd.cli.operate.ResumeCommand;
 import dev.shepherd.cli.run.ProvidersCommand;
 import dev.shepherd.cli.run.RunCommand;
+import dev.shepherd.cli.run.ServeCommand;
 import dev.shepherd.postgres.PostgresException;
 import java.io.UncheckedIOException;
 import java.util.Locale;
@@ -42,6 +43,7 @@ import picocli.CommandLine.ScopeType;
         subcommands = {
             DemoCommand.class,
             RunCommand.class,
+            ServeCommand.class,
             MachinesCommand.class,
             ExplainCommand.class,
             PlanCommand.class,

@@ -133,18 +133,27 @@ public final class DatabaseOptions {
      * nothing where there is no fleet, and does not migrate.
      */
     public Opened openExisting(CommandLine commandLine) {
+        return openExisting(commandLine, 2);
+    }
+
+    /** Opens the database as {@link #openExisting} does, for many at the same time. */
+    public Opened openToServe(CommandLine commandLine, int poolSize) {
+        return openExisting(commandLine, poolSize);
+    }
+
+    private Opened openExisting(CommandLine commandLine, int poolSize) {
         if (where.url == null && !Files.isDirectory(folder().resolve("data"))) {
             throw new CommandLine.ParameterException(commandLine, "there is no database in " + folder());
         }
         try {
-            return open(false, DatabaseOptions::toLook);
+            return open(false, config -> toLook(config, poolSize));
         } catch (PostgresException e) {
             if (e.reason() != PostgresException.Reason.FOLDER_IN_USE) {
                 throw e;
             }
             return new Opened(
                     null,
-                    Bmdb.open(toLook(BmdbConfig.builder().jdbcUrl(urlOfRunning(folder())))
+                    Bmdb.open(toLook(BmdbConfig.builder().jdbcUrl(urlOfRunning(folder())), poolSize)
                             .build()));
         } catch (SchemaException e) {
             if (e.reason() != SchemaException.Reason.ABSENT) {
@@ -154,8 +163,8 @@ public final class DatabaseOptions {
         }
     }
 
-    private static BmdbConfig.Builder toLook(BmdbConfig.Builder config) {
-        return config.poolSize(2).migration(Migration.CHECK);
+    private static BmdbConfig.Builder toLook(BmdbConfig.Builder config, int poolSize) {
+        return config.poolSize(poolSize).migration(Migration.CHECK);
     }
 
     /**

@@ -5,6 +5,7 @@ import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.DatabaseOptions;
@@ -14,6 +15,8 @@ import dev.shepherd.cli.internal.PropertyOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
+import dev.shepherd.cli.internal.WebOptions;
+import dev.shepherd.cli.internal.WebPage;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -80,6 +83,9 @@ public final class RunCommand implements Callable<Integer> {
 
     @Mixin
     private AgentOptions agent = new AgentOptions();
+
+    @Mixin
+    private WebOptions web = new WebOptions();
 
     @Mixin
     private RecoveryOptions recovery = new RecoveryOptions();
@@ -153,15 +159,17 @@ public final class RunCommand implements Callable<Integer> {
         Checks.count("--max-losses", maxLosses, 2, 1000);
         ProvisionerSettings provisioner = provisioner();
         InitializerSettings initializer = initializer();
-        RecovererSettings recoverer =
-                RecovererSettings.builder().policy(recovery.policy()).build();
+        RecoveryPolicy policy = recovery.policy();
+        RecovererSettings recoverer = RecovererSettings.builder().policy(policy).build();
+        Optional<InetSocketAddress> webListen = web.listen();
         AgentTakeover takeover = agent.takeover();
         Optional<InetSocketAddress> listen = agent.listen();
         AgentEndpointLimits limits = agent.limits();
         try (Shutdown shutdown = new Shutdown();
                 Provider provider = found.create(config);
                 DatabaseOptions.Opened opened = database.openToRun(
-                        parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0),
+                        parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0)
+                                + (webListen.isPresent() ? WebPage.CONNECTIONS : 0),
                         shareDatabase,
                         maxLosses);
                 @Nullable
@@ -174,7 +182,11 @@ public final class RunCommand implements Callable<Integer> {
                         .provisioner(provisioner)
                         .initializer(initializer)
                         .recoverer(recoverer)
-                        .build()) {
+                        .build();
+                @Nullable
+                        WebPage page = webListen.isPresent()
+                                ? WebPage.start(opened.bmdb(), shepherd, policy, webListen.get(), web)
+                                : null) {
             opened.endIfGone(shutdown);
             shepherd.start();
             if (listener != null) {
