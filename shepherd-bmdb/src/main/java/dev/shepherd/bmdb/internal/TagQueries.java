@@ -115,9 +115,11 @@ public final class TagQueries {
                 .insertInto(MACHINE_HARDWARE_REPORT)
                 .set(MACHINE_HARDWARE_REPORT.MACHINE_ID, machineId)
                 .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
+                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_AT, db.time().now())
                 .onConflict(MACHINE_HARDWARE_REPORT.MACHINE_ID)
                 .doUpdate()
                 .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
+                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_AT, db.time().now())
                 .execute();
     }
 

@@ -14,6 +14,7 @@ import dev.shepherd.cli.internal.PropertyOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
+import dev.shepherd.cli.internal.SpanConverter;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -142,6 +143,15 @@ public final class RunCommand implements Callable<Integer> {
                     + " 2 to 1000 (default: ${DEFAULT-VALUE})")
     private int maxLosses = BmdbConfig.MAX_LOSSES;
 
+    @Option(
+            names = "--history-retention",
+            paramLabel = "SPAN",
+            converter = SpanConverter.class,
+            description =
+                    "delete history of machines, and records of what operators did, that are older than this, such"
+                            + " as 180d; at least a day (default: keep all)")
+    private @Nullable Duration historyRetention;
+
     @Override
     public Integer call() throws InterruptedException {
         return plugins.use(kind, type, this::run);
@@ -151,6 +161,9 @@ public final class RunCommand implements Callable<Integer> {
         ProviderConfig config = properties.config(found, provided);
         // Before the provider and the database, whose own settings say it no earlier than they are opened.
         Checks.count("--max-losses", maxLosses, 2, 1000);
+        if (historyRetention != null) {
+            Checks.span("--history-retention", historyRetention, Duration.ofDays(1), Duration.ofDays(36_500));
+        }
         ProvisionerSettings provisioner = provisioner();
         InitializerSettings initializer = initializer();
         RecovererSettings recoverer =
@@ -163,7 +176,8 @@ public final class RunCommand implements Callable<Integer> {
                 DatabaseOptions.Opened opened = database.openToRun(
                         parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0),
                         shareDatabase,
-                        maxLosses);
+                        maxLosses,
+                        historyRetention);
                 @Nullable
                         AgentListener listener =
                                 listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get(), limits) : null;
