@@ -83,8 +83,9 @@ public final class TagQueries {
                 .fetch(db);
     }
 
-    public static void clearAgentStarted(Handle db, UUID machineId) {
-        clear(db, MACHINE_AGENT_STARTED.MACHINE_ID, machineId);
+    /** Returns false if there was none. */
+    public static boolean clearAgentStarted(Handle db, UUID machineId) {
+        return clear(db, MACHINE_AGENT_STARTED.MACHINE_ID, machineId);
     }
 
     public static void putAgentHeartbeat(Handle db, UUID machineId) {
