@@ -18,6 +18,7 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkHistoryEntry;
@@ -27,8 +28,10 @@ import dev.shepherd.bmdb.agent.AgentCallException;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorAction;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.operator.Pause;
+import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
 import dev.shepherd.manager.operator.InterventionException;
@@ -232,12 +235,64 @@ class InterventionTest extends RecoveryScenario {
     }
 
     @Test
-    void aPauseOfTheMachineKeepsLoopsOffButNotAPerson() throws Exception {
-        OperatorActions.of(database.bmdb(), Actor.program("alice")).pause(machine, null, null, "looks at it", null);
+    void aPauseOfTheMachineStopsAPersonUnlessItIsForced() throws Exception {
+        OperatorActions.of(database.bmdb(), ALICE).pause(machine, null, null, "looks at it", null);
+        assertThat(refused(machine)).isEqualTo(InterventionException.Reason.PAUSED);
+        assertThat(fleet.effects()).isEmpty();
 
-        shepherd.reboot(machine, ALICE, "part of looking at it", false);
+        shepherd.reboot(machine, ALICE, "part of looking at it", true);
 
         assertThat(fleet.effects()).hasSize(1);
+        OperatorAction action = reboots().get(0);
+        assertThat(action.by()).isEqualTo("alice");
+        assertThat(action.reason()).isEqualTo("part of looking at it");
+        assertThat(action.details()).contains("forced");
+    }
+
+    private List<OperatorAction> reboots() throws InterruptedException {
+        return Operator.of(database.bmdb()).actions(machine, null, 10).stream()
+                .filter(action -> action.verb().equals(Verb.REBOOT.databaseName()))
+                .toList();
+    }
+
+    @Test
+    void theRecordOfARebootIsThereBeforeTheProviderIsCalledAndStaysIfThatFails() throws Exception {
+        AtomicReference<List<OperatorAction>> during = new AtomicReference<>();
+        fleet.provider().onReboot(id -> {
+            try {
+                during.set(reboots());
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+            throw new ProviderException(Reason.TRANSIENT, "no answer");
+        });
+
+        assertThatThrownBy(() -> shepherd.reboot(machine, ALICE, "hangs", false))
+                .isInstanceOf(ProviderException.class);
+
+        assertThat(during.get()).hasSize(1);
+        assertThat(reboots()).isEqualTo(during.get());
+        assertThat(database.bmdb().history(machine, 1).get(0).failedCause().orElseThrow())
+                .contains("no answer");
+    }
+
+    @Test
+    void aLimitStopsAPersonAndLeaveNoTrace() throws Exception {
+        List<UUID> others =
+                fleet.all().stream().filter(id -> !id.equals(machine)).toList();
+        Shepherd strict = fleet.manager(
+                database.openAnother(),
+                RecoveryPolicy.builder().maxPerProvider(1).build());
+        strict.reboot(others.get(0), ALICE, "first", false);
+
+        InterventionException atLimit =
+                catchThrowableOfType(InterventionException.class, () -> strict.reboot(machine, ALICE, "second", false));
+
+        assertThat(atLimit.reason()).isEqualTo(InterventionException.Reason.AT_LIMIT);
+        assertThat(atLimit).hasMessageContaining("1 of at most 1 of the 20 machines");
+        assertThat(reboots()).isEmpty();
+        assertThat(database.bmdb().history(machine, 10)).isEmpty();
+        assertThat(read().agentStarted()).isPresent();
     }
 
     @Test

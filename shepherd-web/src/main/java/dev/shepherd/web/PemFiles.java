@@ -28,8 +28,8 @@ import javax.net.ssl.SSLContext;
 public final class PemFiles {
 
     private static final int LARGEST = 1024 * 1024;
-    private static final Pattern KEY = Pattern.compile(
-            "-----BEGIN PRIVATE KEY-----\\s*([A-Za-z0-9+/=\\s]+)-----END PRIVATE KEY-----");
+    private static final Pattern KEY =
+            Pattern.compile("-----BEGIN PRIVATE KEY-----\\s*([A-Za-z0-9+/=\\s]+)-----END PRIVATE KEY-----");
 
     private PemFiles() {}
 
@@ -56,7 +56,9 @@ public final class PemFiles {
             return context;
         } catch (GeneralSecurityException | IOException e) {
             throw new ConfigurationException(
-                    keySetting, keySetting + ": " + key + " and " + certificate + " do not go together: " + Escaped.text(e), e);
+                    keySetting,
+                    keySetting + ": " + key + " and " + certificate + " do not go together: " + Escaped.text(e),
+                    e);
         }
     }
 
@@ -103,7 +105,8 @@ public final class PemFiles {
                     setting + ": " + file + " has no key of the form PKCS #8, without a passphrase; convert it:"
                             + " openssl pkcs8 -topk8 -nocrypt -in " + file + " -out NEW");
         }
-        PKCS8EncodedKeySpec spec = new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(pem.group(1)));
+        PKCS8EncodedKeySpec spec =
+                new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(pem.group(1)));
         for (String algorithm : List.of("RSA", "EC", "Ed25519")) {
             try {
                 return KeyFactory.getInstance(algorithm).generatePrivate(spec);

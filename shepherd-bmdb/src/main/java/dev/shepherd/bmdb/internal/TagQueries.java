@@ -83,8 +83,9 @@ public final class TagQueries {
                 .fetch(db);
     }
 
-    public static void clearAgentStarted(Handle db, UUID machineId) {
-        clear(db, MACHINE_AGENT_STARTED.MACHINE_ID, machineId);
+    /** Returns false if there was none. */
+    public static boolean clearAgentStarted(Handle db, UUID machineId) {
+        return clear(db, MACHINE_AGENT_STARTED.MACHINE_ID, machineId);
     }
 
     public static void putAgentHeartbeat(Handle db, UUID machineId) {
@@ -115,9 +116,11 @@ public final class TagQueries {
                 .insertInto(MACHINE_HARDWARE_REPORT)
                 .set(MACHINE_HARDWARE_REPORT.MACHINE_ID, machineId)
                 .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
+                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_AT, db.time().now())
                 .onConflict(MACHINE_HARDWARE_REPORT.MACHINE_ID)
                 .doUpdate()
                 .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
+                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_AT, db.time().now())
                 .execute();
     }
 

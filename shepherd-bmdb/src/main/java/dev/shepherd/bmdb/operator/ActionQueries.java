@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb.operator;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INTENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.OPERATOR_ACTIONS;
@@ -19,6 +20,7 @@ import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.operator.LiveSession.Held;
 import java.time.Duration;
+import java.time.OffsetDateTime;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -174,6 +176,15 @@ final class ActionQueries {
                 row.get(WORK_BACKOFF.UNTIL).toInstant(),
                 row.get(WORK_BACKOFF.CAUSE),
                 row.get(WORK_BACKOFF.FAILURES));
+    }
+
+    static Optional<HardwareReport> hardwareReport(Handle db, UUID machineId) {
+        return db.dsl()
+                .selectFrom(MACHINE_HARDWARE_REPORT)
+                .where(MACHINE_HARDWARE_REPORT.MACHINE_ID.eq(machineId))
+                .fetchOptional(row -> new HardwareReport(
+                        row.getHardwareReportRaw(),
+                        Optional.ofNullable(row.getHardwareReportAt()).map(OffsetDateTime::toInstant)));
     }
 
     /** Reads all sessions and what they hold, by component and place. */

@@ -166,6 +166,13 @@ public final class Operator {
         return transactions.ask("reading what operators did", db -> ActionQueries.actions(db, which, before, limit));
     }
 
+    /** Reads the last hardware report of a machine's agent; empty if there is none. */
+    public Optional<HardwareReport> hardwareReport(UUID machineId) throws InterruptedException {
+        return transactions.ask(
+                "reading the hardware report of machine " + machineId,
+                db -> ActionQueries.hardwareReport(db, machineId));
+    }
+
     /** Reads all sessions and what they hold, by component and where they run. */
     public List<LiveSession> sessions() throws InterruptedException {
         return transactions.read("reading the sessions", ActionQueries::sessions);

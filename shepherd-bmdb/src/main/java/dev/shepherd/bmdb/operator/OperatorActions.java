@@ -302,6 +302,28 @@ public final class OperatorActions {
     }
 
     /**
+     * Forgets the agent that was started on a machine, which is refused from then on: the machine is taken over by SSH
+     * like a new one, without a reboot.
+     *
+     * @return false if none is started
+     */
+    public boolean restartAgent(UUID machineId, String reason) throws InterruptedException {
+        checkReason(reason);
+        boolean forgotten = transactions.runAlone("forgetting the agent of machine " + machineId, db -> {
+            if (!TagQueries.clearAgentStarted(db, machineId)) {
+                return false;
+            }
+            // In this order: an agent is heard only while it is started.
+            TagQueries.clearAgentHeartbeat(db, machineId);
+            return record(db, Entry.onMachine(Verb.RESTART_AGENT, machineId, reason, null));
+        });
+        if (forgotten) {
+            log.info("Machine {}: its agent is to be started again, by {}: {}", machineId, actor, Escaped.text(reason));
+        }
+        return forgotten;
+    }
+
+    /**
      * Asks for an installation: see {@link BmdbTransaction#requestInstallation}.
      *
      * @param request what the agent is to install, as the agent understands it

@@ -18,6 +18,8 @@ public enum Verb {
     RETRY("Retry"),
     /** Forgets the SSH host key that is pinned for a machine. */
     TRUST("Trust"),
+    /** Forgets the agent that was started on a machine. */
+    RESTART_AGENT("RestartAgent"),
     /** Asks for an installation. */
     INSTALL("Install"),
     /** Takes the request for an installation back. */

@@ -18,3 +18,6 @@ create index operator_actions_by_machine on operator_actions (machine_id, action
 create index operator_actions_by_provider_id on operator_actions (provider, provider_id, action_id)
     where provider_id is not null;
 create index operator_actions_by_time on operator_actions (acted_at);
+
+-- Since when the report is what it is; null where that was not written yet.
+alter table machine_hardware_report add column hardware_report_at timestamptz;

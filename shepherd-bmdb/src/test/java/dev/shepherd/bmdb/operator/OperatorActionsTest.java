@@ -141,6 +141,22 @@ class OperatorActionsTest {
     }
 
     @Test
+    void anAgentIsForgottenAndItsMachineDueForAnother() throws Exception {
+        assertThat(actions.restartAgent(machine, "because")).isFalse();
+        assertThat(recorded()).isEmpty();
+        db.session().useTransaction(tx -> {
+            tx.putAgentStarted(machine, new byte[32]);
+            tx.putAgentHeartbeat(machine);
+        });
+
+        assertThat(actions.restartAgent(machine, "because")).isTrue();
+
+        onTheMachine(Verb.RESTART_AGENT);
+        assertThat(db.bmdb().machine(machine).orElseThrow().agentHeartbeatAt()).isEmpty();
+        assertThat(Operator.of(db.bmdb()).statistics().waitingForAgentStart()).isEqualTo(1);
+    }
+
+    @Test
     void anInstallationIsRequestedAndTakenBack() throws Exception {
         assertThat(actions.takeBackInstallation(machine, "because")).isFalse();
         assertThat(recorded()).isEmpty();

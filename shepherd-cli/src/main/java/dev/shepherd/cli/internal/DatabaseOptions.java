@@ -9,6 +9,7 @@ import dev.shepherd.postgres.PostgresException;
 import dev.shepherd.postgres.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -112,13 +113,15 @@ public final class DatabaseOptions {
      * @param poolSize how many connections its pool has
      * @param shared whether to begin a fleet beside other tables, too
      * @param maxLosses how many losses in a row have a machine quarantined
+     * @param historyRetention how long history is kept; null for ever
      */
-    public Opened openToRun(int poolSize, boolean shared, int maxLosses) {
+    public Opened openToRun(int poolSize, boolean shared, int maxLosses, @Nullable Duration historyRetention) {
         Migration migration = shared ? Migration.MIGRATE : Migration.MIGRATE_ALONE;
         try {
-            return open(
-                    true,
-                    config -> config.poolSize(poolSize).migration(migration).maxLosses(maxLosses));
+            return open(true, config -> {
+                config.poolSize(poolSize).migration(migration).maxLosses(maxLosses);
+                return historyRetention == null ? config : config.historyRetention(historyRetention);
+            });
         } catch (SchemaException e) {
             if (e.reason() != SchemaException.Reason.SHARED) {
                 throw e;

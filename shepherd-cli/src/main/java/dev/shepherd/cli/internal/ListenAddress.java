@@ -23,8 +23,7 @@ public final class ListenAddress {
             port = 0;
         }
         if (port < 1 || port > 65_535 || host.isEmpty()) {
-            throw new ConfigurationException(
-                    option, option + " is a port from 1 to 65535 or HOST:PORT, not " + text);
+            throw new ConfigurationException(option, option + " is a port from 1 to 65535 or HOST:PORT, not " + text);
         }
         InetSocketAddress address = new InetSocketAddress(host, port);
         if (address.isUnresolved()) {

@@ -23,15 +23,17 @@ public final class WebOptions {
     @Option(
             names = "--web-tokens",
             paramLabel = "FILE",
-            description = "file of those who may use the page, a line each: NAME viewer|operator TOKEN. Without it the page"
-                    + " shows everything to everyone who reaches it, and changes nothing")
+            description =
+                    "file of those who may use the page, a line each: NAME viewer|operator TOKEN. Without it the page"
+                            + " shows everything to everyone who reaches it, and changes nothing")
     private @Nullable Path tokens;
 
     @Option(
             names = "--web-host",
             paramLabel = "NAME",
-            description = "a host name, without a port, under which people reach the page, besides those of loopback and"
-                    + " that of --web-listen; repeatable")
+            description =
+                    "a host name, without a port, under which people reach the page, besides those of loopback and"
+                            + " that of --web-listen; repeatable")
     private List<String> hosts = new ArrayList<>();
 
     @Option(

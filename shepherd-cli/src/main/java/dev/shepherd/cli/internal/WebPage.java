@@ -39,12 +39,19 @@ public final class WebPage implements AutoCloseable {
      * @throws ConfigurationException if it cannot be served so
      */
     public static WebPage start(
-            Bmdb bmdb, @Nullable Shepherd shepherd, RecoveryPolicy policy, InetSocketAddress address, WebOptions options) {
+            Bmdb bmdb,
+            @Nullable Shepherd shepherd,
+            RecoveryPolicy policy,
+            InetSocketAddress address,
+            WebOptions options) {
         boolean loopback = address.getAddress().isLoopbackAddress();
         Optional<TokenFile> tokens = options.tokens().map(file -> TokenFile.read("--web-tokens", file));
         SSLContext tls = options.certificate()
                 .map(certificate -> PemFiles.serverContext(
-                        "--web-certificate", certificate, "--web-key", options.key().orElseThrow()))
+                        "--web-certificate",
+                        certificate,
+                        "--web-key",
+                        options.key().orElseThrow()))
                 .orElse(null);
         if (!loopback && tokens.isEmpty()) {
             throw new ConfigurationException(
@@ -53,8 +60,10 @@ public final class WebPage implements AutoCloseable {
                             + "; name those who may see it in a file for --web-tokens");
         }
         if (!loopback && tls == null) {
-            log.warn("The page is served without TLS at {}: tokens can be read on the way, unless a proxy before it"
-                    + " speaks TLS", address.getHostString());
+            log.warn(
+                    "The page is served without TLS at {}: tokens can be read on the way, unless a proxy before it"
+                            + " speaks TLS",
+                    address.getHostString());
         }
         WebConsole.Builder settings =
                 WebConsole.builder().bmdb(bmdb).policy(policy).hosts(options.hosts(address));
@@ -81,7 +90,9 @@ public final class WebPage implements AutoCloseable {
     /** Returns where the page is. */
     public String url() {
         InetSocketAddress address = server.address();
-        String host = address.getAddress().isAnyLocalAddress() ? "localhost" : address.getAddress().getHostAddress();
+        String host = address.getAddress().isAnyLocalAddress()
+                ? "localhost"
+                : address.getAddress().getHostAddress();
         return (server.isSecure() ? "https://" : "http://") + (host.contains(":") ? "[" + host + "]" : host) + ":"
                 + address.getPort() + "/";
     }

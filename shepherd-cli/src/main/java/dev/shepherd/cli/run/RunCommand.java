@@ -17,6 +17,7 @@ import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
 import dev.shepherd.cli.internal.WebOptions;
 import dev.shepherd.cli.internal.WebPage;
+import dev.shepherd.cli.internal.SpanConverter;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -148,6 +149,15 @@ public final class RunCommand implements Callable<Integer> {
                     + " 2 to 1000 (default: ${DEFAULT-VALUE})")
     private int maxLosses = BmdbConfig.MAX_LOSSES;
 
+    @Option(
+            names = "--history-retention",
+            paramLabel = "SPAN",
+            converter = SpanConverter.class,
+            description =
+                    "delete history of machines, and records of what operators did, that are older than this, such"
+                            + " as 180d; at least a day (default: keep all)")
+    private @Nullable Duration historyRetention;
+
     @Override
     public Integer call() throws InterruptedException {
         return plugins.use(kind, type, this::run);
@@ -157,6 +167,9 @@ public final class RunCommand implements Callable<Integer> {
         ProviderConfig config = properties.config(found, provided);
         // Before the provider and the database, whose own settings say it no earlier than they are opened.
         Checks.count("--max-losses", maxLosses, 2, 1000);
+        if (historyRetention != null) {
+            Checks.span("--history-retention", historyRetention, Duration.ofDays(1), Duration.ofDays(36_500));
+        }
         ProvisionerSettings provisioner = provisioner();
         InitializerSettings initializer = initializer();
         RecoveryPolicy policy = recovery.policy();
@@ -171,7 +184,8 @@ public final class RunCommand implements Callable<Integer> {
                         parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0)
                                 + (webListen.isPresent() ? WebPage.CONNECTIONS : 0),
                         shareDatabase,
-                        maxLosses);
+                        maxLosses,
+                        historyRetention);
                 @Nullable
                         AgentListener listener =
                                 listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get(), limits) : null;

@@ -44,8 +44,8 @@ public final class ServeCommand implements Callable<Integer> {
     @Override
     public Integer call() throws InterruptedException {
         web.listenByDefault("127.0.0.1:8080");
-        var address = web.listen()
-                .orElseThrow(() -> new ConfigurationException("--web-listen", "--web-listen is missing"));
+        var address =
+                web.listen().orElseThrow(() -> new ConfigurationException("--web-listen", "--web-listen is missing"));
         try (Shutdown shutdown = new Shutdown();
                 DatabaseOptions.Opened opened = database.openToServe(spec.commandLine(), WebPage.CONNECTIONS);
                 WebPage page = WebPage.start(opened.bmdb(), null, recovery.policy(), address, web)) {
