@@ -15,9 +15,9 @@ import dev.shepherd.cli.internal.PropertyOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
+import dev.shepherd.cli.internal.SpanConverter;
 import dev.shepherd.cli.internal.WebOptions;
 import dev.shepherd.cli.internal.WebPage;
-import dev.shepherd.cli.internal.SpanConverter;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -181,7 +181,9 @@ public final class RunCommand implements Callable<Integer> {
         try (Shutdown shutdown = new Shutdown();
                 Provider provider = found.create(config);
                 DatabaseOptions.Opened opened = database.openToRun(
-                        parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0)
+                        parallelism
+                                + 4
+                                + (listen.isPresent() ? AgentListener.CONNECTIONS : 0)
                                 + (webListen.isPresent() ? WebPage.CONNECTIONS : 0),
                         shareDatabase,
                         maxLosses,
