@@ -15,6 +15,13 @@ final class TestFleet {
         this.url = url;
     }
 
+    /** Forgets all that an earlier test left. */
+    void clear() throws SQLException {
+        execute(
+                "truncate machines, machine_provided, machine_quarantine, work_backoff, pauses, recovery_freeze, work_history,"
+                        + " sessions, operator_actions, fleet_counted, fleet_counts, fleet_silent, fleet_samples cascade");
+    }
+
     void execute(String sql, Object... parameters) throws SQLException {
         try (Connection connection = DriverManager.getConnection(url);
                 PreparedStatement statement = connection.prepareStatement(sql)) {

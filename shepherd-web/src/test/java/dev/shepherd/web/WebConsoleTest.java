@@ -39,9 +39,10 @@ class WebConsoleTest {
     private WebConsole console;
 
     @BeforeEach
-    void open() {
+    void open() throws Exception {
         bmdb = database.bmdb();
         fleet = new TestFleet(database.jdbcUrl());
+        fleet.clear();
         console = console(Authorizer.READ_ONLY, Authenticator.ANONYMOUS);
     }
 

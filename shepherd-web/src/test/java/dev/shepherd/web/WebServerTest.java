@@ -35,8 +35,9 @@ class WebServerTest {
     private TestFleet fleet;
 
     @BeforeEach
-    void start() throws IOException {
+    void start() throws Exception {
         fleet = new TestFleet(database.jdbcUrl());
+        fleet.clear();
         console = WebConsole.builder().bmdb(database.bmdb()).build();
         console.start();
         server = WebServer.bind(console, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), null);

@@ -61,9 +61,22 @@ public final class DemoCommand implements Callable<Integer> {
             description = "give up after this time (default: ${DEFAULT-VALUE})")
     private int timeout = 600;
 
+    @Option(
+            names = "--web",
+            description = "serve the operator's page of the demo, and go on with it until the demo is interrupted")
+    private boolean web;
+
+    @Option(
+            names = "--web-port",
+            paramLabel = "PORT",
+            defaultValue = "0",
+            description = "port of the page on loopback (default: any that is free)")
+    private int webPort;
+
     @Override
     public Integer call() throws InterruptedException {
         Setting.requireRange(spec, "--machines", machines, 1, MOST_MACHINES);
+        Setting.requireRange(spec, "--web-port", webPort, 0, 65_535);
         if (timeout < 1) {
             throw new ParameterException(spec.commandLine(), "--timeout is at least 1, not " + timeout);
         }
@@ -78,7 +91,16 @@ public final class DemoCommand implements Callable<Integer> {
                 server.dropDatabase("shepherd");
                 String url = server.createDatabase("shepherd");
                 try (DemoFleet fleet = DemoFleet.start(folder, machines, url, progress)) {
+                    String page = web ? fleet.servePage(webPort) : "";
+                    if (web) {
+                        progress.stage("the page is at " + page);
+                    }
                     summary = fleet.run(progress, Duration.ofSeconds(timeout), shutdown);
+                    if (web && summary.isComplete()) {
+                        out.println("The fleet goes on, and its page is at " + page + " until you press Ctrl-C.");
+                        out.flush();
+                        shutdown.await();
+                    }
                 }
                 DatabaseOptions.requireThere(server);
             }

@@ -17,6 +17,7 @@ import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.Shutdown;
+import dev.shepherd.cli.internal.WebPage;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -63,7 +64,7 @@ final class DemoFleet implements AutoCloseable {
             int parallelism = Math.max(4, 2 * Runtime.getRuntime().availableProcessors());
             bmdb = own(Bmdb.open(BmdbConfig.builder()
                     .jdbcUrl(databaseUrl)
-                    .poolSize(parallelism + 4 + AgentListener.CONNECTIONS)
+                    .poolSize(parallelism + 4 + AgentListener.CONNECTIONS + WebPage.CONNECTIONS)
                     .build()));
             AgentListener listener = own(AgentListener.start(
                     bmdb, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), limits(machines)));
@@ -129,6 +130,11 @@ final class DemoFleet implements AutoCloseable {
     static DemoFleet start(Path folder, int machines, String databaseUrl, DemoProgress progress)
             throws IOException, InterruptedException {
         return new DemoFleet(folder, machines, databaseUrl, progress);
+    }
+
+    /** Serves the page of this fleet. Returns where. */
+    String servePage(int port) {
+        return own(WebPage.ofDemo(bmdb, shepherd, policy(machines), port)).url();
     }
 
     /** Often enough to watch, and seldom enough for this many agents on one machine. */

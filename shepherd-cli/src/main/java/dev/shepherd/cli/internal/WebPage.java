@@ -9,7 +9,9 @@ import dev.shepherd.web.WebConsole;
 import dev.shepherd.web.WebServer;
 import dev.shepherd.web.access.TokenFile;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.Optional;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
@@ -71,20 +73,43 @@ public final class WebPage implements AutoCloseable {
             settings.shepherd(shepherd);
         }
         tokens.ifPresent(file -> settings.authenticator(file).authorizer(file));
-        WebConsole console = settings.build();
+        WebPage page = start(settings.build(), address, tls);
+        log.info("The page is at {}", page.url());
+        return page;
+    }
+
+    /**
+     * Serves the page of a demo on loopback, where everyone may do everything in the demo's name.
+     *
+     * @param port the port; 0 for any that is free
+     */
+    public static WebPage ofDemo(Bmdb bmdb, Shepherd shepherd, RecoveryPolicy policy, int port) {
+        WebConsole console = WebConsole.builder()
+                .bmdb(bmdb)
+                .shepherd(shepherd)
+                .policy(policy)
+                .countInterval(Duration.ofSeconds(1))
+                .authenticator(request -> Optional.of("demo"))
+                .authorizer((principal, action, machine) -> true)
+                .build();
+        return start(console, new InetSocketAddress(InetAddress.getLoopbackAddress(), port), null);
+    }
+
+    private static WebPage start(WebConsole console, InetSocketAddress address, @Nullable SSLContext tls) {
         WebServer server;
         try {
             server = WebServer.bind(console, address, tls);
         } catch (IOException e) {
             console.close();
             throw new ConfigurationException(
-                    "--web-listen", "--web-listen: " + address + " cannot be listened at: " + e.getMessage(), e);
+                    "--web-listen",
+                    "the page cannot be served at " + address.getHostString() + " port " + address.getPort() + ": "
+                            + e.getMessage(),
+                    e);
         }
         console.start();
         server.start();
-        WebPage page = new WebPage(console, server);
-        log.info("The page is at {}", page.url());
-        return page;
+        return new WebPage(console, server);
     }
 
     /** Returns where the page is. */
