@@ -119,8 +119,11 @@ class InterventionCommandTest {
 
         assertThat(byProvider.exitCode()).as(byProvider.err()).isZero();
         assertThat(byProvider.out().lines())
-                .hasSize(2)
-                .allMatch(line -> line.contains("ShepherdAccess") && line.contains("static rack-1"));
+                .hasSize(3)
+                .allMatch(line -> line.contains("static rack-1"))
+                .first()
+                .asString()
+                .contains("Forget  by alice through a program");
         assertThat(byProvider.lastLine()).contains("Started", "alice: new disks");
         assertThat(byId.out().lines()).hasSize(1);
         assertThat(CommandLineRun.of("history", "rack-9", "--database", url).exitCode())
