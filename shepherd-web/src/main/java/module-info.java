@@ -1,7 +1,7 @@
 /** The operator's page and HTTP API. */
 module dev.shepherd.web {
     requires static java.compiler;
-    requires static transitive jakarta.servlet;
+    requires static jakarta.servlet;
     requires static transitive org.jspecify;
     requires transitive dev.shepherd.api;
     requires transitive dev.shepherd.bmdb;

@@ -20,7 +20,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * How fast the operator's page answers in a large fleet, over HTTP: the fleet, and pages of machines from the beginning, the
@@ -102,7 +104,7 @@ final class WebBenchmark implements Benchmark {
                     long askedAt = System.nanoTime();
                     get(client, root + path.getValue());
                     if (round >= 0) {
-                        pages.get(path.getKey()).add(System.nanoTime() - askedAt);
+                        Objects.requireNonNull(pages.get(path.getKey())).add(System.nanoTime() - askedAt);
                     }
                 }
             }
@@ -134,9 +136,9 @@ final class WebBenchmark implements Benchmark {
         Map<String, String> paths = new LinkedHashMap<>();
         paths.put("fleet", "");
         paths.put("first", "machines");
-        paths.put("middle", "machines?after=racks:host-%07d".formatted(machines / 2));
-        paths.put("last", "machines?after=racks:host-%07d".formatted(machines - 50));
-        paths.put("back", "machines?before=racks:host-%07d".formatted(machines / 2));
+        paths.put("middle", "machines?after=racks:" + host(machines / 2, 7));
+        paths.put("last", "machines?after=racks:" + host(machines - 50, 7));
+        paths.put("back", "machines?before=racks:" + host(machines / 2, 7));
         paths.put("up", "machines?state=up");
         paths.put("quarantined", "machines?state=quarantined");
         paths.put("failing", "machines?state=failing");
@@ -144,9 +146,13 @@ final class WebBenchmark implements Benchmark {
         paths.put("missing", "machines?state=missing");
         paths.put("takeover", "machines?state=takeover");
         paths.put("location", "machines?location=rack+" + machines / MACHINES_PER_RACK / 2);
-        paths.put("text", "machines?text=host-%06d".formatted(machines / 20));
+        paths.put("text", "machines?text=" + host(machines / 20, 6));
         paths.put("address", "machines?text=10.0.1.7");
         return paths;
+    }
+
+    private static String host(int number, int digits) {
+        return String.format(Locale.ROOT, "host-%0" + digits + "d", number);
     }
 
     private static void get(HttpClient client, String url) throws IOException, InterruptedException {
