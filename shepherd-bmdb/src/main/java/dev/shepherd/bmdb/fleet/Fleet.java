@@ -70,6 +70,8 @@ public final class Fleet {
         }
         return transactions.read("reading machines", db -> {
             limit(db, LONGEST_READ);
+            // To start workers takes longer than what they would save, and they are for others.
+            db.dsl().execute("set local max_parallel_workers_per_gather = 0");
             return new PageQueries(db, policy).page(filter, from, limit);
         });
     }

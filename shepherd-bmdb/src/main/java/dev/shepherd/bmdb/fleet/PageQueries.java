@@ -29,6 +29,7 @@ import org.jooq.Field;
 import org.jooq.Record;
 import org.jooq.SelectConditionStep;
 import org.jooq.SortField;
+import org.jooq.Table;
 import org.jspecify.annotations.Nullable;
 
 /** The statements that show machines page by page. Values are written into them, so that each is planned for its own. */
@@ -48,8 +49,8 @@ final class PageQueries {
 
     MachinePage page(MachineFilter filter, @Nullable Place from, int limit) {
         boolean forward = from == null || from.after();
-        List<MachineLine> lines =
-                new ArrayList<>(select(matching(filter).and(from == null ? noCondition() : beyond(from)))
+        List<MachineLine> lines = new ArrayList<>(
+                select(machines(filter), matching(filter).and(from == null ? noCondition() : beyond(from)))
                         .orderBy(order(forward))
                         .limit(inline(limit + 1))
                         .fetch(this::line));
@@ -70,10 +71,17 @@ final class PageQueries {
     }
 
     Optional<MachineLine> machine(UUID machineId) {
-        return select(MACHINE_PROVIDED.MACHINE_ID.eq(machineId)).fetchOptional(this::line);
+        return select(states.machines(), MACHINE_PROVIDED.MACHINE_ID.eq(machineId))
+                .fetchOptional(this::line);
     }
 
-    private SelectConditionStep<? extends Record> select(Condition condition) {
+    private Table<?> machines(MachineFilter filter) {
+        return filter.state()
+                .<Table<?>>map(is -> states.machines(is, is == MachineState.SILENT && CountQueries.knowsAllSilent(db)))
+                .orElseGet(states::machines);
+    }
+
+    private SelectConditionStep<? extends Record> select(Table<?> machines, Condition condition) {
         return db.dsl()
                 .select(MACHINE_PROVIDED.fields())
                 .select(
@@ -86,7 +94,7 @@ final class PageQueries {
                         WORK.WORK_STARTED_AT,
                         WORK_BACKOFF.UNTIL,
                         WORK_BACKOFF.CAUSE)
-                .from(states.machines())
+                .from(machines)
                 .where(condition);
     }
 
@@ -108,9 +116,6 @@ final class PageQueries {
 
     private Condition matching(MachineFilter filter) {
         Condition condition = filter.state().map(states::is).orElse(noCondition());
-        if (filter.state().equals(Optional.of(MachineState.SILENT)) && CountQueries.knowsAllSilent(db)) {
-            condition = condition.and(MachineStates.wasSilent());
-        }
         condition = condition.and(filter.provider()
                 .map(ProviderType::name)
                 .map(name -> MACHINE_PROVIDED.PROVIDER.eq(inline(name)))
