@@ -46,6 +46,11 @@ record BmcEntry(ProviderID id, URI bmc, Optional<String> system, String credenti
                 Optional.ofNullable(fields.get(FINGERPRINT)));
     }
 
+    /** Returns what messages call the BMC. */
+    String bmcName() {
+        return "BMC of " + id + " at " + bmc;
+    }
+
     /** The fields that name the BMC. */
     static EntryFields fields(boolean allowHttp) {
         return new EntryFields(

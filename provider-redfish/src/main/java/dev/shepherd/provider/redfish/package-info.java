@@ -2,9 +2,10 @@
  * A provider of a fixed list of machines, which are rebooted through their BMCs by Redfish.
  *
  * <p>{@link dev.shepherd.provider.redfish.RedfishProviderFactory} makes it from text properties, and {@link
- * dev.shepherd.provider.redfish.RedfishProvider} is where to start reading. {@code Bmcs} holds what is kept of each BMC
- * between calls, {@code BmcCall} is the conversation with one, {@code ComputerSystem} reads what it says of the system,
- * and {@code Power} and {@code NetworkBoot} act on it.
+ * dev.shepherd.provider.redfish.RedfishProvider} is where to start reading. {@code Bmcs} knows the BMCs of the list, and
+ * {@code Bmc} is one of them, whatever protocol it speaks. {@code RedfishBmc} speaks Redfish: {@code BmcCall} is the
+ * conversation with one, {@code ComputerSystem} reads what it says of the system, and {@code Power} and {@code
+ * NetworkBoot} act on it.
  */
 @NullMarked
 package dev.shepherd.provider.redfish;
