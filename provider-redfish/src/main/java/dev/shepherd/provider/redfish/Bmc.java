@@ -46,6 +46,15 @@ interface Bmc {
      */
     void reinstall(Duration limit, Duration takeBack) throws InterruptedException;
 
+    /**
+     * Looks at all that a reboot takes, and changes nothing. What is wrong is in the report.
+     *
+     * @param limit how long it may take in all
+     * @param gracefully whether a reboot would leave the operating system time to shut down
+     * @throws ProviderException with {@link Scope#PROVIDER} if the credentials cannot be read
+     */
+    BmcReport check(Duration limit, boolean gracefully) throws InterruptedException;
+
     /** Returns the failure of a call of which an earlier step has taken effect. */
     static ProviderException afterAStep(ProviderException failure) {
         if (failure.reason() == Reason.TRANSIENT) {

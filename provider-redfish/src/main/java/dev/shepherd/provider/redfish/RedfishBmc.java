@@ -46,6 +46,11 @@ final class RedfishBmc implements Bmc {
         });
     }
 
+    @Override
+    public BmcReport check(Duration limit, boolean gracefully) throws InterruptedException {
+        return new RedfishCheck(client, credentials, entry, kept).check(limit, gracefully);
+    }
+
     private interface Act {
         void on(BmcCall call, ComputerSystem system) throws InterruptedException;
     }

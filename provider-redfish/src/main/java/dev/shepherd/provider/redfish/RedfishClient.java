@@ -2,6 +2,7 @@ package dev.shepherd.provider.redfish;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderConfig;
+import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.provider.redfish.Credentials.Login;
 import dev.shepherd.provider.support.CallGate;
@@ -29,6 +30,7 @@ final class RedfishClient {
 
     private final HttpCalls calls;
     private final BmcTrust trust;
+    private final BmcLook look;
 
     /**
      * Reads the settings; no connection or thread exists before the first call.
@@ -37,8 +39,13 @@ final class RedfishClient {
      */
     RedfishClient(ProviderConfig config, CallThreads threads) {
         trust = trust(config);
+        SSLParameters parameters = parameters(config);
+        Duration half =
+                config.duration(RedfishProviderFactory.TIMEOUT).orElseThrow().dividedBy(2);
+        Duration connect = half.compareTo(LONGEST_CONNECT) < 0 ? half : LONGEST_CONNECT;
+        look = new BmcLook(threads, trust, parameters, connect);
         calls = HttpCalls.builder("BMCs", threads)
-                .client(client(config, trust))
+                .client(client(trust, parameters, connect))
                 .maxBody(LONGEST_ANSWER)
                 .build();
     }
@@ -61,22 +68,42 @@ final class RedfishClient {
         return BmcTrust.none();
     }
 
-    private static HttpClient.Builder client(ProviderConfig config, BmcTrust trust) {
+    private static SSLParameters parameters(ProviderConfig config) {
         SSLParameters parameters = new SSLParameters();
         boolean old =
                 config.string(RedfishProviderFactory.TLS).orElseThrow().strip().equals("1.2");
         parameters.setProtocols(old ? new String[] {"TLSv1.2"} : new String[] {"TLSv1.3", "TLSv1.2"});
-        Duration half =
-                config.duration(RedfishProviderFactory.TIMEOUT).orElseThrow().dividedBy(2);
+        // As the client has it anyway; for the look at a certificate.
+        parameters.setEndpointIdentificationAlgorithm("HTTPS");
+        return parameters;
+    }
+
+    private static HttpClient.Builder client(BmcTrust trust, SSLParameters parameters, Duration connect) {
         return HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1)
                 // Redirections are followed by hand: the client would take the password to another host.
                 .followRedirects(HttpClient.Redirect.NEVER)
                 // A proxy of the process is for the internet, not for the network of the BMCs.
                 .proxy(HttpClient.Builder.NO_PROXY)
-                .connectTimeout(half.compareTo(LONGEST_CONNECT) < 0 ? half : LONGEST_CONNECT)
+                .connectTimeout(connect)
                 .sslContext(trust.context())
                 .sslParameters(parameters);
+    }
+
+    /**
+     * Looks at the certificate of the BMC of an entry. The BMC is asked nothing, and sent nothing.
+     *
+     * @param gate lets the look through
+     */
+    BmcReport.Certificate certificate(BmcEntry entry, CallGate gate, Duration limit)
+            throws BmcLook.NoCertificateException, InterruptedException {
+        trust.pin(entry);
+        long end = System.nanoTime() + limit.toNanos();
+        try (CallGate.Turn turn = gate.enter(entry.bmcName() + ": looking at its certificate", limit)) {
+            return look.at(entry.bmc(), Duration.ofNanos(Math.max(1, end - System.nanoTime())));
+        } catch (ProviderException e) {
+            throw new BmcLook.NoCertificateException(BmcReport.Cause.BUSY, String.valueOf(e.getMessage()));
+        }
     }
 
     /**

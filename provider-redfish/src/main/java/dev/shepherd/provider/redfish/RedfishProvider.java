@@ -22,10 +22,12 @@ import dev.shepherd.provider.staticlist.list.MachineList;
 import dev.shepherd.provider.support.CallThreads;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -211,6 +213,50 @@ public final class RedfishProvider implements Recoverer {
                     list.words() + " does not reinstall machines; reinstall=pxe has them boot from the network");
         }
         act(id, bmc -> bmc.reinstall(timeout, statusTimeout));
+    }
+
+    /**
+     * Looks at all that a reboot of a machine takes, as far as that can be seen without one: the way to its BMC, the
+     * certificate, the user and the password, the system and its resets. Nothing is changed, and a BMC whose certificate is
+     * not trusted gets no password. Takes {@code timeout} at most.
+     *
+     * @return what was found, and what is wrong
+     * @throws MachineNotFoundException if the list has no such machine
+     * @throws ProviderException as {@link #listMachines()} does; {@link Reason#PERMANENT} if the file of credentials can
+     *     no longer be used
+     * @throws IllegalStateException if the provider is closed
+     */
+    public BmcReport check(ProviderID id) throws InterruptedException {
+        Objects.requireNonNull(id, "id");
+        List<BmcReport> reports = new ArrayList<>();
+        check(List.of(id), reports::add);
+        return reports.get(0);
+    }
+
+    /**
+     * Does the same for several machines: for {@code max-concurrent-calls} BMCs at the same time, and for the machines of
+     * one BMC one after the other.
+     *
+     * @param ids the machines
+     * @param seen is told of each, in the order in which they are done, on this thread; an exception of it ends all checks
+     * @throws ProviderException as {@link #check(ProviderID)} does; all checks end
+     * @throws IllegalStateException if the provider is closed
+     */
+    public void check(Collection<ProviderID> ids, Consumer<? super BmcReport> seen) throws InterruptedException {
+        List<BmcEntry> entries = new ArrayList<>();
+        for (ProviderID id : ids) {
+            entries.add(listed(id).entry());
+        }
+        try {
+            BmcChecks.run(
+                    threads,
+                    concurrentCalls,
+                    entries,
+                    entry -> bmcs.of(entry).check(timeout, !graceful.isZero()),
+                    seen);
+        } catch (CancellationException e) {
+            throw closed(e);
+        }
     }
 
     private interface Act {

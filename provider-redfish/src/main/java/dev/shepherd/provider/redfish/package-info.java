@@ -5,7 +5,8 @@
  * dev.shepherd.provider.redfish.RedfishProvider} is where to start reading. {@code Bmcs} knows the BMCs of the list, and
  * {@code Bmc} is one of them, whatever protocol it speaks. {@code RedfishBmc} speaks Redfish: {@code BmcCall} is the
  * conversation with one, {@code ComputerSystem} reads what it says of the system, and {@code Power} and {@code
- * NetworkBoot} act on it.
+ * NetworkBoot} act on it. {@code RedfishCheck} looks at all of it for a {@link
+ * dev.shepherd.provider.redfish.BmcReport}, beginning with the certificate ({@code BmcLook}).
  */
 @NullMarked
 package dev.shepherd.provider.redfish;

@@ -23,12 +23,10 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -51,12 +49,10 @@ class RedfishPitfallsTest {
     final LogCapture log = LogCapture.of(RedfishProvider.class.getName());
 
     private final List<FakeBmc> bmcs = new ArrayList<>();
-    private Path folder;
     private Rack rack;
 
     @BeforeEach
     void open(@TempDir Path folder) {
-        this.folder = folder;
         rack = new Rack(folder);
     }
 
@@ -547,17 +543,10 @@ class RedfishPitfallsTest {
         assertThat(bmc.system().resets()).containsExactly("ForceRestart");
     }
 
-    private Path pem(TestCertificate certificate) throws Exception {
-        String encoded =
-                Base64.getMimeEncoder().encodeToString(certificate.certificate().getEncoded());
-        return Files.writeString(
-                folder.resolve("ca.pem"), "-----BEGIN CERTIFICATE-----\n" + encoded + "\n-----END CERTIFICATE-----\n");
-    }
-
     @Test
     void aCertificateOfTheFileIsTrusted() throws Exception {
         FakeBmc bmc = bmc(Vendor.DMTF);
-        String ca = pem(bmc.certificate()).toString();
+        String ca = rack.pem(bmc.certificate()).toString();
         rack.provider("ca", ca).rebootMachine(rack.add(bmc.uri(), ""));
 
         assertThat(bmc.system().resets()).containsExactly("ForceRestart");
