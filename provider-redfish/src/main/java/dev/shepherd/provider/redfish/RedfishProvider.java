@@ -250,6 +250,7 @@ public final class RedfishProvider implements Recoverer {
      */
     @Override
     public void close() {
+        bmcs.close();
         threads.close();
     }
 
