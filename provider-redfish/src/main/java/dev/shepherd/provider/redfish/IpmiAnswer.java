@@ -38,18 +38,25 @@ record IpmiAnswer(int status, boolean ended, String text, Duration limit) {
         }
     }
 
+    /** By completion code: the BMC does not have this command, at all or with these data. */
+    private static final Pattern UNSUPPORTED = Pattern.compile(
+            "^(?:invalid|unsupported|parameter out of range|command illegal)|command disabled",
+            Pattern.CASE_INSENSITIVE);
+
     /** By completion code: what it says of the command, which the BMC has not executed. Others leave that open. */
     private static final List<Wording> COMPLETIONS = List.of(
             new Wording("node busy", Reason.RATE_LIMITED),
             new Wording("insufficient privilege", Reason.UNAUTHENTICATED),
             new Wording("not supported in present state|in update mode|initialization in progress", Reason.CONFLICT),
-            new Wording(
-                    "^(?:invalid|unsupported|request data|parameter out of range|command illegal)"
-                            + "|command disabled",
-                    Reason.PERMANENT));
+            new Wording(UNSUPPORTED, Reason.PERMANENT, ""),
+            new Wording("^request data", Reason.PERMANENT));
 
-    /** What the program says where it gets no session, so that no command was sent. The first one counts. */
-    private static final List<Wording> SESSIONS = List.of(
+    /** What the program says where it gets no answer or no session. The first one counts. */
+    private static final List<Wording> WORDINGS = List.of(
+            new Wording(
+                    "unable to [gs]et chassis|error [gs]etting chassis",
+                    Reason.TRANSIENT,
+                    ", since the BMC did not answer"),
             new Wording(
                     "unable to (?:open password|read password from) file",
                     Reason.PERMANENT,
@@ -110,9 +117,10 @@ record IpmiAnswer(int status, boolean ended, String text, Duration limit) {
                     .map(Wording::reason)
                     .findFirst()
                     .orElse(Reason.TRANSIENT);
-            return new Refusal(reason, completion.get().group(), reason == Reason.PERMANENT);
+            return new Refusal(
+                    reason, completion.get().group(), UNSUPPORTED.matcher(code).find());
         }
-        for (Wording known : SESSIONS) {
+        for (Wording known : WORDINGS) {
             Optional<String> line =
                     lines().filter(text -> known.pattern().matcher(text).find()).findFirst();
             if (line.isPresent()) {

@@ -168,8 +168,9 @@ final class IpmiSimulator implements AutoCloseable {
         return lines("starts").size();
     }
 
-    /** Returns how often it booted from the network. */
+    /** Returns how often it booted from the network; waits as {@link #starts} does. */
     int pxeBoots() {
+        Awaitility.await("the machine is on").until(this::isOn);
         return lines("pxe").size();
     }
 
