@@ -1,5 +1,6 @@
 package dev.shepherd.provider.redfish;
 
+import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.internal.Escaped;
 import java.net.URI;
@@ -93,8 +94,10 @@ public record BmcReport(
         NO_TLS,
         /** Its certificate is not trusted; it was sent no password. */
         NOT_TRUSTED,
-        /** There are no user and password of the name that the entry says. */
+        /** There are no user and password of the name that the entry says, or none that can be sent. */
         NO_CREDENTIALS,
+        /** The program that speaks IPMI is missing on this host. */
+        NO_PROGRAM,
         /** It refuses the user and the password, or what the user asks. */
         LOGIN_REFUSED,
         /** It asks to be left alone for a while. */
@@ -165,6 +168,13 @@ public record BmcReport(
 
         BmcReport reboots(String reboot) {
             return report(reboot, null);
+        }
+
+        /** Reports a failure, whose message need not say whose BMC it is. */
+        BmcReport fails(Cause cause, ProviderException failure, String advice) {
+            String text = String.valueOf(failure.getMessage());
+            String name = entry.bmcName() + ": ";
+            return fails(cause, text.startsWith(name) ? text.substring(name.length()) : text, advice);
         }
 
         BmcReport fails(Cause cause, @Nullable String text, String advice) {

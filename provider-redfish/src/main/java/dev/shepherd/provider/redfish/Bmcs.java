@@ -53,6 +53,8 @@ final class Bmcs {
 
     private final Credentials credentials;
     private final RedfishClient redfish;
+    private final IpmiTool ipmi;
+    private final boolean uefi;
     private final Map<URI, Kept> kept = new ConcurrentHashMap<>();
     private volatile @Nullable MachineList current;
 
@@ -64,6 +66,11 @@ final class Bmcs {
     Bmcs(ProviderConfig config, CallThreads threads, Credentials credentials) {
         this.credentials = credentials;
         this.redfish = new RedfishClient(config, threads);
+        this.ipmi = new IpmiTool(config);
+        this.uefi = config.string(RedfishProviderFactory.IPMI_BOOT_MODE)
+                .orElseThrow()
+                .strip()
+                .equals("uefi");
     }
 
     /** Forgets the BMCs that have left the list, if it is another than before. */
@@ -85,6 +92,14 @@ final class Bmcs {
 
     /** Returns the BMC of an entry; it is not asked yet. */
     Bmc of(BmcEntry entry) {
-        return new RedfishBmc(redfish, credentials, entry, kept(entry));
+        Kept own = kept(entry);
+        return entry.isIpmi()
+                ? new IpmiBmc(ipmi, credentials, uefi, entry, own.gate())
+                : new RedfishBmc(redfish, credentials, entry, own);
+    }
+
+    /** Ends the calls that the threads do not end: what was started for them is killed. */
+    void close() {
+        ipmi.close();
     }
 }

@@ -61,7 +61,7 @@ final class RedfishCheck {
                 }
                 return draft.fails(
                         Cause.NO_CREDENTIALS,
-                        e.getMessage(),
+                        e,
                         "Add a line for the name to the file of credentials, or set the two variables.");
             }
             Duration left = Duration.ofNanos(Math.max(1_000_000, end - System.nanoTime()));
@@ -147,18 +147,7 @@ final class RedfishCheck {
         }
         boolean silent = cause == Cause.UNREACHABLE || cause == Cause.SILENT;
         draft.reachable |= !silent;
-        String text = withoutName(e);
-        return draft.fails(
-                cause,
-                cause == Cause.LOGIN_REFUSED ? "it refuses the user and the password: " + text : text,
-                advice(cause));
-    }
-
-    /** The report says whose BMC it is. */
-    private String withoutName(ProviderException e) {
-        String text = String.valueOf(e.getMessage());
-        String name = entry.bmcName() + ": ";
-        return text.startsWith(name) ? text.substring(name.length()) : text;
+        return draft.fails(cause, e, advice(cause));
     }
 
     private Cause cause(ProviderException e) {
@@ -202,7 +191,7 @@ final class RedfishCheck {
                         ? "See that the address is that of the machine's own BMC."
                         : "Name the machine's system in the entry's field \"" + BmcEntry.SYSTEM + "\".";
             case NO_RESET -> "See that the user may reset the system, and that the BMC's licence has it.";
-            case NOT_TRUSTED, NO_CREDENTIALS, FAILED ->
+            case NOT_TRUSTED, NO_CREDENTIALS, NO_PROGRAM, FAILED ->
                 "Check again later; if it stays so, restart the BMC, or update its" + " firmware.";
         };
     }

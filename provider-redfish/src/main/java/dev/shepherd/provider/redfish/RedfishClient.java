@@ -99,7 +99,7 @@ final class RedfishClient {
             throws BmcLook.NoCertificateException, InterruptedException {
         trust.pin(entry);
         long end = System.nanoTime() + limit.toNanos();
-        try (CallGate.Turn turn = gate.enter(entry.bmcName() + ": looking at its certificate", limit)) {
+        try (CallGate.Turn turn = gate.enter(entry.bmcName() + ": looking at its certificate", limit, Scope.MACHINE)) {
             return look.at(entry.bmc(), Duration.ofNanos(Math.max(1, end - System.nanoTime())));
         } catch (ProviderException e) {
             throw new BmcLook.NoCertificateException(BmcReport.Cause.BUSY, String.valueOf(e.getMessage()));

@@ -34,7 +34,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A provider of a fixed list of machines, each of which is rebooted through its BMC by Redfish.
+ * A provider of a fixed list of machines, each of which is rebooted through its BMC, by Redfish or IPMI.
  *
  * <p>The list is that of the provider {@code static}, and each entry also names its BMC: {@code {"ID": "rack1-07",
  * "Addr": "10.0.0.7", "BMC": "https://10.0.1.7"}}. What machines there are is the list's word alone: a listing asks no
@@ -183,8 +183,8 @@ public final class RedfishProvider implements Recoverer {
 
     /**
      * Restarts a machine by force, in the way that its BMC allows: {@code ForceRestart}, else {@code PowerCycle}, else
-     * {@code ForceOff} and, once it is off, {@code On}. A machine that is off is turned on. With {@code graceful}, its
-     * operating system may shut down first.
+     * {@code ForceOff} and, once it is off, {@code On}; by IPMI, a reset, else a power cycle, else off and on. A machine
+     * that is off is turned on. With {@code graceful}, its operating system may shut down first.
      *
      * @throws MachineNotFoundException if the list has no such machine
      * @throws NotSupportedException if the BMC allows none of these
@@ -291,11 +291,12 @@ public final class RedfishProvider implements Recoverer {
     }
 
     /**
-     * Ends all calls and releases threads and connections, within about a second. A call that is under way throws {@link
+     * Ends all calls and releases threads, processes and connections, within about a second. A call that is under way throws {@link
      * IllegalStateException}, and so do all later ones but {@link #type()}; what a BMC was asked for may have happened.
      */
     @Override
     public void close() {
+        bmcs.close();
         threads.close();
     }
 

@@ -23,7 +23,7 @@ final class CheckReport {
             List.of("MACHINE", "VENDOR", "MODEL", "POWER", "REBOOT BY", "CERTIFICATE", "TIME");
 
     /** How wide a column may be. */
-    private static final int[] WIDEST = {24, 12, 20, 11, 18, 11, 8};
+    private static final int[] WIDEST = {24, 12, 20, 11, 20, 11, 8};
 
     private final PrintWriter out;
 
@@ -167,6 +167,7 @@ final class CheckReport {
             case NO_TLS -> "without TLS";
             case NOT_TRUSTED -> "not trusted";
             case NO_CREDENTIALS -> "without a password";
+            case NO_PROGRAM -> "without ipmitool";
             case LOGIN_REFUSED -> "with a password that is refused";
             case BUSY -> "busy";
             case NO_BMC -> "that are no BMC";

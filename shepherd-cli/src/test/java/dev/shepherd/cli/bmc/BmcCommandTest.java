@@ -159,7 +159,7 @@ class BmcCommandTest {
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.out())
                 .contains(
-                        "it refuses the user and the password",
+                        "status 401",
                         "RAC0218",
                         "cannot be restarted by any reset that it",
                         "→ ",
