@@ -553,6 +553,33 @@ class RedfishPitfallsTest {
     }
 
     @Test
+    void aCertificateOfTheRacksAuthorityThatNamesAnotherHostIsTrustedOnlyIfNamesDoNotCount() throws Exception {
+        TestCertificate authority = TestCertificate.create();
+        FakeBmc bmc = start(Rack.bmc().certificate(authority.issue("bmc-7.example.com")));
+        ProviderID id = rack.add(bmc.uri(), "");
+        String ca = rack.pem(authority).toString();
+        RedfishProvider strict = rack.provider("ca", ca);
+
+        assertThat(failure(() -> strict.rebootMachine(id)))
+                .hasMessageContaining("it does not name the host 127.0.0.1 (its SHA-256 fingerprint is " + bmc.fingerprint());
+        assertThat(bmc.calls()).isEmpty();
+        rack.provider("ca", ca, "host-names", "false").rebootMachine(id);
+
+        assertThat(bmc.system().resets()).containsExactly("ForceRestart");
+    }
+
+    @Test
+    void aCertificateOfAnotherAuthorityIsRefusedAlsoIfNamesDoNotCount() {
+        FakeBmc bmc = start(Rack.bmc().certificate(TestCertificate.create().issue("bmc-7.example.com")));
+        ProviderID id = rack.add(bmc.uri(), "");
+        RedfishProvider provider = rack.provider("ca", rack.pem(TestCertificate.create()).toString(), "host-names", "false");
+
+        assertThat(failure(() -> provider.rebootMachine(id)))
+                .hasMessageContaining("it is signed by no authority that is trusted");
+        assertThat(bmc.calls()).isEmpty();
+    }
+
+    @Test
     void aCertificateThatIsNotThePinnedOneIsRefusedWhateverIsTrusted() {
         FakeBmc bmc = bmc(Vendor.DMTF);
         ProviderID id = rack.add(bmc.uri(), ", \"Fingerprint\": \"" + "AB:".repeat(31) + "AB\"");

@@ -24,8 +24,6 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -287,7 +285,7 @@ class BmcCommandTest {
                 CommandLineProcess.start(folder, arguments("--details", "-vv", "--property", "timeout=5s"))) {
             long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
             while (!process.endsWithin(Duration.ofMillis(200)) && System.nanoTime() < end) {
-                processes.append(processes());
+                processes.append(CommandLineProcess.all());
             }
             shown = process.log();
             assertThat(process.exitCode()).as(shown).isEqualTo(1);
@@ -296,28 +294,5 @@ class BmcCommandTest {
         assertThat(shown).contains("0 of 6 can be rebooted");
         assertThat(processes).contains("dev.shepherd.cli.Main");
         assertThat(shown + processes).doesNotContain(PASSWORD).doesNotContain(login);
-    }
-
-    /** Returns what {@code ps} shows of all processes, where the system has that. */
-    private static String processes() throws IOException {
-        Path all = Path.of("/proc");
-        if (!Files.isDirectory(all)) {
-            return ProcessHandle.allProcesses()
-                    .map(process -> process.info().toString())
-                    .collect(Collectors.joining("\n"));
-        }
-        StringBuilder shown = new StringBuilder();
-        try (Stream<Path> processes = Files.list(all)) {
-            for (Path process : processes.toList()) {
-                for (String file : List.of("cmdline", "comm")) {
-                    try {
-                        shown.append(Files.readString(process.resolve(file), StandardCharsets.ISO_8859_1));
-                    } catch (IOException e) {
-                        // It is no process, or has ended.
-                    }
-                }
-            }
-        }
-        return shown.toString();
     }
 }
