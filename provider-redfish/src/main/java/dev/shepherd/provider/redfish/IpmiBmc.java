@@ -110,8 +110,7 @@ final class IpmiBmc implements Bmc {
         draft.power = on ? "On" : "Off";
         call.describe(draft);
         String forced = on ? "chassis power reset" : "chassis power on";
-        return draft.reboots(
-                on && gracefully ? "chassis power soft, then chassis power on; else " + forced : forced);
+        return draft.reboots(on && gracefully ? "chassis power soft, then chassis power on; else " + forced : forced);
     }
 
     private BmcReport failed(Draft draft, ProviderException e) {
@@ -129,15 +128,18 @@ final class IpmiBmc implements Bmc {
                         "Correct the user or the password of the name \"" + entry.credentials()
                                 + "\", or see the property \"" + RedfishProviderFactory.IPMI_PRIVILEGE + "\".");
             }
-            case RATE_LIMITED -> draft.fails(
-                    Cause.BUSY, e, "Check again later; if it stays so, close sessions on the BMC, or restart it.");
-            case TRANSIENT -> draft.fails(
-                    Cause.UNREACHABLE,
-                    e,
-                    "See that the BMC has power and is in this network, that IPMI over LAN is switched on there, and that"
-                            + " the property \"" + RedfishProviderFactory.IPMI_CIPHER_SUITE + "\" fits.");
-            default -> draft.fails(
-                    Cause.FAILED, e, "See that IPMI over LAN is switched on there, and its firmware up to date.");
+            case RATE_LIMITED ->
+                draft.fails(
+                        Cause.BUSY, e, "Check again later; if it stays so, close sessions on the BMC, or restart it.");
+            case TRANSIENT ->
+                draft.fails(
+                        Cause.UNREACHABLE,
+                        e,
+                        "See that the BMC has power and is in this network, that IPMI over LAN is switched on there, and that"
+                                + " the property \"" + RedfishProviderFactory.IPMI_CIPHER_SUITE + "\" fits.");
+            default ->
+                draft.fails(
+                        Cause.FAILED, e, "See that IPMI over LAN is switched on there, and its firmware up to date.");
         };
     }
 

@@ -194,7 +194,8 @@ class IpmitoolTest {
     void aCheckNamesAMissingProgramAndCredentialsThatCannotBeSent() throws Exception {
         ProviderID id = rack.add(BMC, "");
 
-        BmcReport report = provider("ipmitool", folder.resolve("none").toString()).check(id);
+        BmcReport report =
+                provider("ipmitool", folder.resolve("none").toString()).check(id);
         assertThat(report.problem().orElseThrow().cause()).isEqualTo(BmcReport.Cause.NO_PROGRAM);
 
         rack.credentials("default root " + "x".repeat(21) + "\n");

@@ -104,13 +104,11 @@ class RedfishAnswersTest {
     }
 
     private static Answer system(String manufacturer) {
-        return Answer.of(
-                """
+        return Answer.of("""
                 {"Manufacturer": "%s", "PowerState": "On",
                  "Actions": {"#ComputerSystem.Reset": {"target": "/reset"}},
                  "Boot": {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideMode": "UEFI"}}
-                """
-                        .formatted(manufacturer));
+                """.formatted(manufacturer));
     }
 
     private RedfishProvider provider() {
@@ -119,8 +117,7 @@ class RedfishAnswersTest {
 
     private ProviderException failure() {
         RedfishProvider provider = provider();
-        ProviderException failure =
-                catchThrowableOfType(ProviderException.class, () -> provider.reinstallMachine(id));
+        ProviderException failure = catchThrowableOfType(ProviderException.class, () -> provider.reinstallMachine(id));
         assertThat(failure).as("a ProviderException").isNotNull();
         assertThat(failure.scope()).isEqualTo(Scope.MACHINE);
         return failure;
@@ -144,8 +141,7 @@ class RedfishAnswersTest {
 
         provider().reinstallMachine(id);
 
-        assertThat(asked)
-                .endsWith("PATCH /1 " + ONCE, "GET /monitor", "GET /monitor", "GET /monitor", RESET);
+        assertThat(asked).endsWith("PATCH /1 " + ONCE, "GET /monitor", "GET /monitor", "GET /monitor", RESET);
     }
 
     @Test

@@ -561,7 +561,8 @@ class RedfishPitfallsTest {
         RedfishProvider strict = rack.provider("ca", ca);
 
         assertThat(failure(() -> strict.rebootMachine(id)))
-                .hasMessageContaining("it does not name the host 127.0.0.1 (its SHA-256 fingerprint is " + bmc.fingerprint());
+                .hasMessageContaining(
+                        "it does not name the host 127.0.0.1 (its SHA-256 fingerprint is " + bmc.fingerprint());
         assertThat(bmc.calls()).isEmpty();
         rack.provider("ca", ca, "host-names", "false").rebootMachine(id);
 
@@ -572,7 +573,8 @@ class RedfishPitfallsTest {
     void aCertificateOfAnotherAuthorityIsRefusedAlsoIfNamesDoNotCount() {
         FakeBmc bmc = start(Rack.bmc().certificate(TestCertificate.create().issue("bmc-7.example.com")));
         ProviderID id = rack.add(bmc.uri(), "");
-        RedfishProvider provider = rack.provider("ca", rack.pem(TestCertificate.create()).toString(), "host-names", "false");
+        RedfishProvider provider =
+                rack.provider("ca", rack.pem(TestCertificate.create()).toString(), "host-names", "false");
 
         assertThat(failure(() -> provider.rebootMachine(id)))
                 .hasMessageContaining("it is signed by no authority that is trusted");

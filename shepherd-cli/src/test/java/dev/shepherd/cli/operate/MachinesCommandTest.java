@@ -69,8 +69,7 @@ class MachinesCommandTest {
         Path credentials = Files.writeString(folder.resolve("credentials"), "default root secret-42\n");
         Files.setPosixFilePermissions(credentials, PosixFilePermissions.fromString("rw-------"));
         RedfishProviderFactory factory = new RedfishProviderFactory();
-        Map<String, String> properties =
-                Map.of("list", list.toUri().toString(), "credentials", credentials.toString());
+        Map<String, String> properties = Map.of("list", list.toUri().toString(), "credentials", credentials.toString());
         try (Provider provider = factory.create(ProviderConfig.of(factory, TYPE, properties));
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(database.bmdb())

@@ -21,8 +21,7 @@ import org.jspecify.annotations.Nullable;
 final class Questions {
 
     private record Answer(
-            @Nullable MachineInfo machine,
-            @Nullable ProviderException failure) {}
+            @Nullable MachineInfo machine, @Nullable ProviderException failure) {}
 
     private final ProviderCalls provider;
     private final List<ProviderCheck> checks;
@@ -90,10 +89,7 @@ final class Questions {
     /** Makes something of an answer: either a machine, or a failure that concerns this machine only. */
     @FunctionalInterface
     interface Reading<T> {
-        T of(
-                ProviderCheck check,
-                @Nullable MachineInfo machine,
-                @Nullable ProviderException failure);
+        T of(ProviderCheck check, @Nullable MachineInfo machine, @Nullable ProviderException failure);
     }
 
     /** Asks the next question. Returns false if none is left. */
@@ -107,8 +103,7 @@ final class Questions {
         }
         Answer answer;
         try {
-            answer = new Answer(
-                    provider.getMachine(checks.get(number).machine().providerId()), null);
+            answer = new Answer(provider.getMachine(checks.get(number).machine().providerId()), null);
         } catch (ProviderException e) {
             if (e.scope() == Scope.PROVIDER) {
                 endWith(e);

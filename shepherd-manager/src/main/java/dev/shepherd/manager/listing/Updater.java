@@ -270,10 +270,7 @@ public final class Updater {
         }
 
         /** One that is not listed may be in creation: only the provider's own word makes a machine a missing one. */
-        private Found found(
-                ProviderCheck check,
-                @Nullable MachineInfo machine,
-                @Nullable ProviderException failure) {
+        private Found found(ProviderCheck check, @Nullable MachineInfo machine, @Nullable ProviderException failure) {
             if (machine != null) {
                 return Found.compared(check, machine);
             }

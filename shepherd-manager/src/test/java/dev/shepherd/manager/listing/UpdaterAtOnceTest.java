@@ -66,14 +66,12 @@ class UpdaterAtOnceTest {
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
             session.useTransaction(tx -> {
                 for (int i = 0; i < MACHINES; i++) {
-                    MachineInfo machine = MachineInfo.builder(
-                                    new ProviderID("machine-" + i), Availability.KNOWN_USED)
+                    MachineInfo machine = MachineInfo.builder(new ProviderID("machine-" + i), Availability.KNOWN_USED)
                             .address(InetAddress.getLoopbackAddress())
                             .build();
                     tx.recordMachine(TYPE, CreateMachineRequest.any(UUID.randomUUID()), machine);
-                    provider.addMachine(machine.toBuilder()
-                            .status(ProviderStatus.RUNNING)
-                            .build());
+                    provider.addMachine(
+                            machine.toBuilder().status(ProviderStatus.RUNNING).build());
                 }
             });
         }
@@ -94,9 +92,8 @@ class UpdaterAtOnceTest {
 
     private long running() throws InterruptedException {
         return database.bmdb().providedMachines(TYPE).stream()
-                .filter(machine -> machine.status()
-                        .filter(ProviderStatus.RUNNING::equals)
-                        .isPresent())
+                .filter(machine ->
+                        machine.status().filter(ProviderStatus.RUNNING::equals).isPresent())
                 .count();
     }
 
