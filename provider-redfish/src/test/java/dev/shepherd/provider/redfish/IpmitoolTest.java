@@ -260,7 +260,7 @@ class IpmitoolTest {
         ProviderID id = rack.add(BMC, "");
         ipmitoolOfAMachineThatIsOn(NEITHER_RESET_NOR_CYCLE);
 
-        ProviderException failure = failure(() -> provider("timeout", "2s").rebootMachine(id));
+        ProviderException failure = failure(() -> provider("timeout", "6s").rebootMachine(id));
 
         assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
         assertThat(failure).hasMessageContaining("was not off in time after chassis power off, which was accepted");
@@ -636,7 +636,7 @@ class IpmitoolTest {
         ProviderID id = rack.add(BMC, "");
         ipmitoolOfAMachineThatIsOn("*reset) " + HANGS + " ;;");
 
-        ProviderException failure = failure(() -> provider("timeout", "2s").rebootMachine(id));
+        ProviderException failure = failure(() -> provider("timeout", "6s").rebootMachine(id));
 
         assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
         assertThat(failure).hasMessageContaining("chassis power reset: no answer within ");
@@ -693,7 +693,7 @@ class IpmitoolTest {
         ProviderID id = rack.add(BMC, "");
         ipmitoolOfAMachineThatIsOn("*reset) yes 'Chassis Power is on and on and on' ;;");
 
-        ProviderException failure = failure(() -> provider("timeout", "3s").rebootMachine(id));
+        ProviderException failure = failure(() -> provider("timeout", "6s").rebootMachine(id));
 
         assertThat(failure.reason()).isEqualTo(Reason.TRANSIENT);
         assertThat(failure.getMessage()).hasSizeLessThan(300);
