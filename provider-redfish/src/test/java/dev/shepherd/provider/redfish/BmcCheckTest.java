@@ -13,6 +13,7 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.provider.redfish.BmcReport.Cause;
 import dev.shepherd.provider.redfish.BmcReport.Login;
 import dev.shepherd.provider.redfish.BmcReport.Trust;
+import dev.shepherd.testkit.LogCapture;
 import dev.shepherd.testkit.bmc.BmcMood;
 import dev.shepherd.testkit.bmc.FakeBmc;
 import dev.shepherd.testkit.bmc.FakeBmc.Vendor;
@@ -38,6 +39,7 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -45,6 +47,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What a check of BMCs says, and that it changes nothing. */
 class BmcCheckTest {
+
+    /** Keeps what the provider logs off the console. */
+    @RegisterExtension
+    final LogCapture log = LogCapture.of(RedfishProvider.class.getName());
 
     private final List<FakeBmc> bmcs = new ArrayList<>();
     private Rack rack;

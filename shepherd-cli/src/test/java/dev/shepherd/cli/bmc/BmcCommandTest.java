@@ -2,16 +2,17 @@ package dev.shepherd.cli.bmc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.sun.net.httpserver.HttpServer;
 import dev.shepherd.cli.CommandLineProcess;
 import dev.shepherd.cli.CommandLineRun;
 import dev.shepherd.testkit.bmc.BmcMood;
 import dev.shepherd.testkit.bmc.FakeBmc;
 import dev.shepherd.testkit.bmc.FakeBmc.Vendor;
+import dev.shepherd.testkit.bmc.FakeSystem;
+import dev.shepherd.testkit.http.HttpListener;
+import dev.shepherd.testkit.http.HttpMessage;
 import dev.shepherd.testkit.http.Json;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -98,7 +99,7 @@ class BmcCommandTest {
     void aRackThatCanBeRebootedIsATableAndASummary() throws Exception {
         add(Vendor.ILO);
         add(Vendor.IDRAC, BmcMood.allows("On", "ForceOff"));
-        add(Vendor.DMTF).system().setPower(dev.shepherd.testkit.bmc.FakeSystem.Power.OFF);
+        add(Vendor.DMTF).system().setPower(FakeSystem.Power.OFF);
 
         CommandLineRun run = check();
 
@@ -244,26 +245,25 @@ class BmcCommandTest {
 
     @Test
     void textsOfABmcDoNothingToATerminal() throws Exception {
-        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.createContext("/", exchange -> {
-            byte[] body = "{\"Vendor\": \"\\u001b[31m\\nforged\\u202e\", \"Systems\": \"/\\u001b[2J\"}"
-                    .getBytes(StandardCharsets.UTF_8);
-            exchange.sendResponseHeaders(200, body.length);
-            exchange.getResponseBody().write(body);
-            exchange.close();
-        });
-        server.start();
-        try {
-            add(URI.create("http://127.0.0.1:" + server.getAddress().getPort()), "");
+        try (HttpListener server = new HttpListener("hostile-bmc-", null)) {
+            server.start((request, connection) -> {
+                HttpMessage answer = HttpMessage.answer(
+                                200,
+                                "OK",
+                                "{\"Vendor\": \"\\u001b[31m\\nforged\\u202e\", \"Systems\": \"/\\u001b[2J\"}")
+                        .withLength();
+                connection.send(answer.head(), answer.body());
+                return true;
+            });
+            add(URI.create(server.origin()), "");
             for (String format : List.of("--details", "--json")) {
                 CommandLineRun run = check("--property", "allow-http=true", format);
                 assertThat(run.exitCode()).isEqualTo(1);
+                assertThat(run.out()).contains("forged");
                 assertThat(run.out().replace("\n", "").chars())
                         .noneMatch(c -> Character.isISOControl(c) || Character.getType(c) == Character.FORMAT);
                 assertThat(run.out().lines()).noneMatch(line -> line.startsWith("forged"));
             }
-        } finally {
-            server.stop(0);
         }
     }
 
