@@ -170,10 +170,10 @@ final class CheckReport {
             case NO_PROGRAM -> "without ipmitool";
             case LOGIN_REFUSED -> "with a password that is refused";
             case BUSY -> "busy";
-            case NO_BMC -> "that are no BMC";
-            case WHICH_SYSTEM -> "without their system";
+            case NO_BMC -> "not a BMC";
+            case WHICH_SYSTEM -> "without a valid System";
             case NO_RESET -> "without a reset";
-            case FAILED -> "that failed";
+            case FAILED -> "failed";
         };
     }
 }

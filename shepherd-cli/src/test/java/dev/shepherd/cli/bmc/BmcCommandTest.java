@@ -162,7 +162,7 @@ class BmcCommandTest {
                         "RAC0218",
                         "cannot be restarted by any reset that it",
                         "→ ",
-                        "\n0 of 3 can be rebooted; 1 with a password that is refused; 1 without a reset; 1 that failed\n");
+                        "\n0 of 3 can be rebooted; 1 with a password that is refused; 1 without a reset; 1 failed\n");
         assertThat(run.out().lines()).allMatch(line -> line.length() <= 120);
         assertNothingChanged(bmcs);
     }
