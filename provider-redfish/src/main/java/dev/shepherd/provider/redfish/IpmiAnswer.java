@@ -62,12 +62,16 @@ record IpmiAnswer(int status, boolean ended, String text, Duration limit) {
                     Reason.PERMANENT,
                     "; the program must be able to read /dev/stdin"),
             new Wording("insufficient resources for session", Reason.RATE_LIMITED),
-            new Wording("set session privilege level to .{1,40} failed", Reason.UNAUTHENTICATED),
+            new Wording(
+                    "set session privilege level to .{1,40} failed",
+                    Reason.UNAUTHENTICATED,
+                    "; the property \"" + RedfishProviderFactory.IPMI_PRIVILEGE + "\" chooses another privilege"),
             new Wording(
                     "RAKP 2 HMAC is invalid|RAKP 4 message has invalid integrity|unauthorized (?:name|role|GUID)"
                             + "|invalid (?:user ?name|name length|role)|password (?:invalid|incorrect|is longer)"
                             + "|username is too long|insufficient resources for role",
-                    Reason.UNAUTHENTICATED),
+                    Reason.UNAUTHENTICATED,
+                    "; the BMC does not accept the user, the password or the privilege"),
             new Wording(
                     "(?:invalid|no matching) (?:authentication|integrity|confidentiality|cipher)|unsupported cipher suite"
                             + "|algorithm .{1,60} is not what we requested",
@@ -142,6 +146,6 @@ record IpmiAnswer(int status, boolean ended, String text, Duration limit) {
     }
 
     private Stream<String> lines() {
-        return text.lines().map(String::strip).filter(line -> !line.isEmpty());
+        return text.lines().map(line -> line.replaceFirst("^> ", "").strip()).filter(line -> !line.isEmpty());
     }
 }

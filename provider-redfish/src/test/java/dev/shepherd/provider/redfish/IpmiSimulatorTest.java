@@ -168,7 +168,9 @@ class IpmiSimulatorTest {
 
             assertThat(password.reason()).isEqualTo(Reason.UNAUTHENTICATED);
             assertThat(password)
-                    .hasMessage("BMC of rack-1-1 at " + bmc.uri() + ": chassis power status: > RAKP 2 HMAC is invalid");
+                    .hasMessage("BMC of rack-1-1 at " + bmc.uri()
+                            + ": chassis power status: RAKP 2 HMAC is invalid; the BMC does not accept the user, the"
+                            + " password or the privilege");
             assertThat(user.reason()).isEqualTo(Reason.UNAUTHENTICATED);
             assertThat(user).hasMessageContaining("unauthorized name");
             assertThat(silence.reason()).isEqualTo(Reason.TRANSIENT);

@@ -419,7 +419,7 @@ class IpmitoolTest {
                 "Set Chassis Power Control to Reset failed: Timeout | TRANSIENT",
                 "Set Chassis Power Control to Reset failed: Unknown (0x99) | TRANSIENT",
                 "Unable to set Chassis Power Control to Reset | TRANSIENT",
-                "> RAKP 2 HMAC is invalid;Error: Unable to establish IPMI v2 / RMCP+ session | UNAUTHENTICATED",
+                "RAKP 2 HMAC is invalid;Error: Unable to establish IPMI v2 / RMCP+ session | UNAUTHENTICATED",
                 "RAKP 2 message indicates an error : unauthorized name;Error: Unable to establish IPMI v2 / RMCP+ session"
                         + " | UNAUTHENTICATED",
                 "Error : Invalid user name | UNAUTHENTICATED",
