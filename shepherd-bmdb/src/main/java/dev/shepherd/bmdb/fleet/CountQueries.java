@@ -109,9 +109,8 @@ final class CountQueries {
         boolean samples = sampled == null
                 || sampled.toInstant().isAfter(now)
                 || !sampled.toInstant().plus(Fleet.SAMPLE_INTERVAL).isAfter(now);
-        if (samples) {
-            sample(sampled, now);
-        }
+        // An empty fleet leaves no sample, and the first one comes with its first machines.
+        samples = samples && sample(sampled, now);
         db.dsl()
                 .update(FLEET_COUNTED)
                 .set(FLEET_COUNTED.COUNTED_AT, now.atOffset(ZoneOffset.UTC))
@@ -156,8 +155,8 @@ final class CountQueries {
         return noted < MOST_SILENT && db.dsl().fetchExists(FLEET_COUNTED, FLEET_COUNTED.COUNTED_AT.isNotNull());
     }
 
-    /** Keeps the counts, and what ended since the sample before, or within the usual time if that is long ago. */
-    private void sample(@Nullable OffsetDateTime before, Instant now) {
+    /** Keeps the counts, and what ended since the sample before, or within the usual time if that is long ago. Returns whether there was anything. */
+    private boolean sample(@Nullable OffsetDateTime before, Instant now) {
         Instant usual = now.minus(Fleet.SAMPLE_INTERVAL);
         Instant longest = now.minus(Fleet.SAMPLE_INTERVAL.multipliedBy(12));
         Instant from = before == null || before.toInstant().isAfter(now)
@@ -168,7 +167,7 @@ final class CountQueries {
                 .gt(from.atOffset(ZoneOffset.UTC))
                 .and(WORK_HISTORY.TIMESTAMP.le(now.atOffset(ZoneOffset.UTC)))
                 .and(WORK_HISTORY.PROVIDER.eq(FLEET_COUNTS.PROVIDER));
-        db.dsl()
+        int kept = db.dsl()
                 .insertInto(
                         FLEET_SAMPLES,
                         FLEET_SAMPLES.SAMPLED_AT,
@@ -198,6 +197,7 @@ final class CountQueries {
                 .deleteFrom(FLEET_SAMPLES)
                 .where(FLEET_SAMPLES.SAMPLED_AT.lt(now.minus(Fleet.SAMPLES_KEPT).atOffset(ZoneOffset.UTC)))
                 .execute();
+        return kept > 0;
     }
 
     static List<FleetSample> samples(Handle db, Instant since) {
