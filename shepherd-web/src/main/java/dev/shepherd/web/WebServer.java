@@ -118,9 +118,6 @@ public final class WebServer implements AutoCloseable {
 
     private WebResponse answer(HttpExchange exchange) throws IOException, InterruptedException {
         byte[] body = exchange.getRequestBody().readNBytes(WebRequest.LARGEST_BODY + 1);
-        if (body.length > WebRequest.LARGEST_BODY) {
-            return text(413, "The content is larger than 64 KiB.").with("Connection", "close");
-        }
         // Some of what a client may write is no URI to the JDK, which then has no path.
         String path = exchange.getRequestURI().getPath();
         String query = exchange.getRequestURI().getRawQuery();
@@ -129,8 +126,10 @@ public final class WebServer implements AutoCloseable {
         }
         Map<String, String> headers = new HashMap<>();
         exchange.getRequestHeaders().forEach((name, values) -> headers.put(name, values.get(0)));
-        return console.handle(
+        WebResponse response = console.handle(
                 new WebRequest(exchange.getRequestMethod(), path, query == null ? "" : query, headers, body, secure));
+        // The rest of what is too large is not waited for.
+        return response.status() == 413 ? response.with("Connection", "close") : response;
     }
 
     private static WebResponse text(int status, String text) {
