@@ -87,6 +87,7 @@ final class Browser implements AutoCloseable {
         command("Emulation.setScriptExecutionDisabled", Map.of("value", false));
         command("Emulation.setEmulatedMedia", Map.of("features", List.of()));
         command("Page.setBypassCSP", Map.of("enabled", false));
+        command("Emulation.setScrollbarsHidden", Map.of("hidden", true));
         size(1280, 900);
         driver.get("about:blank");
         log();

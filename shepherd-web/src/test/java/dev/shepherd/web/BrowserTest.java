@@ -533,7 +533,9 @@ class BrowserTest {
         awaitCounts();
         sees("metal", "racks", "static", "ams1", "hall 2", "the switch of row 4 is replaced");
         assertThat(browser.findAll("polyline")).hasSizeGreaterThanOrEqualTo(4);
+        browser.size(1280, 1560);
         picture("fleet");
+        browser.size(1280, 900);
         open("machines");
         assertThat(browser.findAll("table.machines tbody tr")).hasSize(100);
         picture("machines");

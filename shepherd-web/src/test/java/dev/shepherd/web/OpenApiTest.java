@@ -206,7 +206,7 @@ class OpenApiTest {
         UUID bare = fleet.machine("bare", null);
         fleet.execute("update machine_provided set provider_status = null, provider_ip_address = null"
                 + " where machine_id = ?", bare);
-        UUID hostile = fleet.hostile("<b>\u202e\u0007");
+        UUID hostile = fleet.hostile("<b>\u202e");
         UUID lively = fleet.lively();
         fleet.execute("update machine_provided set provider_ssh_port = 2222 where machine_id = ?", lively);
         fleet.execute("insert into work_backoff (machine_id, process, until, cause, last_interval_seconds)"
