@@ -41,9 +41,10 @@ public final class WebServer implements AutoCloseable {
     private final WebConsole console;
     private final HttpServer server;
     private final boolean secure;
-    private final LimitedThreads threads = new LimitedThreads("shepherd-web", THREADS, Duration.ofSeconds(SECONDS));
+    private final LimitedThreads threads;
 
-    private WebServer(WebConsole console, HttpServer server, boolean secure) {
+    private WebServer(WebConsole console, HttpServer server, boolean secure, Duration limit) {
+        this.threads = new LimitedThreads("shepherd-web", THREADS, limit);
         this.console = console;
         this.server = server;
         this.secure = secure;
@@ -59,13 +60,18 @@ public final class WebServer implements AutoCloseable {
      */
     public static WebServer bind(WebConsole console, InetSocketAddress address, @Nullable SSLContext tls)
             throws IOException {
+        return bind(console, address, tls, Duration.ofSeconds(SECONDS));
+    }
+
+    static WebServer bind(WebConsole console, InetSocketAddress address, @Nullable SSLContext tls, Duration limit)
+            throws IOException {
         Objects.requireNonNull(console, "console");
         if (tls == null) {
-            return new WebServer(console, HttpServer.create(address, 0), false);
+            return new WebServer(console, HttpServer.create(address, 0), false, limit);
         }
         HttpsServer server = HttpsServer.create(address, 0);
         server.setHttpsConfigurator(new HttpsConfigurator(tls));
-        return new WebServer(console, server, true);
+        return new WebServer(console, server, true, limit);
     }
 
     /** Begins to listen. */

@@ -28,6 +28,8 @@ class WebServerTest {
     @RegisterExtension
     static final BmdbExtension database = BmdbExtension.create();
 
+    private static final Duration LIMIT = Duration.ofSeconds(3);
+
     private final HttpClient client = HttpClient.newHttpClient();
     private final List<Socket> sockets = new ArrayList<>();
     private WebConsole console;
@@ -40,7 +42,7 @@ class WebServerTest {
         fleet.clear();
         console = WebConsole.builder().bmdb(database.bmdb()).build();
         console.start();
-        server = WebServer.bind(console, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), null);
+        server = WebServer.bind(console, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), null, LIMIT);
         server.start();
     }
 
@@ -146,16 +148,14 @@ class WebServerTest {
             // The content never comes.
             connect("POST /machines HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n");
         }
-        await().ignoreExceptions()
-                .atMost(Duration.ofSeconds(WebServer.SECONDS * 6L))
-                .untilAsserted(() -> {
-                    var page = client.send(
-                            HttpRequest.newBuilder(uri("/healthz"))
-                                    .timeout(Duration.ofSeconds(5))
-                                    .build(),
-                            BodyHandlers.ofString());
-                    assertThat(page.statusCode()).isEqualTo(200);
-                });
+        await().ignoreExceptions().atMost(Duration.ofSeconds(30)).untilAsserted(() -> {
+            var page = client.send(
+                    HttpRequest.newBuilder(uri("/healthz"))
+                            .timeout(Duration.ofSeconds(5))
+                            .build(),
+                    BodyHandlers.ofString());
+            assertThat(page.statusCode()).isEqualTo(200);
+        });
     }
 
     @Test
