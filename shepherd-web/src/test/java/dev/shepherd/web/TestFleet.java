@@ -124,7 +124,7 @@ final class TestFleet {
                 """);
         execute(
                 """
-                update machine_agent_heartbeat set agent_heartbeat_at = now() - interval '7 minutes'
+                update machine_agent_heartbeat set agent_heartbeat_at = now() - interval '40 minutes'
                 where machine_id in (select md5('m' || i)::uuid from unnest(array[250, 252, 254, 256]) i)
                 """);
         execute("update machine_agent_started set agent_started_at = now() - interval '1 minute'"
@@ -149,6 +149,15 @@ final class TestFleet {
                     600, 4
                 from generate_series(1, 412) i where i % 17 = 5 and i % 4 <> 0
                 """);
+        execute(
+                """
+                insert into machine_os_installation_request select md5('m' || i)::uuid, 1, '' from generate_series(60, 66) i
+                """);
+        execute(
+                """
+                insert into machine_os_installation_report select machine_id, generation, 'Success', ''
+                from machine_os_installation_request
+                """);
         UUID session = UUID.randomUUID();
         execute(
                 "insert into sessions values (?, 'initializer of metal', 'ops-1.example.com, process 4711',"
@@ -168,7 +177,7 @@ final class TestFleet {
                 insert into fleet_samples select sampled, p, machines, machines - 9 - (5 * (1 + sin(t / 9.0)))::int
                         - case when t between 96 and 108 then 40 else 0 end,
                     case when t between 100 and 112 then 12 else (t % 3) end, 2,
-                    case when t % 48 < 5 then 9 - t % 5 else t % 2 end,
+                    case when t % 48 < 5 then 9 - t % 5 when t % 17 = 3 then 1 else 0 end,
                     case when t between 98 and 110 then 11 - abs(104 - t) else 0 end,
                     case when t % 31 < 4 or t between 96 and 108 then 3 + t % 4 else 0 end
                 from generate_series(1, 287) t, lateral (select now() - interval '5 minutes' * (288 - t)) a (sampled),
