@@ -70,12 +70,11 @@ public final class PemFiles {
 
     /** Java itself would find out at the first connection only, and tell the client nothing but that there is no cipher. */
     private static boolean isPair(PublicKey publicKey, PrivateKey privateKey) {
-        String algorithm =
-                switch (privateKey.getAlgorithm()) {
-                    case "RSA" -> "SHA256withRSA";
-                    case "EC" -> "SHA256withECDSA";
-                    default -> "Ed25519";
-                };
+        String algorithm = switch (privateKey.getAlgorithm()) {
+            case "RSA" -> "SHA256withRSA";
+            case "EC" -> "SHA256withECDSA";
+            default -> "Ed25519";
+        };
         byte[] content = "a server's key".getBytes(StandardCharsets.US_ASCII);
         try {
             Signature signature = Signature.getInstance(algorithm);
@@ -138,7 +137,8 @@ public final class PemFiles {
         try {
             spec = new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(pem.group(1)));
         } catch (IllegalArgumentException e) {
-            throw new ConfigurationException(setting, setting + ": " + file + " is cut off or damaged: its Base64 is wrong");
+            throw new ConfigurationException(
+                    setting, setting + ": " + file + " is cut off or damaged: its Base64 is wrong");
         }
         for (String algorithm : List.of("RSA", "EC", "Ed25519")) {
             try {

@@ -106,9 +106,7 @@ final class Browser implements AutoCloseable {
     void prefersDark(boolean dark) {
         command(
                 "Emulation.setEmulatedMedia",
-                Map.of(
-                        "features",
-                        List.of(Map.of("name", "prefers-color-scheme", "value", dark ? "dark" : "light"))));
+                Map.of("features", List.of(Map.of("name", "prefers-color-scheme", "value", dark ? "dark" : "light"))));
     }
 
     void open(URI uri) {
@@ -117,7 +115,8 @@ final class Browser implements AutoCloseable {
 
     /** Shows a page of our own. */
     void show(String html) {
-        driver.get("data:text/html," + URLEncoder.encode(html, StandardCharsets.UTF_8).replace("+", "%20"));
+        driver.get("data:text/html,"
+                + URLEncoder.encode(html, StandardCharsets.UTF_8).replace("+", "%20"));
     }
 
     String address() {

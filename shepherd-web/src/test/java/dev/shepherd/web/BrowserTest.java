@@ -166,8 +166,8 @@ class BrowserTest {
 
     /** Waits for texts: an answer may take its time. */
     private void sees(String... texts) {
-        await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> assertThat(browser.text())
-                .contains(texts));
+        await().atMost(Duration.ofSeconds(20))
+                .untilAsserted(() -> assertThat(browser.text()).contains(texts));
     }
 
     private List<String> done(UUID machine) throws Exception {
@@ -275,7 +275,9 @@ class BrowserTest {
             OperatorActions.of(bmdb, Actor.program("lee")).pause(machine, null, null, reason, null);
 
             await().atMost(Duration.ofSeconds(20)).until(() -> browser.text().contains(reason));
-            assertThat(browser.run("return window.same")).as("it is the same page").isEqualTo(true);
+            assertThat(browser.run("return window.same"))
+                    .as("it is the same page")
+                    .isEqualTo(true);
         }
     }
 
@@ -308,7 +310,8 @@ class BrowserTest {
         browser.command("Page.setBypassCSP", Map.of("enabled", true));
         String query = URLEncoder.encode(SCRIPT, StandardCharsets.UTF_8);
         List<String> pages = new ArrayList<>(List.of("", "machines", "machines/" + machine, "actions"));
-        for (String name : List.of("text", "location", "provider", "state", "after", "before", "done", "nowhere", query)) {
+        for (String name :
+                List.of("text", "location", "provider", "state", "after", "before", "done", "nowhere", query)) {
             pages.add("machines?" + name + "=" + query);
             pages.add("?" + name + "=" + query);
             pages.add("actions?" + name + "=" + query);
@@ -334,8 +337,8 @@ class BrowserTest {
         UUID machine = fleet.machine("rack-1-7", "hall 1");
         HttpServer attacker = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
         String url = jetty.uri("machines/" + machine).toString();
-        String page = "<iframe src='" + url + "'></iframe><iframe src='/plain'></iframe><form method=post action='" + url
-                + "/quarantine'><input name=reason value=x><button>Win</button></form>";
+        String page = "<iframe src='" + url + "'></iframe><iframe src='/plain'></iframe><form method=post action='"
+                + url + "/quarantine'><input name=reason value=x><button>Win</button></form>";
         attacker.createContext("/", exchange -> {
             byte[] body = (exchange.getRequestURI().getPath().equals("/plain") ? "<p>Framed" : page)
                     .getBytes(StandardCharsets.UTF_8);
@@ -374,9 +377,10 @@ class BrowserTest {
         browser.size(400, 800);
         for (String page : List.of("", "machines", "machines/" + machine, "actions", "machines?text=xxxx")) {
             open(page);
-            assertThat(browser.run("return [...document.querySelectorAll('body *')].filter(one => !one.closest('.scroll, .skip')"
-                            + " && one.checkVisibility() && one.getBoundingClientRect().right > 400)"
-                            + ".map(one => one.outerHTML.slice(0, 100))"))
+            assertThat(browser.run(
+                            "return [...document.querySelectorAll('body *')].filter(one => !one.closest('.scroll, .skip')"
+                                    + " && one.checkVisibility() && one.getBoundingClientRect().right > 400)"
+                                    + ".map(one => one.outerHTML.slice(0, 100))"))
                     .as("too wide on " + page)
                     .isEqualTo(List.of());
             assertThat(browser.run("return [innerWidth, document.documentElement.scrollWidth]"))
@@ -396,9 +400,8 @@ class BrowserTest {
     @ValueSource(booleans = {false, true})
     void textsCanBeReadInTheLightAndInTheDark(boolean dark) throws Exception {
         UUID machine = fleet.lively();
-        fleet.execute(
-                "insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence)"
-                        + " values ('metal', 'ams1', now(), now(), '31 of 80 agents fell silent within 2 min')");
+        fleet.execute("insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence)"
+                + " values ('metal', 'ams1', now(), now(), '31 of 80 agents fell silent within 2 min')");
         awaitCounts();
         browser.prefersDark(dark);
         for (String page : List.of("", "machines", "machines/" + machine + "?done=paused", "actions")) {
@@ -413,8 +416,7 @@ class BrowserTest {
     }
 
     /** What WCAG 2.1 asks for: 4.5 to 1, for each text against what is behind it. */
-    private static final String CONTRASTS =
-            """
+    private static final String CONTRASTS = """
             const channels = color => color.match(/[\\d.]+/g).map(Number);
             const luminance = color => channels(color).slice(0, 3)
                 .map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
@@ -539,7 +541,9 @@ class BrowserTest {
         assertThat(browser.findAll("table.machines tbody tr")).hasSize(100);
         picture("machines");
         open("machines/" + machine);
-        assertThat(browser.text().toLowerCase(Locale.ROOT)).contains("recovering", "new kernel", "no answer on port 22");
+        assertThat(browser.text().toLowerCase(Locale.ROOT))
+                .contains("recovering", "new kernel", "no answer on port 22");
+        browser.size(1280, 1250);
         picture("machine");
     }
 

@@ -110,7 +110,9 @@ class OpenApiTest {
     private JsonNode answer(String method, String template, String path, String query, String body) throws Exception {
         WebResponse response = request(method, path, query, body);
         JsonNode said = DESCRIPTION.path("paths").path(template).path(method.toLowerCase(java.util.Locale.ROOT));
-        assertThat(said.isObject()).as(method + " " + template + " is described").isTrue();
+        assertThat(said.isObject())
+                .as(method + " " + template + " is described")
+                .isTrue();
         JsonNode described = resolve(said.path("responses").path(String.valueOf(response.status())));
         String text = new String(response.body(), StandardCharsets.UTF_8);
         assertThat(described.isObject())
@@ -119,7 +121,9 @@ class OpenApiTest {
         assertThat(response.headers()).containsEntry("Content-Type", "application/json");
         JsonNode schema = described.path("content").path("application/json").path("schema");
         JsonNode json = new ObjectMapper().readTree(text);
-        assertThat(validator(schema).validate(json)).as(method + " " + path + ": " + text).isEmpty();
+        assertThat(validator(schema).validate(json))
+                .as(method + " " + path + ": " + text)
+                .isEmpty();
         note(schema, json, template);
         return json;
     }
@@ -179,13 +183,15 @@ class OpenApiTest {
         assertThat(error.validate(mapper.readTree("{\"error\":\"x\"}"))).isEmpty();
         assertThat(error.validate(mapper.readTree("{\"error\":1}"))).isNotEmpty();
         assertThat(error.validate(mapper.readTree("{}"))).isNotEmpty();
-        assertThat(error.validate(mapper.readTree("{\"error\":\"x\",\"more\":1}"))).isNotEmpty();
+        assertThat(error.validate(mapper.readTree("{\"error\":\"x\",\"more\":1}")))
+                .isNotEmpty();
         Schema machine = validator(mapper.readTree("{\"$ref\":\"#/components/schemas/Pauses\"}"));
         String pause = "{\"pauses\":[{\"id\":\"%s\",\"by\":\"kim\",\"reason\":\"r\",\"since\":\"%s\"}]}";
         UUID id = UUID.randomUUID();
         assertThat(machine.validate(mapper.readTree(pause.formatted(id, "2030-01-01T00:00:00Z"))))
                 .isEmpty();
-        assertThat(machine.validate(mapper.readTree(pause.formatted(id, "yesterday")))).isNotEmpty();
+        assertThat(machine.validate(mapper.readTree(pause.formatted(id, "yesterday"))))
+                .isNotEmpty();
         assertThat(machine.validate(mapper.readTree(pause.formatted("x", "2030-01-01T00:00:00Z"))))
                 .isNotEmpty();
     }
@@ -196,7 +202,8 @@ class OpenApiTest {
             get(path, path);
         }
         UUID absent = UUID.randomUUID();
-        assertThat(get("/machines/{machine}", "/machines/" + absent).has("error")).isTrue();
+        assertThat(get("/machines/{machine}", "/machines/" + absent).has("error"))
+                .isTrue();
         get("/machines/{machine}/history", "/machines/" + absent + "/history");
         get("/machines/{machine}/actions", "/machines/" + absent + "/actions");
     }
@@ -204,25 +211,31 @@ class OpenApiTest {
     @Test
     void everyPropertyThatIsDescribedIsInAnAnswerAndNoOther() throws Exception {
         UUID bare = fleet.machine("bare", null);
-        fleet.execute("update machine_provided set provider_status = null, provider_ip_address = null"
-                + " where machine_id = ?", bare);
+        fleet.execute(
+                "update machine_provided set provider_status = null, provider_ip_address = null"
+                        + " where machine_id = ?",
+                bare);
         UUID hostile = fleet.hostile("<b>\u202e");
         UUID lively = fleet.lively();
         fleet.execute("update machine_provided set provider_ssh_port = 2222 where machine_id = ?", lively);
-        fleet.execute("insert into work_backoff (machine_id, process, until, cause, last_interval_seconds)"
-                + " values (?, 'ShepherdRecovery', now() + interval '1 hour', 'refused', 60)", lively);
+        fleet.execute(
+                "insert into work_backoff (machine_id, process, until, cause, last_interval_seconds)"
+                        + " values (?, 'ShepherdRecovery', now() + interval '1 hour', 'refused', 60)",
+                lively);
         fleet.execute("insert into machine_os_installation_request values (?, 2, '')", lively);
         fleet.execute("insert into machine_os_installation_report values (?, 1, 'Error', '')", lively);
-        fleet.execute("insert into pauses values (gen_random_uuid(), null, 'racks', 'ShepherdRecovery', 'kim', 'r', now(),"
-                + " now() + interval '1 hour')");
+        fleet.execute(
+                "insert into pauses values (gen_random_uuid(), null, 'racks', 'ShepherdRecovery', 'kim', 'r', now(),"
+                        + " now() + interval '1 hour')");
         fleet.execute("update work_history set session_id = gen_random_uuid()");
         for (int i = 0; i < 30; i++) {
-            fleet.execute("insert into operator_actions (acted_at, acted_by, channel, verb, reason) select now(), 'kim', c,"
-                    + " 'Quarantine', 'r' from unnest(array['Page', 'CommandLine', 'API', 'Program']) c");
+            fleet.execute(
+                    "insert into operator_actions (acted_at, acted_by, channel, verb, reason) select now(), 'kim', c,"
+                            + " 'Quarantine', 'r' from unnest(array['Page', 'CommandLine', 'API', 'Program']) c");
         }
         console.start();
-        await().untilAsserted(() -> assertThat(get("/fleet", "/fleet").path("machines").asInt())
-                .isEqualTo(414));
+        await().untilAsserted(() ->
+                assertThat(get("/fleet", "/fleet").path("machines").asInt()).isEqualTo(414));
 
         for (MachineState state : MachineState.values()) {
             assertThat(answer("GET", "/machines", "/machines", "limit=1000&state=" + state.word(), "")
@@ -231,7 +244,12 @@ class OpenApiTest {
                     .isNotEmpty();
         }
         JsonNode page = answer("GET", "/machines", "/machines", "limit=100", "");
-        answer("GET", "/machines", "/machines", "limit=100&after=" + encoded(page.path("after").asText()), "");
+        answer(
+                "GET",
+                "/machines",
+                "/machines",
+                "limit=100&after=" + encoded(page.path("after").asText()),
+                "");
         answer("GET", "/machines", "/machines", "limit=ten", "");
         List<UUID> machines = new ArrayList<>(List.of(bare, hostile, lively));
         for (String state : List.of("takeover", "failing", "up", "quarantined")) {
@@ -265,10 +283,10 @@ class OpenApiTest {
     void loopsThatHaveRunAndFailedAreAnsweredAsDescribed() throws Exception {
         provider.failAll(FakeProvider.Operation.LIST, new IllegalStateException("it is on fire"));
         shepherd.start();
-        await().atMost(Duration.ofSeconds(30)).until(() -> get("/fleet", "/fleet").path("loops").findValue("lastError") != null
-                && seen.contains("Fleet.loops.lastRunTook"));
-        assertThat(seen)
-                .contains("Fleet.loops.lastRunAt", "Fleet.loops.lastError.at", "Fleet.loops.lastError.current");
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> get("/fleet", "/fleet").path("loops").findValue("lastError") != null
+                        && seen.contains("Fleet.loops.lastRunTook"));
+        assertThat(seen).contains("Fleet.loops.lastRunAt", "Fleet.loops.lastError.at", "Fleet.loops.lastError.current");
     }
 
     @Test
@@ -290,8 +308,10 @@ class OpenApiTest {
                 fleet.execute("insert into machine_quarantine values (?, now(), 'recoverer', 'in vain')", machine);
             }
             if (verb.equals("retry")) {
-                fleet.execute("insert into work_backoff (machine_id, process, until, cause, last_interval_seconds)"
-                        + " values (?, 'ShepherdAgentStart', now() + interval '1 hour', 'refused', 60)", machine);
+                fleet.execute(
+                        "insert into work_backoff (machine_id, process, until, cause, last_interval_seconds)"
+                                + " values (?, 'ShepherdAgentStart', now() + interval '1 hour', 'refused', 60)",
+                        machine);
             }
             for (int i = 0; i < 2; i++) {
                 JsonNode done = answer(
@@ -313,14 +333,28 @@ class OpenApiTest {
             outcomes.add(answer("POST", "/pauses/{pause}/end", "/pauses/" + pause + "/end", "", "{\"reason\": \"r\"}")
                     .path("outcome")
                     .asText());
-            outcomes.add(answer("POST", "/freezes/release", "/freezes/release", "", "{\"reason\": \"r\", \"provider\":\"racks\"}")
+            outcomes.add(answer(
+                            "POST",
+                            "/freezes/release",
+                            "/freezes/release",
+                            "",
+                            "{\"reason\": \"r\", \"provider\":\"racks\"}")
                     .path("outcome")
                     .asText());
         }
         assertThat(outcomes)
-                .contains("paused", "quarantined", "released", "trusted", "rebooted", "reinstalled", "forgotten", "resumed")
+                .contains(
+                        "paused",
+                        "quarantined",
+                        "released",
+                        "trusted",
+                        "rebooted",
+                        "reinstalled",
+                        "forgotten",
+                        "resumed")
                 .contains("unfrozen", "not-frozen", "not-paused", "unknown", "not-backed-off", "retried");
-        assertThat(outcomes).isSubsetOf(Stream.of(Outcome.values()).map(Outcome::word).toList());
+        assertThat(outcomes)
+                .isSubsetOf(Stream.of(Outcome.values()).map(Outcome::word).toList());
         for (String path : List.of("/fleet", "/machines", "/actions", "/pauses", "/sessions")) {
             get(path, path);
         }
@@ -331,20 +365,36 @@ class OpenApiTest {
         UUID machine = rebootable("rack-1-7");
         String path = "/machines/" + machine + "/";
         String template = "/machines/{machine}/{verb}";
-        assertThat(answer("POST", template, path + "pause", "", "{}").has("error")).isTrue();
-        assertThat(answer("POST", template, path + "pause", "", "[]").has("error")).isTrue();
-        assertThat(answer("POST", template, path + "explode", "", "{\"reason\": \"r\"}").has("error")).isTrue();
-        assertThat(answer("POST", "/pauses/{pause}/end", "/pauses/x/end", "", "{\"reason\": \"r\"}").has("error")).isTrue();
-        assertThat(answer("POST", "/freezes/release", "/freezes/release", "", "{}").has("error")).isTrue();
+        assertThat(answer("POST", template, path + "pause", "", "{}").has("error"))
+                .isTrue();
+        assertThat(answer("POST", template, path + "pause", "", "[]").has("error"))
+                .isTrue();
+        assertThat(answer("POST", template, path + "explode", "", "{\"reason\": \"r\"}")
+                        .has("error"))
+                .isTrue();
+        assertThat(answer("POST", "/pauses/{pause}/end", "/pauses/x/end", "", "{\"reason\": \"r\"}")
+                        .has("error"))
+                .isTrue();
+        assertThat(answer("POST", "/freezes/release", "/freezes/release", "", "{}")
+                        .has("error"))
+                .isTrue();
         answer("POST", template, path + "pause", "", "{\"reason\": \"r\"}");
-        assertThat(answer("POST", template, path + "reboot", "", "{\"reason\": \"r\"}").path("error").asText())
+        assertThat(answer("POST", template, path + "reboot", "", "{\"reason\": \"r\"}")
+                        .path("error")
+                        .asText())
                 .contains("paused");
-        for (String get : List.of("/machines/{machine}", "/machines/{machine}/history", "/machines/{machine}/actions")) {
-            assertThat(get(get, get.replace("{machine}", "x")).has("error")).as(get).isTrue();
+        for (String get :
+                List.of("/machines/{machine}", "/machines/{machine}/history", "/machines/{machine}/actions")) {
+            assertThat(get(get, get.replace("{machine}", "x")).has("error"))
+                    .as(get)
+                    .isTrue();
         }
-        for (String list : List.of("/actions", "/machines/" + machine + "/history", "/machines/" + machine + "/actions")) {
+        for (String list :
+                List.of("/actions", "/machines/" + machine + "/history", "/machines/" + machine + "/actions")) {
             String described = list.replace(machine.toString(), "{machine}");
-            assertThat(answer("GET", described, list, "limit=0", "").has("error")).as(list).isTrue();
+            assertThat(answer("GET", described, list, "limit=0", "").has("error"))
+                    .as(list)
+                    .isTrue();
         }
         provider.failNext(FakeProvider.Operation.REBOOT, new IllegalStateException("down"));
         UUID another = rebootable("rack-1-8");
@@ -358,7 +408,9 @@ class OpenApiTest {
                         .path("error")
                         .asText())
                 .contains("runs no loops");
-        assertThat(answer("POST", template, path + "pause", "", "{\"reason\": \"r\"}").path("error").asText())
+        assertThat(answer("POST", template, path + "pause", "", "{\"reason\": \"r\"}")
+                        .path("error")
+                        .asText())
                 .contains("may not");
         answer("POST", "/pauses/{pause}/end", "/pauses/" + UUID.randomUUID() + "/end", "", "{\"reason\": \"r\"}");
         answer("POST", "/freezes/release", "/freezes/release", "", "{\"reason\": \"r\"}");
@@ -383,8 +435,25 @@ class OpenApiTest {
     void whatIsNotDescribedIsNotThere() throws Exception {
         UUID machine = fleet.machine("m", "l");
         List<String> words = List.of(
-                "fleet", "machines", "actions", "pauses", "sessions", "history", "freezes", "loops", "hardware", "explain",
-                "backoffs", "quarantined", "live", "metrics", "release", "end", "reboot", "openapi.yaml", "");
+                "fleet",
+                "machines",
+                "actions",
+                "pauses",
+                "sessions",
+                "history",
+                "freezes",
+                "loops",
+                "hardware",
+                "explain",
+                "backoffs",
+                "quarantined",
+                "live",
+                "metrics",
+                "release",
+                "end",
+                "reboot",
+                "openapi.yaml",
+                "");
         Set<String> templates = new HashSet<>();
         DESCRIPTION.path("paths").fieldNames().forEachRemaining(templates::add);
         for (String first : words) {
@@ -395,7 +464,8 @@ class OpenApiTest {
                 boolean described = path.equals("/openapi.yaml")
                         || DESCRIPTION
                                 .path("paths")
-                                .path(path.replace(machine.toString(), first.equals("pauses") ? "{pause}" : "{machine}"))
+                                .path(path.replace(
+                                        machine.toString(), first.equals("pauses") ? "{pause}" : "{machine}"))
                                 .has("get");
                 assertThat(status).as("GET " + path).isEqualTo(described ? 200 : 404);
             }

@@ -57,7 +57,8 @@ class PemFilesTest {
         List<Process> running = new ArrayList<>();
         for (String algorithm : List.of("RSA", "EC", "Ed25519", "DSA")) {
             running.add(new ProcessBuilder(
-                            Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                            Path.of(System.getProperty("java.home"), "bin", "keytool")
+                                    .toString(),
                             "-genkeypair",
                             "-keyalg",
                             algorithm,
@@ -83,15 +84,16 @@ class PemFilesTest {
             assertThat(one.waitFor(1, TimeUnit.MINUTES)).isTrue();
         }
         for (String algorithm : List.of("RSA", "EC", "Ed25519", "DSA")) {
-            assertThat(shared.resolve(algorithm)).as(Files.readString(shared.resolve(algorithm + ".log"))).exists();
+            assertThat(shared.resolve(algorithm))
+                    .as(Files.readString(shared.resolve(algorithm + ".log")))
+                    .exists();
             PAIRS.put(algorithm, KeyStore.getInstance(shared.resolve(algorithm).toFile(), PASSWORD));
         }
     }
 
     private Path certificate(String algorithm) throws Exception {
         Certificate certificate = PAIRS.get(algorithm).getCertificate("server");
-        return Files.writeString(
-                folder.resolve(algorithm + ".crt"), pem("CERTIFICATE", certificate.getEncoded()));
+        return Files.writeString(folder.resolve(algorithm + ".crt"), pem("CERTIFICATE", certificate.getEncoded()));
     }
 
     private Path key(String algorithm) throws Exception {
@@ -109,7 +111,8 @@ class PemFilesTest {
 
     private static String pem(String kind, byte[] content) {
         return "-----BEGIN " + kind + "-----\n"
-                + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(content) + "\n-----END " + kind + "-----\n";
+                + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(content) + "\n-----END " + kind
+                + "-----\n";
     }
 
     private static SSLContext read(Path certificate, Path key) {
@@ -196,7 +199,8 @@ class PemFilesTest {
     @ValueSource(strings = {"RSA", "EC"})
     void aKeyThatIsNotThatOfTheCertificateIsRefused(String ofCertificate) throws Exception {
         Path certificate = certificate(ofCertificate);
-        assertThat(refused(certificate, key("Ed25519"))).hasMessageContaining("is not the key of the first certificate of");
+        assertThat(refused(certificate, key("Ed25519")))
+                .hasMessageContaining("is not the key of the first certificate of");
         KeyStore own = PAIRS.get(ofCertificate);
         KeyPairGenerator generator = KeyPairGenerator.getInstance(ofCertificate);
         byte[] another = generator.generateKeyPair().getPrivate().getEncoded();
@@ -216,8 +220,7 @@ class PemFilesTest {
     void otherFilesAreRefusedAndNothingOfThemIsShown() throws Exception {
         Path certificate = certificate("EC");
         Path key = key("EC");
-        assertThat(refused(certificate, certificate(closed(key), certificate)))
-                .hasMessageStartingWith("--web-key: ");
+        assertThat(refused(certificate, certificate(closed(key), certificate))).hasMessageStartingWith("--web-key: ");
         assertThat(refused(key, key)).hasMessageStartingWith("--web-certificate: ");
         assertThat(refused(folder.resolve("absent"), key)).hasMessageStartingWith("--web-certificate: ");
         assertThat(refused(certificate, folder.resolve("absent"))).hasMessageStartingWith("--web-key: ");
@@ -226,7 +229,8 @@ class PemFilesTest {
         assertThat(refused(empty, key)).hasMessageContaining("empty has no certificate (PEM)");
         for (String content : List.of("AAAA", "====", "AAAAA", "c2VjcmV0")) {
             Path broken = closed(Files.writeString(
-                    folder.resolve("broken"), "-----BEGIN PRIVATE KEY-----\n" + content + "\n-----END PRIVATE KEY-----"));
+                    folder.resolve("broken"),
+                    "-----BEGIN PRIVATE KEY-----\n" + content + "\n-----END PRIVATE KEY-----"));
             assertThatThrownBy(() -> read(certificate, broken))
                     .as(content)
                     .isInstanceOf(ConfigurationException.class)

@@ -95,8 +95,8 @@ class ServletTest {
 
     @Test
     void aHeadHasTheLengthAndNoContent() throws Exception {
-        HttpResponse<String> head = send(
-                HttpRequest.newBuilder(jetty.uri("assets/shepherd.js")).method("HEAD", BodyPublishers.noBody()));
+        HttpResponse<String> head =
+                send(HttpRequest.newBuilder(jetty.uri("assets/shepherd.js")).method("HEAD", BodyPublishers.noBody()));
         assertThat(head.statusCode()).isEqualTo(200);
         assertThat(head.body()).isEmpty();
         assertThat(head.headers().firstValueAsLong("Content-Length"))
@@ -126,8 +126,8 @@ class ServletTest {
 
     @Test
     void whatIsRefusedBeforeTheConsoleIsSaidInPlainTextToo() throws Exception {
-        HttpResponse<String> large = send(HttpRequest.newBuilder(jetty.uri("machines"))
-                .POST(BodyPublishers.ofByteArray(new byte[100_000])));
+        HttpResponse<String> large =
+                send(HttpRequest.newBuilder(jetty.uri("machines")).POST(BodyPublishers.ofByteArray(new byte[100_000])));
         assertThat(large.statusCode()).isEqualTo(413);
         assertThat(large.body()).isEqualTo("The content is larger than 64 KiB.\n");
         // Without an announced length, too.
@@ -138,7 +138,8 @@ class ServletTest {
 
     @Test
     void anOpenPageIsToldOfChangesAndEndedWithTheConsole() throws Exception {
-        InputStream events = client.send(HttpRequest.newBuilder(jetty.uri("live")).build(), BodyHandlers.ofInputStream())
+        InputStream events = client.send(
+                        HttpRequest.newBuilder(jetty.uri("live")).build(), BodyHandlers.ofInputStream())
                 .body();
         readUntil(events, "retry: 5000");
         readUntil(events, "event: changed\ndata:\n\n");
@@ -153,7 +154,8 @@ class ServletTest {
     void aPageThatWentAwayIsForgotten() throws Exception {
         try (Socket socket = new Socket("127.0.0.1", jetty.port())) {
             socket.getOutputStream()
-                    .write("GET /ops/fleet/live HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+                    .write("GET /ops/fleet/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                            .getBytes(StandardCharsets.US_ASCII));
             socket.setSoTimeout(30_000);
             readUntil(socket.getInputStream(), "event: changed");
             assertThat(console.openPages()).isEqualTo(1);

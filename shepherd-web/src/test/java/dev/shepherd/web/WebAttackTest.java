@@ -65,7 +65,8 @@ class WebAttackTest {
     }
 
     private Socket connect(String request) throws IOException {
-        Socket socket = new Socket(server.address().getAddress(), server.address().getPort());
+        Socket socket =
+                new Socket(server.address().getAddress(), server.address().getPort());
         sockets.add(socket);
         socket.setSoTimeout(30_000);
         socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
@@ -132,7 +133,16 @@ class WebAttackTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "text", "provider", "state", "location", "nowhere", "after", "before", "done", "limit", "<script>alert(1)</script>"
+                "text",
+                "provider",
+                "state",
+                "location",
+                "nowhere",
+                "after",
+                "before",
+                "done",
+                "limit",
+                "<script>alert(1)</script>"
             })
     void noParameterComesBackAsMarkup(String name) throws Exception {
         UUID machine = fleet.machine("m", "l");
@@ -140,7 +150,13 @@ class WebAttackTest {
         String query = URLEncoder.encode(name, StandardCharsets.UTF_8) + "="
                 + URLEncoder.encode(script, StandardCharsets.UTF_8);
         for (String page : List.of(
-                "/", "/machines", "/machines/" + machine, "/actions", "/live/x", "/api/v1/machines", "/api/v1/actions")) {
+                "/",
+                "/machines",
+                "/machines/" + machine,
+                "/actions",
+                "/live/x",
+                "/api/v1/machines",
+                "/api/v1/actions")) {
             String answer =
                     answers("GET " + page + "?" + query + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
             assertThat(answer).as(page).startsWith("HTTP/1.1 ");
@@ -166,9 +182,10 @@ class WebAttackTest {
     void aLineBreakInAParameterMakesNoHeader() throws Exception {
         UUID machine = fleet.machine("m", "l");
         String body = "reason=x%0d%0aX-Forged:+1&minutes=5";
-        String answer = answers("POST /machines/" + machine + "/pause%0d%0aX-Forged:%201 HTTP/1.1\r\nHost: localhost\r\n"
-                + "Origin: http://localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
-                + "Content-Length: " + body.length() + "\r\n\r\n" + body);
+        String answer =
+                answers("POST /machines/" + machine + "/pause%0d%0aX-Forged:%201 HTTP/1.1\r\nHost: localhost\r\n"
+                        + "Origin: http://localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
+                        + "Content-Length: " + body.length() + "\r\n\r\n" + body);
         assertThat(answer).startsWith("HTTP/1.1 4");
         assertThat(answer.lines()).noneMatch(line -> line.startsWith("X-Forged") || line.startsWith("X-forged"));
     }
@@ -176,8 +193,9 @@ class WebAttackTest {
     @Test
     void aRequestWithTwoLengthsChangesNothingASecondRequestCouldRideOn() throws Exception {
         UUID machine = fleet.machine("m", "l");
-        String hidden = "POST /machines/" + machine + "/quarantine HTTP/1.1\r\nHost: localhost\r\nX-Shepherd-Request: 1\r\n"
-                + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 8\r\n\r\nreason=x";
+        String hidden =
+                "POST /machines/" + machine + "/quarantine HTTP/1.1\r\nHost: localhost\r\nX-Shepherd-Request: 1\r\n"
+                        + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 8\r\n\r\nreason=x";
         for (String lengths : List.of(
                 "Content-Length: " + (hidden.length() + 5) + "\r\nTransfer-Encoding: chunked",
                 "Transfer-Encoding: chunked\r\nContent-Length: " + (hidden.length() + 5),
@@ -201,7 +219,8 @@ class WebAttackTest {
 
     @Test
     void aRequestToTwoHostsIsRefused() throws Exception {
-        for (String hosts : List.of("Host: localhost\r\nHost: attacker.example", "Host: attacker.example\r\nHost: localhost")) {
+        for (String hosts :
+                List.of("Host: localhost\r\nHost: attacker.example", "Host: attacker.example\r\nHost: localhost")) {
             assertThat(answers("GET / HTTP/1.1\r\n" + hosts + "\r\nConnection: close\r\n\r\n"))
                     .startsWith("HTTP/1.1 400");
         }
@@ -216,7 +235,8 @@ class WebAttackTest {
             String answer = answers("GET / HTTP/1.1\r\nHost: localhost\r\n" + head + "\r\nConnection: close\r\n\r\n");
             assertThat(answer).as(head.substring(0, 10)).doesNotContain("<h1>Fleet</h1>");
         }
-        String line = answers("GET /" + "x".repeat(2_000_000) + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        String line =
+                answers("GET /" + "x".repeat(2_000_000) + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         assertThat(line).doesNotContain("HTTP/1.1 200");
         assertThat(status("/readyz")).isEqualTo(200);
     }
@@ -235,7 +255,8 @@ class WebAttackTest {
             sockets.add(socket);
             socket.getOutputStream().write(request.repeat(200).getBytes(StandardCharsets.US_ASCII));
         }
-        await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> assertThat(writing()).isPositive());
+        await().atMost(Duration.ofSeconds(30))
+                .untilAsserted(() -> assertThat(writing()).isPositive());
         await().ignoreExceptions().atMost(Duration.ofSeconds(60)).untilAsserted(() -> {
             assertThat(status("/readyz")).isEqualTo(200);
             assertThat(writing()).isZero();

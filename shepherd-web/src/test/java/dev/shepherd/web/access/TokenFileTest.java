@@ -61,7 +61,8 @@ class TokenFileTest {
         assertThat(who(tokens, "Bearer " + KIM)).contains("kim");
         assertThat(who(tokens, "bearer  " + BOARD + " ")).contains("board");
         assertThat(who(tokens, basic("kim:" + KIM))).contains("kim");
-        assertThat(who(tokens, basic("board:" + BOARD).replace("Basic", "BASIC"))).contains("board");
+        assertThat(who(tokens, basic("board:" + BOARD).replace("Basic", "BASIC")))
+                .contains("board");
     }
 
     @ParameterizedTest
@@ -85,7 +86,14 @@ class TokenFileTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"board:7Jm2v0cQbV1yKq9r", "Kim:7Jm2v0cQbV1yKq9r", ":7Jm2v0cQbV1yKq9r", "7Jm2v0cQbV1yKq9r", "kim:", "kim: "})
+    @CsvSource({
+        "board:7Jm2v0cQbV1yKq9r",
+        "Kim:7Jm2v0cQbV1yKq9r",
+        ":7Jm2v0cQbV1yKq9r",
+        "7Jm2v0cQbV1yKq9r",
+        "kim:",
+        "kim: "
+    })
     void aTokenIsThatOfItsNameOnly(String pair) throws Exception {
         assertThat(who(two(), basic(pair))).isEmpty();
     }
