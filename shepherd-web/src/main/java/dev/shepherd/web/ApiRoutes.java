@@ -97,14 +97,13 @@ final class ApiRoutes {
         }
         if (path.size() >= 2 && path.size() <= 3 && path.get(0).equals("machines")) {
             UUID machine = Routes.id(path.get(1));
-            String what = path.size() == 3 ? path.get(2) : "";
-            return switch (what) {
-                case "" -> {
-                    Optional<Explanation> explanation = operator.explain(machine, policy);
-                    yield explanation.isEmpty()
-                            ? Optional.empty()
-                            : Optional.of(Json.machine(explanation.get(), fleet.machine(machine)));
-                }
+            if (path.size() == 2) {
+                Optional<Explanation> explanation = operator.explain(machine, policy);
+                return explanation.isEmpty()
+                        ? Optional.empty()
+                        : Optional.of(Json.machine(explanation.get(), fleet.machine(machine)));
+            }
+            return switch (path.get(2)) {
                 case "history" ->
                     Optional.of(Json.list("history", bmdb.history(machine, limit(query, 1000)), Json::history));
                 case "actions" -> Optional.of(actions(machine, query));

@@ -11,6 +11,8 @@ import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.KeyStore;
 import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.Signature;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.security.spec.InvalidKeySpecException;
@@ -45,6 +47,10 @@ public final class PemFiles {
     public static SSLContext serverContext(String certificateSetting, Path certificate, String keySetting, Path key) {
         List<Certificate> chain = certificates(certificateSetting, certificate);
         PrivateKey privateKey = key(keySetting, key);
+        if (!isPair(chain.get(0).getPublicKey(), privateKey)) {
+            throw new ConfigurationException(
+                    keySetting, keySetting + ": " + key + " is not the key of the first certificate of " + certificate);
+        }
         try {
             KeyStore store = KeyStore.getInstance("PKCS12");
             store.load(null, null);
@@ -57,8 +63,30 @@ public final class PemFiles {
         } catch (GeneralSecurityException | IOException e) {
             throw new ConfigurationException(
                     keySetting,
-                    keySetting + ": " + key + " and " + certificate + " do not go together: " + Escaped.text(e),
+                    keySetting + ": " + key + " and " + certificate + " cannot be used: " + Escaped.text(e),
                     e);
+        }
+    }
+
+    /** Java itself would find out at the first connection only, and tell the client nothing but that there is no cipher. */
+    private static boolean isPair(PublicKey publicKey, PrivateKey privateKey) {
+        String algorithm = switch (privateKey.getAlgorithm()) {
+            case "RSA" -> "SHA256withRSA";
+            case "EC" -> "SHA256withECDSA";
+            default -> "Ed25519";
+        };
+        byte[] content = "a server's key".getBytes(StandardCharsets.US_ASCII);
+        try {
+            Signature signature = Signature.getInstance(algorithm);
+            signature.initSign(privateKey);
+            signature.update(content);
+            byte[] signed = signature.sign();
+            signature.initVerify(publicKey);
+            signature.update(content);
+            return signature.verify(signed);
+        } catch (GeneralSecurityException e) {
+            // Keys of two kinds.
+            return false;
         }
     }
 
@@ -105,8 +133,13 @@ public final class PemFiles {
                     setting + ": " + file + " has no key of the form PKCS #8, without a passphrase; convert it:"
                             + " openssl pkcs8 -topk8 -nocrypt -in " + file + " -out NEW");
         }
-        PKCS8EncodedKeySpec spec =
-                new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(pem.group(1)));
+        PKCS8EncodedKeySpec spec;
+        try {
+            spec = new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(pem.group(1)));
+        } catch (IllegalArgumentException e) {
+            throw new ConfigurationException(
+                    setting, setting + ": " + file + " is cut off or damaged: its Base64 is wrong");
+        }
         for (String algorithm : List.of("RSA", "EC", "Ed25519")) {
             try {
                 return KeyFactory.getInstance(algorithm).generatePrivate(spec);

@@ -116,6 +116,9 @@ public final class WebConsole implements AutoCloseable {
         if (healthy.isPresent()) {
             return healthy.get();
         }
+        if (request.body().length > WebRequest.LARGEST_BODY) {
+            return plain(413, "The content is larger than 64 KiB.");
+        }
         Optional<String> strange = guard.strangeHost(request);
         if (strange.isPresent()) {
             return plain(421, strange.get());
@@ -169,6 +172,11 @@ public final class WebConsole implements AutoCloseable {
 
     private static WebResponse plain(int status, String text) {
         return WebResponse.of(status, "text/plain; charset=utf-8", (text + "\n").getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Returns how many pages are open that are told of changes. */
+    int openPages() {
+        return live.size();
     }
 
     /** Ends the threads and the connections of open pages, within 10 s. Does nothing the second time. */

@@ -1,5 +1,6 @@
 package dev.shepherd.web;
 
+import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
@@ -14,6 +15,7 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -123,10 +125,11 @@ public final class WebServer implements AutoCloseable {
     }
 
     private WebResponse answer(HttpExchange exchange) throws IOException, InterruptedException {
-        byte[] body = exchange.getRequestBody().readNBytes(WebRequest.LARGEST_BODY + 1);
-        if (body.length > WebRequest.LARGEST_BODY) {
-            return text(413, "The content is larger than 64 KiB.").with("Connection", "close");
+        if (isAmbiguous(exchange.getRequestHeaders())) {
+            return text(400, "Its host or its length can be understood in several ways.")
+                    .with("Connection", "close");
         }
+        byte[] body = exchange.getRequestBody().readNBytes(WebRequest.LARGEST_BODY + 1);
         // Some of what a client may write is no URI to the JDK, which then has no path.
         String path = exchange.getRequestURI().getPath();
         String query = exchange.getRequestURI().getRawQuery();
@@ -135,8 +138,24 @@ public final class WebServer implements AutoCloseable {
         }
         Map<String, String> headers = new HashMap<>();
         exchange.getRequestHeaders().forEach((name, values) -> headers.put(name, values.get(0)));
-        return console.handle(
+        WebResponse response = console.handle(
                 new WebRequest(exchange.getRequestMethod(), path, query == null ? "" : query, headers, body, secure));
+        // The rest of what is too large is not waited for.
+        return response.status() == 413 ? response.with("Connection", "close") : response;
+    }
+
+    /**
+     * Tells whether a proxy may see another request here than the JDK does, which takes "+5" for a length and the first of two
+     * hosts: the rest of the one could be a request of someone else to the other.
+     */
+    private static boolean isAmbiguous(Headers headers) {
+        List<String> hosts = headers.getOrDefault("Host", List.of());
+        List<String> lengths = headers.getOrDefault("Content-Length", List.of());
+        List<String> encodings = headers.getOrDefault("Transfer-Encoding", List.of());
+        return hosts.size() > 1
+                || lengths.size() + encodings.size() > 1
+                || lengths.stream().anyMatch(length -> !length.matches("[0-9]{1,18}"))
+                || encodings.stream().anyMatch(encoding -> !encoding.equalsIgnoreCase("chunked"));
     }
 
     private static WebResponse text(int status, String text) {

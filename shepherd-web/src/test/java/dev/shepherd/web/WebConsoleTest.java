@@ -113,34 +113,7 @@ class WebConsoleTest {
     @ParameterizedTest
     @ValueSource(strings = {"/", "/machines", "/machines/%s", "/actions", "/machines?text=%s"})
     void noTextOfOthersIsMarkup(String page) throws Exception {
-        UUID machine = fleet.machine(SCRIPT, SCRIPT);
-        fleet.execute(
-                "insert into machine_quarantine values (?, now(), ?, ?)", machine, SCRIPT, SCRIPT + "\u202e\u001b[31m");
-        fleet.execute(
-                "insert into work_backoff (machine_id, process, until, cause, last_interval_seconds)"
-                        + " values (?, 'ShepherdAgentStart', now() + interval '1 hour', ?, 60)",
-                machine,
-                SCRIPT);
-        fleet.execute(
-                "insert into pauses values (gen_random_uuid(), ?, null, null, ?, ?, now(), null)",
-                machine,
-                SCRIPT,
-                SCRIPT);
-        fleet.execute(
-                "insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence)"
-                        + " values ('racks', ?, now(), now(), ?)",
-                SCRIPT,
-                SCRIPT);
-        fleet.execute(
-                "insert into work_history (machine_id, process, event, failed_cause)"
-                        + " values (?, 'ShepherdAgentStart', 'Failed', ?)",
-                machine,
-                SCRIPT);
-        fleet.execute(
-                "insert into sessions (session_component_name, session_runtime_info, session_interval_seconds,"
-                        + " session_deadline) values (?, ?, 5, now())",
-                SCRIPT,
-                SCRIPT);
+        UUID machine = fleet.hostile(SCRIPT);
         WebConsole all = operators();
         post(all, "/machines/" + machine + "/pause", "reason=%3Cscript%3Ealert(1)%3C/script%3E", SAME_ORIGIN);
 

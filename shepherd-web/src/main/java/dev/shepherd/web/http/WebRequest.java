@@ -13,13 +13,13 @@ import java.util.Optional;
  * @param path the path below the place where the console is mounted, decoded; begins with a slash
  * @param query what follows the question mark, as it came; empty if there is none
  * @param headers the headers, by their names in lower case; of several with one name the first
- * @param body the content; empty if there is none
+ * @param body the content; empty if there is none. A server need not read more than one byte past {@link #LARGEST_BODY}
  * @param secure whether it came over TLS
  */
 public record WebRequest(
         String method, String path, String query, Map<String, String> headers, byte[] body, boolean secure) {
 
-    /** The largest body that is read: 64 KiB. */
+    /** The largest body that is taken: 64 KiB. One that is larger is answered with 413. */
     public static final int LARGEST_BODY = 64 * 1024;
 
     /** Copies the headers. */

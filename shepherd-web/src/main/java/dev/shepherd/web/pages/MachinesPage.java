@@ -67,7 +67,7 @@ public final class MachinesPage {
         String cause =
                 line.cause().map(text -> Escaped.text(text, LONGEST_NOTE)).orElse("");
         String since =
-                line.since().map(at -> "since " + say.when(at).relative()).orElse("");
+                line.since().map(at -> "begun " + say.when(at).relative()).orElse("");
         String until =
                 line.until().map(at -> "tried again " + say.when(at).relative()).orElse("");
         return switch (line.state()) {

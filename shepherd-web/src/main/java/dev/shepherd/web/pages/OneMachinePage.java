@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /** Says all there is of one machine. */
@@ -115,8 +116,9 @@ public final class OneMachinePage {
         machine.sshHostKey().ifPresent(key -> add("SSH host key", Say.text(key)));
         recovery.ifPresent(state -> add(
                 state.isOpen() ? "In recovery by" : "Recovered by",
-                Say.text(state.action()) + ", " + state.attempts() + " attempts, " + state.failedCalls()
-                        + " failed calls",
+                state.action().name().toLowerCase(Locale.ROOT).replace('_', ' ') + "; "
+                        + count(state.attempts(), "attempt") + ", " + count(state.failedCalls(), "failed call")
+                        + "; the last",
                 state.attemptedAt()));
         machine.work()
                 .forEach(work ->
@@ -152,6 +154,10 @@ public final class OneMachinePage {
 
     private void add(String name, String value, Instant when) {
         facts.add(new Fact(name, value, Optional.of(say.when(when)), Optional.empty()));
+    }
+
+    private static String count(int number, String what) {
+        return number == 0 ? "no " + what : number + " " + what + (number == 1 ? "" : "s");
     }
 
     private static String fingerprint(byte[] key) {

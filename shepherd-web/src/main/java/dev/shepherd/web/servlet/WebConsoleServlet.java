@@ -9,6 +9,7 @@ import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
@@ -47,10 +48,6 @@ public final class WebConsoleServlet extends HttpServlet {
             return;
         }
         byte[] body = request.getInputStream().readNBytes(WebRequest.LARGEST_BODY + 1);
-        if (body.length > WebRequest.LARGEST_BODY) {
-            response.sendError(413, "The content is larger than 64 KiB.");
-            return;
-        }
         Map<String, String> headers = new HashMap<>();
         Collections.list(request.getHeaderNames()).forEach(name -> headers.put(name, request.getHeader(name)));
         String query = request.getQueryString();
@@ -60,7 +57,7 @@ public final class WebConsoleServlet extends HttpServlet {
                     request.getMethod(), path, query == null ? "" : query, headers, body, request.isSecure()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            response.sendError(503, "Interrupted.");
+            refuse(response, "Interrupted.");
             return;
         }
         send(request, response, answer);
@@ -69,7 +66,7 @@ public final class WebConsoleServlet extends HttpServlet {
     private static void send(HttpServletRequest request, HttpServletResponse response, WebResponse answer)
             throws IOException {
         if (answer.stream().isPresent() && !request.isAsyncSupported()) {
-            response.sendError(503, "This mapping is not asynchronous.");
+            refuse(response, "This mapping is not asynchronous.");
             return;
         }
         response.setStatus(answer.status());
@@ -85,6 +82,13 @@ public final class WebConsoleServlet extends HttpServlet {
         if (!request.getMethod().equals("HEAD")) {
             response.getOutputStream().write(answer.body());
         }
+    }
+
+    /** Not the container's page of an error: it may say more, and is under no policy. */
+    private static void refuse(HttpServletResponse response, String text) throws IOException {
+        response.setStatus(HttpServletResponse.SC_SERVICE_UNAVAILABLE);
+        response.setContentType("text/plain; charset=utf-8");
+        response.getOutputStream().write((text + "\n").getBytes(StandardCharsets.UTF_8));
     }
 
     /** A page that waits for changes. */
