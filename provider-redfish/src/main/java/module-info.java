@@ -1,4 +1,4 @@
-/** A provider of a fixed list of machines, which are rebooted through their BMCs by Redfish. */
+/** A provider of a fixed list of machines, which are rebooted through their BMCs by Redfish or IPMI. */
 module dev.shepherd.provider.redfish {
     requires transitive dev.shepherd.api;
     requires dev.shepherd.provider.staticlist;

@@ -7,6 +7,7 @@ module dev.shepherd.cli {
     requires dev.shepherd.callback;
     requires dev.shepherd.manager;
     requires dev.shepherd.postgres;
+    requires dev.shepherd.provider.redfish;
     requires dev.shepherd.provider.staticlist;
     requires dev.shepherd.testkit;
     requires dev.shepherd.web;
@@ -19,6 +20,8 @@ module dev.shepherd.cli {
     uses dev.shepherd.api.ProviderFactory;
 
     opens dev.shepherd.cli to
+            info.picocli;
+    opens dev.shepherd.cli.bmc to
             info.picocli;
     opens dev.shepherd.cli.contract to
             info.picocli,

@@ -196,6 +196,11 @@ public final class Bmdb implements AutoCloseable {
         return read("reading machine " + machineId, db -> MachineQueries.machine(db, machineId));
     }
 
+    /** Reads the MachineProvided tags of all machines, in the order of the providers' names and ids. */
+    public List<ProvidedMachine> providedMachines() throws InterruptedException {
+        return transactions.ask("reading the machines of all providers", MachineQueries::providedMachines);
+    }
+
     /** Reads the MachineProvided tags of all machines of a provider, in the order of the provider's ids. */
     public List<ProvidedMachine> providedMachines(ProviderType provider) throws InterruptedException {
         return transactions.ask(

@@ -2,6 +2,7 @@ package dev.shepherd.cli;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ShepherdException;
+import dev.shepherd.cli.bmc.BmcCommand;
 import dev.shepherd.cli.contract.ContractCommand;
 import dev.shepherd.cli.demo.DemoCommand;
 import dev.shepherd.cli.demo.FakeBmcCommand;
@@ -75,6 +76,7 @@ import picocli.CommandLine.ScopeType;
             QueueCommand.class,
             DatabaseCommand.class,
             ProvidersCommand.class,
+            BmcCommand.class,
             ContractCommand.class,
             FakeEquinixCommand.class,
             FakeBmcCommand.class,

@@ -1,12 +1,15 @@
 package dev.shepherd.cli;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The command line in a process of its own. Closing it kills the process; what it printed is still there. */
 public final class CommandLineProcess implements AutoCloseable {
@@ -65,6 +68,29 @@ public final class CommandLineProcess implements AutoCloseable {
     /** Returns the exit code of a process that has ended. */
     public int exitCode() {
         return process.exitValue();
+    }
+
+    /** Returns what {@code ps} shows of all processes, where the system has that. */
+    public static String all() throws IOException {
+        Path all = Path.of("/proc");
+        if (!Files.isDirectory(all)) {
+            return ProcessHandle.allProcesses()
+                    .map(process -> process.info().toString())
+                    .collect(Collectors.joining("\n"));
+        }
+        StringBuilder shown = new StringBuilder();
+        try (Stream<Path> processes = Files.list(all)) {
+            for (Path process : processes.toList()) {
+                for (String file : List.of("cmdline", "comm")) {
+                    try {
+                        shown.append(Files.readString(process.resolve(file), StandardCharsets.ISO_8859_1));
+                    } catch (IOException e) {
+                        // It is no process, or has ended.
+                    }
+                }
+            }
+        }
+        return shown.toString();
     }
 
     @Override

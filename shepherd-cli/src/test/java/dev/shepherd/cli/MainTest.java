@@ -56,7 +56,7 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"demo", "run", "machines", "database", "providers", "fake-equinix", "fake-bmc"})
+    @ValueSource(strings = {"demo", "run", "machines", "database", "providers", "bmc", "fake-equinix", "fake-bmc"})
     void everyCommandExplainsItself(String command) {
         CommandLineRun run = CommandLineRun.of(command, "--help");
 

@@ -150,7 +150,12 @@ public final class Shepherd implements AutoCloseable {
             machines += settings.recoverer().parallelism();
         }
         int providers = flocks.size();
-        return new ThreadNeeds(providers * loops.size(), providers * working, providers * machines);
+        int helpers = loops.contains(LoopKind.UPDATER)
+                ? flocks.values().stream()
+                        .mapToInt(flock -> flock.updater().helpers())
+                        .sum()
+                : 0;
+        return new ThreadNeeds(providers * loops.size(), providers * working, providers * machines + helpers);
     }
 
     /** Tells what every loop is doing. Does not block. */

@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
  *
  * @param loops one for each loop
  * @param working how many of the loops work on machines: each needs one more at least
- * @param machines how many machines all of them work on at once
+ * @param machines how many machines all of them work on, or ask for beside their own thread, at once
  */
 record ThreadNeeds(int loops, int working, int machines) {
 

@@ -32,6 +32,9 @@ record BmcEntry(ProviderID id, URI bmc, Optional<String> system, String credenti
     static final String CREDENTIALS = "Credentials";
     static final String FINGERPRINT = "Fingerprint";
 
+    private static final String IPMI = "ipmi";
+    private static final Map<String, Integer> USUAL_PORTS = Map.of("https", 443, "http", 80, IPMI, 623);
+
     private static final Pattern SYSTEM_PATH = Pattern.compile("/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{1,500}");
     private static final Pattern CREDENTIALS_NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
     private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]{64}");
@@ -46,6 +49,16 @@ record BmcEntry(ProviderID id, URI bmc, Optional<String> system, String credenti
                 Optional.ofNullable(fields.get(FINGERPRINT)));
     }
 
+    /** Tells whether it is reached by IPMI, and by Redfish otherwise. */
+    boolean isIpmi() {
+        return IPMI.equals(bmc.getScheme());
+    }
+
+    /** Returns what messages call the BMC. */
+    String bmcName() {
+        return "BMC of " + id + " at " + bmc;
+    }
+
     /** The fields that name the BMC. */
     static EntryFields fields(boolean allowHttp) {
         return new EntryFields(
@@ -58,7 +71,8 @@ record BmcEntry(ProviderID id, URI bmc, Optional<String> system, String credenti
     }
 
     private static String bmc(String text, boolean allowHttp) {
-        String expected = "must be the https: URL of a host and perhaps a port, such as https://10.0.1.7";
+        String expected =
+                "must be the https: or ipmi: URL of a host and perhaps a port, such as https://10.0.1.7 or ipmi://10.0.1.8";
         if (text.indexOf('@') >= 0) {
             // Not shown: what stands before it may be a password.
             throw new IllegalArgumentException(expected + ", without a user or a password (what stands before the @)");
@@ -66,16 +80,12 @@ record BmcEntry(ProviderID id, URI bmc, Optional<String> system, String credenti
         URI uri = uri(text);
         String scheme =
                 uri == null || uri.getScheme() == null ? "" : uri.getScheme().toLowerCase(Locale.ROOT);
-        if (scheme.equals("ipmi")) {
-            throw new IllegalArgumentException(expected + ", not " + EntryFields.quoted(text)
-                    + ": machines are rebooted by Redfish only, not by IPMI");
-        }
         if (scheme.equals("http") && !allowHttp) {
             throw new IllegalArgumentException(expected + ", not " + EntryFields.quoted(text)
                     + ", over which the password would be sent in the clear; the property \"allow-http\" allows it");
         }
         boolean fits = uri != null
-                && (scheme.equals("https") || scheme.equals("http"))
+                && USUAL_PORTS.containsKey(scheme)
                 && uri.getHost() != null
                 && uri.getPort() != 0
                 && uri.getPort() <= 65535
@@ -85,8 +95,8 @@ record BmcEntry(ProviderID id, URI bmc, Optional<String> system, String credenti
         if (!fits || uri == null) {
             throw new IllegalArgumentException(expected + ", not " + EntryFields.quoted(text));
         }
-        int usual = scheme.equals("https") ? 443 : 80;
-        String port = uri.getPort() < 0 || uri.getPort() == usual ? "" : ":" + uri.getPort();
+        boolean usual = uri.getPort() < 0 || Objects.equals(uri.getPort(), USUAL_PORTS.get(scheme));
+        String port = usual ? "" : ":" + uri.getPort();
         return scheme + "://" + uri.getHost().toLowerCase(Locale.ROOT) + port;
     }
 
@@ -144,7 +154,16 @@ record BmcEntry(ProviderID id, URI bmc, Optional<String> system, String credenti
             if (fingerprint != null && bmc.startsWith("http:")) {
                 throw new IllegalArgumentException(named(FINGERPRINT) + " needs an https: URL in " + named(BMC));
             }
+            boolean ipmi = bmc.startsWith(IPMI + ":");
+            if (ipmi && (system != null || fingerprint != null)) {
+                throw new IllegalArgumentException(named(system != null ? SYSTEM : FINGERPRINT)
+                        + " means nothing to IPMI, by which " + EntryFields.quoted(bmc) + " is reached; leave it out");
+            }
             First first = firstOf.putIfAbsent(bmc, new First(entry, system, fingerprint));
+            if (first != null && ipmi) {
+                throw new IllegalArgumentException(named(BMC) + " is " + EntryFields.quoted(bmc) + ", as in entry "
+                        + first.entry() + "; a BMC that is reached by IPMI has one machine");
+            }
             if (first != null && (system == null || first.system() == null)) {
                 throw new IllegalArgumentException(named(BMC) + " is " + EntryFields.quoted(bmc) + ", as in entry "
                         + first.entry() + "; entries that share a BMC each need a " + named(SYSTEM));

@@ -1,6 +1,7 @@
 package dev.shepherd.provider.redfish;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.provider.redfish.BmcReport.Trust;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
@@ -12,14 +13,20 @@ import java.security.KeyStore;
 import java.security.MessageDigest;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateException;
+import java.security.cert.CertificateExpiredException;
 import java.security.cert.CertificateFactory;
+import java.security.cert.CertificateNotYetValidException;
 import java.security.cert.X509Certificate;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLSession;
+import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509ExtendedTrustManager;
@@ -36,11 +43,28 @@ final class BmcTrust extends X509ExtendedTrustManager {
     private final boolean hostNames;
 
     /** The fingerprints, by host and port. */
-    private final Map<String, String> pins = new ConcurrentHashMap<>();
+    private final Map<String, String> pins;
 
-    private BmcTrust(@Nullable X509ExtendedTrustManager authorities, boolean hostNames) {
+    private final Consumer<BmcReport.Certificate> told;
+
+    private BmcTrust(
+            @Nullable X509ExtendedTrustManager authorities,
+            boolean hostNames,
+            Map<String, String> pins,
+            Consumer<BmcReport.Certificate> told) {
         this.authorities = authorities;
         this.hostNames = hostNames;
+        this.pins = pins;
+        this.told = told;
+    }
+
+    private BmcTrust(@Nullable X509ExtendedTrustManager authorities, boolean hostNames) {
+        this(authorities, hostNames, new ConcurrentHashMap<>(), certificate -> {});
+    }
+
+    /** Returns one that thinks the same, and tells of each certificate that it is shown. */
+    BmcTrust telling(Consumer<BmcReport.Certificate> told) {
+        return new BmcTrust(authorities, hostNames, pins, told);
     }
 
     /**
@@ -102,13 +126,16 @@ final class BmcTrust extends X509ExtendedTrustManager {
 
     /** Takes note of what an entry pins. It holds for connections from now on. */
     void pin(BmcEntry entry) {
-        int port = entry.bmc().getPort() < 0 ? 443 : entry.bmc().getPort();
-        String peer = peer(host(entry.bmc()), port);
+        String peer = peer(host(entry.bmc()), port(entry.bmc()));
         entry.fingerprint().ifPresentOrElse(pin -> pins.put(peer, pin), () -> pins.remove(peer));
     }
 
-    private static String host(URI uri) {
+    static String host(URI uri) {
         return uri.getHost().replaceAll("[\\[\\]]", "");
+    }
+
+    static int port(URI uri) {
+        return uri.getPort() < 0 ? 443 : uri.getPort();
     }
 
     private static String peer(String host, int port) {
@@ -124,45 +151,94 @@ final class BmcTrust extends X509ExtendedTrustManager {
         }
     }
 
+    /** What the authorities think of a certificate, on a connection that they know. */
+    private interface Verification {
+        void by(X509ExtendedTrustManager authorities) throws CertificateException;
+    }
+
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
             throws CertificateException {
-        String pin = pins.get(peer(String.valueOf(engine.getPeerHost()), engine.getPeerPort()));
-        if (pin != null) {
-            String found = fingerprint(chain[0]);
-            if (!found.equals(pin)) {
-                throw new CertificateException(
-                        "the certificate has the SHA-256 fingerprint " + found + ", but the list says " + pin);
-            }
-            return;
-        }
-        X509ExtendedTrustManager verifying = authorities;
-        if (verifying == null) {
-            return;
-        }
-        try {
-            if (hostNames) {
-                verifying.checkServerTrusted(chain, authType, engine);
-            } else {
-                verifying.checkServerTrusted(chain, authType);
-            }
-        } catch (CertificateException e) {
-            // What a person needs to compare it with the BMC's own page, and to pin it.
-            throw new CertificateException(
-                    e.getMessage() + " (its SHA-256 fingerprint is " + fingerprint(chain[0]) + ")", e);
-        }
+        check(
+                chain,
+                authType,
+                String.valueOf(engine.getPeerHost()),
+                engine.getPeerPort(),
+                verifying -> verifying.checkServerTrusted(chain, authType, engine));
     }
 
-    /** Not called: the client makes its connections with engines. */
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket)
             throws CertificateException {
-        throw new CertificateException("only connections with an engine are verified");
+        if (!(socket instanceof SSLSocket secured)) {
+            throw new CertificateException("only connections with TLS are verified");
+        }
+        SSLSession session = secured.getHandshakeSession();
+        check(
+                chain,
+                authType,
+                session.getPeerHost(),
+                session.getPeerPort(),
+                verifying -> verifying.checkServerTrusted(chain, authType, socket));
+    }
+
+    private void check(X509Certificate[] chain, String authType, String host, int port, Verification verification)
+            throws CertificateException {
+        String pin = pins.get(peer(host, port));
+        String found = fingerprint(chain[0]);
+        Trust trust = pin != null ? Trust.PINNED : authorities != null ? Trust.VERIFIED : Trust.UNCHECKED;
+        @Nullable String refusal = null;
+        @Nullable CertificateException cause = null;
+        if (pin != null && !found.equals(pin)) {
+            refusal = "it has the SHA-256 fingerprint " + found + ", but the list says " + pin;
+        } else if (pin == null && authorities != null) {
+            try {
+                if (hostNames) {
+                    verification.by(authorities);
+                } else {
+                    authorities.checkServerTrusted(chain, authType);
+                }
+            } catch (CertificateException e) {
+                refusal = why(authorities, chain, authType, host);
+                cause = e;
+            }
+        }
+        told.accept(new BmcReport.Certificate(
+                found,
+                chain[0].getNotAfter().toInstant(),
+                refusal == null ? trust : Trust.REFUSED,
+                Optional.ofNullable(refusal)));
+        if (refusal != null) {
+            // What a person needs to compare it with the BMC's own page, and to pin it.
+            throw new CertificateException(
+                    "the certificate is not trusted: " + refusal
+                            + (pin == null ? " (its SHA-256 fingerprint is " + found + ")" : ""),
+                    cause);
+        }
+    }
+
+    private static String why(
+            X509ExtendedTrustManager authorities, X509Certificate[] chain, String authType, String host) {
+        try {
+            chain[0].checkValidity();
+        } catch (CertificateExpiredException e) {
+            return "it expired at " + chain[0].getNotAfter().toInstant();
+        } catch (CertificateNotYetValidException e) {
+            return "it is not valid before " + chain[0].getNotBefore().toInstant();
+        }
+        try {
+            authorities.checkServerTrusted(chain, authType);
+            return "it does not name the host " + host;
+        } catch (CertificateException e) {
+            return chain[0].getIssuerX500Principal().equals(chain[0].getSubjectX500Principal())
+                    ? "it is signed by itself, and is none of those that are trusted"
+                    : "it is signed by no authority that is trusted";
+        }
     }
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String authType) throws CertificateException {
-        throw new CertificateException("only connections with an engine are verified");
+        throw new CertificateException("only connections with TLS are verified");
     }
 
     @Override

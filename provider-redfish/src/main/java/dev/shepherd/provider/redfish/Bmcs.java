@@ -1,12 +1,11 @@
 package dev.shepherd.provider.redfish;
 
-import dev.shepherd.api.ProviderException.Scope;
-import dev.shepherd.provider.redfish.Credentials.Login;
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.provider.staticlist.list.MachineList;
 import dev.shepherd.provider.support.CallGate;
-import dev.shepherd.provider.support.HttpCalls;
+import dev.shepherd.provider.support.CallThreads;
 import java.net.URI;
-import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -14,8 +13,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The BMCs of the list: what is kept of each between calls, and how a call to one is made. All share one client and its
- * threads; each lets one request through at a time. Safe for use by several threads.
+ * The BMCs of the list: which way leads to one, and what is kept of each between calls. Each lets one request through at a
+ * time. Safe for use by several threads.
  */
 final class Bmcs {
 
@@ -30,6 +29,10 @@ final class Bmcs {
 
         /** Why its power state is unknown, as the log was told. */
         private volatile @Nullable String trouble;
+
+        CallGate gate() {
+            return gate;
+        }
 
         @Nullable
         URI system() {
@@ -48,16 +51,26 @@ final class Bmcs {
         }
     }
 
-    private final HttpCalls calls;
-    private final BmcTrust trust;
     private final Credentials credentials;
+    private final RedfishClient redfish;
+    private final IpmiTool ipmi;
+    private final boolean uefi;
     private final Map<URI, Kept> kept = new ConcurrentHashMap<>();
     private volatile @Nullable MachineList current;
 
-    Bmcs(HttpCalls calls, BmcTrust trust, Credentials credentials) {
-        this.calls = calls;
-        this.trust = trust;
+    /**
+     * Reads the settings of all ways to a BMC.
+     *
+     * @throws ConfigurationException if they cannot be used
+     */
+    Bmcs(ProviderConfig config, CallThreads threads, Credentials credentials) {
         this.credentials = credentials;
+        this.redfish = new RedfishClient(config, threads);
+        this.ipmi = new IpmiTool(config);
+        this.uefi = config.string(RedfishProviderFactory.IPMI_BOOT_MODE)
+                .orElseThrow()
+                .strip()
+                .equals("uefi");
     }
 
     /** Forgets the BMCs that have left the list, if it is another than before. */
@@ -73,22 +86,20 @@ final class Bmcs {
     }
 
     /** Returns what is kept of the BMC of an entry. */
-    Kept of(BmcEntry entry) {
+    Kept kept(BmcEntry entry) {
         return kept.computeIfAbsent(entry.bmc(), bmc -> new Kept());
     }
 
-    /** Starts a call to the BMC of an entry. */
-    BmcCall call(BmcEntry entry, Duration limit) {
-        Login login = credentials.find(entry.credentials());
-        trust.pin(entry);
-        String name = "BMC of " + entry.id() + " at " + entry.bmc();
-        HttpCalls own = calls.toBuilder()
-                .name(name)
-                .basic(login.user(), login.password())
-                .gate(of(entry).gate)
-                .scope(Scope.MACHINE)
-                .limit(limit)
-                .build();
-        return new BmcCall(own, name, entry.bmc(), limit);
+    /** Returns the BMC of an entry; it is not asked yet. */
+    Bmc of(BmcEntry entry) {
+        Kept own = kept(entry);
+        return entry.isIpmi()
+                ? new IpmiBmc(ipmi, credentials, uefi, entry, own.gate())
+                : new RedfishBmc(redfish, credentials, entry, own);
+    }
+
+    /** Ends the calls that the threads do not end: what was started for them is killed. */
+    void close() {
+        ipmi.close();
     }
 }

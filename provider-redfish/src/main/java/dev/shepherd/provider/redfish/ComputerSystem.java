@@ -14,6 +14,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a BMC says of its system.
@@ -34,11 +35,8 @@ record ComputerSystem(Resource resource) {
      * @throws ProviderException with {@link Reason#PERMANENT} if the BMC has none or several and the entry names none
      */
     static ComputerSystem find(BmcCall call, BmcEntry entry, Bmcs.Kept kept) throws InterruptedException {
-        if (entry.system().isPresent()) {
-            return named(call, entry.system().get());
-        }
         URI known = kept.system();
-        if (known != null) {
+        if (known != null && entry.system().isEmpty()) {
             kept.system(null);
             HttpAnswer answer = call.ask(known);
             if (answer.status() != NOT_FOUND) {
@@ -47,7 +45,25 @@ record ComputerSystem(Resource resource) {
                 return system;
             }
         }
-        List<URI> systems = all(call);
+        if (entry.system().isPresent()) {
+            return named(call, entry.system().get(), null);
+        }
+        List<URI> systems = all(call, call.get(call.root()));
+        ComputerSystem system = among(call, entry, systems);
+        kept.system(systems.get(0));
+        return system;
+    }
+
+    /**
+     * Returns the system of an entry.
+     *
+     * @param systems all that the BMC has
+     * @throws ProviderException as {@link #find} does
+     */
+    static ComputerSystem among(BmcCall call, BmcEntry entry, List<URI> systems) throws InterruptedException {
+        if (entry.system().isPresent()) {
+            return named(call, entry.system().get(), systems);
+        }
         if (systems.size() != 1) {
             String what = systems.isEmpty()
                     ? "it manages no system"
@@ -56,15 +72,15 @@ record ComputerSystem(Resource resource) {
                             + "\" must be one of " + paths(systems);
             throw call.failed(Reason.PERMANENT, what);
         }
-        ComputerSystem system = new ComputerSystem(call.get(systems.get(0)));
-        kept.system(systems.get(0));
-        return system;
+        return new ComputerSystem(call.get(systems.get(0)));
     }
 
-    private static ComputerSystem named(BmcCall call, String path) throws InterruptedException {
+    private static ComputerSystem named(BmcCall call, String path, @Nullable List<URI> systems)
+            throws InterruptedException {
         HttpAnswer answer = call.ask(call.within(call.root(), path));
         if (answer.status() == NOT_FOUND) {
-            throw call.failed(Reason.PERMANENT, "it has no system at " + path + ", only " + paths(all(call)));
+            List<URI> there = systems == null ? all(call, call.get(call.root())) : systems;
+            throw call.failed(Reason.PERMANENT, "it has no system at " + path + ", only " + paths(there));
         }
         return new ComputerSystem(call.resource(answer));
     }
@@ -73,8 +89,8 @@ record ComputerSystem(Resource resource) {
         return systems.stream().map(URI::getRawPath).collect(Collectors.joining(", "));
     }
 
-    private static List<URI> all(BmcCall call) throws InterruptedException {
-        Resource root = call.get(call.root());
+    /** Returns where all systems of a BMC are, whose root this is. */
+    static List<URI> all(BmcCall call, Resource root) throws InterruptedException {
         Resource page = call.get(call.link(root, root.json().path("Systems"), "systems"));
         Set<URI> systems = new LinkedHashSet<>();
         Set<URI> seen = new LinkedHashSet<>();

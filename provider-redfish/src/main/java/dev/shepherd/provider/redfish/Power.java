@@ -67,6 +67,23 @@ final class Power {
     }
 
     /**
+     * Returns what {@link #restart} would send, as a person reads it.
+     *
+     * @param gracefully whether the operating system may shut down first
+     */
+    String plan(boolean gracefully) {
+        String reset = forced();
+        String forced = reset.equals(FORCE_OFF) ? FORCE_OFF + ", then " + ON : reset;
+        return gracefully && !system.isOff() && shutsDown()
+                ? GRACEFUL_SHUTDOWN + ", then " + ON + "; else " + forced
+                : forced;
+    }
+
+    private boolean shutsDown() {
+        return resets.contains(GRACEFUL_SHUTDOWN) && resets.contains(ON);
+    }
+
+    /**
      * Restarts the system.
      *
      * @param graceful how long its operating system may take to shut down first; zero to leave it no time
@@ -92,7 +109,7 @@ final class Power {
 
     /** Has the operating system shut down, and tells whether the system is off. */
     private boolean shutDown(Duration graceful) throws InterruptedException {
-        if (!resets.contains(GRACEFUL_SHUTDOWN) || !resets.contains(ON)) {
+        if (!shutsDown()) {
             return false;
         }
         try {

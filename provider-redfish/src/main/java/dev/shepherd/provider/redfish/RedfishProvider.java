@@ -2,7 +2,6 @@ package dev.shepherd.provider.redfish;
 
 import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.Availability;
-import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.MachineNotFoundException;
@@ -21,23 +20,21 @@ import dev.shepherd.api.Session;
 import dev.shepherd.provider.staticlist.list.CurrentList;
 import dev.shepherd.provider.staticlist.list.MachineList;
 import dev.shepherd.provider.support.CallThreads;
-import dev.shepherd.provider.support.HttpCalls;
-import java.net.http.HttpClient;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
-import javax.net.ssl.SSLParameters;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A provider of a fixed list of machines, each of which is rebooted through its BMC by Redfish.
+ * A provider of a fixed list of machines, each of which is rebooted through its BMC, by Redfish or IPMI.
  *
  * <p>The list is that of the provider {@code static}, and each entry also names its BMC: {@code {"ID": "rack1-07",
  * "Addr": "10.0.0.7", "BMC": "https://10.0.1.7"}}. What machines there are is the list's word alone: a listing asks no
@@ -52,11 +49,6 @@ import org.slf4j.LoggerFactory;
 public final class RedfishProvider implements Recoverer {
 
     private static final Logger log = LoggerFactory.getLogger(RedfishProvider.class);
-
-    private static final Duration LONGEST_CONNECT = Duration.ofSeconds(10);
-
-    /** Ten times what the largest systems say of themselves. */
-    private static final int LONGEST_ANSWER = 4 * 1024 * 1024;
 
     private final ProviderType type;
     private final CurrentList list;
@@ -82,7 +74,6 @@ public final class RedfishProvider implements Recoverer {
         Credentials credentials =
                 new Credentials(config.path(RedfishProviderFactory.CREDENTIALS).orElse(null), environment);
         credentials.check();
-        BmcTrust trust = trust(config);
         boolean allowHttp = config.bool(RedfishProviderFactory.ALLOW_HTTP).orElseThrow();
         threads = new CallThreads("shepherd-provider-" + type);
         list = CurrentList.builder(
@@ -91,51 +82,10 @@ public final class RedfishProvider implements Recoverer {
                 .maxSize(config.integer(RedfishProviderFactory.MAX_SIZE).orElseThrow())
                 .entryFields(BmcEntry.fields(allowHttp))
                 .build();
-        bmcs = new Bmcs(
-                HttpCalls.builder("BMCs", threads)
-                        .client(client(config, trust))
-                        .maxBody(LONGEST_ANSWER)
-                        .build(),
-                trust,
-                credentials);
+        bmcs = new Bmcs(config, threads, credentials);
         if (allowHttp) {
             log.warn("provider {}: passwords may be sent to BMCs in the clear (allow-http=true)", type);
         }
-    }
-
-    private static BmcTrust trust(ProviderConfig config) {
-        Path authorities = config.path(RedfishProviderFactory.CA).orElse(null);
-        boolean hostNames = config.bool(RedfishProviderFactory.HOST_NAMES).orElseThrow();
-        if (config.string(RedfishProviderFactory.TRUST).orElseThrow().strip().equals("verify")) {
-            return BmcTrust.of(authorities, hostNames);
-        }
-        if (authorities != null) {
-            throw new ConfigurationException(
-                    RedfishProviderFactory.TRUST,
-                    "\"trust\" is none, so that \"ca\" would mean nothing; leave out one");
-        }
-        log.warn(
-                "provider {}: BMCs are not verified (trust=none): any host in their place gets their passwords;"
-                        + " fingerprints in the list are still checked",
-                config.type());
-        return BmcTrust.none();
-    }
-
-    private HttpClient.Builder client(ProviderConfig config, BmcTrust trust) {
-        SSLParameters parameters = new SSLParameters();
-        boolean old =
-                config.string(RedfishProviderFactory.TLS).orElseThrow().strip().equals("1.2");
-        parameters.setProtocols(old ? new String[] {"TLSv1.2"} : new String[] {"TLSv1.3", "TLSv1.2"});
-        Duration half = timeout.dividedBy(2);
-        return HttpClient.newBuilder()
-                .version(HttpClient.Version.HTTP_1_1)
-                // Redirections are followed by hand: the client would take the password to another host.
-                .followRedirects(HttpClient.Redirect.NEVER)
-                // A proxy of the process is for the internet, not for the network of the BMCs.
-                .proxy(HttpClient.Builder.NO_PROXY)
-                .connectTimeout(half.compareTo(LONGEST_CONNECT) < 0 ? half : LONGEST_CONNECT)
-                .sslContext(trust.context())
-                .sslParameters(parameters);
     }
 
     @Override
@@ -198,10 +148,9 @@ public final class RedfishProvider implements Recoverer {
     }
 
     private ProviderStatus status(BmcEntry entry) throws InterruptedException {
-        Bmcs.Kept kept = bmcs.of(entry);
+        Bmcs.Kept kept = bmcs.kept(entry);
         try {
-            BmcCall call = bmcs.call(entry, statusTimeout);
-            ProviderStatus status = ComputerSystem.find(call, entry, kept).status();
+            ProviderStatus status = bmcs.of(entry).status(statusTimeout);
             if (kept.trouble(null) != null) {
                 log.info("provider {}: the BMC of {} at {} answers again", type, entry.id(), entry.bmc());
             }
@@ -234,8 +183,8 @@ public final class RedfishProvider implements Recoverer {
 
     /**
      * Restarts a machine by force, in the way that its BMC allows: {@code ForceRestart}, else {@code PowerCycle}, else
-     * {@code ForceOff} and, once it is off, {@code On}. A machine that is off is turned on. With {@code graceful}, its
-     * operating system may shut down first.
+     * {@code ForceOff} and, once it is off, {@code On}; by IPMI, a reset, else a power cycle, else off and on. A machine
+     * that is off is turned on. With {@code graceful}, its operating system may shut down first.
      *
      * @throws MachineNotFoundException if the list has no such machine
      * @throws NotSupportedException if the BMC allows none of these
@@ -245,7 +194,7 @@ public final class RedfishProvider implements Recoverer {
      */
     @Override
     public void rebootMachine(ProviderID id) throws InterruptedException {
-        act(id, timeout.plus(graceful), (call, system) -> Power.of(call, system).restart(graceful));
+        act(id, bmc -> bmc.reboot(timeout.plus(graceful), graceful));
     }
 
     /**
@@ -263,40 +212,61 @@ public final class RedfishProvider implements Recoverer {
             throw new NotSupportedException(
                     list.words() + " does not reinstall machines; reinstall=pxe has them boot from the network");
         }
-        act(id, timeout, (call, system) -> {
-            Power power = Power.of(call, system);
-            NetworkBoot boot = NetworkBoot.of(call, system);
-            try {
-                boot.set();
-                power.restart(Duration.ZERO);
-            } catch (ProviderException e) {
-                if (call.hasChanged() || !e.reason().isWithoutEffect()) {
-                    boot.takeBack(statusTimeout);
-                }
-                throw e;
-            }
-        });
+        act(id, bmc -> bmc.reinstall(timeout, statusTimeout));
+    }
+
+    /**
+     * Looks at all that a reboot of a machine takes, as far as that can be seen without one: the way to its BMC, the
+     * certificate, the user and the password, the system and its resets. Nothing is changed, and a BMC whose certificate is
+     * not trusted gets no password. Takes {@code timeout} at most.
+     *
+     * @return what was found, and what is wrong
+     * @throws MachineNotFoundException if the list has no such machine
+     * @throws ProviderException as {@link #listMachines()} does; {@link Reason#PERMANENT} if the file of credentials can
+     *     no longer be used
+     * @throws IllegalStateException if the provider is closed
+     */
+    public BmcReport check(ProviderID id) throws InterruptedException {
+        Objects.requireNonNull(id, "id");
+        List<BmcReport> reports = new ArrayList<>();
+        check(List.of(id), reports::add);
+        return reports.get(0);
+    }
+
+    /**
+     * Does the same for several machines: for {@code max-concurrent-calls} BMCs at the same time, and for the machines of
+     * one BMC one after the other.
+     *
+     * @param ids the machines
+     * @param seen is told of each, in the order in which they are done, on this thread; an exception of it ends all checks
+     * @throws ProviderException as {@link #check(ProviderID)} does; all checks end
+     * @throws IllegalStateException if the provider is closed
+     */
+    public void check(Collection<ProviderID> ids, Consumer<? super BmcReport> seen) throws InterruptedException {
+        List<BmcEntry> entries = new ArrayList<>();
+        for (ProviderID id : ids) {
+            entries.add(listed(id).entry());
+        }
+        try {
+            BmcChecks.run(
+                    threads,
+                    concurrentCalls,
+                    entries,
+                    entry -> bmcs.of(entry).check(timeout, !graceful.isZero()),
+                    seen);
+        } catch (CancellationException e) {
+            throw closed(e);
+        }
     }
 
     private interface Act {
-        void on(BmcCall call, ComputerSystem system) throws InterruptedException;
+        void on(Bmc bmc) throws InterruptedException;
     }
 
-    private void act(ProviderID id, Duration limit, Act act) throws InterruptedException {
-        BmcEntry entry = listed(id).entry();
-        BmcCall call = bmcs.call(entry, limit);
+    private void act(ProviderID id, Act act) throws InterruptedException {
+        Bmc bmc = bmcs.of(listed(id).entry());
         try {
-            act.on(call, ComputerSystem.find(call, entry, bmcs.of(entry)));
-        } catch (ProviderException e) {
-            if (call.hasChanged() && e.reason() != Reason.TRANSIENT) {
-                throw ProviderException.builder(
-                                Reason.TRANSIENT, "an earlier step has taken effect, and then: " + e.getMessage())
-                        .scope(Scope.MACHINE)
-                        .retryAfter(e.retryAfter().orElse(null))
-                        .cause(e)
-                        .build();
-            }
-            throw e;
+            act.on(bmc);
         } catch (CancellationException e) {
             throw closed(e);
         }
@@ -321,11 +291,12 @@ public final class RedfishProvider implements Recoverer {
     }
 
     /**
-     * Ends all calls and releases threads and connections, within about a second. A call that is under way throws {@link
+     * Ends all calls and releases threads, processes and connections, within about a second. A call that is under way throws {@link
      * IllegalStateException}, and so do all later ones but {@link #type()}; what a BMC was asked for may have happened.
      */
     @Override
     public void close() {
+        bmcs.close();
         threads.close();
     }
 

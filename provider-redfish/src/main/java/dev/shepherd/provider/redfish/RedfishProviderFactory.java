@@ -25,6 +25,10 @@ public final class RedfishProviderFactory implements ProviderFactory {
     static final String TRUST = "trust";
     static final String TLS = "tls";
     static final String ALLOW_HTTP = "allow-http";
+    static final String IPMITOOL = "ipmitool";
+    static final String IPMI_CIPHER_SUITE = "ipmi-cipher-suite";
+    static final String IPMI_PRIVILEGE = "ipmi-privilege";
+    static final String IPMI_BOOT_MODE = "ipmi-boot-mode";
 
     /** Makes the factory, as {@link java.util.ServiceLoader} does. */
     public RedfishProviderFactory() {}
@@ -36,7 +40,7 @@ public final class RedfishProviderFactory implements ProviderFactory {
 
     @Override
     public String description() {
-        return "A fixed list of machines, which are rebooted through their BMCs by Redfish";
+        return "A fixed list of machines, which are rebooted through their BMCs by Redfish or IPMI";
     }
 
     @Override
@@ -123,7 +127,32 @@ public final class RedfishProviderFactory implements ProviderFactory {
                         ALLOW_HTTP,
                         Type.BOOLEAN,
                         "false",
-                        "whether the list may name BMCs by http:, which sends passwords in the clear"));
+                        "whether the list may name BMCs by http:, which sends passwords in the clear"),
+                ProviderProperty.optional(
+                        IPMITOOL,
+                        Type.PATH,
+                        "ipmitool",
+                        "the program that speaks to BMCs which the list names by ipmi:; without a slash it is looked for"
+                                + " in PATH. The package ipmitool has it"),
+                ProviderProperty.optional(
+                                IPMI_CIPHER_SUITE,
+                                Type.STRING,
+                                "auto",
+                                "the cipher suite of IPMI: 17 or 3, or auto for the better of those that the BMC has")
+                        .matching("auto|3|17", "auto, 3 or 17"),
+                ProviderProperty.optional(
+                                IPMI_PRIVILEGE,
+                                Type.STRING,
+                                "operator",
+                                "the privilege level to ask for by IPMI; administrator for BMCs that allow too little"
+                                        + " otherwise")
+                        .matching("operator|administrator", "operator or administrator"),
+                ProviderProperty.optional(
+                                IPMI_BOOT_MODE,
+                                Type.STRING,
+                                "legacy",
+                                "how machines boot that are reinstalled by IPMI, which does not tell")
+                        .matching("legacy|uefi", "legacy or uefi"));
     }
 
     /**

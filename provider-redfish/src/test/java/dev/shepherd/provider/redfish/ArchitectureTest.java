@@ -42,7 +42,7 @@ class ArchitectureTest {
                 .and()
                 .arePublic()
                 .should()
-                .haveSimpleNameStartingWith("RedfishProvider")
+                .haveNameMatching(".*\\.(RedfishProvider(Factory)?|BmcReport)")
                 .check(CLASSES);
     }
 }

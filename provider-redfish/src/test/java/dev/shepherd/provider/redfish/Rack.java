@@ -5,13 +5,16 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.testkit.bmc.FakeBmc;
 import dev.shepherd.testkit.bmc.FakeSystem;
+import dev.shepherd.testkit.http.TestCertificate;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.cert.CertificateEncodingException;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -74,6 +77,21 @@ final class Rack {
 
     private void write() {
         write("[" + String.join(",\n", entries) + "]");
+    }
+
+    /** Writes a certificate into a file, as the property {@code ca} takes it. */
+    Path pem(TestCertificate certificate) {
+        try {
+            String encoded = Base64.getMimeEncoder()
+                    .encodeToString(certificate.certificate().getEncoded());
+            return Files.writeString(
+                    folder.resolve("ca.pem"),
+                    "-----BEGIN CERTIFICATE-----\n" + encoded + "\n-----END CERTIFICATE-----\n");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (CertificateEncodingException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     Path credentials() {

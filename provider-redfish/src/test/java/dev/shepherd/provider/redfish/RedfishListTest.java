@@ -66,6 +66,8 @@ class RedfishListTest {
                                 entry(
                                         4,
                                         ", \"BMC\": \"https://blades.example.com:443\", \"System\": \"/redfish/v1/Systems/2\""),
+                                entry(7, ", \"BMC\": \"ipmi://10.0.1.7\", \"Credentials\": \"old\""),
+                                entry(8, ", \"BMC\": \"IPMI://[2001:db8::1]:1623/\""),
                                 entry(5, ", \"BMC\": \"https://10.0.1.5\", \"Fingerprint\": \"" + SHA + "\""),
                                 entry(
                                         6,
@@ -73,7 +75,7 @@ class RedfishListTest {
                                                 + "0A\"")))
                 + "]");
 
-        assertThat(rack.provider().listMachines()).hasSize(6);
+        assertThat(rack.provider().listMachines()).hasSize(8);
     }
 
     @ParameterizedTest
@@ -82,11 +84,16 @@ class RedfishListTest {
             value = {
                 "'' | field \"BMC\" is missing",
                 ", \"BMC\": 7 | field \"BMC\" must be a string, but is a number",
-                ", \"BMC\": \"10.0.1.7\" | field \"BMC\" must be the https: URL of a host and perhaps a port, such as"
-                        + " https://10.0.1.7, not \"10.0.1.7\"",
+                ", \"BMC\": \"10.0.1.7\" | field \"BMC\" must be the https: or ipmi: URL of a host and perhaps a port,"
+                        + " such as https://10.0.1.7 or ipmi://10.0.1.8, not \"10.0.1.7\"",
                 ", \"BMC\": \"https://10.0.1.7/redfish/v1\" | not \"https://10.0.1.7/redfish/v1\"",
                 ", \"BMC\": \"https://10.0.1.7:0\" | not \"https://10.0.1.7:0\"",
-                ", \"BMC\": \"ipmi://10.0.1.8\" | not \"ipmi://10.0.1.8\": machines are rebooted by Redfish only, not by IPMI",
+                ", \"BMC\": \"ipmi://10.0.1.8/1\" | not \"ipmi://10.0.1.8/1\"",
+                ", \"BMC\": \"ipmi:10.0.1.8\" | not \"ipmi:10.0.1.8\"",
+                ", \"BMC\": \"ipmi://b\", \"System\": \"/redfish/v1/Systems/1\" | field \"System\" means nothing to IPMI, by"
+                        + " which \"ipmi://b\" is reached; leave it out",
+                ", \"BMC\": \"ipmi://b\", \"Fingerprint\": \"" + SHA
+                        + "\" | field \"Fingerprint\" means nothing to IPMI",
                 ", \"BMC\": \"http://10.0.1.8\" | over which the password would be sent in the clear; the property"
                         + " \"allow-http\" allows it",
                 ", \"BMC\": \"https://b\", \"Systen\": \"/a\" | there is no field \"Systen\"; an entry has the fields ID,"
@@ -136,6 +143,15 @@ class RedfishListTest {
                                         + " \"Fingerprint\": \"" + SHA + "\"")
                         + "]"))
                 .contains("entry 2", "field \"Fingerprint\" is not as in entry 1");
+    }
+
+    @Test
+    void aBmcThatIsReachedByIpmiHasOneMachine() {
+        assertThat(refusal("[" + entry(1, ", \"BMC\": \"ipmi://10.0.1.7\"") + ","
+                        + entry(2, ", \"BMC\": \"IPMI://10.0.1.7:623/\"") + "]"))
+                .contains(
+                        "entry 2",
+                        "is \"ipmi://10.0.1.7\", as in entry 1; a BMC that is reached by IPMI has one machine");
     }
 
     @Test

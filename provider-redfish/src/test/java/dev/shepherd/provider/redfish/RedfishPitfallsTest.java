@@ -23,12 +23,10 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -51,12 +49,10 @@ class RedfishPitfallsTest {
     final LogCapture log = LogCapture.of(RedfishProvider.class.getName());
 
     private final List<FakeBmc> bmcs = new ArrayList<>();
-    private Path folder;
     private Rack rack;
 
     @BeforeEach
     void open(@TempDir Path folder) {
-        this.folder = folder;
         rack = new Rack(folder);
     }
 
@@ -547,20 +543,42 @@ class RedfishPitfallsTest {
         assertThat(bmc.system().resets()).containsExactly("ForceRestart");
     }
 
-    private Path pem(TestCertificate certificate) throws Exception {
-        String encoded =
-                Base64.getMimeEncoder().encodeToString(certificate.certificate().getEncoded());
-        return Files.writeString(
-                folder.resolve("ca.pem"), "-----BEGIN CERTIFICATE-----\n" + encoded + "\n-----END CERTIFICATE-----\n");
-    }
-
     @Test
     void aCertificateOfTheFileIsTrusted() throws Exception {
         FakeBmc bmc = bmc(Vendor.DMTF);
-        String ca = pem(bmc.certificate()).toString();
+        String ca = rack.pem(bmc.certificate()).toString();
         rack.provider("ca", ca).rebootMachine(rack.add(bmc.uri(), ""));
 
         assertThat(bmc.system().resets()).containsExactly("ForceRestart");
+    }
+
+    @Test
+    void aCertificateOfTheRacksAuthorityThatNamesAnotherHostIsTrustedOnlyIfNamesDoNotCount() throws Exception {
+        TestCertificate authority = TestCertificate.create();
+        FakeBmc bmc = start(Rack.bmc().certificate(authority.issue("bmc-7.example.com")));
+        ProviderID id = rack.add(bmc.uri(), "");
+        String ca = rack.pem(authority).toString();
+        RedfishProvider strict = rack.provider("ca", ca);
+
+        assertThat(failure(() -> strict.rebootMachine(id)))
+                .hasMessageContaining(
+                        "it does not name the host 127.0.0.1 (its SHA-256 fingerprint is " + bmc.fingerprint());
+        assertThat(bmc.calls()).isEmpty();
+        rack.provider("ca", ca, "host-names", "false").rebootMachine(id);
+
+        assertThat(bmc.system().resets()).containsExactly("ForceRestart");
+    }
+
+    @Test
+    void aCertificateOfAnotherAuthorityIsRefusedAlsoIfNamesDoNotCount() {
+        FakeBmc bmc = start(Rack.bmc().certificate(TestCertificate.create().issue("bmc-7.example.com")));
+        ProviderID id = rack.add(bmc.uri(), "");
+        RedfishProvider provider =
+                rack.provider("ca", rack.pem(TestCertificate.create()).toString(), "host-names", "false");
+
+        assertThat(failure(() -> provider.rebootMachine(id)))
+                .hasMessageContaining("it is signed by no authority that is trusted");
+        assertThat(bmc.calls()).isEmpty();
     }
 
     @Test

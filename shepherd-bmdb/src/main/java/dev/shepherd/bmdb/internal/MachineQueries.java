@@ -138,6 +138,13 @@ public final class MachineQueries {
                 .fetchOptional(MACHINE_PROVIDED.MACHINE_ID);
     }
 
+    public static List<ProvidedMachine> providedMachines(Handle db) {
+        return db.dsl()
+                .selectFrom(MACHINE_PROVIDED)
+                .orderBy(MACHINE_PROVIDED.PROVIDER, MACHINE_PROVIDED.PROVIDER_ID)
+                .fetch(MachineQueries::provided);
+    }
+
     public static List<ProvidedMachine> providedMachines(Handle db, ProviderType provider) {
         return db.dsl()
                 .selectFrom(MACHINE_PROVIDED)

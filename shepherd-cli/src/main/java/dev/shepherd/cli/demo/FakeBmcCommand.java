@@ -181,6 +181,11 @@ public final class FakeBmcCommand implements Callable<Integer> {
         out.println("      --agent " + agent + " --agent-listen 7834 \\");
         out.println("      --heartbeat-interval " + HEARTBEATS.toSeconds() + "s --silent-after 65s");
         out.println();
+        out.println("To see whether all of them can be rebooted:");
+        out.println("  ./shepherd bmc check \\");
+        out.println("      --property list=" + listFile.toUri() + " \\");
+        out.println("      --property credentials=" + credentials);
+        out.println();
         out.println(
                 "The first reboot comes after 5 min at the earliest: recovery first listens to all agents for that long.");
         out.println(seconds == 0 ? "It ends with Ctrl-C." : "It ends with Ctrl-C, or after " + seconds + " s.");

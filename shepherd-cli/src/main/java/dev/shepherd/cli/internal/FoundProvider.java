@@ -23,6 +23,11 @@ public record FoundProvider(
 
     static final String CLASS_PATH = "the class path";
 
+    /** Asks a factory of the class path what it makes. */
+    public static FoundProvider onClassPath(ProviderFactory factory) {
+        return of(factory, CLASS_PATH);
+    }
+
     /** Asks a factory what it makes. Fails as the factory does, and where it says nothing or a kind that is none. */
     static FoundProvider of(ProviderFactory factory, String from) {
         String kind = Objects.requireNonNull(factory.kind(), () -> factory.getClass() + " has no kind");

@@ -9,6 +9,7 @@ public final class Logging {
         int verbosity = 0;
         boolean demo = false;
         boolean contract = false;
+        boolean bmc = false;
         for (String arg : args) {
             if (arg.equals("--verbose")) {
                 verbosity++;
@@ -18,12 +19,14 @@ public final class Logging {
                 demo = true;
             } else if (arg.equals("contract")) {
                 contract = true;
+            } else if (arg.equals("bmc")) {
+                bmc = true;
             }
         }
         if (verbosity >= 1) {
             level("dev.shepherd", "debug");
-        } else if (demo && isTerminal()) {
-            level("dev.shepherd", "warn"); // The demo draws its progress, which lines of a log would tear apart.
+        } else if (bmc || demo && isTerminal()) {
+            level("dev.shepherd", "warn"); // They draw their progress, which lines of a log would tear apart.
         }
         if (verbosity == 0 && contract) {
             level("dev.shepherd", "error"); // Each rule makes providers, and what they warn of is meant to go wrong.

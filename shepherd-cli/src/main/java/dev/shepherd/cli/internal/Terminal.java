@@ -18,6 +18,7 @@ import java.nio.charset.CodingErrorAction;
 public final class Terminal {
 
     private static final PrintStream BARE = System.out;
+    private static final PrintStream BARE_ERROR = System.err;
 
     private Terminal() {}
 
@@ -30,6 +31,11 @@ public final class Terminal {
     /** Returns standard output as it was, for a line that is drawn again and holds no text of others. */
     public static PrintStream bare() {
         return BARE;
+    }
+
+    /** Returns standard error as it was, for the same. */
+    public static PrintStream bareError() {
+        return BARE_ERROR;
     }
 
     public static PrintStream guarded(OutputStream target) {

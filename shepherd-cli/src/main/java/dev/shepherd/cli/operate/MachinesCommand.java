@@ -1,5 +1,6 @@
 package dev.shepherd.cli.operate;
 
+import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
@@ -13,6 +14,7 @@ import java.net.InetAddress;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -20,28 +22,38 @@ import picocli.CommandLine.Option;
 /** {@code shepherd machines}. */
 @Command(
         name = "machines",
-        description = "Lists the machines in a database and what each is doing.",
+        description = {
+            "Lists the machines in a database and what each is doing.",
+            "",
+            "STATUS is what the provider last said of a machine: Running, Stopped (off), Unknown (it cannot be asked),"
+                    + " Missing (it no longer knows the machine), Provisioning; - for one that says nothing."
+        },
         mixinStandardHelpOptions = true)
 public final class MachinesCommand extends FleetCommand {
+
+    private static final String ROW = "%-36s  %-10s  %-24s  %-21s  %-12s  %s%n";
 
     @Option(
             names = "--type",
             paramLabel = "TYPE",
-            defaultValue = "static",
-            description = "the provider instance whose machines to list (default: ${DEFAULT-VALUE})")
-    private String type = "static";
+            description = "the provider instance whose machines to list (default: all)")
+    private @Nullable String type;
 
     @Override
     int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
         PrintWriter out = commandLine.getOut();
-        List<ProvidedMachine> machines = bmdb.providedMachines(Setting.of("--type", type, ProviderType::new));
-        out.printf("%-36s  %-24s  %-21s  %s%n", "MACHINE", "PROVIDER ID", "ADDRESS", "STATE");
+        List<ProvidedMachine> machines = type == null
+                ? bmdb.providedMachines()
+                : bmdb.providedMachines(Setting.of("--type", type, ProviderType::new));
+        out.printf(ROW, "MACHINE", "TYPE", "PROVIDER ID", "ADDRESS", "STATUS", "STATE");
         for (ProvidedMachine machine : machines) {
             out.printf(
-                    "%-36s  %-24s  %-21s  %s%n",
+                    ROW,
                     machine.machineId(),
+                    machine.provider(),
                     machine.providerId(),
                     address(machine),
+                    machine.status().map(ProviderStatus::databaseName).orElse("-"),
                     bmdb.machine(machine.machineId())
                             .map(MachinesCommand::state)
                             .orElse("gone"));
@@ -49,9 +61,9 @@ public final class MachinesCommand extends FleetCommand {
         Statistics statistics = Operator.of(bmdb).statistics();
         out.printf(
                 Locale.ROOT,
-                "%d machine(s) of %s; in all: %d machines, %d provided, %d with a started agent, %d waiting for one%n",
+                "%d machine(s)%s; in all: %d machines, %d provided, %d with a started agent, %d waiting for one%n",
                 machines.size(),
-                type,
+                type == null ? "" : " of " + type,
                 statistics.machines(),
                 statistics.provided(),
                 statistics.agentStarted(),

@@ -35,7 +35,7 @@ class DemoCommandTest {
         assertThat(machines.exitCode()).isZero();
         assertThat(machines.out())
                 .contains("machine-0001", "machine-0003", "agent started")
-                .contains("3 machine(s) of static");
+                .contains("3 machine(s); in all");
 
         CommandLineRun explain = CommandLineRun.of(
                 "explain", "machine-0003", "--data", folder.resolve("database").toString());

@@ -150,11 +150,16 @@ class FakeBmcCommandTest {
             arguments.addAll(List.of("--database", database.jdbcUrl(), "--creation-interval", "0"));
             try (CommandLineProcess run = CommandLineProcess.start(folder, arguments.toArray(String[]::new))) {
                 Operator operator = Operator.of(database.bmdb());
-                await().atMost(LIMIT).until(() -> operator.statistics().agentStarted() == 3 || !run.isAlive());
+                StringBuilder processes = new StringBuilder();
+                await().atMost(LIMIT).until(() -> {
+                    processes.append(CommandLineProcess.all());
+                    return operator.statistics().agentStarted() == 3 || !run.isAlive();
+                });
                 assertThat(operator.statistics().agentStarted()).as(run.log()).isEqualTo(3);
                 String password = Files.readString(folder.resolve(".shepherd/fake-bmc/ssh-password"))
                         .strip();
-                assertThat(run.log()).doesNotContain(password);
+                assertThat(processes).contains("dev.shepherd.cli.Main");
+                assertThat(run.log() + rack.log() + processes).doesNotContain(password);
             }
         }
     }

@@ -68,6 +68,11 @@ public final class ProviderCalls {
         return type;
     }
 
+    /** Returns how many calls the provider takes at once. */
+    public int permits() {
+        return permits;
+    }
+
     /** What is shown the machines of a listing. */
     public interface Visitor {
 

@@ -3,7 +3,6 @@ package dev.shepherd.manager.listing;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
-import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
@@ -30,7 +29,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -68,8 +69,11 @@ public final class Updater {
     private static final int IN_MOTION = 4;
     private static final int LISTED = 8;
 
-    /** How many machines are asked for one by one before the results are written. Fits into the lease on them. */
+    /** How many machines one thread asks for before the results are written. Fits into the lease on them. */
     private static final int ASKED_BATCH = 20;
+
+    /** How many threads ask at most, however many calls the provider takes. */
+    private static final int MOST_AT_ONCE = 128;
 
     /** How long a machine is left alone at most, even if the provider asks for longer. */
     private static final Duration LONGEST_PAUSE = Duration.ofDays(1);
@@ -86,7 +90,9 @@ public final class Updater {
     private final UpdaterSettings settings;
     private final SessionSource sessions;
     private final LoopMonitor monitor;
+    private final Executor executor;
     private final Runnable onChanged;
+    private final int atOnce;
     private final Object stepping = new Object();
 
     /** When the whole fleet is compared next. Guarded by {@link #stepping}. */
@@ -109,7 +115,18 @@ public final class Updater {
         this.settings = settings;
         this.sessions = context.sessions();
         this.monitor = context.monitor();
+        this.executor = context.executor();
         this.onChanged = context.wakeInitializer();
+        this.atOnce = Math.max(1, Math.min(provider.permits() / 2, MOST_AT_ONCE));
+    }
+
+    /**
+     * Returns how many threads of the executor a step takes, beside its own: with that, it asks for half as many machines at
+     * once as the provider takes calls. The other half is left to takeovers and reboots, which must not wait behind machines
+     * that are only looked at.
+     */
+    public int helpers() {
+        return atOnce - 1;
     }
 
     public ControlLoop.Next run() throws InterruptedException {
@@ -122,8 +139,8 @@ public final class Updater {
     }
 
     /**
-     * Looks at the machines that are due, a thousand at most if they have to be asked for one by one, and at the whole
-     * fleet if that is. Stops where the provider is paused meanwhile.
+     * Looks at the machines that are due, a thousand at most for each that is asked for at the same time, and at the whole
+     * fleet if that is due. Stops where the provider is paused meanwhile.
      *
      * @return how many of them had changed
      * @throws ProviderException if the provider cannot be asked for any machine; those that were not looked at are due
@@ -155,6 +172,7 @@ public final class Updater {
         private final BmdbSession session;
         private final boolean goesOn;
         private final boolean cheap = provider.isListingCheap();
+        private final int asked = ASKED_BATCH * atOnce;
         private int changed;
 
         Round(BmdbSession session, boolean goesOn) {
@@ -169,12 +187,12 @@ public final class Updater {
             }
             // What is due after a comparison was not listed, or became due only then. This step has listed already.
             boolean lists = cheap && !compared && !goesOn;
-            int batch = lists ? LISTED_BATCH : ASKED_BATCH;
+            int batch = lists ? LISTED_BATCH : asked;
             List<ProviderCheck> due = take(batch);
             for (int batches = 1; !due.isEmpty(); batches++) {
                 List<ProviderCheck> unlisted = lists && due.size() > 1 ? lookUp(due) : due;
-                for (int from = 0; from < unlisted.size() && !(from > 0 && isPaused()); from += ASKED_BATCH) {
-                    ask(unlisted.subList(from, Math.min(unlisted.size(), from + ASKED_BATCH)));
+                for (int from = 0; from < unlisted.size() && !(from > 0 && isPaused()); from += asked) {
+                    ask(unlisted.subList(from, Math.min(unlisted.size(), from + asked)));
                 }
                 // Machines may come due as fast as they are asked for. A step ends all the same, and shows that the
                 // loop goes on.
@@ -239,13 +257,11 @@ public final class Updater {
         }
 
         private void ask(List<ProviderCheck> checks) throws InterruptedException {
-            List<Found> found = new ArrayList<>();
+            Questions questions = new Questions(provider, checks);
             try {
-                for (ProviderCheck check : checks) {
-                    found.add(look(check));
-                }
+                questions.ask(helpers(), executor);
             } finally {
-                write(found);
+                write(questions.answered(this::found));
             }
         }
 
@@ -254,23 +270,18 @@ public final class Updater {
         }
 
         /** One that is not listed may be in creation: only the provider's own word makes a machine a missing one. */
-        private Found look(ProviderCheck check) throws InterruptedException {
-            ProvidedMachine machine = check.machine();
-            try {
-                return Found.compared(check, provider.getMachine(machine.providerId()));
-            } catch (ProviderException e) {
-                if (e.scope() == Scope.PROVIDER) {
-                    throw e;
-                }
-                if (e.reason() == Reason.NOT_FOUND) {
-                    return new Found(
-                            check,
-                            Found.isMissing(machine) ? Found.Look.SAME : Found.Look.MISSING,
-                            null,
-                            Duration.ZERO);
-                }
-                return failed(check, String.valueOf(e.getMessage()), e.retryAfter());
+        private Found found(ProviderCheck check, @Nullable MachineInfo machine, @Nullable ProviderException failure) {
+            if (machine != null) {
+                return Found.compared(check, machine);
             }
+            if (failure == null || failure.reason() == Reason.NOT_FOUND) {
+                return new Found(
+                        check,
+                        Found.isMissing(check.machine()) ? Found.Look.SAME : Found.Look.MISSING,
+                        null,
+                        Duration.ZERO);
+            }
+            return failed(check, String.valueOf(failure.getMessage()), failure.retryAfter());
         }
 
         /** This machine has to wait, longer with each failure in a row. The others are still looked at. */

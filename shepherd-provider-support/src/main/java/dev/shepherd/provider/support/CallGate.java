@@ -85,7 +85,12 @@ public final class CallGate {
         return enter(call, limit, Scope.PROVIDER);
     }
 
-    Turn enter(String call, Duration limit, Scope scope) throws InterruptedException {
+    /**
+     * Waits for a turn, as {@link #enter(String, Duration)} does.
+     *
+     * @param scope what a failure concerns: {@link Scope#MACHINE} for a peer that stands for one machine
+     */
+    public Turn enter(String call, Duration limit, Scope scope) throws InterruptedException {
         long deadline = ticker.nanos() + limit.toNanos();
         if (!places.tryAcquire(limit.toNanos(), TimeUnit.NANOSECONDS)) {
             throw ProviderException.builder(

@@ -25,12 +25,15 @@ import java.util.Locale;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A certificate that signed itself, with its key, for HTTPS of {@code localhost}, {@code 127.0.0.1} and {@code ::1}. Made
  * in the process: no file, no program beside it, and a validity to the second. Immutable.
  */
 public final class TestCertificate {
+
+    private static final String LOCALHOST = "localhost";
 
     private static final char[] NO_PASSWORD = new char[0];
 
@@ -81,13 +84,38 @@ public final class TestCertificate {
         if (notAfter.isBefore(notBefore)) {
             throw new IllegalArgumentException("notAfter %s is before notBefore %s".formatted(notAfter, notBefore));
         }
+        byte[] names = der(
+                SEQUENCE,
+                der(DNS_NAME, LOCALHOST.getBytes(StandardCharsets.US_ASCII)),
+                der(IP_ADDRESS, new byte[] {127, 0, 0, 1}),
+                der(IP_ADDRESS, bytes("00000000000000000000000000000001")));
+        return make(LOCALHOST, names, notBefore, notAfter, null);
+    }
+
+    /**
+     * Makes one that this one signs, as an authority does, for another host alone. It is valid for as long as this one.
+     *
+     * @param host the name of the host
+     */
+    public TestCertificate issue(String host) {
+        return make(
+                host,
+                der(SEQUENCE, der(DNS_NAME, host.getBytes(StandardCharsets.US_ASCII))),
+                certificate.getNotBefore().toInstant(),
+                certificate.getNotAfter().toInstant(),
+                key);
+    }
+
+    /** Signs by a key of {@value #LOCALHOST}; by its own if there is none. */
+    private static TestCertificate make(
+            String subject, byte[] names, Instant notBefore, Instant notAfter, @Nullable PrivateKey signer) {
         try {
             KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
             generator.initialize(new ECGenParameterSpec("secp256r1"));
             KeyPair pair = generator.generateKeyPair();
-            byte[] content = content(pair, notBefore, notAfter);
+            byte[] content = content(pair, name(subject), names, notBefore, notAfter);
             Signature signature = Signature.getInstance("SHA256withECDSA");
-            signature.initSign(pair.getPrivate());
+            signature.initSign(signer == null ? pair.getPrivate() : signer);
             signature.update(content);
             byte[] whole = der(
                     SEQUENCE,
@@ -102,24 +130,22 @@ public final class TestCertificate {
         }
     }
 
-    private static byte[] content(KeyPair pair, Instant notBefore, Instant notAfter) {
+    private static byte[] name(String common) {
+        return der(
+                SEQUENCE,
+                der(SET, der(SEQUENCE, COMMON_NAME, der(UTF8_STRING, common.getBytes(StandardCharsets.UTF_8)))));
+    }
+
+    private static byte[] content(KeyPair pair, byte[] subject, byte[] names, Instant notBefore, Instant notAfter) {
         byte[] serial = new BigInteger(64, new SecureRandom()).setBit(62).toByteArray();
-        byte[] name = der(
-                SEQUENCE,
-                der(SET, der(SEQUENCE, COMMON_NAME, der(UTF8_STRING, "localhost".getBytes(StandardCharsets.UTF_8)))));
-        byte[] names = der(
-                SEQUENCE,
-                der(DNS_NAME, "localhost".getBytes(StandardCharsets.US_ASCII)),
-                der(IP_ADDRESS, new byte[] {127, 0, 0, 1}),
-                der(IP_ADDRESS, bytes("00000000000000000000000000000001")));
         return der(
                 SEQUENCE,
                 der(VERSION, der(INTEGER, new byte[] {2})),
                 der(INTEGER, serial),
                 der(SEQUENCE, ECDSA_WITH_SHA256),
-                name,
+                name(LOCALHOST),
                 der(SEQUENCE, time(notBefore), time(notAfter)),
-                name,
+                subject,
                 pair.getPublic().getEncoded(),
                 der(
                         EXTENSIONS,
