@@ -22,6 +22,7 @@ import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkProcess;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
 import org.jooq.Field;
@@ -315,6 +316,16 @@ public final class WorkQueries {
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))
                 .execute();
+    }
+
+    /** Returns why a process backed off from a machine last, whether or not that is over. */
+    public static Optional<String> lastBackoffCause(Handle db, WorkProcess process, UUID machineId) {
+        return db.dsl()
+                .select(WORK_BACKOFF.CAUSE)
+                .from(WORK_BACKOFF)
+                .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
+                .and(WORK_BACKOFF.PROCESS.eq(process.name()))
+                .fetchOptional(WORK_BACKOFF.CAUSE);
     }
 
     /**

@@ -118,6 +118,11 @@ public final class Recoveries {
                 .counted(policy, MachineQueries.now(db));
     }
 
+    /** Returns what came of the last attempt on a machine, for people; empty if there was none. */
+    public Optional<String> lastOutcome(BmdbTransaction tx, UUID machineId) {
+        return WorkQueries.lastBackoffCause(Handle.of(tx.dsl()), WorkProcess.RECOVERY, machineId);
+    }
+
     /**
      * Tells whether a machine that is held for recovery is still due: not if its agent was heard meanwhile, if recovery
      * was frozen or paused, or during the cooldown of another attempt.

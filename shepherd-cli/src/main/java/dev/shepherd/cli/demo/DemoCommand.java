@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Runs all of Shepherd on this machine: starts a PostgreSQL server and one SSH server for each machine"
                     + " of a fleet, then finds, records and takes over all of them. Then it breaks two machines: one"
-                    + " comes back, the other is quarantined.",
+                    + " comes back, the other is quarantined. With --bmc, the machines have BMCs, and are rebooted through"
+                    + " them.",
             "",
             "It needs nothing from outside and listens on loopback only. The database is kept for inspection."
         },
@@ -42,6 +43,13 @@ public final class DemoCommand implements Callable<Integer> {
             defaultValue = "10",
             description = "how many machines, 1 to " + MOST_MACHINES + " (default: ${DEFAULT-VALUE})")
     private int machines = 10;
+
+    @Option(
+            names = "--bmc",
+            description = "give each machine a BMC, of several vendors in turn, and run them with the provider"
+                    + " 'redfish': a machine that hangs is rebooted through its BMC, and one whose BMC refuses that is"
+                    + " quarantined")
+    private boolean bmc;
 
     @Option(names = "--json", description = "print the summary as one JSON object in the last line")
     private boolean json;
@@ -90,7 +98,8 @@ public final class DemoCommand implements Callable<Integer> {
                 DatabaseOptions.endIfGone(server, shutdown);
                 server.dropDatabase("shepherd");
                 String url = server.createDatabase("shepherd");
-                try (DemoFleet fleet = DemoFleet.start(folder, machines, url, progress)) {
+                try (DemoMachines started = startMachines(progress);
+                        DemoFleet fleet = DemoFleet.of(folder, started, url)) {
                     String page = web ? fleet.servePage(webPort) : "";
                     if (web) {
                         progress.stage("the page is at " + page);
@@ -118,5 +127,12 @@ public final class DemoCommand implements Callable<Integer> {
         }
         out.flush();
         return summary.isComplete() ? 0 : ExitCode.SOFTWARE;
+    }
+
+    private DemoMachines startMachines(DemoProgress progress) throws IOException, InterruptedException {
+        Duration heartbeats = DemoFleet.heartbeatInterval(machines);
+        return bmc
+                ? new DemoRack(folder, machines, heartbeats, progress)
+                : new DemoList(folder, machines, heartbeats, progress);
     }
 }
