@@ -13,7 +13,8 @@ module dev.shepherd.api {
             dev.shepherd.provider.equinix,
             dev.shepherd.provider.redfish,
             dev.shepherd.provider.staticlist,
-            dev.shepherd.provider.support;
+            dev.shepherd.provider.support,
+            dev.shepherd.web;
     exports dev.shepherd.api.internal.settings to
             dev.shepherd.bmdb,
             dev.shepherd.callback,

@@ -14,6 +14,7 @@ module dev.shepherd.bmdb {
 
     exports dev.shepherd.bmdb;
     exports dev.shepherd.bmdb.agent;
+    exports dev.shepherd.bmdb.fleet;
     exports dev.shepherd.bmdb.operator;
     // The protocol of the loops, which an embedder has no use for.
     exports dev.shepherd.bmdb.listing to
@@ -24,9 +25,10 @@ module dev.shepherd.bmdb {
             dev.shepherd.manager;
     exports dev.shepherd.bmdb.takeover to
             dev.shepherd.manager;
-    // The endpoint's threads go on as those here do.
+    // Their threads go on as those here do.
     exports dev.shepherd.bmdb.threads to
-            dev.shepherd.callback;
+            dev.shepherd.callback,
+            dev.shepherd.web;
 
     // jOOQ makes the records of its results.
     opens dev.shepherd.bmdb.internal.schema.tables.records to

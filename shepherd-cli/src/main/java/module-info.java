@@ -10,6 +10,7 @@ module dev.shepherd.cli {
     requires dev.shepherd.provider.redfish;
     requires dev.shepherd.provider.staticlist;
     requires dev.shepherd.testkit;
+    requires dev.shepherd.web;
     requires info.picocli;
     requires org.junit.jupiter.api;
     requires org.junit.platform.engine;

@@ -21,7 +21,8 @@ final class Main {
             new MemoryBenchmark(),
             new TortureBenchmark(),
             new FailoverBenchmark(),
-            new HostileBenchmark());
+            new HostileBenchmark(),
+            new WebBenchmark());
 
     private static final int USAGE = 2;
 

@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.DueNotifications;
 import dev.shepherd.bmdb.internal.DueQueue;
+import dev.shepherd.bmdb.internal.HistoryPruning;
 import dev.shepherd.bmdb.internal.Losses;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.Servers;
@@ -15,7 +16,7 @@ import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.Transactions.Body;
 import dev.shepherd.bmdb.internal.Transactions.Limits;
 import dev.shepherd.bmdb.internal.Uninterruptibly;
-import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -54,6 +55,7 @@ public final class Bmdb implements AutoCloseable {
     private final SessionKeeper keeper;
     private final DatabaseTime time;
     private final DueNotifications notifications;
+    private final @Nullable HistoryPruning pruning;
     private final Database inside = new Inside();
 
     private Bmdb(BmdbConfig config, Pools pools) {
@@ -76,6 +78,9 @@ public final class Bmdb implements AutoCloseable {
                 transactions,
                 config.sessionInterval(),
                 new Losses(config.lossBackoff(), config.maxLosses()));
+        this.pruning = config.historyRetention()
+                .map(retention -> new HistoryPruning(transactions, retention))
+                .orElse(null);
     }
 
     private Transactions transactions(DataSource source, Limits limits) {
@@ -165,7 +170,11 @@ public final class Bmdb implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted
      */
     public BmdbSession startSession(String component, String runtimeInfo) throws InterruptedException {
-        return BmdbSession.start(component, runtimeInfo, config, transactions, keeper);
+        BmdbSession session = BmdbSession.start(component, runtimeInfo, config, transactions, keeper);
+        if (pruning != null) {
+            pruning.start();
+        }
+        return session;
     }
 
     /**
@@ -259,7 +268,7 @@ public final class Bmdb implements AutoCloseable {
 
     /**
      * Reads the history of a provider's machine, newest first: of the one that is recorded under this id now, and of
-     * those that were, and {@linkplain Operator#forget were forgotten}.
+     * those that were, and {@linkplain OperatorActions#forget were forgotten}.
      *
      * @param limit how many lines at most, at least 1
      */
@@ -327,6 +336,9 @@ public final class Bmdb implements AutoCloseable {
         Uninterruptibly.run(() -> {
             keeper.close();
             notifications.close();
+            if (pruning != null) {
+                pruning.close();
+            }
             pools.close();
             if (!keeper.awaitEnd(LONGEST_STOP)) {
                 log.warn(
@@ -334,6 +346,9 @@ public final class Bmdb implements AutoCloseable {
                         Spans.text(LONGEST_STOP));
             }
             pools.awaitEnd();
+            if (pruning != null && !pruning.awaitEnd()) {
+                log.warn("The thread that deletes old history has not ended yet");
+            }
             if (!notifications.awaitEnd(LONGEST_STOP)) {
                 log.warn("The thread for notifications has not ended within {} of closing", Spans.text(LONGEST_STOP));
             }

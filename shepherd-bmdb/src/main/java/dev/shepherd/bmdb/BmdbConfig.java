@@ -117,6 +117,10 @@ public final class BmdbConfig {
         return values.maxLosses;
     }
 
+    Optional<Duration> historyRetention() {
+        return Optional.ofNullable(values.historyRetention);
+    }
+
     boolean wakeUps() {
         return values.wakeUps;
     }
@@ -148,6 +152,7 @@ public final class BmdbConfig {
         private Duration idleInTransactionTimeout = Duration.ofSeconds(10);
         private Backoff lossBackoff = LOSS_BACKOFF;
         private int maxLosses = MAX_LOSSES;
+        private @Nullable Duration historyRetention;
         private boolean wakeUps = true;
         private Supplier<Duration> timeOffset = () -> Duration.ZERO;
 
@@ -167,6 +172,7 @@ public final class BmdbConfig {
             idleInTransactionTimeout = other.idleInTransactionTimeout;
             lossBackoff = other.lossBackoff;
             maxLosses = other.maxLosses;
+            historyRetention = other.historyRetention;
             wakeUps = other.wakeUps;
             timeOffset = other.timeOffset;
         }
@@ -285,6 +291,16 @@ public final class BmdbConfig {
         }
 
         /**
+         * Common: sets how long the history of machines, and what operators did, is kept, 1 day to 100 years; forever by
+         * default. A process that has sessions deletes older rows every 10 min, in small batches, and only one process
+         * at a time does. Make it longer than {@link RecoveryPolicy#stuckAfter()}, which reads of it.
+         */
+        public Builder historyRetention(Duration historyRetention) {
+            this.historyRetention = Objects.requireNonNull(historyRetention, "historyRetention");
+            return this;
+        }
+
+        /**
          * Rare: sets whether loops are woken by notifications of the database when work becomes due; on by default.
          * They take a connection that is kept open while a loop runs. Switch them off where they do not pass, as
          * through PgBouncer in transaction mode: loops then only look from time to time.
@@ -335,6 +351,9 @@ public final class BmdbConfig {
             Checks.that("sessionInterval", sessionInterval.getNano() == 0, "in whole seconds", sessionInterval);
             Checks.span(
                     "idleInTransactionTimeout", idleInTransactionTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
+            if (historyRetention != null) {
+                Checks.span("historyRetention", historyRetention, Duration.ofDays(1), Duration.ofDays(36_500));
+            }
             return new BmdbConfig(new Builder(this));
         }
     }

@@ -45,16 +45,18 @@ class SchemaDocumentTest {
                                 + " where table_schema = 'public' and table_name <> 'shepherd_schema_history'"));
     }
 
+    /** What changes a fleet is a command, which records who changed it. */
     @Test
-    void everyStatementRuns() throws Exception {
+    void everyStatementRunsAndChangesNothing() throws Exception {
         List<String> statements = new ArrayList<>();
         Matcher sql = SQL.matcher(text());
         while (sql.find()) {
             statements.add(sql.group(1));
         }
 
-        assertThat(statements).hasSizeGreaterThan(10);
+        assertThat(statements).hasSizeGreaterThan(8);
         Connection connection = db.transaction();
+        TestDatabase.execute(connection, "set transaction read only");
         for (String statement : statements) {
             run(connection, statement);
         }

@@ -8,7 +8,8 @@ import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.bmdb.HookedDataSource.Hook;
-import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.operator.Pause;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -403,7 +404,7 @@ class TransactionTest {
         BmdbSession session = db.session();
         Work work = session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 1)
                 .get(0);
-        Pause pause = Operator.of(operator).pause(machine, null, null, "me", "a look", null);
+        Pause pause = OperatorActions.of(operator, Actor.program("me")).pause(machine, null, null, "a look", null);
         AtomicReference<Thread> resuming = new AtomicReference<>();
         work.finish(tx -> {
             Thread thread = new Thread(() -> resume(operator, pause));
@@ -421,7 +422,7 @@ class TransactionTest {
 
     private static void resume(Bmdb bmdb, Pause pause) {
         try {
-            Operator.of(bmdb).resume(pause.id());
+            OperatorActions.of(bmdb, Actor.program("test")).resume(pause.id(), "it is over");
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }

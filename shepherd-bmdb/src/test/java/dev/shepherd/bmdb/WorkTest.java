@@ -8,7 +8,8 @@ import static org.awaitility.Awaitility.await;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.WorkQueries;
-import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -475,7 +476,8 @@ class WorkTest {
         expiring.close();
         List<WorkHistoryEntry> before = db.bmdb().history(machine, 100);
 
-        assertThat(Operator.of(db.bmdb()).forget(machine, "bob")).isTrue();
+        assertThat(OperatorActions.of(db.bmdb(), Actor.program("bob")).forget(machine, "a test"))
+                .isTrue();
 
         assertThat(db.bmdb().machine(machine)).isEmpty();
         assertThat(before)
@@ -495,7 +497,7 @@ class WorkTest {
         ProviderID id = new ProviderID("id-" + gone);
         BmdbSession session = db.session();
         claim(session, MINE).close();
-        Operator.of(db.bmdb()).forget(gone, "bob");
+        OperatorActions.of(db.bmdb(), Actor.program("bob")).forget(gone, "a test");
         UUID again = db.machine();
         db.execute(
                 "insert into machine_provided (machine_id, provider, provider_id) values (?, 'test', ?)",
@@ -514,7 +516,7 @@ class WorkTest {
         UUID machine = db.providedMachine();
         db.execute("insert into work_history (machine_id, process, event) values (?, 'UnitTest1', 'Started')", machine);
 
-        Operator.of(db.bmdb()).forget(machine, "bob");
+        OperatorActions.of(db.bmdb(), Actor.program("bob")).forget(machine, "a test");
 
         assertThat(db.rows("select provider, provider_id from work_history")).containsExactly("test|id-" + machine);
     }

@@ -9,10 +9,14 @@ import dev.shepherd.cli.demo.FakeBmcCommand;
 import dev.shepherd.cli.demo.FakeEquinixCommand;
 import dev.shepherd.cli.internal.Logging;
 import dev.shepherd.cli.internal.Terminal;
+import dev.shepherd.cli.operate.BackoffsCommand;
 import dev.shepherd.cli.operate.DatabaseCommand;
+import dev.shepherd.cli.operate.EndSessionCommand;
 import dev.shepherd.cli.operate.ExplainCommand;
 import dev.shepherd.cli.operate.ForgetCommand;
+import dev.shepherd.cli.operate.HardwareCommand;
 import dev.shepherd.cli.operate.HistoryCommand;
+import dev.shepherd.cli.operate.InstallCommand;
 import dev.shepherd.cli.operate.MachinesCommand;
 import dev.shepherd.cli.operate.PauseCommand;
 import dev.shepherd.cli.operate.PausesCommand;
@@ -22,9 +26,14 @@ import dev.shepherd.cli.operate.QueueCommand;
 import dev.shepherd.cli.operate.RebootCommand;
 import dev.shepherd.cli.operate.ReinstallCommand;
 import dev.shepherd.cli.operate.ReleaseCommand;
+import dev.shepherd.cli.operate.RestartAgentCommand;
 import dev.shepherd.cli.operate.ResumeCommand;
+import dev.shepherd.cli.operate.RetryCommand;
+import dev.shepherd.cli.operate.SessionsCommand;
+import dev.shepherd.cli.operate.TrustCommand;
 import dev.shepherd.cli.run.ProvidersCommand;
 import dev.shepherd.cli.run.RunCommand;
+import dev.shepherd.cli.run.ServeCommand;
 import dev.shepherd.postgres.PostgresException;
 import java.io.UncheckedIOException;
 import java.util.Locale;
@@ -43,6 +52,7 @@ import picocli.CommandLine.ScopeType;
         subcommands = {
             DemoCommand.class,
             RunCommand.class,
+            ServeCommand.class,
             MachinesCommand.class,
             ExplainCommand.class,
             PlanCommand.class,
@@ -55,6 +65,14 @@ import picocli.CommandLine.ScopeType;
             HistoryCommand.class,
             RebootCommand.class,
             ReinstallCommand.class,
+            BackoffsCommand.class,
+            RetryCommand.class,
+            TrustCommand.class,
+            RestartAgentCommand.class,
+            InstallCommand.class,
+            HardwareCommand.class,
+            SessionsCommand.class,
+            EndSessionCommand.class,
             QueueCommand.class,
             DatabaseCommand.class,
             ProvidersCommand.class,

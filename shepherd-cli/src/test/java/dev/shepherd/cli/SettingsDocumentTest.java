@@ -43,7 +43,8 @@ class SettingsDocumentTest {
                     "dev.shepherd.callback",
                     "dev.shepherd.manager",
                     "dev.shepherd.provider",
-                    "dev.shepherd.postgres");
+                    "dev.shepherd.postgres",
+                    "dev.shepherd.web");
 
     @Test
     void everySettingHasARow() throws Exception {

@@ -17,7 +17,8 @@ import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.ProvidedMachine;
-import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.takeover.AgentTakeover;
@@ -131,7 +132,7 @@ class TextOfOthersTest {
                             && log.text().contains("creating candidate")
                             && log.text().contains("passed over"));
             UUID warns = machine("warns").machineId();
-            assertThatThrownBy(() -> shepherd.reboot(warns, "al" + HIDING, "because" + HIDING))
+            assertThatThrownBy(() -> shepherd.reboot(warns, Actor.program("al" + HIDING), "because" + HIDING, false))
                     .isInstanceOf(ProviderException.class)
                     .satisfies(failure -> assertThatNothingActs(String.valueOf(failure.getMessage())))
                     .satisfies(failure -> assertThatNothingActs(String.valueOf(failure.getCause())));
@@ -140,7 +141,7 @@ class TextOfOthersTest {
                 loop.lastError().ifPresent(error -> assertThatNothingActs(error.message()));
             }
         }
-        operate(Operator.of(bmdb));
+        operate(bmdb);
         writeToTheDatabase();
         List<String> shown = runEveryCommand();
         log.stop();
@@ -158,19 +159,22 @@ class TextOfOthersTest {
     }
 
     /** What an operator may say is checked; what hides in it is shown. */
-    private void operate(Operator operator) throws Exception {
+    private void operate(Bmdb bmdb) throws Exception {
+        OperatorActions operator = OperatorActions.of(bmdb, Actor.program("al" + HIDING));
         UUID machine = machine("broken").machineId();
         for (String wrong : new String[] {HOSTILE, "a\0b", "a\ud800b", "x".repeat(1001), " "}) {
-            assertThatThrownBy(() -> operator.pause(machine, null, null, "alice", wrong, null))
+            assertThatThrownBy(() -> operator.pause(machine, null, null, wrong, null))
                     .isInstanceOf(IllegalArgumentException.class)
                     .satisfies(failure -> assertThatNothingActs(String.valueOf(failure.getMessage())));
-            assertThatThrownBy(() -> operator.quarantine(machine, wrong, "loud"))
-                    .isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> operator.quarantine(machine, wrong)).isInstanceOf(IllegalArgumentException.class);
             assertThatThrownBy(() -> operator.release(machine, wrong)).isInstanceOf(IllegalArgumentException.class);
             assertThatThrownBy(() -> operator.forget(machine, wrong)).isInstanceOf(IllegalArgumentException.class);
         }
-        operator.pause(machine, null, null, "al" + HIDING, "because" + HIDING, null);
-        operator.quarantine(machine, "al" + HIDING, "because" + HIDING);
+        for (String wrong : new String[] {HOSTILE, "a\0b", "a\ud800b", "x".repeat(129), " "}) {
+            assertThatThrownBy(() -> Actor.program(wrong)).isInstanceOf(IllegalArgumentException.class);
+        }
+        operator.pause(machine, null, null, "because" + HIDING, null);
+        operator.quarantine(machine, "because" + HIDING);
     }
 
     /** What another program, or an older version of this one, may have left there. */
@@ -180,6 +184,9 @@ class TextOfOthersTest {
             "update machine_quarantine set quarantined_by = ?, quarantine_cause = ?",
             "update work_backoff set cause = ? || ?",
             "update work_history set failed_cause = ? || ?",
+            "update sessions set session_component_name = ?, session_runtime_info = ?",
+            "insert into operator_actions (acted_at, acted_by, channel, verb, reason, subject, details)"
+                    + " values (now(), ?, 'Page', 'Future', ?, 'a' || chr(10) || 'forged', chr(27) || '[2J')",
             "update machine_provided set provider_location = substr(? || ?, 1, 100)",
             "insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence) "
                     + "values ('static', substr(?, 1, 100), now(), now(), ?) on conflict do nothing"
@@ -214,11 +221,25 @@ class TextOfOthersTest {
             {"quarantine", warns, "--reason", "because" + HIDING},
             {"quarantine", warns, "--reason", HOSTILE},
             {"queue", "verify"},
-            {"release", warns},
-            {"release", "--freeze"},
-            {"release", warns, "--by", HOSTILE},
-            {"resume", UUID.randomUUID().toString()},
-            {"forget", HOSTILE},
+            {"release", warns, "--reason", "r"},
+            {"release", "--freeze", "--reason", "because" + HIDING},
+            {"release", warns, "--reason", "r", "--by", HOSTILE},
+            {"resume", UUID.randomUUID().toString(), "--reason", "r"},
+            {"forget", HOSTILE, "--reason", "r"},
+            {"sessions"},
+            {"end-session", UUID.randomUUID().toString(), "--reason", "r"},
+            {"backoffs"},
+            {"backoffs", "--type", HOSTILE},
+            {"backoffs", "--process", HOSTILE},
+            {"retry", HOSTILE, "--reason", "r"},
+            {"retry", "--all", "--cause", "forged", "--reason", "because" + HIDING},
+            {"retry", "--all", "--cause", HOSTILE, "--reason", "r"},
+            {"trust", broken, "--reason", "because" + HIDING},
+            {"restart-agent", warns, "--reason", "because" + HIDING},
+            {"install", warns, "--take-back", "--reason", "because" + HIDING},
+            {"install", warns, "--file", "none", "--reason", "r"},
+            {"hardware", warns},
+            {"history"},
             {"reboot", warns, "--provider", HOSTILE, "--reason", "r"},
             {"reboot", warns, "--provider", "static", "--property", HOSTILE + "=x", "--reason", "r"},
             {"reboot", warns, "--provider", "static", "--property", "list=file:none", "--reason", HOSTILE}

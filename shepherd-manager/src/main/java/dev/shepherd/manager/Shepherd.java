@@ -12,11 +12,13 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryAction;
 import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.internal.ControlLoop;
 import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.listing.Updater;
 import dev.shepherd.manager.listing.UpdaterSettings;
+import dev.shepherd.manager.operator.Intervention.Wish;
 import dev.shepherd.manager.operator.InterventionException;
 import dev.shepherd.manager.provisioning.Discrepancy;
 import dev.shepherd.manager.provisioning.Provisioner;
@@ -199,17 +201,21 @@ public final class Shepherd implements AutoCloseable {
      * again. Works before {@link #start()} as well.
      *
      * <p>The machine is held under {@link dev.shepherd.bmdb.WorkProcess#ACCESS} meanwhile, and the provider is called
-     * within its limit of concurrent calls. The history of the machine says who asked for it and why. Neither cooldown
-     * nor the limits of recovery, a freeze, a quarantine or a pause of the machine stop it. Afterwards the machine is
-     * in recovery like any other that was rebooted: it takes a place within the limits, its cooldown runs, and the
-     * reboot counts as one of {@link RecoveryPolicy#maxReboots()}, until its agent is heard. One in quarantine stays
-     * there, and is not taken over until it is released. One with a fulfilled installation keeps it, is not taken over,
-     * and its agent stays known.
+     * within its limit of concurrent calls. Who asked for it and why is recorded with the attempt, before the provider
+     * is called, and {@link Operator#actions} reads it; the history of the machine says how it went.
      *
-     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
+     * <p>A pause, a freeze, and the limits of recovery stop it, unless it is forced; neither cooldown nor quarantine
+     * does. Afterwards the machine is in recovery like any other that was rebooted: it takes a place within the limits,
+     * even if it was forced, its cooldown runs, and the reboot counts as one of {@link RecoveryPolicy#maxReboots()},
+     * until its agent is heard. One in quarantine takes no place, stays there, and is not taken over until it is
+     * released. Nor does one with a fulfilled installation, which it keeps; it is not taken over, and its agent stays
+     * known.
+     *
+     * @param actor who asks for it, and through what
      * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
+     * @param force whether to act though a pause, a freeze or a limit is in the way
      * @return what the loops make of the machine now
-     * @throws InterventionException if the machine cannot be held or its provider not be called; nothing was done
+     * @throws InterventionException if it is refused, or the machine cannot be held; nothing was done
      * @throws dev.shepherd.api.ProviderException if the provider fails. Only with {@link
      *     dev.shepherd.api.ProviderException.Reason#TRANSIENT} may it have been rebooted, and is treated as if it had;
      *     with any other reason all is as before
@@ -218,8 +224,8 @@ public final class Shepherd implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted; the machine may have been rebooted
      * @throws IllegalStateException if this is closed
      */
-    public Explanation reboot(UUID machineId, String by, String reason) throws InterruptedException {
-        return intervene(machineId, RecoveryAction.REBOOT, by, reason);
+    public Explanation reboot(UUID machineId, Actor actor, String reason, boolean force) throws InterruptedException {
+        return intervene(machineId, RecoveryAction.REBOOT, actor, reason, force);
     }
 
     /**
@@ -229,23 +235,26 @@ public final class Shepherd implements AutoCloseable {
      * <p>From before the provider is called, reports of the machine's agent are refused. After the call, what was known
      * of the disks is gone: the agent, when it was heard, the SSH host key and the report of an installation. A request
      * for an installation stays, and is pending again: the agent that is started next gets it. To have the machine back
-     * without it, take the request back first, by {@link dev.shepherd.bmdb.BmdbTransaction#clearInstallationRequest}.
+     * without it, take the request back first, by {@link
+     * dev.shepherd.bmdb.operator.OperatorActions#takeBackInstallation}.
      *
-     * @param by who asks for it: one line of 1 to 128 characters, not blank, without control characters
+     * @param actor who asks for it, and through what
      * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
+     * @param force as for {@link #reboot}
      * @return what the loops make of the machine now
      * @throws InterventionException as for {@link #reboot}
      * @throws dev.shepherd.api.ProviderException as for {@link #reboot}
      * @throws InterruptedException if the thread is interrupted; the machine may have been reinstalled
      * @throws IllegalStateException if this is closed
      */
-    public Explanation reinstall(UUID machineId, String by, String reason) throws InterruptedException {
-        return intervene(machineId, RecoveryAction.REINSTALL, by, reason);
+    public Explanation reinstall(UUID machineId, Actor actor, String reason, boolean force)
+            throws InterruptedException {
+        return intervene(machineId, RecoveryAction.REINSTALL, actor, reason, force);
     }
 
-    private Explanation intervene(UUID machineId, RecoveryAction action, String by, String reason)
+    private Explanation intervene(UUID machineId, RecoveryAction action, Actor actor, String reason, boolean force)
             throws InterruptedException {
-        OperatorText.checkName(by);
+        Objects.requireNonNull(actor, "actor");
         OperatorText.checkReason("reason", reason);
         synchronized (lock) {
             if (state == State.CLOSED) {
@@ -264,7 +273,7 @@ public final class Shepherd implements AutoCloseable {
                         machineId,
                         "it belongs to provider " + provided.provider() + ", but this shepherd runs only "
                                 + flocks.keySet()));
-        flock.intervention().run(machineId, provided.providerId(), action, by, reason);
+        flock.intervention().run(new Wish(machineId, provided.providerId(), action, actor, reason, force));
         return Operator.of(bmdb).explain(machineId, flock.recoverer().policy()).orElseThrow();
     }
 

@@ -10,7 +10,9 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.WorkEvent;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.status.LoopStatus;
 import dev.shepherd.manager.takeover.Initializer;
@@ -185,7 +187,7 @@ class InitializerTest extends InitializerScenario {
                             .orElseThrow()
                             .cause())
                     .contains("6 takeovers in a row failed", "it sends without end");
-            Operator.of(database.bmdb()).release(bad.get(), "alice");
+            OperatorActions.of(database.bmdb(), Actor.program("alice")).release(bad.get(), "a test");
             fail(shepherd, 2);
             assertThat(Operator.of(database.bmdb()).quarantine(bad.get()))
                     .as("the count has begun again")

@@ -18,6 +18,7 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkHistoryEntry;
@@ -25,8 +26,12 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.agent.AgentCallException;
 import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorAction;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.operator.Pause;
+import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
 import dev.shepherd.manager.operator.InterventionException;
@@ -47,6 +52,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class InterventionTest extends RecoveryScenario {
 
     private static final byte[] KEY = VirtualFleet.AGENT_KEY;
+    private static final Actor ALICE = Actor.program("alice");
 
     private AgentCallback callback;
     private Shepherd shepherd;
@@ -100,7 +106,7 @@ class InterventionTest extends RecoveryScenario {
             }
         });
 
-        Explanation explanation = shepherd.reinstall(machine, "alice", "the customer left");
+        Explanation explanation = shepherd.reinstall(machine, ALICE, "the customer left", false);
 
         assertThat(refused).hasValue(AgentCallException.Reason.AGENT_NOT_STARTED);
         assertThat(during.get().work()).extracting(work -> work.process()).containsExactly(WorkProcess.ACCESS);
@@ -127,7 +133,7 @@ class InterventionTest extends RecoveryScenario {
 
     @Test
     void theHistoryTellsWhoAskedForItAndWhy() throws Exception {
-        shepherd.reboot(machine, "alice", "hangs at the login");
+        shepherd.reboot(machine, ALICE, "hangs at the login", false);
 
         List<WorkHistoryEntry> history = database.bmdb().history(machine, 10);
         assertThat(history).extracting(WorkHistoryEntry::event).containsExactly(WorkEvent.FINISHED, WorkEvent.STARTED);
@@ -137,7 +143,7 @@ class InterventionTest extends RecoveryScenario {
 
     @Test
     void aRebootedMachineIsInRecoveryUntilItIsHeard() throws Exception {
-        shepherd.reboot(machine, "alice", "hangs");
+        shepherd.reboot(machine, ALICE, "hangs", false);
 
         assertThat(read().agentStarted()).isEmpty();
         RecoveryState state = Operator.of(database.bmdb()).recovery(machine).orElseThrow();
@@ -158,7 +164,7 @@ class InterventionTest extends RecoveryScenario {
         fleet.provider().failNext(Operation.REINSTALL, new ProviderException(reason, "no"));
         MachineRecord before = read();
 
-        assertThatThrownBy(() -> shepherd.reinstall(machine, "alice", "try"))
+        assertThatThrownBy(() -> shepherd.reinstall(machine, ALICE, "try", false))
                 .isInstanceOfSatisfying(
                         ProviderException.class, e -> assertThat(e.reason()).isEqualTo(reason));
 
@@ -179,7 +185,8 @@ class InterventionTest extends RecoveryScenario {
         fleet.provider()
                 .failNextAfterEffect(Operation.REINSTALL, new ProviderException(Reason.TRANSIENT, "lost the answer"));
 
-        assertThatThrownBy(() -> shepherd.reinstall(machine, "alice", "try")).isInstanceOf(ProviderException.class);
+        assertThatThrownBy(() -> shepherd.reinstall(machine, ALICE, "try", false))
+                .isInstanceOf(ProviderException.class);
 
         assertThat(read().isInstallationFulfilled()).isFalse();
         assertThat(refusal()).isEqualTo(AgentCallException.Reason.AGENT_NOT_STARTED);
@@ -197,7 +204,7 @@ class InterventionTest extends RecoveryScenario {
         });
         CompletableFuture<Void> rebooting = background(() -> {
             caller[0] = Thread.currentThread();
-            shepherd.reboot(machine, "alice", "hangs");
+            shepherd.reboot(machine, ALICE, "hangs", false);
         });
         assertThatThrownBy(rebooting::join).hasRootCauseInstanceOf(InterruptedException.class);
         assertThat(Operator.of(database.bmdb()).recovery(machine).orElseThrow().underWay())
@@ -211,9 +218,9 @@ class InterventionTest extends RecoveryScenario {
 
     @Test
     void aMachineInQuarantineIsRebootedAndStaysThere() throws Exception {
-        Operator.of(database.bmdb()).quarantine(machine, "bob", "flaps");
+        OperatorActions.of(database.bmdb(), Actor.program("bob")).quarantine(machine, "flaps");
 
-        Explanation explanation = shepherd.reboot(machine, "alice", "see whether it boots");
+        Explanation explanation = shepherd.reboot(machine, ALICE, "see whether it boots", false);
 
         assertThat(fleet.effects()).hasSize(1);
         assertThat(explanation.processes())
@@ -222,18 +229,70 @@ class InterventionTest extends RecoveryScenario {
                 .containsExactly(Explanation.Rule.QUARANTINED);
         pass(10);
         assertThat(read().agentStarted()).isEmpty();
-        Operator.of(database.bmdb()).release(machine, "bob");
+        OperatorActions.of(database.bmdb(), Actor.program("bob")).release(machine, "a test");
         pass(2);
         assertThat(read().agentStarted()).isPresent();
     }
 
     @Test
-    void aPauseOfTheMachineKeepsLoopsOffButNotAPerson() throws Exception {
-        Operator.of(database.bmdb()).pause(machine, null, null, "alice", "looks at it", null);
+    void aPauseOfTheMachineStopsAPersonUnlessItIsForced() throws Exception {
+        OperatorActions.of(database.bmdb(), ALICE).pause(machine, null, null, "looks at it", null);
+        assertThat(refused(machine)).isEqualTo(InterventionException.Reason.PAUSED);
+        assertThat(fleet.effects()).isEmpty();
 
-        shepherd.reboot(machine, "alice", "part of looking at it");
+        shepherd.reboot(machine, ALICE, "part of looking at it", true);
 
         assertThat(fleet.effects()).hasSize(1);
+        OperatorAction action = reboots().get(0);
+        assertThat(action.by()).isEqualTo("alice");
+        assertThat(action.reason()).isEqualTo("part of looking at it");
+        assertThat(action.details()).contains("forced");
+    }
+
+    private List<OperatorAction> reboots() throws InterruptedException {
+        return Operator.of(database.bmdb()).actions(machine, null, 10).stream()
+                .filter(action -> action.verb().equals(Verb.REBOOT.databaseName()))
+                .toList();
+    }
+
+    @Test
+    void theRecordOfARebootIsThereBeforeTheProviderIsCalledAndStaysIfThatFails() throws Exception {
+        AtomicReference<List<OperatorAction>> during = new AtomicReference<>();
+        fleet.provider().onReboot(id -> {
+            try {
+                during.set(reboots());
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+            throw new ProviderException(Reason.TRANSIENT, "no answer");
+        });
+
+        assertThatThrownBy(() -> shepherd.reboot(machine, ALICE, "hangs", false))
+                .isInstanceOf(ProviderException.class);
+
+        assertThat(during.get()).hasSize(1);
+        assertThat(reboots()).isEqualTo(during.get());
+        assertThat(database.bmdb().history(machine, 1).get(0).failedCause().orElseThrow())
+                .contains("no answer");
+    }
+
+    @Test
+    void aLimitStopsAPersonAndLeaveNoTrace() throws Exception {
+        List<UUID> others =
+                fleet.all().stream().filter(id -> !id.equals(machine)).toList();
+        Shepherd strict = fleet.manager(
+                database.openAnother(),
+                RecoveryPolicy.builder().maxPerProvider(1).build());
+        strict.reboot(others.get(0), ALICE, "first", false);
+
+        InterventionException atLimit =
+                catchThrowableOfType(InterventionException.class, () -> strict.reboot(machine, ALICE, "second", false));
+
+        assertThat(atLimit.reason()).isEqualTo(InterventionException.Reason.AT_LIMIT);
+        assertThat(atLimit).hasMessageContaining("1 of at most 1 of the 20 machines");
+        assertThat(reboots()).isEmpty();
+        assertThat(database.bmdb().history(machine, 10)).isEmpty();
+        assertThat(read().agentStarted()).isPresent();
     }
 
     @Test
@@ -246,9 +305,10 @@ class InterventionTest extends RecoveryScenario {
             session.claimMachine(WorkProcess.AGENT_START, machine).orElseThrow();
             assertThat(refused(machine)).isEqualTo(InterventionException.Reason.WORKED_ON);
         }
-        Pause pause = Operator.of(database.bmdb()).pause(null, VirtualFleet.TYPE, null, "bob", "maintenance", null);
-        assertThat(refused(machine)).isEqualTo(InterventionException.Reason.PROVIDER_PAUSED);
-        Operator.of(database.bmdb()).resume(pause.id());
+        Pause pause = OperatorActions.of(database.bmdb(), Actor.program("bob"))
+                .pause(null, VirtualFleet.TYPE, null, "maintenance", null);
+        assertThat(refused(machine)).isEqualTo(InterventionException.Reason.PAUSED);
+        OperatorActions.of(database.bmdb(), Actor.program("test")).resume(pause.id(), "it is over");
         try (Shepherd without = Shepherd.builder()
                 .bmdb(database.bmdb())
                 .provider(new CannotReboot())
@@ -256,18 +316,21 @@ class InterventionTest extends RecoveryScenario {
                     throw new AssertionError();
                 })
                 .build()) {
-            assertThat(catchThrowableOfType(InterventionException.class, () -> without.reboot(machine, "alice", "try"))
+            assertThat(catchThrowableOfType(
+                                    InterventionException.class, () -> without.reboot(machine, ALICE, "try", false))
                             .reason())
                     .isEqualTo(InterventionException.Reason.NOT_SUPPORTED);
         }
-        assertThatThrownBy(() -> shepherd.reboot(machine, "alice", " ")).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> shepherd.reboot(machine, ALICE, " ", false))
+                .isInstanceOf(IllegalArgumentException.class);
         shepherd.close();
-        assertThatThrownBy(() -> shepherd.reboot(machine, "alice", "try")).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> shepherd.reboot(machine, ALICE, "try", false))
+                .isInstanceOf(IllegalStateException.class);
         assertThat(fleet.provider().calls(Operation.REBOOT)).isZero();
     }
 
     private InterventionException.Reason refused(UUID machineId) {
-        return catchThrowableOfType(InterventionException.class, () -> shepherd.reboot(machineId, "alice", "try"))
+        return catchThrowableOfType(InterventionException.class, () -> shepherd.reboot(machineId, ALICE, "try", false))
                 .reason();
     }
 
@@ -277,7 +340,7 @@ class InterventionTest extends RecoveryScenario {
         try (Blocked listing = fleet.provider().blockNext(Operation.LIST)) {
             CompletableFuture<Void> planning = background(() -> shepherd.plan(VirtualFleet.TYPE));
             listing.awaitReached();
-            CompletableFuture<Void> rebooting = background(() -> shepherd.reboot(machine, "alice", "hangs"));
+            CompletableFuture<Void> rebooting = background(() -> shepherd.reboot(machine, ALICE, "hangs", false));
             await().atMost(Duration.ofSeconds(30)).until(() -> !read().work().isEmpty());
             assertThat(Operator.of(database.bmdb()).recovery(machine)).isEmpty();
             listing.release();

@@ -17,7 +17,9 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.agent.AgentCallException;
 import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.operator.Quarantine;
 import dev.shepherd.bmdb.recovery.Recoveries;
 import dev.shepherd.bmdb.recovery.RecoveryAttempt;
@@ -42,14 +44,14 @@ class MachineRecovererTest extends RecoveryScenario {
         Shepherd manager = fleet.manager(POLICY);
         UUID hung = fleet.all().get(0);
         fleet.become(Health.HUNG, hung);
-        var pause =
-                Operator.of(database.bmdb()).pause(null, null, WorkProcess.AGENT_START, "test", "no initializer", null);
+        var pause = OperatorActions.of(database.bmdb(), Actor.program("test"))
+                .pause(null, null, WorkProcess.AGENT_START, "no initializer", null);
         passUntilEffects(1);
 
         pass(240);
 
         assertThat(fleet.effects()).hasSize(1);
-        Operator.of(database.bmdb()).resume(pause.id());
+        OperatorActions.of(database.bmdb(), Actor.program("test")).resume(pause.id(), "it is over");
         pass(20);
         assertThat(fleet.effects()).hasSize(1);
         assertThat(statistics().recovered()).isEqualTo(1);
@@ -79,7 +81,9 @@ class MachineRecovererTest extends RecoveryScenario {
         assertThat(database.bmdb().history(dead, 1000)).as("it is left alone").hasSize(takeovers);
 
         fleet.become(Health.HUNG, dead);
-        assertThat(Operator.of(database.bmdb()).release(dead, "day shift")).isTrue();
+        assertThat(OperatorActions.of(database.bmdb(), Actor.program("day shift"))
+                        .release(dead, "a test"))
+                .isTrue();
         pass(120);
         assertThat(statistics().quarantined()).isZero();
         assertThat(database.bmdb().machine(dead).orElseThrow().agentHeartbeatAt())
@@ -296,7 +300,7 @@ class MachineRecovererTest extends RecoveryScenario {
         assertThat(fleet.effects()).isEmpty();
         assertThat(fleet.provider().calls(Operation.REBOOT)).isEqualTo(POLICY.maxFailedCalls());
         assertThat(Operator.of(database.bmdb()).quarantine(hung).orElseThrow().cause())
-                .contains("5 failed call(s)");
+                .contains("5 failed call(s)", "the last reboot failed (" + reason + "): not that one;");
     }
 
     @Test
@@ -317,7 +321,8 @@ class MachineRecovererTest extends RecoveryScenario {
         pass(180);
 
         assertThat(Operator.of(database.bmdb()).quarantine(hung).orElseThrow().cause())
-                .contains("5 failed call(s)");
+                .contains("5 failed call(s)")
+                .contains("the last reboot failed (UNAUTHENTICATED): its controller refuses the password;");
         fleet.become(Health.HUNG, fleet.all().get(1));
         passUntilEffects(1);
     }

@@ -16,7 +16,8 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Eligibility;
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.provisioning.Intents;
 import dev.shepherd.manager.provisioning.Discrepancy;
 import dev.shepherd.manager.provisioning.Discrepancy.Kind;
@@ -229,7 +230,9 @@ class ReconciliationTest {
         UUID machineId =
                 database.bmdb().findMachine(TYPE, new ProviderID("old")).orElseThrow();
         Provider provider = new ShowingProvider(
-                TYPE, visitor -> Operator.of(database.bmdb()).forget(machineId, "a test"));
+                TYPE,
+                visitor -> OperatorActions.of(database.bmdb(), Actor.program("a test"))
+                        .forget(machineId, "a test"));
         try (Shepherd shepherd = shepherd(provider)) {
             assertThat(shepherd.provisioner(TYPE).step().recorded()).isEqualTo(1);
         }

@@ -7,7 +7,9 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
 import dev.shepherd.testkit.provider.FakeProvider.Blocked;
@@ -154,16 +156,17 @@ class RecoveryCandidatesTest extends RecoveryScenario {
         fleet.manager(POLICY);
         UUID hung = fleet.all().get(0);
         UUID another = fleet.all().get(1);
-        var byMachine = Operator.of(database.bmdb()).pause(hung, null, null, "rack team", "being rewired", null);
-        Operator.of(database.bmdb())
-                .pause(null, VirtualFleet.TYPE, WorkProcess.RECOVERY, "rack team", "until noon", Duration.ofHours(1));
+        var byMachine = OperatorActions.of(database.bmdb(), Actor.program("rack team"))
+                .pause(hung, null, null, "being rewired", null);
+        OperatorActions.of(database.bmdb(), Actor.program("rack team"))
+                .pause(null, VirtualFleet.TYPE, WorkProcess.RECOVERY, "until noon", Duration.ofHours(1));
         fleet.become(Health.HUNG, hung, another);
 
         pass(59);
         assertThat(fleet.effects()).isEmpty();
         pass(60);
         assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(another);
-        Operator.of(database.bmdb()).resume(byMachine.id());
+        OperatorActions.of(database.bmdb(), Actor.program("test")).resume(byMachine.id(), "it is over");
         pass(60);
         assertThat(fleet.effects()).extracting(Effect::machine).containsExactly(another, hung);
     }

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -191,7 +193,8 @@ class RecoveryFreezeTest extends RecoveryScenario {
         assertThat(fleet.effects()).isEmpty();
 
         for (Freeze freeze : freezes) {
-            assertThat(Operator.of(database.bmdb()).release(freeze, "night shift"))
+            assertThat(OperatorActions.of(database.bmdb(), Actor.program("night shift"))
+                            .release(freeze, "a test"))
                     .isTrue();
         }
         for (int minute = 0; minute < 120; minute++) {

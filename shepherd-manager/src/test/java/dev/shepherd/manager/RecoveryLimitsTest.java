@@ -3,7 +3,9 @@ package dev.shepherd.manager;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.manager.VirtualFleet.Effect;
 import dev.shepherd.manager.VirtualFleet.Health;
 import java.time.Duration;
@@ -101,7 +103,7 @@ class RecoveryLimitsTest extends RecoveryScenario {
         UUID hung = fleet.all().get(1);
         fleet.become(Health.DEAD, dead);
         passUntilEffects(1);
-        Operator.of(database.bmdb()).pause(dead, null, null, "rack team", "new disks", null);
+        OperatorActions.of(database.bmdb(), Actor.program("rack team")).pause(dead, null, null, "new disks", null);
         fleet.become(Health.HUNG, hung);
 
         pass(40);

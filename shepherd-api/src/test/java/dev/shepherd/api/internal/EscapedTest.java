@@ -38,6 +38,17 @@ class EscapedTest {
                 .isEqualTo("\\u%04x".formatted(Integer.parseInt(hex, 16)));
     }
 
+    /** Marks that turn text around by themselves or until others end it, and what moves the cursor of a terminal. */
+    @Test
+    void bidirectionalMarksAndEscapeSequencesAreNeutralised() {
+        String marks = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069";
+        assertThat(Escaped.text("rack" + marks + "7"))
+                .isEqualTo("rack\\u061c\\u200e\\u200f\\u202a\\u202b\\u202c\\u202d\\u202e"
+                        + "\\u2066\\u2067\\u2068\\u20697");
+        assertThat(Escaped.text("\u001b[2J\u001b]0;title\u0007\u009b31mred\b\u007f"))
+                .isEqualTo("\\u001b[2J\\u001b]0;title\\u0007\\u009b31mred\\u0008\\u007f");
+    }
+
     @Test
     void ordinaryTextOfAnyLanguageStaysAsItIs() {
         for (String text :

@@ -19,6 +19,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.jooq.Condition;
@@ -82,8 +83,9 @@ public final class TagQueries {
                 .fetch(db);
     }
 
-    public static void clearAgentStarted(Handle db, UUID machineId) {
-        clear(db, MACHINE_AGENT_STARTED.MACHINE_ID, machineId);
+    /** Returns false if there was none. */
+    public static boolean clearAgentStarted(Handle db, UUID machineId) {
+        return clear(db, MACHINE_AGENT_STARTED.MACHINE_ID, machineId);
     }
 
     public static void putAgentHeartbeat(Handle db, UUID machineId) {
@@ -114,9 +116,11 @@ public final class TagQueries {
                 .insertInto(MACHINE_HARDWARE_REPORT)
                 .set(MACHINE_HARDWARE_REPORT.MACHINE_ID, machineId)
                 .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
+                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_AT, db.time().now())
                 .onConflict(MACHINE_HARDWARE_REPORT.MACHINE_ID)
                 .doUpdate()
                 .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
+                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_AT, db.time().now())
                 .execute();
     }
 
@@ -172,8 +176,9 @@ public final class TagQueries {
                 DSL.field(DSL.select(generation).from(generation.getTable()).where(which)), DSL.inline(0L));
     }
 
-    public static void clearInstallationRequest(Handle db, UUID machineId) {
-        clear(db, MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, machineId);
+    /** Returns false if there was none. */
+    public static boolean clearInstallationRequest(Handle db, UUID machineId) {
+        return clear(db, MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID, machineId);
     }
 
     public static void putInstallationReport(
@@ -214,6 +219,16 @@ public final class TagQueries {
         clear(db, MACHINE_SSH_HOST_KEY.MACHINE_ID, machineId);
     }
 
+    /** Clears the SSH host key. Returns the one that was pinned. */
+    public static Optional<String> takeSshHostKey(Handle db, UUID machineId) {
+        db.lock(machineId);
+        return db.dsl()
+                .deleteFrom(MACHINE_SSH_HOST_KEY)
+                .where(MACHINE_SSH_HOST_KEY.MACHINE_ID.eq(machineId))
+                .returning(MACHINE_SSH_HOST_KEY.SSH_HOST_KEY)
+                .fetchOptional(MACHINE_SSH_HOST_KEY.SSH_HOST_KEY);
+    }
+
     public static void countUnreachable(Handle db, UUID machineId) {
         db.lock(machineId);
         db.dsl()
@@ -236,10 +251,10 @@ public final class TagQueries {
         clear(db, MACHINE_RECOVERY.MACHINE_ID, machineId);
     }
 
-    /** Quarantines a machine. If it is quarantined already, its cause stays. */
-    public static void quarantine(Handle db, UUID machineId, String by, String cause) {
+    /** Quarantines a machine. Returns false, and changes nothing, if it is quarantined already. */
+    public static boolean quarantine(Handle db, UUID machineId, String by, String cause) {
         db.lock(machineId);
-        db.dsl()
+        int made = db.dsl()
                 .insertInto(MACHINE_QUARANTINE)
                 .set(MACHINE_QUARANTINE.MACHINE_ID, machineId)
                 .set(MACHINE_QUARANTINE.QUARANTINED_AT, db.time().now())
@@ -247,8 +262,12 @@ public final class TagQueries {
                 .set(MACHINE_QUARANTINE.QUARANTINE_CAUSE, WorkQueries.shorten(cause))
                 .onConflictDoNothing()
                 .execute();
+        if (made == 0) {
+            return false;
+        }
         clearRecovery(db, machineId);
         clearUnreachable(db, machineId);
+        return true;
     }
 
     /** Releases a machine from quarantine. Returns false if it is not quarantined. */

@@ -22,6 +22,7 @@ import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkProcess;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
 import org.jooq.Field;
@@ -102,9 +103,14 @@ public final class WorkQueries {
      * @throws BmdbException if there is no such machine
      */
     public static void requireMachine(Handle db, UUID machineId) {
-        if (lockMachines(db, machineId) == 0) {
+        if (!lockMachine(db, machineId)) {
             throw new BmdbException("there is no machine " + machineId, null, null);
         }
+    }
+
+    /** Locks a machine. Returns false if there is none with this id. */
+    public static boolean lockMachine(Handle db, UUID machineId) {
+        return lockMachines(db, machineId) == 1;
     }
 
     /**
@@ -310,6 +316,16 @@ public final class WorkQueries {
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))
                 .execute();
+    }
+
+    /** Returns why a process backed off from a machine last, whether or not that is over. */
+    public static Optional<String> lastBackoffCause(Handle db, WorkProcess process, UUID machineId) {
+        return db.dsl()
+                .select(WORK_BACKOFF.CAUSE)
+                .from(WORK_BACKOFF)
+                .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
+                .and(WORK_BACKOFF.PROCESS.eq(process.name()))
+                .fetchOptional(WORK_BACKOFF.CAUSE);
     }
 
     /**

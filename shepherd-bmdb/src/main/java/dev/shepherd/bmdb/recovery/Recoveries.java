@@ -18,6 +18,7 @@ import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
 import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.internal.ProviderRows;
 import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.listing.UpdateQueries;
@@ -117,6 +118,11 @@ public final class Recoveries {
                 .counted(policy, MachineQueries.now(db));
     }
 
+    /** Returns what came of the last attempt on a machine, for people; empty if there was none. */
+    public Optional<String> lastOutcome(BmdbTransaction tx, UUID machineId) {
+        return WorkQueries.lastBackoffCause(Handle.of(tx.dsl()), WorkProcess.RECOVERY, machineId);
+    }
+
     /**
      * Tells whether a machine that is held for recovery is still due: not if its agent was heard meanwhile, if recovery
      * was frozen or paused, or during the cooldown of another attempt.
@@ -142,14 +148,37 @@ public final class Recoveries {
     }
 
     /**
+     * Tells what would keep an operator from rebooting or reinstalling a machine now: a pause, a freeze or a limit of
+     * recovery. Empty if nothing does. Only {@link #beginIntervention} knows for sure.
+     */
+    public Optional<Refusal> refusal(UUID machineId, RecoveryAction action) throws InterruptedException {
+        return database.transactions()
+                .read(
+                        "asking whether machine " + machineId + " may be rebooted",
+                        db -> new RecoveryLimits(db, provider, policy).refusal(machineId, action));
+    }
+
+    /** What became of an operator's wish: an attempt that begins, or why there is none. Exactly one of them is there. */
+    public record Begun(Optional<RecoveryAttempt> attempt, Optional<Refusal> refusal) {}
+
+    /**
      * Records that an attempt on a machine begins because an operator wants it, whether or not its agent is silent.
-     * Otherwise like {@link #begin}.
+     * Takes its turn with recoverers, so that the limits hold for both together. Otherwise like {@link #begin}.
      *
      * @param action {@link RecoveryAction#REBOOT} or {@link RecoveryAction#REINSTALL}
+     * @param force whether to begin even if {@link #refusal} says no
      */
-    public RecoveryAttempt beginIntervention(BmdbTransaction tx, UUID machineId, RecoveryAction action) {
-        Handle.of(tx.dsl()).lock(machineId);
-        return begun(tx, machineId, action);
+    public Begun beginIntervention(BmdbTransaction tx, UUID machineId, RecoveryAction action, boolean force) {
+        Handle db = Handle.of(tx.dsl());
+        db.lock(machineId);
+        // No recoverer may have made it yet.
+        ProviderRows.ensure(db, provider);
+        ProviderRows.lock(db, provider);
+        Optional<Refusal> refusal =
+                force ? Optional.empty() : new RecoveryLimits(db, provider, policy).refusal(machineId, action);
+        return refusal.isPresent()
+                ? new Begun(Optional.empty(), refusal)
+                : new Begun(Optional.of(begun(tx, machineId, action)), Optional.empty());
     }
 
     private RecoveryAttempt begun(BmdbTransaction tx, UUID machineId, RecoveryAction action) {

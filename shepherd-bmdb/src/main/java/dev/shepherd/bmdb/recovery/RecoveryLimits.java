@@ -3,6 +3,7 @@ package dev.shepherd.bmdb.recovery;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.count;
@@ -33,14 +34,17 @@ import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import dev.shepherd.bmdb.recovery.FreezeQueries.Verdict;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
 import org.jooq.Field;
+import org.jooq.impl.DSL;
 
 /**
  * What a recoverer claims: what is due under a policy, and how much of it the limits and the freezes leave room for.
@@ -48,8 +52,8 @@ import org.jooq.Field;
  * <p><strong>Why the limits hold for any number of recoverers.</strong> A claimer locks the provider's row in {@code
  * providers} until the commit, and under that lock counts what is in recovery: machines being worked on, and machines
  * with an attempt that have not been heard since. A machine moves from the first group to the second in the transaction
- * that ends the work, so it is never in neither. Only an operator's command adds to either group otherwise, and the
- * limits do not apply to that.
+ * that ends the work, so it is never in neither. A person's reboot adds to the second group, under the same lock:
+ * {@link #refusal}. Only one that is forced goes past the limits; it is counted all the same.
  *
  * <p><strong>Why no machine is rebooted twice.</strong> The attempt is written, as under way, under the work's claim
  * before the provider is called. Whatever happens to the process after that, no session makes another attempt before
@@ -57,6 +61,9 @@ import org.jooq.Field;
  * instead of calling the provider again.
  */
 public final class RecoveryLimits {
+
+    /** How many of the machines that take up a limit are named. */
+    private static final int MOST_NAMED = 5;
 
     private static final Field<String> LOCATION = coalesce(MACHINE_PROVIDED.PROVIDER_LOCATION, inline(""));
 
@@ -278,25 +285,29 @@ public final class RecoveryLimits {
      * paused machine takes no place: no attempt is made on it, and others must not wait for that.
      */
     private Map<String, Integer> inRecovery() {
+        return byLocation(isInRecovery());
+    }
+
+    private Condition isInRecovery() {
         Condition isWorkedOn = WORK.PROCESS.eq(WorkProcess.RECOVERY.name());
-        return byLocation(
-                // Only the few candidates, which an index finds. Two conditions joined by an OR would be evaluated for
-                // the whole fleet.
-                MACHINES.MACHINE_ID
-                        .in(select(WORK.MACHINE_ID)
+        // Only the few candidates, which an index finds. Two conditions joined by an OR would be evaluated for the
+        // whole
+        // fleet.
+        return MACHINES.MACHINE_ID
+                .in(select(WORK.MACHINE_ID)
+                        .from(WORK)
+                        .where(isWorkedOn)
+                        .union(select(MACHINE_RECOVERY.MACHINE_ID)
+                                .from(MACHINE_RECOVERY)
+                                .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())))
+                .and(exists(selectOne()
                                 .from(WORK)
-                                .where(isWorkedOn)
-                                .union(select(MACHINE_RECOVERY.MACHINE_ID)
-                                        .from(MACHINE_RECOVERY)
-                                        .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())))
-                        .and(exists(selectOne()
-                                        .from(WORK)
-                                        .where(WORK.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                                        .and(isWorkedOn))
-                                .or(not(WorkQueries.paused(db, WorkProcess.RECOVERY))))
-                        .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                        .and(MachineConditions.present())
-                        .and(not(MachineConditions.installationFulfilled())));
+                                .where(WORK.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                                .and(isWorkedOn))
+                        .or(not(WorkQueries.paused(db, WorkProcess.RECOVERY))))
+                .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .and(MachineConditions.present())
+                .and(not(MachineConditions.installationFulfilled()));
     }
 
     /** Tells whether a machine that is held for recovery is still due. */
@@ -309,5 +320,118 @@ public final class RecoveryLimits {
                                 .and(rules.eligibleWhileHeld(provider))
                                 .and(not(WorkQueries.paused(db, WorkProcess.RECOVERY)))
                                 .and(not(FreezeQueries.frozen())));
+    }
+
+    /**
+     * Tells what keeps an operator from rebooting or reinstalling a machine. For an answer that holds until the
+     * transaction ends, the provider's row has to be locked.
+     */
+    Optional<Refusal> refusal(UUID machineId, RecoveryAction action) {
+        return pause(machineId)
+                .or(() -> freeze(machineId))
+                .or(() -> takesNewPlace(machineId, action) ? limit(machineId) : Optional.empty());
+    }
+
+    private Optional<Refusal> pause(UUID machineId) {
+        Field<String> its = inline(provider.name());
+        Condition covers = WorkQueries.covers(inline(machineId), its, WorkProcess.RECOVERY)
+                .or(WorkQueries.covers(inline(machineId), its, WorkProcess.ACCESS));
+        return db.dsl()
+                .selectFrom(PAUSES)
+                .where(WorkQueries.isOn(db))
+                .and(covers)
+                .orderBy(PAUSES.PAUSED_AT, PAUSES.PAUSE_ID)
+                .limit(1)
+                .fetchOptional(row -> new Refusal(
+                        Refusal.Kind.PAUSED,
+                        "it is paused by %s: %s (pause %s)"
+                                .formatted(
+                                        Escaped.text(row.getPausedBy()),
+                                        Escaped.text(row.getPauseReason()),
+                                        row.getPauseId())));
+    }
+
+    private Optional<Refusal> freeze(UUID machineId) {
+        Optional<String> location = location(machineId);
+        return FreezeQueries.inForce(db, provider).stream()
+                .filter(one -> one.location().isEmpty() || one.location().equals(location))
+                .findFirst()
+                .map(one -> new Refusal(
+                        Refusal.Kind.FROZEN,
+                        "recovery of %s is frozen since %s: %s"
+                                .formatted(
+                                        one.scope(),
+                                        one.at().truncatedTo(ChronoUnit.SECONDS),
+                                        Escaped.text(one.evidence()))));
+    }
+
+    private Optional<String> location(UUID machineId) {
+        return db.dsl()
+                .select(MACHINE_PROVIDED.PROVIDER_LOCATION)
+                .from(MACHINE_PROVIDED)
+                .where(MACHINE_PROVIDED.MACHINE_ID.eq(machineId))
+                .fetchOptional(MACHINE_PROVIDED.PROVIDER_LOCATION);
+    }
+
+    /**
+     * Tells whether an attempt makes the machine one more in recovery. One that is in recovery already has its place;
+     * one that the loops leave alone, quarantined or installed, takes none. A reinstallation ends the installation.
+     */
+    private boolean takesNewPlace(UUID machineId, RecoveryAction action) {
+        Condition counted = action == RecoveryAction.REINSTALL
+                ? MachineConditions.present()
+                : MachineConditions.present().and(not(MachineConditions.installationFulfilled()));
+        return db.dsl()
+                .fetchExists(
+                        MACHINES, MACHINES.MACHINE_ID.eq(machineId).and(counted).and(not(isOpen())));
+    }
+
+    private Optional<Refusal> limit(UUID machineId) {
+        Map<String, Integer> sizes =
+                byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present()));
+        Map<String, Integer> inRecovery = inRecovery();
+        String location = location(machineId).orElse("");
+        int here = inRecovery.getOrDefault(location, 0);
+        int size = sizes.getOrDefault(location, 0);
+        int localCap = Thresholds.cap(policy, size, policy.maxPerLocation());
+        if (!location.isEmpty() && here >= localCap) {
+            return Optional.of(atLimit(
+                    String.format(
+                            Locale.ROOT,
+                            "%d of at most %d of the %d machines of location %s are in recovery",
+                            here,
+                            localCap,
+                            size,
+                            Escaped.text(location)),
+                    isAt(location)));
+        }
+        int cap = Thresholds.cap(policy, sum(sizes), policy.maxPerProvider());
+        return sum(inRecovery) < cap
+                ? Optional.empty()
+                : Optional.of(atLimit(
+                        String.format(
+                                Locale.ROOT,
+                                "%d of at most %d of the %d machines of provider %s are in recovery",
+                                sum(inRecovery),
+                                cap,
+                                sum(sizes),
+                                provider),
+                        DSL.noCondition()));
+    }
+
+    private Refusal atLimit(String limit, Condition which) {
+        List<String> names = db.dsl()
+                .select(MACHINE_PROVIDED.PROVIDER_ID)
+                .from(MACHINES)
+                .join(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .where(isInRecovery())
+                .and(which)
+                .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
+                .limit(MOST_NAMED + 1)
+                .fetch(row -> new ProviderID(row.value1()).toString());
+        String named = String.join(", ", names.subList(0, Math.min(names.size(), MOST_NAMED)))
+                + (names.size() > MOST_NAMED ? " and others" : "");
+        return new Refusal(Refusal.Kind.AT_LIMIT, limit + ": " + named);
     }
 }

@@ -6,7 +6,8 @@ import static org.awaitility.Awaitility.await;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.operator.Pause;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -55,8 +56,8 @@ class DueNotificationsTest {
         AtomicInteger woken = new AtomicInteger();
         bmdb.onDue(WorkProcess.AGENT_START, TestDatabase.PROVIDER, woken::incrementAndGet);
         await().until(() -> woken.get() == 1);
-        Pause pause = Operator.of(bmdb).pause(null, TestDatabase.PROVIDER, null, "x", "y", null);
-        Operator.of(bmdb).resume(pause.id());
+        Pause pause = OperatorActions.of(bmdb, Actor.program("x")).pause(null, TestDatabase.PROVIDER, null, "y", null);
+        OperatorActions.of(bmdb, Actor.program("test")).resume(pause.id(), "it is over");
         await().until(() -> woken.get() == 2);
     }
 

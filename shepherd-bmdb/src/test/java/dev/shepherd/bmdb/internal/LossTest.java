@@ -16,7 +16,9 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.operator.QueueCheck;
 import dev.shepherd.bmdb.recovery.Recoveries;
 import java.sql.SQLException;
@@ -373,7 +375,8 @@ class LossTest {
             db.advance(Duration.ofHours(3));
         }
 
-        assertThat(Operator.of(db.bmdb()).release(machine, "ada")).isTrue();
+        assertThat(OperatorActions.of(db.bmdb(), Actor.program("ada")).release(machine, "a test"))
+                .isTrue();
 
         assertThat(db.rows("select * from work_backoff")).isEmpty();
         lose(WITHOUT_AGENT);

@@ -164,7 +164,8 @@ class ExplainTest {
                 .work()
                 .forEach(Work::close);
         assertThat(ofRecovery(machine).rule()).isEqualTo(Rule.ELIGIBLE);
-        Operator.of(db.bmdb()).pause(machine, null, null, "rack team", "rewiring", Duration.ofHours(2));
+        OperatorActions.of(db.bmdb(), Actor.program("rack team"))
+                .pause(machine, null, null, "rewiring", Duration.ofHours(2));
         OfProcess paused = ofRecovery(machine);
         assertThat(paused.rule()).isEqualTo(Rule.PAUSED);
         assertThat(paused.because()).contains("rack team").contains("rewiring");

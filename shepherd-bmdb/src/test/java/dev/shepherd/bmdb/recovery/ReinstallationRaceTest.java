@@ -88,7 +88,9 @@ class ReinstallationRaceTest {
 
     private RecoveryAttempt begin(Work work) throws InterruptedException {
         return work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
-                .beginIntervention(tx, machine, RecoveryAction.REINSTALL));
+                .beginIntervention(tx, machine, RecoveryAction.REINSTALL, false)
+                .attempt()
+                .orElseThrow());
     }
 
     private void accepted(Work work) throws InterruptedException {
@@ -194,7 +196,9 @@ class ReinstallationRaceTest {
         CountDownLatch waits = new CountDownLatch(1);
         CompletableFuture<RecoveryAttempt> beginning = background(() -> work.update(tx -> {
             RecoveryAttempt attempt = Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
-                    .beginIntervention(tx, machine, RecoveryAction.REINSTALL);
+                    .beginIntervention(tx, machine, RecoveryAction.REINSTALL, false)
+                    .attempt()
+                    .orElseThrow();
             waits.await();
             return attempt;
         }));
@@ -316,7 +320,7 @@ class ReinstallationRaceTest {
         List<String> before = state();
         Work work = hold(db.session());
         work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
-                .beginIntervention(tx, machine, RecoveryAction.REBOOT));
+                .beginIntervention(tx, machine, RecoveryAction.REBOOT, false));
         work.finish(tx -> {
             Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
                     .restartTakeover(tx, machine, RecoveryAction.REBOOT, false);

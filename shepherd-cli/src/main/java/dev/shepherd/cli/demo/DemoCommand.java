@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Runs all of Shepherd on this machine: starts a PostgreSQL server and one SSH server for each machine"
                     + " of a fleet, then finds, records and takes over all of them. Then it breaks two machines: one"
-                    + " comes back, the other is quarantined.",
+                    + " comes back, the other is quarantined. With --bmc, the machines have BMCs, and are rebooted through"
+                    + " them.",
             "",
             "It needs nothing from outside and listens on loopback only. The database is kept for inspection."
         },
@@ -43,6 +44,13 @@ public final class DemoCommand implements Callable<Integer> {
             description = "how many machines, 1 to " + MOST_MACHINES + " (default: ${DEFAULT-VALUE})")
     private int machines = 10;
 
+    @Option(
+            names = "--bmc",
+            description = "give each machine a BMC, of several vendors in turn, and run them with the provider"
+                    + " 'redfish': a machine that hangs is rebooted through its BMC, and one whose BMC refuses that is"
+                    + " quarantined")
+    private boolean bmc;
+
     @Option(names = "--json", description = "print the summary as one JSON object in the last line")
     private boolean json;
 
@@ -61,9 +69,22 @@ public final class DemoCommand implements Callable<Integer> {
             description = "give up after this time (default: ${DEFAULT-VALUE})")
     private int timeout = 600;
 
+    @Option(
+            names = "--web",
+            description = "serve the operator's page of the demo, and go on with it until the demo is interrupted")
+    private boolean web;
+
+    @Option(
+            names = "--web-port",
+            paramLabel = "PORT",
+            defaultValue = "0",
+            description = "port of the page on loopback (default: any that is free)")
+    private int webPort;
+
     @Override
     public Integer call() throws InterruptedException {
         Setting.requireRange(spec, "--machines", machines, 1, MOST_MACHINES);
+        Setting.requireRange(spec, "--web-port", webPort, 0, 65_535);
         if (timeout < 1) {
             throw new ParameterException(spec.commandLine(), "--timeout is at least 1, not " + timeout);
         }
@@ -77,8 +98,18 @@ public final class DemoCommand implements Callable<Integer> {
                 DatabaseOptions.endIfGone(server, shutdown);
                 server.dropDatabase("shepherd");
                 String url = server.createDatabase("shepherd");
-                try (DemoFleet fleet = DemoFleet.start(folder, machines, url, progress)) {
+                try (DemoMachines started = startMachines(progress);
+                        DemoFleet fleet = DemoFleet.of(folder, started, url)) {
+                    String page = web ? fleet.servePage(webPort) : "";
+                    if (web) {
+                        progress.stage("the page is at " + page);
+                    }
                     summary = fleet.run(progress, Duration.ofSeconds(timeout), shutdown);
+                    if (web && summary.isComplete()) {
+                        out.println("The fleet goes on, and its page is at " + page + " until you press Ctrl-C.");
+                        out.flush();
+                        shutdown.await();
+                    }
                 }
                 DatabaseOptions.requireThere(server);
             }
@@ -96,5 +127,12 @@ public final class DemoCommand implements Callable<Integer> {
         }
         out.flush();
         return summary.isComplete() ? 0 : ExitCode.SOFTWARE;
+    }
+
+    private DemoMachines startMachines(DemoProgress progress) throws IOException, InterruptedException {
+        Duration heartbeats = DemoFleet.heartbeatInterval(machines);
+        return bmc
+                ? new DemoRack(folder, machines, heartbeats, progress)
+                : new DemoList(folder, machines, heartbeats, progress);
     }
 }

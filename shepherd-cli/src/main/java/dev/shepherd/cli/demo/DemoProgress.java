@@ -5,7 +5,10 @@ import dev.shepherd.cli.internal.Terminal;
 import java.io.PrintWriter;
 import java.util.Locale;
 
-/** Shows how far a demo is: one line that is drawn again on a terminal, a line for each step elsewhere. */
+/**
+ * Shows how far a demo is: one line that is drawn again on a terminal, a line for each step elsewhere. Safe for use by
+ * several threads.
+ */
 final class DemoProgress implements AutoCloseable {
 
     private static final int BAR = 30;
@@ -28,13 +31,13 @@ final class DemoProgress implements AutoCloseable {
         return new DemoProgress(terminal ? new PrintWriter(Terminal.bare(), true) : out, machines, terminal);
     }
 
-    void stage(String what) {
+    synchronized void stage(String what) {
         clear();
         out.printf(Locale.ROOT, "%6.1f s  %s%n", seconds(), what);
         out.flush();
     }
 
-    void counts(long provided, long inProgress, long started, long heard, long failures) {
+    synchronized void counts(long provided, long inProgress, long started, long heard, long failures) {
         String text = String.format(
                 Locale.ROOT,
                 "%6.1f s  %d of %d recorded, %d being taken over, %d of %d agents started, %d heard%s",
@@ -75,7 +78,7 @@ final class DemoProgress implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
         if (drawn > 0) {
             out.println();
             drawn = 0;

@@ -5,13 +5,12 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Quarantine;
 import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.cli.internal.Shutdown;
-import dev.shepherd.testkit.ssh.Mood;
-import dev.shepherd.testkit.ssh.SshHost;
 import java.time.Duration;
-import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.UUID;
 
 /** The second half of a demo: breaks two machines, and watches what becomes of them. */
@@ -21,14 +20,18 @@ final class DemoRecovery {
 
     private final Bmdb bmdb;
     private final ProviderType type;
-    private final List<SshHost> hosts;
+    private final DemoMachines fleet;
+    private final int last;
     private long recovered;
     private long quarantined;
+    private double secondsToHeard;
+    private String quarantineCause = "";
 
-    DemoRecovery(Bmdb bmdb, ProviderType type, List<SshHost> hosts) {
+    DemoRecovery(Bmdb bmdb, DemoMachines fleet) {
         this.bmdb = bmdb;
-        this.type = type;
-        this.hosts = hosts;
+        this.type = fleet.provider().type();
+        this.fleet = fleet;
+        this.last = fleet.count() - 1;
     }
 
     int expectedToRecover() {
@@ -37,7 +40,7 @@ final class DemoRecovery {
 
     /** Of two agents that fall silent together, both are all of them: recovery would freeze. */
     int expectedInQuarantine() {
-        return hosts.size() >= 3 ? 1 : 0;
+        return fleet.count() >= 3 ? 1 : 0;
     }
 
     long recovered() {
@@ -48,6 +51,16 @@ final class DemoRecovery {
         return quarantined;
     }
 
+    /** Returns how long it took from the silence of an agent until it was heard again; zero if it was not. */
+    double secondsToHeard() {
+        return secondsToHeard;
+    }
+
+    /** Returns why a machine is quarantined; empty if none is. */
+    String quarantineCause() {
+        return quarantineCause;
+    }
+
     /** Returns why it ended early, or nothing. */
     String run(DemoProgress progress, Duration limit, Shutdown shutdown) throws InterruptedException {
         long startedAt = System.nanoTime();
@@ -55,19 +68,22 @@ final class DemoRecovery {
         if (!ended.isEmpty()) {
             return ended;
         }
-        progress.stage("killing the agent of machine-0001: it falls silent, is rebooted and taken over again");
-        hosts.get(0).killProcesses();
+        long silentAt = System.nanoTime();
+        progress.stage(fleet.breakUntilReboot(0));
         if (expectedInQuarantine() > 0) {
-            progress.stage("unplugging %s: reboots do not help, so it is quarantined".formatted(id(hosts.size() - 1)));
-            SshHost dead = hosts.get(hosts.size() - 1);
-            dead.setMood(Mood.REFUSE);
-            dead.killProcesses();
+            progress.stage(fleet.breakForGood(last));
         }
         String seen = "";
         while (true) {
             Statistics statistics = Operator.of(bmdb).statistics();
             recovered = statistics.recovered();
             quarantined = statistics.quarantined();
+            if (recovered > 0 && secondsToHeard == 0) {
+                secondsToHeard = (System.nanoTime() - silentAt) / 1e9;
+            }
+            if (quarantined > 0 && quarantineCause.isEmpty()) {
+                quarantineCause = quarantine(last).map(Quarantine::cause).orElse("");
+            }
             seen = tell(progress, seen);
             if (recovered >= expectedToRecover() && quarantined >= expectedInQuarantine()) {
                 return "";
@@ -84,7 +100,7 @@ final class DemoRecovery {
     /** Waits until every agent was heard: one that never was is silent for longer before anything is done. */
     private String awaitHeartbeats(Duration limit, Shutdown shutdown) throws InterruptedException {
         long startedAt = System.nanoTime();
-        while (Operator.of(bmdb).statistics().heartbeating() < hosts.size()) {
+        while (Operator.of(bmdb).statistics().heartbeating() < fleet.count()) {
             if (System.nanoTime() - startedAt > limit.toNanos()) {
                 return "the time limit is over, and not every agent was heard";
             }
@@ -96,7 +112,7 @@ final class DemoRecovery {
     }
 
     private String tell(DemoProgress progress, String before) throws InterruptedException {
-        String now = state(0) + (expectedInQuarantine() > 0 ? "; " + state(hosts.size() - 1) : "");
+        String now = state(0) + (expectedInQuarantine() > 0 ? "; " + state(last) : "");
         if (!now.equals(before)) {
             progress.stage("  " + now);
         }
@@ -104,9 +120,9 @@ final class DemoRecovery {
     }
 
     private String state(int index) throws InterruptedException {
-        ProviderID id = id(index);
-        UUID machineId = bmdb.findMachine(type, id).orElseThrow();
-        if (Operator.of(bmdb).quarantine(machineId).isPresent()) {
+        ProviderID id = fleet.id(index);
+        UUID machineId = machineId(index);
+        if (quarantine(index).isPresent()) {
             return id + " is quarantined";
         }
         RecoveryState recovery = Operator.of(bmdb).recovery(machineId).orElse(null);
@@ -116,12 +132,22 @@ final class DemoRecovery {
         if (!recovery.isOpen()) {
             return id + " is back";
         }
+        if (recovery.failedCalls() > 0) {
+            return String.format(Locale.ROOT, "%s is silent, its reboot was refused (%d)", id, recovery.failedCalls());
+        }
+        if (recovery.underWay()) {
+            return id + " is being rebooted";
+        }
         boolean started = bmdb.machine(machineId).orElseThrow().agentStarted().isPresent();
         String what = started ? "its agent is started again" : "not reached yet";
         return String.format(Locale.ROOT, "%s was rebooted (%d), %s", id, recovery.attempts(), what);
     }
 
-    private static ProviderID id(int index) {
-        return new ProviderID(String.format(Locale.ROOT, "machine-%04d", index + 1));
+    private Optional<Quarantine> quarantine(int index) throws InterruptedException {
+        return Operator.of(bmdb).quarantine(machineId(index));
+    }
+
+    private UUID machineId(int index) throws InterruptedException {
+        return bmdb.findMachine(type, fleet.id(index)).orElseThrow();
     }
 }

@@ -1,7 +1,9 @@
 package dev.shepherd.cli.demo;
 
+import dev.shepherd.testkit.http.Json;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -20,6 +22,7 @@ import java.util.stream.Collectors;
  * @param secondsToStarted until the last agent was started
  * @param ended why it ended, where it ended early; otherwise empty
  * @param errors the last error of each loop, where it ended early
+ * @param bmcs what became of the BMCs, where the machines have some
  */
 record DemoSummary(
         int machines,
@@ -34,7 +37,8 @@ record DemoSummary(
         double secondsToProvided,
         double secondsToStarted,
         String ended,
-        List<String> errors) {
+        List<String> errors,
+        Optional<DemoBmcs> bmcs) {
 
     boolean isComplete() {
         return agentsStarted == machines && recovered == toRecover && quarantined == toQuarantine;
@@ -83,13 +87,25 @@ record DemoSummary(
                 quarantined,
                 seconds);
         return text
+                + bmcs.map(DemoSummary::text).orElse("")
                 + errors.stream()
                         .map(error -> System.lineSeparator() + "  " + error)
                         .collect(Collectors.joining());
     }
 
-    String json() {
+    private static String text(DemoBmcs bmcs) {
         return String.format(
+                Locale.ROOT,
+                "%n  rebooted by BMC    %4d   and heard again %.1f s after it fell silent%n  resets sent        %4d   to"
+                        + " BMCs, with those that were refused%n  quarantined because %s",
+                bmcs.rebooted(),
+                bmcs.secondsToHeard(),
+                bmcs.resets(),
+                bmcs.quarantineCause());
+    }
+
+    String json() {
+        String text = String.format(
                 Locale.ROOT,
                 "{\"machines\":%d,\"provided\":%d,\"agents_started\":%d,\"failed\":%d,\"failed_takeovers\":%d,"
                         + "\"recovered\":%d,\"quarantined\":%d,"
@@ -104,5 +120,17 @@ record DemoSummary(
                 seconds,
                 secondsToProvided,
                 secondsToStarted);
+        return text.substring(0, text.length() - 1)
+                + bmcs.map(DemoSummary::json).orElse("") + "}";
+    }
+
+    private static String json(DemoBmcs bmcs) {
+        return String.format(
+                Locale.ROOT,
+                ",\"rebooted_through_bmc\":%d,\"resets_sent\":%d,\"seconds_to_heard\":%.3f,\"quarantine_cause\":%s",
+                bmcs.rebooted(),
+                bmcs.resets(),
+                bmcs.secondsToHeard(),
+                Json.write(bmcs.quarantineCause()));
     }
 }

@@ -9,10 +9,7 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.security.SecureRandom;
 import java.time.Duration;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
@@ -93,6 +90,14 @@ public final class FakeBmcCommand implements Callable<Integer> {
     private int hangEvery;
 
     @Option(
+            names = "--refuse-resets",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "let the last N BMCs refuse every reset, as they do with a user who may only read; 0 for none"
+                    + " (default: ${DEFAULT-VALUE})")
+    private int refuseResets;
+
+    @Option(
             names = "--list",
             paramLabel = "FILE",
             description = "where to write the list of machines (default: machines.json in the folder of --data)")
@@ -120,18 +125,19 @@ public final class FakeBmcCommand implements Callable<Integer> {
         Setting.requireRange(spec, "--power-delay", powerDelay, 0, 600);
         Setting.requireRange(spec, "--hang-every", hangEvery, 0, 86_400);
         Setting.requireRange(spec, "--for", seconds, 0, 86_400);
-        byte[] random = new byte[12];
-        new SecureRandom().nextBytes(random);
-        String password = HexFormat.of().formatHex(random);
+        int bmcs = (machines + systems - 1) / systems;
+        Setting.requireRange(spec, "--refuse-resets", refuseResets, 0, bmcs);
+        String password = FakeRack.newPassword();
         FakeRack.Plan plan = new FakeRack.Plan(
                 machines, vendor.vendors, systems, password, Duration.ofSeconds(powerDelay), HEARTBEATS);
         try (Shutdown shutdown = new Shutdown();
                 FakeRack rack = new FakeRack(plan, (id, type) -> say(id + " was reset: " + type))) {
+            rack.refuseResets(refuseResets);
             Files.createDirectories(folder);
             Path listFile = list == null ? folder.resolve("machines.json") : list;
             Files.writeString(listFile, rack.list());
-            Path credentials = writePrivate("credentials", "# name user password\ndefault root " + password + "\n");
-            Path sshPassword = writePrivate("ssh-password", password + "\n");
+            Path credentials = FakeRack.writeCredentials(folder, password);
+            Path sshPassword = FakeRack.writePrivate(folder.resolve("ssh-password"), password + "\n");
             Path agent = TestAgent.write(folder.resolve("agent"));
             explain(rack, listFile, credentials, sshPassword, agent);
             run(rack, shutdown);
@@ -156,20 +162,15 @@ public final class FakeBmcCommand implements Callable<Integer> {
         }
     }
 
-    /** Makes a file that only its owner can read, from its first byte on. */
-    private Path writePrivate(String name, String text) throws IOException {
-        Path file = folder.resolve(name);
-        Files.deleteIfExists(file);
-        if (file.getFileSystem().supportedFileAttributeViews().contains("posix")) {
-            Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-        }
-        return Files.writeString(file, text);
-    }
-
     private void explain(FakeRack rack, Path listFile, Path credentials, Path sshPassword, Path agent) {
         PrintWriter out = spec.commandLine().getOut();
         out.println(
                 rack.bmcs() + " fake BMCs are on 127.0.0.1, with " + machines + " machines behind them: " + listFile);
+        if (refuseResets > 0) {
+            out.println(
+                    "The last " + refuseResets + " of the BMCs refuse every reset: a machine behind them that hangs is"
+                            + " quarantined in the end.");
+        }
         out.println();
         out.println("To take the machines over, and reboot through its BMC each that falls silent, run in another"
                 + " terminal:");

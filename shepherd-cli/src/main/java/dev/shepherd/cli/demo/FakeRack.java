@@ -1,5 +1,6 @@
 package dev.shepherd.cli.demo;
 
+import dev.shepherd.testkit.bmc.BmcMood;
 import dev.shepherd.testkit.bmc.FakeBmc;
 import dev.shepherd.testkit.bmc.FakeBmc.Vendor;
 import dev.shepherd.testkit.bmc.FakeSystem;
@@ -7,8 +8,14 @@ import dev.shepherd.testkit.http.Json;
 import dev.shepherd.testkit.ssh.Mood;
 import dev.shepherd.testkit.ssh.SshHost;
 import dev.shepherd.testkit.ssh.SshHosts;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -85,8 +92,49 @@ final class FakeRack implements AutoCloseable {
         }
     }
 
+    /** Makes up a password. */
+    static String newPassword() {
+        byte[] random = new byte[12];
+        new SecureRandom().nextBytes(random);
+        return HexFormat.of().formatHex(random);
+    }
+
+    /** Writes the credentials of the BMCs, as the provider {@code redfish} reads them. Returns the file. */
+    static Path writeCredentials(Path folder, String password) throws IOException {
+        return writePrivate(folder.resolve("credentials"), "# name user password\ndefault root " + password + "\n");
+    }
+
+    /** Makes a file that only its owner can read, from its first byte on. Returns it. */
+    static Path writePrivate(Path file, String text) throws IOException {
+        Files.deleteIfExists(file);
+        if (file.getFileSystem().supportedFileAttributeViews().contains("posix")) {
+            Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        }
+        return Files.writeString(file, text);
+    }
+
     int bmcs() {
         return bmcs.size();
+    }
+
+    /** Returns the id of a machine. */
+    String id(int number) {
+        return machines.get(number).id;
+    }
+
+    /** Returns how many machines were reset. */
+    long machinesReset() {
+        return machines.stream()
+                .filter(machine -> !machine.system.resets().isEmpty())
+                .count();
+    }
+
+    /** Returns how many resets the BMCs were sent, with those that they refused. */
+    long resetsReceived() {
+        return bmcs.stream()
+                .flatMap(bmc -> bmc.calls().stream())
+                .filter(call -> call.method().equals("POST") && call.path().endsWith("/ComputerSystem.Reset"))
+                .count();
     }
 
     /** Returns the list of machines, as the provider {@code redfish} reads it. */
@@ -114,6 +162,14 @@ final class FakeRack implements AutoCloseable {
         machine.host.setMood(Mood.HANG_BEFORE_BANNER);
         machine.host.killProcesses();
         return machine.id;
+    }
+
+    /**
+     * Lets the last BMCs refuse every reset: their user may read, and no more. All machines behind them are concerned.
+     */
+    void refuseResets(int lastBmcs) {
+        bmcs.subList(bmcs.size() - lastBmcs, bmcs.size())
+                .forEach(bmc -> bmc.mood(BmcMood.forbidden().on("POST")));
     }
 
     @Override

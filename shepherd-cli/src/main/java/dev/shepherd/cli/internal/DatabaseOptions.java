@@ -9,6 +9,7 @@ import dev.shepherd.postgres.PostgresException;
 import dev.shepherd.postgres.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -112,13 +113,15 @@ public final class DatabaseOptions {
      * @param poolSize how many connections its pool has
      * @param shared whether to begin a fleet beside other tables, too
      * @param maxLosses how many losses in a row have a machine quarantined
+     * @param historyRetention how long history is kept; null for ever
      */
-    public Opened openToRun(int poolSize, boolean shared, int maxLosses) {
+    public Opened openToRun(int poolSize, boolean shared, int maxLosses, @Nullable Duration historyRetention) {
         Migration migration = shared ? Migration.MIGRATE : Migration.MIGRATE_ALONE;
         try {
-            return open(
-                    true,
-                    config -> config.poolSize(poolSize).migration(migration).maxLosses(maxLosses));
+            return open(true, config -> {
+                config.poolSize(poolSize).migration(migration).maxLosses(maxLosses);
+                return historyRetention == null ? config : config.historyRetention(historyRetention);
+            });
         } catch (SchemaException e) {
             if (e.reason() != SchemaException.Reason.SHARED) {
                 throw e;
@@ -133,18 +136,27 @@ public final class DatabaseOptions {
      * nothing where there is no fleet, and does not migrate.
      */
     public Opened openExisting(CommandLine commandLine) {
+        return openExisting(commandLine, 2);
+    }
+
+    /** Opens the database as {@link #openExisting} does, for many at the same time. */
+    public Opened openToServe(CommandLine commandLine, int poolSize) {
+        return openExisting(commandLine, poolSize);
+    }
+
+    private Opened openExisting(CommandLine commandLine, int poolSize) {
         if (where.url == null && !Files.isDirectory(folder().resolve("data"))) {
             throw new CommandLine.ParameterException(commandLine, "there is no database in " + folder());
         }
         try {
-            return open(false, DatabaseOptions::toLook);
+            return open(false, config -> toLook(config, poolSize));
         } catch (PostgresException e) {
             if (e.reason() != PostgresException.Reason.FOLDER_IN_USE) {
                 throw e;
             }
             return new Opened(
                     null,
-                    Bmdb.open(toLook(BmdbConfig.builder().jdbcUrl(urlOfRunning(folder())))
+                    Bmdb.open(toLook(BmdbConfig.builder().jdbcUrl(urlOfRunning(folder())), poolSize)
                             .build()));
         } catch (SchemaException e) {
             if (e.reason() != SchemaException.Reason.ABSENT) {
@@ -154,8 +166,8 @@ public final class DatabaseOptions {
         }
     }
 
-    private static BmdbConfig.Builder toLook(BmdbConfig.Builder config) {
-        return config.poolSize(2).migration(Migration.CHECK);
+    private static BmdbConfig.Builder toLook(BmdbConfig.Builder config, int poolSize) {
+        return config.poolSize(poolSize).migration(Migration.CHECK);
     }
 
     /**

@@ -1,7 +1,6 @@
 package dev.shepherd.cli.operate;
 
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.operator.Operator;
 import java.io.PrintWriter;
 import java.util.UUID;
 import picocli.CommandLine;
@@ -11,7 +10,8 @@ import picocli.CommandLine.Mixin;
 /** {@code shepherd forget}. */
 @Command(
         name = "forget",
-        description = "Deletes everything recorded about a machine that its provider no longer has.",
+        description =
+                "Deletes everything recorded about a machine that its provider no longer has, except its history.",
         mixinStandardHelpOptions = true)
 public final class ForgetCommand extends FleetCommand {
 
@@ -25,7 +25,7 @@ public final class ForgetCommand extends FleetCommand {
     int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
         PrintWriter out = commandLine.getOut();
         UUID machineId = machine.find(bmdb);
-        Operator.of(bmdb).forget(machineId, operator.by());
+        operator.actions(bmdb).forget(machineId, operator.reason());
         out.println("Forgot machine " + machineId);
         return 0;
     }

@@ -4,11 +4,11 @@ import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
-import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.recovery.RecovererSettings;
 import java.util.UUID;
@@ -40,13 +40,15 @@ abstract class InterventionCommand extends FleetCommand {
     @Mixin
     private PropertyOptions properties = new PropertyOptions();
 
-    @Option(names = "--reason", paramLabel = "TEXT", required = true, description = "why, for the machine's history")
-    private String reason = "";
+    @Option(
+            names = "--force",
+            description = "do it though a pause, a freeze or a limit of recovery is in the way; the record says so")
+    private boolean force;
 
     @Mixin
     private PluginOptions plugins = new PluginOptions();
 
-    /** What counts against the machine from now on, and the explanation of what follows, depend on them. */
+    /** What is refused, what counts against the machine from now on, and what follows, depend on them. */
     @Mixin
     private RecoveryOptions recovery = new RecoveryOptions();
 
@@ -58,24 +60,25 @@ abstract class InterventionCommand extends FleetCommand {
         return machine;
     }
 
-    abstract Explanation act(Shepherd shepherd, UUID machineId, String by, String reason) throws InterruptedException;
+    abstract Explanation act(Shepherd shepherd, UUID machineId, Actor actor, String reason, boolean force)
+            throws InterruptedException;
 
     abstract String done();
 
     @Override
     final int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
-        String by = operator.by();
-        String why = Setting.reason("--reason", reason);
+        Actor actor = operator.actor();
+        String why = operator.reason();
         return plugins.use(kind, type, (found, name) -> {
             UUID machineId = MachineArgument.find(bmdb, machine, "--type", name.name());
-            Explanation explanation = act(bmdb, found, name, machineId, by, why);
+            Explanation explanation = act(bmdb, found, name, machineId, actor, why);
             commandLine.getOut().println(done() + " machine " + machineId + "; what follows:");
             ExplainCommand.print(commandLine.getOut(), explanation);
             return 0;
         });
     }
 
-    private Explanation act(Bmdb bmdb, FoundProvider found, ProviderType name, UUID machineId, String by, String why)
+    private Explanation act(Bmdb bmdb, FoundProvider found, ProviderType name, UUID machineId, Actor actor, String why)
             throws InterruptedException {
         try (Provider provider = found.create(properties.config(found, name));
                 Shepherd shepherd = Shepherd.builder()
@@ -88,7 +91,7 @@ abstract class InterventionCommand extends FleetCommand {
                             throw new IllegalStateException("this command takes nothing over");
                         })
                         .build()) {
-            return act(shepherd, machineId, by, why);
+            return act(shepherd, machineId, actor, why, force);
         }
     }
 }

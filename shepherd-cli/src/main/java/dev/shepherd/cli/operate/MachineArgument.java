@@ -26,20 +26,6 @@ final class MachineArgument {
         return find(bmdb, machine, "--type", type);
     }
 
-    /** Returns the argument as an id of the database; null if it cannot be one. */
-    @Nullable
-    UUID uuid() {
-        return uuid(machine);
-    }
-
-    ProviderType provider() {
-        return Setting.of("--type", type, ProviderType::new);
-    }
-
-    ProviderID providerId() {
-        return Setting.of("MACHINE", machine, ProviderID::new);
-    }
-
     static UUID find(Bmdb bmdb, String machine, String option, String type) throws InterruptedException {
         UUID id = uuid(machine);
         if (id != null && bmdb.machine(id).isPresent()) {
@@ -53,7 +39,8 @@ final class MachineArgument {
                                 + " names another provider"));
     }
 
-    private static @Nullable UUID uuid(String text) {
+    /** Returns an argument as an id of the database; null if it cannot be one. */
+    static @Nullable UUID uuid(String text) {
         try {
             return UUID.fromString(text);
         } catch (IllegalArgumentException e) {

@@ -3,7 +3,6 @@ package dev.shepherd.cli.operate;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.SpanConverter;
@@ -47,9 +46,6 @@ public final class PauseCommand extends FleetCommand {
             description = "for how long, such as 30m (default: until it is resumed)")
     private @Nullable Duration span;
 
-    @Option(names = "--reason", required = true, paramLabel = "TEXT", description = "why, for other operators")
-    private String reason = "";
-
     @Mixin
     private OperatorOption operator = new OperatorOption();
 
@@ -69,17 +65,16 @@ public final class PauseCommand extends FleetCommand {
         UUID machineId = machine == null
                 ? null
                 : MachineArgument.find(bmdb, machine, "--provider", provider == null ? "static" : provider);
-        Pause pause = Operator.of(bmdb)
+        Pause pause = operator.actions(bmdb)
                 .pause(
                         machineId,
                         provider == null ? null : Setting.of("--provider", provider, ProviderType::new),
                         process == null ? null : Setting.of("--process", process, WorkProcess::new),
-                        operator.by(),
-                        Setting.reason("--reason", reason),
+                        operator.reason(),
                         span);
         out.println("Paused"
                 + pause.until().map(until -> " until " + until).orElse("")
-                + ". To end it: shepherd resume " + pause.id());
+                + ". To end it: shepherd resume " + pause.id() + " --reason TEXT");
         return 0;
     }
 }

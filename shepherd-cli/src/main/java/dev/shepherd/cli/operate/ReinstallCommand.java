@@ -1,6 +1,7 @@
 package dev.shepherd.cli.operate;
 
 import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.manager.Shepherd;
 import java.util.UUID;
 import picocli.CommandLine;
@@ -14,7 +15,8 @@ import picocli.CommandLine.ParameterException;
         description = {
             "Has the provider reinstall a machine. WHAT IS ON ITS DISKS MAY BE LOST, even if a requested operating"
                     + " system is installed there; an existing installation request is carried out again. The"
-                    + " running loops take the machine over again. Refused while a session is working on the machine.",
+                    + " running loops take the machine over again. Refused while a session is working on the machine, while it is"
+                    + " paused or its recovery frozen, and while as many machines are in recovery as may be.",
             "",
             "Pass the provider as for 'run', and the limits of recovery that the fleet runs with, unless they are the"
                     + " defaults."
@@ -35,8 +37,9 @@ public final class ReinstallCommand extends InterventionCommand {
     }
 
     @Override
-    Explanation act(Shepherd shepherd, UUID machineId, String by, String reason) throws InterruptedException {
-        return shepherd.reinstall(machineId, by, reason);
+    Explanation act(Shepherd shepherd, UUID machineId, Actor actor, String reason, boolean force)
+            throws InterruptedException {
+        return shepherd.reinstall(machineId, actor, reason, force);
     }
 
     @Override

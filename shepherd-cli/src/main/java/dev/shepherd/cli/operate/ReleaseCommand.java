@@ -45,14 +45,15 @@ public final class ReleaseCommand extends FleetCommand {
         PrintWriter out = commandLine.getOut();
         if (machine != null) {
             UUID machineId = MachineArgument.find(bmdb, machine, "--type", type);
-            boolean released = Operator.of(bmdb).release(machineId, operator.by());
+            boolean released = operator.actions(bmdb).release(machineId, operator.reason());
             out.println(released ? "Released" : "It was not quarantined");
             return 0;
         }
         List<Freeze> freezes = Operator.of(bmdb).freezes();
         for (Freeze one : freezes) {
-            Operator.of(bmdb).release(one, operator.by());
-            out.println("Released " + one.scope());
+            if (operator.actions(bmdb).release(one, operator.reason())) {
+                out.println("Released " + one.scope());
+            }
         }
         if (freezes.isEmpty()) {
             out.println("Nothing is frozen");

@@ -1,12 +1,12 @@
 package dev.shepherd.cli.operate;
 
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.operator.Operator;
 import java.io.PrintWriter;
 import java.util.UUID;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /** {@code shepherd resume}. */
@@ -17,10 +17,13 @@ public final class ResumeCommand extends FleetCommand {
     @SuppressWarnings("NullAway.Init")
     private UUID pause;
 
+    @Mixin
+    private OperatorOption operator = new OperatorOption();
+
     @Override
     int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
         PrintWriter out = commandLine.getOut();
-        if (!Operator.of(bmdb).resume(pause)) {
+        if (!operator.actions(bmdb).resume(pause, operator.reason())) {
             commandLine.getErr().println("shepherd: there is no pause " + pause);
             return ExitCode.SOFTWARE;
         }

@@ -4,6 +4,7 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.callback.AgentEndpointLimits;
+import dev.shepherd.cli.internal.ListenAddress;
 import dev.shepherd.cli.internal.OptionFile;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.manager.takeover.AgentTakeover;
@@ -144,7 +145,7 @@ final class AgentOptions {
 
     /** Returns where to accept calls of agents, if anywhere. */
     Optional<InetSocketAddress> listen() {
-        return Optional.ofNullable(agentListen).map(AgentOptions::address);
+        return Optional.ofNullable(agentListen).map(text -> ListenAddress.of("--agent-listen", text));
     }
 
     /** Returns the limits of the endpoint. */
@@ -170,26 +171,6 @@ final class AgentOptions {
         } catch (UnknownHostException e) {
             throw new ConfigurationException("--agent-proxy", "--agent-proxy: there is no host " + text, e);
         }
-    }
-
-    private static InetSocketAddress address(String text) {
-        int colon = text.lastIndexOf(':');
-        String host = colon < 0 ? "127.0.0.1" : text.substring(0, colon).replaceAll("^\\[|]$", "");
-        int port;
-        try {
-            port = Integer.parseInt(text.substring(colon + 1));
-        } catch (NumberFormatException e) {
-            port = 0;
-        }
-        if (port < 1 || port > 65_535 || host.isEmpty()) {
-            throw new ConfigurationException(
-                    "--agent-listen", "--agent-listen is a port from 1 to 65535 or HOST:PORT, not " + text);
-        }
-        InetSocketAddress address = new InetSocketAddress(host, port);
-        if (address.isUnresolved()) {
-            throw new ConfigurationException("--agent-listen", "--agent-listen: there is no host " + host);
-        }
-        return address;
     }
 
     private String endpoint() {

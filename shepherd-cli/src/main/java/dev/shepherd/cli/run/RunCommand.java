@@ -5,6 +5,7 @@ import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.DatabaseOptions;
@@ -14,6 +15,9 @@ import dev.shepherd.cli.internal.PropertyOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
+import dev.shepherd.cli.internal.SpanConverter;
+import dev.shepherd.cli.internal.WebOptions;
+import dev.shepherd.cli.internal.WebPage;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -82,6 +86,9 @@ public final class RunCommand implements Callable<Integer> {
     private AgentOptions agent = new AgentOptions();
 
     @Mixin
+    private WebOptions web = new WebOptions();
+
+    @Mixin
     private RecoveryOptions recovery = new RecoveryOptions();
 
     @Option(
@@ -142,6 +149,15 @@ public final class RunCommand implements Callable<Integer> {
                     + " 2 to 1000 (default: ${DEFAULT-VALUE})")
     private int maxLosses = BmdbConfig.MAX_LOSSES;
 
+    @Option(
+            names = "--history-retention",
+            paramLabel = "SPAN",
+            converter = SpanConverter.class,
+            description =
+                    "delete history of machines, and records of what operators did, that are older than this, such"
+                            + " as 180d; at least a day (default: keep all)")
+    private @Nullable Duration historyRetention;
+
     @Override
     public Integer call() throws InterruptedException {
         return plugins.use(kind, type, this::run);
@@ -151,19 +167,27 @@ public final class RunCommand implements Callable<Integer> {
         ProviderConfig config = properties.config(found, provided);
         // Before the provider and the database, whose own settings say it no earlier than they are opened.
         Checks.count("--max-losses", maxLosses, 2, 1000);
+        if (historyRetention != null) {
+            Checks.span("--history-retention", historyRetention, Duration.ofDays(1), Duration.ofDays(36_500));
+        }
         ProvisionerSettings provisioner = provisioner();
         InitializerSettings initializer = initializer();
-        RecovererSettings recoverer =
-                RecovererSettings.builder().policy(recovery.policy()).build();
+        RecoveryPolicy policy = recovery.policy();
+        RecovererSettings recoverer = RecovererSettings.builder().policy(policy).build();
+        Optional<InetSocketAddress> webListen = web.listen();
         AgentTakeover takeover = agent.takeover();
         Optional<InetSocketAddress> listen = agent.listen();
         AgentEndpointLimits limits = agent.limits();
         try (Shutdown shutdown = new Shutdown();
                 Provider provider = found.create(config);
                 DatabaseOptions.Opened opened = database.openToRun(
-                        parallelism + 4 + (listen.isPresent() ? AgentListener.CONNECTIONS : 0),
+                        parallelism
+                                + 4
+                                + (listen.isPresent() ? AgentListener.CONNECTIONS : 0)
+                                + (webListen.isPresent() ? WebPage.CONNECTIONS : 0),
                         shareDatabase,
-                        maxLosses);
+                        maxLosses,
+                        historyRetention);
                 @Nullable
                         AgentListener listener =
                                 listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get(), limits) : null;
@@ -174,7 +198,11 @@ public final class RunCommand implements Callable<Integer> {
                         .provisioner(provisioner)
                         .initializer(initializer)
                         .recoverer(recoverer)
-                        .build()) {
+                        .build();
+                @Nullable
+                        WebPage page = webListen.isPresent()
+                                ? WebPage.start(opened.bmdb(), shepherd, policy, webListen.get(), web)
+                                : null) {
             opened.endIfGone(shutdown);
             shepherd.start();
             if (listener != null) {

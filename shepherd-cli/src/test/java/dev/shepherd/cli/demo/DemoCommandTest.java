@@ -3,9 +3,13 @@ package dev.shepherd.cli.demo;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.cli.CommandLineRun;
+import dev.shepherd.testkit.http.Json;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -41,6 +45,28 @@ class DemoCommandTest {
                 "explain", "machine-0003", "--data", folder.resolve("database").toString());
         assertThat(explain.exitCode()).isZero();
         assertThat(explain.out()).contains("QUARANTINED").contains("2 reboot(s)");
+    }
+
+    @Test
+    void aMachineThatHangsIsRebootedThroughItsBmcAndOneWhoseBmcRefusesIsQuarantinedWithTheCause() throws Exception {
+        CommandLineRun demo =
+                CommandLineRun.of("demo", "--bmc", "--machines", "3", "--json", "--data", folder.toString());
+
+        assertThat(demo.exitCode()).as(demo.out() + demo.err()).isZero();
+        assertThat(demo.out())
+                .contains("rack-1-1 hangs, and its agent is dead", "rack-1-1 was reset by its BMC")
+                .containsPattern("quarantined because .*rack-1-3.*status 403")
+                .doesNotContain("rack-1-3 was reset");
+        Map<String, @Nullable Object> figures = Json.readObject(demo.lastLine());
+        assertThat(figures)
+                .containsEntry("recovered", 1)
+                .containsEntry("quarantined", 1)
+                .containsEntry("rebooted_through_bmc", 1);
+        // One that was accepted, and those that were refused until that was enough.
+        assertThat((Integer) Objects.requireNonNull(figures.get("resets_sent"))).isGreaterThanOrEqualTo(4);
+        assertThat(((Number) Objects.requireNonNull(figures.get("seconds_to_heard"))).doubleValue())
+                .isPositive();
+        assertThat(String.valueOf(figures.get("quarantine_cause"))).contains("InsufficientPrivilege");
     }
 
     @Test

@@ -57,8 +57,8 @@ class FakeBmcCommandTest {
 
     @Test
     void machinesGoOffAndOnByTheBmcsThatTheListNames() throws Exception {
-        try (CommandLineProcess rack =
-                CommandLineProcess.start(folder, "fake-bmc", "--machines", "4", "--power-delay", "0")) {
+        try (CommandLineProcess rack = CommandLineProcess.start(
+                folder, "fake-bmc", "--machines", "4", "--power-delay", "0", "--refuse-resets", "1")) {
             await().atMost(LIMIT).until(() -> rack.log().contains("Ctrl-C") || !rack.isAlive());
             assertThat(rack.log()).contains("4 fake BMCs are on 127.0.0.1, with 4 machines behind them");
             Path data = folder.resolve(".shepherd/fake-bmc");
@@ -88,6 +88,8 @@ class FakeBmcCommandTest {
             assertThat(reset(third, password, "On")).isEqualTo(204);
             assertThat(banner(third)).startsWith("SSH-2.0-");
             assertThat(reset(third, "other", "ForceOff")).isEqualTo(401);
+            assertThat(reset(entries.get(3), password, "ForceOff")).isEqualTo(403);
+            assertThat(banner(entries.get(3))).startsWith("SSH-2.0-");
             await().untilAsserted(() -> assertThat(rack.log().lines().filter(line -> line.contains("was reset")))
                     .containsExactly("rack-1-3 was reset: ForceOff", "rack-1-3 was reset: On"));
 
@@ -177,6 +179,9 @@ class FakeBmcCommandTest {
         CommandLineRun run = CommandLineRun.of("fake-bmc", "--machines", "0");
         assertThat(run.exitCode()).isEqualTo(2);
         assertThat(run.err()).contains("--machines is from 1 to 1000, not 0");
+        assertThat(CommandLineRun.of("fake-bmc", "--machines", "4", "--systems", "2", "--refuse-resets", "3")
+                        .err())
+                .contains("--refuse-resets is from 0 to 2, not 3");
         assertThat(CommandLineRun.of("fake-bmc", "--vendor", "abacus").exitCode())
                 .isEqualTo(2);
     }

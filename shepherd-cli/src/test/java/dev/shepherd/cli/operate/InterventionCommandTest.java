@@ -10,7 +10,8 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.cli.CommandLineRun;
 import dev.shepherd.postgres.TestPostgres;
 import java.net.InetAddress;
@@ -110,7 +111,7 @@ class InterventionCommandTest {
             session.claimMachine(WorkProcess.ACCESS, machine, "alice: new disks")
                     .orElseThrow()
                     .finish();
-            Operator.of(bmdb).forget(machine, "alice");
+            OperatorActions.of(bmdb, Actor.program("alice")).forget(machine, "a test");
         }
 
         CommandLineRun byProvider = run("history");
@@ -118,8 +119,11 @@ class InterventionCommandTest {
 
         assertThat(byProvider.exitCode()).as(byProvider.err()).isZero();
         assertThat(byProvider.out().lines())
-                .hasSize(2)
-                .allMatch(line -> line.contains("ShepherdAccess") && line.contains("static rack-1"));
+                .hasSize(3)
+                .allMatch(line -> line.contains("static rack-1"))
+                .first()
+                .asString()
+                .contains("Forget  by alice through a program");
         assertThat(byProvider.lastLine()).contains("Started", "alice: new disks");
         assertThat(byId.out().lines()).hasSize(1);
         assertThat(CommandLineRun.of("history", "rack-9", "--database", url).exitCode())

@@ -7,20 +7,22 @@ import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.RecoveryAction;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.listing.Listings;
-import dev.shepherd.bmdb.operator.Operator;
-import dev.shepherd.bmdb.operator.Pause;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
+import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.bmdb.recovery.Recoveries;
+import dev.shepherd.bmdb.recovery.Recoveries.Begun;
 import dev.shepherd.bmdb.recovery.RecoveryAttempt;
+import dev.shepherd.bmdb.recovery.Refusal;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.recovery.MachineRecoverer;
-import java.util.List;
-import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -28,10 +30,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reboots or reinstalls one machine because an operator wants it. The conditions of the {@link MachineRecoverer}, such
- * as silence, cooldown, limits, freezes and quarantine, do not apply here. What makes its attempts safe holds here as
- * well: the machine is held, under {@link WorkProcess#ACCESS}; the attempt is written immediately before the call, on
- * the same thread; and a call of unknown outcome is not repeated.
+ * Reboots or reinstalls one machine because an operator wants it. Of the conditions of the {@link MachineRecoverer},
+ * silence, cooldown and quarantine do not apply here; pauses, freezes and limits do unless it is forced. What makes its
+ * attempts safe holds here as well: the machine is held, under {@link WorkProcess#ACCESS}; the attempt is written
+ * immediately before the call, on the same thread; and a call of unknown outcome is not repeated.
  */
 public final class Intervention {
 
@@ -51,26 +53,37 @@ public final class Intervention {
         this.runtimeInfo = runtimeInfo;
     }
 
+    /**
+     * What a person wants.
+     *
+     * @param action {@link RecoveryAction#REBOOT} or {@link RecoveryAction#REINSTALL}
+     * @param force whether to act though a pause, a freeze or a limit is in the way
+     */
+    public record Wish(
+            UUID machineId, ProviderID id, RecoveryAction action, Actor actor, String reason, boolean force) {
+
+        Verb verb() {
+            return action == RecoveryAction.REINSTALL ? Verb.REINSTALL : Verb.REBOOT;
+        }
+    }
+
     /** See {@link Shepherd#reboot} and {@link Shepherd#reinstall}. */
-    public void run(UUID machineId, ProviderID id, RecoveryAction action, String by, String reason)
-            throws InterruptedException {
+    public void run(Wish wish) throws InterruptedException {
+        UUID machineId = wish.machineId();
         if (!provider.canReboot()) {
             throw new InterventionException(
                     InterventionException.Reason.NOT_SUPPORTED,
                     machineId,
                     "provider " + provider.type() + " can neither reboot nor reinstall machines");
         }
-        List<Pause> pauses = Operator.of(bmdb).pauses(provider.type());
-        if (!pauses.isEmpty()) {
-            Pause pause = pauses.get(0);
-            throw new InterventionException(
-                    InterventionException.Reason.PROVIDER_PAUSED,
-                    machineId,
-                    "provider %s is not to be called, %s paused it: %s; end pause %s first"
-                            .formatted(provider.type(), pause.by(), pause.reason(), pause.id()));
+        // What is certain to be refused need not wait for the machine, nor for the provider's turn.
+        if (!wish.force()) {
+            recoveries.refusal(machineId, wish.action()).ifPresent(refusal -> {
+                throw refused(machineId, refusal);
+            });
         }
-        String name = action.toString().toLowerCase(Locale.ROOT);
-        String note = "%s on behalf of %s: %s".formatted(name, by, reason);
+        String note =
+                "%s on behalf of %s: %s".formatted(wish.verb(), wish.actor().name(), wish.reason());
         try (BmdbSession session = bmdb.startSession("operator", runtimeInfo)) {
             Work work = session.claimMachine(WorkProcess.ACCESS, machineId, note)
                     .orElseThrow(() -> new InterventionException(
@@ -78,29 +91,48 @@ public final class Intervention {
                             machineId,
                             "is being worked on; try again when that has ended"));
             try (work) {
-                act(work, id, action);
+                act(work, wish);
             }
         }
         log.warn(
-                "Machine {} ({} {}): {}; accepted by the provider", machineId, provider.type(), id, Escaped.text(note));
+                "Machine {} ({} {}): {}; accepted by the provider",
+                machineId,
+                provider.type(),
+                wish.id(),
+                Escaped.text(note));
     }
 
-    private void act(Work work, ProviderID id, RecoveryAction action) throws InterruptedException {
+    private static InterventionException refused(UUID machineId, Refusal refusal) {
+        return new InterventionException(
+                switch (refusal.kind()) {
+                    case PAUSED -> InterventionException.Reason.PAUSED;
+                    case FROZEN -> InterventionException.Reason.FROZEN;
+                    case AT_LIMIT -> InterventionException.Reason.AT_LIMIT;
+                },
+                machineId,
+                refusal.why());
+    }
+
+    private void act(Work work, Wish wish) throws InterruptedException {
         UUID machineId = work.machineId();
-        AtomicReference<RecoveryAttempt> begun = new AtomicReference<>();
+        AtomicReference<RecoveryAttempt> attempt = new AtomicReference<>();
         ProviderCalls.LastCheck begin = () -> {
-            begun.set(work.update(tx -> recoveries.beginIntervention(tx, machineId, action)));
+            Begun begun = work.update(tx -> begin(tx, wish));
+            begun.refusal().ifPresent(refusal -> {
+                throw refused(machineId, refusal);
+            });
+            attempt.set(begun.attempt().orElseThrow());
             return true;
         };
         BmdbSession.LossGuard guard = work.session().interruptOnLoss();
         try (guard) {
-            if (action == RecoveryAction.REINSTALL) {
-                provider.reinstallMachine(id, begin);
+            if (wish.action() == RecoveryAction.REINSTALL) {
+                provider.reinstallMachine(wish.id(), begin);
             } else {
-                provider.rebootMachine(id, begin);
+                provider.rebootMachine(wish.id(), begin);
             }
         } catch (ProviderException e) {
-            failed(work, begun.get(), e);
+            failed(work, attempt.get(), e);
             throw e;
         } catch (InterruptedException e) {
             if (guard.isLost()) {
@@ -112,8 +144,18 @@ public final class Intervention {
             throw e;
         }
         work.finish(tx -> {
-            recoveries.restartTakeover(tx, machineId, action, false);
+            recoveries.restartTakeover(tx, machineId, wish.action(), false);
         });
+    }
+
+    /** The attempt and its record are one transaction: whatever becomes of the call, it is known who asked for it. */
+    private Begun begin(BmdbTransaction tx, Wish wish) {
+        Begun begun = recoveries.beginIntervention(tx, wish.machineId(), wish.action(), wish.force());
+        if (begun.attempt().isPresent()) {
+            OperatorActions.of(bmdb, wish.actor())
+                    .record(tx, wish.verb(), wish.machineId(), wish.reason(), wish.force() ? "forced" : null);
+        }
+        return begun;
     }
 
     private void failed(Work work, @Nullable RecoveryAttempt attempt, ProviderException e) throws InterruptedException {

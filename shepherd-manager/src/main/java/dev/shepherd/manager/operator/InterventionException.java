@@ -19,8 +19,12 @@ public final class InterventionException extends ShepherdException {
         NOT_SUPPORTED,
         /** A takeover, a recovery or another access is under way. Try again when it has ended. */
         WORKED_ON,
-        /** A pause keeps the whole provider from being called. End it first. */
-        PROVIDER_PAUSED
+        /** A pause keeps recovery off the machine, or its provider from being called. End it first, or force it. */
+        PAUSED,
+        /** Recovery of the machine's location, provider or fleet is frozen. Release the freeze first, or force it. */
+        FROZEN,
+        /** As many machines of the location or the provider are in recovery as may be. Wait, or force it. */
+        AT_LIMIT
     }
 
     private final Reason reason;

@@ -220,15 +220,24 @@ public final class MachineRecoverer {
      *
      * @param before what was tried before
      * @param counted how much of that counts against the machine
+     * @param lastOutcome what came of the last attempt
      */
     private record Candidate(
-            Work claimed, MachineRecord machine, Optional<RecoveryState> before, RecoveryState counted) {}
+            Work claimed,
+            MachineRecord machine,
+            Optional<RecoveryState> before,
+            RecoveryState counted,
+            Optional<String> lastOutcome) {}
 
     private Candidate load(Work claimed) throws InterruptedException {
         UUID machineId = claimed.machineId();
         MachineRecord machine = bmdb.machine(machineId).orElseThrow();
-        return claimed.update(tx ->
-                new Candidate(claimed, machine, recoveries.state(tx, machineId), recoveries.counted(tx, machineId)));
+        return claimed.update(tx -> new Candidate(
+                claimed,
+                machine,
+                recoveries.state(tx, machineId),
+                recoveries.counted(tx, machineId),
+                recoveries.lastOutcome(tx, machineId)));
     }
 
     /** What is done to one machine. */
@@ -239,6 +248,7 @@ public final class MachineRecoverer {
         private final ProviderID providerId;
         private final Optional<RecoveryState> before;
         private final RecoveryState counted;
+        private final Optional<String> lastOutcome;
         private Optional<RecoveryAttempt> begun = Optional.empty();
 
         Attempt(Candidate candidate) {
@@ -249,6 +259,7 @@ public final class MachineRecoverer {
                     machine.provided().map(ProvidedMachine::providerId).orElseThrow();
             this.before = candidate.before();
             this.counted = candidate.counted();
+            this.lastOutcome = candidate.lastOutcome();
         }
 
         void run() throws InterruptedException {
@@ -270,7 +281,12 @@ public final class MachineRecoverer {
 
         private void giveUp() throws InterruptedException {
             if (isStillDue()) {
-                quarantine("it does not come back", tx -> {});
+                // Without the last failure, its cause would have to be looked for in the history.
+                String failure = lastOutcome
+                        .filter(cause -> counted.failedCalls() > 0)
+                        .map(cause -> "; the last " + cause)
+                        .orElse("");
+                quarantine("it does not come back" + failure, tx -> {});
             } else {
                 leaveAlone();
             }

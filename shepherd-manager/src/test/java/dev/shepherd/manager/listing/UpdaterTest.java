@@ -18,7 +18,9 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.listing.Listings;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.manager.BreakingProvider;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.ShowingProvider;
@@ -281,7 +283,8 @@ class UpdaterTest {
     void aPausedProviderIsNotAsked() throws Exception {
         FakeProvider provider = provider(3, false);
         Updater updater = updater(provider, database.bmdb());
-        Operator.of(database.bmdb()).pause(null, TYPE, null, "rack team", "their maintenance", Duration.ofMinutes(5));
+        OperatorActions.of(database.bmdb(), Actor.program("rack team"))
+                .pause(null, TYPE, null, "their maintenance", Duration.ofMinutes(5));
 
         updater.step();
         assertThat(provider.calls()).isEmpty();
@@ -298,7 +301,8 @@ class UpdaterTest {
             Thread asking = new Thread(() -> step(updater));
             asking.start();
             first.awaitReached();
-            Operator.of(database.bmdb()).pause(null, TYPE, null, "rack team", "their maintenance", null);
+            OperatorActions.of(database.bmdb(), Actor.program("rack team"))
+                    .pause(null, TYPE, null, "their maintenance", null);
             first.close();
             asking.join(20_000);
             assertThat(asking.isAlive()).isFalse();

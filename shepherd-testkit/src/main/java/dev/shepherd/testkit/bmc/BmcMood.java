@@ -31,6 +31,7 @@ public final class BmcMood {
         // In place of an answer, without an effect.
         NO_SESSION,
         UNAUTHORIZED,
+        FORBIDDEN,
         BUSY,
         METHOD_NOT_ALLOWED,
         REDIRECT,
@@ -166,6 +167,14 @@ public final class BmcMood {
     /** Refuses each user and password: 401. */
     public static BmcMood unauthorized() {
         return of(Kind.UNAUTHORIZED);
+    }
+
+    /**
+     * Knows its user, who may not do what is asked: 403. {@link #on On} POST it is what an account may do that was made
+     * for monitoring: read all, and reset nothing.
+     */
+    public static BmcMood forbidden() {
+        return of(Kind.FORBIDDEN);
     }
 
     /**

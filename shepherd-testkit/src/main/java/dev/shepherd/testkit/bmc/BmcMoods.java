@@ -97,7 +97,7 @@ final class BmcMoods {
             return false;
         }
         return switch (mood.kind) {
-            case NO_SESSION, UNAUTHORIZED -> RedfishService.needsPassword(request);
+            case NO_SESSION, UNAUTHORIZED, FORBIDDEN -> RedfishService.needsPassword(request);
             case METHOD_NOT_ALLOWED -> !Set.of("GET", "HEAD").contains(request.method());
             case REDIRECT ->
                 !mood.text.isEmpty() || !request.target().split("\\?", 2)[0].endsWith("/");

@@ -248,6 +248,7 @@ public final class FakeBmc implements AutoCloseable {
         return switch (mood.kind) {
             case NO_SESSION -> shape.noSession();
             case UNAUTHORIZED -> shape.unauthorized();
+            case FORBIDDEN -> shape.forbidden();
             case BUSY -> service.busy(mood.text);
             case METHOD_NOT_ALLOWED -> service.methodNotAllowed("GET, HEAD");
             case REDIRECT -> {

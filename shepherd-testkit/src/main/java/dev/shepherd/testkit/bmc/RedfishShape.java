@@ -303,6 +303,10 @@ final class RedfishShape {
         return answer.with("WWW-Authenticate", "Basic realm=\"RedfishService\"");
     }
 
+    RedfishAnswer forbidden() {
+        return error(403, "InsufficientPrivilege", "The account has not the privileges that the operation requires.");
+    }
+
     /** Answers a reset that the state of the power does not allow. */
     RedfishAnswer wrongPower(FakeSystem.Outcome outcome) {
         String state = switch (outcome) {

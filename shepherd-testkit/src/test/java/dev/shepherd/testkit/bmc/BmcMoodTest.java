@@ -77,6 +77,18 @@ class BmcMoodTest {
         assertThat(client.get("/redfish/v1/").statusCode()).isEqualTo(200);
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void anAccountForMonitoringReadsAndResetsNothing(Vendor vendor) throws Exception {
+        restart(vendor);
+        bmc.mood(BmcMood.forbidden().on("POST"));
+        assertThat(client.get(bmc.system().path()).statusCode()).isEqualTo(200);
+        HttpResponse<String> answer = client.reset("ForceRestart");
+        assertThat(answer.statusCode()).isEqualTo(403);
+        assertThat(answer.body()).contains("InsufficientPrivilege");
+        assertThat(bmc.system().resets()).isEmpty();
+    }
+
     @Test
     void aBusyOneSaysWhenToComeAgain() throws Exception {
         bmc.mood(

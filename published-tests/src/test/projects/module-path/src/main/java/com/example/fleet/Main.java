@@ -15,6 +15,9 @@ import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.postgres.PostgresServer;
+import dev.shepherd.web.WebConsole;
+import dev.shepherd.web.http.WebRequest;
+import dev.shepherd.web.http.WebResponse;
 import java.net.HttpURLConnection;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -74,6 +77,12 @@ public final class Main {
             HttpURLConnection asked = (HttpURLConnection)
                     URI.create(endpoint.url() + AgentEndpoint.PATH).toURL().openConnection();
             System.out.println("endpoint: " + asked.getResponseCode());
+            try (WebConsole console =
+                    WebConsole.builder().bmdb(bmdb).shepherd(shepherd).build()) {
+                WebResponse page = console.handle(
+                        new WebRequest("GET", "/", "", Map.of("Host", "localhost"), new byte[0], false));
+                System.out.println("page: " + page.status());
+            }
             shepherd.start();
             long start = System.nanoTime();
             while (shepherd.status().loops().stream().allMatch(Main::isWell)) {

@@ -1,0 +1,176 @@
+package dev.shepherd.bmdb.fleet;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
+import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static org.jooq.impl.DSL.condition;
+import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.noCondition;
+import static org.jooq.impl.DSL.row;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.fleet.MachinePage.Place;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineQueries;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import org.jooq.Condition;
+import org.jooq.Field;
+import org.jooq.Record;
+import org.jooq.SelectConditionStep;
+import org.jooq.SortField;
+import org.jooq.Table;
+import org.jspecify.annotations.Nullable;
+
+/** The statements that show machines page by page. Values are written into them, so that each is planned for its own. */
+final class PageQueries {
+
+    private static final Pattern UUID_TEXT = Pattern.compile("[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}");
+
+    private final Handle db;
+    private final MachineStates states;
+    private final Field<String> state;
+
+    PageQueries(Handle db, RecoveryPolicy policy) {
+        this.db = db;
+        this.states = new MachineStates(db.time(), policy);
+        this.state = states.state();
+    }
+
+    MachinePage page(MachineFilter filter, @Nullable Place from, int limit) {
+        boolean forward = from == null || from.after();
+        List<MachineLine> lines = new ArrayList<>(
+                select(machines(filter), matching(filter).and(from == null ? noCondition() : beyond(from)))
+                        .orderBy(order(forward))
+                        .limit(inline(limit + 1))
+                        .fetch(this::line));
+        boolean more = lines.size() > limit;
+        if (more) {
+            lines.remove(limit);
+        }
+        if (!forward) {
+            Collections.reverse(lines);
+        }
+        // What lies on the side that the reader comes from is there, or was when he came from it.
+        boolean hasNext = !lines.isEmpty() && (more || !forward);
+        boolean hasPrevious = !lines.isEmpty() && (forward ? from != null : more);
+        return new MachinePage(
+                lines,
+                hasNext ? Optional.of(place(lines.get(lines.size() - 1), true)) : Optional.empty(),
+                hasPrevious ? Optional.of(place(lines.get(0), false)) : Optional.empty());
+    }
+
+    Optional<MachineLine> machine(UUID machineId) {
+        return select(states.machines(), MACHINE_PROVIDED.MACHINE_ID.eq(machineId))
+                .fetchOptional(this::line);
+    }
+
+    private Table<?> machines(MachineFilter filter) {
+        return filter.state()
+                .<Table<?>>map(is -> states.machines(is, is == MachineState.SILENT && CountQueries.knowsAllSilent(db)))
+                .orElseGet(states::machines);
+    }
+
+    private SelectConditionStep<? extends Record> select(Table<?> machines, Condition condition) {
+        return db.dsl()
+                .select(MACHINE_PROVIDED.fields())
+                .select(
+                        state,
+                        MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT,
+                        MACHINE_AGENT_STARTED.AGENT_STARTED_AT,
+                        MACHINE_QUARANTINE.QUARANTINED_AT,
+                        MACHINE_QUARANTINE.QUARANTINE_CAUSE,
+                        MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT,
+                        WORK.WORK_STARTED_AT,
+                        WORK_BACKOFF.UNTIL,
+                        WORK_BACKOFF.CAUSE)
+                .from(machines)
+                .where(condition);
+    }
+
+    private static List<SortField<?>> order(boolean forward) {
+        return forward
+                ? List.of(MACHINE_PROVIDED.PROVIDER.asc(), MACHINE_PROVIDED.PROVIDER_ID.asc())
+                : List.of(MACHINE_PROVIDED.PROVIDER.desc(), MACHINE_PROVIDED.PROVIDER_ID.desc());
+    }
+
+    private static Condition beyond(Place from) {
+        var here = row(MACHINE_PROVIDED.PROVIDER, MACHINE_PROVIDED.PROVIDER_ID);
+        var there = row(inline(from.provider().name()), inline(from.id().value()));
+        return from.after() ? here.gt(there) : here.lt(there);
+    }
+
+    private static Place place(MachineLine line, boolean after) {
+        return new Place(line.machine().provider(), line.machine().providerId(), after);
+    }
+
+    private Condition matching(MachineFilter filter) {
+        Condition condition = filter.state().map(states::is).orElse(noCondition());
+        condition = condition.and(filter.provider()
+                .map(ProviderType::name)
+                .map(name -> MACHINE_PROVIDED.PROVIDER.eq(inline(name)))
+                .orElse(noCondition()));
+        condition = condition.and(filter.location()
+                .map(location -> location.isEmpty()
+                        ? MACHINE_PROVIDED.PROVIDER_LOCATION.isNull()
+                        : MACHINE_PROVIDED.PROVIDER_LOCATION.eq(inline(location)))
+                .orElse(noCondition()));
+        return condition.and(filter.text().map(PageQueries::named).orElse(noCondition()));
+    }
+
+    private static Condition named(String text) {
+        if (UUID_TEXT.matcher(text).matches()) {
+            return MACHINE_PROVIDED
+                    .MACHINE_ID
+                    .eq(inline(UUID.fromString(text)))
+                    .or(MACHINE_PROVIDED.PROVIDER_ID.eq(inline(text)))
+                    .or(reservation(text));
+        }
+        // Not through jOOQ's like with an escape clause: only a plain pattern can be looked up in the index.
+        String pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%";
+        return condition("{0} like {1}", MACHINE_PROVIDED.PROVIDER_ID, inline(pattern))
+                .or(MACHINE_PROVIDED.PROVIDER_IP_ADDRESS.eq(inline(text)))
+                .or(reservation(text));
+    }
+
+    private static Condition reservation(String text) {
+        return MACHINE_PROVIDED.PROVIDER_RESERVATION_ID.eq(inline(text));
+    }
+
+    private MachineLine line(Record row) {
+        MachineState is = MachineState.valueOf(row.get(state));
+        OffsetDateTime since = switch (is) {
+            case QUARANTINED -> row.get(MACHINE_QUARANTINE.QUARANTINED_AT);
+            case RECOVERING -> row.get(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT);
+            case TAKEOVER -> row.get(WORK.WORK_STARTED_AT);
+            case SILENT, STARTED, UP -> row.get(MACHINE_AGENT_STARTED.AGENT_STARTED_AT);
+            default -> null;
+        };
+        String cause = switch (is) {
+            case QUARANTINED -> row.get(MACHINE_QUARANTINE.QUARANTINE_CAUSE);
+            case FAILING -> row.get(WORK_BACKOFF.CAUSE);
+            default -> null;
+        };
+        boolean hasAgent = row.get(MACHINE_AGENT_STARTED.AGENT_STARTED_AT) != null;
+        return new MachineLine(
+                MachineQueries.provided(row.into(MACHINE_PROVIDED)),
+                is,
+                Optional.ofNullable(row.get(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT))
+                        .filter(at -> hasAgent)
+                        .map(OffsetDateTime::toInstant),
+                Optional.ofNullable(since).map(OffsetDateTime::toInstant),
+                Optional.ofNullable(is == MachineState.FAILING ? row.get(WORK_BACKOFF.UNTIL) : null)
+                        .map(OffsetDateTime::toInstant),
+                Optional.ofNullable(cause));
+    }
+}

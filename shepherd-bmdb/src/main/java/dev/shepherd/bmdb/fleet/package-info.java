@@ -1,0 +1,8 @@
+/**
+ * A fleet as people look at it: {@link dev.shepherd.bmdb.fleet.Fleet} counts its machines by what they are and shows them page by
+ * page, {@link dev.shepherd.bmdb.fleet.MachineState} says what a machine can be.
+ */
+@NullMarked
+package dev.shepherd.bmdb.fleet;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,52 @@
+package dev.shepherd.bmdb.operator;
+
+import java.util.Locale;
+
+/** What people do to a fleet. */
+public enum Verb {
+    /** Keeps loops off for a while. */
+    PAUSE("Pause"),
+    /** Ends a pause. */
+    RESUME("Resume"),
+    /** Quarantines a machine. */
+    QUARANTINE("Quarantine"),
+    /** Releases a machine from quarantine. */
+    RELEASE("Release"),
+    /** Ends a freeze of recovery. */
+    UNFREEZE("Unfreeze"),
+    /** Lifts backoffs of a machine. */
+    RETRY("Retry"),
+    /** Forgets the SSH host key that is pinned for a machine. */
+    TRUST("Trust"),
+    /** Forgets the agent that was started on a machine. */
+    RESTART_AGENT("RestartAgent"),
+    /** Asks for an installation. */
+    INSTALL("Install"),
+    /** Takes the request for an installation back. */
+    TAKE_BACK_INSTALLATION("TakeBackInstallation"),
+    /** Reboots a machine. The history of the machine tells how it went. */
+    REBOOT("Reboot"),
+    /** Reinstalls a machine. The history of the machine tells how it went. */
+    REINSTALL("Reinstall"),
+    /** Gives up the session of a process that will not come back. */
+    END_SESSION("EndSession"),
+    /** Deletes what is recorded of a machine, except its history. */
+    FORGET("Forget");
+
+    private final String databaseName;
+
+    Verb(String databaseName) {
+        this.databaseName = databaseName;
+    }
+
+    /** Returns the name that the database has for it. */
+    public String databaseName() {
+        return databaseName;
+    }
+
+    /** Returns it for people, such as {@code take back installation}. */
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT).replace('_', ' ');
+    }
+}

@@ -1,0 +1,285 @@
+package dev.shepherd.bmdb.fleet;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.InstallationResult;
+import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.TestDatabase;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.fleet.FleetSummary.Count;
+import dev.shepherd.bmdb.fleet.MachinePage.Place;
+import java.sql.Connection;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+class FleetTest {
+
+    @RegisterExtension
+    static final TestDatabase db = new TestDatabase();
+
+    private static final ProviderType RACKS = new ProviderType("racks");
+
+    private Fleet fleet;
+
+    @BeforeEach
+    void open() throws Exception {
+        fleet = Fleet.of(db.bmdb(), RecoveryPolicy.DEFAULT);
+    }
+
+    private static UUID machine(String id, @Nullable String location) throws Exception {
+        UUID machineId = UUID.randomUUID();
+        db.execute("insert into machines (machine_id) values (?)", machineId);
+        db.execute(
+                "insert into machine_provided (machine_id, provider, provider_id, provider_ip_address, provider_location,"
+                        + " provider_status) values (?, 'racks', ?, '192.0.2.7', ?, 'Running')",
+                machineId,
+                id,
+                location);
+        return machineId;
+    }
+
+    /** One machine in each state, whose id is the state's name. */
+    private static Map<MachineState, UUID> oneOfEach() throws Exception {
+        Map<MachineState, UUID> machines = new EnumMap<>(MachineState.class);
+        for (MachineState state : MachineState.values()) {
+            machines.put(state, machine(state.word(), "rack 1"));
+        }
+        BmdbSession session = db.session();
+        // What would also apply, so that the order of the states matters.
+        db.execute(
+                "insert into machine_quarantine values (?, now(), 'of a test', 'it burns')",
+                machines.get(MachineState.QUARANTINED));
+        db.execute(
+                "update machine_provided set provider_status = 'Missing' where machine_id in (?, ?)",
+                machines.get(MachineState.MISSING),
+                machines.get(MachineState.QUARANTINED));
+        db.execute(
+                "update machine_provided set provider_status = 'Provisioning' where machine_id = ?",
+                machines.get(MachineState.PROVISIONING));
+        session.useTransaction(tx -> {
+            UUID installed = machines.get(MachineState.INSTALLED);
+            tx.putAgentStarted(installed, new byte[32]);
+            long generation = tx.requestInstallation(installed, new byte[0]);
+            tx.putInstallationReport(installed, generation, InstallationResult.SUCCESS, new byte[0]);
+            tx.putAgentStarted(machines.get(MachineState.STARTED), new byte[32]);
+        });
+        db.execute(
+                "insert into machine_recovery values (?, 'Reboot', now(), false, 1, 0, 0, null)",
+                machines.get(MachineState.RECOVERING));
+        db.execute(
+                "insert into machine_recovery values (?, 'Reboot', now(), false, 1, 0, 0, now())",
+                machines.get(MachineState.UP));
+        db.advance(Duration.ofHours(-1));
+        session.useTransaction(tx -> {
+            tx.putAgentStarted(machines.get(MachineState.SILENT), new byte[32]);
+            tx.putAgentStarted(machines.get(MachineState.UP), new byte[32]);
+            tx.putAgentHeartbeat(machines.get(MachineState.SILENT));
+        });
+        db.advance(Duration.ofHours(1));
+        session.useTransaction(tx -> tx.putAgentHeartbeat(machines.get(MachineState.UP)));
+        session.claimMachine(WorkProcess.AGENT_START, machines.get(MachineState.FAILING))
+                .orElseThrow()
+                .fail(Backoff.constant(Duration.ofHours(1)), "the key is refused");
+        assertThat(session.claimMachine(WorkProcess.AGENT_START, machines.get(MachineState.TAKEOVER)))
+                .isPresent();
+        return machines;
+    }
+
+    @Test
+    void eachMachineIsInTheFirstStateThatApplies() throws Exception {
+        Map<MachineState, UUID> machines = oneOfEach();
+
+        for (MachineState state : MachineState.values()) {
+            MachineLine line = fleet.machine(machines.get(state)).orElseThrow();
+            assertThat(line.state()).isEqualTo(state);
+            assertThat(fleet.machines(MachineFilter.ALL.in(state), null, 10).lines())
+                    .as("machines that are %s", state)
+                    .containsExactly(line);
+        }
+        assertThat(fleet.count(Duration.ZERO).orElseThrow().counts())
+                .containsExactlyInAnyOrderElementsOf(List.of(MachineState.values()).stream()
+                        .map(state -> new Count(RACKS, "rack 1", state, 1))
+                        .toList());
+    }
+
+    @Test
+    void silentMachinesAreFoundBeforeAndAfterACount() throws Exception {
+        UUID silent = oneOfEach().get(MachineState.SILENT);
+        assertThat(found(MachineFilter.ALL.in(MachineState.SILENT))).containsExactly(silent);
+        fleet.count(Duration.ZERO);
+        assertThat(found(MachineFilter.ALL.in(MachineState.SILENT))).containsExactly(silent);
+        // One that is heard meanwhile is silent no more, whatever was counted.
+        db.session().useTransaction(tx -> tx.putAgentHeartbeat(silent));
+        assertThat(found(MachineFilter.ALL.in(MachineState.SILENT))).isEmpty();
+    }
+
+    @Test
+    void aLineSaysWhySinceWhenAndUntilWhen() throws Exception {
+        Map<MachineState, UUID> machines = oneOfEach();
+
+        MachineLine quarantined =
+                fleet.machine(machines.get(MachineState.QUARANTINED)).orElseThrow();
+        assertThat(quarantined.cause()).contains("it burns");
+        assertThat(quarantined.since()).isPresent();
+        MachineLine failing = fleet.machine(machines.get(MachineState.FAILING)).orElseThrow();
+        assertThat(failing.cause())
+                .hasValueSatisfying(cause -> assertThat(cause).contains("the key is refused"));
+        assertThat(failing.until())
+                .hasValueSatisfying(until -> assertThat(until).isAfter(Instant.now()));
+        MachineLine silent = fleet.machine(machines.get(MachineState.SILENT)).orElseThrow();
+        assertThat(silent.heardAt())
+                .hasValueSatisfying(at -> assertThat(at).isBefore(Instant.now().minus(Duration.ofMinutes(30))));
+    }
+
+    @Test
+    void whatTheSilenceOfAnAgentMayBeIsThePolicys() throws Exception {
+        Map<MachineState, UUID> machines = oneOfEach();
+        Fleet patient = Fleet.of(
+                db.bmdb(),
+                RecoveryPolicy.builder()
+                        .silentAfterHeartbeat(Duration.ofHours(3))
+                        .build());
+
+        assertThat(patient.machine(machines.get(MachineState.SILENT))
+                        .orElseThrow()
+                        .state())
+                .isEqualTo(MachineState.UP);
+    }
+
+    @Test
+    void pagesLeadForwardAndBackWithoutALossOrARepetition() throws Exception {
+        for (int i = 0; i < 25; i++) {
+            machine("m-%02d".formatted(i), i % 2 == 0 ? "rack 1" : null);
+        }
+
+        List<String> seen = new ArrayList<>();
+        List<MachinePage> pages = new ArrayList<>();
+        Place from = null;
+        do {
+            MachinePage page = fleet.machines(MachineFilter.ALL, from, 10);
+            pages.add(page);
+            page.lines().forEach(line -> seen.add(line.machine().providerId().value()));
+            from = page.next().orElse(null);
+        } while (from != null);
+
+        assertThat(seen).hasSize(25).doesNotHaveDuplicates().isSorted();
+        assertThat(pages).hasSize(3);
+        assertThat(pages.get(0).previous()).isEmpty();
+        MachinePage back =
+                fleet.machines(MachineFilter.ALL, pages.get(2).previous().orElseThrow(), 10);
+        assertThat(back.lines()).isEqualTo(pages.get(1).lines());
+        assertThat(fleet.machines(MachineFilter.ALL, back.previous().orElseThrow(), 10)
+                        .lines())
+                .isEqualTo(pages.get(0).lines());
+        // The machine beside a place may go meanwhile.
+        db.execute("delete from machine_provided where provider_id = 'm-09'");
+        assertThat(fleet.machines(MachineFilter.ALL, pages.get(0).next().orElseThrow(), 10)
+                        .lines())
+                .isEqualTo(pages.get(1).lines());
+    }
+
+    @Test
+    void machinesAreFoundByWhereTheyAreAndByTheirNames() throws Exception {
+        UUID first = machine("rack_7-1", "berlin");
+        UUID second = machine("rack_7-2", null);
+        UUID third = machine("rackX7-3", "berlin");
+
+        assertThat(found(MachineFilter.ALL.at("berlin"))).containsExactlyInAnyOrder(first, third);
+        assertThat(found(MachineFilter.ALL.at(""))).containsExactly(second);
+        assertThat(found(MachineFilter.ALL.named("rack_7"))).containsExactlyInAnyOrder(first, second);
+        assertThat(found(MachineFilter.ALL.named("rack_7-1").at("berlin"))).containsExactly(first);
+        assertThat(found(MachineFilter.ALL.named("%"))).isEmpty();
+        assertThat(found(MachineFilter.ALL.named("\\"))).isEmpty();
+        assertThat(found(MachineFilter.ALL.named("'; drop table machines; --"))).isEmpty();
+        assertThat(found(MachineFilter.ALL.named(" " + third + " "))).containsExactly(third);
+        assertThat(found(MachineFilter.ALL.named("192.0.2.7"))).hasSize(3);
+        assertThat(found(MachineFilter.ALL.of(new ProviderType("others")))).isEmpty();
+        assertThatThrownBy(() -> MachineFilter.ALL.named("x".repeat(129))).hasMessageContaining("1 to 128");
+    }
+
+    private List<UUID> found(MachineFilter filter) throws InterruptedException {
+        return fleet.machines(filter, null, 10).lines().stream()
+                .map(line -> line.machine().machineId())
+                .toList();
+    }
+
+    @Test
+    void countsAreMadeByOneProcessAndReadByTheOthers() throws Exception {
+        machine("m", null);
+        assertThat(fleet.summary()).isEmpty();
+        FleetSummary first = fleet.count(Duration.ofMinutes(1)).orElseThrow();
+        assertThat(first.machines(MachineState.WAITING)).isEqualTo(1);
+
+        machine("n", null);
+        assertThat(fleet.count(Duration.ofMinutes(1))).contains(first);
+        try (Connection busy = db.transaction()) {
+            TestDatabase.execute(busy, "select * from fleet_counted for update");
+            assertThat(fleet.count(Duration.ZERO)).contains(first);
+            busy.rollback();
+        }
+        db.execute("update fleet_counted set took_ms = 0");
+        assertThat(fleet.count(Duration.ZERO).orElseThrow().machines()).isEqualTo(2);
+        assertThat(fleet.summary().orElseThrow().machines()).isEqualTo(2);
+    }
+
+    @Test
+    void countingIsRareWhereItTakesLong() throws Exception {
+        machine("m", null);
+        FleetSummary first = fleet.count(Duration.ofMillis(1)).orElseThrow();
+        db.execute("update fleet_counted set took_ms = 60000");
+        machine("n", null);
+        db.advance(Duration.ofMinutes(19));
+        assertThat(fleet.count(Duration.ofMillis(1)).orElseThrow().machines()).isEqualTo(first.machines());
+        db.advance(Duration.ofMinutes(2));
+        assertThat(fleet.count(Duration.ofMillis(1)).orElseThrow().machines()).isEqualTo(2);
+    }
+
+    @Test
+    void aSampleTellsWhatEndedSinceTheOneBefore() throws Exception {
+        UUID machineId = machine("m", null);
+        BmdbSession session = db.session();
+        fleet.count(Duration.ZERO);
+        session.claimMachine(WorkProcess.AGENT_START, machineId)
+                .orElseThrow()
+                .fail(Backoff.constant(Duration.ofSeconds(1)), "x");
+        session.claimMachine(WorkProcess.AGENT_START, machineId).orElseThrow().finish();
+        // Not yet: samples are further apart than counts.
+        fleet.count(Duration.ZERO);
+        assertThat(fleet.samples(Instant.EPOCH)).hasSize(1);
+
+        db.advance(Duration.ofMinutes(6));
+        fleet.count(Duration.ZERO);
+        List<FleetSample> samples = fleet.samples(Instant.EPOCH);
+        assertThat(samples).hasSize(2);
+        FleetSample last = samples.get(1);
+        assertThat(last.takeovers()).isEqualTo(1);
+        assertThat(last.failures()).isEqualTo(1);
+        assertThat(last.recoveries()).isZero();
+        assertThat(last.machines()).isEqualTo(1);
+
+        db.advance(Duration.ofDays(2));
+        fleet.count(Duration.ZERO);
+        assertThat(fleet.samples(Instant.EPOCH)).hasSize(1);
+    }
+
+    @Test
+    void aMachineWithoutAProviderIsInNoList() throws Exception {
+        UUID machineId = UUID.randomUUID();
+        db.execute("insert into machines (machine_id) values (?)", machineId);
+        assertThat(fleet.machine(machineId)).isEqualTo(Optional.empty());
+    }
+}

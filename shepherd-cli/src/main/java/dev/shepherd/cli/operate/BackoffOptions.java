@@ -1,0 +1,54 @@
+package dev.shepherd.cli.operate;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.BackoffFilter;
+import dev.shepherd.cli.internal.Setting;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Which of the backoffs in force. */
+final class BackoffOptions {
+
+    @Option(
+            names = "--type",
+            paramLabel = "TYPE",
+            description = "of the machines of this provider instance (default: all)")
+    private @Nullable String type;
+
+    @Option(
+            names = "--process",
+            paramLabel = "PROCESS",
+            description = "that keep this process off: ShepherdAgentStart, ShepherdRecovery or one of your own"
+                    + " (default: all)")
+    private @Nullable String process;
+
+    @Option(
+            names = "--cause",
+            paramLabel = "TEXT",
+            description = "whose cause contains this text, in upper or lower case (default: all)")
+    private @Nullable String cause;
+
+    BackoffFilter filter() {
+        BackoffFilter filter = BackoffFilter.ALL;
+        if (type != null) {
+            filter = filter.ofProvider(Setting.of("--type", type, ProviderType::new));
+        }
+        if (process != null) {
+            filter = filter.ofProcess(Setting.of("--process", process, WorkProcess::new));
+        }
+        if (cause != null) {
+            if (cause.isBlank()) {
+                throw new ConfigurationException("--cause", "--cause is blank, which every cause contains");
+            }
+            filter = filter.withCause(cause);
+        }
+        return filter;
+    }
+
+    /** Returns the provider instance that a machine's own id belongs to. */
+    String owner() {
+        return type == null ? "static" : type;
+    }
+}

@@ -1,0 +1,147 @@
+package dev.shepherd.cli.operate;
+
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.BackedOff;
+import dev.shepherd.bmdb.operator.Operator;
+import java.io.PrintWriter;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** {@code shepherd backoffs}. */
+@Command(
+        name = "backoffs",
+        description =
+                "Shows which machines failed and are left alone for a while, by what they failed for, and when each"
+                        + " is tried again. 'shepherd retry' has them tried at once.",
+        mixinStandardHelpOptions = true)
+public final class BackoffsCommand extends FleetCommand {
+
+    private static final int PAGE = 1000;
+
+    /** How many machines with one cause are named. */
+    private static final int MOST_NAMED = 10;
+
+    /** What takeovers say of themselves before the reason, which names the machine. */
+    private static final Pattern TAKEOVER =
+            Pattern.compile("taking over .* (failed at [A-Z_]+) after [0-9.]+ s: (.*)", Pattern.DOTALL);
+
+    @Mixin
+    private BackoffOptions which = new BackoffOptions();
+
+    /** Machines that failed for the same, as far as their causes tell. */
+    private static final class Group {
+        private final WorkProcess process;
+        private final String cause;
+        private final @Nullable String step;
+        private final List<BackedOff> machines = new ArrayList<>();
+
+        Group(WorkProcess process, String cause, @Nullable String step) {
+            this.process = process;
+            this.cause = cause;
+            this.step = step;
+        }
+
+        Instant first() {
+            return machines.stream()
+                    .map(BackedOff::until)
+                    .min(Comparator.naturalOrder())
+                    .orElseThrow();
+        }
+
+        Instant last() {
+            return machines.stream()
+                    .map(BackedOff::until)
+                    .max(Comparator.naturalOrder())
+                    .orElseThrow();
+        }
+    }
+
+    @Override
+    int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
+        PrintWriter out = commandLine.getOut();
+        Map<String, Group> groups = new LinkedHashMap<>();
+        UUID after = null;
+        List<BackedOff> page;
+        do {
+            page = Operator.of(bmdb).backoffs(which.filter(), after, PAGE);
+            page.forEach(one -> add(groups, one));
+            after = page.size() < PAGE ? null : page.get(page.size() - 1).machineId();
+        } while (after != null);
+        if (groups.isEmpty()) {
+            out.println("No machine is backed off");
+        }
+        groups.values().stream()
+                .sorted(Comparator.comparing((Group group) -> -group.machines.size()))
+                .forEach(group -> print(out, group));
+        return 0;
+    }
+
+    private static void add(Map<String, Group> groups, BackedOff one) {
+        Matcher takeover = TAKEOVER.matcher(one.cause());
+        boolean matches = takeover.matches();
+        String step = matches ? takeover.group(1) : null;
+        String cause = matches ? takeover.group(2) : one.cause();
+        // Numbers in it, such as sizes, times and addresses, are of this one machine.
+        String key = one.process() + " " + step + " " + cause.replaceAll("[0-9a-f]*[0-9][0-9a-f.:]*", "#");
+        groups.computeIfAbsent(key, made -> new Group(one.process(), cause, step))
+                .machines
+                .add(one);
+    }
+
+    private static void print(PrintWriter out, Group group) {
+        int count = group.machines.size();
+        out.printf(
+                Locale.ROOT,
+                "%d machine(s): %s %s%s%n",
+                count,
+                group.process,
+                group.step == null ? "" : group.step + ": ",
+                Escaped.text(group.cause));
+        out.println("  "
+                + String.join(
+                        ", ",
+                        group.machines.stream()
+                                .limit(MOST_NAMED)
+                                .map(one -> name(one.provider(), one.providerId(), one.machineId()))
+                                .toList())
+                + (count > MOST_NAMED ? " and " + (count - MOST_NAMED) + " more" : ""));
+        out.println("  tried again " + (count == 1 ? "at " : "from ") + time(group.first())
+                + (count == 1 ? "" : " to " + time(group.last())));
+        out.println("  at once: shepherd retry "
+                + (count == 1
+                        ? group.machines.get(0).machineId()
+                        : "--all --process " + group.process + " --cause "
+                                + (group.step == null ? "TEXT" : "'" + group.step + "'"))
+                + " --reason TEXT");
+    }
+
+    /** Names a machine as people do. */
+    static String name(Optional<ProviderType> provider, Optional<ProviderID> providerId, UUID machineId) {
+        return provider.isPresent() && providerId.isPresent()
+                ? provider.get() + " " + providerId.get()
+                : machineId.toString();
+    }
+
+    /** Says when, to the second. */
+    static String time(Instant at) {
+        return at.truncatedTo(ChronoUnit.SECONDS).toString();
+    }
+}

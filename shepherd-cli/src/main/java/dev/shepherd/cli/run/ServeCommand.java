@@ -1,0 +1,60 @@
+package dev.shepherd.cli.run;
+
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.RecoveryOptions;
+import dev.shepherd.cli.internal.Shutdown;
+import dev.shepherd.cli.internal.WebOptions;
+import dev.shepherd.cli.internal.WebPage;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code shepherd serve}. */
+@Command(
+        name = "serve",
+        description = {
+            "Serves the operator's page of a fleet that other processes run, until it is interrupted.",
+            "",
+            "It shows what the database has, and does what needs no provider: pause, quarantine, release, try again. To"
+                    + " reboot from the page, serve it from 'run'. Pass the limits of recovery that the fleet runs with,"
+                    + " unless they are the defaults.",
+            "",
+            "Example: shepherd serve --database jdbc:postgresql://db/shepherd --web-listen 8080 --web-tokens tokens"
+        },
+        mixinStandardHelpOptions = true,
+        sortOptions = false)
+public final class ServeCommand implements Callable<Integer> {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    @Mixin
+    private WebOptions web = new WebOptions();
+
+    @Mixin
+    private DatabaseOptions database = new DatabaseOptions();
+
+    @Mixin
+    private RecoveryOptions recovery = new RecoveryOptions();
+
+    @Override
+    public Integer call() throws InterruptedException {
+        web.listenByDefault("127.0.0.1:8080");
+        var address =
+                web.listen().orElseThrow(() -> new ConfigurationException("--web-listen", "--web-listen is missing"));
+        try (Shutdown shutdown = new Shutdown();
+                DatabaseOptions.Opened opened = database.openToServe(spec.commandLine(), WebPage.CONNECTIONS);
+                WebPage page = WebPage.start(opened.bmdb(), null, recovery.policy(), address, web)) {
+            opened.endIfGone(shutdown);
+            spec.commandLine().getOut().println("The page is at " + page.url() + " until this is interrupted");
+            spec.commandLine().getOut().flush();
+            shutdown.await();
+            opened.requireThere();
+        }
+        return 0;
+    }
+}

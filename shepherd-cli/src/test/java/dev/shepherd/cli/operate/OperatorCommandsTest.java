@@ -1,0 +1,284 @@
+package dev.shepherd.cli.operate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.cli.CommandLineRun;
+import dev.shepherd.postgres.TestPostgres;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands for what operators do to machines without their provider. */
+class OperatorCommandsTest {
+
+    private static final ProviderType TYPE = new ProviderType("static");
+
+    @TempDir
+    Path folder;
+
+    private String url;
+    private Bmdb bmdb;
+    private BmdbSession session;
+    private final Map<String, UUID> machines = new LinkedHashMap<>();
+
+    /** A newcomer's list, of which a few refuse the key, and one has a full disk. */
+    @BeforeEach
+    void aFleet() throws Exception {
+        url = TestPostgres.shared()
+                .freshDatabase("cli", template -> Bmdb.open(template).close());
+        bmdb = Bmdb.open(url);
+        session = bmdb.startSession("initializer-static", "host-7");
+        for (int i = 1; i <= 6; i++) {
+            UUID id = UUID.randomUUID();
+            machines.put("rack-" + i, id);
+            MachineInfo info = MachineInfo.builder(new ProviderID("rack-" + i), Availability.POSSIBLY_USED)
+                    .address(InetAddress.getLoopbackAddress())
+                    .build();
+            session.inTransaction(tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(id), info));
+        }
+        for (int i = 1; i <= 4; i++) {
+            fail("rack-" + i, "AUTHENTICATE after 0." + i + " s: the host refuses the key of 10.0.0." + i);
+        }
+        fail("rack-5", "UPLOAD after 12.5 s: no space is left");
+    }
+
+    private void fail(String name, String how) throws InterruptedException {
+        UUID id = machines.get(name);
+        session.claimMachine(WorkProcess.AGENT_START, id)
+                .orElseThrow()
+                .fail(
+                        Backoff.constant(Duration.ofHours(1)),
+                        "taking over machine " + id + " (" + name + ") at 10.0.0.9:22 failed at " + how);
+    }
+
+    @AfterEach
+    void drop() {
+        session.close();
+        bmdb.close();
+        TestPostgres.shared().drop(url);
+    }
+
+    private CommandLineRun run(String... command) {
+        List<String> args = new ArrayList<>(List.of(command));
+        args.addAll(List.of("--database", url));
+        return CommandLineRun.of(args.toArray(String[]::new));
+    }
+
+    private String done(String... command) {
+        CommandLineRun run = run(command);
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        return run.out();
+    }
+
+    private int backedOff() throws InterruptedException {
+        int count = 0;
+        for (UUID id : machines.values()) {
+            count += bmdb.machine(id).orElseThrow().backoffs().size();
+        }
+        return count;
+    }
+
+    @Test
+    void machinesThatFailForTheSameAreShownTogetherWithWhatToDo() {
+        String shown = done("backoffs");
+
+        assertThat(shown)
+                .contains("4 machine(s): ShepherdAgentStart failed at AUTHENTICATE: the host refuses the key of")
+                .contains("static rack-1", "static rack-4")
+                .contains("shepherd retry --all --process ShepherdAgentStart --cause 'failed at AUTHENTICATE'")
+                .contains("1 machine(s): ShepherdAgentStart failed at UPLOAD: no space is left")
+                .contains("shepherd retry " + machines.get("rack-5"));
+        assertThat(done("backoffs", "--cause", "UPLOAD")).doesNotContain("AUTHENTICATE");
+    }
+
+    @Test
+    void allThatFailedForTheSameAreRetriedByOneCommand() throws Exception {
+        String shown = done("retry", "--all", "--cause", "failed at authenticate", "--reason", "they have it now");
+
+        assertThat(shown)
+                .contains("static rack-1  ShepherdAgentStart  was to wait until", "static rack-4")
+                .doesNotContain("rack-5")
+                .contains("4 lifted for ShepherdAgentStart: due now; the running initializers take them up");
+        assertThat(backedOff()).isEqualTo(1);
+        assertThat(done("history", "rack-2"))
+                .contains("Retry  by ")
+                .contains(
+                        "through the command line  static rack-2  they have it now  (ShepherdAgentStart was backed off");
+        assertThat(done("retry", "--all", "--cause", "failed at authenticate", "--reason", "again"))
+                .contains("No such machine is backed off");
+    }
+
+    @Test
+    void oneMachineIsRetriedByItsNameAndOneIsToldIfNothingRunsThatCould() throws Exception {
+        session.close();
+
+        assertThat(done("retry", "rack-5", "--reason", "has space again"))
+                .contains("1 lifted for ShepherdAgentStart: due now, but no initializer is running");
+        assertThat(backedOff()).isEqualTo(4);
+    }
+
+    @Test
+    void retryNeedsToBeToldWhich() {
+        assertThat(run("retry", "--reason", "r").exitCode()).isEqualTo(2);
+        assertThat(run("retry", "rack-1", "--all", "--reason", "r").exitCode()).isEqualTo(2);
+        assertThat(run("retry", "--all").err()).contains("--reason");
+        assertThat(run("retry", "--all", "--cause", " ", "--reason", "r").err()).contains("--cause");
+        assertThat(run("retry", "--all", "--process", "no process", "--reason", "r")
+                        .err())
+                .contains("--process");
+    }
+
+    @Test
+    void aHostKeyIsForgottenAndTheNextStepNamed() throws Exception {
+        session.useTransaction(tx -> tx.putSshHostKey(machines.get("rack-1"), "ssh-ed25519 AAAA"));
+
+        assertThat(done("trust", "rack-1", "--reason", "reinstalled"))
+                .contains("Forgot the host key")
+                .contains("shepherd retry " + machines.get("rack-1"));
+        assertThat(done("trust", "rack-1", "--reason", "reinstalled")).contains("No host key is pinned");
+        assertThat(bmdb.machine(machines.get("rack-1")).orElseThrow().sshHostKey())
+                .isEmpty();
+        assertThat(done("history", "rack-1")).contains("Trust", "forgot ssh-ed25519 AAAA");
+    }
+
+    @Test
+    void anInstallationIsRequestedWithAFileAndTakenBack() throws Exception {
+        Path file = folder.resolve("request");
+        Files.write(file, new byte[] {1, 2, 3});
+
+        assertThat(done("install", "rack-6", "--file", file.toString(), "--reason", "customer"))
+                .contains("Requested installation 1", "3 bytes");
+        assertThat(bmdb.machine(machines.get("rack-6"))
+                        .orElseThrow()
+                        .installationRequest()
+                        .orElseThrow()
+                        .raw())
+                .containsExactly(1, 2, 3);
+        assertThat(done("install", "rack-6", "--take-back", "--reason", "left")).contains("Taken back");
+        assertThat(bmdb.machine(machines.get("rack-6")).orElseThrow().installationRequest())
+                .isEmpty();
+
+        Files.write(file, new byte[0]);
+        assertThat(run("install", "rack-6", "--file", file.toString(), "--reason", "r")
+                        .err())
+                .contains("--file", "0 bytes");
+        assertThat(run("install", "rack-6", "--reason", "r").exitCode()).isEqualTo(2);
+        assertThat(run("install", "rack-6", "--take-back", "--file", "x", "--reason", "r")
+                        .exitCode())
+                .isEqualTo(2);
+    }
+
+    @Test
+    void aHardwareReportIsWrittenToAFile() throws Exception {
+        CommandLineRun none = run("hardware", "rack-6");
+        assertThat(none.exitCode()).isEqualTo(1);
+        assertThat(none.err()).contains("no agent of machine");
+        session.useTransaction(tx -> tx.putHardwareReport(machines.get("rack-6"), new byte[] {4, 5}));
+        Path file = folder.resolve("report");
+
+        assertThat(done("hardware", "rack-6", "--out", file.toString()))
+                .contains("has 2 bytes, and is this one since 2");
+
+        assertThat(file).hasBinaryContent(new byte[] {4, 5});
+    }
+
+    @Test
+    void sessionsShowWhatTheyHoldAndCanBeEnded() throws Exception {
+        session.claimMachine(WorkProcess.AGENT_START, machines.get("rack-6")).orElseThrow();
+
+        assertThat(done("sessions"))
+                .contains("initializer-static at host-7, session " + session.id())
+                .contains("  static rack-6  ShepherdAgentStart since ");
+        assertThat(done("end-session", session.id().toString(), "--reason", "host-7 is gone"))
+                .contains("Ended");
+        assertThat(run("end-session", session.id().toString(), "--reason", "host-7 is gone")
+                        .exitCode())
+                .isEqualTo(1);
+        bmdb.reapExpiredSessions();
+        assertThat(done("sessions")).doesNotContain(session.id().toString());
+    }
+
+    @Test
+    void anAgentIsStartedAgain() throws Exception {
+        assertThat(done("restart-agent", "rack-6", "--reason", "restored")).contains("No agent is started");
+        session.useTransaction(tx -> tx.putAgentStarted(machines.get("rack-6"), new byte[32]));
+
+        assertThat(done("restart-agent", "rack-6", "--reason", "restored")).contains("Forgot the agent");
+        assertThat(bmdb.machine(machines.get("rack-6")).orElseThrow().agentStarted())
+                .isEmpty();
+    }
+
+    @Test
+    void historyMergesWhatLoopsAndPersonsDidNewestFirst() throws Exception {
+        done("quarantine", "rack-1", "--reason", "flaps", "--by", "alice");
+        done("release", "rack-1", "--reason", "new cable", "--by", "bob");
+        session.claimMachine(WorkProcess.AGENT_START, machines.get("rack-1"))
+                .orElseThrow()
+                .finish();
+        done("forget", "rack-1", "--reason", "scrapped", "--by", "alice");
+
+        for (String named : List.of("rack-1", machines.get("rack-1").toString())) {
+            assertThat(done("history", named).lines().map(line -> line.split("  ")[1]))
+                    .containsExactly(
+                            "Forget",
+                            "ShepherdAgentStart",
+                            "ShepherdAgentStart",
+                            "Release",
+                            "Quarantine",
+                            "ShepherdAgentStart",
+                            "ShepherdAgentStart");
+        }
+        assertThat(done("history", "rack-1", "--limit", "2").lines()).hasSize(2);
+        assertThat(done("history").lines())
+                .hasSize(3)
+                .first()
+                .asString()
+                .contains("Forget  by alice through the command line  static rack-1  scrapped");
+        assertThat(run("history", "--type", "static").exitCode()).isEqualTo(2);
+    }
+
+    @Test
+    void nothingIsChangedWithoutAReason() throws Exception {
+        for (String[] command : new String[][] {
+            {"pause", "--all"},
+            {"resume", UUID.randomUUID().toString()},
+            {"quarantine", "rack-1"},
+            {"release", "rack-1"},
+            {"release", "--freeze"},
+            {"retry", "--all"},
+            {"trust", "rack-1"},
+            {"restart-agent", "rack-1"},
+            {"install", "rack-1", "--take-back"},
+            {"end-session", UUID.randomUUID().toString()},
+            {"forget", "rack-1"},
+            {"reboot", "rack-1", "--provider", "static"},
+            {"reinstall", "rack-1", "--provider", "static", "--yes"}
+        }) {
+            CommandLineRun run = run(command);
+            assertThat(run.exitCode()).as(command[0]).isEqualTo(2);
+            assertThat(run.err()).contains("--reason");
+        }
+        assertThat(Operator.of(bmdb).actions((UUID) null, null, 10)).isEmpty();
+        assertThat(done("history")).contains("No operator has changed anything yet");
+    }
+}

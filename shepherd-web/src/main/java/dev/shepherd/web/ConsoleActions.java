@@ -1,0 +1,273 @@
+package dev.shepherd.web;
+
+import dev.shepherd.api.ShepherdException;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.Freeze;
+import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.BackoffFilter;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.OperatorActions;
+import dev.shepherd.bmdb.operator.Pause;
+import dev.shepherd.bmdb.operator.Verb;
+import dev.shepherd.manager.Shepherd;
+import dev.shepherd.web.access.Authorizer;
+import dev.shepherd.web.http.BadRequestException;
+import dev.shepherd.web.http.Query;
+import dev.shepherd.web.pages.MachineView.Action;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** What can be done through the console, and who may do it. Each of these writes its own record. */
+final class ConsoleActions {
+
+    private static final long LONGEST_PAUSE = Duration.ofDays(365).toMinutes();
+
+    private final Bmdb bmdb;
+    private final Optional<Shepherd> shepherd;
+    private final Authorizer authorizer;
+
+    ConsoleActions(Bmdb bmdb, Optional<Shepherd> shepherd, Authorizer authorizer) {
+        this.bmdb = bmdb;
+        this.shepherd = shepherd;
+        this.authorizer = authorizer;
+    }
+
+    /** Thrown where the person may not do what was asked for. */
+    static final class RefusedException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        RefusedException(String message) {
+            super(message);
+        }
+    }
+
+    boolean may(String principal, Verb verb, @Nullable UUID machine) {
+        return !principal.isBlank() && authorizer.mayAct(principal, verb, machine);
+    }
+
+    private void require(String principal, Verb verb, @Nullable UUID machine) {
+        if (principal.isBlank()) {
+            throw new RefusedException("This console does not know who you are, and so changes nothing: "
+                    + "start it with tokens, or with an authenticator");
+        }
+        if (!authorizer.mayAct(principal, verb, machine)) {
+            throw new RefusedException(principal + " may not " + verb + (machine == null ? "" : " machine " + machine));
+        }
+    }
+
+    /** Returns what a person may do to a machine, as it is now. */
+    List<Action> offered(String principal, MachineRecord machine, boolean quarantined) {
+        UUID id = machine.machineId();
+        List<Action> offered = new ArrayList<>();
+        if (shepherd.isPresent() && machine.provided().isPresent()) {
+            add(
+                    offered,
+                    principal,
+                    id,
+                    Verb.REBOOT,
+                    "Reboot",
+                    "Has the provider reboot it now. Counts against the limits of recovery.",
+                    true,
+                    false,
+                    true);
+            add(
+                    offered,
+                    principal,
+                    id,
+                    Verb.REINSTALL,
+                    "Reinstall",
+                    "Has the provider reinstall it now: what is on its disks is lost.",
+                    true,
+                    false,
+                    true);
+        }
+        add(offered, principal, id, Verb.PAUSE, "Pause", "Keeps the loops off it for a while.", false, true, false);
+        if (quarantined) {
+            add(
+                    offered,
+                    principal,
+                    id,
+                    Verb.RELEASE,
+                    "Release",
+                    "Lets the loops back to it, with a clean record.",
+                    false,
+                    false,
+                    false);
+        } else {
+            add(
+                    offered,
+                    principal,
+                    id,
+                    Verb.QUARANTINE,
+                    "Quarantine",
+                    "Keeps every loop off it until it is released.",
+                    false,
+                    false,
+                    false);
+        }
+        if (!machine.backoffs().isEmpty()) {
+            add(
+                    offered,
+                    principal,
+                    id,
+                    Verb.RETRY,
+                    "Try again now",
+                    "Ends the waiting after its last failures.",
+                    false,
+                    false,
+                    false);
+        }
+        if (machine.sshHostKey().isPresent()) {
+            add(
+                    offered,
+                    principal,
+                    id,
+                    Verb.TRUST,
+                    "Forget its host key",
+                    "The next takeover pins the SSH host key that it finds then. Only for a machine that has a good reason"
+                            + " for a new one.",
+                    true,
+                    false,
+                    false);
+        }
+        if (machine.work().isEmpty()) {
+            add(
+                    offered,
+                    principal,
+                    id,
+                    Verb.FORGET,
+                    "Forget it",
+                    "Deletes all that is recorded of it, except its history. For a machine that its provider no longer"
+                            + " has.",
+                    true,
+                    false,
+                    false);
+        }
+        return offered;
+    }
+
+    private void add(
+            List<Action> offered,
+            String principal,
+            UUID machine,
+            Verb verb,
+            String label,
+            String explanation,
+            boolean harmful,
+            boolean span,
+            boolean force) {
+        if (may(principal, verb, machine)) {
+            offered.add(new Action(word(verb), label, explanation, harmful, span, force));
+        }
+    }
+
+    /** Returns how a verb is written in a path. */
+    static String word(Verb verb) {
+        return verb.toString().replace(' ', '-');
+    }
+
+    /**
+     * Does something to a machine.
+     *
+     * @param form {@code reason}, and what else the verb needs: {@code minutes}, {@code force}
+     * @return what came of it
+     * @throws RefusedException if the person may not
+     * @throws BadRequestException if the form lacks something, or there is no such verb
+     * @throws ShepherdException if it cannot be done now
+     */
+    Outcome toMachine(UUID machine, String word, String principal, Actor.Channel channel, Query form)
+            throws InterruptedException {
+        Verb verb = verb(word);
+        require(principal, verb, machine);
+        String reason = reason(form);
+        Actor actor = new Actor(principal, channel);
+        OperatorActions actions = OperatorActions.of(bmdb, actor);
+        return switch (verb) {
+            case PAUSE -> {
+                actions.pause(machine, null, null, reason, span(form));
+                yield Outcome.PAUSED;
+            }
+            case QUARANTINE -> actions.quarantine(machine, reason) ? Outcome.QUARANTINED : Outcome.QUARANTINED_BEFORE;
+            case RELEASE -> actions.release(machine, reason) ? Outcome.RELEASED : Outcome.NOT_QUARANTINED;
+            case RETRY -> {
+                long lifted = actions.retry(BackoffFilter.ALL.ofMachine(machine), reason, one -> {});
+                yield lifted == 0 ? Outcome.NOT_BACKED_OFF : Outcome.RETRIED;
+            }
+            case TRUST -> actions.trust(machine, reason) ? Outcome.TRUSTED : Outcome.NOT_PINNED;
+            case FORGET -> actions.forget(machine, reason) ? Outcome.FORGOTTEN : Outcome.UNKNOWN;
+            case REBOOT, REINSTALL -> {
+                Shepherd running = shepherd.orElseThrow(
+                        () -> new BadRequestException("this process runs no loops, and cannot call the provider"));
+                boolean force = form.get("force").equals(Optional.of("true"));
+                if (verb == Verb.REBOOT) {
+                    running.reboot(machine, actor, reason, force);
+                    yield Outcome.REBOOTED;
+                }
+                running.reinstall(machine, actor, reason, force);
+                yield Outcome.REINSTALLED;
+            }
+            default -> throw new BadRequestException(verb + " is not done to a machine here");
+        };
+    }
+
+    private static Verb verb(String word) {
+        for (Verb verb : Verb.values()) {
+            if (word(verb).equals(word)) {
+                return verb;
+            }
+        }
+        throw new BadRequestException("there is no action of this name");
+    }
+
+    /** Ends a pause. */
+    Outcome resume(UUID pauseId, String principal, Actor.Channel channel, Query form) throws InterruptedException {
+        Optional<Pause> pause = Operator.of(bmdb).pauses().stream()
+                .filter(one -> one.id().equals(pauseId))
+                .findFirst();
+        require(principal, Verb.RESUME, pause.flatMap(Pause::machineId).orElse(null));
+        String reason = reason(form);
+        boolean ended = OperatorActions.of(bmdb, new Actor(principal, channel)).resume(pauseId, reason);
+        return ended ? Outcome.RESUMED : Outcome.NOT_PAUSED;
+    }
+
+    /** Ends a freeze of recovery. */
+    Outcome unfreeze(String principal, Actor.Channel channel, Query form) throws InterruptedException {
+        require(principal, Verb.UNFREEZE, null);
+        String reason = reason(form);
+        String provider = form.get("provider").orElse("");
+        String location = form.get("location").orElse("");
+        Optional<Freeze> freeze = Operator.of(bmdb).freezes().stream()
+                .filter(one ->
+                        one.provider().map(type -> type.name()).orElse("").equals(provider)
+                                && one.location().orElse("").equals(location))
+                .findFirst();
+        boolean released = freeze.isPresent()
+                && OperatorActions.of(bmdb, new Actor(principal, channel)).release(freeze.get(), reason);
+        return released ? Outcome.UNFROZEN : Outcome.NOT_FROZEN;
+    }
+
+    private static String reason(Query form) {
+        return form.get("reason").orElseThrow(() -> new BadRequestException("say why: reason is missing"));
+    }
+
+    private static @Nullable Duration span(Query form) {
+        Optional<String> minutes = form.get("minutes");
+        if (minutes.isEmpty()) {
+            return null;
+        }
+        try {
+            long number = Long.parseLong(minutes.get());
+            if (number >= 1 && number <= LONGEST_PAUSE) {
+                return Duration.ofMinutes(number);
+            }
+        } catch (NumberFormatException e) {
+            // Said below.
+        }
+        throw new BadRequestException("minutes must be a whole number from 1 to " + LONGEST_PAUSE);
+    }
+}

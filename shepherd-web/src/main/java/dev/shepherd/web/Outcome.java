@@ -1,0 +1,57 @@
+package dev.shepherd.web;
+
+import java.util.Locale;
+import java.util.Optional;
+
+/** What came of an action. A page is told of it by its name in the URL, so that no link can put other words there. */
+enum Outcome {
+    PAUSED("It is paused.", true),
+    RESUMED("The pause was ended.", true),
+    NOT_PAUSED("The pause was over already.", false),
+    QUARANTINED("It is quarantined.", true),
+    QUARANTINED_BEFORE("It was quarantined already.", false),
+    RELEASED("It is released, with a clean record.", true),
+    NOT_QUARANTINED("It was not quarantined.", false),
+    UNFROZEN("The freeze was ended.", true),
+    NOT_FROZEN("The freeze was over already.", false),
+    RETRIED("It is tried again at once.", true),
+    NOT_BACKED_OFF("Nothing held it back.", false),
+    TRUSTED("Its host key was forgotten: the next takeover pins the one that it finds.", true),
+    NOT_PINNED("It had no pinned host key.", false),
+    REBOOTED("The provider agreed to reboot it.", true),
+    REINSTALLED("The provider agreed to reinstall it.", true),
+    FORGOTTEN("It was forgotten.", true),
+    UNKNOWN("It was not there any more.", false);
+
+    private final String text;
+    private final boolean changed;
+
+    Outcome(String text, boolean changed) {
+        this.text = text;
+        this.changed = changed;
+    }
+
+    /** Returns what people are told. */
+    String text() {
+        return text;
+    }
+
+    /** Tells whether something was changed. */
+    boolean changed() {
+        return changed;
+    }
+
+    /** Returns how it is written in a URL and in JSON. */
+    String word() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    static Optional<Outcome> ofWord(String word) {
+        for (Outcome outcome : values()) {
+            if (outcome.word().equals(word)) {
+                return Optional.of(outcome);
+            }
+        }
+        return Optional.empty();
+    }
+}

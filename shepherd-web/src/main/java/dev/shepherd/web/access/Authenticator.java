@@ -1,0 +1,23 @@
+package dev.shepherd.web.access;
+
+import dev.shepherd.web.http.WebRequest;
+import java.util.Optional;
+
+/** Finds out who sends a request. Called by several threads. */
+@FunctionalInterface
+public interface Authenticator {
+
+    /** Takes all requests, without asking who sends them. */
+    Authenticator ANONYMOUS = request -> Optional.of("");
+
+    /**
+     * Returns the name of who sends a request: one line of at most 128 characters; blank if people have no names here. Nothing is
+     * returned if it is not proved: the request is refused with 401.
+     */
+    Optional<String> authenticate(WebRequest request);
+
+    /** Returns what an answer with 401 says of how to prove it, the header {@code WWW-Authenticate}. */
+    default String challenge() {
+        return "Basic realm=\"Shepherd\", charset=\"UTF-8\"";
+    }
+}

@@ -1,0 +1,74 @@
+package dev.shepherd.web.pages;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What the page of one machine shows. All texts are fit to be shown.
+ *
+ * @param id its id
+ * @param name how people call it: its provider's id of it, or its own
+ * @param state its state
+ * @param meaning what that means
+ * @param note what else is to be known of its state
+ * @param facts what is recorded of it
+ * @param processes what the loops would do with it, and why
+ * @param history what was done to it, the newest first
+ * @param moreHistory whether there is more
+ * @param actions what the person may do to it
+ */
+public record MachineView(
+        String id,
+        String name,
+        String state,
+        String meaning,
+        String note,
+        List<Fact> facts,
+        List<Process> processes,
+        List<Event> history,
+        boolean moreHistory,
+        List<Action> actions) {
+
+    /**
+     * Something that is recorded of it.
+     *
+     * @param name what
+     * @param value that
+     * @param when when it was, or since when it is so
+     * @param link the query that lists the machines with the same value
+     */
+    public record Fact(String name, String value, Optional<Say.When> when, Optional<String> link) {}
+
+    /**
+     * What a process would do with it.
+     *
+     * @param name the process
+     * @param eligible whether it would be worked on now
+     * @param because why
+     * @param change what would change that
+     * @param nextLook when time alone changes something
+     */
+    public record Process(String name, boolean eligible, String because, String change, Optional<Say.When> nextLook) {}
+
+    /**
+     * Something that was done to it.
+     *
+     * @param at when
+     * @param process what
+     * @param event how it went
+     * @param text why
+     */
+    public record Event(Say.When at, String process, String event, String text) {}
+
+    /**
+     * Something that the person may do.
+     *
+     * @param verb the last part of the path to post to
+     * @param label what the button says
+     * @param explanation what it does
+     * @param harmful whether it disturbs the machine or loses something
+     * @param span whether it asks for how long
+     * @param force whether it offers to go past limits
+     */
+    public record Action(String verb, String label, String explanation, boolean harmful, boolean span, boolean force) {}
+}

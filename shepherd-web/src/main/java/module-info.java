@@ -1,0 +1,19 @@
+/** The operator's page and HTTP API. */
+module dev.shepherd.web {
+    requires static java.compiler;
+    requires static jakarta.servlet;
+    requires static transitive org.jspecify;
+    requires transitive dev.shepherd.api;
+    requires transitive dev.shepherd.bmdb;
+    requires transitive dev.shepherd.manager;
+    requires com.fasterxml.jackson.core;
+    requires com.fasterxml.jackson.databind;
+    requires gg.jte.runtime;
+    requires jdk.httpserver;
+    requires org.slf4j;
+
+    exports dev.shepherd.web;
+    exports dev.shepherd.web.access;
+    exports dev.shepherd.web.http;
+    exports dev.shepherd.web.servlet;
+}
