@@ -300,7 +300,7 @@ class MachineRecovererTest extends RecoveryScenario {
         assertThat(fleet.effects()).isEmpty();
         assertThat(fleet.provider().calls(Operation.REBOOT)).isEqualTo(POLICY.maxFailedCalls());
         assertThat(Operator.of(database.bmdb()).quarantine(hung).orElseThrow().cause())
-                .contains("5 failed call(s)", "the last reboot failed (" + reason + "): not that one;");
+                .contains("5 failed call(s)", "the last: reboot failed (" + reason + "): not that one;");
     }
 
     @Test
@@ -322,7 +322,7 @@ class MachineRecovererTest extends RecoveryScenario {
 
         assertThat(Operator.of(database.bmdb()).quarantine(hung).orElseThrow().cause())
                 .contains("5 failed call(s)")
-                .contains("the last reboot failed (UNAUTHENTICATED): its controller refuses the password;");
+                .contains("the last: reboot failed (UNAUTHENTICATED): its controller refuses the password;");
         fleet.become(Health.HUNG, fleet.all().get(1));
         passUntilEffects(1);
     }

@@ -281,12 +281,7 @@ public final class MachineRecoverer {
 
         private void giveUp() throws InterruptedException {
             if (isStillDue()) {
-                // Without the last failure, its cause would have to be looked for in the history.
-                String failure = lastOutcome
-                        .filter(cause -> counted.failedCalls() > 0)
-                        .map(cause -> "; the last " + cause)
-                        .orElse("");
-                quarantine("it does not come back" + failure, tx -> {});
+                quarantine("it does not come back", tx -> {});
             } else {
                 leaveAlone();
             }
@@ -427,13 +422,19 @@ public final class MachineRecoverer {
         }
 
         private void quarantine(String why, BmdbTransaction.Use write) throws InterruptedException {
+            // Without it, what the provider said would have to be looked for in the history.
+            String last = lastOutcome
+                    .filter(outcome -> counted.failedCalls() > 0)
+                    .map(outcome -> ", the last: " + outcome)
+                    .orElse("");
             String cause = String.format(
                     Locale.ROOT,
-                    "%s: %d reboot(s), %d reinstallation(s), %d failed call(s) in a row; %s",
+                    "%s: %d reboot(s), %d reinstallation(s), %d failed call(s) in a row%s; %s",
                     why,
                     counted.attempts(),
                     counted.reinstalls(),
                     counted.failedCalls(),
+                    last,
                     whyDue());
             claimed.finish(tx -> {
                 write.run(tx);
