@@ -84,6 +84,9 @@ final class Browser implements AutoCloseable {
 
     /** Makes it as it was at first, except for what it remembers of sites. */
     void reset() {
+        for (int i = 0; i < 10 && hasAlert(); i++) {
+            // A page may put up another one.
+        }
         command("Emulation.setScriptExecutionDisabled", Map.of("value", false));
         command("Emulation.setEmulatedMedia", Map.of("features", List.of()));
         command("Page.setBypassCSP", Map.of("enabled", false));
