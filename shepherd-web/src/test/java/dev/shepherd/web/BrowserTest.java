@@ -101,7 +101,7 @@ class BrowserTest {
                     throw new IllegalStateException("no loop runs here");
                 })
                 .build();
-        serve(builder().authenticator(request -> Optional.of("kim")).authorizer((who, what, machine) -> true));
+        serve(builder().authenticator(request -> Optional.of("oncall")).authorizer((who, what, machine) -> true));
     }
 
     private WebConsole.Builder builder() {
@@ -208,11 +208,11 @@ class BrowserTest {
         assertThat(provider.calls(Operation.REBOOT)).isEqualTo(1);
         assertThat(done(machine))
                 .containsExactly(
-                        "Reboot by kim through the page: hangs",
-                        "Resume by kim through the page: disk is in",
-                        "Release by kim through the page: it is out",
-                        "Quarantine by kim through the page: it burns",
-                        "Pause by kim through the page: new disk");
+                        "Reboot by oncall through the page: hangs",
+                        "Resume by oncall through the page: disk is in",
+                        "Release by oncall through the page: it is out",
+                        "Quarantine by oncall through the page: it burns",
+                        "Pause by oncall through the page: new disk");
         follow("Actions");
         sees("hangs", "disk is in", "it is out", "it burns", "new disk");
         refusedAnswers(1);
@@ -272,7 +272,7 @@ class BrowserTest {
             String reason = "switch " + UUID.randomUUID();
             assertThat(browser.text()).doesNotContain(reason);
 
-            OperatorActions.of(bmdb, Actor.program("lee")).pause(machine, null, null, reason, null);
+            OperatorActions.of(bmdb, Actor.program("nightshift")).pause(machine, null, null, reason, null);
 
             await().atMost(Duration.ofSeconds(20)).until(() -> browser.text().contains(reason));
             assertThat(browser.run("return window.same"))
@@ -289,7 +289,7 @@ class BrowserTest {
         form.findElement(By.tagName("summary")).click();
         WebElement reason = form.findElement(By.name("reason"));
         reason.sendKeys("half a ");
-        OperatorActions.of(bmdb, Actor.program("lee")).pause(machine, null, null, "meanwhile", null);
+        OperatorActions.of(bmdb, Actor.program("nightshift")).pause(machine, null, null, "meanwhile", null);
         open2nd(machine);
         reason.sendKeys("sentence");
         assertThat(reason.getAttribute("value")).isEqualTo("half a sentence");
@@ -491,7 +491,7 @@ class BrowserTest {
         browser.press("it burns", Keys.ENTER);
 
         await().untilAsserted(() ->
-                assertThat(done(machine)).containsExactly("Quarantine by kim through the page: it burns"));
+                assertThat(done(machine)).containsExactly("Quarantine by oncall through the page: it burns"));
     }
 
     private void tabTo(String tag, String name) {
@@ -511,7 +511,7 @@ class BrowserTest {
     @Test
     void nameAndTokenOpenThePageAndKeepItLive() throws Exception {
         Path file = folder.resolve("tokens");
-        Files.writeString(file, "kim operator 7Jm2v0cQbV1yKq9r\n");
+        Files.writeString(file, "oncall operator 7Jm2v0cQbV1yKq9r\n");
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
         TokenFile tokens = TokenFile.read("--web-tokens", file);
         stopServing();
@@ -519,13 +519,13 @@ class BrowserTest {
         UUID machine = fleet.machine("rack-1-7", "hall 1");
 
         String url = jetty.uri("machines/" + machine).toString();
-        browser.open(URI.create(url.replace("//", "//kim:7Jm2v0cQbV1yKq9r@")));
-        assertThat(browser.find(".who").getText()).contains("kim");
-        OperatorActions.of(bmdb, Actor.program("lee")).pause(machine, null, null, "seen by itself", null);
+        browser.open(URI.create(url.replace("//", "//oncall:7Jm2v0cQbV1yKq9r@")));
+        assertThat(browser.find(".who").getText()).contains("oncall");
+        OperatorActions.of(bmdb, Actor.program("nightshift")).pause(machine, null, null, "seen by itself", null);
         await().atMost(Duration.ofSeconds(20)).until(() -> browser.text().contains("seen by itself"));
         act("Quarantine", "it burns");
         sees("It is quarantined.");
-        assertThat(done(machine).get(0)).isEqualTo("Quarantine by kim through the page: it burns");
+        assertThat(done(machine).get(0)).isEqualTo("Quarantine by oncall through the page: it burns");
     }
 
     @Test

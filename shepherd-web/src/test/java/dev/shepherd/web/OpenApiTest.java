@@ -85,7 +85,7 @@ class OpenApiTest {
                 .bmdb(bmdb)
                 .shepherd(shepherd)
                 .countInterval(Duration.ofSeconds(1))
-                .authenticator(request -> Optional.of("kim"))
+                .authenticator(request -> Optional.of("oncall"))
                 .authorizer((principal, action, machine) -> true)
                 .build();
     }
@@ -186,7 +186,7 @@ class OpenApiTest {
         assertThat(error.validate(mapper.readTree("{\"error\":\"x\",\"more\":1}")))
                 .isNotEmpty();
         Schema machine = validator(mapper.readTree("{\"$ref\":\"#/components/schemas/Pauses\"}"));
-        String pause = "{\"pauses\":[{\"id\":\"%s\",\"by\":\"kim\",\"reason\":\"r\",\"since\":\"%s\"}]}";
+        String pause = "{\"pauses\":[{\"id\":\"%s\",\"by\":\"oncall\",\"reason\":\"r\",\"since\":\"%s\"}]}";
         UUID id = UUID.randomUUID();
         assertThat(machine.validate(mapper.readTree(pause.formatted(id, "2030-01-01T00:00:00Z"))))
                 .isEmpty();
@@ -225,12 +225,12 @@ class OpenApiTest {
         fleet.execute("insert into machine_os_installation_request values (?, 2, '')", lively);
         fleet.execute("insert into machine_os_installation_report values (?, 1, 'Error', '')", lively);
         fleet.execute(
-                "insert into pauses values (gen_random_uuid(), null, 'racks', 'ShepherdRecovery', 'kim', 'r', now(),"
+                "insert into pauses values (gen_random_uuid(), null, 'racks', 'ShepherdRecovery', 'oncall', 'r', now(),"
                         + " now() + interval '1 hour')");
         fleet.execute("update work_history set session_id = gen_random_uuid()");
         for (int i = 0; i < 30; i++) {
             fleet.execute(
-                    "insert into operator_actions (acted_at, acted_by, channel, verb, reason) select now(), 'kim', c,"
+                    "insert into operator_actions (acted_at, acted_by, channel, verb, reason) select now(), 'oncall', c,"
                             + " 'Quarantine', 'r' from unnest(array['Page', 'CommandLine', 'API', 'Program']) c");
         }
         console.start();
@@ -401,7 +401,7 @@ class OpenApiTest {
         console.close();
         console = WebConsole.builder()
                 .bmdb(bmdb)
-                .authenticator(request -> Optional.of("kim"))
+                .authenticator(request -> Optional.of("oncall"))
                 .authorizer((principal, action, on) -> action == Verb.REBOOT)
                 .build();
         assertThat(answer("POST", template, "/machines/" + another + "/reboot", "", "{\"reason\": \"r\"}")

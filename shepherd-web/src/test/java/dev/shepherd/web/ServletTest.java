@@ -40,7 +40,7 @@ class ServletTest {
         fleet.clear();
         console = WebConsole.builder()
                 .bmdb(database.bmdb())
-                .authenticator(request -> Optional.of("kim"))
+                .authenticator(request -> Optional.of("oncall"))
                 .authorizer((principal, action, machine) -> true)
                 .build();
         console.start();
@@ -144,7 +144,7 @@ class ServletTest {
         readUntil(events, "retry: 5000");
         readUntil(events, "event: changed\ndata:\n\n");
         fleet.execute(
-                "insert into pauses values (gen_random_uuid(), null, 'racks', null, 'kim', 'a test', now(), null)");
+                "insert into pauses values (gen_random_uuid(), null, 'racks', null, 'oncall', 'a test', now(), null)");
         readUntil(events, "event: changed\ndata:\n\n");
         console.close();
         assertThat(events.readAllBytes()).isEmpty();
@@ -162,7 +162,7 @@ class ServletTest {
         }
         await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> {
             fleet.execute(
-                    "insert into pauses values (gen_random_uuid(), null, 'racks', null, 'kim', 'a test', now(), null)");
+                    "insert into pauses values (gen_random_uuid(), null, 'racks', null, 'oncall', 'a test', now(), null)");
             assertThat(console.openPages()).isZero();
         });
     }

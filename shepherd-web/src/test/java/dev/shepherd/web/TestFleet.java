@@ -125,7 +125,7 @@ final class TestFleet {
         execute("""
                 insert into machine_quarantine values (md5('m7')::uuid, now() - interval '3 hours', 'recoverer',
                         'three reboots in 2 h did not bring it back'),
-                    (md5('m90')::uuid, now() - interval '2 days', 'kim', 'disk 3 reports errors; ticket 4411')
+                    (md5('m90')::uuid, now() - interval '2 days', 'oncall', 'disk 3 reports errors; ticket 4411')
                 """);
         execute("""
                 insert into machine_recovery select md5('m' || i)::uuid, 'Reboot', now() - interval '4 minutes', false, 1, 0, 0,
@@ -156,7 +156,7 @@ final class TestFleet {
                         + " from unnest(array[56, 124]) i",
                 session);
         execute("""
-                insert into pauses values (gen_random_uuid(), null, 'static', null, 'lee', 'the switch of row 4 is replaced',
+                insert into pauses values (gen_random_uuid(), null, 'static', null, 'nightshift', 'the switch of row 4 is replaced',
                     now() - interval '35 minutes', now() + interval '25 minutes')
                 """);
         execute("""
@@ -187,7 +187,7 @@ final class TestFleet {
                 from machine_provided p, (values
                     ('ShepherdAgentStart', 'Started', interval '9 days 10 minutes', null, null),
                     ('ShepherdAgentStart', 'Finished', interval '9 days 9 minutes', null, null),
-                    ('ShepherdAccess', 'Started', interval '26 hours 2 minutes', null, 'Reboot on behalf of lee: new kernel'),
+                    ('ShepherdAccess', 'Started', interval '26 hours 2 minutes', null, 'Reboot on behalf of nightshift: new kernel'),
                     ('ShepherdAccess', 'Finished', interval '26 hours 1 minute', null, null),
                     ('ShepherdAgentStart', 'Started', interval '25 hours 55 minutes', null, null),
                     ('ShepherdAgentStart', 'Failed', interval '25 hours 54 minutes', 'no answer on port 22 within 10 s', null),
@@ -199,7 +199,7 @@ final class TestFleet {
                 """, machine);
         execute("""
                 insert into operator_actions (acted_at, acted_by, channel, verb, reason, machine_id, provider, provider_id)
-                select now() - interval '26 hours 2 minutes', 'lee', 'CommandLine', 'Reboot', 'new kernel', machine_id, provider,
+                select now() - interval '26 hours 2 minutes', 'nightshift', 'CommandLine', 'Reboot', 'new kernel', machine_id, provider,
                     provider_id
                 from machine_provided where machine_id = ?
                 """, machine);

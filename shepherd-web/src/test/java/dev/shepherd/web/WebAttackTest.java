@@ -48,7 +48,7 @@ class WebAttackTest {
         fleet.clear();
         console = WebConsole.builder()
                 .bmdb(database.bmdb())
-                .authenticator(request -> Optional.of("kim"))
+                .authenticator(request -> Optional.of("oncall"))
                 .authorizer((principal, action, machine) -> true)
                 .build();
         server = WebServer.bind(console, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), null, LIMIT);

@@ -56,7 +56,7 @@ class WebConsoleTest {
     }
 
     private WebConsole operators() {
-        return console((principal, action, machine) -> true, request -> Optional.of("kim"));
+        return console((principal, action, machine) -> true, request -> Optional.of("oncall"));
     }
 
     @AfterEach
@@ -184,7 +184,7 @@ class WebConsoleTest {
         assertThat(post(nameless, "/machines/" + machine + "/quarantine", "reason=x", SAME_ORIGIN)
                         .status())
                 .isEqualTo(403);
-        WebConsole some = console((principal, action, on) -> action == Verb.PAUSE, request -> Optional.of("kim"));
+        WebConsole some = console((principal, action, on) -> action == Verb.PAUSE, request -> Optional.of("oncall"));
         assertThat(post(some, "/machines/" + machine + "/quarantine", "reason=x", SAME_ORIGIN)
                         .status())
                 .isEqualTo(403);
@@ -227,12 +227,12 @@ class WebConsoleTest {
                 .extracting(OperatorAction::verb, OperatorAction::reason, OperatorAction::by, OperatorAction::channel)
                 .extracting(Object::toString)
                 .containsExactly(
-                        "(\"Forget\", \"gone\", \"kim\", the page)",
-                        "(\"Release\", \"out\", \"kim\", the page)",
-                        "(\"Resume\", \"done\", \"kim\", the page)",
-                        "(\"Pause\", \"new disk\", \"kim\", the page)",
-                        "(\"Quarantine\", \"it burns\", \"kim\", the page)");
-        assertThat(text(get(all, "/actions", Map.of("Host", "localhost")))).contains("it burns", "kim", "the page");
+                        "(\"Forget\", \"gone\", \"oncall\", the page)",
+                        "(\"Release\", \"out\", \"oncall\", the page)",
+                        "(\"Resume\", \"done\", \"oncall\", the page)",
+                        "(\"Pause\", \"new disk\", \"oncall\", the page)",
+                        "(\"Quarantine\", \"it burns\", \"oncall\", the page)");
+        assertThat(text(get(all, "/actions", Map.of("Host", "localhost")))).contains("it burns", "oncall", "the page");
     }
 
     @Test

@@ -110,7 +110,7 @@ class WebServerTest {
         readUntil(events, "retry: 5000");
         readUntil(events, "event: changed");
         fleet.execute(
-                "insert into pauses values (gen_random_uuid(), null, 'racks', null, 'kim', 'a test', now(), null)");
+                "insert into pauses values (gen_random_uuid(), null, 'racks', null, 'oncall', 'a test', now(), null)");
         readUntil(events, "event: changed");
         events.close();
     }

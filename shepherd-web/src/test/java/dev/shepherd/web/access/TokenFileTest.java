@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenFileTest {
 
-    private static final String KIM = "7Jm2v0cQbV1yKq9r";
+    private static final String ONCALL = "7Jm2v0cQbV1yKq9r";
     private static final String BOARD = "Vh3kq8ZcW0dEr5Ty";
 
     @TempDir
@@ -43,7 +43,7 @@ class TokenFileTest {
     }
 
     private TokenFile two() throws IOException {
-        return read("# who may\n\nkim operator " + KIM + "\n  board\tviewer   " + BOARD + "  \r\n");
+        return read("# who may\n\nkim operator " + ONCALL + "\n  board\tviewer   " + BOARD + "  \r\n");
     }
 
     private static Optional<String> who(TokenFile tokens, String credentials) {
@@ -58,9 +58,9 @@ class TokenFileTest {
     @Test
     void aPersonIsKnownByTheToken() throws Exception {
         TokenFile tokens = two();
-        assertThat(who(tokens, "Bearer " + KIM)).contains("kim");
+        assertThat(who(tokens, "Bearer " + ONCALL)).contains("oncall");
         assertThat(who(tokens, "bearer  " + BOARD + " ")).contains("board");
-        assertThat(who(tokens, basic("kim:" + KIM))).contains("kim");
+        assertThat(who(tokens, basic("oncall:" + ONCALL))).contains("oncall");
         assertThat(who(tokens, basic("board:" + BOARD).replace("Basic", "BASIC")))
                 .contains("board");
     }
@@ -71,7 +71,7 @@ class TokenFileTest {
                 "",
                 "Bearer",
                 "Bearer ",
-                "Bearer kim",
+                "Bearer oncall",
                 "Bearer 7Jm2v0cQbV1yKq9",
                 "Bearer 7Jm2v0cQbV1yKq9rr",
                 "Bearer 7jm2v0cqbv1ykq9r",
@@ -88,11 +88,11 @@ class TokenFileTest {
     @ParameterizedTest
     @CsvSource({
         "board:7Jm2v0cQbV1yKq9r",
-        "Kim:7Jm2v0cQbV1yKq9r",
+        "Oncall:7Jm2v0cQbV1yKq9r",
         ":7Jm2v0cQbV1yKq9r",
         "7Jm2v0cQbV1yKq9r",
-        "kim:",
-        "kim: "
+        "oncall:",
+        "oncall: "
     })
     void aTokenIsThatOfItsNameOnly(String pair) throws Exception {
         assertThat(who(two(), basic(pair))).isEmpty();
@@ -110,10 +110,10 @@ class TokenFileTest {
     void operatorsActAndViewersLook() throws Exception {
         TokenFile tokens = two();
         for (Verb verb : Verb.values()) {
-            assertThat(tokens.mayAct("kim", verb, UUID.randomUUID())).isTrue();
+            assertThat(tokens.mayAct("oncall", verb, UUID.randomUUID())).isTrue();
             assertThat(tokens.mayAct("board", verb, UUID.randomUUID())).isFalse();
             assertThat(tokens.mayAct("board", verb, null)).isFalse();
-            assertThat(tokens.mayAct("lee", verb, null)).isFalse();
+            assertThat(tokens.mayAct("nightshift", verb, null)).isFalse();
             assertThat(tokens.mayAct("", verb, null)).isFalse();
         }
         assertThat(tokens.mayLook("board")).isTrue();
@@ -122,24 +122,24 @@ class TokenFileTest {
     @ParameterizedTest
     @ValueSource(strings = {"rw-r-----", "rw----r--", "rw--w----", "rw-----w-", "rwx--x---", "rw------x"})
     void aFileThatIsOpenToOthersIsRefused(String permissions) {
-        assertThatThrownBy(() -> read("kim operator " + KIM, permissions))
+        assertThatThrownBy(() -> read("oncall operator " + ONCALL, permissions))
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessageContaining("tokens holds tokens and is open to others than its owner; run: chmod 600 ")
-                .hasMessageNotContaining(KIM);
+                .hasMessageNotContaining(ONCALL);
     }
 
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
-                "kim operator | must be NAME ROLE TOKEN",
-                "kim operator 7Jm2v0cQbV1yKq9r today | must be NAME ROLE TOKEN",
+                "oncall operator | must be NAME ROLE TOKEN",
+                "oncall operator 7Jm2v0cQbV1yKq9r today | must be NAME ROLE TOKEN",
                 "7Jm2v0cQbV1yKq9r | must be NAME ROLE TOKEN",
-                "kim 7Jm2v0cQbV1yKq9r operator | must be viewer or operator",
-                "7Jm2v0cQbV1yKq9r kim operator | must be viewer or operator",
-                "kim Operator 7Jm2v0cQbV1yKq9r | must be viewer or operator",
-                "kim operator 7Jm2v0cQbV1yKq9 | at least 16 characters",
-                "lee viewer Vh3kq8ZcW0dEr5Ty | the token is that of another line"
+                "oncall 7Jm2v0cQbV1yKq9r operator | must be viewer or operator",
+                "7Jm2v0cQbV1yKq9r oncall operator | must be viewer or operator",
+                "oncall Operator 7Jm2v0cQbV1yKq9r | must be viewer or operator",
+                "oncall operator 7Jm2v0cQbV1yKq9 | at least 16 characters",
+                "nightshift viewer Vh3kq8ZcW0dEr5Ty | the token is that of another line"
             })
     void aLineThatMakesNoSenseIsNamedByItsNumberAndShowsNoToken(String line, String why) {
         ConfigurationException failure = catchThrowableOfType(
@@ -154,10 +154,10 @@ class TokenFileTest {
 
     @Test
     void aNameWithAControlCharacterIsRefused() {
-        assertThatThrownBy(() -> read("k\u0007im operator " + KIM))
+        assertThatThrownBy(() -> read("k\u0007im operator " + ONCALL))
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessageContaining("line 1: the name: ")
-                .hasMessageNotContaining(KIM)
+                .hasMessageNotContaining(ONCALL)
                 .hasMessageNotContaining("\u0007");
     }
 
