@@ -290,8 +290,8 @@ public final class RecoveryLimits {
 
     private Condition isInRecovery() {
         Condition isWorkedOn = WORK.PROCESS.eq(WorkProcess.RECOVERY.name());
-        // Only the few candidates, which an index finds: two conditions joined by an OR would be evaluated for the whole
-        // fleet.
+        // Only the few candidates, which an index finds: two conditions joined by an OR would be evaluated for all
+        // machines of the fleet.
         return MACHINES.MACHINE_ID
                 .in(select(WORK.MACHINE_ID)
                         .from(WORK)

@@ -57,7 +57,13 @@ class ClockStepTest {
                         "machine_ssh_host_key.ssh_host_key_set_at",
                         "machine_quarantine.quarantined_at",
                         "recovery_freeze.released_at",
-                        "machines_forgotten.forgotten_at");
+                        "machines_forgotten.forgotten_at",
+                        "operator_actions.acted_at",
+                        "machine_hardware_report.hardware_report_at",
+                        "fleet_samples.sampled_at",
+                        // Counts and samples from the future are made again at once.
+                        "fleet_counted.counted_at",
+                        "fleet_counted.sampled_at");
     }
 
     @Test
