@@ -43,7 +43,7 @@ class TokenFileTest {
     }
 
     private TokenFile two() throws IOException {
-        return read("# who may\n\nkim operator " + ONCALL + "\n  board\tviewer   " + BOARD + "  \r\n");
+        return read("# who may\n\noncall operator " + ONCALL + "\n  board\tviewer   " + BOARD + "  \r\n");
     }
 
     private static Optional<String> who(TokenFile tokens, String credentials) {
