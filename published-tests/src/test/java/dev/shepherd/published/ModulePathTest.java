@@ -30,7 +30,8 @@ class ModulePathTest {
                 work.toString()));
 
         assertThat(printed)
-                .contains("named: true", "kinds: [equinix, redfish, static]", "endpoint: 405", "page: 200", "recorded: 1")
+                .contains(
+                        "named: true", "kinds: [equinix, redfish, static]", "endpoint: 405", "page: 200", "recorded: 1")
                 .containsPattern("failed: .*CONNECT");
     }
 
