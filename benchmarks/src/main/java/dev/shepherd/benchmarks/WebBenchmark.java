@@ -58,6 +58,8 @@ final class WebBenchmark implements Benchmark {
         int machines = Math.toIntExact(Benchmark.option(options, "machines"));
         int rounds = Math.toIntExact(Benchmark.option(options, "rounds"));
         int listeners = Math.toIntExact(Benchmark.option(options, "sse"));
+        // As the command line has it: an answer's head and its body would wait for one another.
+        System.setProperty("sun.net.httpserver.nodelay", "true");
         progress.stage("starting a PostgreSQL that keeps what it commits");
         try (BenchmarkDatabase database = BenchmarkDatabase.start("web");
                 Bmdb bmdb = Bmdb.open(database.url())) {
