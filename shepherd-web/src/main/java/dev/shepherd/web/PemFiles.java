@@ -2,11 +2,11 @@ package dev.shepherd.web;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.SecretFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermission;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.KeyStore;
@@ -20,7 +20,6 @@ import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.List;
-import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.KeyManagerFactory;
@@ -107,17 +106,9 @@ public final class PemFiles {
     private static PrivateKey key(String setting, Path file) {
         String text;
         try {
-            if (Files.getFileStore(file).supportsFileAttributeView("posix")) {
-                Set<PosixFilePermission> open = Files.getPosixFilePermissions(file);
-                open.removeAll(Set.of(
-                        PosixFilePermission.OWNER_READ,
-                        PosixFilePermission.OWNER_WRITE,
-                        PosixFilePermission.OWNER_EXECUTE));
-                if (!open.isEmpty()) {
-                    throw new ConfigurationException(
-                            setting,
-                            setting + ": " + file + " is open to others than its owner; run: chmod 600 " + file);
-                }
+            if (SecretFiles.openPermissions(file).isPresent()) {
+                throw new ConfigurationException(
+                        setting, setting + ": " + file + " is open to others than its owner; run: chmod 600 " + file);
             }
             if (Files.size(file) > LARGEST) {
                 throw new ConfigurationException(setting, setting + ": " + file + " is larger than 1 MiB");

@@ -4,18 +4,17 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderException.Scope;
+import dev.shepherd.api.internal.SecretFiles;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -35,8 +34,6 @@ final class Credentials {
 
     /** A password may have blanks in it. */
     private static final Pattern LINE = Pattern.compile("(\\S+)\\s+([^\\s:]+)\\s+(\\S|\\S.*\\S)");
-
-    private static final Set<PosixFilePermission> OWNERS = PosixFilePermissions.fromString("rwx------");
 
     /** A user and a password. */
     record Login(String user, String password) {
@@ -161,15 +158,10 @@ final class Credentials {
     }
 
     private static void checkPermissions(Path path) throws IOException, BadFileException {
-        Set<PosixFilePermission> permissions;
-        try {
-            permissions = Files.getPosixFilePermissions(path);
-        } catch (UnsupportedOperationException e) {
-            return; // A file system without them.
-        }
-        if (!OWNERS.containsAll(permissions)) {
+        Optional<String> open = SecretFiles.openPermissions(path);
+        if (open.isPresent()) {
             throw new BadFileException("the credentials file " + path + " is open to others than its owner ("
-                    + PosixFilePermissions.toString(permissions) + "); chmod 600 " + path + " closes it");
+                    + open.get() + "); chmod 600 " + path + " closes it");
         }
         if (!Files.isRegularFile(path)) {
             throw new BadFileException("the credentials file " + path + " is not a regular file");

@@ -3,20 +3,19 @@ package dev.shepherd.web.access;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.OperatorText;
+import dev.shepherd.api.internal.SecretFiles;
 import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.web.http.WebRequest;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermission;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -52,17 +51,9 @@ public final class TokenFile implements Authenticator, Authorizer {
      */
     public static TokenFile read(String setting, Path file) {
         try {
-            if (Files.getFileStore(file).supportsFileAttributeView("posix")) {
-                Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(file);
-                permissions.removeAll(Set.of(
-                        PosixFilePermission.OWNER_READ,
-                        PosixFilePermission.OWNER_WRITE,
-                        PosixFilePermission.OWNER_EXECUTE));
-                if (!permissions.isEmpty()) {
-                    throw new ConfigurationException(
-                            setting,
-                            file + " holds tokens and is open to others than its owner; run: chmod 600 " + file);
-                }
+            if (SecretFiles.openPermissions(file).isPresent()) {
+                throw new ConfigurationException(
+                        setting, file + " holds tokens and is open to others than its owner; run: chmod 600 " + file);
             }
             if (Files.size(file) > LARGEST_FILE) {
                 throw new ConfigurationException(setting, file + " is larger than 1 MiB");
@@ -105,7 +96,7 @@ public final class TokenFile implements Authenticator, Authorizer {
             people.add(new Person(words[0], words[1].equals("operator"), digest));
         }
         if (people.isEmpty()) {
-            throw new ConfigurationException(setting, file + " names nobody, so that all requests would be refused");
+            throw new ConfigurationException(setting, file + " names no one, so that all requests would be refused");
         }
         return new TokenFile(List.copyOf(people));
     }
