@@ -126,18 +126,7 @@ final class ApiRoutes {
 
     private Optional<ObjectNode> change(WebRequest request, List<String> path, String principal)
             throws InterruptedException {
-        Query form = form(request);
-        if (path.size() == 3 && path.get(0).equals("machines")) {
-            return Optional.of(
-                    outcome(actions.toMachine(Routes.id(path.get(1)), path.get(2), principal, Channel.API, form)));
-        }
-        if (path.size() == 3 && path.get(0).equals("pauses") && path.get(2).equals("end")) {
-            return Optional.of(outcome(actions.resume(Routes.id(path.get(1)), principal, Channel.API, form)));
-        }
-        if (path.equals(List.of("freezes", "release"))) {
-            return Optional.of(outcome(actions.unfreeze(principal, Channel.API, form)));
-        }
-        return Optional.empty();
+        return actions.carryOut(path, principal, Channel.API, form(request)).map(ApiRoutes::outcome);
     }
 
     private static ObjectNode outcome(Outcome outcome) {

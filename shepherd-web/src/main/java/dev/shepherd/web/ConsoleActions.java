@@ -172,15 +172,29 @@ final class ConsoleActions {
     }
 
     /**
-     * Does something to a machine.
+     * Does what a path says: {@code machines/ID/VERB}, {@code pauses/ID/end} or {@code freezes/release}.
      *
      * @param form {@code reason}, and what else the verb needs: {@code minutes}, {@code force}
-     * @return what came of it
+     * @return what came of it; empty if nothing is done at this path
      * @throws RefusedException if the person may not
      * @throws BadRequestException if the form lacks something, or there is no such verb
      * @throws ShepherdException if it cannot be done now
      */
-    Outcome toMachine(UUID machine, String word, String principal, Actor.Channel channel, Query form)
+    Optional<Outcome> carryOut(List<String> path, String principal, Actor.Channel channel, Query form)
+            throws InterruptedException {
+        if (path.size() == 3 && path.get(0).equals("machines")) {
+            return Optional.of(toMachine(Routes.id(path.get(1)), path.get(2), principal, channel, form));
+        }
+        if (path.size() == 3 && path.get(0).equals("pauses") && path.get(2).equals("end")) {
+            return Optional.of(resume(Routes.id(path.get(1)), principal, channel, form));
+        }
+        if (path.equals(List.of("freezes", "release"))) {
+            return Optional.of(unfreeze(principal, channel, form));
+        }
+        return Optional.empty();
+    }
+
+    private Outcome toMachine(UUID machine, String word, String principal, Actor.Channel channel, Query form)
             throws InterruptedException {
         Verb verb = verb(word);
         require(principal, verb, machine);
@@ -225,7 +239,8 @@ final class ConsoleActions {
     }
 
     /** Ends a pause. */
-    Outcome resume(UUID pauseId, String principal, Actor.Channel channel, Query form) throws InterruptedException {
+    private Outcome resume(UUID pauseId, String principal, Actor.Channel channel, Query form)
+            throws InterruptedException {
         Optional<Pause> pause = Operator.of(bmdb).pauses().stream()
                 .filter(one -> one.id().equals(pauseId))
                 .findFirst();
@@ -236,7 +251,7 @@ final class ConsoleActions {
     }
 
     /** Ends a freeze of recovery. */
-    Outcome unfreeze(String principal, Actor.Channel channel, Query form) throws InterruptedException {
+    private Outcome unfreeze(String principal, Actor.Channel channel, Query form) throws InterruptedException {
         require(principal, Verb.UNFREEZE, null);
         String reason = reason(form);
         String provider = form.get("provider").orElse("");

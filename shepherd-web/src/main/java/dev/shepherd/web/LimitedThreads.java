@@ -6,7 +6,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
-import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -26,21 +25,23 @@ final class LimitedThreads implements Executor, AutoCloseable {
     LimitedThreads(String name, int threads, Duration limit) {
         this.limit = limit;
         AtomicInteger number = new AtomicInteger();
-        ThreadFactory factory = task -> {
-            Thread thread = new Thread(task, name + "-" + number.incrementAndGet());
-            thread.setDaemon(true);
-            return thread;
-        };
         workers = new ThreadPoolExecutor(
-                threads, threads, 1, TimeUnit.MINUTES, new LinkedBlockingQueue<>(MOST_WAITING), factory);
+                threads,
+                threads,
+                1,
+                TimeUnit.MINUTES,
+                new LinkedBlockingQueue<>(MOST_WAITING),
+                task -> daemon(task, name + "-" + number.incrementAndGet()));
         workers.allowCoreThreadTimeOut(true);
-        alarm = new ScheduledThreadPoolExecutor(1, task -> {
-            Thread thread = new Thread(task, name + "-alarm");
-            thread.setDaemon(true);
-            return thread;
-        });
+        alarm = new ScheduledThreadPoolExecutor(1, task -> daemon(task, name + "-alarm"));
         alarm.setRemoveOnCancelPolicy(true);
         alarm.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    }
+
+    private static Thread daemon(Runnable task, String name) {
+        Thread thread = new Thread(task, name);
+        thread.setDaemon(true);
+        return thread;
     }
 
     /** Runs a task, once a thread is free; its time begins then. */

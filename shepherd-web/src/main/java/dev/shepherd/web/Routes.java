@@ -113,21 +113,18 @@ final class Routes {
     }
 
     private WebResponse change(WebRequest request, List<String> path, String principal) throws InterruptedException {
-        Query form = form(request);
-        if (path.size() == 3 && path.get(0).equals("machines")) {
-            UUID machine = id(path.get(1));
-            Outcome outcome = actions.toMachine(machine, path.get(2), principal, Channel.PAGE, form);
-            boolean gone =
-                    fleet.machine(machine).isEmpty() && bmdb.machine(machine).isEmpty();
-            return seeOther(gone ? "../../actions" : "../" + machine, outcome);
+        return actions.carryOut(path, principal, Channel.PAGE, form(request))
+                .map(outcome -> seeOther(pageOf(path, outcome), outcome))
+                .orElseGet(() -> notFound(request, principal));
+    }
+
+    /** Returns the way from what was posted to the page that shows it. */
+    private static String pageOf(List<String> path, Outcome outcome) {
+        if (!path.get(0).equals("machines")) {
+            return "../".repeat(path.size() - 1);
         }
-        if (path.size() == 3 && path.get(0).equals("pauses") && path.get(2).equals("end")) {
-            return seeOther("../../", actions.resume(id(path.get(1)), principal, Channel.PAGE, form));
-        }
-        if (path.equals(List.of("freezes", "release"))) {
-            return seeOther("../", actions.unfreeze(principal, Channel.PAGE, form));
-        }
-        return notFound(request, principal);
+        boolean gone = outcome == Outcome.FORGOTTEN || outcome == Outcome.UNKNOWN;
+        return gone ? "../../actions" : "../" + path.get(1);
     }
 
     private static Query form(WebRequest request) {
