@@ -139,12 +139,8 @@ public final class DatabaseOptions {
         return openExisting(commandLine, 2);
     }
 
-    /** Opens the database as {@link #openExisting} does, for many at the same time. */
-    public Opened openToServe(CommandLine commandLine, int poolSize) {
-        return openExisting(commandLine, poolSize);
-    }
-
-    private Opened openExisting(CommandLine commandLine, int poolSize) {
+    /** Does the same for many at the same time. */
+    public Opened openExisting(CommandLine commandLine, int poolSize) {
         if (where.url == null && !Files.isDirectory(folder().resolve("data"))) {
             throw new CommandLine.ParameterException(commandLine, "there is no database in " + folder());
         }

@@ -67,11 +67,9 @@ public final class WebOptions {
         }
     }
 
-    /** Serves the page at the port of this machine alone, to everyone, if no option says otherwise. */
-    public void listenByDefault(String address) {
-        if (listen == null) {
-            listen = address;
-        }
+    /** Returns where to serve the page, where a command always does. */
+    public InetSocketAddress listenOr(InetSocketAddress usual) {
+        return listen == null ? usual : ListenAddress.of("--web-listen", listen);
     }
 
     Optional<Path> tokens() {

@@ -1,11 +1,12 @@
 package dev.shepherd.cli.run;
 
-import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.ListenAddress;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Shutdown;
 import dev.shepherd.cli.internal.WebOptions;
 import dev.shepherd.cli.internal.WebPage;
+import java.net.InetSocketAddress;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -43,11 +44,9 @@ public final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        web.listenByDefault("127.0.0.1:8080");
-        var address =
-                web.listen().orElseThrow(() -> new ConfigurationException("--web-listen", "--web-listen is missing"));
+        InetSocketAddress address = web.listenOr(ListenAddress.of("--web-listen", "8080"));
         try (Shutdown shutdown = new Shutdown();
-                DatabaseOptions.Opened opened = database.openToServe(spec.commandLine(), WebPage.CONNECTIONS);
+                DatabaseOptions.Opened opened = database.openExisting(spec.commandLine(), WebPage.CONNECTIONS);
                 WebPage page = WebPage.start(opened.bmdb(), null, recovery.policy(), address, web)) {
             opened.endIfGone(shutdown);
             spec.commandLine().getOut().println("The page is at " + page.url() + " until this is interrupted");
