@@ -19,7 +19,7 @@ import javax.net.ssl.SSLSocket;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks at the certificate of a BMC, on a connection that ends before anything is asked: whoever is there gets nothing but
+ * Looks at the certificate of a BMC, on a connection that ends before anything is asked: a stranger gets nothing but
  * the beginning of TLS.
  */
 final class BmcLook {

@@ -103,7 +103,7 @@ public final class Fleet {
         return summary();
     }
 
-    /** A statement that nobody waits for any more would go on at the database, and slow down all the others. */
+    /** A statement whose client has gone would go on at the database, and slow down all the others. */
     private static void limit(Handle db, Duration limit) {
         db.dsl().execute("set local statement_timeout = " + limit.toMillis());
     }

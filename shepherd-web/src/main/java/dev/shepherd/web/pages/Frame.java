@@ -8,8 +8,8 @@ import java.util.Optional;
  * @param title what the page shows
  * @param root what leads from the page to the place where the console is mounted: empty, or steps upwards
  * @param here which of the pages it is, for the navigation
- * @param principal who looks at it; empty if nobody has a name
- * @param live whether the page is shown anew when something changes
+ * @param principal who looks at it; empty if people have no names here
+ * @param live whether the page is refreshed when something changes
  * @param notice what was just done, if anything
  */
 public record Frame(String title, String root, String here, String principal, boolean live, Optional<Notice> notice) {

@@ -1,4 +1,4 @@
-// Shows a page anew when the server says that something changed. Without this module a page shows what was so when it was loaded.
+// Refreshes a page when the server says that something changed. Without this module a page shows what was so when it was loaded.
 
 const LEAST_PAUSE = 3000;
 const POLL = 15000;
