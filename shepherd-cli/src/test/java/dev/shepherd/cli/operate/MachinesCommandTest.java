@@ -71,7 +71,8 @@ class MachinesCommandTest {
                         .location(name.replaceFirst("-.*", "s"))
                         .address(InetAddress.getByName("10.0.0." + (name.hashCode() & 127)))
                         .build();
-                session.inTransaction(tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(machine.id()), machine));
+                session.inTransaction(
+                        tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(UUID.randomUUID()), machine));
             }
             UUID first =
                     database.bmdb().findMachine(TYPE, new ProviderID("rack-1")).orElseThrow();
