@@ -1,6 +1,8 @@
 /** The command line. */
 module dev.shepherd.cli {
     requires static org.jspecify;
+    requires ch.qos.logback.classic;
+    requires ch.qos.logback.core;
     requires com.fasterxml.jackson.core;
     requires dev.shepherd.api;
     requires dev.shepherd.bmdb;
@@ -12,12 +14,16 @@ module dev.shepherd.cli {
     requires dev.shepherd.testkit;
     requires dev.shepherd.web;
     requires info.picocli;
+    requires logstash.logback.encoder;
     requires org.junit.jupiter.api;
     requires org.junit.platform.engine;
     requires org.junit.platform.launcher;
     requires org.slf4j;
 
     uses dev.shepherd.api.ProviderFactory;
+
+    provides ch.qos.logback.classic.spi.Configurator with
+            dev.shepherd.cli.internal.LogDefaults;
 
     opens dev.shepherd.cli to
             info.picocli;
