@@ -235,7 +235,7 @@ class BrowserTest {
         assertThat(provider.calls(Operation.REBOOT)).isEqualTo(1);
         assertThat(done(machine))
                 .containsExactly(
-                        "Take back installation by oncall through the page: wrong machine",
+                        "TakeBackInstallation by oncall through the page: wrong machine",
                         "Install by oncall through the page: for the new tenant",
                         "Reboot by oncall through the page: hangs",
                         "Resume by oncall through the page: disk is in",
