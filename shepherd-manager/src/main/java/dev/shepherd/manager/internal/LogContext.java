@@ -41,7 +41,7 @@ public final class LogContext implements AutoCloseable {
         return context;
     }
 
-    /** Begins lines about a machine that nobody holds. */
+    /** Begins lines of a loop about a machine that it does not hold. */
     public static LogContext ofMachine(UUID machineId) {
         LogContext context = new LogContext();
         MDC.put(MACHINE, machineId.toString());

@@ -15,6 +15,7 @@ import dev.shepherd.bmdb.listing.Listings;
 import dev.shepherd.bmdb.listing.ProviderCheck;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.LogContext;
 import dev.shepherd.manager.internal.LoopContext;
 import dev.shepherd.manager.internal.LoopMonitor;
 import dev.shepherd.manager.internal.MachineIndex;
@@ -291,13 +292,15 @@ public final class Updater {
             ProvidedMachine machine = check.machine();
             String reason = Escaped.text(why, LONGEST_REASON);
             monitor.error("machine " + machine.machineId() + ": " + reason);
-            log.warn(
-                    "Machine {} ({} {}): the provider cannot describe it, asked again after {}: {}",
-                    machine.machineId(),
-                    type,
-                    machine.providerId(),
-                    monitor.timeIn(pause),
-                    reason);
+            try (LogContext about = LogContext.ofMachine(machine.machineId())) {
+                log.warn(
+                        "Machine {} ({} {}): the provider cannot describe it, asked again after {}: {}",
+                        machine.machineId(),
+                        type,
+                        machine.providerId(),
+                        monitor.timeIn(pause),
+                        reason);
+            }
             return new Found(check, Found.Look.FAILED, null, pause);
         }
 
@@ -351,6 +354,12 @@ public final class Updater {
             if (changed > NAMED) {
                 return;
             }
+            try (LogContext about = LogContext.ofMachine(machine.machineId())) {
+                say(one, machine);
+            }
+        }
+
+        private void say(Found one, ProvidedMachine machine) {
             if (one.look() == Found.Look.MISSING) {
                 log.warn(
                         "Machine {} ({} {}): the provider no longer knows it",
