@@ -3,6 +3,7 @@ package dev.shepherd.cli.internal;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.cli.settings.WebSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.web.PemFiles;
 import dev.shepherd.web.WebConsole;
@@ -45,7 +46,7 @@ public final class WebPage implements AutoCloseable {
             @Nullable Shepherd shepherd,
             RecoveryPolicy policy,
             InetSocketAddress address,
-            WebOptions options) {
+            WebSettings options) {
         boolean loopback = address.getAddress().isLoopbackAddress();
         Optional<TokenFile> tokens = options.tokens().map(file -> TokenFile.read("--web-tokens", file));
         SSLContext tls = options.certificate()
@@ -72,6 +73,7 @@ public final class WebPage implements AutoCloseable {
         if (shepherd != null) {
             settings.shepherd(shepherd);
         }
+        options.countInterval().ifPresent(settings::countInterval);
         tokens.ifPresent(file -> settings.authenticator(file).authorizer(file));
         WebPage page = start(settings.build(), address, tls);
         log.info("The page is at {}", page.url());
