@@ -103,7 +103,7 @@ public final class DatabaseSettings {
         private static void requireUrl(String setting, @Nullable String value) {
             if (value != null) {
                 throw new ConfigurationException(
-                        setting, setting + " goes with the URL of a database (--database), which is not given");
+                        setting, setting + " goes with --database (database.jdbc-url), which is not given");
             }
         }
 
