@@ -3,6 +3,7 @@ package dev.shepherd.cli.internal;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.cli.settings.WebSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.web.PemFiles;
@@ -44,7 +45,7 @@ public final class WebPage implements AutoCloseable {
     public static WebPage start(
             Bmdb bmdb,
             @Nullable Shepherd shepherd,
-            RecoveryPolicy policy,
+            RecoveryPolicies policies,
             InetSocketAddress address,
             WebSettings options) {
         boolean loopback = address.getAddress().isLoopbackAddress();
@@ -69,7 +70,7 @@ public final class WebPage implements AutoCloseable {
                     address.getHostString());
         }
         WebConsole.Builder settings =
-                WebConsole.builder().bmdb(bmdb).policy(policy).hosts(options.hosts(address));
+                WebConsole.builder().bmdb(bmdb).policies(policies).hosts(options.hosts(address));
         if (shepherd != null) {
             settings.shepherd(shepherd);
         }

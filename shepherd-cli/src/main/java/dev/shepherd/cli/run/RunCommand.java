@@ -246,7 +246,7 @@ public final class RunCommand implements Callable<Integer> {
                                 ? WebPage.start(
                                         opened.bmdb(),
                                         shepherd,
-                                        settings.policy(),
+                                        settings.policies(),
                                         settings.web().listen().get(),
                                         settings.web())
                                 : null) {

@@ -2,8 +2,8 @@ package dev.shepherd.cli.run;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderConfig;
-import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.ProviderFactories;
@@ -38,7 +38,7 @@ record RunSettings(
         EndpointSettings endpoint,
         AgentCallbackConfig callback,
         WebSettings web,
-        RecoveryPolicy policy,
+        RecoveryPolicies policies,
         List<ConfiguredProvider> providers) {
 
     /**
@@ -66,13 +66,7 @@ record RunSettings(
         DatabaseSettings database = settings.database();
         settings.requireValid();
         return new RunSettings(
-                process,
-                database,
-                endpoint,
-                callback,
-                web,
-                all.recoverer.orElseThrow().policy(),
-                List.copyOf(providers));
+                process, database, endpoint, callback, web, settings.recoveryOfEach(), List.copyOf(providers));
     }
 
     /** A provider that is found and can be made. */

@@ -1,6 +1,6 @@
 package dev.shepherd.cli.run;
 
-import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Shutdown;
@@ -54,14 +54,14 @@ public final class ServeCommand implements Callable<Integer> {
         recovery.give(given);
         Settings settings = database.settings(given);
         WebSettings page = settings.web(true);
-        RecoveryPolicy policy = settings.recovery();
+        RecoveryPolicies policies = settings.recoveryOfEach();
         DatabaseSettings where = settings.database();
         settings.requireValid();
         InetSocketAddress address = page.listen().orElseGet(() -> ListenAddress.of("--web-listen", "8080"));
         try (Shutdown shutdown = new Shutdown();
                 DatabaseOptions.Opened opened =
                         DatabaseOptions.openExisting(where, spec.commandLine(), WebPage.CONNECTIONS);
-                WebPage served = WebPage.start(opened.bmdb(), null, policy, address, page)) {
+                WebPage served = WebPage.start(opened.bmdb(), null, policies, address, page)) {
             opened.endIfGone(shutdown);
             spec.commandLine().getOut().println("The page is at " + served.url() + " until this is interrupted");
             spec.commandLine().getOut().flush();

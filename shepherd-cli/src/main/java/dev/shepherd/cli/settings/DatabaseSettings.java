@@ -83,7 +83,7 @@ public final class DatabaseSettings {
                 if (required && data == null) {
                     throw new ConfigurationException(
                             "jdbcUrl",
-                            "is missing: name a database by database.jdbc-url, or the folder of an embedded"
+                            "jdbcUrl is missing: name a database by database.jdbc-url, or the folder of an embedded"
                                     + " PostgreSQL by database.data");
                 }
                 requireUrl("username", username);

@@ -23,6 +23,10 @@ public final class Problems {
         problems.add(new Problem(mark, what));
     }
 
+    int count() {
+        return problems.size();
+    }
+
     /**
      * Ends if there is one.
      *

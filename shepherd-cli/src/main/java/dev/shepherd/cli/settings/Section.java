@@ -122,6 +122,11 @@ public final class Section<B, S> {
         return this;
     }
 
+    /** Returns the keys that stand in it. */
+    List<String> ownKeys() {
+        return List.copyOf(rows.keySet());
+    }
+
     /** Returns the keys, those below others with a dot between. */
     public List<String> keys() {
         List<String> keys = new ArrayList<>();
@@ -142,10 +147,10 @@ public final class Section<B, S> {
      */
     Optional<S> read(Entry.Table table, Reading reading, String path) {
         B builder = start.get();
+        int before = reading.problems().count();
         table.entries().forEach((key, given) -> {
-            Row<B, S> row = rows.get(key);
-            if (row == null) {
-                reading.unknown(given, key, path, rows.keySet());
+            if (!rows.containsKey(key)) {
+                reading.unknown(given, key, path, ownKeys());
             }
         });
         // In the order of the rows, so that a report is in one order.
@@ -163,7 +168,14 @@ public final class Section<B, S> {
         try {
             settings = build.apply(builder);
         } catch (ConfigurationException e) {
-            reading.refused(e, table, path);
+            // What is missing may be what could not be read.
+            boolean given = e.property()
+                    .map(Shown::kebab)
+                    .map(table.entries()::containsKey)
+                    .orElse(true);
+            if (given || reading.problems().count() == before) {
+                reading.refused(e, table, path);
+            }
             return Optional.empty();
         }
         rows.forEach((key, row) -> {

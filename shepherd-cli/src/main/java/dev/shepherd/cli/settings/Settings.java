@@ -5,6 +5,7 @@ import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
@@ -146,6 +147,15 @@ public final class Settings {
     /** Returns when machines are recovered, those of all providers that have nothing of their own. */
     public RecoveryPolicy recovery() {
         return required(recoverer(null)).policy();
+    }
+
+    /** Returns the same with what each provider has of its own. */
+    public RecoveryPolicies recoveryOfEach() {
+        RecoveryPolicies policies = RecoveryPolicies.of(recovery());
+        for (ProviderEntry provider : providers) {
+            policies = policies.with(provider.type(), recovery(provider.type()));
+        }
+        return policies;
     }
 
     /** Returns when machines of a provider are recovered. */
