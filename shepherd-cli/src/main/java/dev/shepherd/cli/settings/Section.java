@@ -2,10 +2,12 @@ package dev.shepherd.cli.settings;
 
 import dev.shepherd.api.ConfigurationException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -147,7 +149,7 @@ public final class Section<B, S> {
      */
     Optional<S> read(Entry.Table table, Reading reading, String path) {
         B builder = start.get();
-        int before = reading.problems().count();
+        Set<String> failed = new HashSet<>();
         table.entries().forEach((key, given) -> {
             if (!rows.containsKey(key)) {
                 reading.unknown(given, key, path, ownKeys());
@@ -157,10 +159,14 @@ public final class Section<B, S> {
         rows.forEach((key, row) -> {
             Entry.Keyed given = table.entries().get(key);
             if (given != null) {
+                int before = reading.problems().count();
                 try {
                     row.read(given, builder, reading, Reading.below(path, key));
                 } catch (ConfigurationException e) {
                     reading.refused(e, table, path);
+                }
+                if (reading.problems().count() > before) {
+                    failed.add(key);
                 }
             }
         });
@@ -169,11 +175,10 @@ public final class Section<B, S> {
             settings = build.apply(builder);
         } catch (ConfigurationException e) {
             // What is missing may be what could not be read.
-            boolean given = e.property()
-                    .map(Shown::kebab)
-                    .map(table.entries()::containsKey)
-                    .orElse(true);
-            if (given || reading.problems().count() == before) {
+            String key = e.property().map(Shown::kebab).orElse("");
+            boolean known = failed.contains(key)
+                    || !failed.isEmpty() && !table.entries().containsKey(key);
+            if (!known) {
                 reading.refused(e, table, path);
             }
             return Optional.empty();

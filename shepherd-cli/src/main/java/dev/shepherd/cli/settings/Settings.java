@@ -81,6 +81,11 @@ public final class Settings {
         });
     }
 
+    /** Returns all that is given. */
+    Entry.Table root() {
+        return root;
+    }
+
     /** Tells whether there is a file. */
     public boolean hasFile() {
         return file != null;
