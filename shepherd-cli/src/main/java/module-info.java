@@ -19,6 +19,7 @@ module dev.shepherd.cli {
     requires org.junit.platform.engine;
     requires org.junit.platform.launcher;
     requires org.slf4j;
+    requires org.snakeyaml.engine;
 
     uses dev.shepherd.api.ProviderFactory;
 

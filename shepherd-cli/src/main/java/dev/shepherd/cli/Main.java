@@ -34,6 +34,7 @@ import dev.shepherd.cli.operate.TrustCommand;
 import dev.shepherd.cli.run.ProvidersCommand;
 import dev.shepherd.cli.run.RunCommand;
 import dev.shepherd.cli.run.ServeCommand;
+import dev.shepherd.cli.settings.WrongSettingsException;
 import dev.shepherd.postgres.PostgresException;
 import java.io.UncheckedIOException;
 import java.util.Locale;
@@ -150,6 +151,10 @@ public final class Main {
 
     /** An error that the user can fix is one line; anything else is a defect, and shows its stack trace. */
     private static int explain(Exception e, CommandLine failed) throws Exception {
+        if (e instanceof WrongSettingsException wrong) {
+            wrong.problems().forEach(problem -> failed.getErr().println("shepherd: " + problem));
+            return ExitCode.USAGE;
+        }
         if (e instanceof ConfigurationException || e instanceof CommandLine.ParameterException) {
             failed.getErr().println("shepherd: " + e.getMessage());
             return ExitCode.USAGE;

@@ -50,7 +50,7 @@ class LauncherTest {
     private Path tree(String name) throws IOException {
         Path tree = Files.createDirectories(folder.resolve(name));
         Path source = Path.of("..").toAbsolutePath();
-        for (String file : List.of("shepherd", "benchmarks/run", "build-tools/from-source.sh")) {
+        for (String file : List.of("shepherd", "benchmarks/run", "build-tools/from-source.sh", "build-tools/java.sh")) {
             Files.createDirectories(tree.resolve(file).getParent());
             Files.copy(source.resolve(file), tree.resolve(file));
         }
@@ -109,7 +109,7 @@ class LauncherTest {
         Run run = run(folder, Map.of(), tree.resolve(program).toString(), "--version");
 
         assertThat(run.exitCode).isEqualTo(2);
-        assertThat(run.output).contains(tree + " has a colon in its path").contains("move the tree");
+        assertThat(run.output).contains(tree + " has a colon in its path").contains("move the folder");
     }
 
     @Test

@@ -43,6 +43,7 @@ final class Flock {
 
     private final Bmdb bmdb;
     private final ProviderType provider;
+    private final Settings settings;
     private final List<Bmdb.Subscription> wakeUps = new CopyOnWriteArrayList<>();
     private final Map<LoopKind, Loop> loops = new EnumMap<>(LoopKind.class);
     private final Provisioner provisioner;
@@ -56,6 +57,7 @@ final class Flock {
 
     /** How the loops work. */
     record Settings(
+            MachineTakeover takeover,
             ProvisionerSettings provisioner,
             InitializerSettings initializer,
             RecovererSettings recoverer,
@@ -63,8 +65,9 @@ final class Flock {
             Clock clock,
             String runtimeInfo) {}
 
-    Flock(Bmdb bmdb, ProviderCalls calls, MachineTakeover takeover, Settings settings, Executor executor) {
+    Flock(Bmdb bmdb, ProviderCalls calls, Settings settings, Executor executor) {
         this.bmdb = bmdb;
+        this.settings = settings;
         this.provider = calls.type();
         Map<LoopKind, LoopContext> contexts = new EnumMap<>(LoopKind.class);
         for (LoopKind kind : LoopKind.values()) {
@@ -81,7 +84,7 @@ final class Flock {
         }
         Function<LoopKind, LoopContext> of = kind -> Objects.requireNonNull(contexts.get(kind));
         this.provisioner = new Provisioner(of.apply(LoopKind.PROVISIONER), settings.provisioner());
-        this.initializer = new Initializer(of.apply(LoopKind.INITIALIZER), settings.initializer(), takeover);
+        this.initializer = new Initializer(of.apply(LoopKind.INITIALIZER), settings.initializer(), settings.takeover());
         this.recoverer = new MachineRecoverer(of.apply(LoopKind.RECOVERER), settings.recoverer());
         this.updater = new Updater(of.apply(LoopKind.UPDATER), settings.updater());
         this.intervention = new Intervention(bmdb, calls, settings.recoverer().policy(), settings.runtimeInfo());
@@ -106,6 +109,22 @@ final class Flock {
 
     ProviderType provider() {
         return provider;
+    }
+
+    /** Returns what its loops, as far as they run, need of an executor. */
+    ThreadNeeds needs(Set<LoopKind> kinds) {
+        int working = 0;
+        int machines = 0;
+        if (kinds.contains(LoopKind.INITIALIZER)) {
+            working++;
+            machines += settings.initializer().parallelism();
+        }
+        if (kinds.contains(LoopKind.RECOVERER)) {
+            working++;
+            machines += settings.recoverer().parallelism();
+        }
+        int helpers = kinds.contains(LoopKind.UPDATER) ? updater.helpers() : 0;
+        return new ThreadNeeds(kinds.size(), working, machines + helpers);
     }
 
     Provisioner provisioner() {

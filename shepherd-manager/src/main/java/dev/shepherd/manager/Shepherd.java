@@ -31,6 +31,8 @@ import dev.shepherd.manager.status.LoopStatus;
 import dev.shepherd.manager.takeover.Initializer;
 import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.MachineTakeover;
+import dev.shepherd.manager.takeover.TakeoverResult;
+import dev.shepherd.manager.takeover.TakeoverTarget;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Clock;
@@ -76,7 +78,6 @@ public final class Shepherd implements AutoCloseable {
     private final Bmdb bmdb;
     private final Map<ProviderType, Flock> flocks = new LinkedHashMap<>();
     private final Set<LoopKind> loops;
-    private final Flock.Settings settings;
     private final LazyExecutor executor;
     private final Object lock = new Object();
     private State state = State.NEW;
@@ -85,21 +86,30 @@ public final class Shepherd implements AutoCloseable {
         this.bmdb = bmdb;
         this.executor = new LazyExecutor(builder.executor);
         this.loops = EnumSet.copyOf(builder.loops);
-        this.settings = new Flock.Settings(
+        Flock.Settings all = new Flock.Settings(
+                takeover,
                 builder.provisioner,
                 builder.initializer,
                 builder.recoverer,
                 builder.updater,
                 builder.clock,
                 builder.runtimeInfo);
-        for (Provider provider : builder.providers) {
-            Flock flock = new Flock(bmdb, new ProviderCalls(provider), takeover, settings, executor);
+        for (Added added : builder.providers) {
+            Flock flock = new Flock(
+                    bmdb, new ProviderCalls(added.provider()), added.settings().over(all), executor);
             if (flocks.put(flock.provider(), flock) != null) {
                 throw new ConfigurationException(
                         "provider",
                         "two providers have the type " + flock.provider() + ": each instance needs its own type");
             }
         }
+    }
+
+    /** A provider, and what holds for it alone. */
+    private record Added(Provider provider, ProviderSettings settings) {}
+
+    private static TakeoverResult noTakeover(TakeoverTarget target) {
+        throw new IllegalStateException("there is no way to start agents here");
     }
 
     /** Starts with the default settings. */
@@ -135,27 +145,14 @@ public final class Shepherd implements AutoCloseable {
             close();
             throw e;
         }
-        log.info("Running the machines of provider(s) {}", flocks.keySet());
+        log.info("Running the machines of provider(s) {} with the loops {}", flocks.keySet(), loops);
     }
 
     private ThreadNeeds needs() {
-        int working = 0;
-        int machines = 0;
-        if (loops.contains(LoopKind.INITIALIZER)) {
-            working++;
-            machines += settings.initializer().parallelism();
-        }
-        if (loops.contains(LoopKind.RECOVERER)) {
-            working++;
-            machines += settings.recoverer().parallelism();
-        }
-        int providers = flocks.size();
-        int helpers = loops.contains(LoopKind.UPDATER)
-                ? flocks.values().stream()
-                        .mapToInt(flock -> flock.updater().helpers())
-                        .sum()
-                : 0;
-        return new ThreadNeeds(providers * loops.size(), providers * working, providers * machines + helpers);
+        return flocks.values().stream()
+                .map(flock -> flock.needs(loops))
+                .reduce(ThreadNeeds::and)
+                .orElseThrow();
     }
 
     /** Tells what every loop is doing. Does not block. */
@@ -359,7 +356,7 @@ public final class Shepherd implements AutoCloseable {
     /** Collects the parts and settings of a {@link Shepherd}. Not safe for several threads. */
     public static final class Builder {
         private @Nullable Bmdb bmdb;
-        private final List<Provider> providers = new ArrayList<>();
+        private final List<Added> providers = new ArrayList<>();
         private @Nullable MachineTakeover takeover;
         private ProvisionerSettings provisioner = ProvisionerSettings.DEFAULT;
         private InitializerSettings initializer = InitializerSettings.DEFAULT;
@@ -380,11 +377,17 @@ public final class Shepherd implements AutoCloseable {
 
         /** Essential: adds a provider; at least one, each with its own type. */
         public Builder provider(Provider provider) {
-            providers.add(Objects.requireNonNull(provider, "provider"));
+            return provider(provider, ProviderSettings.NONE);
+        }
+
+        /** Essential: adds a provider for which some settings are others than for the rest. */
+        public Builder provider(Provider provider, ProviderSettings settings) {
+            providers.add(new Added(
+                    Objects.requireNonNull(provider, "provider"), Objects.requireNonNull(settings, "settings")));
             return this;
         }
 
-        /** Essential: sets how agents are started. */
+        /** Essential: sets how agents are started. Not needed where each provider has a way of its own. */
         public Builder takeover(MachineTakeover takeover) {
             this.takeover = Objects.requireNonNull(takeover, "takeover");
             return this;
@@ -458,9 +461,13 @@ public final class Shepherd implements AutoCloseable {
             Bmdb database = Checks.present("bmdb", bmdb, "a shepherd needs a database");
             Checks.present(
                     "provider", providers.isEmpty() ? null : providers, "a shepherd needs at least one provider");
-            MachineTakeover agents = Checks.present("takeover", takeover, "a shepherd needs a way to start agents");
+            boolean needed = !providers.stream().allMatch(added -> added.settings.hasTakeover());
+            MachineTakeover agents = needed
+                    ? Checks.present("takeover", takeover, "a shepherd needs a way to start agents")
+                    : Shepherd::noTakeover;
             Checks.that("loops", !loops.isEmpty(), "at least one of the loops", "none");
             recoverer.paced(); // Checks all spans against each other.
+            providers.forEach(added -> added.settings.requirePaced());
             return new Shepherd(this, database, agents);
         }
 

@@ -28,6 +28,10 @@ record ThreadNeeds(int loops, int working, int machines) {
 
     private static final Duration HANDING_OVER = Duration.ofMillis(20);
 
+    ThreadNeeds and(ThreadNeeds other) {
+        return new ThreadNeeds(loops + other.loops, working + other.working, machines + other.machines);
+    }
+
     private int least() {
         return loops + working;
     }

@@ -3,8 +3,8 @@ package dev.shepherd.web;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
-import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.fleet.Fleet;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.bmdb.operator.Actor.Channel;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorAction;
@@ -33,7 +33,7 @@ final class ApiRoutes {
     private final Bmdb bmdb;
     private final Operator operator;
     private final Optional<Shepherd> shepherd;
-    private final RecoveryPolicy policy;
+    private final RecoveryPolicies policies;
     private final Fleet fleet;
     private final Watch watch;
     private final ConsoleActions actions;
@@ -41,14 +41,14 @@ final class ApiRoutes {
     ApiRoutes(
             Bmdb bmdb,
             Optional<Shepherd> shepherd,
-            RecoveryPolicy policy,
+            RecoveryPolicies policies,
             Fleet fleet,
             Watch watch,
             ConsoleActions actions) {
         this.bmdb = bmdb;
         this.operator = Operator.of(bmdb);
         this.shepherd = shepherd;
-        this.policy = policy;
+        this.policies = policies;
         this.fleet = fleet;
         this.watch = watch;
         this.actions = actions;
@@ -98,7 +98,7 @@ final class ApiRoutes {
         if (path.size() >= 2 && path.size() <= 3 && path.get(0).equals("machines")) {
             UUID machine = Routes.id(path.get(1));
             if (path.size() == 2) {
-                Optional<Explanation> explanation = operator.explain(machine, policy);
+                Optional<Explanation> explanation = Routes.explain(bmdb, policies, machine);
                 return explanation.isEmpty()
                         ? Optional.empty()
                         : Optional.of(Json.machine(explanation.get(), fleet.machine(machine)));

@@ -2,12 +2,14 @@ package dev.shepherd.web;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
+import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkHistoryEntry;
 import dev.shepherd.bmdb.fleet.Fleet;
 import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachinePage;
 import dev.shepherd.bmdb.fleet.MachinePage.Place;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.bmdb.operator.Actor.Channel;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorAction;
@@ -46,7 +48,7 @@ final class Routes {
     private final Bmdb bmdb;
     private final Operator operator;
     private final Optional<Shepherd> shepherd;
-    private final RecoveryPolicy policy;
+    private final RecoveryPolicies policies;
     private final Fleet fleet;
     private final Watch watch;
     private final ConsoleActions actions;
@@ -57,7 +59,7 @@ final class Routes {
     Routes(
             Bmdb bmdb,
             Optional<Shepherd> shepherd,
-            RecoveryPolicy policy,
+            RecoveryPolicies policies,
             Fleet fleet,
             Watch watch,
             ConsoleActions actions,
@@ -65,12 +67,12 @@ final class Routes {
         this.bmdb = bmdb;
         this.operator = Operator.of(bmdb);
         this.shepherd = shepherd;
-        this.policy = policy;
+        this.policies = policies;
         this.fleet = fleet;
         this.watch = watch;
         this.actions = actions;
         this.live = live;
-        this.api = new ApiRoutes(bmdb, shepherd, policy, fleet, watch, actions);
+        this.api = new ApiRoutes(bmdb, shepherd, policies, fleet, watch, actions);
     }
 
     /** Answers a request of someone who may look. */
@@ -183,8 +185,18 @@ final class Routes {
                         MachinesPage.of(filter, from, page, watch.summary(), new Say(bmdb.now()))));
     }
 
+    /** Explains what the loops would do with a machine, those of its provider. */
+    static Optional<Explanation> explain(Bmdb bmdb, RecoveryPolicies policies, UUID machineId)
+            throws InterruptedException {
+        RecoveryPolicy policy = bmdb.machine(machineId)
+                .flatMap(MachineRecord::provided)
+                .map(provided -> policies.of(provided.provider()))
+                .orElseGet(policies::usual);
+        return Operator.of(bmdb).explain(machineId, policy);
+    }
+
     private WebResponse machinePage(WebRequest request, UUID machineId, String principal) throws InterruptedException {
-        Optional<Explanation> explanation = operator.explain(machineId, policy);
+        Optional<Explanation> explanation = explain(bmdb, policies, machineId);
         if (explanation.isEmpty()) {
             return failure(
                     request, principal, 404, "No such machine", "The database has no machine " + machineId + ".");

@@ -6,6 +6,7 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.fleet.Fleet;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.web.access.Authenticator;
 import dev.shepherd.web.access.Authorizer;
@@ -75,10 +76,10 @@ public final class WebConsole implements AutoCloseable {
         authenticator = builder.authenticator;
         authorizer = builder.authorizer;
         guard = new Guard(builder.hosts);
-        Fleet fleet = Fleet.of(bmdb, builder.policy);
+        Fleet fleet = Fleet.of(bmdb, builder.policies);
         watch = new Watch(fleet, live, builder.countInterval);
         ConsoleActions actions = new ConsoleActions(bmdb, shepherd, authorizer);
-        routes = new Routes(bmdb, shepherd, builder.policy, fleet, watch, actions, live);
+        routes = new Routes(bmdb, shepherd, builder.policies, fleet, watch, actions, live);
         health = new Health(bmdb, shepherd);
     }
 
@@ -189,7 +190,7 @@ public final class WebConsole implements AutoCloseable {
     public static final class Builder {
         private @Nullable Bmdb bmdb;
         private @Nullable Shepherd shepherd;
-        private RecoveryPolicy policy = RecoveryPolicy.DEFAULT;
+        private RecoveryPolicies policies = RecoveryPolicies.of(RecoveryPolicy.DEFAULT);
         private Authenticator authenticator = Authenticator.ANONYMOUS;
         private Authorizer authorizer = Authorizer.READ_ONLY;
         private Set<String> hosts = Set.of("localhost", "127.0.0.1", "[::1]");
@@ -214,7 +215,13 @@ public final class WebConsole implements AutoCloseable {
 
         /** Sets the policy that recoverers run with, which says when an agent is silent. The default is theirs. */
         public Builder policy(RecoveryPolicy value) {
-            policy = Objects.requireNonNull(value, "policy");
+            policies = RecoveryPolicies.of(value);
+            return this;
+        }
+
+        /** Sets the policies that recoverers run with, where they differ. */
+        public Builder policies(RecoveryPolicies value) {
+            policies = Objects.requireNonNull(value, "policies");
             return this;
         }
 

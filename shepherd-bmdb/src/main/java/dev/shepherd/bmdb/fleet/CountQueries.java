@@ -14,7 +14,6 @@ import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.sum;
 
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.fleet.FleetSummary.Count;
@@ -46,9 +45,9 @@ final class CountQueries {
     private final Handle db;
     private final MachineStates states;
 
-    CountQueries(Handle db, RecoveryPolicy policy) {
+    CountQueries(Handle db, RecoveryPolicies policies) {
         this.db = db;
-        this.states = new MachineStates(db.time(), policy);
+        this.states = new MachineStates(db.time(), policies);
     }
 
     static Optional<FleetSummary> summary(Handle db) {

@@ -39,11 +39,11 @@ public final class Fleet {
     private static final Duration LONGEST_COUNT = Duration.ofMinutes(5);
 
     private final Transactions transactions;
-    private final RecoveryPolicy policy;
+    private final RecoveryPolicies policies;
 
-    private Fleet(Transactions transactions, RecoveryPolicy policy) {
+    private Fleet(Transactions transactions, RecoveryPolicies policies) {
         this.transactions = transactions;
-        this.policy = policy;
+        this.policies = policies;
     }
 
     /**
@@ -52,7 +52,16 @@ public final class Fleet {
      * @param policy the policy that its recoverers run with: it says from when on an agent is silent
      */
     public static Fleet of(Bmdb bmdb, RecoveryPolicy policy) {
-        return new Fleet(bmdb.unwrap(Database.class).transactions(), Objects.requireNonNull(policy, "policy"));
+        return of(bmdb, RecoveryPolicies.of(policy));
+    }
+
+    /**
+     * Returns a fleet whose providers are run with different policies.
+     *
+     * @param policies the policies that its recoverers run with
+     */
+    public static Fleet of(Bmdb bmdb, RecoveryPolicies policies) {
+        return new Fleet(bmdb.unwrap(Database.class).transactions(), Objects.requireNonNull(policies, "policies"));
     }
 
     /**
@@ -72,13 +81,13 @@ public final class Fleet {
             limit(db, LONGEST_READ);
             // To start workers takes longer than what they would save, and they are for others.
             db.dsl().execute("set local max_parallel_workers_per_gather = 0");
-            return new PageQueries(db, policy).page(filter, from, limit);
+            return new PageQueries(db, policies).page(filter, from, limit);
         });
     }
 
     /** Reads one machine as a line of a list; empty if there is none, or if it has no provider. */
     public Optional<MachineLine> machine(UUID machineId) throws InterruptedException {
-        return transactions.ask("reading machine " + machineId, db -> new PageQueries(db, policy).machine(machineId));
+        return transactions.ask("reading machine " + machineId, db -> new PageQueries(db, policies).machine(machineId));
     }
 
     /** Returns the counts as last made, by whichever process; empty if none has made them yet. */
@@ -98,7 +107,7 @@ public final class Fleet {
     public Optional<FleetSummary> count(Duration interval) throws InterruptedException {
         transactions.runAlone("counting the fleet", db -> {
             limit(db, LONGEST_COUNT);
-            return new CountQueries(db, policy).countIfDue(interval);
+            return new CountQueries(db, policies).countIfDue(interval);
         });
         return summary();
     }

@@ -47,13 +47,13 @@ final class MachineStates {
     private final DatabaseTime time;
     private final List<Rule> rules;
 
-    MachineStates(DatabaseTime time, RecoveryPolicy policy) {
+    MachineStates(DatabaseTime time, RecoveryPolicies policies) {
         this.time = time;
         Condition noAgent = MACHINE_AGENT_STARTED.MACHINE_ID.isNull();
         Condition hasAgent = MACHINE_AGENT_STARTED.MACHINE_ID.isNotNull();
         Field<OffsetDateTime> heard = MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT;
-        Field<OffsetDateTime> heardFrom = time.nowMinus(policy.silentAfterHeartbeat());
-        Field<OffsetDateTime> startedFrom = time.nowMinus(policy.silentAfterStart());
+        Field<OffsetDateTime> heardFrom = policies.nowMinus(time, RecoveryPolicy::silentAfterHeartbeat);
+        Field<OffsetDateTime> startedFrom = policies.nowMinus(time, RecoveryPolicy::silentAfterStart);
         rules = List.of(
                 rule(MachineState.QUARANTINED, MACHINE_QUARANTINE.MACHINE_ID),
                 rule(MachineState.MISSING, ProviderStatus.MISSING),

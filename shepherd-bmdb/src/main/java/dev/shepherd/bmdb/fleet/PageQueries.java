@@ -13,7 +13,6 @@ import static org.jooq.impl.DSL.noCondition;
 import static org.jooq.impl.DSL.row;
 
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.fleet.MachinePage.Place;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
@@ -41,9 +40,9 @@ final class PageQueries {
     private final MachineStates states;
     private final Field<String> state;
 
-    PageQueries(Handle db, RecoveryPolicy policy) {
+    PageQueries(Handle db, RecoveryPolicies policies) {
         this.db = db;
-        this.states = new MachineStates(db.time(), policy);
+        this.states = new MachineStates(db.time(), policies);
         this.state = states.state();
     }
 

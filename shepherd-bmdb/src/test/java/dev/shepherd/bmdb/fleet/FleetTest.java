@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -158,6 +159,25 @@ class FleetTest {
                         .orElseThrow()
                         .state())
                 .isEqualTo(MachineState.UP);
+    }
+
+    @Test
+    void eachProviderHasAPolicyOfItsOwn() throws Exception {
+        Map<MachineState, UUID> machines = oneOfEach();
+        UUID silent = Objects.requireNonNull(machines.get(MachineState.SILENT));
+        ProviderType provider = fleet.machine(silent).orElseThrow().machine().provider();
+        RecoveryPolicy patient = RecoveryPolicy.builder()
+                .silentAfterHeartbeat(Duration.ofHours(3))
+                .build();
+        RecoveryPolicies usual = RecoveryPolicies.of(RecoveryPolicy.DEFAULT);
+
+        Fleet ofThis = Fleet.of(db.bmdb(), usual.with(provider, patient));
+        Fleet ofAnother = Fleet.of(db.bmdb(), usual.with(new ProviderType("another"), patient));
+
+        assertThat(ofThis.machine(silent).orElseThrow().state()).isEqualTo(MachineState.UP);
+        assertThat(ofAnother.machine(silent).orElseThrow().state()).isEqualTo(MachineState.SILENT);
+        assertThat(ofAnother.machines(MachineFilter.ALL, null, 100).lines())
+                .isEqualTo(fleet.machines(MachineFilter.ALL, null, 100).lines());
     }
 
     @Test

@@ -2,8 +2,10 @@ package dev.shepherd.cli.internal;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.agent.AgentCallbackConfig;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.callback.AgentEndpointLimits;
+import dev.shepherd.cli.settings.EndpointSettings;
 import java.net.InetSocketAddress;
 
 /** Where agents report to while a command runs: an endpoint and what takes its calls. */
@@ -20,13 +22,19 @@ public final class AgentListener implements AutoCloseable {
         this.endpoint = endpoint;
     }
 
+    /** Listens at an address. */
     public static AgentListener start(Bmdb bmdb, InetSocketAddress address, AgentEndpointLimits limits) {
-        AgentCallback callback = AgentCallback.of(bmdb);
-        AgentEndpoint endpoint = AgentEndpoint.builder()
-                .callback(callback)
-                .address(address)
-                .limits(limits)
-                .build();
+        return start(
+                AgentCallback.of(bmdb), AgentEndpoint.builder().address(address).limits(limits));
+    }
+
+    /** Listens as settings say. */
+    public static AgentListener start(Bmdb bmdb, EndpointSettings settings, AgentCallbackConfig config) {
+        return start(AgentCallback.of(bmdb, config), settings.on(AgentEndpoint.builder()));
+    }
+
+    private static AgentListener start(AgentCallback callback, AgentEndpoint.Builder settings) {
+        AgentEndpoint endpoint = settings.callback(callback).build();
         AgentListener listener = new AgentListener(callback, endpoint);
         try {
             callback.start();

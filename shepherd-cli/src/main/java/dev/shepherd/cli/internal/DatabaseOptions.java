@@ -5,13 +5,16 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.SchemaException;
+import dev.shepherd.cli.settings.DatabaseSettings;
+import dev.shepherd.cli.settings.Given;
+import dev.shepherd.cli.settings.OptionFile;
+import dev.shepherd.cli.settings.Settings;
 import dev.shepherd.postgres.PostgresException;
 import dev.shepherd.postgres.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
+import java.util.List;
 import java.util.function.UnaryOperator;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
@@ -50,6 +53,38 @@ public final class DatabaseOptions {
             description = "file whose first line is the database password (default: the URL's, else the"
                     + " environment variable SHEPHERD_DATABASE_PASSWORD)")
     private @Nullable Path passwordFile;
+
+    @Option(
+            names = Settings.CONFIG,
+            paramLabel = "FILE",
+            description = "file with the settings of the process, as YAML; docs/running.md describes it. Options come"
+                    + " before what it has")
+    private @Nullable Path config;
+
+    /**
+     * Returns the settings of the file, if there is one, and the options.
+     *
+     * @param given what other options give
+     */
+    public Settings settings(Given given) {
+        if (where.url != null || where.folder != null) {
+            // Nothing that goes with another database, its password least of all.
+            List.of("jdbc-url", "data", "username", "password").forEach(key -> given.replace("database." + key));
+        }
+        given.put("database.jdbc-url", "--database", where.url);
+        given.put("database.data", "--data", where.folder);
+        given.put("database.username", "--database-user", user);
+        given.put(
+                "database.password",
+                "--database-password-file",
+                passwordFile == null ? null : OptionFile.firstLine("--database-password-file", passwordFile));
+        return Settings.of(config, given);
+    }
+
+    /** Tells whether the settings come from a file. */
+    public boolean hasFile() {
+        return config != null;
+    }
 
     /** A database that is open, with the server behind it if it is an embedded one. */
     public static final class Opened implements AutoCloseable {
@@ -103,31 +138,23 @@ public final class DatabaseOptions {
         }
     }
 
-    private Path folder() {
-        return where.folder == null ? Path.of(".shepherd", "database") : where.folder;
-    }
-
     /**
      * Opens the database to run a fleet: makes what is not there, and brings the schema to this version.
      *
-     * @param poolSize how many connections its pool has
-     * @param shared whether to begin a fleet beside other tables, too
-     * @param maxLosses how many losses in a row have a machine quarantined
-     * @param historyRetention how long history is kept; null for ever
+     * @param poolSize how many connections its pool has, unless the settings say it
      */
-    public Opened openToRun(int poolSize, boolean shared, int maxLosses, @Nullable Duration historyRetention) {
-        Migration migration = shared ? Migration.MIGRATE : Migration.MIGRATE_ALONE;
+    public static Opened openToRun(DatabaseSettings settings, int poolSize) {
         try {
-            return open(true, config -> {
-                config.poolSize(poolSize).migration(migration).maxLosses(maxLosses);
-                return historyRetention == null ? config : config.historyRetention(historyRetention);
-            });
+            return open(settings, true, config -> settings.poolSize().isPresent() ? config : config.poolSize(poolSize));
         } catch (SchemaException e) {
             if (e.reason() != SchemaException.Reason.SHARED) {
                 throw e;
             }
             throw new ConfigurationException(
-                    "--database", e.getMessage() + "; to begin one there all the same: --share-database", e);
+                    "--database",
+                    e.getMessage() + "; to begin one there all the same: --share-database, or in a file"
+                            + " database.migration: migrate",
+                    e);
         }
     }
 
@@ -135,24 +162,25 @@ public final class DatabaseOptions {
      * Opens a database to look into it or to operate a fleet, also an embedded one that another process runs. Makes
      * nothing where there is no fleet, and does not migrate.
      */
-    public Opened openExisting(CommandLine commandLine) {
-        return openExisting(commandLine, 2);
+    public static Opened openExisting(DatabaseSettings settings, CommandLine commandLine) {
+        return openExisting(settings, commandLine, 2);
     }
 
     /** Does the same for many at the same time. */
-    public Opened openExisting(CommandLine commandLine, int poolSize) {
-        if (where.url == null && !Files.isDirectory(folder().resolve("data"))) {
-            throw new CommandLine.ParameterException(commandLine, "there is no database in " + folder());
+    public static Opened openExisting(DatabaseSettings settings, CommandLine commandLine, int poolSize) {
+        Path folder = settings.folder();
+        if (settings.jdbcUrl().isEmpty() && !Files.isDirectory(folder.resolve("data"))) {
+            throw new CommandLine.ParameterException(commandLine, "there is no database in " + folder);
         }
         try {
-            return open(false, config -> toLook(config, poolSize));
+            return open(settings, false, config -> toLook(config, poolSize));
         } catch (PostgresException e) {
             if (e.reason() != PostgresException.Reason.FOLDER_IN_USE) {
                 throw e;
             }
             return new Opened(
                     null,
-                    Bmdb.open(toLook(BmdbConfig.builder().jdbcUrl(urlOfRunning(folder())), poolSize)
+                    Bmdb.open(toLook(settings.config(urlOfRunning(folder)), poolSize)
                             .build()));
         } catch (SchemaException e) {
             if (e.reason() != SchemaException.Reason.ABSENT) {
@@ -171,27 +199,21 @@ public final class DatabaseOptions {
      *
      * @param makes whether to make the database within an embedded server if it is not there
      */
-    private Opened open(boolean makes, UnaryOperator<BmdbConfig.Builder> settings) {
-        if (where.url != null) {
+    private static Opened open(DatabaseSettings settings, boolean makes, UnaryOperator<BmdbConfig.Builder> more) {
+        if (settings.jdbcUrl().isPresent()) {
             return new Opened(
                     null,
-                    Bmdb.open(
-                            settings.apply(withCredentials(BmdbConfig.builder().jdbcUrl(where.url), where.url))
-                                    .build()));
+                    Bmdb.open(more.apply(settings.config(settings.jdbcUrl().get()))
+                            .build()));
         }
-        if (user != null || passwordFile != null) {
-            String option = user != null ? "--database-user" : "--database-password-file";
-            throw new ConfigurationException(option, option + " goes with --database, which is not given");
-        }
-        PostgresServer server = PostgresServer.startIn(folder());
+        PostgresServer server = PostgresServer.startIn(settings.folder());
         try {
             if (!makes && !server.databaseExists(DATABASE)) {
-                throw new ConfigurationException("--data", "there is no fleet in " + folder());
+                throw new ConfigurationException("--data", "there is no fleet in " + settings.folder());
             }
             return new Opened(
                     server,
-                    Bmdb.open(settings.apply(BmdbConfig.builder().jdbcUrl(databaseUrl(server)))
-                            .build()));
+                    Bmdb.open(more.apply(settings.config(databaseUrl(server))).build()));
         } catch (RuntimeException e) {
             server.close();
             throw e;
@@ -208,42 +230,5 @@ public final class DatabaseOptions {
         return "jdbc:"
                 + OptionFile.firstLine("--data", folder.resolve("connection"))
                         .replaceFirst("/postgres(?=[?]|$)", "/" + DATABASE);
-    }
-
-    /** Not for an embedded server, whose URL holds its own. */
-    private BmdbConfig.Builder withCredentials(BmdbConfig.Builder config, String url) {
-        if (user != null) {
-            if (hasParameter(url, "user")) {
-                throw new ConfigurationException(
-                        "--database-user", "--database-user, and a user in the URL of --database: give one of the two");
-            }
-            config.username(user);
-        }
-        String password = password(passwordFile, url, System.getenv("SHEPHERD_DATABASE_PASSWORD"));
-        if (password != null) {
-            config.password(password);
-        }
-        return config;
-    }
-
-    /**
-     * Returns the password in a file, else none where the URL has its own, else that in an environment variable, unless
-     * it is empty: compose files pass variables that are not set on as empty ones.
-     */
-    static @Nullable String password(@Nullable Path file, String url, @Nullable String variable) {
-        boolean inUrl = hasParameter(url, "password");
-        if (file != null) {
-            if (inUrl) {
-                throw new ConfigurationException(
-                        "--database-password-file",
-                        "--database-password-file, and a password in the URL of --database: give one of the two");
-            }
-            return OptionFile.firstLine("--database-password-file", file);
-        }
-        return inUrl || variable == null || variable.isEmpty() ? null : variable;
-    }
-
-    private static boolean hasParameter(String url, String name) {
-        return Pattern.compile("[?&]" + name + "=[^&]").matcher(url).find();
     }
 }

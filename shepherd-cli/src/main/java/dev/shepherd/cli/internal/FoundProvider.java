@@ -42,7 +42,8 @@ public record FoundProvider(
     /** Makes a provider. The caller closes it, and before the plugin. */
     public Provider create(ProviderConfig config) throws InterruptedException {
         try {
-            return factory.create(config);
+            Provider provider = factory.create(config);
+            return from.equals(CLASS_PATH) || provider == null ? provider : PluginProvider.of(this, provider);
         } catch (LinkageError e) {
             throw new ConfigurationException(
                     "--provider",

@@ -2,6 +2,7 @@ package dev.shepherd.cli.internal;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.cli.settings.Given;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -18,6 +19,11 @@ public final class PluginOptions {
             paramLabel = "DIR",
             description = "folder of providers: each a jar, or a folder of jars (default: plugins, if it exists)")
     private @Nullable Path folder;
+
+    /** Gives what was given. */
+    public void give(Given given) {
+        given.put("plugins", "--plugins", folder);
+    }
 
     /** Finds the providers of the class path and of the folder. A folder that was asked for must be there. */
     public ProviderFactories open() {

@@ -5,6 +5,7 @@ import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.cli.settings.OptionFile;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.UncheckedIOException;

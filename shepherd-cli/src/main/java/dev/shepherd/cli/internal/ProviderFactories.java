@@ -33,7 +33,7 @@ public final class ProviderFactories implements AutoCloseable {
     private ProviderFactories() {}
 
     /** Finds all there are. A plugin that is broken keeps none of the others from being found. */
-    static ProviderFactories open(Optional<Path> folder) {
+    public static ProviderFactories open(Optional<Path> folder) {
         ProviderFactories factories = new ProviderFactories();
         try {
             ServiceLoader.load(ProviderFactory.class, ProviderFactories.class.getClassLoader())

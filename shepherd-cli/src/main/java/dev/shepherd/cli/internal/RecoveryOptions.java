@@ -1,81 +1,62 @@
 package dev.shepherd.cli.internal;
 
-import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.manager.recovery.RecovererSettings;
-import java.time.Duration;
-import java.util.Map;
+import dev.shepherd.cli.settings.Given;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** The options that say when machines are recovered, and within which limits. docs/recovery.md has all limits. */
 public final class RecoveryOptions {
 
-    /** The options by the names of the settings that they set. */
-    private static final Map<String, String> OPTIONS = Map.of(
-            "silentAfterHeartbeat", "--silent-after",
-            "heartbeatInterval", "--heartbeat-interval",
-            "silentAfterStart", "--silent-after-start",
-            "maxShare", "--max-recovery-share",
-            "maxPerProvider", "--max-recovery",
-            "maxPerLocation", "--max-recovery-per-location",
-            "cooldown", "--cooldown",
-            "maxReboots", "--max-reboots",
-            "freezeShare", "--freeze-share");
-
     @Option(
             names = "--silent-after",
             paramLabel = "SPAN",
-            converter = SpanConverter.class,
             description =
                     "recover a machine whose agent has not been heard for this long; at least two and a half times"
                             + " --heartbeat-interval, and that interval plus a minute (default: 10m)")
-    private @Nullable Duration silentAfterHeartbeat;
+    private @Nullable String silentAfterHeartbeat;
 
     @Option(
             names = "--heartbeat-interval",
             paramLabel = "SPAN",
-            converter = SpanConverter.class,
             description = "how often your agents send a heartbeat, at least 1s (default: 1m)")
-    private @Nullable Duration heartbeatInterval;
+    private @Nullable String heartbeatInterval;
 
     @Option(
             names = "--silent-after-start",
             paramLabel = "SPAN",
-            converter = SpanConverter.class,
             description = "recover a machine whose agent was never heard this long after its start (default: 30m)")
-    private @Nullable Duration silentAfterStart;
+    private @Nullable String silentAfterStart;
 
     @Option(
             names = "--max-recovery-share",
             paramLabel = "SHARE",
             description =
                     "share of the provider's machines, and of each location's, in recovery at once (default: 0.2)")
-    private @Nullable Double maxShare;
+    private @Nullable String maxShare;
 
     @Option(
             names = "--max-recovery",
             paramLabel = "N",
             description = "machines of the provider in recovery at once (default: 20)")
-    private @Nullable Integer maxPerProvider;
+    private @Nullable String maxPerProvider;
 
     @Option(
             names = "--max-recovery-per-location",
             paramLabel = "N",
             description = "machines of one location in recovery at once (default: 10)")
-    private @Nullable Integer maxPerLocation;
+    private @Nullable String maxPerLocation;
 
     @Option(
             names = "--cooldown",
             paramLabel = "SPAN",
-            converter = SpanConverter.class,
             description = "time between two attempts on one machine (default: 15m)")
-    private @Nullable Duration cooldown;
+    private @Nullable String cooldown;
 
     @Option(
             names = "--max-reboots",
             paramLabel = "N",
             description = "reboots without a heartbeat before a machine is quarantined (default: 3)")
-    private @Nullable Integer maxReboots;
+    private @Nullable String maxReboots;
 
     @Option(
             names = "--allow-reinstall",
@@ -86,39 +67,19 @@ public final class RecoveryOptions {
             names = "--freeze-share",
             paramLabel = "SHARE",
             description = "share of agents that must fall silent together for recovery to freeze (default: 0.4)")
-    private @Nullable Double freezeShare;
+    private @Nullable String freezeShare;
 
-    public RecoveryPolicy policy() {
-        RecoveryPolicy.Builder policy = RecoveryPolicy.builder().reinstallAllowed(allowReinstall);
-        if (silentAfterHeartbeat != null) {
-            policy.silentAfterHeartbeat(silentAfterHeartbeat);
-        }
-        if (heartbeatInterval != null) {
-            policy.heartbeatInterval(heartbeatInterval);
-        }
-        if (silentAfterStart != null) {
-            policy.silentAfterStart(silentAfterStart);
-        }
-        if (maxShare != null) {
-            policy.maxShare(maxShare);
-        }
-        if (maxPerProvider != null) {
-            policy.maxPerProvider(maxPerProvider);
-        }
-        if (maxPerLocation != null) {
-            policy.maxPerLocation(maxPerLocation);
-        }
-        if (cooldown != null) {
-            policy.cooldown(cooldown);
-        }
-        if (maxReboots != null) {
-            policy.maxReboots(maxReboots);
-        }
-        if (freezeShare != null) {
-            policy.freezeShare(freezeShare);
-        }
-        // How often the command line's recoverer looks: a setting that does not fit is refused before anything starts.
-        policy.lookInterval(RecovererSettings.DEFAULT.pollInterval());
-        return Setting.build(OPTIONS, policy::build);
+    /** Gives what was given. */
+    public void give(Given given) {
+        given.putSpan("recovery.silent-after-heartbeat", "--silent-after", silentAfterHeartbeat);
+        given.putSpan("recovery.heartbeat-interval", "--heartbeat-interval", heartbeatInterval);
+        given.putSpan("recovery.silent-after-start", "--silent-after-start", silentAfterStart);
+        given.put("recovery.max-share", "--max-recovery-share", maxShare);
+        given.put("recovery.max-per-provider", "--max-recovery", maxPerProvider);
+        given.put("recovery.max-per-location", "--max-recovery-per-location", maxPerLocation);
+        given.putSpan("recovery.cooldown", "--cooldown", cooldown);
+        given.put("recovery.max-reboots", "--max-reboots", maxReboots);
+        given.put("recovery.reinstall-allowed", "--allow-reinstall", allowReinstall ? true : null);
+        given.put("recovery.freeze-share", "--freeze-share", freezeShare);
     }
 }

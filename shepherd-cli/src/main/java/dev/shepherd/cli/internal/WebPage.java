@@ -3,6 +3,8 @@ package dev.shepherd.cli.internal;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
+import dev.shepherd.cli.settings.WebSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.web.PemFiles;
 import dev.shepherd.web.WebConsole;
@@ -43,9 +45,9 @@ public final class WebPage implements AutoCloseable {
     public static WebPage start(
             Bmdb bmdb,
             @Nullable Shepherd shepherd,
-            RecoveryPolicy policy,
+            RecoveryPolicies policies,
             InetSocketAddress address,
-            WebOptions options) {
+            WebSettings options) {
         boolean loopback = address.getAddress().isLoopbackAddress();
         Optional<TokenFile> tokens = options.tokens().map(file -> TokenFile.read("--web-tokens", file));
         SSLContext tls = options.certificate()
@@ -68,10 +70,11 @@ public final class WebPage implements AutoCloseable {
                     address.getHostString());
         }
         WebConsole.Builder settings =
-                WebConsole.builder().bmdb(bmdb).policy(policy).hosts(options.hosts(address));
+                WebConsole.builder().bmdb(bmdb).policies(policies).hosts(options.hosts(address));
         if (shepherd != null) {
             settings.shepherd(shepherd);
         }
+        options.countInterval().ifPresent(settings::countInterval);
         tokens.ifPresent(file -> settings.authenticator(file).authorizer(file));
         WebPage page = start(settings.build(), address, tls);
         log.info("The page is at {}", page.url());

@@ -5,9 +5,12 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.Explanation.OfProcess;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.internal.RecoveryOptions;
+import dev.shepherd.cli.settings.Given;
 import java.io.PrintWriter;
+import java.util.UUID;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -31,9 +34,23 @@ public final class ExplainCommand extends FleetCommand {
     private RecoveryOptions recovery = new RecoveryOptions();
 
     @Override
+    void give(Given given) {
+        recovery.give(given);
+    }
+
+    @Override
+    void check(CommandLine commandLine) {
+        settings().recovery();
+    }
+
+    @Override
     int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
-        Explanation explanation =
-                Operator.of(bmdb).explain(machine.find(bmdb), recovery.policy()).orElseThrow();
+        UUID id = machine.find(bmdb);
+        RecoveryPolicy policy = bmdb.machine(id)
+                .flatMap(MachineRecord::provided)
+                .map(provided -> settings().recovery(provided.provider()))
+                .orElseGet(settings()::recovery);
+        Explanation explanation = Operator.of(bmdb).explain(id, policy).orElseThrow();
         print(commandLine.getOut(), explanation);
         return 0;
     }

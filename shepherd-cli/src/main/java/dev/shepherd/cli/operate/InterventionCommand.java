@@ -9,6 +9,7 @@ import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
+import dev.shepherd.cli.settings.Given;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.recovery.RecovererSettings;
 import java.util.UUID;
@@ -55,6 +56,16 @@ abstract class InterventionCommand extends FleetCommand {
     @Mixin
     private OperatorOption operator = new OperatorOption();
 
+    @Override
+    void give(Given given) {
+        recovery.give(given);
+    }
+
+    @Override
+    void check(CommandLine commandLine) {
+        settings().recovery();
+    }
+
     /** Returns the machine as it was named. */
     String machine() {
         return machine;
@@ -85,7 +96,7 @@ abstract class InterventionCommand extends FleetCommand {
                         .bmdb(bmdb)
                         .provider(provider)
                         .recoverer(RecovererSettings.builder()
-                                .policy(recovery.policy())
+                                .policy(settings().recovery(name))
                                 .build())
                         .takeover(target -> {
                             throw new IllegalStateException("this command takes nothing over");

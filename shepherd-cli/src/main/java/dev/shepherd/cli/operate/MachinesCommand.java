@@ -16,6 +16,7 @@ import dev.shepherd.bmdb.fleet.MachinePage;
 import dev.shepherd.bmdb.fleet.MachineState;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
+import dev.shepherd.cli.settings.Given;
 import java.io.PrintWriter;
 import java.net.InetAddress;
 import java.time.Duration;
@@ -77,12 +78,17 @@ public final class MachinesCommand extends FleetCommand {
     private RecoveryOptions recovery = new RecoveryOptions();
 
     @Override
+    void give(Given given) {
+        recovery.give(given);
+    }
+
+    @Override
     int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
         MachineFilter filter = filter();
         if (limit != null) {
             Checks.count("--limit", limit, 1, Integer.MAX_VALUE);
         }
-        Fleet fleet = Fleet.of(bmdb, recovery.policy());
+        Fleet fleet = Fleet.of(bmdb, settings().recoveryOfEach());
         Instant now = bmdb.now();
         PrintWriter out = commandLine.getOut();
         out.printf(ROW, "MACHINE", "TYPE", "PROVIDER ID", "ADDRESS", "STATUS", "STATE");

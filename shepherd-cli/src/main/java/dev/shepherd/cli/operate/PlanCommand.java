@@ -12,15 +12,14 @@ import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
+import dev.shepherd.cli.settings.Given;
 import dev.shepherd.manager.Plan;
 import dev.shepherd.manager.Shepherd;
-import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.provisioning.ProvisioningPlan;
 import dev.shepherd.manager.recovery.RecovererSettings;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -60,7 +59,7 @@ public final class PlanCommand extends FleetCommand {
             paramLabel = "N",
             description = "how many machines to have at most; 0 for no limit (default: 50, or no limit if the provider"
                     + " only takes note of machines)")
-    private @Nullable Integer maxCount;
+    private @Nullable String maxCount;
 
     @Mixin
     private PluginOptions plugins = new PluginOptions();
@@ -69,7 +68,14 @@ public final class PlanCommand extends FleetCommand {
     private RecoveryOptions recovery = new RecoveryOptions();
 
     @Override
+    void give(Given given) {
+        recovery.give(given);
+        given.put("provisioner.max-count", "--max-count", maxCount);
+    }
+
+    @Override
     void check(CommandLine commandLine) {
+        settings().recovery();
         if (kind == null) {
             properties.requireNone();
             plugins.requireNone();
@@ -84,7 +90,8 @@ public final class PlanCommand extends FleetCommand {
         PrintWriter out = commandLine.getOut();
         if (kind == null) {
             ProviderType provider = Setting.of("--type", type == null ? "static" : type, ProviderType::new);
-            PlannedRecovery planned = Operator.of(bmdb).planRecovery(provider, recovery.policy(), true);
+            PlannedRecovery planned =
+                    Operator.of(bmdb).planRecovery(provider, settings().recovery(provider), true);
             print(out, planned);
             if (!planned.steps().isEmpty()) {
                 out.println("  (assuming that the provider can reboot machines; give --provider to check that)");
@@ -105,21 +112,13 @@ public final class PlanCommand extends FleetCommand {
                         .takeover(target -> {
                             throw new IllegalStateException("a plan takes nothing over");
                         })
-                        .provisioner(provisioner())
+                        .provisioner(settings().provisioner(type))
                         .recoverer(RecovererSettings.builder()
-                                .policy(recovery.policy())
+                                .policy(settings().recovery(type))
                                 .build())
                         .build()) {
             return shepherd.plan(type);
         }
-    }
-
-    private ProvisionerSettings provisioner() {
-        ProvisionerSettings.Builder settings = ProvisionerSettings.builder();
-        if (maxCount != null) {
-            settings.maxCount(maxCount);
-        }
-        return Setting.build(Map.of("maxCount", "--max-count"), settings::build);
     }
 
     private static void print(PrintWriter out, ProvisioningPlan plan) {

@@ -5,6 +5,7 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.QueueCheck;
 import dev.shepherd.cli.internal.RecoveryOptions;
+import dev.shepherd.cli.settings.Given;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -49,9 +50,19 @@ public final class QueueCommand implements Callable<Integer> {
         private RecoveryOptions recovery = new RecoveryOptions();
 
         @Override
+        void give(Given given) {
+            recovery.give(given);
+        }
+
+        @Override
+        void check(CommandLine commandLine) {
+            settings().recovery();
+        }
+
+        @Override
         int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
             PrintWriter out = commandLine.getOut();
-            QueueCheck check = Operator.of(bmdb).verifyQueue(recovery.policy());
+            QueueCheck check = Operator.of(bmdb).verifyQueue(settings().recovery());
             out.printf(
                     Locale.ROOT,
                     "%d entries; %d missing, %d late, %d superfluous%n",

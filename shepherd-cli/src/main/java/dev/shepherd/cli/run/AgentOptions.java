@@ -1,24 +1,14 @@
 package dev.shepherd.cli.run;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.api.internal.settings.Checks;
-import dev.shepherd.callback.AgentEndpoint;
-import dev.shepherd.callback.AgentEndpointLimits;
-import dev.shepherd.cli.internal.ListenAddress;
-import dev.shepherd.cli.internal.OptionFile;
 import dev.shepherd.cli.internal.Setting;
-import dev.shepherd.manager.takeover.AgentTakeover;
-import dev.shepherd.manager.takeover.HostKeyPolicy;
+import dev.shepherd.cli.settings.Given;
+import dev.shepherd.cli.settings.OptionFile;
 import dev.shepherd.manager.takeover.SshCredentials;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -28,8 +18,8 @@ final class AgentOptions {
 
     private static final Path DEFAULT_KEY = Path.of(".shepherd", "id_ed25519");
 
-    @Option(names = "--agent", required = true, paramLabel = "FILE", description = "the agent's executable")
-    private Path agent = Path.of("agent");
+    @Option(names = "--agent", paramLabel = "FILE", description = "the agent's executable")
+    private @Nullable String agent;
 
     @Option(
             names = "--key",
@@ -50,19 +40,14 @@ final class AgentOptions {
             description = "log in with the password in this file's first line instead of a key")
     private @Nullable Path sshPasswordFile;
 
-    @Option(
-            names = "--ssh-user",
-            paramLabel = "USER",
-            defaultValue = "root",
-            description = "user to log in as (default: ${DEFAULT-VALUE})")
-    private String sshUser = "root";
+    @Option(names = "--ssh-user", paramLabel = "USER", description = "user to log in as (default: root)")
+    private @Nullable String sshUser;
 
     @Option(
             names = "--agent-path",
             paramLabel = "PATH",
-            defaultValue = AgentTakeover.DEFAULT_REMOTE_PATH,
-            description = "where to put the agent on the machines (default: ${DEFAULT-VALUE})")
-    private String agentPath = AgentTakeover.DEFAULT_REMOTE_PATH;
+            description = "where to put the agent on the machines (default: /root/agent)")
+    private @Nullable String agentPath;
 
     @Option(
             names = "--endpoint",
@@ -82,39 +67,34 @@ final class AgentOptions {
     @Option(
             names = "--agent-connections",
             paramLabel = "COUNT",
-            defaultValue = "10000",
             description =
                     "connections of agents that may be open at once; fewer where the process may not open that many"
-                            + " files (default: ${DEFAULT-VALUE})")
-    private int agentConnections = 10000;
+                            + " files (default: 10000)")
+    private @Nullable String agentConnections;
 
     @Option(
             names = "--agent-connections-per-address",
             paramLabel = "COUNT",
-            defaultValue = "64",
-            description = "connections that may be open from one address (default: ${DEFAULT-VALUE})")
-    private int agentConnectionsPerAddress = 64;
+            description = "connections that may be open from one address (default: 64)")
+    private @Nullable String agentConnectionsPerAddress;
 
     @Option(
             names = "--agent-heartbeats-per-minute",
             paramLabel = "COUNT",
-            defaultValue = "60",
-            description = "calls accepted from one machine per minute (default: ${DEFAULT-VALUE})")
-    private int agentHeartbeatsPerMinute = 60;
+            description = "calls accepted from one machine per minute (default: 60)")
+    private @Nullable String agentHeartbeatsPerMinute;
 
     @Option(
             names = "--agent-reports-per-hour",
             paramLabel = "COUNT",
-            defaultValue = "60",
-            description = "reports accepted from one machine per hour (default: ${DEFAULT-VALUE})")
-    private int agentReportsPerHour = 60;
+            description = "reports accepted from one machine per hour (default: 60)")
+    private @Nullable String agentReportsPerHour;
 
     @Option(
             names = "--agent-report-mib-per-hour",
             paramLabel = "MIB",
-            defaultValue = "16",
-            description = "MiB of reports accepted from one machine per hour (default: ${DEFAULT-VALUE})")
-    private int agentReportMibPerHour = 16;
+            description = "MiB of reports accepted from one machine per hour (default: 16)")
+    private @Nullable String agentReportMibPerHour;
 
     @Option(
             names = "--agent-proxy",
@@ -128,14 +108,13 @@ final class AgentOptions {
             names = "--ca-certificate",
             paramLabel = "FILE",
             description = "certificate that agents verify the endpoint with; passed to them unchanged")
-    private @Nullable Path caCertificate;
+    private @Nullable String caCertificate;
 
     @Option(
             names = "--takeover-timeout",
             paramLabel = "SECONDS",
-            defaultValue = "60",
-            description = "limit for a whole takeover (default: ${DEFAULT-VALUE})")
-    private int takeoverTimeout = 60;
+            description = "limit for a whole takeover (default: 60)")
+    private @Nullable String takeoverTimeout;
 
     @Option(
             names = "--accept-any-host-key",
@@ -143,109 +122,63 @@ final class AgentOptions {
                     "do not check the SSH host keys of machines; an attacker on the network can then pose as a machine")
     private boolean acceptAnyHostKey;
 
-    /** Returns where to accept calls of agents, if anywhere. */
-    Optional<InetSocketAddress> listen() {
-        return Optional.ofNullable(agentListen).map(text -> ListenAddress.of("--agent-listen", text));
+    /**
+     * Gives what was given.
+     *
+     * @param hasFile whether the rest comes from a file
+     */
+    void give(Given given, boolean hasFile) {
+        given.put("agent.executable", "--agent", agent);
+        given.put("agent.endpoint", "--endpoint", endpoint);
+        given.put("agent.user", "--ssh-user", sshUser);
+        given.put("agent.remote-path", "--agent-path", agentPath);
+        given.putSpan("agent.total-timeout", "--takeover-timeout", takeoverTimeout);
+        given.put("agent.host-key-policy", "--accept-any-host-key", acceptAnyHostKey ? "accept-any" : null);
+        given.put("agent.ca-certificate", "--ca-certificate", caCertificate);
+        giveCredentials(given, hasFile);
+        given.put("agent-endpoint.address", "--agent-listen", agentListen);
+        String limits = "agent-endpoint.limits.";
+        given.put(limits + "max-connections", "--agent-connections", agentConnections);
+        given.put(
+                limits + "max-connections-per-address", "--agent-connections-per-address", agentConnectionsPerAddress);
+        given.put(limits + "heartbeats-per-minute", "--agent-heartbeats-per-minute", agentHeartbeatsPerMinute);
+        given.put(limits + "reports-per-hour", "--agent-reports-per-hour", agentReportsPerHour);
+        given.put(
+                limits + "report-bytes-per-hour",
+                "--agent-report-mib-per-hour",
+                agentReportMibPerHour == null ? null : agentReportMibPerHour + "MiB");
+        given.putAll(limits + "proxies", "--agent-proxy", agentProxies);
     }
 
-    /** Returns the limits of the endpoint. */
-    AgentEndpointLimits limits() {
-        AgentEndpointLimits.Builder limits = AgentEndpointLimits.builder()
-                .maxConnections(atLeastOne("--agent-connections", agentConnections))
-                .maxConnectionsPerAddress(atLeastOne("--agent-connections-per-address", agentConnectionsPerAddress))
-                .heartbeatsPerMinute(atLeastOne("--agent-heartbeats-per-minute", agentHeartbeatsPerMinute))
-                .reportsPerHour(atLeastOne("--agent-reports-per-hour", agentReportsPerHour))
-                .reportBytesPerHour((long) atLeastOne("--agent-report-mib-per-hour", agentReportMibPerHour) << 20)
-                .proxies(agentProxies.stream().map(AgentOptions::proxy).toList());
-        return limits.build();
-    }
-
-    private static int atLeastOne(String option, int value) {
-        Checks.count(option, value, 1, 1_000_000);
-        return value;
-    }
-
-    private static InetAddress proxy(String text) {
-        try {
-            return InetAddress.getByName(text);
-        } catch (UnknownHostException e) {
-            throw new ConfigurationException("--agent-proxy", "--agent-proxy: there is no host " + text, e);
-        }
-    }
-
-    private String endpoint() {
-        if (endpoint != null) {
-            return endpoint;
-        }
-        InetSocketAddress address = listen().orElseThrow(() -> new ConfigurationException(
-                "--endpoint", "where agents report to is missing: give --endpoint, --agent-listen or both"));
-        if (address.getAddress().isAnyLocalAddress()) {
+    private void giveCredentials(Given given, boolean hasFile) {
+        if (sshPasswordFile != null && (key != null || keyPassphraseFile != null)) {
             throw new ConfigurationException(
-                    "--endpoint",
-                    "--agent-listen listens on all interfaces: give --endpoint, with the URL that agents reach it by");
+                    "--ssh-password-file", "--ssh-password-file and --key exclude one another: log in with one");
         }
-        return AgentEndpoint.url(address);
+        if (key != null || sshPasswordFile != null) {
+            given.replace("agent.credentials");
+        }
+        boolean isDefaultKey = !hasFile && key == null && keyPassphraseFile != null;
+        given.put("agent.credentials.key", "--key", isDefaultKey ? DEFAULT_KEY : key);
+        given.put(
+                "agent.credentials.key-passphrase",
+                "--key-passphrase-file",
+                secret("--key-passphrase-file", keyPassphraseFile));
+        given.put("agent.credentials.password", "--ssh-password-file", secret("--ssh-password-file", sshPasswordFile));
     }
 
-    AgentTakeover takeover() {
-        if (!Files.isRegularFile(agent) || !Files.isReadable(agent)) {
-            throw new ConfigurationException("--agent", "--agent: " + agent + " is not a file that can be read");
-        }
-        AgentTakeover.Builder takeover = AgentTakeover.builder()
-                .executable(agent)
-                .credentials(credentials())
-                .endpoint(endpoint())
-                .user(sshUser)
-                .remotePath(agentPath)
-                .totalTimeout(Duration.ofSeconds(takeoverTimeout));
-        if (acceptAnyHostKey) {
-            takeover.hostKeyPolicy(HostKeyPolicy.ACCEPT_ANY);
-        }
-        if (caCertificate != null) {
-            takeover.caCertificate(OptionFile.bytes("--ca-certificate", caCertificate));
-        }
-        return Setting.build(
-                Map.of(
-                        "endpoint", "--endpoint",
-                        "user", "--ssh-user",
-                        "remotePath", "--agent-path",
-                        "totalTimeout", "--takeover-timeout",
-                        "caCertificate", "--ca-certificate"),
-                takeover::build);
+    private static @Nullable String secret(String option, @Nullable Path file) {
+        return file == null ? null : OptionFile.firstLine(option, file);
     }
 
-    private SshCredentials credentials() {
-        if (sshPasswordFile != null) {
-            if (key != null || keyPassphraseFile != null) {
-                throw new ConfigurationException(
-                        "--ssh-password-file", "--ssh-password-file and --key exclude one another: log in with one");
-            }
-            return SshCredentials.password(
-                    OptionFile.firstLine("--ssh-password-file", sshPasswordFile).toCharArray());
-        }
-        return key == null && keyPassphraseFile == null ? defaultKey() : namedKey(key == null ? DEFAULT_KEY : key);
-    }
-
-    /** A key that was named is not generated: if the name is mistyped, no machine would accept it. */
-    private SshCredentials namedKey(Path file) {
-        if (!Files.exists(file)) {
-            throw OptionFile.missing("--key", file, null);
-        }
-        if (keyPassphraseFile == null) {
-            return Setting.of("--key", file, SshCredentials::privateKey);
-        }
-        char[] passphrase =
-                OptionFile.firstLine("--key-passphrase-file", keyPassphraseFile).toCharArray();
-        return Setting.of("--key", file, it -> SshCredentials.privateKey(it, passphrase));
-    }
-
-    private static SshCredentials defaultKey() {
+    /** Returns the key that is used where none is named, and makes it if it does not exist. */
+    static Optional<SshCredentials> defaultKey() {
         boolean generated = !Files.exists(DEFAULT_KEY);
         SshCredentials credentials = Setting.of("--key", DEFAULT_KEY, SshCredentials::generateIfAbsent);
         if (generated) {
             System.err.println("shepherd: generated the key " + DEFAULT_KEY + "; let it in on every machine: "
                     + credentials.publicKey().orElse(""));
         }
-        return credentials;
+        return Optional.of(credentials);
     }
 }

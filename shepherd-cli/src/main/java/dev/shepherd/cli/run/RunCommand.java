@@ -1,40 +1,37 @@
 package dev.shepherd.cli.run;
 
-import dev.shepherd.api.Provider;
-import dev.shepherd.api.ProviderConfig;
+import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.api.internal.settings.Checks;
+import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
+import dev.shepherd.cli.internal.ProviderFactories;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
-import dev.shepherd.cli.internal.SpanConverter;
 import dev.shepherd.cli.internal.WebOptions;
 import dev.shepherd.cli.internal.WebPage;
+import dev.shepherd.cli.settings.Given;
+import dev.shepherd.cli.settings.ProcessSettings;
+import dev.shepherd.cli.settings.Settings;
 import dev.shepherd.manager.Shepherd;
-import dev.shepherd.manager.provisioning.ProvisionerSettings;
-import dev.shepherd.manager.recovery.RecovererSettings;
 import dev.shepherd.manager.status.LoopStatus;
-import dev.shepherd.manager.takeover.AgentTakeover;
-import dev.shepherd.manager.takeover.InitializerSettings;
-import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.Map;
-import java.util.Optional;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** {@code shepherd run}. */
 @Command(
@@ -55,18 +52,36 @@ public final class RunCommand implements Callable<Integer> {
     /** How often the state is logged. */
     private static final Duration REPORT_INTERVAL = Duration.ofMinutes(1);
 
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
     @Option(
             names = "--provider",
-            required = true,
             paramLabel = "KIND",
-            description = "the kind of provider; 'shepherd providers' lists them")
-    private String kind = "";
+            description = "the kind of provider; 'shepherd providers' lists them. A file of --config may list several"
+                    + " in its place")
+    private @Nullable String kind;
 
     @Option(
             names = "--type",
             paramLabel = "TYPE",
             description = "the name of this instance of the provider in the database (default: its kind)")
     private @Nullable String type;
+
+    @Option(
+            names = "--check",
+            description = "read and check all settings, print those in effect with where each comes from, and end;"
+                    + " with --config")
+    private boolean check;
+
+    @Option(
+            names = "--loops",
+            paramLabel = "LOOP",
+            split = ",",
+            description = "the loops to run here, of: provisioner, initializer, recoverer, updater (default: all)."
+                    + " Without the initializer, none of the agent's options is needed")
+    private List<String> loops = new ArrayList<>();
 
     @Mixin
     private PropertyOptions properties = new PropertyOptions();
@@ -94,122 +109,158 @@ public final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--ssh-port",
             paramLabel = "PORT",
-            defaultValue = "22",
-            description = "SSH port of machines whose provider names none (default: ${DEFAULT-VALUE})")
-    private int sshPort = 22;
+            description = "SSH port of machines whose provider names none (default: 22)")
+    private @Nullable String sshPort;
 
     @Option(
             names = "--max-count",
             paramLabel = "N",
             description = "how many machines to have at most; 0 for no limit (default: 50, or no limit if the provider"
                     + " only takes note of machines)")
-    private @Nullable Integer maxCount;
+    private @Nullable String maxCount;
 
     @Option(
             names = "--chunk-size",
             paramLabel = "N",
             description = "how many machines one reconciliation creates at most (default: 20, or 1000 if the provider"
                     + " only takes note of machines)")
-    private @Nullable Integer chunkSize;
+    private @Nullable String chunkSize;
 
     @Option(
             names = "--creation-interval",
             paramLabel = "SECONDS",
             description = "least time between two creations (default: 5, or 0 if the provider only takes note"
                     + " of machines)")
-    private @Nullable Integer creationInterval;
+    private @Nullable String creationInterval;
 
     @Option(
             names = "--reconcile-interval",
             paramLabel = "SECONDS",
-            defaultValue = "60",
-            description = "how long to wait between two reconciliations (default: ${DEFAULT-VALUE})")
-    private int reconcileInterval = 60;
+            description = "how long to wait between two reconciliations (default: 60)")
+    private @Nullable String reconcileInterval;
 
     @Option(
             names = "--parallelism",
             paramLabel = "N",
-            defaultValue = "10",
-            description = "how many machines to take over at once (default: ${DEFAULT-VALUE})")
-    private int parallelism = 10;
+            description = "how many machines to take over at once (default: 10)")
+    private @Nullable String parallelism;
 
     @Option(
             names = "--max-failed-takeovers",
             paramLabel = "N",
-            defaultValue = "20",
             description = "quarantine a reachable machine after this many failed takeovers in a row, 2 to 1000, while"
-                    + " others succeed (default: ${DEFAULT-VALUE})")
-    private int maxFailures = 20;
+                    + " others succeed (default: 20)")
+    private @Nullable String maxFailures;
 
     @Option(
             names = "--max-losses",
             paramLabel = "N",
-            defaultValue = "" + BmdbConfig.MAX_LOSSES,
             description = "quarantine a machine after work on it was lost with its process this many times in a row,"
-                    + " 2 to 1000 (default: ${DEFAULT-VALUE})")
-    private int maxLosses = BmdbConfig.MAX_LOSSES;
+                    + " 2 to 1000 (default: " + BmdbConfig.MAX_LOSSES + ")")
+    private @Nullable String maxLosses;
 
     @Option(
             names = "--history-retention",
             paramLabel = "SPAN",
-            converter = SpanConverter.class,
             description =
                     "delete history of machines, and records of what operators did, that are older than this, such"
                             + " as 180d; at least a day (default: keep all)")
-    private @Nullable Duration historyRetention;
+    private @Nullable String historyRetention;
 
     @Override
     public Integer call() throws InterruptedException {
-        return plugins.use(kind, type, this::run);
+        Settings settings = settings();
+        ProcessSettings process = settings.process();
+        requireOneSource(settings);
+        try (ProviderFactories factories = ProviderFactories.open(process.plugins())) {
+            RunSettings all = RunSettings.of(settings, process, factories, single(factories));
+            if (check) {
+                settings.report(spec.commandLine().getOut());
+                return 0;
+            }
+            return run(all);
+        }
     }
 
-    private int run(FoundProvider found, ProviderType provided) throws InterruptedException {
-        ProviderConfig config = properties.config(found, provided);
-        // Before the provider and the database, whose own settings say it no earlier than they are opened.
-        Checks.count("--max-losses", maxLosses, 2, 1000);
-        if (historyRetention != null) {
-            Checks.span("--history-retention", historyRetention, Duration.ofDays(1), Duration.ofDays(36_500));
+    private Settings settings() {
+        Given given = new Given();
+        plugins.give(given);
+        given.putAll("loops", "--loops", loops);
+        agent.give(given, database.hasFile());
+        web.give(given);
+        recovery.give(given);
+        given.put("database.migration", "--share-database", shareDatabase ? "migrate" : null);
+        given.put("database.max-losses", "--max-losses", maxLosses);
+        given.putSpan("database.history-retention", "--history-retention", historyRetention);
+        given.put("initializer.ssh-port", "--ssh-port", sshPort);
+        given.put("initializer.parallelism", "--parallelism", parallelism);
+        given.put("initializer.max-failures", "--max-failed-takeovers", maxFailures);
+        given.put("provisioner.max-count", "--max-count", maxCount);
+        given.put("provisioner.chunk-size", "--chunk-size", chunkSize);
+        given.putSpan("provisioner.creation-interval", "--creation-interval", creationInterval);
+        given.putSpan("provisioner.interval", "--reconcile-interval", reconcileInterval);
+        return database.settings(given);
+    }
+
+    /** Options that name a provider and a file that lists them do not say which of the two is meant. */
+    private void requireOneSource(Settings settings) {
+        boolean listed = settings.listsProviders();
+        if (kind == null) {
+            if (!listed) {
+                throw new ConfigurationException(
+                        "--provider",
+                        "no provider is named: give --provider, or list providers in the file of " + Settings.CONFIG);
+            }
+            properties.requireNone();
+            if (type != null) {
+                throw new ConfigurationException("--type", "--type goes with --provider, which is not given");
+            }
+        } else if (listed) {
+            throw new ConfigurationException(
+                    "--provider",
+                    "--provider names a provider, and so does the file of " + Settings.CONFIG
+                            + ": add it to the file's list, or take the list away");
         }
-        ProvisionerSettings provisioner = provisioner();
-        InitializerSettings initializer = initializer();
-        RecoveryPolicy policy = recovery.policy();
-        RecovererSettings recoverer = RecovererSettings.builder().policy(policy).build();
-        Optional<InetSocketAddress> webListen = web.listen();
-        AgentTakeover takeover = agent.takeover();
-        Optional<InetSocketAddress> listen = agent.listen();
-        AgentEndpointLimits limits = agent.limits();
+    }
+
+    private RunSettings.@Nullable Single single(ProviderFactories factories) {
+        if (kind == null) {
+            return null;
+        }
+        FoundProvider found = factories.find(kind);
+        ProviderType named = Setting.of("--type", type == null ? found.kind() : type, ProviderType::new);
+        return new RunSettings.Single(found, properties.config(found, named));
+    }
+
+    private static int run(RunSettings settings) throws InterruptedException {
         try (Shutdown shutdown = new Shutdown();
-                Provider provider = found.create(config);
-                DatabaseOptions.Opened opened = database.openToRun(
-                        parallelism
-                                + 4
-                                + (listen.isPresent() ? AgentListener.CONNECTIONS : 0)
-                                + (webListen.isPresent() ? WebPage.CONNECTIONS : 0),
-                        shareDatabase,
-                        maxLosses,
-                        historyRetention);
+                Providers providers = Providers.create(settings.providers());
+                DatabaseOptions.Opened opened = DatabaseOptions.openToRun(settings.database(), settings.connections());
                 @Nullable
-                        AgentListener listener =
-                                listen.isPresent() ? AgentListener.start(opened.bmdb(), listen.get(), limits) : null;
-                Shepherd shepherd = Shepherd.builder()
-                        .bmdb(opened.bmdb())
-                        .provider(provider)
-                        .takeover(takeover)
-                        .provisioner(provisioner)
-                        .initializer(initializer)
-                        .recoverer(recoverer)
-                        .build();
+                        AgentListener listener = settings.endpoint().address().isPresent()
+                                ? AgentListener.start(opened.bmdb(), settings.endpoint(), settings.callback())
+                                : null;
+                Shepherd shepherd = shepherd(settings, opened.bmdb(), providers);
                 @Nullable
-                        WebPage page = webListen.isPresent()
-                                ? WebPage.start(opened.bmdb(), shepherd, policy, webListen.get(), web)
+                        WebPage page = settings.web().listen().isPresent()
+                                ? WebPage.start(
+                                        opened.bmdb(),
+                                        shepherd,
+                                        settings.policies(),
+                                        settings.web().listen().get(),
+                                        settings.web())
                                 : null) {
             opened.endIfGone(shutdown);
             shepherd.start();
             if (listener != null) {
-                log.info("Accepting calls of agents at {}", listen.get());
+                log.info(
+                        "Accepting calls of agents at {}",
+                        settings.endpoint().address().orElseThrow());
             }
             while (!shutdown.await(REPORT_INTERVAL.toMillis())) {
-                shepherd.status().loops().forEach(RunCommand::report);
+                shepherd.status().loops().stream()
+                        .filter(loop -> runs(settings, loop))
+                        .forEach(RunCommand::report);
             }
             opened.requireThere();
             log.info("Asked to end: stopping the loops and releasing their work");
@@ -217,38 +268,17 @@ public final class RunCommand implements Callable<Integer> {
         return 0;
     }
 
-    private ProvisionerSettings provisioner() {
-        ProvisionerSettings.Builder settings =
-                ProvisionerSettings.builder().interval(Duration.ofSeconds(reconcileInterval));
-        if (maxCount != null) {
-            settings.maxCount(maxCount);
-        }
-        if (chunkSize != null) {
-            settings.chunkSize(chunkSize);
-        }
-        if (creationInterval != null) {
-            settings.creationInterval(Duration.ofSeconds(creationInterval));
-        }
-        return Setting.build(
-                Map.of(
-                        "interval", "--reconcile-interval",
-                        "maxCount", "--max-count",
-                        "chunkSize", "--chunk-size",
-                        "creationInterval", "--creation-interval"),
-                settings::build);
+    private static boolean runs(RunSettings settings, LoopStatus loop) {
+        return settings.process().loops().stream()
+                .anyMatch(kind -> kind.toString().equals(loop.name()));
     }
 
-    private InitializerSettings initializer() {
-        InitializerSettings.Builder settings = InitializerSettings.builder()
-                .parallelism(parallelism)
-                .maxFailures(maxFailures)
-                .sshPort(sshPort);
-        return Setting.build(
-                Map.of(
-                        "parallelism", "--parallelism",
-                        "maxFailures", "--max-failed-takeovers",
-                        "sshPort", "--ssh-port"),
-                settings::build);
+    private static Shepherd shepherd(RunSettings settings, Bmdb bmdb, Providers providers) {
+        Shepherd.Builder shepherd =
+                Shepherd.builder().bmdb(bmdb).loops(settings.process().loops());
+        settings.process().runtimeInfo().ifPresent(shepherd::runtimeInfo);
+        providers.addTo(shepherd);
+        return shepherd.build();
     }
 
     private static void report(LoopStatus loop) {

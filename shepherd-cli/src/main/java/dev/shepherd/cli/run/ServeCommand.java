@@ -1,11 +1,16 @@
 package dev.shepherd.cli.run;
 
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.cli.internal.DatabaseOptions;
-import dev.shepherd.cli.internal.ListenAddress;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Shutdown;
 import dev.shepherd.cli.internal.WebOptions;
 import dev.shepherd.cli.internal.WebPage;
+import dev.shepherd.cli.settings.DatabaseSettings;
+import dev.shepherd.cli.settings.Given;
+import dev.shepherd.cli.settings.ListenAddress;
+import dev.shepherd.cli.settings.Settings;
+import dev.shepherd.cli.settings.WebSettings;
 import java.net.InetSocketAddress;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -44,12 +49,21 @@ public final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        InetSocketAddress address = web.listenOr(ListenAddress.of("--web-listen", "8080"));
+        Given given = new Given();
+        web.give(given);
+        recovery.give(given);
+        Settings settings = database.settings(given);
+        WebSettings page = settings.web(true);
+        RecoveryPolicies policies = settings.recoveryOfEach();
+        DatabaseSettings where = settings.database();
+        settings.requireValid();
+        InetSocketAddress address = page.listen().orElseGet(() -> ListenAddress.of("--web-listen", "8080"));
         try (Shutdown shutdown = new Shutdown();
-                DatabaseOptions.Opened opened = database.openExisting(spec.commandLine(), WebPage.CONNECTIONS);
-                WebPage page = WebPage.start(opened.bmdb(), null, recovery.policy(), address, web)) {
+                DatabaseOptions.Opened opened =
+                        DatabaseOptions.openExisting(where, spec.commandLine(), WebPage.CONNECTIONS);
+                WebPage served = WebPage.start(opened.bmdb(), null, policies, address, page)) {
             opened.endIfGone(shutdown);
-            spec.commandLine().getOut().println("The page is at " + page.url() + " until this is interrupted");
+            spec.commandLine().getOut().println("The page is at " + served.url() + " until this is interrupted");
             spec.commandLine().getOut().flush();
             shutdown.await();
             opened.requireThere();

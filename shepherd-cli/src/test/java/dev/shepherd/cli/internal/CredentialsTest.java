@@ -1,9 +1,7 @@
 package dev.shepherd.cli.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
-import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.cli.CommandLineProcess;
 import dev.shepherd.cli.CommandLineRun;
 import dev.shepherd.manager.takeover.SshCredentials;
@@ -112,30 +110,6 @@ class CredentialsTest {
     }
 
     @Test
-    void thePasswordOfTheDatabaseComesFromTheFileElseTheUrlElseTheVariable() throws Exception {
-        Path file = Files.writeString(folder.resolve("password"), "of the file\r\nsecond line\n");
-
-        assertThat(DatabaseOptions.password(file, UNREACHABLE, "of the variable"))
-                .isEqualTo("of the file");
-        assertThat(DatabaseOptions.password(null, UNREACHABLE, "of the variable"))
-                .isEqualTo("of the variable");
-        for (String url : List.of(UNREACHABLE + "?password=x", UNREACHABLE + "?user=u&password=x&ssl=false")) {
-            assertThat(DatabaseOptions.password(null, url, "of the variable")).isNull();
-            assertThatExceptionOfType(ConfigurationException.class)
-                    .isThrownBy(() -> DatabaseOptions.password(file, url, null))
-                    .withMessageContainingAll("--database-password-file", "--database:", "one of the two");
-        }
-    }
-
-    @Test
-    void anEmptyPasswordIsNone() {
-        assertThat(DatabaseOptions.password(null, UNREACHABLE, "")).isNull();
-        assertThat(DatabaseOptions.password(null, UNREACHABLE, null)).isNull();
-        assertThat(DatabaseOptions.password(null, UNREACHABLE + "?password=&user=u", "of the variable"))
-                .isEqualTo("of the variable");
-    }
-
-    @Test
     void credentialsOfADatabaseNeedOneAndAreGivenOnce() {
         CommandLineRun embedded = CommandLineRun.of("pauses", "--data", data(), "--database-user", "u");
         CommandLineRun twice = CommandLineRun.of("pauses", "--database", UNREACHABLE + "?user=u", "--database-user=v");
@@ -143,7 +117,7 @@ class CredentialsTest {
         assertThat(embedded.exitCode()).isEqualTo(2);
         assertThat(embedded.err()).contains("--database-user goes with --database");
         assertThat(twice.exitCode()).isEqualTo(2);
-        assertThat(twice.err()).contains("--database-user, and a user in the URL of --database");
+        assertThat(twice.err()).contains("--database-user: the database's URL has a user, too: give one of the two");
     }
 
     private String data() {

@@ -1,4 +1,4 @@
-package dev.shepherd.cli.internal;
+package dev.shepherd.cli.settings;
 
 import dev.shepherd.api.ConfigurationException;
 import java.net.InetSocketAddress;

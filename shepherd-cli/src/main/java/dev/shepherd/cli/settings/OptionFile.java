@@ -1,4 +1,4 @@
-package dev.shepherd.cli.internal;
+package dev.shepherd.cli.settings;
 
 import dev.shepherd.api.ConfigurationException;
 import java.io.IOException;
@@ -32,7 +32,7 @@ public final class OptionFile {
     }
 
     /** Returns a text in UTF-8. */
-    static String text(String option, Path file) {
+    public static String text(String option, Path file) {
         try {
             return StandardCharsets.UTF_8
                     .newDecoder()
