@@ -4,6 +4,7 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.FoundProvider;
@@ -19,7 +20,6 @@ import dev.shepherd.cli.settings.Given;
 import dev.shepherd.cli.settings.ProcessSettings;
 import dev.shepherd.cli.settings.Settings;
 import dev.shepherd.manager.Shepherd;
-import dev.shepherd.manager.status.LoopStatus;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -255,22 +255,16 @@ public final class RunCommand implements Callable<Integer> {
             if (listener != null) {
                 log.info(
                         "Accepting calls of agents at {}",
-                        settings.endpoint().address().orElseThrow());
+                        AgentEndpoint.url(settings.endpoint().address().orElseThrow()));
             }
+            Progress progress = new Progress();
             while (!shutdown.await(REPORT_INTERVAL.toMillis())) {
-                shepherd.status().loops().stream()
-                        .filter(loop -> runs(settings, loop))
-                        .forEach(RunCommand::report);
+                progress.lines(shepherd.status().loops()).forEach(log::info);
             }
             opened.requireThere();
             log.info("Asked to end: stopping the loops and releasing their work");
         }
         return 0;
-    }
-
-    private static boolean runs(RunSettings settings, LoopStatus loop) {
-        return settings.process().loops().stream()
-                .anyMatch(kind -> kind.toString().equals(loop.name()));
     }
 
     private static Shepherd shepherd(RunSettings settings, Bmdb bmdb, Providers providers) {
@@ -279,20 +273,5 @@ public final class RunCommand implements Callable<Integer> {
         settings.process().runtimeInfo().ifPresent(shepherd::runtimeInfo);
         providers.addTo(shepherd);
         return shepherd.build();
-    }
-
-    private static void report(LoopStatus loop) {
-        log.info(
-                "{} {}: {} done, {} failed, {} in progress, waits for {}{}",
-                loop.name(),
-                loop.provider(),
-                loop.succeeded(),
-                loop.failed(),
-                loop.inProgress(),
-                loop.waitingFor(),
-                loop.lastError()
-                        .filter(LoopStatus.LastError::current)
-                        .map(error -> "; last error at " + error.at() + ": " + error.message())
-                        .orElse(""));
     }
 }
