@@ -42,6 +42,7 @@ final class Flock {
     private static final Logger log = LoggerFactory.getLogger(Flock.class);
 
     private final Bmdb bmdb;
+    private final ProviderCalls calls;
     private final ProviderType provider;
     private final List<Bmdb.Subscription> wakeUps = new CopyOnWriteArrayList<>();
     private final Map<LoopKind, Loop> loops = new EnumMap<>(LoopKind.class);
@@ -65,6 +66,7 @@ final class Flock {
 
     Flock(Bmdb bmdb, ProviderCalls calls, MachineTakeover takeover, Settings settings, Executor executor) {
         this.bmdb = bmdb;
+        this.calls = calls;
         this.provider = calls.type();
         Map<LoopKind, LoopContext> contexts = new EnumMap<>(LoopKind.class);
         for (LoopKind kind : LoopKind.values()) {
@@ -106,6 +108,10 @@ final class Flock {
 
     ProviderType provider() {
         return provider;
+    }
+
+    ProviderCalls calls() {
+        return calls;
     }
 
     Provisioner provisioner() {

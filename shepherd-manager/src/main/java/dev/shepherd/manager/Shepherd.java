@@ -177,6 +177,10 @@ public final class Shepherd implements AutoCloseable {
         return new ShepherdStatus(loopStatus, discrepancies, discrepancyCounts, provisioning, recovery);
     }
 
+    Set<LoopKind> loops() {
+        return loops;
+    }
+
     List<Flock> flocks() {
         return List.copyOf(flocks.values());
     }

@@ -44,10 +44,12 @@ final class CountQueries {
     private static final int MOST_SILENT = 10_000;
 
     private final Handle db;
+    private final RecoveryPolicy policy;
     private final MachineStates states;
 
     CountQueries(Handle db, RecoveryPolicy policy) {
         this.db = db;
+        this.policy = policy;
         this.states = new MachineStates(db.time(), policy);
     }
 
@@ -64,8 +66,14 @@ final class CountQueries {
                         row.getLocation(),
                         MachineState.valueOf(row.getState()),
                         row.getMachines()));
-        return Optional.of(
-                new FleetSummary(counted.getCountedAt().toInstant(), Duration.ofMillis(counted.getTookMs()), counts));
+        Instant at = counted.getCountedAt().toInstant();
+        Duration age = Duration.between(at, MachineQueries.now(db));
+        return Optional.of(new FleetSummary(
+                at,
+                Duration.ofMillis(counted.getTookMs()),
+                age.isNegative() ? Duration.ZERO : age,
+                counts,
+                FigureQueries.figures(db)));
     }
 
     static String version(Handle db) {
@@ -104,6 +112,7 @@ final class CountQueries {
         long start = System.nanoTime();
         recount();
         keepSilent();
+        new FigureQueries(db, policy).recount();
         long took = Duration.ofNanos(System.nanoTime() - start).toMillis();
         OffsetDateTime sampled = before.getSampledAt();
         boolean samples = sampled == null

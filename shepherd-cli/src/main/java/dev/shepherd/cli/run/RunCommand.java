@@ -201,7 +201,7 @@ public final class RunCommand implements Callable<Integer> {
                         .build();
                 @Nullable
                         WebPage page = webListen.isPresent()
-                                ? WebPage.start(opened.bmdb(), shepherd, policy, webListen.get(), web)
+                                ? WebPage.start(opened.bmdb(), shepherd, listener, policy, webListen.get(), web)
                                 : null) {
             opened.endIfGone(shutdown);
             shepherd.start();

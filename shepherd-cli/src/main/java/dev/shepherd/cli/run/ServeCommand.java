@@ -47,7 +47,7 @@ public final class ServeCommand implements Callable<Integer> {
         InetSocketAddress address = web.listenOr(ListenAddress.of("--web-listen", "8080"));
         try (Shutdown shutdown = new Shutdown();
                 DatabaseOptions.Opened opened = database.openExisting(spec.commandLine(), WebPage.CONNECTIONS);
-                WebPage page = WebPage.start(opened.bmdb(), null, recovery.policy(), address, web)) {
+                WebPage page = WebPage.start(opened.bmdb(), null, null, recovery.policy(), address, web)) {
             opened.endIfGone(shutdown);
             spec.commandLine().getOut().println("The page is at " + page.url() + " until this is interrupted");
             spec.commandLine().getOut().flush();
