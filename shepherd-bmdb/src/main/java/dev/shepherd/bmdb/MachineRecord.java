@@ -82,12 +82,13 @@ public record MachineRecord(
      *
      * @param process which
      * @param until until when
+     * @param kind the kind of the cause, as in {@link Work.Cause#kind()}
      * @param cause why
      * @param lastIntervalSeconds the current period, in seconds
      * @param losses how many pieces of work in a row were lost with their session; 0 if the last one had an end
      */
     public record ActiveBackoff(
-            WorkProcess process, Instant until, String cause, long lastIntervalSeconds, int losses) {}
+            WorkProcess process, Instant until, String kind, String cause, long lastIntervalSeconds, int losses) {}
 
     /** Tells whether the requested installation was reported as successful. */
     public boolean isInstallationFulfilled() {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -151,25 +152,31 @@ public final class Work implements AutoCloseable {
      * while: for work that is done but has yet to prove that it helped. The backoff grows with each such end.
      *
      * @param backoff how long
-     * @param cause why, for people; cut after 4,000 characters
+     * @param cause why
      * @param body what to write; it may run more than once
      * @return the period of the backoff, without its jitter
      */
-    public Duration finish(Backoff backoff, String cause, BmdbTransaction.Use body) throws InterruptedException {
+    public Duration finish(Backoff backoff, Cause cause, BmdbTransaction.Use body) throws InterruptedException {
         Objects.requireNonNull(backoff, "backoff");
+        Objects.requireNonNull(cause, "cause");
         return end(Ending.finishedForNow(this, backingOff(backoff, cause, body)));
     }
 
-    /** Ends the work as failed, with nothing else to write. See {@link #fail(Backoff, String, BmdbTransaction.Use)}. */
-    public Duration fail(Backoff backoff, String cause) throws InterruptedException {
+    /** Ends the work as failed, with nothing else to write. See {@link #fail(Backoff, Cause, BmdbTransaction.Use)}. */
+    public Duration fail(Backoff backoff, Cause cause) throws InterruptedException {
         return fail(backoff, cause, tx -> {});
+    }
+
+    /** Ends the work as failed, for a cause of no particular kind. See {@link #fail(Backoff, Cause)}. */
+    public Duration fail(Backoff backoff, String cause) throws InterruptedException {
+        return fail(backoff, Cause.other(cause));
     }
 
     /**
      * Ends the work as failed, and keeps this process off the machine for a while.
      *
      * @param backoff how long
-     * @param cause why, for people; cut after 4,000 characters
+     * @param cause why
      * @param body what else to write; it may run more than once
      * @return the period of the backoff, without its jitter
      * @throws WorkLostException if the work is no longer held; nothing was written
@@ -180,14 +187,14 @@ public final class Work implements AutoCloseable {
      *     is still held
      * @throws InterruptedException if the thread is interrupted
      */
-    public Duration fail(Backoff backoff, String cause, BmdbTransaction.Use body) throws InterruptedException {
+    public Duration fail(Backoff backoff, Cause cause, BmdbTransaction.Use body) throws InterruptedException {
         Objects.requireNonNull(backoff, "backoff");
         Objects.requireNonNull(cause, "cause");
-        return end(Ending.failed(this, WorkQueries.shorten(cause), backingOff(backoff, cause, body, 1)));
+        return end(Ending.failed(this, WorkQueries.shorten(cause.text()), backingOff(backoff, cause, body, 1)));
     }
 
     /**
-     * Ends the work as failed like {@link #fail(Backoff, String, BmdbTransaction.Use)}, without keeping this process
+     * Ends the work as failed like {@link #fail(Backoff, Cause, BmdbTransaction.Use)}, without keeping this process
      * off the machine.
      *
      * @param cause why, for people; cut after 4,000 characters
@@ -216,22 +223,51 @@ public final class Work implements AutoCloseable {
      *
      * @return the period of the backoff, without its jitter
      */
-    public Duration giveUp(Backoff backoff, String cause, BmdbTransaction.Use body) throws InterruptedException {
+    public Duration giveUp(Backoff backoff, Cause cause, BmdbTransaction.Use body) throws InterruptedException {
         Objects.requireNonNull(backoff, "backoff");
         Objects.requireNonNull(cause, "cause");
-        return end(Ending.givenUp(this, WorkQueries.shorten(cause), backingOff(backoff, cause, body)));
+        return end(Ending.givenUp(this, WorkQueries.shorten(cause.text()), backingOff(backoff, cause, body)));
     }
 
-    private BmdbTransaction.Body<Duration> backingOff(Backoff backoff, String cause, BmdbTransaction.Use body) {
+    private BmdbTransaction.Body<Duration> backingOff(Backoff backoff, Cause cause, BmdbTransaction.Use body) {
         return backingOff(backoff, cause, body, 0);
     }
 
     private BmdbTransaction.Body<Duration> backingOff(
-            Backoff backoff, String cause, BmdbTransaction.Use body, int failures) {
+            Backoff backoff, Cause cause, BmdbTransaction.Use body, int failures) {
         return tx -> {
             body.run(tx);
-            return WorkQueries.backOff(tx.handle(), process, machineId, backoff, WorkQueries.shorten(cause), failures);
+            return WorkQueries.backOff(tx.handle(), process, machineId, backoff, cause, failures);
         };
+    }
+
+    /**
+     * Why a process leaves a machine alone.
+     *
+     * @param kind a word that programs count and choose by, such as {@code unreachable}: a lower-case letter, then up to
+     *     39 of these, digits and underscores. {@code docs/operations.md} lists those of Shepherd's own processes
+     * @param text the same for people; cut after 4,000 characters when it is stored
+     */
+    public record Cause(String kind, String text) {
+
+        private static final Pattern KIND = Pattern.compile("[a-z][a-z0-9_]{0,39}");
+
+        /**
+         * Checks the kind.
+         *
+         * @throws IllegalArgumentException if the kind is not such a word
+         */
+        public Cause {
+            Objects.requireNonNull(text, "text");
+            if (!KIND.matcher(kind).matches()) {
+                throw new IllegalArgumentException("a cause's kind must match " + KIND + ", not \"" + kind + "\"");
+            }
+        }
+
+        /** Returns a cause of no particular kind: {@code other}. */
+        public static Cause other(String text) {
+            return new Cause("other", text);
+        }
     }
 
     /** What to write with the end of several pieces of work. See {@link BmdbSession#finishAll}. */

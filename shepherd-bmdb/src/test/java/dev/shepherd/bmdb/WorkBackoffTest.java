@@ -10,6 +10,8 @@ import java.util.UUID;
 import org.jooq.impl.DSL;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class WorkBackoffTest {
 
@@ -128,13 +130,39 @@ class WorkBackoffTest {
     }
 
     @Test
+    void theKindOfTheLastCauseIsKept() throws Exception {
+        UUID machine = db.machine();
+        BmdbSession session = db.session();
+
+        claim(session).fail(withoutJitter(), new Work.Cause("unreachable", "no route"));
+        assertThat(kind(machine)).isEqualTo("unreachable");
+
+        db.advance(Duration.ofHours(1));
+        claim(session).fail(withoutJitter(), "of a test");
+        assertThat(kind(machine)).isEqualTo("other");
+    }
+
+    private String kind(UUID machine) throws InterruptedException {
+        return db.bmdb().machine(machine).orElseThrow().backoffs().get(0).kind();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "Unreachable", "no route", "1st", "a-b", "x234567890123456789012345678901234567890x"})
+    void aKindIsAWord(String kind) {
+        assertThatThrownBy(() -> new Work.Cause(kind, "text"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("\"" + kind + "\"");
+    }
+
+    @Test
     @SuppressWarnings("NullAway") // As from a caller who checks nothing.
     void aFailureNeedsABackoffAndACause() throws Exception {
         db.machine();
         Work work = claim(db.session());
 
         assertThatThrownBy(() -> work.fail(null, "cause")).isInstanceOf(NullPointerException.class);
-        assertThatThrownBy(() -> work.fail(withoutJitter(), null)).isInstanceOf(NullPointerException.class);
+        assertThatThrownBy(() -> work.fail(withoutJitter(), (Work.Cause) null))
+                .isInstanceOf(NullPointerException.class);
 
         work.finish();
     }

@@ -116,7 +116,7 @@ class WorkTest {
                     throw failure;
                 }))
                 .isSameAs(failure);
-        assertThatThrownBy(() -> work.fail(Backoff.constant(Duration.ofMinutes(1)), "cause", tx -> {
+        assertThatThrownBy(() -> work.fail(Backoff.constant(Duration.ofMinutes(1)), Work.Cause.other("cause"), tx -> {
                     tx.putSshHostKey(machine, "key");
                     throw failure;
                 }))

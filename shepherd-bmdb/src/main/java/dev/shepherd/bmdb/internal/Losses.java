@@ -169,14 +169,15 @@ public final class Losses {
         db.dsl()
                 .execute(
                         "insert into work_backoff"
-                                + " (machine_id, process, until, cause, last_interval_seconds, losses, loss_interval_seconds)"
+                                + " (machine_id, process, until, cause, kind, last_interval_seconds, losses, loss_interval_seconds)"
                                 + " select machine_id, process, {0} + millis * interval '1 millisecond', 'lost ' || losses"
                                 + " || ' time(s) in a row with the process that worked on it, which died, froze or lost the'"
                                 + " || ' database',"
-                                + " 0, losses, seconds"
+                                + " 'lost', 0, losses, seconds"
                                 + " from unnest({1}, {2}, {3}, {4}, {5}) as lost (machine_id, process, millis, losses, seconds)"
                                 + " on conflict (machine_id, process) do update set"
                                 + " until = greatest(work_backoff.until, excluded.until), cause = excluded.cause,"
+                                + " kind = excluded.kind,"
                                 + " losses = excluded.losses, loss_interval_seconds = excluded.loss_interval_seconds",
                         db.time().now(),
                         machineIds(verdicts),

@@ -102,6 +102,7 @@ public final class MachineQueries {
                                 .fetch(backoff -> new ActiveBackoff(
                                         new WorkProcess(backoff.getProcess()),
                                         backoff.getUntil().toInstant(),
+                                        backoff.getKind(),
                                         backoff.getCause(),
                                         Math.max(backoff.getLastIntervalSeconds(), backoff.getLossIntervalSeconds()),
                                         backoff.getLosses()))));

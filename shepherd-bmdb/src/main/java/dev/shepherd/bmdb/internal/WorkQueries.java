@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.BiFunction;
 import org.jooq.Condition;
 import org.jooq.Field;
 import org.jooq.Record1;
@@ -334,7 +335,7 @@ public final class WorkQueries {
      * @param failures how many failures it adds to those in a row
      */
     public static Duration backOff(
-            Handle db, WorkProcess process, UUID machineId, Backoff backoff, String cause, int failures) {
+            Handle db, WorkProcess process, UUID machineId, Backoff backoff, Work.Cause cause, int failures) {
         Duration previous = db.dsl()
                 .select(WORK_BACKOFF.LAST_INTERVAL_SECONDS)
                 .from(WORK_BACKOFF)
@@ -351,27 +352,30 @@ public final class WorkQueries {
                 .set(WORK_BACKOFF.MACHINE_ID, machineId)
                 .set(WORK_BACKOFF.PROCESS, process.name())
                 .set(WORK_BACKOFF.UNTIL, until)
-                .set(WORK_BACKOFF.CAUSE, cause)
+                .set(WORK_BACKOFF.CAUSE, shorten(cause.text()))
+                .set(WORK_BACKOFF.KIND, cause.kind())
                 .set(WORK_BACKOFF.LAST_INTERVAL_SECONDS, period.toSeconds())
                 .set(WORK_BACKOFF.FAILURES, failures)
                 .onConflict(WORK_BACKOFF.MACHINE_ID, WORK_BACKOFF.PROCESS)
                 .doUpdate()
                 .set(WORK_BACKOFF.UNTIL, until)
-                .set(WORK_BACKOFF.CAUSE, cause)
+                .set(WORK_BACKOFF.CAUSE, shorten(cause.text()))
+                .set(WORK_BACKOFF.KIND, cause.kind())
                 .set(WORK_BACKOFF.LAST_INTERVAL_SECONDS, period.toSeconds())
                 .set(WORK_BACKOFF.FAILURES, WORK_BACKOFF.FAILURES.plus(failures))
                 .execute();
         return period;
     }
 
-    public static int failuresInARow(Handle db, WorkProcess process, UUID machineId) {
+    /** Makes something of what a process backed off for last from a machine, and how often in a row it failed there. */
+    public static <T> Optional<T> failures(
+            Handle db, WorkProcess process, UUID machineId, BiFunction<String, Integer, T> kindAndCount) {
         return db.dsl()
-                .select(WORK_BACKOFF.FAILURES)
+                .select(WORK_BACKOFF.KIND, WORK_BACKOFF.FAILURES)
                 .from(WORK_BACKOFF)
                 .where(WORK_BACKOFF.MACHINE_ID.eq(machineId))
                 .and(WORK_BACKOFF.PROCESS.eq(process.name()))
-                .fetchOptional(WORK_BACKOFF.FAILURES)
-                .orElse(0);
+                .fetchOptional(row -> kindAndCount.apply(row.value1(), row.value2()));
     }
 
     /** Makes a text fit for the database and its readers: one line, and not too long. */

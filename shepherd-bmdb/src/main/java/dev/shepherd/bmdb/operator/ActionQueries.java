@@ -19,6 +19,7 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.operator.LiveSession.Held;
+import dev.shepherd.bmdb.recovery.Recoveries;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.Collection;
@@ -125,10 +126,17 @@ final class ActionQueries {
                 .fetch(ActionQueries::backedOff);
     }
 
-    /** Lifts the backoffs of machines that the transaction has locked. Returns what they were. */
+    /**
+     * Lifts the backoffs of machines that the transaction has locked. Returns what they were. One that waits for an
+     * effect, such as a reboot, is lifted only if its machine or its kind is asked for: it is no failure.
+     */
     static List<BackedOff> lift(Handle db, BackoffFilter which, Collection<UUID> machineIds) {
-        Condition lifted =
-                WORK_BACKOFF.MACHINE_ID.eq(any(machineIds.toArray(UUID[]::new))).and(matches(db, which));
+        boolean asked = which.machineId().isPresent() || which.kind().isPresent();
+        Condition lifted = WORK_BACKOFF
+                .MACHINE_ID
+                .eq(any(machineIds.toArray(UUID[]::new)))
+                .and(matches(db, which))
+                .and(asked ? DSL.noCondition() : WORK_BACKOFF.KIND.notIn(Recoveries.BOOTING, Recoveries.RECOVERING));
         List<BackedOff> found = db.dsl()
                 .select(WORK_BACKOFF.fields())
                 .select(MACHINE_PROVIDED.PROVIDER, MACHINE_PROVIDED.PROVIDER_ID)
@@ -160,6 +168,9 @@ final class ActionQueries {
         if (which.process().isPresent()) {
             matches = matches.and(WORK_BACKOFF.PROCESS.eq(which.process().get().name()));
         }
+        if (which.kind().isPresent()) {
+            matches = matches.and(WORK_BACKOFF.KIND.eq(which.kind().get()));
+        }
         if (which.cause().isPresent()) {
             matches = matches.and(
                     WORK_BACKOFF.CAUSE.containsIgnoreCase(which.cause().get()));
@@ -174,6 +185,7 @@ final class ActionQueries {
                 Optional.ofNullable(row.get(MACHINE_PROVIDED.PROVIDER_ID)).map(ProviderID::new),
                 new WorkProcess(row.get(WORK_BACKOFF.PROCESS)),
                 row.get(WORK_BACKOFF.UNTIL).toInstant(),
+                row.get(WORK_BACKOFF.KIND),
                 row.get(WORK_BACKOFF.CAUSE),
                 row.get(WORK_BACKOFF.FAILURES));
     }

@@ -15,6 +15,7 @@ import java.util.UUID;
  * @param providerId that provider's id of it
  * @param process which process
  * @param until until when
+ * @param kind the kind of the cause, as in {@link dev.shepherd.bmdb.Work.Cause#kind()}
  * @param cause why; holds texts of the machine and the provider
  * @param failures how many failures in a row there were
  */
@@ -24,5 +25,6 @@ public record BackedOff(
         Optional<ProviderID> providerId,
         WorkProcess process,
         Instant until,
+        String kind,
         String cause,
         int failures) {}

@@ -159,16 +159,11 @@ public final class OperatorActions {
      * @throws OperatorException if there is no such machine
      */
     public boolean quarantine(UUID machineId, String reason) throws InterruptedException {
-        checkReason(reason);
-        boolean quarantined = transactions.runAlone("quarantining machine " + machineId, db -> {
+        return change(machineId, "quarantined", reason, db -> {
             lock(db, machineId);
             return TagQueries.quarantine(db, machineId, actor.name(), reason)
                     && record(db, Entry.onMachine(Verb.QUARANTINE, machineId, reason, null));
         });
-        if (quarantined) {
-            log.info("Machine {}: quarantined by {}: {}", machineId, actor, Escaped.text(reason));
-        }
-        return quarantined;
     }
 
     /**
@@ -178,8 +173,7 @@ public final class OperatorActions {
      * @return false if the machine was not quarantined
      */
     public boolean release(UUID machineId, String reason) throws InterruptedException {
-        checkReason(reason);
-        boolean released = transactions.runAlone("releasing machine " + machineId, db -> {
+        return change(machineId, "released", reason, db -> {
             if (!TagQueries.release(db, machineId)) {
                 return false;
             }
@@ -191,10 +185,6 @@ public final class OperatorActions {
                     .execute();
             return record(db, Entry.onMachine(Verb.RELEASE, machineId, reason, null));
         });
-        if (released) {
-            log.info("Machine {}: released by {}: {}", machineId, actor, Escaped.text(reason));
-        }
-        return released;
     }
 
     /**
@@ -233,7 +223,8 @@ public final class OperatorActions {
     /**
      * Lifts backoffs: the processes may come back at once, and start from their first period if they fail again. Locks
      * a hundred machines at a time, each for a moment, and commits in between: an exception leaves what was lifted
-     * before. A machine that fails again meanwhile stays backed off.
+     * before. A machine that fails again meanwhile stays backed off. What only gives a reboot or another attempt at
+     * recovery time to take effect is no failure, and is lifted only if the machine or the kind is named.
      *
      * @param which which of the backoffs in force
      * @param lifted is shown each backoff as it was, once its end is committed
@@ -290,15 +281,10 @@ public final class OperatorActions {
      * @return false if none is pinned
      */
     public boolean trust(UUID machineId, String reason) throws InterruptedException {
-        checkReason(reason);
-        boolean forgotten = transactions.runAlone("forgetting the host key of machine " + machineId, db -> {
+        return change(machineId, "its SSH host key was forgotten", reason, db -> {
             Optional<String> key = TagQueries.takeSshHostKey(db, machineId);
             return key.isPresent() && record(db, Entry.onMachine(Verb.TRUST, machineId, reason, "forgot " + key.get()));
         });
-        if (forgotten) {
-            log.warn("Machine {}: its SSH host key was forgotten by {}: {}", machineId, actor, Escaped.text(reason));
-        }
-        return forgotten;
     }
 
     /**
@@ -308,8 +294,7 @@ public final class OperatorActions {
      * @return false if none is started
      */
     public boolean restartAgent(UUID machineId, String reason) throws InterruptedException {
-        checkReason(reason);
-        boolean forgotten = transactions.runAlone("forgetting the agent of machine " + machineId, db -> {
+        return change(machineId, "its agent is to be started again, as asked", reason, db -> {
             if (!TagQueries.clearAgentStarted(db, machineId)) {
                 return false;
             }
@@ -317,10 +302,6 @@ public final class OperatorActions {
             TagQueries.clearAgentHeartbeat(db, machineId);
             return record(db, Entry.onMachine(Verb.RESTART_AGENT, machineId, reason, null));
         });
-        if (forgotten) {
-            log.info("Machine {}: its agent is to be started again, by {}: {}", machineId, actor, Escaped.text(reason));
-        }
-        return forgotten;
     }
 
     /**
@@ -355,15 +336,12 @@ public final class OperatorActions {
      * @return false if there is no request
      */
     public boolean takeBackInstallation(UUID machineId, String reason) throws InterruptedException {
-        checkReason(reason);
-        boolean takenBack = transactions.runAlone(
-                "taking back the installation of machine " + machineId,
+        return change(
+                machineId,
+                "its installation was taken back",
+                reason,
                 db -> TagQueries.clearInstallationRequest(db, machineId)
                         && record(db, Entry.onMachine(Verb.TAKE_BACK_INSTALLATION, machineId, reason, null)));
-        if (takenBack) {
-            log.info("Machine {}: its installation was taken back by {}: {}", machineId, actor, Escaped.text(reason));
-        }
-        return takenBack;
     }
 
     /**
@@ -403,8 +381,7 @@ public final class OperatorActions {
      * @throws OperatorException if a session works on the machine; nothing was deleted
      */
     public boolean forget(UUID machineId, String reason) throws InterruptedException {
-        checkReason(reason);
-        boolean forgotten = transactions.runAlone("forgetting machine " + machineId, db -> {
+        return change(machineId, "forgotten", reason, db -> {
             // Claims take this lock first: once it is held, no session can begin to work on the machine.
             if (db.dsl()
                     .selectOne()
@@ -427,10 +404,21 @@ public final class OperatorActions {
             TagQueries.deleteMachine(db, machineId);
             return true;
         });
-        if (forgotten) {
-            log.warn("Machine {}: forgotten on behalf of {}: {}", machineId, actor, Escaped.text(reason));
+    }
+
+    /** Does something to a machine in a transaction, and returns whether there was something to do. */
+    @FunctionalInterface
+    private interface Change {
+        boolean run(Handle db) throws InterruptedException;
+    }
+
+    private boolean change(UUID machineId, String what, String reason, Change change) throws InterruptedException {
+        checkReason(reason);
+        boolean done = transactions.runAlone(actor + " on machine " + machineId, change::run);
+        if (done) {
+            log.info("Machine {}: {} by {}: {}", machineId, what, actor, Escaped.text(reason));
         }
-        return forgotten;
+        return done;
     }
 
     /** Keeps the machine's provider id, so that its history can be found. */

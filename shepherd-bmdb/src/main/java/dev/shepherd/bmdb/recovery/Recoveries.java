@@ -38,6 +38,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Recoveries {
 
+    /** The kind of a backoff of agent start that gives a machine time to boot. */
+    public static final String BOOTING = "booting";
+
+    /** The kind of a backoff of recovery that gives an attempt time to take effect. */
+    public static final String RECOVERING = "recovering";
+
     private final Database database;
     private final ProviderType provider;
     private final RecoveryPolicy policy;
@@ -252,7 +258,10 @@ public final class Recoveries {
                     WorkProcess.AGENT_START,
                     machineId,
                     Backoff.constant(policy.bootTime()),
-                    "recovery was attempted (" + action.databaseName() + "); the machine is given time to boot",
+                    new Work.Cause(
+                            BOOTING,
+                            "recovery was attempted (" + action.databaseName()
+                                    + "); the machine is given time to boot"),
                     0);
         }
     }

@@ -6,6 +6,7 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
+import java.util.Optional;
 import java.util.UUID;
 
 /** What takeovers of a machine record besides its tags. The methods are called in the work that holds the machine. */
@@ -14,11 +15,16 @@ public final class Takeovers {
     private Takeovers() {}
 
     /**
-     * Returns how often agent start has failed on a machine, with a backoff, since it last finished there or the
-     * machine was released.
+     * How agent start fared on a machine since it last finished there or the machine was released.
+     *
+     * @param kind what it backed off for last
+     * @param inARow how many times it failed, with a backoff
      */
-    public static int failuresInARow(BmdbTransaction tx, UUID machineId) {
-        return WorkQueries.failuresInARow(Handle.of(tx.dsl()), WorkProcess.AGENT_START, machineId);
+    public record Failures(String kind, int inARow) {}
+
+    /** Returns how agent start fared on a machine, if it backed off from it. */
+    public static Optional<Failures> failures(BmdbTransaction tx, UUID machineId) {
+        return WorkQueries.failures(Handle.of(tx.dsl()), WorkProcess.AGENT_START, machineId, Failures::new);
     }
 
     /**

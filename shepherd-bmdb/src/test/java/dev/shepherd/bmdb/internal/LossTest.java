@@ -196,7 +196,7 @@ class LossTest {
         assertThat(losses(machine)).isEqualTo(1);
         claimLater().giveUp("not now", tx -> {});
         assertThat(losses(machine)).isEqualTo(1);
-        claimLater().giveUp(minute, "not now", tx -> {});
+        claimLater().giveUp(minute, Work.Cause.other("not now"), tx -> {});
         assertThat(losses(machine)).isEqualTo(1);
         claimLater().fail("of a test", tx -> {});
         assertThat(losses(machine)).isZero();
@@ -208,7 +208,7 @@ class LossTest {
         assertThat(losses(machine)).isZero();
 
         lose(WITHOUT_AGENT);
-        claimLater().finish(minute, "until it is proved", tx -> {});
+        claimLater().finish(minute, Work.Cause.other("until it is proved"), tx -> {});
         assertThat(losses(machine)).isZero();
 
         lose(WITHOUT_AGENT);

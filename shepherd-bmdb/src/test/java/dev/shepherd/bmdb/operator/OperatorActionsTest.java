@@ -258,6 +258,27 @@ class OperatorActionsTest {
                 .isEqualTo(1);
     }
 
+    @Test
+    void retryOfAllLeavesAMachineItsTimeToBootUnlessThatIsAskedFor() throws Exception {
+        UUID booting = db.providedMachine();
+        UUID failed = db.providedMachine();
+        backOff(booting, WorkProcess.AGENT_START, "it was rebooted");
+        backOff(failed, WorkProcess.AGENT_START, "it refuses the key");
+        db.execute("update work_backoff set kind = 'booting' where machine_id = '" + booting + "'");
+        db.execute("update work_backoff set kind = 'authentication_failed' where machine_id = '" + failed + "'");
+        List<BackedOff> lifted = new ArrayList<>();
+
+        assertThat(actions.retry(BackoffFilter.ALL.ofKind("unreachable"), "because", lifted::add))
+                .isZero();
+        assertThat(actions.retry(BackoffFilter.ALL, "because", lifted::add)).isEqualTo(1);
+        assertThat(lifted).singleElement().satisfies(one -> {
+            assertThat(one.machineId()).isEqualTo(failed);
+            assertThat(one.kind()).isEqualTo("authentication_failed");
+        });
+        assertThat(actions.retry(BackoffFilter.ALL.ofKind("booting"), "because", lifted::add))
+                .isEqualTo(1);
+    }
+
     /** Several batches, two backoffs of a machine across the edge of one, and every one once. */
     @Test
     void retryOfAllLiftsEachOnceThoughTwoDoIt() throws Exception {

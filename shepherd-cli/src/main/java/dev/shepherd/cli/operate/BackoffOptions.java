@@ -30,6 +30,13 @@ final class BackoffOptions {
             description = "whose cause contains this text, in upper or lower case (default: all)")
     private @Nullable String cause;
 
+    @Option(
+            names = "--kind",
+            paramLabel = "KIND",
+            description = "whose cause is of this kind, such as unreachable or authentication_failed; 'shepherd"
+                    + " backoffs' shows them (default: all)")
+    private @Nullable String kind;
+
     BackoffFilter filter() {
         BackoffFilter filter = BackoffFilter.ALL;
         if (type != null) {
@@ -37,6 +44,9 @@ final class BackoffOptions {
         }
         if (process != null) {
             filter = filter.ofProcess(Setting.of("--process", process, WorkProcess::new));
+        }
+        if (kind != null) {
+            filter = filter.ofKind(kind);
         }
         if (cause != null) {
             if (cause.isBlank()) {

@@ -18,9 +18,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -39,24 +36,37 @@ public final class BackoffsCommand extends FleetCommand {
     /** How many machines with one cause are named. */
     private static final int MOST_NAMED = 10;
 
-    /** What takeovers say of themselves before the reason, which names the machine. */
-    private static final Pattern TAKEOVER =
-            Pattern.compile("taking over .* (failed at [A-Z_]+) after [0-9.]+ s: (.*)", Pattern.DOTALL);
+    /** How many of the texts of one kind are shown. */
+    private static final int MOST_TEXTS = 3;
 
     @Mixin
     private BackoffOptions which = new BackoffOptions();
 
-    /** Machines that failed for the same, as far as their causes tell. */
+    /** Machines that a process leaves alone for the same kind of cause. */
     private static final class Group {
         private final WorkProcess process;
-        private final String cause;
-        private final @Nullable String step;
+        private final String kind;
         private final List<BackedOff> machines = new ArrayList<>();
 
-        Group(WorkProcess process, String cause, @Nullable String step) {
+        Group(WorkProcess process, String kind) {
             this.process = process;
-            this.cause = cause;
-            this.step = step;
+            this.kind = kind;
+        }
+
+        /** Returns an example of each text, and how often it is there, the most frequent ones first. */
+        List<Map.Entry<String, Integer>> texts() {
+            Map<String, String> examples = new LinkedHashMap<>();
+            Map<String, Integer> counts = new LinkedHashMap<>();
+            for (BackedOff one : machines) {
+                // Numbers in it, such as sizes, times and addresses, are of this one machine.
+                String key = one.cause().replaceAll("[0-9a-f]*[0-9][0-9a-f.:]*", "#");
+                examples.putIfAbsent(key, one.cause());
+                counts.merge(key, 1, Integer::sum);
+            }
+            return counts.entrySet().stream()
+                    .sorted(Map.Entry.<String, Integer>comparingByValue().reversed())
+                    .map(entry -> Map.entry(examples.get(entry.getKey()), entry.getValue()))
+                    .toList();
         }
 
         Instant first() {
@@ -95,26 +105,22 @@ public final class BackoffsCommand extends FleetCommand {
     }
 
     private static void add(Map<String, Group> groups, BackedOff one) {
-        Matcher takeover = TAKEOVER.matcher(one.cause());
-        boolean matches = takeover.matches();
-        String step = matches ? takeover.group(1) : null;
-        String cause = matches ? takeover.group(2) : one.cause();
-        // Numbers in it, such as sizes, times and addresses, are of this one machine.
-        String key = one.process() + " " + step + " " + cause.replaceAll("[0-9a-f]*[0-9][0-9a-f.:]*", "#");
-        groups.computeIfAbsent(key, made -> new Group(one.process(), cause, step))
+        groups.computeIfAbsent(one.process() + " " + one.kind(), made -> new Group(one.process(), one.kind()))
                 .machines
                 .add(one);
     }
 
     private static void print(PrintWriter out, Group group) {
         int count = group.machines.size();
-        out.printf(
-                Locale.ROOT,
-                "%d machine(s): %s %s%s%n",
-                count,
-                group.process,
-                group.step == null ? "" : group.step + ": ",
-                Escaped.text(group.cause));
+        out.printf(Locale.ROOT, "%s, %s: %d machine(s)%n", group.process, group.kind, count);
+        List<Map.Entry<String, Integer>> texts = group.texts();
+        for (Map.Entry<String, Integer> text : texts.subList(0, Math.min(MOST_TEXTS, texts.size()))) {
+            String times = text.getValue() == 1 ? "  " : "  " + text.getValue() + " like: ";
+            out.println(times + Escaped.text(text.getKey()));
+        }
+        if (texts.size() > MOST_TEXTS) {
+            out.println("  and " + (texts.size() - MOST_TEXTS) + " other causes of this kind");
+        }
         out.println("  "
                 + String.join(
                         ", ",
@@ -125,11 +131,11 @@ public final class BackoffsCommand extends FleetCommand {
                 + (count > MOST_NAMED ? " and " + (count - MOST_NAMED) + " more" : ""));
         out.println("  tried again " + (count == 1 ? "at " : "from ") + time(group.first())
                 + (count == 1 ? "" : " to " + time(group.last())));
+        Advice.on(group.kind).ifPresent(advice -> out.println("  " + advice));
         out.println("  at once: shepherd retry "
                 + (count == 1
                         ? group.machines.get(0).machineId()
-                        : "--all --process " + group.process + " --cause "
-                                + (group.step == null ? "TEXT" : "'" + group.step + "'"))
+                        : "--all --process " + group.process + " --kind " + group.kind)
                 + " --reason TEXT");
     }
 

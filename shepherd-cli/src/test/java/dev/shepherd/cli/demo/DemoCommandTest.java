@@ -38,8 +38,8 @@ class DemoCommandTest {
                 "machines", "--data", folder.resolve("database").toString());
         assertThat(machines.exitCode()).isZero();
         assertThat(machines.out())
-                .contains("machine-0001", "machine-0003", "agent started")
-                .contains("3 machine(s); in all");
+                .contains("machine-0001", "machine-0003", "up, heard")
+                .contains("3 machine(s): 1 quarantined, 2 up");
 
         CommandLineRun explain = CommandLineRun.of(
                 "explain", "machine-0003", "--data", folder.resolve("database").toString());

@@ -2,12 +2,17 @@ package dev.shepherd.cli.operate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
+import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.Work;
+import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.cli.CommandLineRun;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.provider.redfish.RedfishProviderFactory;
@@ -15,6 +20,7 @@ import dev.shepherd.testkit.bmc.BmcMood;
 import dev.shepherd.testkit.bmc.FakeBmc;
 import dev.shepherd.testkit.bmc.FakeSystem.Power;
 import dev.shepherd.testkit.database.BmdbExtension;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -58,6 +64,38 @@ class MachinesCommandTest {
     }
 
     @Test
+    void aListIsNarrowedAndCutAndSaysSo() throws Exception {
+        try (BmdbSession session = database.bmdb().startSession("test", "here")) {
+            for (String name : List.of("rack-1", "rack-2", "shelf-1")) {
+                MachineInfo machine = MachineInfo.builder(new ProviderID(name), Availability.KNOWN_USED)
+                        .location(name.replaceFirst("-.*", "s"))
+                        .address(InetAddress.getByName("10.0.0." + (name.hashCode() & 127)))
+                        .build();
+                session.inTransaction(tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(machine.id()), machine));
+            }
+            UUID first =
+                    database.bmdb().findMachine(TYPE, new ProviderID("rack-1")).orElseThrow();
+            session.claimMachine(WorkProcess.AGENT_START, first)
+                    .orElseThrow()
+                    .fail(
+                            Backoff.constant(Duration.ofHours(1)),
+                            new Work.Cause("unreachable", "10.0.0.1:22 failed at CONNECT after 2.0 s: no answer"));
+        }
+
+        assertThat(machines("--limit", "2").out())
+                .contains("rack-1", "rack-2", "2 machine(s): 1 failing, 1 waiting; there are more")
+                .doesNotContain("shelf-1");
+        assertThat(machines("--limit", "3").out()).endsWith("3 machine(s): 1 failing, 2 waiting\n");
+        assertThat(machines("--state", "failing").out())
+                .containsPattern("failing, next try [0-9: -]+: 10.0.0.1:22 failed at CONNECT after 2.0 s: no answer")
+                .contains("1 machine(s)");
+        assertThat(machines("--location", "shelfs").out()).contains("shelf-1").contains("1 machine(s)");
+        assertThat(machines("--search", "rack").out()).contains("2 machine(s)");
+        assertThat(machines("--state", "broken").err()).contains("no state \"broken\"", "quarantined", "failing");
+        assertThat(machines("--limit", "0").err()).contains("--limit");
+    }
+
+    @Test
     void thePowerOfMachinesIsWhatTheirBmcsLastSaid() throws Exception {
         for (int i = 0; i < 4; i++) {
             bmcs.add(FakeBmc.builder().credentials("root", "secret-42").start());
@@ -88,11 +126,11 @@ class MachinesCommandTest {
             Files.writeString(list, "[" + String.join(",", entry(1), entry(2), entry(3)) + "]");
             shepherd.updater(TYPE).step();
             assertThat(machines().out())
-                    .containsPattern("racks +rack-1-1 +10.0.0.1 +Running +no agent")
-                    .containsPattern("racks +rack-1-2 +10.0.0.2 +Stopped +no agent")
-                    .containsPattern("racks +rack-1-3 +10.0.0.3 +Unknown +no agent")
-                    .containsPattern("racks +rack-1-4 +10.0.0.4 +Missing +no agent")
-                    .contains("4 machine(s); in all: 4 machines");
+                    .containsPattern("racks +rack-1-1 +10.0.0.1 +Running +waiting")
+                    .containsPattern("racks +rack-1-2 +10.0.0.2 +Stopped +waiting")
+                    .containsPattern("racks +rack-1-3 +10.0.0.3 +Unknown +waiting")
+                    .containsPattern("racks +rack-1-4 +10.0.0.4 +Missing +missing")
+                    .contains("4 machine(s): 1 missing, 3 waiting");
 
             bmcs.get(0).system().setPower(Power.OFF);
             bmcs.get(2).calm();
@@ -101,8 +139,8 @@ class MachinesCommandTest {
             assertThat(machines("--type", "racks").out())
                     .containsPattern("rack-1-1 +10.0.0.1 +Stopped")
                     .containsPattern("rack-1-3 +10.0.0.3 +Running")
-                    .contains("4 machine(s) of racks; in all: 4 machines");
-            assertThat(machines("--type", "others").out()).contains("0 machine(s) of others; in all: 4 machines");
+                    .contains("4 machine(s): 1 missing, 3 waiting");
+            assertThat(machines("--type", "others").out()).contains("0 machine(s)");
         }
     }
 }

@@ -10,6 +10,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.CommandLineRun;
@@ -57,18 +58,20 @@ class OperatorCommandsTest {
             session.inTransaction(tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(id), info));
         }
         for (int i = 1; i <= 4; i++) {
-            fail("rack-" + i, "AUTHENTICATE after 0." + i + " s: the host refuses the key of 10.0.0." + i);
+            fail(
+                    "rack-" + i,
+                    new Work.Cause(
+                            "authentication_failed",
+                            "10.0.0." + i + ":22 failed at AUTHENTICATE after 0." + i
+                                    + " s: the host refuses the key"));
         }
-        fail("rack-5", "UPLOAD after 12.5 s: no space is left");
+        fail("rack-5", new Work.Cause("upload_failed", "10.0.0.5:22 failed at UPLOAD after 12.5 s: no space is left"));
     }
 
-    private void fail(String name, String how) throws InterruptedException {
-        UUID id = machines.get(name);
-        session.claimMachine(WorkProcess.AGENT_START, id)
+    private void fail(String name, Work.Cause cause) throws InterruptedException {
+        session.claimMachine(WorkProcess.AGENT_START, machines.get(name))
                 .orElseThrow()
-                .fail(
-                        Backoff.constant(Duration.ofHours(1)),
-                        "taking over machine " + id + " (" + name + ") at 10.0.0.9:22 failed at " + how);
+                .fail(Backoff.constant(Duration.ofHours(1)), cause);
     }
 
     @AfterEach
@@ -103,17 +106,21 @@ class OperatorCommandsTest {
         String shown = done("backoffs");
 
         assertThat(shown)
-                .contains("4 machine(s): ShepherdAgentStart failed at AUTHENTICATE: the host refuses the key of")
+                .contains("ShepherdAgentStart, authentication_failed: 4 machine(s)")
+                .contains("4 like: 10.0.0.")
+                .contains("add the public key of --key to the authorized_keys")
                 .contains("static rack-1", "static rack-4")
-                .contains("shepherd retry --all --process ShepherdAgentStart --cause 'failed at AUTHENTICATE'")
-                .contains("1 machine(s): ShepherdAgentStart failed at UPLOAD: no space is left")
+                .contains(
+                        "shepherd retry --all --process ShepherdAgentStart --kind authentication_failed --reason TEXT")
+                .contains("ShepherdAgentStart, upload_failed: 1 machine(s)")
+                .contains("10.0.0.5:22 failed at UPLOAD after 12.5 s: no space is left")
                 .contains("shepherd retry " + machines.get("rack-5"));
         assertThat(done("backoffs", "--cause", "UPLOAD")).doesNotContain("AUTHENTICATE");
     }
 
     @Test
     void allThatFailedForTheSameAreRetriedByOneCommand() throws Exception {
-        String shown = done("retry", "--all", "--cause", "failed at authenticate", "--reason", "they have it now");
+        String shown = done("retry", "--all", "--kind", "authentication_failed", "--reason", "they have it now");
 
         assertThat(shown)
                 .contains("static rack-1  ShepherdAgentStart  was to wait until", "static rack-4")

@@ -114,7 +114,7 @@ public final class ControlLoop implements AutoCloseable {
         Thread thread = Thread.currentThread();
         String threadName = thread.getName();
         runner.set(thread);
-        try {
+        try (LogContext about = LogContext.ofLoop(monitor)) {
             thread.setName(name);
             while (!isClosed()) {
                 turn();
@@ -213,7 +213,7 @@ public final class ControlLoop implements AutoCloseable {
     }
 
     private void await(Next next) {
-        monitor.waitingFor(next.waitingFor());
+        monitor.waitingFor(next.waitingFor(), next.delay());
         lock.lock();
         try {
             long left = next.delay().toNanos();

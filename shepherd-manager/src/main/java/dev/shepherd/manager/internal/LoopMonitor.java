@@ -2,6 +2,8 @@ package dev.shepherd.manager.internal;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.Spans;
+import dev.shepherd.api.internal.TimeOfDay;
 import dev.shepherd.manager.status.LoopStatus;
 import java.time.Clock;
 import java.time.Duration;
@@ -19,6 +21,7 @@ public final class LoopMonitor {
     private final Object lock = new Object();
     private LoopStatus.State state = LoopStatus.State.NEW;
     private String waitingFor = "being started";
+    private @Nullable Instant nextRunAt;
     private @Nullable Instant lastRunAt;
     private @Nullable Duration lastRunTook;
     private LoopStatus.@Nullable LastError lastError;
@@ -85,13 +88,28 @@ public final class LoopMonitor {
     void waitingFor(String what) {
         synchronized (lock) {
             waitingFor = Escaped.text(what);
+            nextRunAt = null;
         }
+    }
+
+    void waitingFor(String what, Duration delay) {
+        synchronized (lock) {
+            waitingFor = Escaped.text(what);
+            nextRunAt = clock.instant().plus(delay);
+        }
+    }
+
+    /** Says what time it is after a span from now, and how long that is, for people. */
+    public String timeIn(Duration span) {
+        Instant now = clock.instant();
+        return TimeOfDay.text(now.plus(span), now) + " (" + Spans.text(span) + ")";
     }
 
     void stepBegins(String what) {
         synchronized (lock) {
             lastRunAt = clock.instant();
             lastRunTook = null;
+            nextRunAt = null;
             waitingFor = Escaped.text(what);
         }
     }
@@ -199,6 +217,7 @@ public final class LoopMonitor {
                     provider,
                     state,
                     waitingFor,
+                    Optional.ofNullable(nextRunAt),
                     Optional.ofNullable(lastRunAt),
                     Optional.ofNullable(lastRunTook),
                     Optional.ofNullable(lastError),

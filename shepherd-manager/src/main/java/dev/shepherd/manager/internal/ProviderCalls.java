@@ -227,6 +227,11 @@ public final class ProviderCalls {
         });
     }
 
+    /** Returns the kind of a cause for which the provider refused or failed. */
+    public static String kind(ProviderException e) {
+        return "provider_" + e.reason().name().toLowerCase(Locale.ROOT);
+    }
+
     private static ProviderID idOf(@Nullable Machine machine) {
         try {
             ProviderID id = machine == null ? null : machine.id();

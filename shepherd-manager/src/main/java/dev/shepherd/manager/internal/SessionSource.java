@@ -31,6 +31,7 @@ public final class SessionSource implements AutoCloseable {
                 current = bmdb.startSession(component, runtimeInfo);
                 session = current;
             }
+            LogContext.session(current.id());
             return current;
         }
     }

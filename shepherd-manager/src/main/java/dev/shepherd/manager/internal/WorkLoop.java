@@ -1,8 +1,8 @@
 package dev.shepherd.manager.internal;
 
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.BmdbSession;
@@ -68,6 +68,7 @@ public final class WorkLoop {
     private final int parallelism;
     private final Duration pollInterval;
     private final Backoff backoff;
+    private final ProviderType provider;
     private final LoopMonitor monitor;
     private final Executor executor;
     private final Runnable wake;
@@ -92,6 +93,7 @@ public final class WorkLoop {
         this.parallelism = pace.parallelism();
         this.pollInterval = pace.pollInterval();
         this.backoff = pace.backoff();
+        this.provider = context.provider().type();
         this.monitor = context.monitor();
         this.executor = context.executor();
         this.wake = context.wake();
@@ -109,7 +111,7 @@ public final class WorkLoop {
         Duration delay = nextDue.untilNext()
                 .filter(span -> span.compareTo(pollInterval) < 0)
                 .orElse(pollInterval);
-        return new ControlLoop.Next(delay, "a machine to work on; looks again in " + Spans.text(delay));
+        return new ControlLoop.Next(delay, "a machine to work on");
     }
 
     /** Claims as many machines as there are free places, and waits until all work is done. Returns how many. */
@@ -194,7 +196,8 @@ public final class WorkLoop {
             if (!begin(current)) {
                 return; // It was given up while it waited, and the thread that did so releases it.
             }
-            try (work) {
+            try (LogContext about = LogContext.ofWork(provider, work);
+                    work) {
                 current.setName(name + " " + work.machineId());
                 runGuarded(work);
             } catch (RuntimeException | Error e) {
@@ -311,7 +314,9 @@ public final class WorkLoop {
                 end(
                         work,
                         () -> work.giveUp(
-                                AFTER_AN_OUTAGE, "the database could not be reached: " + e.getMessage(), tx -> {}));
+                                AFTER_AN_OUTAGE,
+                                new Work.Cause("database_away", "the database could not be reached: " + e.getMessage()),
+                                tx -> {}));
             } else {
                 failed(work, e);
             }
@@ -321,7 +326,8 @@ public final class WorkLoop {
     }
 
     private void failed(Work work, Throwable e) {
-        end(work, () -> work.fail(backoff, "failed unexpectedly: " + e)); // First: telling of it may fail too.
+        // First: telling of it may fail too.
+        end(work, () -> work.fail(backoff, new Work.Cause("unexpected", "failed unexpectedly: " + e)));
         monitor.machineFailed(String.valueOf(e.getMessage()));
         log.error("{}: failed unexpectedly", work, Escaped.failure(e));
     }

@@ -7,7 +7,6 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
@@ -134,8 +133,7 @@ public final class Updater {
         if (leftOver) {
             return new ControlLoop.Next(Duration.ZERO, "nothing: more machines are due");
         }
-        return new ControlLoop.Next(
-                settings.pollInterval(), "a machine to be due; looks again in " + Spans.text(settings.pollInterval()));
+        return new ControlLoop.Next(settings.pollInterval(), "a machine to be due");
     }
 
     /**
@@ -294,11 +292,11 @@ public final class Updater {
             String reason = Escaped.text(why, LONGEST_REASON);
             monitor.error("machine " + machine.machineId() + ": " + reason);
             log.warn(
-                    "Machine {} ({} {}): provider cannot describe it, looking again in {}: {}",
+                    "Machine {} ({} {}): the provider cannot describe it, asked again after {}: {}",
                     machine.machineId(),
                     type,
                     machine.providerId(),
-                    Spans.text(pause),
+                    monitor.timeIn(pause),
                     reason);
             return new Found(check, Found.Look.FAILED, null, pause);
         }

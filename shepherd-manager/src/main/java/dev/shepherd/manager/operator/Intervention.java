@@ -21,6 +21,7 @@ import dev.shepherd.bmdb.recovery.Recoveries.Begun;
 import dev.shepherd.bmdb.recovery.RecoveryAttempt;
 import dev.shepherd.bmdb.recovery.Refusal;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.internal.LogContext;
 import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.recovery.MachineRecoverer;
 import java.util.UUID;
@@ -90,7 +91,8 @@ public final class Intervention {
                             InterventionException.Reason.WORKED_ON,
                             machineId,
                             "is being worked on; try again when that has ended"));
-            try (work) {
+            try (LogContext about = LogContext.ofWork(provider.type(), work);
+                    work) {
                 act(work, wish);
             }
         }

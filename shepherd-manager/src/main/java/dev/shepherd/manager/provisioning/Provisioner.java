@@ -133,7 +133,7 @@ public final class Provisioner {
         if (goesOn) {
             return new ControlLoop.Next(Duration.ZERO, "nothing: there are more machines to record");
         }
-        String next = "the next reconciliation, " + Spans.text(settings.interval()) + " after the last";
+        String next = "the next reconciliation";
         return new ControlLoop.Next(
                 settings.interval(), outlook.heldBack() == 0 ? next : next + "; " + heldBack(outlook.heldBack()));
     }

@@ -293,13 +293,14 @@ public final class MachineRecoverer {
                 leaveAlone();
                 return;
             }
-            String cause =
-                    "an earlier attempt (%s) was cut short; SSH will show whether it worked".formatted(name(action));
+            Work.Cause cause = new Work.Cause(
+                    Recoveries.RECOVERING,
+                    "an earlier attempt (%s) was cut short; SSH will show whether it worked".formatted(name(action)));
             Duration period = claimed.finish(policy.backoff(), cause, tx -> {
                 recoveries.restartTakeover(tx, machineId, action, false);
             });
             monitor.machineSucceeded();
-            log.warn("{}: {}; recovery leaves it alone for {}", this, cause, Spans.text(period));
+            log.warn("{}: {}; recovery leaves it alone until {}", this, cause.text(), monitor.timeIn(period));
         }
 
         private void restartAgent() throws InterruptedException {
@@ -339,21 +340,30 @@ public final class MachineRecoverer {
         }
 
         private void accepted(RecoveryAction action) throws InterruptedException {
-            String cause = String.format(
-                    Locale.ROOT,
-                    "%s %d of %d; its agent has yet to be heard",
-                    name(action),
-                    number(action) + 1,
-                    most(action));
+            Work.Cause cause = new Work.Cause(
+                    Recoveries.RECOVERING,
+                    String.format(
+                            Locale.ROOT,
+                            "%s %d of %d; its agent has yet to be heard",
+                            name(action),
+                            number(action) + 1,
+                            most(action)));
             Duration period = claimed.finish(policy.backoff(), cause, tx -> {
                 recoveries.restartTakeover(tx, machineId, action, false);
             });
             monitor.machineSucceeded();
-            log.warn("{}: {}; {}; recovery leaves it alone for {}", this, whyDue(), cause, Spans.text(period));
+            log.warn(
+                    "{}: {}; {}; recovery leaves it alone until {}",
+                    this,
+                    whyDue(),
+                    cause.text(),
+                    monitor.timeIn(period));
         }
 
         private void failed(RecoveryAction action, ProviderException e) throws InterruptedException {
-            String cause = name(action) + " failed (" + e.reason() + "): " + Escaped.text(e.getMessage());
+            Work.Cause cause = new Work.Cause(
+                    ProviderCalls.kind(e),
+                    name(action) + " failed (" + e.reason() + "): " + Escaped.text(e.getMessage()));
             if (begun.isEmpty()) {
                 fail(cause, tx -> {});
                 return;
@@ -362,7 +372,7 @@ public final class MachineRecoverer {
             if (e.scope() == Scope.PROVIDER && e.reason() != Reason.NOT_SUPPORTED) {
                 rest(e.retryAfter().orElse(REST));
                 if (e.reason().isWithoutEffect()) {
-                    takeBack(attempt, cause);
+                    takeBack(attempt, cause.text());
                     return;
                 }
             }
@@ -395,7 +405,7 @@ public final class MachineRecoverer {
         }
 
         /** Nothing was done to it, and nothing counts against it, but it has to wait. Others need not. */
-        private void retryLater(RecoveryAttempt attempt, String cause, Optional<Duration> retryAfter)
+        private void retryLater(RecoveryAttempt attempt, Work.Cause cause, Optional<Duration> retryAfter)
                 throws InterruptedException {
             Duration least = policy.backoff().initial();
             Backoff backoff = retryAfter
@@ -408,17 +418,22 @@ public final class MachineRecoverer {
         private void rest(Duration asked) {
             Duration span = shorter(asked, ProviderCalls.LONGEST_REST);
             restsUntil.set(System.nanoTime() + span.toNanos());
-            log.warn("Provider {}: takes no calls for now; recovery rests for {}", type, Spans.text(span));
+            log.warn("Provider {}: takes no calls for now; recovery rests until {}", type, monitor.timeIn(span));
         }
 
-        private void fail(String cause, BmdbTransaction.Use write) throws InterruptedException {
+        private void fail(Work.Cause cause, BmdbTransaction.Use write) throws InterruptedException {
             fail(policy.backoff(), cause, write);
         }
 
-        private void fail(Backoff backoff, String cause, BmdbTransaction.Use write) throws InterruptedException {
+        private void fail(Backoff backoff, Work.Cause cause, BmdbTransaction.Use write) throws InterruptedException {
             Duration period = claimed.fail(backoff, cause, write);
-            monitor.machineFailed(cause);
-            log.warn("{}: {}; {}; recovery leaves it alone for {}", this, whyDue(), cause, Spans.text(period));
+            monitor.machineFailed(cause.text());
+            log.warn(
+                    "{}: {}; {}; recovery leaves it alone until {}",
+                    this,
+                    whyDue(),
+                    cause.text(),
+                    monitor.timeIn(period));
         }
 
         private void quarantine(String why, BmdbTransaction.Use write) throws InterruptedException {

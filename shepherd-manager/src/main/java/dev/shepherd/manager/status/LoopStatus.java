@@ -12,6 +12,8 @@ import java.util.Optional;
  * @param provider the provider that it works for
  * @param state whether it runs
  * @param waitingFor what it does or waits for now, for people
+ * @param nextRunAt when its next step begins, by the manager's clock, unless something wakes it earlier; empty while it
+ *     does one
  * @param lastRunAt when its last step began, by the manager's clock
  * @param lastRunTook how long that step took, if it has ended
  * @param lastError the last failure, if there was any
@@ -24,6 +26,7 @@ public record LoopStatus(
         ProviderType provider,
         State state,
         String waitingFor,
+        Optional<Instant> nextRunAt,
         Optional<Instant> lastRunAt,
         Optional<Duration> lastRunTook,
         Optional<LastError> lastError,

@@ -1,6 +1,7 @@
 package dev.shepherd.manager.takeover;
 
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.manager.internal.LogContext;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.manager.takeover.ssh.SshConnection;
 import dev.shepherd.manager.takeover.ssh.SshPeer;
@@ -114,10 +115,11 @@ final class Attempt {
     }
 
     private Thread newThread() {
+        Runnable work = LogContext.here(this::work);
         if (settings.threadFactory != null) {
-            return settings.threadFactory.newThread(this::work);
+            return settings.threadFactory.newThread(work);
         }
-        Thread thread = new Thread(this::work, "shepherd-takeover-" + target.machineId());
+        Thread thread = new Thread(work, "shepherd-takeover-" + target.machineId());
         thread.setDaemon(true);
         return thread;
     }

@@ -7,7 +7,6 @@ import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.internal.Ed25519Point;
 import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbTransaction;
@@ -18,6 +17,7 @@ import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.listing.Listings;
 import dev.shepherd.bmdb.takeover.Takeovers;
+import dev.shepherd.bmdb.takeover.Takeovers.Failures;
 import dev.shepherd.manager.internal.ControlLoop;
 import dev.shepherd.manager.internal.LoopContext;
 import dev.shepherd.manager.internal.LoopMonitor;
@@ -205,7 +205,7 @@ public final class Initializer {
                     claimed,
                     machine,
                     settings.backoff(),
-                    "the provider says that it is free, so it is not ours to contact");
+                    new Work.Cause("provider_free", "the provider says that it is free, so it is not ours to contact"));
             return Optional.empty();
         }
         if (moved && !recorded.address().equals(now.address())) {
@@ -224,14 +224,19 @@ public final class Initializer {
     private Optional<Whereabouts> notDescribed(
             Work claimed, MachineRecord machine, ProvidedMachine recorded, ProviderException e)
             throws InterruptedException {
-        String cause = "the provider could not say where it is (" + e.reason() + "): " + Escaped.text(e.getMessage());
+        Work.Cause cause = new Work.Cause(
+                ProviderCalls.kind(e),
+                "the provider could not say where it is (" + e.reason() + "): " + Escaped.text(e.getMessage()));
         boolean refusesAll = e.scope() == Scope.PROVIDER && e.reason().isWithoutEffect();
         if (refusesAll) {
             Duration asked = e.retryAfter().orElse(REST);
             Duration span = asked.compareTo(ProviderCalls.LONGEST_REST) < 0 ? asked : ProviderCalls.LONGEST_REST;
             restsUntil.set(System.nanoTime() + span.toNanos());
-            log.warn("Provider {}: takes no calls for now; takeovers rest for {}", provider.type(), Spans.text(span));
-            giveUp(claimed, machine, cause, tx -> {});
+            log.warn(
+                    "Provider {}: takes no calls for now; takeovers rest until {}",
+                    provider.type(),
+                    monitor.timeIn(span));
+            giveUp(claimed, machine, cause.text(), tx -> {});
             return Optional.empty();
         }
         switch (e.reason()) {
@@ -252,7 +257,10 @@ public final class Initializer {
             }
             case TRANSIENT -> {
                 if (machine.sshHostKey().isPresent()) {
-                    log.warn("{}: {}; using the recorded address and its pinned host key", describe(machine), cause);
+                    log.warn(
+                            "{}: {}; using the recorded address and its pinned host key",
+                            describe(machine),
+                            cause.text());
                     return Optional.of(new Whereabouts(recorded.address(), recorded.sshPort(), false));
                 }
                 postpone(claimed, machine, ASK_AGAIN, cause);
@@ -270,16 +278,30 @@ public final class Initializer {
         log.warn("{}: not taken over: {}", describe(machine), cause);
     }
 
-    private void postpone(Work claimed, MachineRecord machine, Backoff backoff, String cause)
+    private void postpone(Work claimed, MachineRecord machine, Backoff backoff, Work.Cause cause)
             throws InterruptedException {
-        Duration period = claimed.giveUp(backoff, cause, tx -> {});
-        monitor.machineFailed(cause);
-        log.warn("{}: not taken over, trying again in {}: {}", describe(machine), Spans.text(period), cause);
+        AtomicBoolean again = new AtomicBoolean();
+        Duration period = claimed.giveUp(
+                backoff,
+                cause,
+                tx -> again.set(Takeovers.failures(tx, machine.machineId())
+                        .filter(before -> before.kind().equals(cause.kind()))
+                        .isPresent()));
+        monitor.machineFailed(cause.text());
+        log.warn(
+                "{}: not taken over, next try after {}: {}",
+                describe(machine),
+                monitor.timeIn(period),
+                again.get() ? "again " + cause.kind() : cause.text());
     }
 
     private void takeOver(Work claimed, MachineRecord machine, Whereabouts found) throws InterruptedException {
         if (found.address().isEmpty()) {
-            fail(claimed, describe(machine), "the provider gives no address to reach it by SSH", Reach.UNTRIED);
+            fail(
+                    claimed,
+                    describe(machine),
+                    new Work.Cause("no_address", "the provider gives no address to reach it by SSH"),
+                    Reach.UNTRIED);
             return;
         }
         // The session may have been lost while the database was asked; not every takeover looks.
@@ -293,8 +315,10 @@ public final class Initializer {
             fail(
                     claimed,
                     describe(machine),
-                    "the host key that is pinned in the database cannot be used (" + e.getMessage()
-                            + "); reset it once you know which key the machine has",
+                    new Work.Cause(
+                            "host_key_unusable",
+                            "the host key that is pinned in the database cannot be used (" + e.getMessage()
+                                    + "); reset it once you know which key the machine has"),
                     Reach.UNTRIED);
             return;
         }
@@ -306,7 +330,9 @@ public final class Initializer {
         } catch (TakeoverException e) {
             observers.forEach(observer -> observer.failed(e));
             Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
-            fail(claimed, describe(machine), Escaped.text(e.getMessage()), reach);
+            String kind = e.kind().name().toLowerCase(Locale.ROOT);
+            log.debug("{}: {}", describe(machine), Escaped.text(e.getMessage()));
+            fail(claimed, describe(machine), new Work.Cause(kind, Escaped.text(e.summary())), reach);
         }
     }
 
@@ -374,29 +400,50 @@ public final class Initializer {
         return Escaped.text(shown, MOST_WARNED) + (more > 0 ? "; and " + more + " more" : "");
     }
 
-    private void fail(Work claimed, String machine, String cause, Reach reach) throws InterruptedException {
+    private void fail(Work claimed, String machine, Work.Cause cause, Reach reach) throws InterruptedException {
         UUID machineId = claimed.machineId();
         AtomicBoolean quarantined = new AtomicBoolean();
+        AtomicReference<@Nullable Failures> before = new AtomicReference<>();
         Duration period = claimed.fail(settings.backoff(), cause, tx -> {
             switch (reach) {
                 case UNREACHED -> Takeovers.unreached(tx, machineId);
                 case REACHED -> Takeovers.reached(tx, machineId);
                 case UNTRIED -> {}
             }
-            int failures = Takeovers.failuresInARow(tx, machineId) + 1;
+            before.set(Takeovers.failures(tx, machineId).orElse(null));
+            int failures = inARow(before.get());
             quarantined.set(reach == Reach.REACHED && failures >= settings.maxFailures() && succeedsElsewhere());
             if (quarantined.get()) {
                 tx.quarantine(
                         machineId,
                         "initializer",
-                        String.format(Locale.ROOT, "%d takeovers in a row failed; the last one: %s", failures, cause));
+                        String.format(
+                                Locale.ROOT, "%d takeovers in a row failed; the last one: %s", failures, cause.text()));
             }
         });
-        monitor.machineFailed(cause);
+        monitor.machineFailed(cause.text());
         if (quarantined.get()) {
-            log.error("{}: quarantined, since its takeovers keep failing; the last one: {}", machine, cause);
+            log.error("{}: quarantined, since its takeovers keep failing; the last one: {}", machine, cause.text());
         } else {
-            log.warn("{}: takeover failed, trying again in {}: {}", machine, Spans.text(period), cause);
+            tell(machine, cause, before.get(), period);
+        }
+    }
+
+    private static int inARow(@Nullable Failures before) {
+        return before == null ? 1 : before.inARow() + 1;
+    }
+
+    /** Says the cause in full once, not each time: a machine may be unreachable for days. */
+    private void tell(String machine, Work.Cause cause, @Nullable Failures before, Duration period) {
+        if (before != null && before.inARow() > 0 && before.kind().equals(cause.kind())) {
+            log.warn(
+                    "{}: takeover failed {} times in a row, again {}; next try after {}",
+                    machine,
+                    inARow(before),
+                    cause.kind(),
+                    monitor.timeIn(period));
+        } else {
+            log.warn("{}: takeover failed, next try after {}: {}", machine, monitor.timeIn(period), cause.text());
         }
     }
 

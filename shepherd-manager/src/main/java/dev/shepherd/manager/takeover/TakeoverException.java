@@ -91,6 +91,7 @@ public final class TakeoverException extends ShepherdException {
     private final int port;
     private final Duration elapsed;
     private final @Nullable String agentStderr;
+    private final String summary;
 
     /**
      * Makes a failure, for a takeover of an embedder's own.
@@ -113,7 +114,9 @@ public final class TakeoverException extends ShepherdException {
             String reason,
             @Nullable String agentStderr,
             @Nullable Throwable cause) {
-        super(message(step, target, elapsed, reason, agentStderr), Escaped.failure(cause));
+        super(
+                "taking over " + target + " failed at " + details(step, elapsed, reason, agentStderr),
+                Escaped.failure(cause));
         this.kind = Objects.requireNonNull(kind, "kind");
         this.step = step;
         this.machineId = target.machineId();
@@ -121,18 +124,17 @@ public final class TakeoverException extends ShepherdException {
         this.port = target.port();
         this.elapsed = elapsed;
         this.agentStderr = agentStderr;
+        this.summary = target.endpoint() + " failed at " + details(step, elapsed, reason, agentStderr);
     }
 
-    private static String message(
-            TakeoverStep step, TakeoverTarget target, Duration elapsed, String reason, @Nullable String agentStderr) {
-        String message = String.format(
-                Locale.ROOT,
-                "taking over %s failed at %s after %.1f s: %s",
-                target,
-                step,
-                elapsed.toMillis() / 1000.0,
-                reason);
+    private static String details(TakeoverStep step, Duration elapsed, String reason, @Nullable String agentStderr) {
+        String message = String.format(Locale.ROOT, "%s after %.1f s: %s", step, elapsed.toMillis() / 1000.0, reason);
         return agentStderr == null ? message : message + "; its stderr ends with: \"" + agentStderr + "\"";
+    }
+
+    /** Returns the message without the machine's id and name, for a place that names the machine. */
+    public String summary() {
+        return summary;
     }
 
     /** Returns what callers decide on. */

@@ -78,8 +78,12 @@ public final class TakeoverTarget {
     /** Returns the machine for messages: {@code machine <uuid> (<name>) at <address>:<port>}. */
     @Override
     public String toString() {
-        String host = host().indexOf(':') < 0 ? host() : "[" + host() + "]";
-        return "machine " + machineId + (name.isEmpty() ? "" : " (" + name + ")") + " at " + host + ":" + port;
+        return "machine " + machineId + (name.isEmpty() ? "" : " (" + name + ")") + " at " + endpoint();
+    }
+
+    /** Returns address and port, as in a URL. */
+    String endpoint() {
+        return (host().indexOf(':') < 0 ? host() : "[" + host() + "]") + ":" + port;
     }
 
     /** A name that came with an address is one that others gave: it would show in names of threads and in logs. */

@@ -129,6 +129,7 @@ public final class Json {
         json.put("provider", loop.provider().name());
         json.put("state", loop.state().name().toLowerCase(Locale.ROOT));
         json.put("waitingFor", loop.waitingFor());
+        put(json, "nextRunAt", loop.nextRunAt());
         put(json, "lastRunAt", loop.lastRunAt());
         loop.lastRunTook().ifPresent(took -> json.put("lastRunTook", took.toMillis()));
         json.put("inProgress", loop.inProgress());
@@ -196,6 +197,7 @@ public final class Json {
                 machine.backoffs(),
                 (one, backoff) -> one.put("process", backoff.process().name())
                         .put("until", backoff.until().toString())
+                        .put("kind", backoff.kind())
                         .put("cause", backoff.cause()));
         add(json, "processes", explanation.processes(), (one, process) -> {
             one.put("process", process.process().name())

@@ -200,6 +200,7 @@ public final class FleetPage {
                 loop.provider().name(),
                 loop.state().name().toLowerCase(Locale.ROOT),
                 Say.text(loop.waitingFor()),
+                loop.nextRunAt().map(say::when),
                 loop.lastRunAt().map(say::when),
                 loop.lastRunTook().map(took -> "took " + Say.span(took)).orElse(""),
                 loop.inProgress(),

@@ -133,6 +133,7 @@ public record FleetView(
      * @param provider for which provider
      * @param state whether it runs
      * @param waitingFor what it does or waits for
+     * @param nextRun until when it waits
      * @param lastRun when its last step began
      * @param took how long that took
      * @param working how many machines it works on
@@ -146,6 +147,7 @@ public record FleetView(
             String provider,
             String state,
             String waitingFor,
+            Optional<Say.When> nextRun,
             Optional<Say.When> lastRun,
             String took,
             int working,
