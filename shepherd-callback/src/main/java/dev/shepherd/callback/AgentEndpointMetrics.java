@@ -50,10 +50,16 @@ public final class AgentEndpointMetrics implements MeterBinder, AutoCloseable {
                     of -> of.counters().answers(outcome));
         }
         gauge(meters, "connections", "Open connections", of -> of.status().connections());
-        gauge(meters, "connections.limit", "How many connections may be open", of -> of.status()
-                .maxConnections());
-        gauge(meters, "requests.waiting", "Requests whose signatures are to be checked", of -> of.status()
-                .waiting());
+        gauge(
+                meters,
+                "connections.limit",
+                "How many connections may be open",
+                of -> of.status().maxConnections());
+        gauge(
+                meters,
+                "requests.waiting",
+                "Requests whose signatures are to be checked",
+                of -> of.status().waiting());
         closed(meters, "evicted", of -> of.counters().evicted.sum());
         closed(meters, "refused", of -> of.counters().refused.sum());
         closed(meters, "too_slow", of -> of.counters().tooSlow.sum());

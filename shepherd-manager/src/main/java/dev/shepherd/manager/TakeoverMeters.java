@@ -59,8 +59,7 @@ final class TakeoverMeters implements Initializer.Observer {
     }
 
     private static Timer whole(BoundMeters registry, Tags tags) {
-        return registry.timer(
-                "shepherd.takeovers", "Takeovers that have ended, and how long they took", tags, BUCKETS);
+        return registry.timer("shepherd.takeovers", "Takeovers that have ended, and how long they took", tags, BUCKETS);
     }
 
     static void bind(BoundMeters registry, ProviderType provider, Initializer initializer) {
@@ -76,12 +75,14 @@ final class TakeoverMeters implements Initializer.Observer {
     @Override
     public void succeeded(TakeoverResult result) {
         succeeded.record(result.elapsed());
-        result.durations().forEach((step, took) -> requireNonNull(steps.get(step)).record(took));
+        result.durations()
+                .forEach((step, took) -> requireNonNull(steps.get(step)).record(took));
     }
 
     @Override
     public void failed(TakeoverException failure) {
         failed.record(failure.elapsed());
-        requireNonNull(requireNonNull(failures.get(failure.step())).get(failure.kind())).increment();
+        requireNonNull(requireNonNull(failures.get(failure.step())).get(failure.kind()))
+                .increment();
     }
 }

@@ -87,8 +87,7 @@ final class FigureQueries {
                         .in(select(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID).from(MACHINE_OS_INSTALLATION_REQUEST))
                         .and(not(MachineConditions.installationFulfilled())));
         for (String provider : providers) {
-            RecoveryLimits.Occupancy occupancy =
-                    new RecoveryLimits(db, new ProviderType(provider), policy).occupancy();
+            RecoveryLimits.Occupancy occupancy = new RecoveryLimits(db, new ProviderType(provider), policy).occupancy();
             add(What.IN_RECOVERY, provider, occupancy.inRecovery());
             add(What.RECOVERY_LIMIT, provider, occupancy.limit());
             add(
@@ -105,9 +104,7 @@ final class FigureQueries {
         add(What.PAUSES, "", db.dsl().fetchCount(PAUSES, WorkQueries.isOn(db)));
         actions();
         db.dsl().deleteFrom(FLEET_FIGURES).execute();
-        db.dsl()
-                .batchInsert(figures.stream().map(FigureQueries::row).toList())
-                .execute();
+        db.dsl().batchInsert(figures.stream().map(FigureQueries::row).toList()).execute();
     }
 
     private static FleetFiguresRecord row(Figure figure) {
@@ -144,14 +141,14 @@ final class FigureQueries {
 
     private void backedOff() {
         db.dsl()
-                .select(MACHINE_PROVIDED.PROVIDER, WORK_BACKOFF.PROCESS, count())
+                .select(MACHINE_PROVIDED.PROVIDER, WORK_BACKOFF.PROCESS, WORK_BACKOFF.KIND, count())
                 .from(WORK_BACKOFF)
                 .join(MACHINE_PROVIDED)
                 .on(MACHINE_PROVIDED.MACHINE_ID.eq(WORK_BACKOFF.MACHINE_ID))
                 .where(WORK_BACKOFF.UNTIL.gt(db.time().now()))
-                .groupBy(MACHINE_PROVIDED.PROVIDER, WORK_BACKOFF.PROCESS)
+                .groupBy(MACHINE_PROVIDED.PROVIDER, WORK_BACKOFF.PROCESS, WORK_BACKOFF.KIND)
                 .forEach(row -> figures.add(
-                        new Figure(What.BACKED_OFF, row.value1(), row.value2(), "", row.value3())));
+                        new Figure(What.BACKED_OFF, row.value1(), row.value2(), row.value3(), row.value4())));
     }
 
     private void actions() {
@@ -162,7 +159,12 @@ final class FigureQueries {
                 .groupBy(OPERATOR_ACTIONS.VERB)
                 .fetchMap(OPERATOR_ACTIONS.VERB, count());
         for (Verb verb : Verb.values()) {
-            figures.add(new Figure(What.ACTIONS, "", "", verb.name().toLowerCase(Locale.ROOT), done.getOrDefault(verb.databaseName(), 0)));
+            figures.add(new Figure(
+                    What.ACTIONS,
+                    "",
+                    "",
+                    verb.name().toLowerCase(Locale.ROOT),
+                    done.getOrDefault(verb.databaseName(), 0)));
         }
     }
 }

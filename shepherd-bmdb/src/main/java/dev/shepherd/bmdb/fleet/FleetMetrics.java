@@ -2,7 +2,6 @@ package dev.shepherd.bmdb.fleet;
 
 import dev.shepherd.bmdb.fleet.FleetSummary.Count;
 import dev.shepherd.bmdb.fleet.FleetSummary.Figure;
-import dev.shepherd.bmdb.fleet.FleetSummary.What;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
@@ -150,10 +149,7 @@ public final class FleetMetrics implements MeterBinder, AutoCloseable {
         void show(FleetSummary summary, Map<Name, Double> values) {
             if (times.isEmpty()) {
                 times.add(TimeGauge.builder(
-                                "shepherd.fleet.counts.age",
-                                FleetMetrics.this,
-                                TimeUnit.NANOSECONDS,
-                                FleetMetrics::age)
+                                "shepherd.fleet.counts.age", FleetMetrics.this, TimeUnit.NANOSECONDS, FleetMetrics::age)
                         .description("How old the counts of the fleet are")
                         .register(registry));
                 times.add(TimeGauge.builder(

@@ -14,8 +14,7 @@ import java.util.List;
  * @param counts the counts, by provider, location and state; none is zero
  * @param figures what else was counted
  */
-public record FleetSummary(
-        Instant countedAt, Duration took, Duration age, List<Count> counts, List<Figure> figures) {
+public record FleetSummary(Instant countedAt, Duration took, Duration age, List<Count> counts, List<Figure> figures) {
 
     /** Copies the lists. */
     public FleetSummary {

@@ -97,7 +97,8 @@ final class DemoFleet implements AutoCloseable {
 
     /** Serves the page of this fleet. Returns where. */
     String servePage(int port) {
-        return own(WebPage.ofDemo(bmdb, shepherd, listener, policy(machines), port)).url();
+        return own(WebPage.ofDemo(bmdb, shepherd, listener, policy(machines), port))
+                .url();
     }
 
     /** Often enough to watch, and seldom enough for this many agents on one machine. */

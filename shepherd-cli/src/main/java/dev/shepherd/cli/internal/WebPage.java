@@ -99,13 +99,13 @@ public final class WebPage implements AutoCloseable {
         return start(
                 settings,
                 new Metrics(bmdb, shepherd, listener),
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), port), null);
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
+                null);
     }
 
     private static WebPage start(
             WebConsole.Builder settings, Metrics metrics, InetSocketAddress address, @Nullable SSLContext tls) {
-        WebConsole console =
-                settings.metrics(metrics).onCount(metrics::update).build();
+        WebConsole console = settings.metrics(metrics).onCount(metrics::update).build();
         WebServer server;
         try {
             server = WebServer.bind(console, address, tls);

@@ -286,7 +286,8 @@ public final class ProviderCalls {
     /** Reinstalls a machine. Returns false if the check did not pass; then the provider was not called. */
     public boolean reinstallMachine(ProviderID id, LastCheck check) throws InterruptedException {
         Recoverer recoverer = recoverer();
-        return callAfter(Operation.REINSTALL, check, "reinstalling machine " + id, () -> recoverer.reinstallMachine(id));
+        return callAfter(
+                Operation.REINSTALL, check, "reinstalling machine " + id, () -> recoverer.reinstallMachine(id));
     }
 
     @FunctionalInterface
