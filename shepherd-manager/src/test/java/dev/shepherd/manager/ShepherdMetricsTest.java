@@ -207,6 +207,14 @@ class ShepherdMetricsTest {
         }
     }
 
+    private static ProviderID used(FakeProvider provider) {
+        ProviderID id = new ProviderID("machine-1");
+        provider.addMachine(MachineInfo.builder(id, Availability.KNOWN_USED)
+                .address(InetAddress.getLoopbackAddress())
+                .build());
+        return id;
+    }
+
     private long calls(String operation, String outcome) {
         return registry.get("shepherd.provider.calls")
                 .tags("provider", "fake", "operation", operation, "outcome", outcome)
@@ -236,11 +244,11 @@ class ShepherdMetricsTest {
 
     @Test
     void callsOfTheProviderAreCountedByOperationAndOutcomeAndTimed() throws Exception {
-        provider.addReservations(1);
+        ProviderID id = used(provider);
+        provider.onReinstall(machine -> {});
         ProviderCalls calls = new ProviderCalls(provider);
         try (BoundMeters meters = new BoundMeters(registry)) {
             ProviderMeters.bind(meters, calls);
-            ProviderID id = provider.machines().get(0).id();
             ProviderCalls.Visitor visitor = visitor(machine -> {});
 
             calls.forEachMachine(visitor);
@@ -305,8 +313,7 @@ class ShepherdMetricsTest {
     @Test
     void callsUnderWayAndThoseThatWaitForTheirTurnAreShown() throws Exception {
         FakeProvider single = FakeProvider.create(TYPE, 1);
-        single.addReservations(1);
-        ProviderID id = single.machines().get(0).id();
+        ProviderID id = used(single);
         ProviderCalls calls = new ProviderCalls(single);
         ProviderMeters.bind(new BoundMeters(registry), calls);
         assertThat(provided("shepherd.provider.calls.limit")).isEqualTo(1);

@@ -19,6 +19,7 @@ import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.lang.management.ManagementFactory;
@@ -27,6 +28,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** What this process measures, for Prometheus. */
@@ -34,6 +36,19 @@ final class Metrics implements MetricsSource, AutoCloseable {
 
     private static final String TEXT = "text/plain; version=0.0.4; charset=utf-8";
     private static final String OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /** Of what Micrometer knows of a JVM, what someone would look at; each has a row in docs/metrics.md. */
+    private static final Set<String> OF_THE_JVM = Set.of(
+            "jvm.buffer.memory.used",
+            "jvm.gc.pause",
+            "jvm.memory.max",
+            "jvm.memory.used",
+            "jvm.threads.live",
+            "process.cpu",
+            "process.files.max",
+            "process.files.open",
+            "process.start.time",
+            "process.uptime");
 
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final FleetMetrics fleet = FleetMetrics.create();
@@ -46,6 +61,9 @@ final class Metrics implements MetricsSource, AutoCloseable {
      * @param listener what takes calls of agents; null where the command takes none
      */
     Metrics(Bmdb bmdb, @Nullable Shepherd shepherd, @Nullable AgentListener listener) {
+        registry.config()
+                .meterFilter(MeterFilter.denyUnless(
+                        id -> id.getName().startsWith("shepherd.") || OF_THE_JVM.contains(id.getName())));
         bind(new JvmMemoryMetrics());
         bind(new JvmGcMetrics());
         bind(new JvmThreadMetrics());
