@@ -1,6 +1,8 @@
 /** The command line. */
 module dev.shepherd.cli {
     requires static org.jspecify;
+    requires ch.qos.logback.classic;
+    requires ch.qos.logback.core;
     requires com.fasterxml.jackson.core;
     requires dev.shepherd.api;
     requires dev.shepherd.bmdb;
@@ -14,6 +16,7 @@ module dev.shepherd.cli {
     requires info.picocli;
     requires java.management;
     requires jdk.management;
+    requires logstash.logback.encoder;
     requires micrometer.core;
     requires micrometer.registry.prometheus;
     requires org.junit.jupiter.api;
@@ -22,6 +25,9 @@ module dev.shepherd.cli {
     requires org.slf4j;
 
     uses dev.shepherd.api.ProviderFactory;
+
+    provides ch.qos.logback.classic.spi.Configurator with
+            dev.shepherd.cli.internal.LogDefaults;
 
     opens dev.shepherd.cli to
             info.picocli;

@@ -99,6 +99,15 @@ public final class Main {
             description = "Log more: what each machine is doing. Twice (-vv): what the libraries do as well.")
     private boolean[] verbose = {};
 
+    @Option(
+            names = "--log-format",
+            paramLabel = "FORMAT",
+            scope = ScopeType.INHERIT,
+            description = "log in lines for people (text, the default) or in an object of JSON a line (json)")
+    private void logFormat(Logging.Format format) {
+        Logging.use(format);
+    }
+
     private Main() {}
 
     /** Runs the command line and ends the process with its exit code. */

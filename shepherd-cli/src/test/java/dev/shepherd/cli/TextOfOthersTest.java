@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.Machine;
@@ -53,6 +55,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /**
  * A fleet in which all who can say something mean ill: the provider, the hosts, the agents, an operator, and whatever
@@ -73,9 +76,9 @@ class TextOfOthersTest {
     private static final String HOSTILE =
             "all is well\nforged 12:00 ERROR\rforged\u001b[2J\u001b]0;t\u0007\u009b31m\t\u2028forged" + HIDING;
 
-    static {
-        // Of loggers that do not exist yet; those of debugging tell the most of what others say.
-        System.setProperty("org.slf4j.simpleLogger.log.dev.shepherd", "debug");
+    /** Lines of debugging tell the most of what others say. */
+    private static void level(Level level) {
+        ((Logger) LoggerFactory.getLogger("dev.shepherd")).setLevel(level);
     }
 
     @RegisterExtension
@@ -91,6 +94,7 @@ class TextOfOthersTest {
     @BeforeEach
     void start() throws Exception {
         host = new HostileHost();
+        level(Level.DEBUG);
         log.start();
     }
 
@@ -98,7 +102,7 @@ class TextOfOthersTest {
     void stop() throws Exception {
         log.stop();
         host.close();
-        System.clearProperty("org.slf4j.simpleLogger.log.dev.shepherd");
+        level(Level.INFO);
     }
 
     @Test

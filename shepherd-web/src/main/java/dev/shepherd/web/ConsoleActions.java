@@ -15,8 +15,10 @@ import dev.shepherd.web.access.Authorizer;
 import dev.shepherd.web.http.BadRequestException;
 import dev.shepherd.web.http.Query;
 import dev.shepherd.web.pages.MachineView.Action;
+import dev.shepherd.web.pages.MachineView.Action.Field;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -62,108 +64,65 @@ final class ConsoleActions {
 
     /** Returns what a person may do to a machine, as it is now. */
     List<Action> offered(String principal, MachineRecord machine, boolean quarantined) {
-        UUID id = machine.machineId();
-        List<Action> offered = new ArrayList<>();
+        List<Action> offers = new ArrayList<>();
         if (shepherd.isPresent() && machine.provided().isPresent()) {
-            add(
-                    offered,
-                    principal,
-                    id,
-                    Verb.REBOOT,
-                    "Reboot",
-                    "Has the provider reboot it now. Counts against the limits of recovery.",
-                    true,
-                    false,
-                    true);
-            add(
-                    offered,
-                    principal,
-                    id,
-                    Verb.REINSTALL,
-                    "Reinstall",
-                    "Has the provider reinstall it now: what is on its disks is lost.",
-                    true,
-                    false,
-                    true);
+            offers.add(Action.harmful(
+                            word(Verb.REBOOT),
+                            "Reboot",
+                            "Has the provider reboot it now. Counts against the limits of recovery.")
+                    .asking(Field.FORCE));
+            offers.add(Action.harmful(
+                            word(Verb.REINSTALL),
+                            "Reinstall",
+                            "Has the provider reinstall it now: what is on its disks is lost.")
+                    .asking(Field.FORCE));
         }
-        add(offered, principal, id, Verb.PAUSE, "Pause", "Keeps the loops off it for a while.", false, true, false);
-        if (quarantined) {
-            add(
-                    offered,
-                    principal,
-                    id,
-                    Verb.RELEASE,
-                    "Release",
-                    "Lets the loops back to it, with a clean record.",
-                    false,
-                    false,
-                    false);
-        } else {
-            add(
-                    offered,
-                    principal,
-                    id,
-                    Verb.QUARANTINE,
-                    "Quarantine",
-                    "Keeps every loop off it until it is released.",
-                    false,
-                    false,
-                    false);
-        }
+        offers.add(Action.harmless(word(Verb.PAUSE), "Pause", "Keeps the loops off it for a while.")
+                .asking(Field.MINUTES));
+        offers.add(
+                quarantined
+                        ? Action.harmless(
+                                word(Verb.RELEASE), "Release", "Lets the loops back to it, with a clean record.")
+                        : Action.harmless(
+                                word(Verb.QUARANTINE), "Quarantine", "Keeps every loop off it until it is released."));
         if (!machine.backoffs().isEmpty()) {
-            add(
-                    offered,
-                    principal,
-                    id,
-                    Verb.RETRY,
-                    "Try again now",
-                    "Ends the waiting after its last failures.",
-                    false,
-                    false,
-                    false);
+            offers.add(Action.harmless(word(Verb.RETRY), "Try again now", "Ends the waiting after its last failures."));
+        }
+        if (machine.agentStarted().isPresent()) {
+            offers.add(Action.harmless(
+                    word(Verb.RESTART_AGENT),
+                    "Start its agent again",
+                    "Forgets its agent, which is refused from then on: it is taken over again, without a reboot."));
+        }
+        offers.add(Action.harmful(
+                        word(Verb.INSTALL),
+                        "Install",
+                        "Asks its agent to install what a request says. What is on its disks may be lost.")
+                .asking(Field.REQUEST));
+        if (machine.installationRequest().isPresent()) {
+            offers.add(Action.harmful(
+                    word(Verb.TAKE_BACK_INSTALLATION),
+                    "Take the installation back",
+                    "Takes the request back. An agent that has it already may go on with it. A machine that is installed"
+                            + " comes back to the loops."));
         }
         if (machine.sshHostKey().isPresent()) {
-            add(
-                    offered,
-                    principal,
-                    id,
-                    Verb.TRUST,
+            offers.add(Action.harmful(
+                    word(Verb.TRUST),
                     "Forget its host key",
                     "The next takeover pins the SSH host key that it finds then. Only for a machine that has a good reason"
-                            + " for a new one.",
-                    true,
-                    false,
-                    false);
+                            + " for a new one."));
         }
         if (machine.work().isEmpty()) {
-            add(
-                    offered,
-                    principal,
-                    id,
-                    Verb.FORGET,
+            offers.add(Action.harmful(
+                    word(Verb.FORGET),
                     "Forget it",
                     "Deletes all that is recorded of it, except its history. For a machine that its provider no longer"
-                            + " has.",
-                    true,
-                    false,
-                    false);
+                            + " has."));
         }
-        return offered;
-    }
-
-    private void add(
-            List<Action> offered,
-            String principal,
-            UUID machine,
-            Verb verb,
-            String label,
-            String explanation,
-            boolean harmful,
-            boolean span,
-            boolean force) {
-        if (may(principal, verb, machine)) {
-            offered.add(new Action(word(verb), label, explanation, harmful, span, force));
-        }
+        return offers.stream()
+                .filter(offer -> may(principal, verb(offer.verb()), machine.machineId()))
+                .toList();
     }
 
     /** Returns how a verb is written in a path. */
@@ -174,7 +133,7 @@ final class ConsoleActions {
     /**
      * Does what a path says: {@code machines/ID/VERB}, {@code pauses/ID/end} or {@code freezes/release}.
      *
-     * @param form {@code reason}, and what else the verb needs: {@code minutes}, {@code force}
+     * @param form {@code reason}, and what else the verb needs: {@code minutes}, {@code force}, {@code request}
      * @return what came of it; empty if nothing is done at this path
      * @throws RefusedException if the person may not
      * @throws BadRequestException if the form lacks something, or there is no such verb
@@ -212,6 +171,13 @@ final class ConsoleActions {
                 long lifted = actions.retry(BackoffFilter.ALL.ofMachine(machine), reason, one -> {});
                 yield lifted == 0 ? Outcome.NOT_BACKED_OFF : Outcome.RETRIED;
             }
+            case RESTART_AGENT -> actions.restartAgent(machine, reason) ? Outcome.AGENT_FORGOTTEN : Outcome.NO_AGENT;
+            case INSTALL -> {
+                actions.requestInstallation(machine, request(form), reason);
+                yield Outcome.INSTALLATION_REQUESTED;
+            }
+            case TAKE_BACK_INSTALLATION ->
+                actions.takeBackInstallation(machine, reason) ? Outcome.INSTALLATION_TAKEN_BACK : Outcome.NOT_REQUESTED;
             case TRUST -> actions.trust(machine, reason) ? Outcome.TRUSTED : Outcome.NOT_PINNED;
             case FORGET -> actions.forget(machine, reason) ? Outcome.FORGOTTEN : Outcome.UNKNOWN;
             case REBOOT, REINSTALL -> {
@@ -227,6 +193,20 @@ final class ConsoleActions {
             }
             default -> throw new BadRequestException(verb + " is not done to a machine here");
         };
+    }
+
+    /** Reads what to install. Base64 may come with line breaks, as programs print it. */
+    private static byte[] request(Query form) {
+        byte[] request;
+        try {
+            request = Base64.getMimeDecoder().decode(form.get("request").orElse(""));
+        } catch (IllegalArgumentException e) {
+            throw new BadRequestException("the request is not Base64: " + e.getMessage());
+        }
+        if (request.length == 0) {
+            throw new BadRequestException("the request is missing: give what the agent is to install, in Base64");
+        }
+        return request;
     }
 
     private static Verb verb(String word) {

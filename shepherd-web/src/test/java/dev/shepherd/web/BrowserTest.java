@@ -155,13 +155,29 @@ class BrowserTest {
     }
 
     private void act(String verb, String reason) {
-        WebElement form = browser.findAll("details").stream()
-                .filter(one -> one.getText().strip().equals(verb))
-                .findFirst()
-                .orElseThrow(() -> new AssertionError(verb + " is not offered on: " + browser.text()));
+        offered(verb);
+        submit(verb, reason);
+    }
+
+    /** Opens the form of an action. */
+    private WebElement offered(String verb) {
+        WebElement form = form(verb);
         form.findElement(By.tagName("summary")).click();
+        return form;
+    }
+
+    private void submit(String verb, String reason) {
+        WebElement form = form(verb);
         form.findElement(By.name("reason")).sendKeys(reason);
         form.findElement(By.tagName("button")).click();
+    }
+
+    private WebElement form(String verb) {
+        return browser.findAll("details").stream()
+                .filter(one ->
+                        one.findElement(By.tagName("summary")).getText().strip().equals(verb))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError(verb + " is not offered on: " + browser.text()));
     }
 
     /** Waits for texts: an answer may take its time. */
@@ -204,10 +220,23 @@ class BrowserTest {
         open("machines/" + machine);
         act("Reboot", "hangs");
         sees("The provider agreed to reboot it.");
+        offered("Install").findElement(By.name("request")).sendKeys("AQID");
+        submit("Install", "for the new tenant");
+        sees("The installation was requested");
+        assertThat(bmdb.machine(machine)
+                        .orElseThrow()
+                        .installationRequest()
+                        .orElseThrow()
+                        .raw())
+                .containsExactly(1, 2, 3);
+        act("Take the installation back", "wrong machine");
+        sees("The request was taken back.");
 
         assertThat(provider.calls(Operation.REBOOT)).isEqualTo(1);
         assertThat(done(machine))
                 .containsExactly(
+                        "Take back installation by oncall through the page: wrong machine",
+                        "Install by oncall through the page: for the new tenant",
                         "Reboot by oncall through the page: hangs",
                         "Resume by oncall through the page: disk is in",
                         "Release by oncall through the page: it is out",

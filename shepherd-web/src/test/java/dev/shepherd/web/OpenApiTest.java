@@ -294,18 +294,28 @@ class OpenApiTest {
         provider.onReinstall(id -> {});
         Set<String> outcomes = new HashSet<>();
         List<String> verbs = new ArrayList<>();
+        List<UUID> installed = new ArrayList<>();
         JsonNode post = DESCRIPTION.at("/paths/~1machines~1{machine}~1{verb}/post");
         post.path("parameters").forEach(parameter -> {
             if (parameter.path("name").asText().equals("verb")) {
                 parameter.path("schema").path("enum").forEach(verb -> verbs.add(verb.asText()));
             }
         });
-        assertThat(verbs).hasSize(8);
+        assertThat(verbs).hasSize(11);
         for (String verb : verbs) {
             UUID machine = rebootable("rack-" + verb);
             fleet.execute("insert into machine_ssh_host_key values (?, 'ssh-ed25519 AAAA', now())", machine);
             if (verb.equals("release")) {
                 fleet.execute("insert into machine_quarantine values (?, now(), 'recoverer', 'in vain')", machine);
+            }
+            if (verb.equals("restart-agent")) {
+                fleet.execute("insert into machine_agent_started values (?, now(), '')", machine);
+            }
+            if (verb.equals("take-back-installation")) {
+                fleet.execute("insert into machine_os_installation_request values (?, 2, '')", machine);
+            }
+            if (verb.equals("install")) {
+                installed.add(machine);
             }
             if (verb.equals("retry")) {
                 fleet.execute(
@@ -319,13 +329,21 @@ class OpenApiTest {
                         "/machines/{machine}/{verb}",
                         "/machines/" + machine + "/" + verb,
                         "",
-                        "{\"reason\": \"a test\", \"force\": true, \"minutes\": 5}");
+                        "{\"reason\": \"a test\", \"force\": true, \"minutes\": 5, \"request\": \"AQID\"}");
                 outcomes.add(done.path("outcome").asText());
                 get("/machines/{machine}", "/machines/" + machine);
                 get("/machines/{machine}/actions", "/machines/" + machine + "/actions");
                 get("/machines/{machine}/history", "/machines/" + machine + "/history");
             }
         }
+        assertThat(installed)
+                .singleElement()
+                .satisfies(machine -> assertThat(bmdb.machine(machine)
+                                .orElseThrow()
+                                .installationRequest()
+                                .orElseThrow()
+                                .raw())
+                        .containsExactly(1, 2, 3));
         UUID pause = Operator.of(bmdb).pauses().get(0).id();
         fleet.execute("insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence)"
                 + " values ('racks', '', now(), now(), 'many')");
@@ -352,6 +370,12 @@ class OpenApiTest {
                         "reinstalled",
                         "forgotten",
                         "resumed")
+                .contains(
+                        "agent-forgotten",
+                        "no-agent",
+                        "installation-requested",
+                        "installation-taken-back",
+                        "not-requested")
                 .contains("unfrozen", "not-frozen", "not-paused", "unknown", "not-backed-off", "retried");
         assertThat(outcomes)
                 .isSubsetOf(Stream.of(Outcome.values()).map(Outcome::word).toList());

@@ -159,7 +159,7 @@ public final class OperatorActions {
      * @throws OperatorException if there is no such machine
      */
     public boolean quarantine(UUID machineId, String reason) throws InterruptedException {
-        return change(machineId, "quarantined", reason, db -> {
+        return change(Verb.QUARANTINE, machineId, "quarantined", reason, db -> {
             lock(db, machineId);
             return TagQueries.quarantine(db, machineId, actor.name(), reason)
                     && record(db, Entry.onMachine(Verb.QUARANTINE, machineId, reason, null));
@@ -173,7 +173,7 @@ public final class OperatorActions {
      * @return false if the machine was not quarantined
      */
     public boolean release(UUID machineId, String reason) throws InterruptedException {
-        return change(machineId, "released", reason, db -> {
+        return change(Verb.RELEASE, machineId, "released", reason, db -> {
             if (!TagQueries.release(db, machineId)) {
                 return false;
             }
@@ -281,7 +281,7 @@ public final class OperatorActions {
      * @return false if none is pinned
      */
     public boolean trust(UUID machineId, String reason) throws InterruptedException {
-        return change(machineId, "its SSH host key was forgotten", reason, db -> {
+        return change(Verb.TRUST, machineId, "its SSH host key was forgotten", reason, db -> {
             Optional<String> key = TagQueries.takeSshHostKey(db, machineId);
             return key.isPresent() && record(db, Entry.onMachine(Verb.TRUST, machineId, reason, "forgot " + key.get()));
         });
@@ -294,7 +294,7 @@ public final class OperatorActions {
      * @return false if none is started
      */
     public boolean restartAgent(UUID machineId, String reason) throws InterruptedException {
-        return change(machineId, "its agent is to be started again, as asked", reason, db -> {
+        return change(Verb.RESTART_AGENT, machineId, "its agent is to be started again, as asked", reason, db -> {
             if (!TagQueries.clearAgentStarted(db, machineId)) {
                 return false;
             }
@@ -337,6 +337,7 @@ public final class OperatorActions {
      */
     public boolean takeBackInstallation(UUID machineId, String reason) throws InterruptedException {
         return change(
+                Verb.TAKE_BACK_INSTALLATION,
                 machineId,
                 "its installation was taken back",
                 reason,
@@ -381,7 +382,7 @@ public final class OperatorActions {
      * @throws OperatorException if a session works on the machine; nothing was deleted
      */
     public boolean forget(UUID machineId, String reason) throws InterruptedException {
-        return change(machineId, "forgotten", reason, db -> {
+        return change(Verb.FORGET, machineId, "forgotten", reason, db -> {
             // Claims take this lock first: once it is held, no session can begin to work on the machine.
             if (db.dsl()
                     .selectOne()
@@ -412,9 +413,10 @@ public final class OperatorActions {
         boolean run(Handle db) throws InterruptedException;
     }
 
-    private boolean change(UUID machineId, String what, String reason, Change change) throws InterruptedException {
+    private boolean change(Verb verb, UUID machineId, String what, String reason, Change change)
+            throws InterruptedException {
         checkReason(reason);
-        boolean done = transactions.runAlone(actor + " on machine " + machineId, change::run);
+        boolean done = transactions.runAlone(verb + " of machine " + machineId, change::run);
         if (done) {
             log.info("Machine {}: {} by {}: {}", machineId, what, actor, Escaped.text(reason));
         }

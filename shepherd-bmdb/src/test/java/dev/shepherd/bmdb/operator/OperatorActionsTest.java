@@ -367,7 +367,7 @@ class OperatorActionsTest {
             try {
                 OperatorActions.of(bmdb, ALICE).quarantine(broken, "because");
             } catch (BmdbException e) {
-                assertThat(e).hasMessageContaining("quarantining machine " + broken);
+                assertThat(e).hasMessageContaining("quarantine of machine " + broken);
             }
             assertThat(Operator.of(db.bmdb()).actions(broken, null, 10))
                     .hasSize(Operator.of(db.bmdb()).quarantine(broken).isPresent() ? 1 : 0);

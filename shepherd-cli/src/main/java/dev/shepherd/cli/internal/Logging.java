@@ -1,43 +1,58 @@
 package dev.shepherd.cli.internal;
 
-/** How much is logged. Has to be settled before the first logger exists, and so before the options are parsed. */
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.LoggerContext;
+import java.util.List;
+import org.slf4j.LoggerFactory;
+
+/** How much is logged, and how. */
 public final class Logging {
+
+    /** What a line of the log looks like. */
+    public enum Format {
+        /** For people: time, level, class, message. */
+        TEXT,
+        /** For programs: an object of JSON a line. */
+        JSON
+    }
 
     private Logging() {}
 
+    /** Settles how much is logged, before the options are parsed: what parses them may log. */
     public static void configure(String[] args) {
         int verbosity = 0;
-        boolean demo = false;
-        boolean contract = false;
-        boolean bmc = false;
         for (String arg : args) {
             if (arg.equals("--verbose")) {
                 verbosity++;
             } else if (arg.matches("-v+")) {
                 verbosity += arg.length() - 1;
-            } else if (arg.equals("demo")) {
-                demo = true;
-            } else if (arg.equals("contract")) {
-                contract = true;
-            } else if (arg.equals("bmc")) {
-                bmc = true;
             }
         }
+        List<String> given = List.of(args);
         if (verbosity >= 1) {
-            level("dev.shepherd", "debug");
-        } else if (bmc || demo && isTerminal()) {
-            level("dev.shepherd", "warn"); // They draw their progress, which lines of a log would tear apart.
-        }
-        if (verbosity == 0 && contract) {
-            level("dev.shepherd", "error"); // Each rule makes providers, and what they warn of is meant to go wrong.
+            level("dev.shepherd", Level.DEBUG);
+        } else if (given.contains("contract")) {
+            // Each rule makes providers, and what they warn of is meant to go wrong.
+            level("dev.shepherd", Level.ERROR);
+        } else if (given.contains("bmc") || given.contains("demo") && isTerminal()) {
+            level("dev.shepherd", Level.WARN); // They draw their progress, which lines of a log would tear apart.
         }
         if (verbosity >= 2) {
-            System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "info");
+            level(org.slf4j.Logger.ROOT_LOGGER_NAME, Level.INFO);
         }
     }
 
-    private static void level(String logger, String level) {
-        System.setProperty("org.slf4j.simpleLogger.log." + logger, level);
+    /** Logs in a format from now on, unless a file of the user's says how. */
+    public static void use(Format format) {
+        if (LoggerFactory.getILoggerFactory() instanceof LoggerContext context && LogDefaults.apply(context)) {
+            LogDefaults.use(context, format);
+        }
+    }
+
+    private static void level(String logger, Level level) {
+        if (LoggerFactory.getILoggerFactory() instanceof LoggerContext context && LogDefaults.apply(context)) {
+            context.getLogger(logger).setLevel(level);
+        }
     }
 
     /** Tells whether a person is looking at standard output. */

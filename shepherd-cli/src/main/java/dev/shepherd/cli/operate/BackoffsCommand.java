@@ -115,7 +115,7 @@ public final class BackoffsCommand extends FleetCommand {
         out.printf(Locale.ROOT, "%s, %s: %d machine(s)%n", group.process, group.kind, count);
         List<Map.Entry<String, Integer>> texts = group.texts();
         for (Map.Entry<String, Integer> text : texts.subList(0, Math.min(MOST_TEXTS, texts.size()))) {
-            String times = text.getValue() == 1 ? "  " : "  " + text.getValue() + " like: ";
+            String times = text.getValue() == 1 ? "  " : "  " + text.getValue() + " such as: ";
             out.println(times + Escaped.text(text.getKey()));
         }
         if (texts.size() > MOST_TEXTS) {
@@ -125,8 +125,9 @@ public final class BackoffsCommand extends FleetCommand {
                 + String.join(
                         ", ",
                         group.machines.stream()
-                                .limit(MOST_NAMED)
                                 .map(one -> name(one.provider(), one.providerId(), one.machineId()))
+                                .sorted()
+                                .limit(MOST_NAMED)
                                 .toList())
                 + (count > MOST_NAMED ? " and " + (count - MOST_NAMED) + " more" : ""));
         out.println("  tried again " + (count == 1 ? "at " : "from ") + time(group.first())

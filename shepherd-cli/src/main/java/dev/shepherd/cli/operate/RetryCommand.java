@@ -1,6 +1,5 @@
 package dev.shepherd.cli.operate;
 
-import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.operator.BackedOff;
@@ -83,7 +82,7 @@ public final class RetryCommand extends FleetCommand {
 
     private static void print(PrintWriter out, BackedOff one) {
         out.println(BackoffsCommand.name(one.provider(), one.providerId(), one.machineId()) + "  " + one.process()
-                + "  was to wait until " + BackoffsCommand.time(one.until()) + ": " + Escaped.text(one.cause()));
+                + "  was to wait until " + BackoffsCommand.time(one.until()) + ": " + one.kind());
         out.flush();
     }
 

@@ -71,7 +71,8 @@ class MachinesCommandTest {
                         .location(name.replaceFirst("-.*", "s"))
                         .address(InetAddress.getByName("10.0.0." + (name.hashCode() & 127)))
                         .build();
-                session.inTransaction(tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(machine.id()), machine));
+                session.inTransaction(
+                        tx -> tx.recordMachine(TYPE, CreateMachineRequest.any(UUID.randomUUID()), machine));
             }
             UUID first =
                     database.bmdb().findMachine(TYPE, new ProviderID("rack-1")).orElseThrow();
@@ -87,7 +88,7 @@ class MachinesCommandTest {
                 .doesNotContain("shelf-1");
         assertThat(machines("--limit", "3").out()).endsWith("3 machine(s): 1 failing, 2 waiting\n");
         assertThat(machines("--state", "failing").out())
-                .containsPattern("failing, next try [0-9: -]+: 10.0.0.1:22 failed at CONNECT after 2.0 s: no answer")
+                .containsPattern("failing, next try [0-9: -]+Z: 10.0.0.1:22 failed at CONNECT after 2.0 s: no answer")
                 .contains("1 machine(s)");
         assertThat(machines("--location", "shelfs").out()).contains("shelf-1").contains("1 machine(s)");
         assertThat(machines("--search", "rack").out()).contains("2 machine(s)");

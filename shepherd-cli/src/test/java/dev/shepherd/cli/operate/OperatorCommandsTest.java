@@ -107,7 +107,7 @@ class OperatorCommandsTest {
 
         assertThat(shown)
                 .contains("ShepherdAgentStart, authentication_failed: 4 machine(s)")
-                .contains("4 like: 10.0.0.")
+                .contains("4 such as: 10.0.0.")
                 .contains("add the public key of --key to the authorized_keys")
                 .contains("static rack-1", "static rack-4")
                 .contains(

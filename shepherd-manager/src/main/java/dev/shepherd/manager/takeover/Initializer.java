@@ -24,6 +24,7 @@ import dev.shepherd.manager.internal.LoopMonitor;
 import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.internal.SessionSource;
 import dev.shepherd.manager.internal.WorkLoop;
+import dev.shepherd.manager.takeover.ssh.SshPublicKey;
 import java.net.InetAddress;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
@@ -385,11 +386,21 @@ public final class Initializer {
         succeededAt.set(System.nanoTime());
         monitor.machineSucceeded();
         log.info(
-                "{}: agent started in {} ms",
+                "{}: agent started in {} ms{}",
                 describe(machine),
-                result.elapsed().toMillis());
+                result.elapsed().toMillis(),
+                machine.sshHostKey().isEmpty() ? pinned(result) : "");
         if (!result.warnings().isEmpty()) {
             log.warn("{}: the agent warns: {}", describe(machine), warnings(result));
+        }
+    }
+
+    private static String pinned(TakeoverResult result) {
+        try {
+            return ", pinned its host key "
+                    + SshPublicKey.parse(result.hostKey()).fingerprint();
+        } catch (IllegalArgumentException e) {
+            return ", pinned its host key"; // An embedder's own takeover may have any.
         }
     }
 

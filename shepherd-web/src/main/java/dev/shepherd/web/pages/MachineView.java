@@ -2,6 +2,7 @@ package dev.shepherd.web.pages;
 
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the page of one machine shows. All texts are fit to be shown.
@@ -67,8 +68,38 @@ public record MachineView(
      * @param label what the button says
      * @param explanation what it does
      * @param harmful whether it disturbs the machine or loses something
-     * @param span whether it asks for how long
-     * @param force whether it offers to go past limits
+     * @param asks what it asks for beside the reason; null for nothing
      */
-    public record Action(String verb, String label, String explanation, boolean harmful, boolean span, boolean force) {}
+    public record Action(
+            String verb,
+            String label,
+            String explanation,
+            boolean harmful,
+            @Nullable Field asks) {
+
+        /** What an action can ask for. */
+        public enum Field {
+            /** For how long. */
+            MINUTES,
+            /** Whether to go past limits. */
+            FORCE,
+            /** What to install. */
+            REQUEST
+        }
+
+        /** Returns one that disturbs nothing. */
+        public static Action harmless(String verb, String label, String explanation) {
+            return new Action(verb, label, explanation, false, null);
+        }
+
+        /** Returns one that disturbs the machine or loses something. */
+        public static Action harmful(String verb, String label, String explanation) {
+            return new Action(verb, label, explanation, true, null);
+        }
+
+        /** Returns the same that asks for something beside the reason. */
+        public Action asking(Field field) {
+            return new Action(verb, label, explanation, harmful, field);
+        }
+    }
 }

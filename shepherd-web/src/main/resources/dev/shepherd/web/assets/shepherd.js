@@ -51,6 +51,19 @@ function changed() {
   later(Math.max(0, shownAt + LEAST_PAUSE - Date.now()));
 }
 
+// A file is read here and sent as text: the server takes no uploads, and without this module the text can be pasted.
+document.documentElement.classList.add("with-scripts");
+document.addEventListener("change", (event) => {
+  const file = event.target.files?.[0];
+  const field = event.target.form?.elements[event.target.dataset.fills];
+  if (file === undefined || field === undefined) {
+    return;
+  }
+  const reader = new FileReader();
+  reader.addEventListener("load", () => { field.value = reader.result.replace(/^[^,]*,/, ""); });
+  reader.readAsDataURL(file);
+});
+
 if (live !== null) {
   let source = null;
   let poll = 0;

@@ -48,7 +48,7 @@ final class HostKeyCheck implements HostKeyVerifier {
                 log.warn("{} has the host key {} instead of the pinned {}: accepted as any", peer.name(), key, pin);
             }
         } else if (pin == null) {
-            log.info("trusting the host key {} of {} on first use", key, peer.name());
+            log.debug("trusting the host key {} of {} on first use", key, peer.name());
         } else if (!pin.equals(key)) {
             return refuse("the host key is %s, but %s is pinned".formatted(key, pin));
         }
