@@ -1,5 +1,6 @@
 /** The bare metal database: sessions, transactions, work, backoff, history and tags on PostgreSQL. */
 module dev.shepherd.bmdb {
+    requires static micrometer.core;
     requires static transitive org.jspecify;
     requires transitive dev.shepherd.api;
     requires transitive java.sql;
@@ -15,6 +16,7 @@ module dev.shepherd.bmdb {
     exports dev.shepherd.bmdb;
     exports dev.shepherd.bmdb.agent;
     exports dev.shepherd.bmdb.fleet;
+    exports dev.shepherd.bmdb.metrics;
     exports dev.shepherd.bmdb.operator;
     // The protocol of the loops, which an embedder has no use for.
     exports dev.shepherd.bmdb.listing to
@@ -24,6 +26,10 @@ module dev.shepherd.bmdb {
     exports dev.shepherd.bmdb.recovery to
             dev.shepherd.manager;
     exports dev.shepherd.bmdb.takeover to
+            dev.shepherd.manager;
+    // What their metrics are made with.
+    exports dev.shepherd.bmdb.meters to
+            dev.shepherd.callback,
             dev.shepherd.manager;
     // Their threads go on as those here do.
     exports dev.shepherd.bmdb.threads to

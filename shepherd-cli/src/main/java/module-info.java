@@ -14,7 +14,11 @@ module dev.shepherd.cli {
     requires dev.shepherd.testkit;
     requires dev.shepherd.web;
     requires info.picocli;
+    requires java.management;
+    requires jdk.management;
     requires logstash.logback.encoder;
+    requires micrometer.core;
+    requires micrometer.registry.prometheus;
     requires org.junit.jupiter.api;
     requires org.junit.platform.engine;
     requires org.junit.platform.launcher;

@@ -1,10 +1,19 @@
 package dev.shepherd.benchmarks;
 
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.fleet.Fleet;
+import dev.shepherd.bmdb.fleet.FleetMetrics;
+import dev.shepherd.bmdb.metrics.BmdbMetrics;
+import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.ShepherdMetrics;
+import dev.shepherd.testkit.provider.FakeProvider;
 import dev.shepherd.web.WebConsole;
 import dev.shepherd.web.WebServer;
+import dev.shepherd.web.http.WebResponse;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -26,8 +35,8 @@ import java.util.Objects;
 
 /**
  * How fast the operator's page answers in a large fleet, over HTTP: the fleet, and pages of machines from the beginning, the
- * middle and the end, filtered by states that many, few and no machines are in, by location and by text. Meanwhile open pages wait
- * for changes.
+ * middle and the end, filtered by states that many, few and no machines are in, by location and by text; and how fast metrics are
+ * read. Meanwhile open pages wait for changes.
  */
 final class WebBenchmark implements Benchmark {
 
@@ -70,9 +79,21 @@ final class WebBenchmark implements Benchmark {
             long countedAt = System.nanoTime();
             fleet.count(Duration.ofSeconds(1));
             double countMillis = (System.nanoTime() - countedAt) / 1e6;
-            try (WebConsole console = WebConsole.builder().bmdb(bmdb).build();
+            PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+            FleetMetrics counts = FleetMetrics.create();
+            counts.bindTo(registry);
+            try (Shepherd shepherd = shepherd(bmdb);
+                    ShepherdMetrics loops = ShepherdMetrics.of(shepherd);
+                    BmdbMetrics transactions = BmdbMetrics.of(bmdb);
+                    WebConsole console = WebConsole.builder()
+                            .bmdb(bmdb)
+                            .onCount(counts::update)
+                            .metrics(accept -> metrics(registry))
+                            .build();
                     WebServer server =
                             WebServer.bind(console, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), null)) {
+                loops.bindTo(registry);
+                transactions.bindTo(registry);
                 console.start();
                 server.start();
                 return measure(server, machines, rounds, listeners, progress)
@@ -81,6 +102,22 @@ final class WebBenchmark implements Benchmark {
                         .put("processors", Runtime.getRuntime().availableProcessors());
             }
         }
+    }
+
+    /** One that is not started: for its metrics, as many as those of a process with loops. */
+    private static Shepherd shepherd(Bmdb bmdb) {
+        return Shepherd.builder()
+                .bmdb(bmdb)
+                .provider(FakeProvider.create(new ProviderType("racks")))
+                .takeover(target -> {
+                    throw new IllegalStateException("no machine is taken over here");
+                })
+                .build();
+    }
+
+    private static WebResponse metrics(PrometheusMeterRegistry registry) {
+        return WebResponse.of(
+                200, "text/plain; version=0.0.4; charset=utf-8", registry.scrape().getBytes(StandardCharsets.UTF_8));
     }
 
     private static Figures measure(WebServer server, int machines, int rounds, int listeners, Progress progress)
@@ -123,6 +160,10 @@ final class WebBenchmark implements Benchmark {
         double slowest = 0;
         for (Map.Entry<String, Latencies> page : pages.entrySet()) {
             double p99 = page.getValue().millis(0.99);
+            if (page.getKey().equals("metrics")) {
+                figures.put("metrics_ms", p99, 1);
+                continue;
+            }
             if (!page.getKey().equals("fleet")) {
                 slowest = Math.max(slowest, p99);
             }
@@ -150,6 +191,7 @@ final class WebBenchmark implements Benchmark {
         paths.put("location", "machines?location=rack+" + machines / MACHINES_PER_RACK / 2);
         paths.put("text", "machines?text=" + host(machines / 20, 6));
         paths.put("address", "machines?text=10.0.1.7");
+        paths.put("metrics", "metrics");
         return paths;
     }
 

@@ -14,7 +14,7 @@ class WebBenchmarkTest {
         BenchmarkRun run = BenchmarkRun.of("web", "--machines", "6000", "--rounds", "2", "--sse", "20", "--json");
 
         assertThat(run.code()).as(run.err()).isZero();
-        for (String key : List.of("fleet_p99_ms", "page_p99_ms", "silent_p99_ms", "location_p99_ms")) {
+        for (String key : List.of("fleet_p99_ms", "page_p99_ms", "silent_p99_ms", "location_p99_ms", "metrics_ms")) {
             assertThat(run.out()).containsPattern("\"" + key + "\":[0-9]+\\.[0-9]");
         }
         assertThat(run.out()).contains("\"sse_clients\":20");

@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb;
 
+import com.zaxxer.hikari.HikariDataSource;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Spans;
@@ -16,6 +17,7 @@ import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.Transactions.Body;
 import dev.shepherd.bmdb.internal.Transactions.Limits;
 import dev.shepherd.bmdb.internal.Uninterruptibly;
+import dev.shepherd.bmdb.meters.DatabaseEvents;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import java.time.Duration;
 import java.time.Instant;
@@ -54,6 +56,7 @@ public final class Bmdb implements AutoCloseable {
     private final Transactions transactions;
     private final SessionKeeper keeper;
     private final DatabaseTime time;
+    private final DatabaseEvents events = new DatabaseEvents();
     private final DueNotifications notifications;
     private final @Nullable HistoryPruning pruning;
     private final Database inside = new Inside();
@@ -77,14 +80,15 @@ public final class Bmdb implements AutoCloseable {
                 transactions(pools.heartbeats(), once),
                 transactions,
                 config.sessionInterval(),
-                new Losses(config.lossBackoff(), config.maxLosses()));
+                new Losses(config.lossBackoff(), config.maxLosses()),
+                events);
         this.pruning = config.historyRetention()
                 .map(retention -> new HistoryPruning(transactions, retention))
                 .orElse(null);
     }
 
     private Transactions transactions(DataSource source, Limits limits) {
-        return new Transactions(source, pools.servers(), limits, time);
+        return new Transactions(source, pools.servers(), limits, time, events);
     }
 
     private final class Inside implements Database {
@@ -104,6 +108,26 @@ public final class Bmdb implements AutoCloseable {
         @Override
         public Duration idleInTransactionTimeout() {
             return config.idleInTransactionTimeout();
+        }
+
+        @Override
+        public DatabaseEvents events() {
+            return events;
+        }
+
+        @Override
+        public List<HikariDataSource> pools() {
+            return pools.pools();
+        }
+
+        @Override
+        public Optional<Boolean> isListening() {
+            return notifications.isListening();
+        }
+
+        @Override
+        public int sessionsHeld() {
+            return keeper.size();
         }
 
         @Override

@@ -434,7 +434,7 @@ public final class BmdbSession implements AutoCloseable {
             lossReason = reason;
             fireGuards();
         }
-        keeper.forget(lease);
+        keeper.lost(lease);
         log.warn("Lost {}: {}; the work that runs under it is interrupted", this, reason);
     }
 

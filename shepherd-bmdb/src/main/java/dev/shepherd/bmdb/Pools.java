@@ -181,6 +181,11 @@ final class Pools implements AutoCloseable {
         return listening;
     }
 
+    /** What was pooled here. */
+    List<HikariDataSource> pools() {
+        return pools;
+    }
+
     Servers servers() {
         return servers;
     }

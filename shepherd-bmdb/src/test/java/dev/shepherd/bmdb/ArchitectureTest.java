@@ -52,7 +52,13 @@ class ArchitectureTest {
                         && !name.startsWith("dev.shepherd.")
                         && !name.startsWith("org.jooq.")
                         && name.contains(".")))
-                .isEmpty();
+                .containsExactlyInAnyOrder(
+                        "AgentCallbackMetrics",
+                        "AgentCallbackMetrics.bindTo",
+                        "BmdbMetrics",
+                        "BmdbMetrics.bindTo",
+                        "FleetMetrics",
+                        "FleetMetrics.bindTo");
     }
 
     @Test
@@ -71,8 +77,20 @@ class ArchitectureTest {
                         "org.postgresql..",
                         "org.flywaydb..",
                         "com.zaxxer.hikari..",
+                        "io.micrometer..",
                         "org.slf4j..",
                         "org.jspecify..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void onlyTheMetricsKnowOfMicrometerWhichIsOptional() {
+        noClasses()
+                .that()
+                .haveNameNotMatching(".*\\.(BoundMeters|[A-Za-z]+Metrics)(\\$.*)?")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.micrometer..")
                 .check(CLASSES);
     }
 
@@ -133,7 +151,12 @@ class ArchitectureTest {
 
     /** What every embedder sees. The other packages are exported to the manager, or to none. */
     private static Stream<JavaClass> api() {
-        Set<String> exported = Set.of("dev.shepherd.bmdb", "dev.shepherd.bmdb.agent", "dev.shepherd.bmdb.operator");
+        Set<String> exported = Set.of(
+                "dev.shepherd.bmdb",
+                "dev.shepherd.bmdb.agent",
+                "dev.shepherd.bmdb.fleet",
+                "dev.shepherd.bmdb.metrics",
+                "dev.shepherd.bmdb.operator");
         return CLASSES.stream()
                 .filter(type -> exported.contains(type.getPackageName()))
                 .filter(ArchitectureTest::isPublic);
@@ -141,8 +164,8 @@ class ArchitectureTest {
 
     @Test
     void whatIsExportedToASiblingAloneIsNotOnWhatEmbeddersSee() {
-        assertThat(exposing(name ->
-                        name.matches("dev\\.shepherd\\.bmdb\\.(listing|provisioning|recovery|takeover|threads)\\..*")))
+        assertThat(exposing(name -> name.matches(
+                        "dev\\.shepherd\\.bmdb\\.(listing|meters|provisioning|recovery|takeover|threads)\\..*")))
                 .isEmpty();
     }
 

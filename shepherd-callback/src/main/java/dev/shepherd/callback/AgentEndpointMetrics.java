@@ -1,10 +1,9 @@
 package dev.shepherd.callback;
 
+import dev.shepherd.bmdb.meters.BoundMeters;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
-import io.micrometer.core.instrument.FunctionCounter;
-import io.micrometer.core.instrument.Gauge;
-import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,7 +12,7 @@ import java.util.Objects;
 import java.util.function.ToDoubleFunction;
 
 /**
- * What an {@link AgentEndpoint} does, as metrics of Micrometer. Their names and tags are in {@code docs/operations.md}.
+ * What an {@link AgentEndpoint} does, as metrics of Micrometer. Their names and tags are in {@code docs/metrics.md}.
  * They are read from memory. Micrometer ({@code io.micrometer:micrometer-core}) is an optional dependency, which only
  * this class needs.
  *
@@ -22,11 +21,9 @@ import java.util.function.ToDoubleFunction;
  */
 public final class AgentEndpointMetrics implements MeterBinder, AutoCloseable {
 
-    private record Bound(MeterRegistry registry, Meter meter) {}
-
     private final AgentEndpoint endpoint;
     private final Object lock = new Object();
-    private final List<Bound> bound = new ArrayList<>();
+    private final List<BoundMeters> bound = new ArrayList<>();
 
     private AgentEndpointMetrics(AgentEndpoint endpoint) {
         this.endpoint = endpoint;
@@ -40,69 +37,58 @@ public final class AgentEndpointMetrics implements MeterBinder, AutoCloseable {
     /** Registers the meters. They stay until {@link #close()}. */
     @Override
     public void bindTo(MeterRegistry registry) {
+        BoundMeters meters = new BoundMeters(registry);
         synchronized (lock) {
-            for (Outcome outcome : Outcome.values()) {
-                remember(
-                        registry,
-                        FunctionCounter.builder(
-                                        "shepherd.agent.requests",
-                                        endpoint,
-                                        of -> of.counters().answers(outcome))
-                                .description("Requests of agents, by their outcome")
-                                .tag("outcome", outcome.name().toLowerCase(Locale.ROOT))
-                                .register(registry));
-            }
-            gauge(registry, "connections", "Open connections", of -> of.status().connections());
-            gauge(
-                    registry,
-                    "connections.limit",
-                    "How many connections may be open",
-                    of -> of.status().maxConnections());
-            gauge(
-                    registry,
-                    "requests.waiting",
-                    "Requests whose signatures are to be checked",
-                    of -> of.status().waiting());
-            closed(registry, "evicted", of -> of.counters().evicted.sum());
-            closed(registry, "refused", of -> of.counters().refused.sum());
-            closed(registry, "too_slow", of -> of.counters().tooSlow.sum());
-            remember(
-                    registry,
-                    FunctionCounter.builder(
-                                    "shepherd.agent.restarts",
-                                    endpoint,
-                                    of -> of.counters().restarts.sum())
-                            .description("Times that the endpoint listened again after one of its threads had ended")
-                            .register(registry));
+            bound.add(meters);
         }
+        for (Outcome outcome : Outcome.values()) {
+            meters.counter(
+                    "shepherd.agent.requests",
+                    "Requests of agents, by their outcome",
+                    Tags.of("outcome", outcome.name().toLowerCase(Locale.ROOT)),
+                    endpoint,
+                    of -> of.counters().answers(outcome));
+        }
+        gauge(meters, "connections", "Open connections", of -> of.status().connections());
+        gauge(
+                meters,
+                "connections.limit",
+                "How many connections may be open",
+                of -> of.status().maxConnections());
+        gauge(
+                meters,
+                "requests.waiting",
+                "Requests whose signatures are to be checked",
+                of -> of.status().waiting());
+        closed(meters, "evicted", of -> of.counters().evicted.sum());
+        closed(meters, "refused", of -> of.counters().refused.sum());
+        closed(meters, "too_slow", of -> of.counters().tooSlow.sum());
+        meters.counter(
+                "shepherd.agent.restarts",
+                "Times that the endpoint listened again after one of its threads had ended",
+                Tags.empty(),
+                endpoint,
+                of -> of.counters().restarts.sum());
     }
 
-    private void gauge(MeterRegistry registry, String name, String description, ToDoubleFunction<AgentEndpoint> value) {
-        remember(
-                registry,
-                Gauge.builder("shepherd.agent." + name, endpoint, value)
-                        .description(description)
-                        .register(registry));
+    private void gauge(BoundMeters meters, String name, String description, ToDoubleFunction<AgentEndpoint> value) {
+        meters.gauge("shepherd.agent." + name, description, Tags.empty(), endpoint, value);
     }
 
-    private void closed(MeterRegistry registry, String cause, ToDoubleFunction<AgentEndpoint> value) {
-        remember(
-                registry,
-                FunctionCounter.builder("shepherd.agent.connections.closed", endpoint, value)
-                        .description("Connections that the endpoint closed before it had to")
-                        .tag("cause", cause)
-                        .register(registry));
-    }
-
-    private void remember(MeterRegistry registry, Meter meter) {
-        bound.add(new Bound(registry, meter));
+    private void closed(BoundMeters meters, String cause, ToDoubleFunction<AgentEndpoint> value) {
+        meters.counter(
+                "shepherd.agent.connections.closed",
+                "Connections that the endpoint closed before it had to",
+                Tags.of("cause", cause),
+                endpoint,
+                value);
     }
 
     /** Takes the meters out of the registries that they were bound to. The endpoint goes on. */
     @Override
     public void close() {
         synchronized (lock) {
-            bound.forEach(one -> one.registry().remove(one.meter()));
+            bound.forEach(BoundMeters::close);
             bound.clear();
         }
     }

@@ -32,6 +32,7 @@ class ArchitectureTest {
                         "dev.shepherd.api..",
                         "dev.shepherd.bmdb",
                         "dev.shepherd.bmdb.agent",
+                        "dev.shepherd.bmdb.meters",
                         "dev.shepherd.bmdb.threads",
                         "dev.shepherd.callback..",
                         "io.netty..",

@@ -7,9 +7,6 @@ import dev.shepherd.testkit.database.BmdbExtension;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.slf4j.LoggerFactory;
@@ -56,13 +53,6 @@ class DescriptorsTest {
                     .isEqualTo(1);
             assertThat(endpoint.status().requests()).containsEntry(AgentEndpointStatus.Outcome.OK, 1L);
             assertThat(registry.getMeters()).hasSizeGreaterThan(20);
-            assertThat(Pattern.compile("`(shepherd\\.agent\\.[a-z.]+)`(?=[^|]*\\|)")
-                            .matcher(Files.readString(Path.of("../docs/operations.md")))
-                            .results()
-                            .map(match -> match.group(1)))
-                    .containsAll(registry.getMeters().stream()
-                            .map(meter -> meter.getId().getName())
-                            .toList());
         }
         assertThat(registry.getMeters()).isEmpty();
     }

@@ -42,6 +42,7 @@ final class Flock {
     private static final Logger log = LoggerFactory.getLogger(Flock.class);
 
     private final Bmdb bmdb;
+    private final ProviderCalls calls;
     private final ProviderType provider;
     private final Settings settings;
     private final List<Bmdb.Subscription> wakeUps = new CopyOnWriteArrayList<>();
@@ -68,6 +69,7 @@ final class Flock {
     Flock(Bmdb bmdb, ProviderCalls calls, Settings settings, Executor executor) {
         this.bmdb = bmdb;
         this.settings = settings;
+        this.calls = calls;
         this.provider = calls.type();
         Map<LoopKind, LoopContext> contexts = new EnumMap<>(LoopKind.class);
         for (LoopKind kind : LoopKind.values()) {
@@ -125,6 +127,10 @@ final class Flock {
         }
         int helpers = kinds.contains(LoopKind.UPDATER) ? updater.helpers() : 0;
         return new ThreadNeeds(kinds.size(), working, machines + helpers);
+    }
+
+    ProviderCalls calls() {
+        return calls;
     }
 
     Provisioner provisioner() {

@@ -174,6 +174,10 @@ public final class Shepherd implements AutoCloseable {
         return new ShepherdStatus(loopStatus, discrepancies, discrepancyCounts, provisioning, recovery);
     }
 
+    Set<LoopKind> loops() {
+        return loops;
+    }
+
     List<Flock> flocks() {
         return List.copyOf(flocks.values());
     }

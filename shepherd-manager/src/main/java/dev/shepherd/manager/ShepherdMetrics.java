@@ -1,32 +1,29 @@
 package dev.shepherd.manager;
 
 import dev.shepherd.bmdb.RecoveryOutlook;
+import dev.shepherd.bmdb.meters.BoundMeters;
 import dev.shepherd.manager.internal.LoopMonitor;
 import dev.shepherd.manager.provisioning.Discrepancy;
-import io.micrometer.core.instrument.FunctionCounter;
-import io.micrometer.core.instrument.FunctionTimer;
-import io.micrometer.core.instrument.Gauge;
-import io.micrometer.core.instrument.Meter;
+import dev.shepherd.manager.status.LoopKind;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
-import io.micrometer.core.instrument.TimeGauge;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
 /**
- * What a {@link Shepherd} does, as metrics of Micrometer. Make them with {@link #of}, bind them to a registry, and close
- * them before the shepherd.
+ * What a {@link Shepherd} does, as metrics of Micrometer. Make them with {@link #of}, bind them to a registry before the
+ * shepherd starts, and close them before it.
  *
- * <p>Their names, tags and units are in {@code docs/operations.md}. They are read from memory when the registry asks:
- * nothing is measured beyond what {@link Shepherd#status()} knows, and no query is made. Micrometer ({@code
- * io.micrometer:micrometer-core}) is an optional dependency, which only this class needs.
+ * <p>Their names, tags and units are in {@code docs/metrics.md}. No query is made when the registry reads them. Calls of
+ * providers and takeovers are timed from the moment when the metrics are bound; all else is what {@link
+ * Shepherd#status()} knows anyway. Micrometer ({@code io.micrometer:micrometer-core}) is an optional dependency, which only
+ * this class needs.
  *
  * <p>A registry refers to the shepherd weakly. Meters of a shepherd that is gone show no value, and block those of another
  * one with the same provider: close these first.
@@ -35,11 +32,9 @@ import java.util.function.ToLongFunction;
  */
 public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
 
-    private record Bound(MeterRegistry registry, Meter meter) {}
-
     private final Shepherd shepherd;
     private final Object lock = new Object();
-    private final List<Bound> bound = new ArrayList<>();
+    private final List<BoundMeters> bound = new ArrayList<>();
 
     private ShepherdMetrics(Shepherd shepherd) {
         this.shepherd = shepherd;
@@ -54,86 +49,81 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
     @Override
     public void bindTo(MeterRegistry registry) {
         synchronized (lock) {
+            BoundMeters meters = new BoundMeters(registry);
+            bound.add(meters);
             for (Flock flock : shepherd.flocks()) {
-                flock.monitors().forEach(monitor -> bindLoop(registry, monitor));
-                bindProvider(registry, flock);
+                ProviderMeters.bind(meters, flock.calls());
+                shepherd.loops().forEach(kind -> bindLoop(meters, flock, kind));
             }
         }
     }
 
-    private void bindLoop(MeterRegistry registry, LoopMonitor monitor) {
-        Tags tags = Tags.of("provider", monitor.provider().name(), "loop", monitor.name());
-        remember(
-                registry,
-                FunctionTimer.builder(
-                                "shepherd.loop.steps",
-                                monitor,
-                                of -> of.totals().steps(),
-                                of -> of.totals().stepTime().toNanos(),
-                                TimeUnit.NANOSECONDS)
-                        .description("Steps that have ended, and how long they took")
-                        .tags(tags)
-                        .register(registry));
-        remember(
-                registry,
-                FunctionCounter.builder(
-                                "shepherd.loop.step.failures",
-                                monitor,
-                                of -> of.totals().stepFailures())
-                        .description("Steps that failed as a whole")
-                        .tags(tags)
-                        .register(registry));
-        remember(
-                registry,
-                TimeGauge.builder(
-                                "shepherd.loop.success.age",
-                                monitor,
-                                TimeUnit.MILLISECONDS,
-                                ShepherdMetrics::successAge)
-                        .description("Time since the last step that succeeded, or since the start if none has")
-                        .tags(tags)
-                        .register(registry));
-        remember(
-                registry,
-                Gauge.builder(
-                                "shepherd.loop.machines.active",
-                                monitor,
-                                of -> of.totals().inProgress())
-                        .description("Machines that are being worked on")
-                        .tags(tags)
-                        .register(registry));
-        remember(
-                registry,
-                FunctionTimer.builder(
-                                "shepherd.loop.work",
-                                monitor,
-                                of -> {
-                                    LoopMonitor.Totals totals = of.totals();
-                                    return totals.succeeded() + totals.failed() + totals.givenUp();
-                                },
-                                of -> of.totals().machineTime().toNanos(),
-                                TimeUnit.NANOSECONDS)
-                        .description(
-                                "Work on machines that has ended, and the time spent on it, that in progress included")
-                        .tags(tags)
-                        .register(registry));
-        bindOutcome(registry, monitor, tags, "succeeded", LoopMonitor.Totals::succeeded);
-        bindOutcome(registry, monitor, tags, "failed", LoopMonitor.Totals::failed);
-        bindOutcome(registry, monitor, tags, "given_up", LoopMonitor.Totals::givenUp);
+    private static void bindLoop(BoundMeters meters, Flock flock, LoopKind kind) {
+        flock.monitors().stream()
+                .filter(monitor -> monitor.name().equals(kind.toString()))
+                .forEach(monitor -> bindMonitor(meters, monitor));
+        switch (kind) {
+            case PROVISIONER -> bindProvisioner(meters, flock);
+            case INITIALIZER -> TakeoverMeters.bind(meters, flock.provider(), flock.initializer());
+            case RECOVERER -> bindRecoverer(meters, flock);
+            case UPDATER -> {}
+        }
     }
 
-    private void bindOutcome(
-            MeterRegistry registry,
+    private static void bindMonitor(BoundMeters meters, LoopMonitor monitor) {
+        Tags tags = Tags.of("provider", monitor.provider().name(), "loop", monitor.name());
+        meters.timer(
+                "shepherd.loop.steps",
+                "Steps that have ended, and how long they took",
+                tags,
+                monitor,
+                of -> of.totals().steps(),
+                of -> of.totals().stepTime().toNanos());
+        meters.counter(
+                "shepherd.loop.step.failures",
+                "Steps that failed as a whole",
+                tags,
+                monitor,
+                of -> of.totals().stepFailures());
+        meters.age(
+                "shepherd.loop.success.age",
+                "Time since the last step that succeeded, or since the start if none has",
+                tags,
+                monitor,
+                ShepherdMetrics::successAge);
+        meters.gauge(
+                "shepherd.loop.machines.active",
+                "Machines that are being worked on",
+                tags,
+                monitor,
+                of -> of.totals().inProgress());
+        meters.timer(
+                "shepherd.loop.work",
+                "Work on machines that has ended, and the time spent on it, that in progress included",
+                tags,
+                monitor,
+                of -> {
+                    LoopMonitor.Totals totals = of.totals();
+                    return totals.succeeded() + totals.failed() + totals.givenUp();
+                },
+                of -> of.totals().machineTime().toNanos());
+        bindOutcome(meters, monitor, tags, "succeeded", LoopMonitor.Totals::succeeded);
+        bindOutcome(meters, monitor, tags, "failed", LoopMonitor.Totals::failed);
+        bindOutcome(meters, monitor, tags, "given_up", LoopMonitor.Totals::givenUp);
+    }
+
+    private static void bindOutcome(
+            BoundMeters meters,
             LoopMonitor monitor,
             Tags tags,
             String outcome,
             ToLongFunction<LoopMonitor.Totals> count) {
-        remember(
-                registry,
-                FunctionCounter.builder("shepherd.loop.machines", monitor, of -> count.applyAsLong(of.totals()))
-                        .description("How work on machines ended")
-                        .tags(tags.and("outcome", outcome))
-                        .register(registry));
+        meters.counter(
+                "shepherd.loop.machines",
+                "How work on machines ended",
+                tags.and("outcome", outcome),
+                monitor,
+                of -> count.applyAsLong(of.totals()));
     }
 
     private static double successAge(LoopMonitor monitor) {
@@ -144,49 +134,43 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
                 .orElse(Double.NaN);
     }
 
-    private void bindProvider(MeterRegistry registry, Flock flock) {
+    private static void bindProvisioner(BoundMeters meters, Flock flock) {
         Tags tags = Tags.of("provider", flock.provider().name());
         for (Discrepancy.Kind kind : Discrepancy.Kind.values()) {
-            remember(
-                    registry,
-                    Gauge.builder(
-                                    "shepherd.discrepancies",
-                                    flock,
-                                    of -> of.provisioner().discrepancyCount(kind))
-                            .description(
-                                    "Machines on which provider and database disagree so that nothing is provisioned")
-                            .tags(tags.and("kind", kind.name().toLowerCase(Locale.ROOT)))
-                            .register(registry));
+            meters.gauge(
+                    "shepherd.discrepancies",
+                    "Machines on which provider and database disagree so that nothing is provisioned",
+                    tags.and("kind", kind.name().toLowerCase(Locale.ROOT)),
+                    flock,
+                    of -> of.provisioner().discrepancyCount(kind));
         }
-        remember(
-                registry,
-                Gauge.builder(
-                                "shepherd.provisioning.held.back",
-                                flock,
-                                of -> of.provisioner().outlook().heldBack())
-                        .description("Free machines that the maximum holds back")
-                        .tags(tags)
-                        .register(registry));
-        remember(
-                registry,
-                Gauge.builder(
-                                "shepherd.provisioning.passed.over",
-                                flock,
-                                of -> of.provisioner().outlook().passedOver())
-                        .description("Listed machines that cannot be used")
-                        .tags(tags)
-                        .register(registry));
-        bindOutlook(registry, flock, tags, "due", "Machines that are due for recovery", RecoveryOutlook::due);
+        meters.gauge(
+                "shepherd.provisioning.held.back",
+                "Free machines that the maximum holds back",
+                tags,
+                flock,
+                of -> of.provisioner().outlook().heldBack());
+        meters.gauge(
+                "shepherd.provisioning.passed.over",
+                "Listed machines that cannot be used",
+                tags,
+                flock,
+                of -> of.provisioner().outlook().passedOver());
+    }
+
+    private static void bindRecoverer(BoundMeters meters, Flock flock) {
+        Tags tags = Tags.of("provider", flock.provider().name());
+        bindOutlook(meters, flock, tags, "due", "Machines that are due for recovery", RecoveryOutlook::due);
         bindOutlook(
-                registry,
+                meters,
                 flock,
                 tags,
                 "active",
                 "Machines with an attempt to recover them that have not been heard since",
                 RecoveryOutlook::inRecovery);
-        bindOutlook(registry, flock, tags, "limit", "How many may be in recovery at once", RecoveryOutlook::limit);
+        bindOutlook(meters, flock, tags, "limit", "How many may be in recovery at once", RecoveryOutlook::limit);
         bindOutlook(
-                registry,
+                meters,
                 flock,
                 tags,
                 "freezes",
@@ -194,33 +178,26 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
                 outlook -> outlook.freezes().size());
     }
 
-    private void bindOutlook(
-            MeterRegistry registry,
+    private static void bindOutlook(
+            BoundMeters meters,
             Flock flock,
             Tags tags,
             String name,
             String description,
             ToDoubleFunction<RecoveryOutlook> value) {
-        remember(
-                registry,
-                Gauge.builder(
-                                "shepherd.recovery." + name,
-                                flock,
-                                of -> value.applyAsDouble(of.recoverer().outlook()))
-                        .description(description)
-                        .tags(tags)
-                        .register(registry));
-    }
-
-    private void remember(MeterRegistry registry, Meter meter) {
-        bound.add(new Bound(registry, meter));
+        meters.gauge(
+                "shepherd.recovery." + name,
+                description,
+                tags,
+                flock,
+                of -> value.applyAsDouble(of.recoverer().outlook()));
     }
 
     /** Takes the meters out of the registries that they were bound to. The shepherd goes on. */
     @Override
     public void close() {
         synchronized (lock) {
-            bound.forEach(one -> one.registry().remove(one.meter()));
+            bound.forEach(BoundMeters::close);
             bound.clear();
         }
     }

@@ -68,7 +68,7 @@ class ArchitectureTest {
     void onlyTheMetricsKnowOfMicrometerWhichIsOptional() {
         noClasses()
                 .that()
-                .haveNameNotMatching(".*\\.ShepherdMetrics(\\$.*)?")
+                .haveNameNotMatching(".*\\.(ShepherdMetrics|ProviderMeters|TakeoverMeters)(\\$.*)?")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.micrometer..")

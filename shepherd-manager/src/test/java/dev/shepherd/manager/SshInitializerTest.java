@@ -12,9 +12,12 @@ import dev.shepherd.bmdb.recovery.Recoveries;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.manager.takeover.TakeoverException;
+import dev.shepherd.manager.takeover.TakeoverStep;
 import dev.shepherd.testkit.agent.TestAgent;
 import dev.shepherd.testkit.ssh.Mood;
 import dev.shepherd.testkit.ssh.SshHost;
+import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -28,6 +31,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -108,6 +112,49 @@ class SshInitializerTest extends InitializerScenario {
                     .as("taken over once it is well")
                     .isPresent();
             assertThat(read(machine).backoffs()).isEmpty();
+        }
+    }
+
+    @Test
+    void takeoversAreTimedByStepAndTheirFailuresCountedByStepAndKind() throws Exception {
+        SimpleMeterRegistry registry = new SimpleMeterRegistry();
+        try (SshHost good = host();
+                SshHost full = host();
+                SshHost gone = host();
+                Shepherd shepherd = shepherd(ssh(Duration.ofSeconds(60)));
+                ShepherdMetrics metrics = ShepherdMetrics.of(shepherd)) {
+            metrics.bindTo(registry);
+            full.setMood(Mood.REJECT_AUTHENTICATION);
+            gone.setMood(Mood.REFUSE);
+            for (SshHost host : List.of(good, full, gone)) {
+                record(host.address(), host.port());
+            }
+
+            assertThat(shepherd.initializer(TYPE).step()).isEqualTo(3);
+
+            Timer taken = registry.get("shepherd.takeovers")
+                    .tags("provider", "lab", "outcome", "succeeded")
+                    .timer();
+            assertThat(taken.count()).isEqualTo(1);
+            assertThat(registry.get("shepherd.takeovers")
+                            .tags("outcome", "failed")
+                            .timer()
+                            .count())
+                    .isEqualTo(2);
+            double steps = 0;
+            for (TakeoverStep step : TakeoverStep.values()) {
+                Timer timer = registry.get("shepherd.takeover.steps")
+                        .tags("step", step.name().toLowerCase(Locale.ROOT))
+                        .timer();
+                assertThat(timer.count()).as("%s", step).isEqualTo(1);
+                steps += timer.totalTime(TimeUnit.NANOSECONDS);
+            }
+            assertThat(steps).isEqualTo(taken.totalTime(TimeUnit.NANOSECONDS));
+            assertThat(registry.get("shepherd.takeover.failures").counters().stream()
+                            .filter(counter -> counter.count() > 0)
+                            .map(counter -> counter.getId().getTag("step") + " "
+                                    + counter.getId().getTag("kind") + " " + counter.count()))
+                    .containsExactlyInAnyOrder("authenticate authentication_failed 1.0", "connect unreachable 1.0");
         }
     }
 

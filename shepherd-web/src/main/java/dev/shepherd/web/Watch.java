@@ -9,6 +9,7 @@ import dev.shepherd.web.live.LiveUpdates;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +26,7 @@ final class Watch implements AutoCloseable {
     private final Fleet fleet;
     private final LiveUpdates live;
     private final Duration countInterval;
+    private final Consumer<FleetSummary> onCount;
     private @Nullable LastingThread thread;
     private volatile boolean closed;
     private volatile Optional<FleetSummary> summary = Optional.empty();
@@ -34,10 +36,11 @@ final class Watch implements AutoCloseable {
 
     private boolean failing;
 
-    Watch(Fleet fleet, LiveUpdates live, Duration countInterval) {
+    Watch(Fleet fleet, LiveUpdates live, Duration countInterval, Consumer<FleetSummary> onCount) {
         this.fleet = fleet;
         this.live = live;
         this.countInterval = countInterval;
+        this.onCount = onCount;
     }
 
     synchronized void start() {
@@ -60,6 +63,7 @@ final class Watch implements AutoCloseable {
             if (System.nanoTime() - countsAt >= 0) {
                 countsAt = System.nanoTime() + countInterval.toNanos();
                 summary = fleet.count(countInterval);
+                summary.ifPresent(onCount);
             }
             if (live.size() > 0) {
                 live.tell(fleet.version());

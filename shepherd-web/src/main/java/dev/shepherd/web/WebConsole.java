@@ -6,6 +6,7 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.fleet.Fleet;
+import dev.shepherd.bmdb.fleet.FleetSummary;
 import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.web.access.Authenticator;
@@ -22,6 +23,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -69,6 +71,7 @@ public final class WebConsole implements AutoCloseable {
     private final Watch watch;
     private final Routes routes;
     private final Health health;
+    private final @Nullable MetricsSource metrics;
 
     private WebConsole(Builder builder) {
         Bmdb bmdb = Objects.requireNonNull(builder.bmdb, "bmdb");
@@ -77,10 +80,11 @@ public final class WebConsole implements AutoCloseable {
         authorizer = builder.authorizer;
         guard = new Guard(builder.hosts);
         Fleet fleet = Fleet.of(bmdb, builder.policies);
-        watch = new Watch(fleet, live, builder.countInterval);
+        watch = new Watch(fleet, live, builder.countInterval, builder.onCount);
         ConsoleActions actions = new ConsoleActions(bmdb, shepherd, authorizer);
         routes = new Routes(bmdb, shepherd, builder.policies, fleet, watch, actions, live);
         health = new Health(bmdb, shepherd);
+        metrics = builder.metrics;
     }
 
     /** Returns a builder. Only the database must be set. */
@@ -142,6 +146,9 @@ public final class WebConsole implements AutoCloseable {
             }
         }
         try {
+            if (metrics != null && request.reads() && request.path().equals("/metrics")) {
+                return metrics.read(request.header("Accept").orElse(""));
+            }
             return routes.answer(request, principal.get());
         } catch (BadRequestException | IllegalArgumentException e) {
             return routes.failure(request, principal.get(), 400, "That makes no sense", message(e));
@@ -195,6 +202,8 @@ public final class WebConsole implements AutoCloseable {
         private Authorizer authorizer = Authorizer.READ_ONLY;
         private Set<String> hosts = Set.of("localhost", "127.0.0.1", "[::1]");
         private Duration countInterval = COUNT_INTERVAL;
+        private Consumer<FleetSummary> onCount = counts -> {};
+        private @Nullable MetricsSource metrics;
 
         private Builder() {}
 
@@ -273,6 +282,21 @@ public final class WebConsole implements AutoCloseable {
                 throw new IllegalArgumentException("the interval of counts is 1 s to 1 h, not " + value);
             }
             countInterval = value;
+            return this;
+        }
+
+        /**
+         * Sets what is told of the counts each time that they were read, about once per interval, on a thread of the console, such as
+         * {@code FleetMetrics::update}. The default does nothing with them.
+         */
+        public Builder onCount(Consumer<FleetSummary> value) {
+            onCount = Objects.requireNonNull(value, "onCount");
+            return this;
+        }
+
+        /** Sets what is answered at {@code metrics}, to all who may look. By default there is nothing. */
+        public Builder metrics(MetricsSource value) {
+            metrics = Objects.requireNonNull(value, "metrics");
             return this;
         }
 

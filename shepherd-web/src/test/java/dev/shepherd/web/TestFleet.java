@@ -19,7 +19,8 @@ final class TestFleet {
     void clear() throws SQLException {
         execute(
                 "truncate machines, machine_provided, machine_quarantine, work_backoff, pauses, recovery_freeze, work_history,"
-                        + " sessions, operator_actions, fleet_counted, fleet_counts, fleet_silent, fleet_samples cascade");
+                        + " sessions, operator_actions, fleet_counted, fleet_counts, fleet_silent, fleet_figures,"
+                        + " fleet_samples cascade");
     }
 
     void execute(String sql, Object... parameters) throws SQLException {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.fleet.FleetSummary;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorAction;
 import dev.shepherd.bmdb.operator.Verb;
@@ -14,12 +15,15 @@ import dev.shepherd.web.access.Authorizer;
 import dev.shepherd.web.http.WebRequest;
 import dev.shepherd.web.http.WebResponse;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -87,6 +91,81 @@ class WebConsoleTest {
 
     private static String text(WebResponse response) {
         return new String(response.body(), StandardCharsets.UTF_8);
+    }
+
+    /** What a monitoring system would read, with a word on what it accepts. */
+    private static WebResponse numbers(String accept) {
+        return WebResponse.of(200, "text/plain; version=0.0.4", ("for " + accept).getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void metricsAreForThoseWhoMayLookUnderItsOwnNamesAndAskTheDatabaseNothing() throws Exception {
+        try (Bmdb closed = Bmdb.open(database.jdbcUrl());
+                WebConsole measuring = WebConsole.builder()
+                        .bmdb(closed)
+                        .hosts(Set.of("ops.example.com"))
+                        .authenticator(request -> request.header("X-Person"))
+                        .authorizer(new Authorizer() {
+                            @Override
+                            public boolean mayAct(String principal, Verb action, @Nullable UUID machine) {
+                                return false;
+                            }
+
+                            @Override
+                            public boolean mayLook(String principal) {
+                                return principal.equals("prometheus");
+                            }
+                        })
+                        .metrics(WebConsoleTest::numbers)
+                        .build()) {
+            closed.close();
+            Map<String, String> scraper = Map.of(
+                    "Host", "ops.example.com:8443", "X-Person", "prometheus", "Accept", "application/openmetrics-text");
+            WebResponse read = get(measuring, "/metrics", scraper);
+            assertThat(read.status()).isEqualTo(200);
+            assertThat(read.headers()).containsEntry("Content-Type", "text/plain; version=0.0.4");
+            assertThat(text(read)).isEqualTo("for application/openmetrics-text");
+            assertThat(measuring
+                            .handle(new WebRequest("HEAD", "/metrics", "", scraper, new byte[0], false))
+                            .status())
+                    .isEqualTo(200);
+            assertThat(measuring
+                            .handle(new WebRequest("POST", "/metrics", "", scraper, new byte[0], false))
+                            .status())
+                    .isEqualTo(403);
+
+            assertThat(get(measuring, "/metrics", Map.of("Host", "ops.example.com"))
+                            .status())
+                    .isEqualTo(401);
+            assertThat(get(measuring, "/metrics", Map.of("Host", "ops.example.com", "X-Person", "stranger"))
+                            .status())
+                    .isEqualTo(403);
+            assertThat(get(measuring, "/metrics", Map.of("Host", "attacker.example.com", "X-Person", "prometheus"))
+                            .status())
+                    .isEqualTo(421);
+        }
+    }
+
+    @Test
+    void aConsoleWithoutMetricsHasNone() throws Exception {
+        assertThat(get("/metrics").status()).isEqualTo(404);
+    }
+
+    @Test
+    void countsAreHandedOnAsOftenAsTheyAreRead() throws Exception {
+        fleet.machine("rack-1-7", "rack 1");
+        List<FleetSummary> told = new CopyOnWriteArrayList<>();
+        try (WebConsole counting = WebConsole.builder()
+                .bmdb(bmdb)
+                .countInterval(Duration.ofSeconds(1))
+                .onCount(told::add)
+                .build()) {
+            counting.start();
+
+            await().until(() -> told.stream()
+                    .anyMatch(counts -> counts.countedAt().isAfter(told.get(0).countedAt())));
+            assertThat(told.get(0).machines()).isEqualTo(1);
+        }
     }
 
     private static final Map<String, String> SAME_ORIGIN =

@@ -36,6 +36,7 @@ public final class AgentCallQueue {
 
     private final String name;
     private final int threadCount;
+    private final int queueSize;
     private final int batchSize;
     private final Duration timeout;
     private final Writer writer;
@@ -72,6 +73,7 @@ public final class AgentCallQueue {
             Runnable onLook) {
         this.name = name;
         this.threadCount = threadCount;
+        this.queueSize = queueSize;
         this.batchSize = batchSize;
         this.timeout = timeout;
         this.writer = writer;
@@ -117,6 +119,16 @@ public final class AgentCallQueue {
             // The closing thread may have looked already.
             call.fail(Reason.CLOSED, null);
         }
+    }
+
+    /** Returns how many calls wait. */
+    int size() {
+        return waiting.size();
+    }
+
+    /** Returns how many may wait. */
+    int limit() {
+        return queueSize;
     }
 
     private boolean isClosed() {

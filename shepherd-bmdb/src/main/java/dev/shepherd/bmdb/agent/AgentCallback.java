@@ -57,6 +57,7 @@ public final class AgentCallback implements AutoCloseable {
     private final AgentCallbackConfig config;
     private final AgentCallQueue heartbeats;
     private final AgentCallQueue reports;
+    private final AgentCallCounters counters = new AgentCallCounters();
     private final FailureLog failures = new FailureLog(log::warn, log::info, System::nanoTime);
 
     private AgentCallback(Bmdb bmdb, AgentCallbackConfig config) {
@@ -137,6 +138,7 @@ public final class AgentCallback implements AutoCloseable {
     public CompletableFuture<AgentReply> callAsync(AgentCall call) {
         CompletableFuture<AgentReply> answer = (call.hasReports() ? reports : heartbeats).add(call);
         CompletableFuture<AgentReply> unused = answer.whenComplete((reply, error) -> {
+            counters.answered(call.hasReports(), error instanceof AgentCallException failure ? failure.reason() : null);
             if (error instanceof AgentCallException failure
                     && !failure.reason().isAnswer()
                     && failure.reason() != Reason.CLOSED) {
@@ -164,6 +166,18 @@ public final class AgentCallback implements AutoCloseable {
         });
     }
 
+    AgentCallCounters counters() {
+        return counters;
+    }
+
+    AgentCallQueue heartbeats() {
+        return heartbeats;
+    }
+
+    AgentCallQueue reports() {
+        return reports;
+    }
+
     /** Describes the settings. */
     @Override
     public String toString() {
@@ -171,6 +185,7 @@ public final class AgentCallback implements AutoCloseable {
     }
 
     private void writeBatch(List<PendingCall> calls) throws InterruptedException {
+        counters.written(calls.size());
         try {
             write(calls);
         } catch (BmdbException e) {

@@ -43,10 +43,12 @@ final class CountQueries {
     private static final int MOST_SILENT = 10_000;
 
     private final Handle db;
+    private final RecoveryPolicies policies;
     private final MachineStates states;
 
     CountQueries(Handle db, RecoveryPolicies policies) {
         this.db = db;
+        this.policies = policies;
         this.states = new MachineStates(db.time(), policies);
     }
 
@@ -63,8 +65,14 @@ final class CountQueries {
                         row.getLocation(),
                         MachineState.valueOf(row.getState()),
                         row.getMachines()));
-        return Optional.of(
-                new FleetSummary(counted.getCountedAt().toInstant(), Duration.ofMillis(counted.getTookMs()), counts));
+        Instant at = counted.getCountedAt().toInstant();
+        Duration age = Duration.between(at, MachineQueries.now(db));
+        return Optional.of(new FleetSummary(
+                at,
+                Duration.ofMillis(counted.getTookMs()),
+                age.isNegative() ? Duration.ZERO : age,
+                counts,
+                FigureQueries.figures(db)));
     }
 
     static String version(Handle db) {
@@ -103,6 +111,7 @@ final class CountQueries {
         long start = System.nanoTime();
         recount();
         keepSilent();
+        new FigureQueries(db, policies).recount();
         long took = Duration.ofNanos(System.nanoTime() - start).toMillis();
         OffsetDateTime sampled = before.getSampledAt();
         boolean samples = sampled == null

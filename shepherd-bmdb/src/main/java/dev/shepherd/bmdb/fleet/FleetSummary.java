@@ -10,14 +10,48 @@ import java.util.List;
  *
  * @param countedAt when that was, by the database's clock
  * @param took how long counting took
+ * @param age how long ago that was when this was read
  * @param counts the counts, by provider, location and state; none is zero
+ * @param figures what else was counted
  */
-public record FleetSummary(Instant countedAt, Duration took, List<Count> counts) {
+public record FleetSummary(Instant countedAt, Duration took, Duration age, List<Count> counts, List<Figure> figures) {
 
-    /** Copies the counts. */
+    /** Copies the lists. */
     public FleetSummary {
         counts = List.copyOf(counts);
+        figures = List.copyOf(figures);
     }
+
+    /** What is counted beside the machines in each state. */
+    public enum What {
+        /** Machines that a process would claim now, by provider and process. */
+        DUE,
+        /** Backoffs in force, by provider, process and kind of the cause. */
+        BACKED_OFF,
+        /** Machines whose requested installation is not fulfilled, by provider. */
+        INSTALLATIONS_PENDING,
+        /** Machines that take a place within the limits of recovery, by provider. */
+        IN_RECOVERY,
+        /** How many of a provider's machines may be in recovery at once, by provider. */
+        RECOVERY_LIMIT,
+        /** Freezes of recovery in force, by provider; one of the whole fleet counts for each. */
+        FREEZES,
+        /** Pauses in force. */
+        PAUSES,
+        /** What people did within the last hour, by its verb. */
+        ACTIONS
+    }
+
+    /**
+     * A number that was counted.
+     *
+     * @param what what was counted
+     * @param provider whose; empty where it is not by provider
+     * @param process the name of the process; empty where it is not by process
+     * @param kind what else it is by; empty where nothing
+     * @param value the number
+     */
+    public record Figure(What what, String provider, String process, String kind, long value) {}
 
     /**
      * How many machines of a provider at a location are in a state.

@@ -1,12 +1,15 @@
 package dev.shepherd.bmdb.internal;
 
+import com.zaxxer.hikari.HikariDataSource;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.WorkQueries.Claim;
+import dev.shepherd.bmdb.meters.DatabaseEvents;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /** The inside of a {@link Bmdb}, for the packages of this module that have a part of the database as their own. */
 public interface Database {
@@ -27,6 +30,18 @@ public interface Database {
 
     /** How machines are claimed under a session of this database. */
     Claiming claiming(BmdbSession session);
+
+    /** What happens between this process and the database. */
+    DatabaseEvents events();
+
+    /** The pools of connections; none where the embedder has a source. */
+    List<HikariDataSource> pools();
+
+    /** Whether the connection for notifications is there; empty if nothing needs one. */
+    Optional<Boolean> isListening();
+
+    /** How many sessions of this process there are. */
+    int sessionsHeld();
 
     /** How the parts of this module that have rules of their own claim machines under a session. */
     interface Claiming {

@@ -7,6 +7,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.Condition;
@@ -56,6 +57,7 @@ public final class DueNotifications implements AutoCloseable {
     private boolean isTold;
 
     private @Nullable Connection listening;
+    private boolean hears;
     private boolean closed;
 
     public DueNotifications(DataSource dataSource) {
@@ -151,6 +153,7 @@ public final class DueNotifications implements AutoCloseable {
         lock.lock();
         try {
             listening = null;
+            hears = false;
         } finally {
             lock.unlock();
         }
@@ -163,6 +166,12 @@ public final class DueNotifications implements AutoCloseable {
             statement.execute("listen " + CHANNEL);
         }
         log.debug("Listening for notifications");
+        lock.lock();
+        try {
+            hears = true;
+        } finally {
+            lock.unlock();
+        }
         subscribers.forEach(Subscriber::wake);
         return notifications;
     }
@@ -194,6 +203,16 @@ public final class DueNotifications implements AutoCloseable {
             if (subscriber.waitsFor(provider, process)) {
                 subscriber.wake();
             }
+        }
+    }
+
+    /** Tells whether notifications arrive; empty if none was subscribed to. */
+    public Optional<Boolean> isListening() {
+        lock.lock();
+        try {
+            return thread == null ? Optional.empty() : Optional.of(hears);
+        } finally {
+            lock.unlock();
         }
     }
 

@@ -6,6 +6,7 @@ import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.meters.DatabaseEvents;
 import dev.shepherd.bmdb.threads.LastingThread;
 import java.time.Duration;
 import java.time.OffsetDateTime;
@@ -68,6 +69,7 @@ public final class SessionKeeper implements AutoCloseable {
     private final Transactions reaping;
     private final Duration interval;
     private final Losses losses;
+    private final DatabaseEvents events;
     private final Map<UUID, Kept> sessions = new ConcurrentHashMap<>();
     private final Object lock = new Object();
 
@@ -80,11 +82,13 @@ public final class SessionKeeper implements AutoCloseable {
     private final List<LastingThread> threads = new ArrayList<>();
     private volatile boolean closed;
 
-    public SessionKeeper(Transactions heartbeats, Transactions reaping, Duration interval, Losses losses) {
+    public SessionKeeper(
+            Transactions heartbeats, Transactions reaping, Duration interval, Losses losses, DatabaseEvents events) {
         this.heartbeats = heartbeats;
         this.reaping = reaping;
         this.interval = interval;
         this.losses = losses;
+        this.events = events;
     }
 
     /** A session, as far as it is kept alive here. Safe for use by several threads. */
@@ -116,6 +120,20 @@ public final class SessionKeeper implements AutoCloseable {
 
     public void forget(Kept session) {
         sessions.remove(session.id());
+    }
+
+    /** Forgets a session that is lost. */
+    public void lost(Kept session) {
+        // Those that end with the database are not lost: they were not closed.
+        if (!closed) {
+            events.sessionLost();
+        }
+        forget(session);
+    }
+
+    /** Returns how many sessions are kept. */
+    public int size() {
+        return sessions.size();
     }
 
     private void start() {
@@ -169,6 +187,7 @@ public final class SessionKeeper implements AutoCloseable {
         try {
             arrived = sendHeartbeat();
         } catch (BmdbException e) {
+            events.heartbeatFailed();
             log.warn(
                     "A heartbeat of {} session(s) failed and is sent again until their deadline: {}",
                     sessions.size(),
@@ -319,6 +338,7 @@ public final class SessionKeeper implements AutoCloseable {
                         .get()
                         .forEach(one ->
                                 log.error("Machine {}: quarantined: {}", one.machineId(), Escaped.text(one.cause())));
+                events.sessionReaped();
                 reaped++;
             } catch (BmdbException e) {
                 UUID session = next.get();

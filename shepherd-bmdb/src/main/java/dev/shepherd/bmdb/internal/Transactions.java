@@ -4,6 +4,10 @@ import dev.shepherd.api.ShepherdException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.CommitOutcomeUnknownException;
+import dev.shepherd.bmdb.meters.DatabaseEvents;
+import dev.shepherd.bmdb.meters.DatabaseEvents.Kind;
+import dev.shepherd.bmdb.meters.DatabaseEvents.Outcome;
+import dev.shepherd.bmdb.meters.DatabaseEvents.Retry;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
@@ -85,6 +89,7 @@ public final class Transactions {
     private final Servers servers;
     private final Limits limits;
     private final DatabaseTime time;
+    private final DatabaseEvents events;
     private final Settings settings = new Settings().withRenderSchema(false).withExecuteLogging(false);
     private final ThreadLocal<Open> open = new ThreadLocal<>();
 
@@ -92,11 +97,13 @@ public final class Transactions {
     private volatile boolean setsIsolation;
 
     /** @param servers what is to know of each transaction that is under way */
-    public Transactions(DataSource dataSource, Servers servers, Limits limits, DatabaseTime time) {
+    public Transactions(
+            DataSource dataSource, Servers servers, Limits limits, DatabaseTime time, DatabaseEvents events) {
         this.dataSource = dataSource;
         this.servers = servers;
         this.limits = limits;
         this.time = time;
+        this.events = events;
     }
 
     /**
@@ -144,7 +151,7 @@ public final class Transactions {
      */
     public <T extends @Nullable Object> T run(String what, Runnable beforeEachAttempt, Body<T> body)
             throws InterruptedException {
-        return repeat(what, Kind.WRITES, beforeEachAttempt, db -> {
+        return repeat(what, Kind.WRITE, beforeEachAttempt, db -> {
             if (open.get().setsIsolation()) {
                 db.dsl().execute("set transaction isolation level read committed");
             }
@@ -159,12 +166,12 @@ public final class Transactions {
      * @param what what it is for, in error messages
      */
     public <T extends @Nullable Object> T runAlone(String what, Body<T> body) throws InterruptedException {
-        return begun(what, Kind.WRITES, "read committed", body);
+        return begun(what, Kind.WRITE, "read committed", body);
     }
 
     /** Runs a transaction that only reads, and sees the database as it is at one moment. */
     public <T extends @Nullable Object> T read(String what, Body<T> body) throws InterruptedException {
-        return begun(what, Kind.READS, "repeatable read, read only", body);
+        return begun(what, Kind.READ, "repeatable read, read only", body);
     }
 
     private <T extends @Nullable Object> T begun(String what, Kind kind, String mode, Body<T> body)
@@ -182,15 +189,7 @@ public final class Transactions {
      * Runs one statement that only reads. It is its own transaction: one round trip, where {@link #read} takes three.
      */
     public <T extends @Nullable Object> T ask(String what, Body<T> statement) throws InterruptedException {
-        return repeat(what, Kind.ASKS, () -> {}, statement);
-    }
-
-    private enum Kind {
-        WRITES,
-        READS,
-
-        /** A single statement, which needs no begin and no end. */
-        ASKS
+        return repeat(what, Kind.STATEMENT, () -> {}, statement);
     }
 
     /**
@@ -229,6 +228,25 @@ public final class Transactions {
             throws InterruptedException {
         requireNone(what);
         long startedAt = System.nanoTime();
+        Outcome outcome = Outcome.ABANDONED;
+        try {
+            T result = repeat(what, kind, startedAt, beforeEachAttempt, body);
+            outcome = Outcome.OK;
+            return result;
+        } catch (BmdbException e) {
+            outcome = e instanceof CommitOutcomeUnknownException ? Outcome.UNKNOWN : Outcome.FAILED;
+            throw e;
+        } catch (InterruptedException e) {
+            outcome = Outcome.INTERRUPTED;
+            throw e;
+        } finally {
+            events.ended(kind, outcome, System.nanoTime() - startedAt);
+        }
+    }
+
+    private <T extends @Nullable Object> T repeat(
+            String what, Kind kind, long startedAt, Runnable beforeEachAttempt, Body<T> body)
+            throws InterruptedException {
         for (int attempt = 1; ; attempt++) {
             if (Thread.interrupted()) {
                 throw new InterruptedException("interrupted before: " + what);
@@ -237,7 +255,7 @@ public final class Transactions {
             try (Servers.Call call = servers.begin()) {
                 return attempt(what, kind, body);
             } catch (DataAccessException | SQLException e) {
-                if (isInterruption(e)) {
+                if (Uninterruptibly.isInterruption(e)) {
                     Thread.interrupted();
                     InterruptedException interruption = new InterruptedException("interrupted in: " + what);
                     interruption.initCause(e);
@@ -248,6 +266,7 @@ public final class Transactions {
                     throw giveUp(beforeEachAttempt, failure(what, attempt, state, e));
                 }
                 log.debug("{}: attempt {} failed with SQLSTATE {}, trying again", what, attempt, state);
+                events.retried(retry(state));
                 pause(attempt);
             } catch (WrongIsolation e) {
                 if (e.wasSet) {
@@ -284,11 +303,11 @@ public final class Transactions {
             if (!autoCommit) {
                 connection.rollback(); // A check of the source's may have begun a transaction.
             }
-            connection.setAutoCommit(kind == Kind.ASKS);
+            connection.setAutoCommit(kind == Kind.STATEMENT);
             open.set(new Open(what, setsIsolation));
             try {
                 T result = body.run(Handle.begin(view(connection), time));
-                if (kind == Kind.WRITES) {
+                if (kind == Kind.WRITE) {
                     commit(what, connection);
                     clean = true;
                 }
@@ -296,7 +315,7 @@ public final class Transactions {
             } finally {
                 open.remove();
                 // The result of a transaction that only reads is valid even if its end fails.
-                clean = clean || kind == Kind.ASKS || rollBack(connection);
+                clean = clean || kind == Kind.STATEMENT || rollBack(connection);
                 if (clean) {
                     restore(connection, autoCommit, timeout);
                 }
@@ -400,12 +419,17 @@ public final class Transactions {
         Thread.sleep(1 + ThreadLocalRandom.current().nextLong(longest));
     }
 
+    private static Retry retry(@Nullable String state) {
+        boolean contention = state != null && CONTENTION.contains(state);
+        return contention ? Retry.CONTENTION : isNotPrimary(state) ? Retry.NOT_PRIMARY : Retry.CONNECTION;
+    }
+
     private boolean isWorthRepeating(@Nullable String state, Kind kind, long startedAt) {
         if (state != null && CONTENTION.contains(state)) {
             return true;
         }
         // Where nothing is to be written, it is the body that tries to.
-        boolean broken = kind == Kind.WRITES && isNotPrimary(state) || isConnectionFailure(state);
+        boolean broken = kind == Kind.WRITE && isNotPrimary(state) || isConnectionFailure(state);
         // A pool has waited for a connection already when it gives up: this must not multiply that.
         return broken && System.nanoTime() - startedAt < limits.reconnecting().toNanos();
     }
@@ -423,16 +447,6 @@ public final class Transactions {
     /** Class 08 is "connection exception". */
     public static boolean isConnectionFailure(@Nullable String state) {
         return state != null && (state.startsWith("08") || CONNECTION_ENDED.contains(state));
-    }
-
-    /** A pool wraps the interruption of the thread that waits for a connection. */
-    private static boolean isInterruption(Exception e) {
-        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-            if (cause instanceof InterruptedException) {
-                return true;
-            }
-        }
-        return false;
     }
 
     /** That there is no sense in it any more says more than what went wrong last. */

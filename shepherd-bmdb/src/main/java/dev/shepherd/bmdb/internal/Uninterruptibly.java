@@ -28,4 +28,14 @@ public final class Uninterruptibly {
             }
         }
     }
+
+    /** A pool wraps the interruption of the thread that waits for a connection. */
+    static boolean isInterruption(Exception e) {
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            if (cause instanceof InterruptedException) {
+                return true;
+            }
+        }
+        return false;
+    }
 }

@@ -242,6 +242,15 @@ public final class RecoveryLimits {
         return new Room(room, new RecoveryOutlook(all, allInRecovery, cap, heldBack, verdict.freezes()));
     }
 
+    /** How many machines are in recovery, and how many of the provider's may be at once. */
+    public record Occupancy(int inRecovery, int limit) {}
+
+    /** Counts both, without regard to what is due or frozen. */
+    public Occupancy occupancy() {
+        int size = sum(byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present())));
+        return new Occupancy(sum(inRecovery()), Thresholds.cap(policy, size, policy.maxPerProvider()));
+    }
+
     private static int put(Map<Group, Integer> room, Group group, int places) {
         if (places > 0) {
             room.put(group, places);

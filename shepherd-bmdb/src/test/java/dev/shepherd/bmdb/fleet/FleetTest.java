@@ -9,9 +9,14 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.TestDatabase;
+import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.fleet.FleetSummary.Count;
+import dev.shepherd.bmdb.fleet.FleetSummary.Figure;
+import dev.shepherd.bmdb.fleet.FleetSummary.What;
 import dev.shepherd.bmdb.fleet.MachinePage.Place;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import java.sql.Connection;
 import java.time.Duration;
 import java.time.Instant;
@@ -245,15 +250,92 @@ class FleetTest {
         assertThat(first.machines(MachineState.WAITING)).isEqualTo(1);
 
         machine("n", null);
-        assertThat(fleet.count(Duration.ofMinutes(1))).contains(first);
+        assertThat(fleet.count(Duration.ofMinutes(1)).orElseThrow().countedAt()).isEqualTo(first.countedAt());
         try (Connection busy = db.transaction()) {
             TestDatabase.execute(busy, "select * from fleet_counted for update");
-            assertThat(fleet.count(Duration.ZERO)).contains(first);
+            FleetSummary stale = fleet.count(Duration.ZERO).orElseThrow();
+            assertThat(stale.counts()).isEqualTo(first.counts());
+            assertThat(stale.figures()).isEqualTo(first.figures());
+            assertThat(stale.age()).isGreaterThan(first.age());
             busy.rollback();
         }
         db.execute("update fleet_counted set took_ms = 0");
         assertThat(fleet.count(Duration.ZERO).orElseThrow().machines()).isEqualTo(2);
         assertThat(fleet.summary().orElseThrow().machines()).isEqualTo(2);
+    }
+
+    private static long figure(FleetSummary summary, What what, String process, String kind) {
+        return summary.figures().stream()
+                .filter(figure -> figure.what() == what
+                        && figure.process().equals(process)
+                        && figure.kind().equals(kind))
+                .mapToLong(Figure::value)
+                .sum();
+    }
+
+    @Test
+    void figuresTellWhatTheLoopsHaveBeforeThemAndWhatPeopleDid() throws Exception {
+        Map<MachineState, UUID> machines = oneOfEach();
+        db.session()
+                .claimMachine(WorkProcess.ACCESS, machines.get(MachineState.UP))
+                .orElseThrow()
+                .fail(Backoff.constant(Duration.ofHours(1)), new Work.Cause("unreachable", "it does not answer"));
+        db.session().useTransaction(tx -> tx.requestInstallation(machines.get(MachineState.UP), new byte[0]));
+        OperatorActions actions = OperatorActions.of(db.bmdb(), new Actor("oncall", Actor.Channel.PROGRAM));
+        actions.pause(null, new ProviderType("others"), null, "a test", null);
+        actions.release(machines.get(MachineState.QUARANTINED), "it burns no more");
+        db.execute("insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence)"
+                + " values ('', '', now(), now(), 'all of them'), ('racks', 'rack 1', now(), now(), 'a rack'),"
+                + " ('others', '', now(), now(), 'others')");
+        db.execute(
+                "insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence, released_at)"
+                        + " values ('racks', 'rack 2', now(), now(), 'over', now())");
+
+        FleetSummary counted = fleet.count(Duration.ZERO).orElseThrow();
+
+        assertThat(figure(counted, What.DUE, "ShepherdAgentStart", ""))
+                .as("one waits, one was missing, one is in takeover, one is backed off")
+                .isEqualTo(db.number(
+                        "select count(*) from work_due where process = 'ShepherdAgentStart'" + " and due_at <= now()"));
+        assertThat(figure(counted, What.DUE, "ShepherdAgentStart", "")).isPositive();
+        assertThat(figure(counted, What.DUE, "ShepherdRecovery", ""))
+                .as("the silent one")
+                .isEqualTo(1);
+        assertThat(figure(counted, What.BACKED_OFF, "ShepherdAgentStart", "other"))
+                .isEqualTo(1);
+        assertThat(figure(counted, What.BACKED_OFF, "ShepherdAccess", "unreachable"))
+                .isEqualTo(1);
+        assertThat(figure(counted, What.INSTALLATIONS_PENDING, "", "")).isEqualTo(1);
+        assertThat(figure(counted, What.IN_RECOVERY, "", "")).isEqualTo(1);
+        assertThat(figure(counted, What.RECOVERY_LIMIT, "", "")).isEqualTo(1);
+        assertThat(figure(counted, What.FREEZES, "", ""))
+                .as("its own one and that of the whole fleet")
+                .isEqualTo(2);
+        assertThat(figure(counted, What.PAUSES, "", "")).isEqualTo(1);
+        assertThat(figure(counted, What.ACTIONS, "", "pause")).isEqualTo(1);
+        assertThat(figure(counted, What.ACTIONS, "", "release")).isEqualTo(1);
+        assertThat(figure(counted, What.ACTIONS, "", "reboot")).isZero();
+
+        db.advance(Duration.ofHours(2));
+        FleetSummary later = fleet.count(Duration.ZERO).orElseThrow();
+        assertThat(figure(later, What.BACKED_OFF, "ShepherdAgentStart", "other"))
+                .as("it is over")
+                .isZero();
+        assertThat(figure(later, What.ACTIONS, "", "pause"))
+                .as("longer ago than an hour")
+                .isZero();
+    }
+
+    @Test
+    void aFigureOfALaterVersionIsPassedOver() throws Exception {
+        machine("m", null);
+        fleet.count(Duration.ZERO);
+        db.execute("insert into fleet_figures values ('PHASE_OF_THE_MOON', '', '', '', 3)");
+
+        assertThat(fleet.summary().orElseThrow().figures())
+                .isNotEmpty()
+                .extracting(figure -> figure.what().name())
+                .doesNotContain("PHASE_OF_THE_MOON");
     }
 
     @Test

@@ -38,6 +38,7 @@ final class DemoFleet implements AutoCloseable {
     private final DemoMachines fleet;
     private final int machines;
     private final Bmdb bmdb;
+    private final AgentListener listener;
     private final Shepherd shepherd;
 
     private DemoFleet(Path folder, DemoMachines fleet, String databaseUrl) {
@@ -49,7 +50,7 @@ final class DemoFleet implements AutoCloseable {
                     .jdbcUrl(databaseUrl)
                     .poolSize(parallelism + 4 + AgentListener.CONNECTIONS + WebPage.CONNECTIONS)
                     .build()));
-            AgentListener listener = own(AgentListener.start(
+            listener = own(AgentListener.start(
                     bmdb, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), limits(machines)));
 
             Path agent = TestAgent.write(folder.resolve("agent"));
@@ -96,7 +97,8 @@ final class DemoFleet implements AutoCloseable {
 
     /** Serves the page of this fleet. Returns where. */
     String servePage(int port) {
-        return own(WebPage.ofDemo(bmdb, shepherd, policy(machines), port)).url();
+        return own(WebPage.ofDemo(bmdb, shepherd, listener, policy(machines), port))
+                .url();
     }
 
     /** Often enough to watch, and seldom enough for this many agents on one machine. */

@@ -50,6 +50,14 @@ public final class AgentListener implements AutoCloseable {
         return endpoint.url();
     }
 
+    AgentCallback callback() {
+        return callback;
+    }
+
+    AgentEndpoint endpoint() {
+        return endpoint;
+    }
+
     @Override
     public void close() {
         // First the calls, since requests wait for them.

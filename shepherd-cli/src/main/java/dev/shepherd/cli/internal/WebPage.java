@@ -28,10 +28,12 @@ public final class WebPage implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(WebPage.class);
 
+    private final Metrics metrics;
     private final WebConsole console;
     private final WebServer server;
 
-    private WebPage(WebConsole console, WebServer server) {
+    private WebPage(Metrics metrics, WebConsole console, WebServer server) {
+        this.metrics = metrics;
         this.console = console;
         this.server = server;
     }
@@ -40,11 +42,13 @@ public final class WebPage implements AutoCloseable {
      * Serves the page.
      *
      * @param shepherd whose loops are shown, and who reboots; null where the command runs none
+     * @param listener where agents report to; null where that is elsewhere
      * @throws ConfigurationException if it cannot be served so
      */
     public static WebPage start(
             Bmdb bmdb,
             @Nullable Shepherd shepherd,
+            @Nullable AgentListener listener,
             RecoveryPolicies policies,
             InetSocketAddress address,
             WebSettings options) {
@@ -76,7 +80,7 @@ public final class WebPage implements AutoCloseable {
         }
         options.countInterval().ifPresent(settings::countInterval);
         tokens.ifPresent(file -> settings.authenticator(file).authorizer(file));
-        WebPage page = start(settings.build(), address, tls);
+        WebPage page = start(settings, new Metrics(bmdb, shepherd, listener), address, tls);
         log.info("The page is at {}", page.url());
         return page;
     }
@@ -86,24 +90,31 @@ public final class WebPage implements AutoCloseable {
      *
      * @param port the port; 0 for any that is free
      */
-    public static WebPage ofDemo(Bmdb bmdb, Shepherd shepherd, RecoveryPolicy policy, int port) {
-        WebConsole console = WebConsole.builder()
+    public static WebPage ofDemo(
+            Bmdb bmdb, Shepherd shepherd, AgentListener listener, RecoveryPolicy policy, int port) {
+        WebConsole.Builder settings = WebConsole.builder()
                 .bmdb(bmdb)
                 .shepherd(shepherd)
                 .policy(policy)
                 .countInterval(Duration.ofSeconds(1))
                 .authenticator(request -> Optional.of("demo"))
-                .authorizer((principal, action, machine) -> true)
-                .build();
-        return start(console, new InetSocketAddress(InetAddress.getLoopbackAddress(), port), null);
+                .authorizer((principal, action, machine) -> true);
+        return start(
+                settings,
+                new Metrics(bmdb, shepherd, listener),
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
+                null);
     }
 
-    private static WebPage start(WebConsole console, InetSocketAddress address, @Nullable SSLContext tls) {
+    private static WebPage start(
+            WebConsole.Builder settings, Metrics metrics, InetSocketAddress address, @Nullable SSLContext tls) {
+        WebConsole console = settings.metrics(metrics).onCount(metrics::update).build();
         WebServer server;
         try {
             server = WebServer.bind(console, address, tls);
         } catch (IOException e) {
             console.close();
+            metrics.close();
             throw new ConfigurationException(
                     "--web-listen",
                     "the page cannot be served at " + address.getHostString() + " port " + address.getPort() + ": "
@@ -112,7 +123,7 @@ public final class WebPage implements AutoCloseable {
         }
         console.start();
         server.start();
-        return new WebPage(console, server);
+        return new WebPage(metrics, console, server);
     }
 
     /** Returns where the page is. */
@@ -129,5 +140,6 @@ public final class WebPage implements AutoCloseable {
     public void close() {
         server.close();
         console.close();
+        metrics.close();
     }
 }

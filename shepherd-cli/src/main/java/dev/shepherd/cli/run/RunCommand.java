@@ -246,6 +246,7 @@ public final class RunCommand implements Callable<Integer> {
                                 ? WebPage.start(
                                         opened.bmdb(),
                                         shepherd,
+                                        listener,
                                         settings.policies(),
                                         settings.web().listen().get(),
                                         settings.web())

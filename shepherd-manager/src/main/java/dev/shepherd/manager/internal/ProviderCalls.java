@@ -16,7 +16,9 @@ import dev.shepherd.api.Session;
 import dev.shepherd.api.ShepherdException;
 import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +43,7 @@ public final class ProviderCalls {
     private final boolean creationCheap;
     private final Semaphore semaphore;
     private final Duration longestListing;
+    private final List<Observer> observers = new CopyOnWriteArrayList<>();
 
     public ProviderCalls(Provider provider) {
         this(provider, LONGEST_WAIT);
@@ -68,6 +71,49 @@ public final class ProviderCalls {
         return type;
     }
 
+    /** What a provider is asked. */
+    public enum Operation {
+        LIST,
+        GET,
+        CREATE,
+        REBOOT,
+        REINSTALL
+    }
+
+    /** Is told of each call, on the thread that made it; must return at once, and throw nothing. */
+    public interface Observer {
+
+        /** Is told that a call had its turn, or did not wait any longer for it. */
+        void waited(Operation operation, long nanos);
+
+        /**
+         * Is told that a call has ended.
+         *
+         * @param failure what ended it; null if it went well
+         */
+        void ended(Operation operation, @Nullable Exception failure, long nanos);
+    }
+
+    /** Begins to tell of calls. */
+    public void observe(Observer observer) {
+        observers.add(observer);
+    }
+
+    /** Ends that. */
+    public void forget(Observer observer) {
+        observers.remove(observer);
+    }
+
+    /** Returns how many calls are under way. */
+    public int active() {
+        return permits - semaphore.availablePermits();
+    }
+
+    /** Returns about how many calls wait for their turn. */
+    public int waiting() {
+        return semaphore.getQueueLength();
+    }
+
     /** Returns how many calls the provider takes at once. */
     public int permits() {
         return permits;
@@ -92,7 +138,7 @@ public final class ProviderCalls {
      * even if the provider swallows it.
      */
     public void forEachMachine(Visitor visitor) throws InterruptedException {
-        call("listing the machines", () -> {
+        call(Operation.LIST, "listing the machines", () -> {
             Listing listing = new Listing(visitor);
             provider.forEachMachine(listing);
             return listing.end();
@@ -158,7 +204,7 @@ public final class ProviderCalls {
 
     /** Describes a machine, which keeps the rules and has this id. What is wrong with it concerns this machine only. */
     public MachineInfo getMachine(ProviderID id) throws InterruptedException {
-        return call("asking for machine " + id, () -> {
+        return call(Operation.GET, "asking for machine " + id, () -> {
             Machine described = provider.getMachine(id);
             if (described == null) {
                 return null;
@@ -201,7 +247,7 @@ public final class ProviderCalls {
 
     /** Creates and records a machine. Returns its id. */
     public ProviderID createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
-        return call("creating a machine for intent " + request.intentId(), () -> {
+        return call(Operation.CREATE, "creating a machine for intent " + request.intentId(), () -> {
             Machine machine = provider.createMachine(session, request);
             return machine == null ? null : machine.id();
         });
@@ -234,13 +280,14 @@ public final class ProviderCalls {
     /** Reboots a machine. Returns false if the check did not pass; then the provider was not called. */
     public boolean rebootMachine(ProviderID id, LastCheck check) throws InterruptedException {
         Recoverer recoverer = recoverer();
-        return callAfter(check, "rebooting machine " + id, () -> recoverer.rebootMachine(id));
+        return callAfter(Operation.REBOOT, check, "rebooting machine " + id, () -> recoverer.rebootMachine(id));
     }
 
     /** Reinstalls a machine. Returns false if the check did not pass; then the provider was not called. */
     public boolean reinstallMachine(ProviderID id, LastCheck check) throws InterruptedException {
         Recoverer recoverer = recoverer();
-        return callAfter(check, "reinstalling machine " + id, () -> recoverer.reinstallMachine(id));
+        return callAfter(
+                Operation.REINSTALL, check, "reinstalling machine " + id, () -> recoverer.reinstallMachine(id));
     }
 
     @FunctionalInterface
@@ -248,8 +295,9 @@ public final class ProviderCalls {
         void run() throws InterruptedException;
     }
 
-    private boolean callAfter(LastCheck check, String what, Action action) throws InterruptedException {
-        return call(what, () -> {
+    private boolean callAfter(Operation operation, LastCheck check, String what, Action action)
+            throws InterruptedException {
+        return inTurn(operation, what, () -> {
             boolean go = check.passes();
             // The answer to the check may have come late: then the session was lost meanwhile, and this interrupted. A
             // provider need not look before it calls.
@@ -257,7 +305,10 @@ public final class ProviderCalls {
                 throw new InterruptedException("interrupted before " + what);
             }
             if (go) {
-                action.run();
+                observed(operation, what, () -> {
+                    action.run();
+                    return true;
+                });
             }
             return go;
         });
@@ -276,8 +327,20 @@ public final class ProviderCalls {
         T run() throws InterruptedException;
     }
 
-    private <T> T call(String what, Call<T> call) throws InterruptedException {
-        if (!semaphore.tryAcquire(LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS)) {
+    private <T> T call(Operation operation, String what, Call<T> call) throws InterruptedException {
+        return inTurn(operation, what, () -> observed(operation, what, call));
+    }
+
+    private <T> T inTurn(Operation operation, String what, Call<T> turn) throws InterruptedException {
+        long askedAt = System.nanoTime();
+        boolean admitted = false;
+        try {
+            admitted = semaphore.tryAcquire(LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS);
+        } finally {
+            long waited = System.nanoTime() - askedAt;
+            observers.forEach(observer -> observer.waited(operation, waited));
+        }
+        if (!admitted) {
             throw ProviderException.builder(
                             Reason.TRANSIENT,
                             String.format(
@@ -292,6 +355,30 @@ public final class ProviderCalls {
                     .build();
         }
         try {
+            return checked(what, turn);
+        } finally {
+            semaphore.release();
+        }
+    }
+
+    private <T> T observed(Operation operation, String what, Call<T> call) throws InterruptedException {
+        long startedAt = System.nanoTime();
+        @Nullable Exception failure = null;
+        try {
+            return checked(what, call);
+        } catch (InterruptedException | RuntimeException e) {
+            failure = e;
+            throw e;
+        } finally {
+            long took = System.nanoTime() - startedAt;
+            for (Observer observer : observers) {
+                observer.ended(operation, failure, took);
+            }
+        }
+    }
+
+    private <T> T checked(String what, Call<T> call) throws InterruptedException {
+        try {
             @Nullable T result = call.run();
             if (result == null) {
                 throw new ProviderException(Reason.TRANSIENT, "provider " + type + ": " + what + " returned null");
@@ -302,8 +389,6 @@ public final class ProviderCalls {
         } catch (RuntimeException e) {
             throw new ProviderException(
                     Reason.TRANSIENT, "provider " + type + ": " + what + " failed unexpectedly: " + e, e);
-        } finally {
-            semaphore.release();
         }
     }
 }

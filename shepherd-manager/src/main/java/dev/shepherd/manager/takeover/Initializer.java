@@ -33,6 +33,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -84,6 +85,7 @@ public final class Initializer {
     private final AtomicReference<@Nullable Long> succeededAt = new AtomicReference<>();
 
     private final LoopMonitor monitor;
+    private final List<Observer> observers = new CopyOnWriteArrayList<>();
     private final WorkLoop work;
     private final Object stepping = new Object();
 
@@ -109,6 +111,26 @@ public final class Initializer {
         return isResting()
                 ? new ControlLoop.Next(settings.pollInterval(), "the provider, which takes no calls for now")
                 : next;
+    }
+
+    /** Is told of each takeover that has ended, on the thread that waited for it; must return at once, and throw nothing. */
+    public interface Observer {
+
+        /** Is told of one that succeeded. */
+        void succeeded(TakeoverResult result);
+
+        /** Is told of one that failed. */
+        void failed(TakeoverException failure);
+    }
+
+    /** Begins to tell of takeovers. */
+    public void observe(Observer observer) {
+        observers.add(observer);
+    }
+
+    /** Ends that. */
+    public void forget(Observer observer) {
+        observers.remove(observer);
     }
 
     public WorkLoop work() {
@@ -304,8 +326,10 @@ public final class Initializer {
         try {
             TakeoverResult result = takeover.takeover(target);
             checkAgentKey(target, result);
+            observers.forEach(observer -> observer.succeeded(result));
             record(claimed, machine, result);
         } catch (TakeoverException e) {
+            observers.forEach(observer -> observer.failed(e));
             Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
             String kind = e.kind().name().toLowerCase(Locale.ROOT);
             log.debug("{}: {}", describe(machine), Escaped.text(e.getMessage()));
