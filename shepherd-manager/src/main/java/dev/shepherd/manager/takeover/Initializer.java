@@ -24,6 +24,7 @@ import dev.shepherd.manager.internal.LoopMonitor;
 import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.internal.SessionSource;
 import dev.shepherd.manager.internal.WorkLoop;
+import dev.shepherd.manager.takeover.ssh.SshPublicKey;
 import java.net.InetAddress;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
@@ -279,7 +280,7 @@ public final class Initializer {
         try {
             TakeoverResult result = takeover.takeover(target);
             checkAgentKey(target, result);
-            record(claimed, machine, result);
+            record(claimed, machine, result, hostKey(target, result));
         } catch (TakeoverException e) {
             Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
             fail(claimed, describe(machine), Escaped.text(e.getMessage()), reach);
@@ -303,6 +304,20 @@ public final class Initializer {
         }
     }
 
+    /** A pin that cannot be used would keep its machine from ever being taken over again; a weak one would prove nothing. */
+    private static String hostKey(TakeoverTarget target, TakeoverResult result) {
+        try {
+            return SshPublicKey.parse(result.hostKey()).text();
+        } catch (IllegalArgumentException e) {
+            throw new TakeoverException(
+                    TakeoverException.Kind.BAD_ANSWER,
+                    TakeoverStep.ANSWER,
+                    target,
+                    result.elapsed(),
+                    "the host key to pin cannot be used: " + e.getMessage());
+        }
+    }
+
     /** What a takeover says about whether the machine can be reached at all. */
     private enum Reach {
         REACHED,
@@ -321,7 +336,8 @@ public final class Initializer {
         return target.build();
     }
 
-    private void record(Work claimed, MachineRecord machine, TakeoverResult result) throws InterruptedException {
+    private void record(Work claimed, MachineRecord machine, TakeoverResult result, String hostKey)
+            throws InterruptedException {
         UUID machineId = claimed.machineId();
         claimed.finish(tx -> {
             tx.putAgentStarted(machineId, result.agentKey());
@@ -329,7 +345,7 @@ public final class Initializer {
             tx.clearAgentHeartbeat(machineId);
             Takeovers.reached(tx, machineId);
             if (machine.sshHostKey().isEmpty()) {
-                tx.putSshHostKey(machineId, result.hostKey());
+                tx.putSshHostKey(machineId, hostKey);
             }
         });
         succeededAt.set(System.nanoTime());
