@@ -10,8 +10,6 @@ module dev.shepherd.bmdb {
     requires java.compiler;
     requires org.postgresql.jdbc;
     requires org.slf4j;
-    // Flyway needs it, and is no module that could say so: without this it is not found on a module path.
-    requires tools.jackson.databind;
 
     exports dev.shepherd.bmdb;
     exports dev.shepherd.bmdb.agent;

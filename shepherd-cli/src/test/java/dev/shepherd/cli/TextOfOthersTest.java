@@ -70,6 +70,9 @@ class TextOfOthersTest {
     private static final byte[] AGENT_KEY =
             HexFormat.of().parseHex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
 
+    private static final String HOST_KEY =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINBlBmySR7y4k4+w3yxIFPvGKTpOIBAU9c45AhDePg+w";
+
     /** What an id and a location may have: marks that turn text around and hide. */
     private static final String HIDING = "x\u202ey\u200bz\u2066\ufeff";
 
@@ -116,8 +119,7 @@ class TextOfOthersTest {
                 .build();
         MachineTakeover takeover = target -> switch (provider.nameOf(target.port())) {
             case "banner" -> bySsh.takeover(target);
-            case "warns" ->
-                new TakeoverResult(target.machineId(), AGENT_KEY, "ssh-ed25519 AAAA", List.of(HOSTILE), Map.of());
+            case "warns" -> new TakeoverResult(target.machineId(), AGENT_KEY, HOST_KEY, List.of(HOSTILE), Map.of());
             default -> throw new IllegalStateException(HOSTILE, new IOException(HOSTILE));
         };
         try (Shepherd shepherd = Shepherd.builder()

@@ -135,6 +135,49 @@ class InitializerTest extends InitializerScenario {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            ''                       | not a host key (type, base64): ""
+            ssh-ed25519              | not a host key (type, base64): "ssh-ed25519"
+            ssh-ed25519 rubbish!     | not base64 in the host key: "rubbish!"
+            ssh-ed25519 AAAA         | the host key is cut short
+            ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA | it is a point of small order
+            ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAINBlBmySR7y4k4+w3yxIFPvGKTpOIBAU9c45AhDePg+w | the host key says "ssh-rsa" and is "ssh-ed25519"
+            ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAACQD//////////w== | RSA of 64 bits, under 2048
+            """)
+    void aHostKeyThatProvesNothingIsAFailureOfItsMachineWhateverTakeoverReturnsIt(String key, String why)
+            throws Exception {
+        try (Shepherd shepherd = shepherd(
+                target -> new TakeoverResult(target.machineId(), VirtualFleet.AGENT_KEY, key, List.of(), Map.of()))) {
+            UUID machine = record(InetAddress.getLoopbackAddress(), 22);
+
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(machine).agentStarted()).isEmpty();
+            assertThat(read(machine).sshHostKey()).isEmpty();
+            assertThat(events(machine)).containsExactly(WorkEvent.STARTED, WorkEvent.FAILED);
+            assertThat(read(machine).backoffs().get(0).cause())
+                    .contains("failed at ANSWER after")
+                    .endsWith("the host key to pin cannot be used: " + why);
+        }
+    }
+
+    @Test
+    void aHostKeyIsRecordedWithoutItsComment() throws Exception {
+        try (Shepherd shepherd = shepherd(target -> new TakeoverResult(
+                target.machineId(),
+                VirtualFleet.AGENT_KEY,
+                "  " + VirtualFleet.HOST_KEY + " root@machine\u001b[2J\nanother line",
+                List.of(),
+                Map.of()))) {
+            UUID machine = record(InetAddress.getLoopbackAddress(), 22);
+
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(machine).sshHostKey()).contains(VirtualFleet.HOST_KEY);
+        }
+    }
+
     @Test
     void aTakeoverThatFailsInAWayNobodyForesawIsBackedOffAsWell() throws Exception {
         AtomicInteger tries = new AtomicInteger();
@@ -433,7 +476,8 @@ class InitializerTest extends InitializerScenario {
     }
 
     static TakeoverResult result(TakeoverTarget target) {
-        return new TakeoverResult(target.machineId(), VirtualFleet.AGENT_KEY, "ssh-ed25519 AAAA", List.of(), Map.of());
+        return new TakeoverResult(
+                target.machineId(), VirtualFleet.AGENT_KEY, VirtualFleet.HOST_KEY, List.of(), Map.of());
     }
 
     /** Lets a session's deadline pass behind its back, as if no heartbeat had arrived. */

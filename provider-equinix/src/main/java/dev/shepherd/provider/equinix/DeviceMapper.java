@@ -21,6 +21,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -66,6 +67,56 @@ final class DeviceMapper {
 
     static UUID id(Device device) {
         return Objects.requireNonNull(device.getId(), "the API describes a device without an id");
+    }
+
+    /**
+     * Copies of a device what is looked at. The rest, such as the device within its reservation, has no bounds, and a
+     * listing is in the heap as a whole.
+     */
+    static Device withoutTheRest(Device device) {
+        HardwareReservation reservation = device.getHardwareReservation();
+        Metro metro = device.getMetro();
+        Facility facility = device.getFacility();
+        return new Device()
+                .id(device.getId())
+                .hostname(device.getHostname())
+                .state(device.getState())
+                .tags(device.getTags())
+                .ipAddresses(orEmpty(device.getIpAddresses()).stream()
+                        .map(address -> new IPAssignment()
+                                .address(address.getAddress())
+                                .addressFamily(address.getAddressFamily())
+                                .management(address.getManagement())
+                                ._public(address.getPublic()))
+                        .toList())
+                .metro(metro == null ? null : new Metro().code(metro.getCode()))
+                .facility(facility == null ? null : new Facility().code(facility.getCode()))
+                .hardwareReservation(
+                        reservation == null
+                                ? null
+                                : new HardwareReservation()
+                                        .id(reservation.getId())
+                                        .href(reservation.getHref()));
+    }
+
+    /** Returns what a device {@linkplain #withoutTheRest without the rest} takes of the heap, in bytes. */
+    static long size(Device device) {
+        HardwareReservation reservation = device.getHardwareReservation();
+        Stream<@Nullable String> texts = Stream.of(
+                device.getHostname(),
+                device.getState(),
+                device.getMetro() == null ? null : device.getMetro().getCode(),
+                device.getFacility() == null ? null : device.getFacility().getCode(),
+                reservation == null ? null : reservation.getHref());
+        List<IPAssignment> addresses = orEmpty(device.getIpAddresses());
+        long all = Stream.of(
+                        texts,
+                        orEmpty(device.getTags()).stream(),
+                        addresses.stream().map(IPAssignment::getAddress))
+                .flatMap(more -> more)
+                .mapToLong(text -> text == null ? 0 : 60 + 2L * text.length())
+                .sum();
+        return 1_000 + 300L * addresses.size() + all;
     }
 
     /** Maps the API's word for a state. */

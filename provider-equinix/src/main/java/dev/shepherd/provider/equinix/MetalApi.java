@@ -1,5 +1,6 @@
 package dev.shepherd.provider.equinix;
 
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.shepherd.provider.equinix.client.ApiClient;
 import dev.shepherd.provider.equinix.client.DevicesApi;
@@ -22,7 +23,7 @@ record MetalApi(DevicesApi devices, HardwareReservationsApi reservations, SshKey
 
     /** How long an answer may be, in bytes: some three times as much as the largest page, where the heap has room. */
     private static final int LONGEST_ANSWER =
-            (int) Math.min(16L * 1024 * 1024, Runtime.getRuntime().maxMemory() / 32);
+            (int) Math.min(16L * 1024 * 1024, Runtime.getRuntime().maxMemory() / 64);
 
     /**
      * Makes the client.
@@ -51,8 +52,15 @@ record MetalApi(DevicesApi devices, HardwareReservationsApi reservations, SshKey
         return new MetalApi(new DevicesApi(client), new HardwareReservationsApi(client), new SshKeysApi(client));
     }
 
+    /** An empty object of two bytes is a device of some 150 of the heap: so tokens are counted, beside the bytes. */
     static ObjectMapper mapper() {
-        return ApiClient.createDefaultObjectMapper();
+        ObjectMapper mapper = ApiClient.createDefaultObjectMapper();
+        mapper.getFactory()
+                .setStreamReadConstraints(StreamReadConstraints.builder()
+                        .maxTokenCount(LONGEST_ANSWER / 32)
+                        .maxNestingDepth(100)
+                        .build());
+        return mapper;
     }
 
     private static void authenticate(HttpRequest.Builder request, String token) {

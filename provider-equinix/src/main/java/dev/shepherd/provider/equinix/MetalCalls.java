@@ -82,6 +82,9 @@ final class MetalCalls {
             Optional<Duration> retryAfter,
             @Nullable Throwable cause) {}
 
+    /** Twenty minutes by default: 12,000 pages at the usual rate. */
+    private static final int TIMEOUTS_OF_A_LISTING = 10;
+
     private final String name;
     private final CallSettings settings;
     private final CallThreads threads;
@@ -129,6 +132,12 @@ final class MetalCalls {
     /** Returns when a call that begins now has to be over. */
     long deadline() {
         return ticker.nanos() + settings.totalTimeout().toNanos();
+    }
+
+    /** Returns when a listing that begins now has to be over, with all its pages. */
+    long listingDeadline() {
+        return ticker.nanos()
+                + settings.totalTimeout().multipliedBy(TIMEOUTS_OF_A_LISTING).toNanos();
     }
 
     /** Returns the time on the clock that deadlines are measured by. */

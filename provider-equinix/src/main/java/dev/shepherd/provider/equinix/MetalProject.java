@@ -81,10 +81,22 @@ final class MetalProject {
     }
 
     private List<Device> devices(String what, @Nullable String tag) throws InterruptedException {
-        return pages.readAll(what, DeviceMapper::id, page -> {
+        long deadline = calls.listingDeadline();
+        return pages.readAll(what, DeviceMapper::id, DeviceMapper::size, page -> {
+            requireTime(what, page, deadline);
             DeviceList list = devicePage(what + ", page " + page, tag, page, pageSize);
-            return Page.of(list.getDevices(), list.getMeta());
+            return Page.of(list.getDevices(), list.getMeta()).map(DeviceMapper::withoutTheRest);
         });
+    }
+
+    /** Each page has a time of its own, and there may be thousands. */
+    private void requireTime(String what, int page, long deadline) {
+        if (calls.isOver(deadline)) {
+            throw new ProviderException(
+                    Reason.TRANSIENT,
+                    "listing " + what + " took more than ten times \"total-timeout\", and was given up before page "
+                            + page);
+        }
     }
 
     private DeviceList devicePage(String what, @Nullable String tag, int page, int size) throws InterruptedException {
@@ -103,31 +115,20 @@ final class MetalProject {
     }
 
     List<Reservation> reservations() throws InterruptedException {
-        List<HardwareReservation> listed =
-                ofProject(() -> pages.readAll("the hardware reservations", MetalProject::id, page -> {
-                    HardwareReservationList list = calls.call(
-                            "listing the hardware reservations, page " + page,
-                            Kind.READ,
-                            () -> whole(
-                                    api.get()
-                                            .reservations()
-                                            .findProjectHardwareReservations(
-                                                    project,
-                                                    null,
-                                                    null,
-                                                    null,
-                                                    RESERVATION_INCLUDE,
-                                                    null,
-                                                    page,
-                                                    pageSize),
-                                    MetalProject::reservationIds));
-                    return Page.of(list.getHardwareReservations(), list.getMeta());
-                }));
-        return listed.stream().flatMap(r -> Reservation.of(r).stream()).toList();
-    }
-
-    private static UUID id(HardwareReservation reservation) {
-        return Objects.requireNonNull(reservation.getId(), "the API lists a hardware reservation without an id");
+        long deadline = calls.listingDeadline();
+        return ofProject(() -> pages.readAll("the hardware reservations", Reservation::id, Reservation::size, page -> {
+            requireTime("the hardware reservations", page, deadline);
+            HardwareReservationList list = calls.call(
+                    "listing the hardware reservations, page " + page,
+                    Kind.READ,
+                    () -> whole(
+                            api.get()
+                                    .reservations()
+                                    .findProjectHardwareReservations(
+                                            project, null, null, null, RESERVATION_INCLUDE, null, page, pageSize),
+                            MetalProject::reservationIds));
+            return Page.of(list.getHardwareReservations(), list.getMeta()).map(Reservation::of);
+        }));
     }
 
     /**

@@ -16,6 +16,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,24 +31,21 @@ final class Pages {
     /** How many pages a listing may have, even if the API names more. */
     private static final int MOST_PAGES = 10_000;
 
-    /** What a device takes of the heap at most, in bytes. */
-    private static final int BYTES_OF_AN_ITEM = 16 * 1024;
-
     private final String name;
     private final CallThreads threads;
     private final int parallelism;
-    private final long mostItems;
+    private final long room;
 
-    /** Reads as many items as half of the heap has room for. */
+    /** Reads what a quarter of the heap has room for. */
     Pages(String name, CallThreads threads, int parallelism) {
-        this(name, threads, parallelism, Runtime.getRuntime().maxMemory() / 2 / BYTES_OF_AN_ITEM);
+        this(name, threads, parallelism, Runtime.getRuntime().maxMemory() / 4);
     }
 
-    Pages(String name, CallThreads threads, int parallelism, long mostItems) {
+    Pages(String name, CallThreads threads, int parallelism, long room) {
         this.name = name;
         this.threads = threads;
         this.parallelism = parallelism;
-        this.mostItems = mostItems;
+        this.room = room;
     }
 
     /**
@@ -65,6 +63,10 @@ final class Pages {
             Integer lastPage = meta == null ? null : meta.getLastPage();
             return new Page<>(all, total == null ? all.size() : total, lastPage == null ? 1 : lastPage);
         }
+
+        <S> Page<S> map(Function<T, S> function) {
+            return new Page<>(items.stream().map(function).toList(), total, lastPage);
+        }
     }
 
     /** Reads a page, from 1, and does so again where that helps. */
@@ -78,13 +80,15 @@ final class Pages {
      *
      * @param what what is listed, as in a message
      * @param id tells the items apart
+     * @param size how much of the heap an item takes, in bytes
      * @throws ProviderException as the reader does, or {@link Reason#TRANSIENT} if the list changes faster than it can
      *     be read: items move to other pages when others come and go, and would be missed or met twice. {@link
      *     Reason#PERMANENT} if there are more items, or pages, than there is room for
      */
-    <T> List<T> readAll(String what, Function<T, UUID> id, Reader<T> reader) throws InterruptedException {
+    <T> List<T> readAll(String what, Function<T, UUID> id, ToLongFunction<T> size, Reader<T> reader)
+            throws InterruptedException {
         for (int i = 0; i < TRIES; i++) {
-            Optional<List<T>> whole = tryReadAll(what, id, reader);
+            Optional<List<T>> whole = tryReadAll(what, id, size, reader);
             if (whole.isPresent()) {
                 return whole.get();
             }
@@ -95,24 +99,29 @@ final class Pages {
                         Locale.ROOT, "%s: %s changed each of the %d times that they were listed", name, what, TRIES));
     }
 
-    private <T> Optional<List<T>> tryReadAll(String what, Function<T, UUID> id, Reader<T> unbounded)
+    private <T> Optional<List<T>> tryReadAll(
+            String what, Function<T, UUID> id, ToLongFunction<T> size, Reader<T> unbounded)
             throws InterruptedException {
         AtomicLong received = new AtomicLong();
+        AtomicLong taken = new AtomicLong();
         Reader<T> reader = page -> {
             Page<T> read = unbounded.read(page);
-            if (received.addAndGet(read.items().size()) > mostItems || read.lastPage() > MOST_PAGES) {
+            received.addAndGet(read.items().size());
+            long bytes = read.items().stream().mapToLong(size).sum();
+            if (taken.addAndGet(bytes) > room || read.lastPage() > MOST_PAGES) {
                 throw new ProviderException(
                         Reason.PERMANENT,
                         String.format(
                                 Locale.ROOT,
-                                "%s: %s are too many: %d pages, of at most %d; %d received, and this process has memory"
-                                        + " for %d (-Xmx)",
+                                "%s: %s are too many: %d pages, of at most %d; %d received, which take %d KiB, and this"
+                                        + " process has memory for %d (-Xmx)",
                                 name,
                                 what,
                                 read.lastPage(),
                                 MOST_PAGES,
                                 received.get(),
-                                mostItems));
+                                taken.get() >> 10,
+                                room >> 10));
             }
             return read;
         };

@@ -4,8 +4,10 @@ import dev.shepherd.provider.equinix.client.Device;
 import dev.shepherd.provider.equinix.client.Facility;
 import dev.shepherd.provider.equinix.client.HardwareReservation;
 import dev.shepherd.provider.equinix.client.Metro;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Stream;
 
 /**
  * A hardware reservation: a machine that is paid for, whether a device runs on it or not.
@@ -25,24 +27,32 @@ record Reservation(
         Optional<String> metro,
         Optional<String> facility) {
 
-    /** Reads what the API says; empty for one without an id, of which nothing can be made. */
-    static Optional<Reservation> of(HardwareReservation reservation) {
+    /** Reads what the API says of one that has an id. */
+    static Reservation of(HardwareReservation reservation) {
         Device device = reservation.getDevice();
         Facility facility = reservation.getFacility();
         Metro metro = facility == null ? null : facility.getMetro();
         boolean provisionable = Boolean.TRUE.equals(reservation.getProvisionable())
                 && !Boolean.TRUE.equals(reservation.getSpare())
                 && !Boolean.TRUE.equals(reservation.getNeedOfService());
-        return Optional.ofNullable(reservation.getId())
-                .map(id -> new Reservation(
-                        id,
-                        provisionable,
-                        device == null
-                                ? Optional.empty()
-                                : Optional.ofNullable(device.getId()).or(() -> DeviceMapper.lastOf(device.getHref())),
-                        Optional.ofNullable(reservation.getPlan()).flatMap(plan -> Optional.ofNullable(plan.getSlug())),
-                        Optional.ofNullable(metro).flatMap(m -> Optional.ofNullable(m.getCode())),
-                        Optional.ofNullable(facility).flatMap(f -> Optional.ofNullable(f.getCode()))));
+        return new Reservation(
+                Objects.requireNonNull(reservation.getId(), "the API lists a hardware reservation without an id"),
+                provisionable,
+                device == null
+                        ? Optional.empty()
+                        : Optional.ofNullable(device.getId()).or(() -> DeviceMapper.lastOf(device.getHref())),
+                Optional.ofNullable(reservation.getPlan()).flatMap(plan -> Optional.ofNullable(plan.getSlug())),
+                Optional.ofNullable(metro).flatMap(m -> Optional.ofNullable(m.getCode())),
+                Optional.ofNullable(facility).flatMap(f -> Optional.ofNullable(f.getCode())));
+    }
+
+    /** Returns what it takes of the heap, in bytes. */
+    long size() {
+        long texts = Stream.of(plan, metro, facility)
+                .flatMap(Optional::stream)
+                .mapToLong(String::length)
+                .sum();
+        return 500 + 2 * texts;
     }
 
     /** Tells whether a device can be made from it now. */

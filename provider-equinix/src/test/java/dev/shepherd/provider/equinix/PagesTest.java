@@ -42,7 +42,7 @@ class PagesTest {
     }
 
     private List<UUID> readAll(Pages.Reader<UUID> reader) throws InterruptedException {
-        return pages.readAll("the things", id -> id, reader);
+        return pages.readAll("the things", id -> id, id -> 1, reader);
     }
 
     @Test
@@ -128,8 +128,8 @@ class PagesTest {
             reads.set(0);
 
             assertThatExceptionOfType(ProviderException.class)
-                    .isThrownBy(
-                            () -> new Pages("provider test", threads, 3, 200).readAll("the things", id -> id, page -> {
+                    .isThrownBy(() -> new Pages("provider test", threads, 3, 200)
+                            .readAll("the things", id -> id, id -> 1, page -> {
                                 reads.incrementAndGet();
                                 return endless;
                             }))

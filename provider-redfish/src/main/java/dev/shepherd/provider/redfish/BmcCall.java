@@ -1,6 +1,8 @@
 package dev.shepherd.provider.redfish;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.shepherd.api.ProviderException;
@@ -25,7 +27,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class BmcCall {
 
-    private static final ObjectMapper JSON = new ObjectMapper();
+    /** An empty object of two bytes takes eighty of the heap: so it is the tokens that are counted, beside the bytes. */
+    private static final ObjectMapper JSON = new ObjectMapper(JsonFactory.builder()
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxTokenCount(Math.max(20_000, RedfishClient.LONGEST_ANSWER / 32))
+                    .maxNestingDepth(100)
+                    .build())
+            .build());
+
+    /** How long a link or an entity tag may be, in characters: they are kept, sent back and shown. */
+    private static final int LONGEST_LINK = 2_048;
+
     private static final int MOST_REDIRECTIONS = 5;
     private static final Duration LONGEST_ROUND = Duration.ofSeconds(1);
 
@@ -120,7 +132,11 @@ final class BmcCall {
         }
         Optional<String> inBody =
                 Optional.ofNullable(json.path("@odata.etag").textValue()).filter(tag -> !tag.isEmpty());
-        return new Resource(answer.uri(), json, answer.header("ETag").or(() -> inBody));
+        Optional<String> entityTag = answer.header("ETag").or(() -> inBody);
+        if (entityTag.filter(tag -> tag.length() > LONGEST_LINK).isPresent()) {
+            throw malformed(answer.uri(), "has an entity tag that cannot be sent back");
+        }
+        return new Resource(answer.uri(), json, entityTag);
     }
 
     /** Has the BMC do something. Whatever the status is, it is returned. */
@@ -209,6 +225,9 @@ final class BmcCall {
 
     /** Returns where a link leads, if that is this BMC. */
     URI within(URI from, String link) {
+        if (link.length() > LONGEST_LINK) {
+            throw malformed(from, "has a link of " + link.length() + " characters");
+        }
         URI target;
         try {
             target = from.resolve(link.replaceFirst("#.*", ""));

@@ -26,6 +26,15 @@ record ComputerSystem(Resource resource) {
     private static final int NOT_FOUND = 404;
     private static final String ALLOWED_RESETS = "ResetType@Redfish.AllowableValues";
 
+    /** How many systems a BMC may have: ten times as many as the largest chassis. */
+    private static final int MOST_SYSTEMS = 10_000;
+
+    /** How many values of a list are looked at. */
+    private static final int MOST_VALUES = 100;
+
+    /** How many paths a message shows. */
+    private static final int MOST_SHOWN = 20;
+
     /** What services have that do not say which resets they have. */
     private static final Set<String> USUAL_RESETS = Set.of("On", "ForceOff", "ForceRestart");
 
@@ -86,7 +95,8 @@ record ComputerSystem(Resource resource) {
     }
 
     private static String paths(List<URI> systems) {
-        return systems.stream().map(URI::getRawPath).collect(Collectors.joining(", "));
+        String more = systems.size() > MOST_SHOWN ? " and " + (systems.size() - MOST_SHOWN) + " more" : "";
+        return systems.stream().limit(MOST_SHOWN).map(URI::getRawPath).collect(Collectors.joining(", ")) + more;
     }
 
     /** Returns where all systems of a BMC are, whose root this is. */
@@ -94,13 +104,21 @@ record ComputerSystem(Resource resource) {
         Resource page = call.get(call.link(root, root.json().path("Systems"), "systems"));
         Set<URI> systems = new LinkedHashSet<>();
         Set<URI> seen = new LinkedHashSet<>();
+        long characters = 0;
         while (true) {
             JsonNode members = page.json().path("Members");
             if (!members.isArray()) {
                 throw call.malformed(page.uri(), "has no list of systems");
             }
             for (JsonNode member : members) {
-                systems.add(call.link(page, member, "a system"));
+                URI system = call.link(page, member, "a system");
+                characters += system.getRawPath().length();
+                systems.add(system);
+            }
+            if (systems.size() > MOST_SYSTEMS
+                    || seen.size() > MOST_SYSTEMS
+                    || characters > RedfishClient.LONGEST_ANSWER) {
+                throw call.malformed(page.uri(), "goes on after " + MOST_SYSTEMS + " systems or pages, or long paths");
             }
             JsonNode next = page.json().path("Members@odata.nextLink");
             if (next.isMissingNode() || next.isNull()) {
@@ -175,7 +193,9 @@ record ComputerSystem(Resource resource) {
 
     static Set<String> texts(JsonNode array) {
         Set<String> texts = new LinkedHashSet<>();
-        array.forEach(value -> texts.add(Escaped.text(value.asText(), 40)));
+        for (int i = 0; i < Math.min(array.size(), MOST_VALUES); i++) {
+            texts.add(Escaped.text(array.path(i).asText(), 40));
+        }
         return texts;
     }
 }

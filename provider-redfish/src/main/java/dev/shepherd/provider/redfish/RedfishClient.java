@@ -25,8 +25,12 @@ final class RedfishClient {
 
     private static final Duration LONGEST_CONNECT = Duration.ofSeconds(10);
 
-    /** Ten times what the largest systems say of themselves. */
-    private static final int LONGEST_ANSWER = 4 * 1024 * 1024;
+    /**
+     * How long an answer may be, in bytes: ten times what the largest systems say of themselves, or less where the heap
+     * has no room for that from as many BMCs as are asked at a time.
+     */
+    static final int LONGEST_ANSWER =
+            (int) Math.min(4L * 1024 * 1024, Runtime.getRuntime().maxMemory() / 256);
 
     private final HttpCalls calls;
     private final BmcTrust trust;

@@ -326,8 +326,9 @@ public final class Initializer {
         try {
             TakeoverResult result = takeover.takeover(target);
             checkAgentKey(target, result);
+            SshPublicKey hostKey = hostKey(target, result);
             observers.forEach(observer -> observer.succeeded(result));
-            record(claimed, machine, result);
+            record(claimed, machine, result, hostKey);
         } catch (TakeoverException e) {
             observers.forEach(observer -> observer.failed(e));
             Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
@@ -354,6 +355,20 @@ public final class Initializer {
         }
     }
 
+    /** A pin that cannot be used would keep its machine from ever being taken over again; a weak one would prove nothing. */
+    private static SshPublicKey hostKey(TakeoverTarget target, TakeoverResult result) {
+        try {
+            return SshPublicKey.parse(result.hostKey());
+        } catch (IllegalArgumentException e) {
+            throw new TakeoverException(
+                    TakeoverException.Kind.BAD_ANSWER,
+                    TakeoverStep.ANSWER,
+                    target,
+                    result.elapsed(),
+                    "the host key to pin cannot be used: " + e.getMessage());
+        }
+    }
+
     /** What a takeover says about whether the machine can be reached at all. */
     private enum Reach {
         REACHED,
@@ -372,7 +387,8 @@ public final class Initializer {
         return target.build();
     }
 
-    private void record(Work claimed, MachineRecord machine, TakeoverResult result) throws InterruptedException {
+    private void record(Work claimed, MachineRecord machine, TakeoverResult result, SshPublicKey hostKey)
+            throws InterruptedException {
         UUID machineId = claimed.machineId();
         claimed.finish(tx -> {
             tx.putAgentStarted(machineId, result.agentKey());
@@ -380,7 +396,7 @@ public final class Initializer {
             tx.clearAgentHeartbeat(machineId);
             Takeovers.reached(tx, machineId);
             if (machine.sshHostKey().isEmpty()) {
-                tx.putSshHostKey(machineId, result.hostKey());
+                tx.putSshHostKey(machineId, hostKey.text());
             }
         });
         succeededAt.set(System.nanoTime());
@@ -389,18 +405,9 @@ public final class Initializer {
                 "{}: agent started in {} ms{}",
                 describe(machine),
                 result.elapsed().toMillis(),
-                machine.sshHostKey().isEmpty() ? pinned(result) : "");
+                machine.sshHostKey().isEmpty() ? ", pinned its host key " + hostKey.fingerprint() : "");
         if (!result.warnings().isEmpty()) {
             log.warn("{}: the agent warns: {}", describe(machine), warnings(result));
-        }
-    }
-
-    private static String pinned(TakeoverResult result) {
-        try {
-            return ", pinned its host key "
-                    + SshPublicKey.parse(result.hostKey()).fingerprint();
-        } catch (IllegalArgumentException e) {
-            return ", pinned its host key"; // An embedder's own takeover may have any.
         }
     }
 

@@ -14,8 +14,9 @@ public interface MachineTakeover {
      * Takes one machine over. It may be taken over again at any time.
      *
      * @param target the machine
-     * @return the key of the agent that runs now, and the host key to pin. A key that is not an ed25519 point in
-     *     canonical form, or one of small order, is a failure of the takeover, and nothing of the result is recorded
+     * @return the key of the agent that runs now, and the host key to pin. It is a failure of the takeover, and nothing of
+     *     the result is recorded, if the agent's key is not an ed25519 point in canonical form, or one of small order; or if
+     *     the host key is no key, or one that proves nothing, such as RSA of less than 2,048 bits
      * @throws TakeoverException if it failed
      * @throws InterruptedException if the thread is interrupted
      */

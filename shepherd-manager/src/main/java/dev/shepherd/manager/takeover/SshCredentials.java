@@ -24,8 +24,8 @@ public final class SshCredentials {
     }
 
     /**
-     * Reads an unencrypted private key in OpenSSH's own format: ed25519 or RSA, and ECDSA where BouncyCastle is on the
-     * class path. A file that others may read is used all the same, with a warning in the log.
+     * Reads an unencrypted private key in OpenSSH's own format: ed25519, RSA or ECDSA. A file that others may read is used
+     * all the same, with a warning in the log.
      *
      * @param file the file, such as one that {@code ssh-keygen} made
      * @throws ConfigurationException if the file is missing or cannot be read, if it is no such key, or if the key

@@ -25,7 +25,7 @@ public final class TakeoverResult {
      *
      * @param machineId the machine's id in the bare metal database
      * @param agentKey the agent's public key: the 32 bytes of an ed25519 point
-     * @param hostKey the host key to pin: type and base64
+     * @param hostKey the host key to pin: type and base64, as in OpenSSH's public key files; recorded without a comment
      * @param warnings what the agent warned of
      * @param durations how long each step took
      */

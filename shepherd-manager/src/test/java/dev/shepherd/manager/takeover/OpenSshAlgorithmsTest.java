@@ -1,9 +1,7 @@
 package dev.shepherd.manager.takeover;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.shepherd.manager.takeover.ssh.EcdsaKeys;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,9 +17,8 @@ class OpenSshAlgorithmsTest extends OpenSshScenario {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"rsa", "ecdsa"})
+    @ValueSource(strings = {"rsa", "ecdsa", "ecdsa -b 384", "ecdsa -b 521"})
     void aPinnedKeyIsAskedForWhereTheServerHasSeveral(String type) throws Exception {
-        assumeTrue(!type.equals("ecdsa") || EcdsaKeys.areKnown(), "ECDSA keys need BouncyCastle");
         Path key = OpenSshServer.makeKey(folder.resolve("second"), type, "");
         try (OpenSshServer server = server(SFTP, "HostKey " + key)) {
             String pin = OpenSshServer.publicKey(key);
@@ -35,9 +32,8 @@ class OpenSshAlgorithmsTest extends OpenSshScenario {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"ed25519", "rsa", "ecdsa"})
+    @ValueSource(strings = {"ed25519", "rsa", "ecdsa", "ecdsa -b 384", "ecdsa -b 521"})
     void encryptedKeysOfAllTypesLetIn(String type) throws Exception {
-        assumeTrue(!type.equals("ecdsa") || EcdsaKeys.areKnown(), "ECDSA keys need BouncyCastle");
         Path key = OpenSshServer.makeKey(folder.resolve("client"), type, "open sesame");
         try (OpenSshServer server = new OpenSshServer(folder, List.of(OpenSshServer.publicKey(key)), SFTP)) {
             TakeoverResult result = settings()
@@ -47,6 +43,23 @@ class OpenSshAlgorithmsTest extends OpenSshScenario {
 
             assertThat(result.agentKey()).hasSize(32);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"rsa", "ecdsa", "ecdsa -b 384", "ecdsa -b 521"})
+    void aHostWithNoOtherKeyIsTrustedOnFirstUse(String type) throws Exception {
+        Path key = OpenSshServer.makeKey(folder.resolve("only"), type, "");
+        try (OpenSshServer server =
+                server(SFTP, "HostKey " + key, "HostKeyAlgorithms " + algorithms(OpenSshServer.publicKey(key)))) {
+            TakeoverResult result = settings().build().takeover(server.target().build());
+
+            assertThat(result.hostKey()).isEqualTo(OpenSshServer.publicKey(key));
+        }
+    }
+
+    private static String algorithms(String publicKey) {
+        String type = publicKey.substring(0, publicKey.indexOf(' '));
+        return type.equals("ssh-rsa") ? "rsa-sha2-256,rsa-sha2-512" : type;
     }
 
     @ParameterizedTest

@@ -83,10 +83,12 @@ final class OpenSshServer implements AutoCloseable {
         return makeKey(folder.resolve("host_" + type), type, "");
     }
 
+    /** @param type the type, perhaps with options that go with it: {@code ecdsa -b 384} */
     static Path makeKey(Path file, String type, String passphrase) throws Exception {
-        Process keygen = new ProcessBuilder("ssh-keygen", "-q", "-t", type, "-N", passphrase, "-f", file.toString())
-                .inheritIO()
-                .start();
+        List<String> command =
+                new ArrayList<>(List.of("ssh-keygen", "-q", "-N", passphrase, "-f", file.toString(), "-t"));
+        command.addAll(List.of(type.split(" ")));
+        Process keygen = new ProcessBuilder(command).inheritIO().start();
         assertThat(keygen.waitFor()).isZero();
         return file;
     }

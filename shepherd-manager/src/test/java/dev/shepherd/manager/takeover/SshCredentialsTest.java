@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.manager.takeover.ssh.EcdsaKeys;
+import dev.shepherd.manager.takeover.ssh.BouncyCastle;
 import dev.shepherd.manager.takeover.ssh.SshPublicKey;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -124,13 +124,6 @@ class SshCredentialsTest {
         List<String> size = bits == null ? List.of() : List.of("-b", bits);
         generate(type, size, plain, "");
         generate(type, size, encrypted, PASSPHRASE);
-        if (type.equals("ecdsa") && !EcdsaKeys.areKnown()) {
-            assertFails(plain, "its type needs BouncyCastle");
-            assertThatExceptionOfType(ConfigurationException.class)
-                    .isThrownBy(() -> SshCredentials.privateKey(encrypted, PASSPHRASE.toCharArray()))
-                    .withMessageContaining("its type needs BouncyCastle");
-            return;
-        }
 
         assertThat(SshCredentials.privateKey(plain).publicKey()).contains(publicKey(plain));
         assertThat(SshCredentials.privateKey(encrypted, PASSPHRASE.toCharArray())
@@ -151,7 +144,7 @@ class SshCredentialsTest {
         Path file = folder.resolve("key");
         generate("ed25519", List.of("-Z", "chacha20-poly1305@openssh.com"), file, PASSPHRASE);
 
-        if (EcdsaKeys.areKnown()) {
+        if (BouncyCastle.isUsed()) {
             assertThat(SshCredentials.privateKey(file, PASSPHRASE.toCharArray()).publicKey())
                     .contains(publicKey(file));
             return;

@@ -1,9 +1,9 @@
 package dev.shepherd.provider.support;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.http.HttpResponse.BodySubscriber;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -22,11 +22,22 @@ final class BoundedBody implements BodySubscriber<byte[]> {
         }
     }
 
+    private static final int FIRST_BLOCK = 4 * 1024;
+    private static final int BLOCK = 64 * 1024;
+
     private final int maxBytes;
     private final boolean fails;
     private final CompletableFuture<byte[]> body = new CompletableFuture<>();
     private final Object lock = new Object();
-    private final ByteArrayOutputStream received = new ByteArrayOutputStream(); // Guarded by lock.
+
+    /**
+     * What has come, in blocks of which all but the last are full: a stream that doubles its array would take three times
+     * as much. Guarded by {@link #lock}, as what follows.
+     */
+    private final List<byte[]> blocks = new ArrayList<>();
+
+    private int length;
+    private int roomInLast;
     private Flow.@Nullable Subscription subscription;
 
     private BoundedBody(int maxBytes, boolean fails) {
@@ -44,10 +55,24 @@ final class BoundedBody implements BodySubscriber<byte[]> {
         return new BoundedBody(maxBytes, false);
     }
 
+    /** Makes one that receives nothing, and fails. */
+    static BoundedBody refused(String why) {
+        BoundedBody refused = new BoundedBody(0, true);
+        refused.body.completeExceptionally(new IOException(why));
+        return refused;
+    }
+
     /** Returns what has come so far. */
     byte[] soFar() {
         synchronized (lock) {
-            return received.toByteArray();
+            byte[] all = new byte[length];
+            int copied = 0;
+            for (byte[] block : blocks) {
+                int taken = Math.min(block.length, length - copied);
+                System.arraycopy(block, 0, all, copied, taken);
+                copied += taken;
+            }
+            return all;
         }
     }
 
@@ -58,7 +83,7 @@ final class BoundedBody implements BodySubscriber<byte[]> {
 
     @Override
     public void onSubscribe(Flow.Subscription subscription) {
-        if (this.subscription != null) {
+        if (this.subscription != null || body.isDone()) {
             subscription.cancel();
             return;
         }
@@ -76,6 +101,7 @@ final class BoundedBody implements BodySubscriber<byte[]> {
             if (!take(buffer)) {
                 current.cancel();
                 if (fails) {
+                    forget();
                     body.completeExceptionally(new TooLongException(maxBytes));
                 } else {
                     body.complete(soFar());
@@ -89,12 +115,30 @@ final class BoundedBody implements BodySubscriber<byte[]> {
     /** Returns whether there was room for all of it. */
     private boolean take(ByteBuffer buffer) {
         synchronized (lock) {
-            int room = maxBytes - received.size();
-            byte[] bytes = new byte[Math.min(room, buffer.remaining())];
-            boolean all = bytes.length == buffer.remaining();
-            buffer.get(bytes);
-            received.write(bytes, 0, bytes.length);
+            int taken = Math.min(maxBytes - length, buffer.remaining());
+            boolean all = taken == buffer.remaining();
+            while (taken > 0) {
+                if (roomInLast == 0) {
+                    roomInLast = Math.min(blocks.isEmpty() ? FIRST_BLOCK : BLOCK, maxBytes - length);
+                    blocks.add(new byte[roomInLast]);
+                }
+                byte[] last = blocks.get(blocks.size() - 1);
+                int fitting = Math.min(taken, roomInLast);
+                buffer.get(last, last.length - roomInLast, fitting);
+                roomInLast -= fitting;
+                length += fitting;
+                taken -= fitting;
+            }
             return all;
+        }
+    }
+
+    /** Lets go of what has come. */
+    private void forget() {
+        synchronized (lock) {
+            blocks.clear();
+            length = 0;
+            roomInLast = 0;
         }
     }
 
@@ -105,6 +149,10 @@ final class BoundedBody implements BodySubscriber<byte[]> {
 
     @Override
     public void onComplete() {
-        body.complete(soFar());
+        byte[] all = soFar();
+        if (fails) {
+            forget();
+        }
+        body.complete(all);
     }
 }

@@ -43,7 +43,7 @@ final class BoundedClient extends HttpClient {
     @Override
     public <T> HttpResponse<T> send(HttpRequest request, BodyHandler<T> handler)
             throws IOException, InterruptedException {
-        HttpResponse<byte[]> whole = client.send(request, head -> BoundedBody.upTo(maxBody));
+        HttpResponse<byte[]> whole = client.send(request, this::body);
         try {
             return answer(whole, handler);
         } catch (CompletionException e) {
@@ -53,7 +53,7 @@ final class BoundedClient extends HttpClient {
 
     @Override
     public <T> CompletableFuture<HttpResponse<T>> sendAsync(HttpRequest request, BodyHandler<T> handler) {
-        CompletableFuture<HttpResponse<byte[]>> whole = client.sendAsync(request, head -> BoundedBody.upTo(maxBody));
+        CompletableFuture<HttpResponse<byte[]>> whole = client.sendAsync(request, this::body);
         CompletableFuture<HttpResponse<T>> answer = whole.thenApply(received -> answer(received, handler));
         answer.whenComplete((received, failure) -> whole.cancel(true));
         return answer;
@@ -64,6 +64,13 @@ final class BoundedClient extends HttpClient {
     public <T> CompletableFuture<HttpResponse<T>> sendAsync(
             HttpRequest request, BodyHandler<T> handler, @Nullable PushPromiseHandler<T> pushes) {
         return sendAsync(request, handler);
+    }
+
+    /** What is compressed has no bound that is worth anything, and generated clients decompress whatever comes. */
+    private BoundedBody body(ResponseInfo head) {
+        boolean encoded = head.headers().allValues("Content-Encoding").stream()
+                .anyMatch(encoding -> !encoding.strip().equalsIgnoreCase("identity"));
+        return encoded ? BoundedBody.refused("the answer is compressed (Content-Encoding)") : BoundedBody.upTo(maxBody);
     }
 
     private static <T> HttpResponse<T> answer(HttpResponse<byte[]> whole, BodyHandler<T> handler) {

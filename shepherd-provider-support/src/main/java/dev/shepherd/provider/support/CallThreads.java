@@ -129,7 +129,8 @@ public final class CallThreads implements AutoCloseable {
      * for. The limit of a call is its caller's: see {@link #call}.
      *
      * @param builder how the client is configured; its executor is replaced
-     * @param maxBody how long a body may be, in bytes; a longer one is an {@link java.io.IOException}
+     * @param maxBody how long a body may be, in bytes; a longer one is an {@link java.io.IOException}, and so is one with a
+     *     {@code Content-Encoding}, of which it is not known how long it becomes
      * @throws CancellationException if the threads are closed
      */
     public HttpClient client(HttpClient.Builder builder, int maxBody) {

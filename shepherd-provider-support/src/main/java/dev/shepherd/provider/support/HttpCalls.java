@@ -48,6 +48,10 @@ public final class HttpCalls {
     private static final Duration LONGEST_CONNECT = Duration.ofSeconds(10);
     private static final int MAX_MAX_BODY = 1024 * 1024 * 1024;
 
+    /** Sixteen calls at a time, each with its body and a copy of it, fit into half of the heap. */
+    private static final int DEFAULT_MAX_BODY =
+            (int) Math.min(16L * 1024 * 1024, Runtime.getRuntime().maxMemory() / 64);
+
     /** How much is received of the body of an error, in bytes. */
     private static final int LONGEST_ERROR = 16 * 1024;
 
@@ -276,7 +280,7 @@ public final class HttpCalls {
         private @Nullable HttpClients clients;
         private HttpClient.@Nullable Builder client;
         private Duration limit = Duration.ofSeconds(30);
-        private int maxBody = 16 * 1024 * 1024;
+        private int maxBody = DEFAULT_MAX_BODY;
         private @Nullable CallGate gate;
         private Scope scope = Scope.PROVIDER;
         private Clock clock = Clock.systemUTC();
@@ -334,8 +338,9 @@ public final class HttpCalls {
         }
 
         /**
-         * Sets how long the body of a success may be, in bytes. 16,777,216 (16 MiB) by default; from 1 byte to 1 GiB. Of
-         * an error's body 16 KiB are received.
+         * Sets how long the body of a success may be, in bytes. 16,777,216 (16 MiB) by default, or a 64th of the heap
+         * where that is less ({@code -Xmx512m}: 8 MiB); from 1 byte to 1 GiB. While it is received it takes twice as much
+         * memory. Of an error's body 16 KiB are received.
          */
         public Builder maxBody(int bytes) {
             this.maxBody = bytes;

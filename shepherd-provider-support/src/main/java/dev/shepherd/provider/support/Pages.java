@@ -18,6 +18,9 @@ public final class Pages {
     /** How many pages a listing may have: more are taken for a mistake of the server. */
     private static final int MOST_PAGES = 10_000;
 
+    /** How long the markers of a listing may be, in characters: all of them are remembered. */
+    private static final int MOST_CHARACTERS = 4 * 1024 * 1024;
+
     private Pages() {}
 
     /** Reads one page. */
@@ -40,12 +43,19 @@ public final class Pages {
      * @param what what is listed, as the words of a message: {@code the servers}
      * @throws ProviderException as the reader does; with {@link Reason#TRANSIENT} if a page after the first is refused,
      *     since what its marker named is gone, or if a page names one that was read before; with {@link Reason#PERMANENT}
-     *     if there are more than 10,000
+     *     if there are more than 10,000, or their markers have more than 4,194,304 characters
      */
     public static void readAll(String what, Reader reader) throws InterruptedException {
         Set<String> read = new HashSet<>();
+        long characters = 0;
         String marker = reader.read("");
         while (marker != null && !marker.isEmpty()) {
+            characters += marker.length();
+            if (characters > MOST_CHARACTERS) {
+                throw new ProviderException(
+                        Reason.PERMANENT,
+                        what + ": what names the pages has more than " + MOST_CHARACTERS + " characters");
+            }
             if (!read.add(marker)) {
                 throw new ProviderException(
                         Reason.TRANSIENT,

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A client as generated code uses it, which reads a stream without a limit. */
 class BoundedClientTest {
@@ -78,6 +79,20 @@ class BoundedClientTest {
             assertThatThrownBy(() -> read(peer))
                     .isInstanceOf(IOException.class)
                     .hasMessage("the answer is longer than 100000 bytes");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"gzip", "x-gzip", "identity, gzip", "br"})
+    void aCompressedBodyIsRefusedAndHungUpOn(String encoding) throws Exception {
+        try (Peer peer = Peer.saying(Peer.answer("200 OK\r\nContent-Encoding: " + encoding, "x".repeat(1_000)))) {
+            assertThatThrownBy(() -> read(peer))
+                    .isInstanceOf(IOException.class)
+                    .hasMessage("the answer is compressed (Content-Encoding)");
+            assertThat(peer.isHungUpOn()).isTrue();
+        }
+        try (Peer peer = Peer.saying(Peer.answer("200 OK\r\nContent-Encoding: Identity", "plain"))) {
+            assertThat(read(peer)).isEqualTo("plain");
         }
     }
 

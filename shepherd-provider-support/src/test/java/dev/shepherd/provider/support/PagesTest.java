@@ -52,6 +52,20 @@ class PagesTest {
     }
 
     @Test
+    void markersWithoutEndAreAFailure() {
+        List<String> markers = new ArrayList<>();
+
+        ProviderException failure = failure(marker -> {
+            markers.add(marker);
+            return markers.size() + "x".repeat(1_000_000);
+        });
+
+        assertThat(failure.reason()).isEqualTo(Reason.PERMANENT);
+        assertThat(failure).hasMessage("the servers: what names the pages has more than 4194304 characters");
+        assertThat(markers).hasSize(5);
+    }
+
+    @Test
     void pagesWithoutEndAreAFailure() {
         ProviderException failure =
                 failure(marker -> marker.isEmpty() ? "1" : String.valueOf(Integer.parseInt(marker) + 1));

@@ -334,7 +334,10 @@ public final class CurrentList {
             return this;
         }
 
-        /** Sets how long the list may be, in bytes. 64 MiB by default; the caller has checked it. */
+        /**
+         * Sets how long the list may be, in bytes. 64 MiB by default; a 16th of the heap at most, whatever is set. The caller
+         * has checked it.
+         */
         public Builder maxSize(int bytes) {
             this.maxSize = bytes;
             return this;
@@ -362,13 +365,14 @@ public final class CurrentList {
         }
 
         private ListSource source() {
+            int maxBytes = Math.min(maxSize, ListSource.MOST_BYTES);
             String scheme = list.getScheme() == null ? "" : list.getScheme();
             if (scheme.equalsIgnoreCase("file")) {
-                return new FileSource(path(), maxSize, clock);
+                return new FileSource(path(), maxBytes, clock);
             }
             if (scheme.equalsIgnoreCase("http") || scheme.equalsIgnoreCase("https")) {
                 checkUrl(scheme);
-                return new HttpSource(list, maxSize, timeout, sslContext, threads, clock);
+                return new HttpSource(list, maxBytes, timeout, sslContext, threads, clock);
             }
             throw refused(
                     "must begin with file:, http: or https:, not " + (scheme.isEmpty() ? "a path" : scheme + ":"));

@@ -12,6 +12,7 @@ import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -146,12 +147,18 @@ final class FileSource implements ListSource {
             throw UnreadableListException.tooLarge(maxBytes);
         }
         try (InputStream in = Files.newInputStream(path)) {
+            byte[] bytes = in.readNBytes((int) size);
             // One more than allowed: files of /proc, and those that grow meanwhile, hold more than their size says.
-            byte[] bytes = in.readNBytes(maxBytes + 1);
-            if (bytes.length > maxBytes) {
+            byte[] more = in.readNBytes(maxBytes + 1 - bytes.length);
+            if (bytes.length + more.length > maxBytes) {
                 throw UnreadableListException.tooLarge(maxBytes);
             }
-            return bytes;
+            if (more.length == 0) {
+                return bytes;
+            }
+            byte[] all = Arrays.copyOf(bytes, bytes.length + more.length);
+            System.arraycopy(more, 0, all, bytes.length, more.length);
+            return all;
         } catch (AccessDeniedException e) {
             throw new UnreadableListException(Reason.TRANSIENT, "access to the file is denied");
         }

@@ -7,6 +7,9 @@ import org.jspecify.annotations.Nullable;
 /** Where the document comes from. Reads come one at a time. */
 interface ListSource {
 
+    /** How long a document may be in any case, in bytes: with a copy of it, an eighth of the heap. */
+    int MOST_BYTES = (int) Math.min(1 << 30, Runtime.getRuntime().maxMemory() / 16);
+
     /** What a source recognizes an unchanged document by; each source has its own type. */
     interface Version {}
 

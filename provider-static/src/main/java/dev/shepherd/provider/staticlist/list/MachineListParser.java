@@ -82,11 +82,11 @@ final class MachineListParser {
     /** How much is shown of the message of the JSON parser, which may repeat something of the list; in characters. */
     private static final int LONGEST_MESSAGE = 200;
 
-    /** What a machine of a list takes of the heap at most, in bytes, with what is made of it while it is read. */
-    private static final int BYTES_OF_A_MACHINE = 2048;
+    /** What a machine of a list takes of the heap without its texts, in bytes, with what is made of it while it is read. */
+    private static final int BYTES_OF_A_MACHINE = 600;
 
     private final EntryFields more;
-    private final int mostMachines;
+    private final long room;
 
     private final JsonFactory json = JsonFactory.builder()
             // The parser's own excerpts of the document are longer than an error should show.
@@ -97,20 +97,18 @@ final class MachineListParser {
             .build();
 
     /**
-     * Makes one that reads as many machines as half of the heap has room for.
+     * Makes one that reads as many machines as an eighth of the heap has room for: while a list is read, the one before is
+     * still there.
      *
      * @param more the fields that entries have beyond those of every list
      */
     MachineListParser(EntryFields more) {
-        this(
-                more,
-                Math.toIntExact(
-                        Math.min(Integer.MAX_VALUE, Runtime.getRuntime().maxMemory() / 2 / BYTES_OF_A_MACHINE)));
+        this(more, Runtime.getRuntime().maxMemory() / 8);
     }
 
-    MachineListParser(EntryFields more, int mostMachines) {
+    MachineListParser(EntryFields more, long room) {
         this.more = more;
-        this.mostMachines = mostMachines;
+        this.room = room;
     }
 
     /**
@@ -123,7 +121,7 @@ final class MachineListParser {
         checkEncoding(document);
         // From characters rather than bytes, so that columns count characters.
         try (JsonParser parser = json.createParser(decode(document))) {
-            return new Reading(parser, more, mostMachines).document();
+            return new Reading(parser, more, room).document();
         } catch (IOException e) {
             throw new AssertionError("a document in memory, known to be UTF-8, cannot be read", e);
         }
@@ -169,7 +167,7 @@ final class MachineListParser {
         private final JsonParser parser;
         private final EntryFields more;
         private final EntryFields.Comparison comparison;
-        private final int mostMachines;
+        private long room;
         private final Map<ProviderID, MachineInfo> machines = new LinkedHashMap<>();
         private final Map<ProviderID, Map<String, String>> moreOf = new HashMap<>();
         private final Map<ProviderID, Integer> entryOfId = new HashMap<>();
@@ -181,11 +179,11 @@ final class MachineListParser {
 
         private boolean insideEntry;
 
-        Reading(JsonParser parser, EntryFields more, int mostMachines) {
+        Reading(JsonParser parser, EntryFields more, long room) {
             this.parser = parser;
             this.more = more;
             this.comparison = more.comparison().get();
-            this.mostMachines = mostMachines;
+            this.room = room;
         }
 
         MachineList document() throws IOException, MalformedListException {
@@ -213,8 +211,9 @@ final class MachineListParser {
             }
             for (JsonToken token = parser.nextToken(); token != JsonToken.END_ARRAY; token = parser.nextToken()) {
                 entry++;
-                if (entry > mostMachines) {
-                    throw new MalformedListException("there are more than " + mostMachines
+                room -= BYTES_OF_A_MACHINE;
+                if (room < 0) {
+                    throw new MalformedListException("there are more than " + (entry - 1)
                             + " machines, for which the process has no memory; give it a larger heap (-Xmx)");
                 }
                 insideEntry = true;
@@ -380,6 +379,7 @@ final class MachineListParser {
                         field + " must be Unicode text, but has half a surrogate pair: "
                                 + Escaped.quoted(text, EXCERPT));
             }
+            room -= 2L * text.length();
             return text;
         }
 

@@ -26,8 +26,10 @@ final class UnreadableListException extends IOException {
     }
 
     static UnreadableListException tooLarge(int maxBytes) {
-        return new UnreadableListException(
-                Reason.PERMANENT, "it is larger than the " + maxBytes + " bytes that the property \"max-size\" allows");
+        String what = maxBytes < ListSource.MOST_BYTES
+                ? " bytes that the property \"max-size\" allows"
+                : " bytes for which the process has memory; give it a larger heap (-Xmx)";
+        return new UnreadableListException(Reason.PERMANENT, "it is larger than the " + maxBytes + what);
     }
 
     static UnreadableListException tooLate(Duration timeout) {

@@ -124,6 +124,7 @@ final class PrivateKeyFile {
     }
 
     private static KeyPair decode(Path file, String pem, String cipher, @Nullable Supplier<char[]> passphrase) {
+        EcdsaKeys.areKnown();
         OpenSSHKeyV1KeyFile key = new OpenSSHKeyV1KeyFile();
         key.init(new StringReader(pem), passphrase == null ? null : new OnePassphrase(passphrase));
         try {
@@ -140,8 +141,8 @@ final class PrivateKeyFile {
                 throw failure(file, "is not a whole private key", e);
             }
             String why = isMissingAnAlgorithm(e)
-                    ? "its type needs BouncyCastle (org.bouncycastle:bcprov-jdk18on), which this process does not use; keys of"
-                            + " ed25519 and RSA do not"
+                    ? "this JVM does not know keys of its type; those of ed25519 and RSA it does (for ECDSA, it needs the"
+                            + " module jdk.crypto.ec)"
                     : String.valueOf(e.getMessage());
             throw failure(file, "is not a private key that can be used: " + why, e);
         }

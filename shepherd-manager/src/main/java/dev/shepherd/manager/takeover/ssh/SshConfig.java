@@ -7,14 +7,12 @@ import com.hierynomus.sshj.transport.cipher.GcmCiphers;
 import com.hierynomus.sshj.transport.kex.DHGroups;
 import com.hierynomus.sshj.transport.kex.ExtInfoClientFactory;
 import com.hierynomus.sshj.transport.mac.Macs;
-import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.List;
 import net.schmizz.keepalive.KeepAliveProvider;
 import net.schmizz.sshj.Config;
 import net.schmizz.sshj.ConfigImpl;
 import net.schmizz.sshj.common.Factory;
-import net.schmizz.sshj.common.SecurityUtils;
 import net.schmizz.sshj.transport.compression.NoneCompression;
 import net.schmizz.sshj.transport.kex.Curve25519SHA256;
 import net.schmizz.sshj.transport.kex.DHGexSHA256;
@@ -30,8 +28,8 @@ import net.schmizz.sshj.transport.random.SingletonRandomFactory;
  * <p>All of it is in the JDK too, so this module leaves BouncyCastle out. Where the SSH library finds it, it adds it to
  * the security providers of the whole JVM and takes everything from there, AES included, at half the speed. Whether
  * it may is a static setting of the library, which an application may share with us, so we do not touch it. What it
- * costs to leave it out: ChaCha20-Poly1305, since the library knows Poly1305 from there alone, and keys of the type
- * ECDSA, which are offered if it is there. Hosts with neither an ed25519 nor an RSA key are hard to find.
+ * costs to leave it out: ChaCha20-Poly1305, since the library knows Poly1305 from there alone. {@link EcdsaKeys} makes up
+ * for keys of the type ECDSA.
  */
 final class SshConfig {
 
@@ -72,7 +70,7 @@ final class SshConfig {
     private static List<Factory.Named<KeyAlgorithm>> keyAlgorithms() {
         List<Factory.Named<KeyAlgorithm>> algorithms = new ArrayList<>();
         algorithms.add(KeyAlgorithms.EdDSA25519());
-        if (hasEcdsa()) {
+        if (EcdsaKeys.areKnown()) {
             algorithms.add(KeyAlgorithms.ECDSASHANistp256());
             algorithms.add(KeyAlgorithms.ECDSASHANistp384());
             algorithms.add(KeyAlgorithms.ECDSASHANistp521());
@@ -80,15 +78,5 @@ final class SshConfig {
         algorithms.add(KeyAlgorithms.RSASHA512());
         algorithms.add(KeyAlgorithms.RSASHA256());
         return algorithms;
-    }
-
-    /** The library asks for the keys by the name that BouncyCastle has for them. To the JDK they are "EC". */
-    static boolean hasEcdsa() {
-        try {
-            SecurityUtils.getKeyFactory("ECDSA");
-            return true;
-        } catch (GeneralSecurityException e) {
-            return false;
-        }
     }
 }

@@ -2,10 +2,16 @@ package dev.shepherd.manager.takeover.ssh;
 
 import dev.shepherd.api.internal.Ed25519Point;
 import dev.shepherd.api.internal.Escaped;
+import java.math.BigInteger;
+import java.security.AlgorithmParameters;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.PublicKey;
+import java.security.spec.ECFieldFp;
+import java.security.spec.ECGenParameterSpec;
+import java.security.spec.ECParameterSpec;
+import java.security.spec.EllipticCurve;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
@@ -60,7 +66,7 @@ public final class SshPublicKey {
      * Checks that only the key's holder can have proven it.
      *
      * @throws IllegalArgumentException if it is RSA of less than 2,048 bits, an ed25519 key of small order or in a form
-     *     that is not canonical, or cut short
+     *     that is not canonical, an ECDSA key that is no point of its curve, or cut short
      */
     void checkStrength() {
         try {
@@ -74,11 +80,37 @@ public final class SshPublicKey {
                 if (bits < MIN_RSA_BITS) {
                     throw new IllegalArgumentException("RSA of " + bits + " bits, under " + MIN_RSA_BITS);
                 }
+            } else if (type.startsWith("ecdsa-sha2-nistp")) {
+                checkPoint(content.readString(), content.readBytes());
             }
         } catch (Buffer.BufferException e) {
             throw new IllegalArgumentException("the key is cut short", e);
         } catch (GeneralSecurityException e) {
             throw new IllegalArgumentException(e.getMessage(), e);
+        }
+    }
+
+    /** The JDK makes keys of points that are on no curve, or on one where signatures are easily forged. */
+    private void checkPoint(String curve, byte[] encoded) throws GeneralSecurityException {
+        if (!type.equals("ecdsa-sha2-" + curve)) {
+            throw new IllegalArgumentException(
+                    "%s on the curve %s".formatted(Escaped.text(type, 80), Escaped.text(curve, 80)));
+        }
+        AlgorithmParameters parameters = AlgorithmParameters.getInstance("EC");
+        parameters.init(new ECGenParameterSpec(curve.replaceFirst("nistp", "secp") + "r1"));
+        EllipticCurve on = parameters.getParameterSpec(ECParameterSpec.class).getCurve();
+        int half = (on.getField().getFieldSize() + 7) / 8;
+        if (encoded.length != 1 + 2 * half || encoded[0] != 4) {
+            throw new IllegalArgumentException("it is not an uncompressed point of " + curve);
+        }
+        BigInteger p = ((ECFieldFp) on.getField()).getP();
+        BigInteger x = new BigInteger(1, Arrays.copyOfRange(encoded, 1, 1 + half));
+        BigInteger y = new BigInteger(1, Arrays.copyOfRange(encoded, 1 + half, encoded.length));
+        BigInteger right = x.pow(3).add(on.getA().multiply(x)).add(on.getB()).mod(p);
+        if (x.compareTo(p) >= 0
+                || y.compareTo(p) >= 0
+                || !y.modPow(BigInteger.TWO, p).equals(right)) {
+            throw new IllegalArgumentException("it is not a point on the curve " + curve);
         }
     }
 

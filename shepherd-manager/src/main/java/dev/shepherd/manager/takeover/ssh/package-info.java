@@ -36,7 +36,7 @@
  *       ({@code SecretsTest})
  *   <li>A key file that cannot be read tells by its causes whether a passphrase or an algorithm is what is wrong.
  *       {@code PrivateKeyFile} ({@code SshCredentialsTest})
- *   <li>ECDSA keys are asked for by BouncyCastle's name. {@code SshConfig} ({@code OpenSshAlgorithmsTest}, with it and
+ *   <li>ECDSA keys are asked for by BouncyCastle's name. {@code EcdsaKeys} ({@code OpenSshAlgorithmsTest}, with it and
  *       without)
  * </ul>
  */

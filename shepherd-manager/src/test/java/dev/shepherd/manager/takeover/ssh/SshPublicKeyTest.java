@@ -3,6 +3,9 @@ package dev.shepherd.manager.takeover.ssh;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.security.KeyPairGenerator;
+import java.security.spec.ECGenParameterSpec;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
 import net.schmizz.sshj.common.Buffer;
@@ -62,5 +65,45 @@ class SshPublicKeyTest {
                                 .getCompactData());
 
         assertThatIllegalArgumentException().isThrownBy(() -> SshPublicKey.parse(key));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"nistp256", "nistp384", "nistp521"})
+    void anEcdsaKeyIsAPointOfItsCurve(String curve) throws Exception {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+        generator.initialize(new ECGenParameterSpec(curve.replace("nistp", "secp") + "r1"));
+        String text = SshPublicKey.of(generator.generateKeyPair().getPublic()).text();
+        assertThat(SshPublicKey.parse(text).text()).isEqualTo(text).startsWith("ecdsa-sha2-" + curve + " ");
+        byte[] blob = Base64.getDecoder().decode(text.substring(text.indexOf(' ') + 1));
+
+        byte[] elsewhere = blob.clone();
+        elsewhere[blob.length - 1] ^= 1;
+        assertRefused("ecdsa-sha2-" + curve, elsewhere, "it is not a point on the curve " + curve);
+        byte[] zero = blob.clone();
+        int point = new Buffer.PlainBuffer(blob).readString().length() + 4 + 4 + curve.length() + 4;
+        Arrays.fill(zero, point + 1, zero.length, (byte) 0);
+        assertRefused("ecdsa-sha2-" + curve, zero, "it is not a point on the curve " + curve);
+        byte[] compressed = blob.clone();
+        compressed[point] = 2;
+        assertRefused("ecdsa-sha2-" + curve, compressed, "it is not an uncompressed point of " + curve);
+        assertRefused("ecdsa-sha2-" + curve, Arrays.copyOf(blob, blob.length - 1), "the key is cut short");
+    }
+
+    @Test
+    void anEcdsaKeyOfAnotherCurveThanItsTypeIsNotPinned() {
+        byte[] blob = new Buffer.PlainBuffer()
+                .putString("ecdsa-sha2-nistp256")
+                .putString("nistp384")
+                .putBytes(new byte[97])
+                .getCompactData();
+
+        assertRefused("ecdsa-sha2-nistp256", blob, "ecdsa-sha2-nistp256 on the curve nistp384");
+    }
+
+    private static void assertRefused(String type, byte[] blob, String why) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() ->
+                        SshPublicKey.parse(type + " " + Base64.getEncoder().encodeToString(blob)))
+                .withMessageContaining(why);
     }
 }
