@@ -31,6 +31,7 @@ import dev.shepherd.cli.operate.ResumeCommand;
 import dev.shepherd.cli.operate.RetryCommand;
 import dev.shepherd.cli.operate.SessionsCommand;
 import dev.shepherd.cli.operate.TrustCommand;
+import dev.shepherd.cli.run.MigrateCommand;
 import dev.shepherd.cli.run.ProvidersCommand;
 import dev.shepherd.cli.run.RunCommand;
 import dev.shepherd.cli.run.ServeCommand;
@@ -76,6 +77,7 @@ import picocli.CommandLine.ScopeType;
             EndSessionCommand.class,
             QueueCommand.class,
             DatabaseCommand.class,
+            MigrateCommand.class,
             ProvidersCommand.class,
             BmcCommand.class,
             ContractCommand.class,

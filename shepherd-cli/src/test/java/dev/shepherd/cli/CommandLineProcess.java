@@ -61,6 +61,13 @@ public final class CommandLineProcess implements AutoCloseable {
         process.destroy();
     }
 
+    /** Sends a signal, such as {@code HUP}. */
+    public void signal(String name) throws IOException, InterruptedException {
+        new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid()))
+                .start()
+                .waitFor();
+    }
+
     public boolean endsWithin(Duration limit) throws InterruptedException {
         return process.waitFor(limit.toNanos(), TimeUnit.NANOSECONDS);
     }

