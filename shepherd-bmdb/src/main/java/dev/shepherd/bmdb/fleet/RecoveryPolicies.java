@@ -49,6 +49,11 @@ public final class RecoveryPolicies {
         return usual;
     }
 
+    /** Returns the policies of the providers that have one of their own. */
+    public Map<ProviderType, RecoveryPolicy> others() {
+        return Map.copyOf(others);
+    }
+
     /** Returns the time before now by a span of the policy of each row's provider. */
     Field<OffsetDateTime> nowMinus(DatabaseTime time, Function<RecoveryPolicy, Duration> span) {
         Field<OffsetDateTime> from = time.nowMinus(span.apply(usual));

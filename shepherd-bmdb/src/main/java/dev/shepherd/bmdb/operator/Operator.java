@@ -13,6 +13,7 @@ import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
@@ -202,7 +203,12 @@ public final class Operator {
      * @param policy the policy that recoverers run with
      */
     public QueueCheck verifyQueue(RecoveryPolicy policy) throws InterruptedException {
-        return transactions.read("verifying the queue", db -> QueueQueries.check(db, policy));
+        return verifyQueue(RecoveryPolicies.of(policy));
+    }
+
+    /** Does the same where the providers are run with different policies. */
+    public QueueCheck verifyQueue(RecoveryPolicies policies) throws InterruptedException {
+        return transactions.read("verifying the queue", db -> QueueQueries.check(db, policies));
     }
 
     /**

@@ -11,12 +11,13 @@ import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.name;
 import static org.jooq.impl.DSL.when;
 
-import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.recovery.RecoveryRules;
 import java.time.OffsetDateTime;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jooq.Field;
@@ -31,12 +32,11 @@ final class QueueQueries {
 
     private QueueQueries() {}
 
-    static QueueCheck check(Handle db, RecoveryPolicy policy) {
+    static QueueCheck check(Handle db, RecoveryPolicies policies) {
         Field<String> wrong = field(name("wrong"), String.class);
         Field<String> example = field(name("example"), String.class);
         // An entry for recovery may come up earlier than the machine is due, not later.
-        Field<OffsetDateTime> latest =
-                greatest(new RecoveryRules(db.time(), policy).due(), db.time().nowPlus(DueQueue.LEAST_PUT_OFF));
+        Field<OffsetDateTime> latest = greatest(due(db, policies), db.time().nowPlus(DueQueue.LEAST_PUT_OFF));
         Table<?> compared = db.dsl()
                 .select(
                         when(WORK_DUE.MACHINE_ID.isNull(), inline("missing"))
@@ -88,5 +88,17 @@ final class QueueQueries {
                 counts.getOrDefault("late", 0),
                 counts.getOrDefault("superfluous", 0),
                 examples);
+    }
+
+    /** When a machine is due for recovery under the policy of its provider. */
+    private static Field<OffsetDateTime> due(Handle db, RecoveryPolicies policies) {
+        Field<OffsetDateTime> usual = new RecoveryRules(db.time(), policies.usual()).due();
+        Map<Field<String>, Field<OffsetDateTime>> others = new LinkedHashMap<>();
+        policies.others()
+                .forEach((provider, policy) ->
+                        others.put(inline(provider.name()), new RecoveryRules(db.time(), policy).due()));
+        return others.isEmpty()
+                ? usual
+                : DSL.choose(WORK_DUE_EXPECTED.PROVIDER).mapFields(others).otherwise(usual);
     }
 }

@@ -3,6 +3,7 @@ package dev.shepherd.bmdb.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbException;
@@ -14,6 +15,7 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.QueueCheck;
 import dev.shepherd.bmdb.recovery.Recoveries;
@@ -566,6 +568,28 @@ class DueQueueTest {
 
         assertThat(Operator.of(db.bmdb()).rebuildQueue()).isEqualTo(2);
         assertThat(Operator.of(db.bmdb()).verifyQueue(POLICY)).matches(QueueCheck::isRight);
+    }
+
+    @Test
+    void whatIsLateIsForThePolicyOfTheProviderToSay() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        write(session, tx -> tx.putAgentStarted(machine, new byte[32]));
+        write(session, tx -> tx.putAgentHeartbeat(machine));
+        db.execute("update work_due set due_at = now() + interval '1 hour' where machine_id = ?", machine);
+        RecoveryPolicies usual = RecoveryPolicies.of(POLICY);
+        RecoveryPolicy patient = POLICY.toBuilder()
+                .silentAfterHeartbeat(Duration.ofHours(3))
+                .silentAfterStart(Duration.ofHours(3))
+                .build();
+
+        Operator operator = Operator.of(db.bmdb());
+        assertThat(operator.verifyQueue(usual).late()).isEqualTo(1);
+        assertThat(operator.verifyQueue(usual.with(TestDatabase.PROVIDER, patient)))
+                .matches(QueueCheck::isRight);
+        assertThat(operator.verifyQueue(usual.with(new ProviderType("another"), patient))
+                        .late())
+                .isEqualTo(1);
     }
 
     @Test

@@ -62,7 +62,7 @@ public final class QueueCommand implements Callable<Integer> {
         @Override
         int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
             PrintWriter out = commandLine.getOut();
-            QueueCheck check = Operator.of(bmdb).verifyQueue(settings().recovery());
+            QueueCheck check = Operator.of(bmdb).verifyQueue(settings().recoveryOfEach());
             out.printf(
                     Locale.ROOT,
                     "%d entries; %d missing, %d late, %d superfluous%n",

@@ -59,8 +59,9 @@ record RunSettings(
             all.with(single.found(), single.config()).ifPresent(providers::add);
         }
         for (ProviderEntry entry : settings.providers()) {
+            Part part = new Part(settings, process, endpoint, entry);
             configured(settings, factories, entry)
-                    .flatMap(one -> new Part(settings, process, endpoint, entry).with(one.found, one.config))
+                    .flatMap(one -> part.with(one.found, one.config))
                     .ifPresent(providers::add);
         }
         DatabaseSettings database = settings.database();
@@ -80,7 +81,11 @@ record RunSettings(
             settings.problems().add(entry.mark(), String.valueOf(e.getMessage()));
             return Optional.empty();
         }
+        int before = settings.problems().count();
         Settings.Properties properties = settings.properties(entry, found.properties());
+        if (settings.problems().count() > before) {
+            return Optional.empty(); // What else is wrong may follow from that.
+        }
         try {
             return Optional.of(new Single(found, ProviderConfig.of(found.factory(), entry.type(), properties.texts())));
         } catch (ConfigurationException e) {

@@ -23,7 +23,8 @@ public final class Problems {
         problems.add(new Problem(mark, what));
     }
 
-    int count() {
+    /** Returns how many there are so far. */
+    public int count() {
         return problems.size();
     }
 
