@@ -117,7 +117,9 @@ final class WebBenchmark implements Benchmark {
 
     private static WebResponse metrics(PrometheusMeterRegistry registry) {
         return WebResponse.of(
-                200, "text/plain; version=0.0.4; charset=utf-8", registry.scrape().getBytes(StandardCharsets.UTF_8));
+                200,
+                "text/plain; version=0.0.4; charset=utf-8",
+                registry.scrape().getBytes(StandardCharsets.UTF_8));
     }
 
     private static Figures measure(WebServer server, int machines, int rounds, int listeners, Progress progress)

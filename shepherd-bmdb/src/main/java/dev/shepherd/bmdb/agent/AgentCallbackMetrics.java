@@ -59,6 +59,9 @@ public final class AgentCallbackMetrics implements MeterBinder, AutoCloseable {
     private void bindAnswers(BoundMeters meters, String name, String description, boolean withReports) {
         bindAnswer(meters, name, description, withReports, null);
         for (Reason reason : Reason.values()) {
+            if (!withReports && reason == Reason.OTHER_GENERATION) {
+                continue; // Only a report can be for another one.
+            }
             bindAnswer(meters, name, description, withReports, reason);
         }
     }

@@ -304,7 +304,7 @@ class MonitoringTest {
                 .isEqualTo(1);
         assertThat(value("shepherd_provider_calls_seconds_count{operation=\"create\",outcome=\"ok\",provider=\"lab\"}"))
                 .isEqualTo(2);
-        assertThat(value("shepherd_agent_heartbeats_total{outcome=\"ok\"}")).isPositive();
+        assertThat(value("shepherd_agent_reports_total{outcome=\"ok\"}")).isPositive();
         assertThat(value("shepherd_sessions_held")).isPositive();
         assertThat(value("shepherd_database_wake_ups_connected")).isEqualTo(1);
         assertThat(value("process_cpu_seconds_total")).isBetween(0.1, 600.0);
