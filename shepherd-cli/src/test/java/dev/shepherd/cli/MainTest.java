@@ -47,6 +47,32 @@ class MainTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"256", "384", "521"})
+    void ecdsaKeysAreReadAsAnEmbeddersAre(String bits) throws Exception {
+        Path key = folder.resolve("key");
+        Process made = new ProcessBuilder(
+                        "ssh-keygen", "-q", "-t", "ecdsa", "-b", bits, "-N", "", "-C", "", "-f", key.toString())
+                .inheritIO()
+                .start();
+        assertThat(made.waitFor()).isZero();
+
+        try (CommandLineProcess process = CommandLineProcess.start(PublicKey.class, folder, key.toString())) {
+            assertThat(process.endsWithin(Duration.ofMinutes(1))).isTrue();
+            assertThat(process.log().strip())
+                    .endsWith(Files.readString(folder.resolve("key.pub")).strip());
+        }
+    }
+
+    static final class PublicKey {
+
+        public static void main(String[] args) {
+            Main.run("--version");
+            System.out.println(
+                    SshCredentials.privateKey(Path.of(args[0])).publicKey().orElseThrow());
+        }
+    }
+
     @Test
     void withoutACommandItSaysWhichThereAre() {
         CommandLineRun run = CommandLineRun.of();

@@ -22,6 +22,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class WebServerTest {
 
@@ -156,6 +158,52 @@ class WebServerTest {
                     BodyHandlers.ofString());
             assertThat(page.statusCode()).isEqualTo(200);
         });
+    }
+
+    /** What begins a request, and goes on for as long as it is taken. */
+    enum Flood {
+        A_PATH("GET /", "b".repeat(1_000)),
+        A_HEADER("GET / HTTP/1.1\r\nX: ", "b".repeat(1_000)),
+        HEADERS("GET / HTTP/1.1\r\n", "X: b\r\n".repeat(200)),
+        BLANK_LINES("", "\r\n".repeat(500)),
+        A_BODY("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999999\r\n\r\n", "b".repeat(1_000)),
+        CHUNKS("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nb\r\n".repeat(200)),
+        A_LENGTH("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "0".repeat(1_000)),
+        AN_EXTENSION("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;a=", "b".repeat(1_000));
+
+        private final String first;
+        private final byte[] again;
+
+        Flood(String first, String again) {
+            this.first = first;
+            this.again = again.getBytes(StandardCharsets.US_ASCII);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Flood.class)
+    void requestsWithoutAnEndAreCutOffAndPagesAreServedAfterwards(Flood flood) throws Exception {
+        List<Thread> senders = new ArrayList<>();
+        for (int i = 0; i < WebServer.THREADS; i++) {
+            Socket socket = connect(flood.first);
+            Thread sender = new Thread(() -> {
+                try {
+                    while (true) {
+                        socket.getOutputStream().write(flood.again);
+                    }
+                } catch (IOException e) {
+                    // It is cut off.
+                }
+            });
+            sender.setDaemon(true);
+            sender.start();
+            senders.add(sender);
+        }
+        await().atMost(Duration.ofMinutes(1)).until(() -> senders.stream().noneMatch(Thread::isAlive));
+
+        assertThat(client.send(HttpRequest.newBuilder(uri("/")).build(), BodyHandlers.discarding())
+                        .statusCode())
+                .isEqualTo(200);
     }
 
     @Test

@@ -221,4 +221,49 @@ class RedfishAnswersTest {
 
         assertThat(changes()).containsExactly("PATCH /1 " + ONCE, RESET);
     }
+
+    // What is longer than that of any BMC.
+
+    @Test
+    void linksAndEntityTagsAreKeptAndSentBackSoTheyAreShort() {
+        says("GET /1", system("Contoso").tagged("\"" + "1".repeat(2_047) + "\""));
+        assertThat(failure()).hasMessageContaining("/1 has an entity tag that cannot be sent back");
+
+        says("GET /all", Answer.of("{\"Members\": [{\"@odata.id\": \"/" + "1".repeat(2_048) + "\"}]}"));
+        assertThat(failure()).hasMessageContaining("/all has a link of 2049 characters");
+        assertThat(changes()).isEmpty();
+    }
+
+    @Test
+    void anAnswerOfMoreTokensThanItsLengthAccountsForIsNotRead() {
+        says("GET /1", Answer.of("{\"Oem\": [" + "{},".repeat(70_000) + "0]}"));
+
+        assertThat(failure())
+                .hasMessageContaining("the answer cannot be read (StreamConstraintsException)")
+                .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.TRANSIENT));
+    }
+
+    @Test
+    void moreSystemsThanAnyChassisHasAreNotCollected() {
+        StringBuilder members = new StringBuilder("{\"Members\": [{\"@odata.id\": \"/0\"}");
+        for (int i = 1; i <= 10_000; i++) {
+            members.append(",{\"@odata.id\": \"/").append(i).append("\"}");
+        }
+        says("GET /all", Answer.of(members + "]}"));
+
+        assertThat(failure()).hasMessageContaining("/all goes on after 10000 systems or pages, or long paths");
+    }
+
+    @Test
+    void ofManySystemsAMessageNamesTheFirst() {
+        StringBuilder members = new StringBuilder("{\"Members\": [{\"@odata.id\": \"/0\"}");
+        for (int i = 1; i < 500; i++) {
+            members.append(",{\"@odata.id\": \"/").append(i).append("\"}");
+        }
+        says("GET /all", Answer.of(members + "]}"));
+
+        assertThat(failure())
+                .hasMessageContaining("it manages 500 systems")
+                .hasMessageEndingWith("/18, /19 and 480 more");
+    }
 }

@@ -139,6 +139,24 @@ class SshCredentialsTest {
         assertThat(asked).hasValue(1);
     }
 
+    @ParameterizedTest
+    @CsvSource({"rsa,3072", "ecdsa,256", "ecdsa,384", "ecdsa,521"})
+    void keysInOtherFormatsAreReadOnceTheyAreRewrittenAsTheMessageSays(String type, String bits) throws Exception {
+        for (String format : List.of("PEM", "PKCS8")) {
+            Path file = folder.resolve(format);
+            generate(type, List.of("-b", bits, "-m", format), file, "");
+            assertFails(file, "not in OpenSSH's own format; ssh-keygen -p -f");
+
+            Process rewrites = new ProcessBuilder("ssh-keygen", "-q", "-p", "-P", "", "-N", "", "-f", file.toString())
+                    .redirectErrorStream(true)
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .start();
+            assertThat(rewrites.waitFor()).isZero();
+
+            assertThat(SshCredentials.privateKey(file).publicKey()).contains(publicKey(file));
+        }
+    }
+
     @Test
     void aCipherThatNeedsBouncyCastleIsNotTakenForAWrongPassphrase() throws Exception {
         Path file = folder.resolve("key");
