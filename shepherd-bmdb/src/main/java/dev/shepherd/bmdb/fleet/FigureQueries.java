@@ -37,8 +37,8 @@ import java.util.stream.Stream;
 import org.jooq.Condition;
 
 /**
- * The statements that count what is not a state of machines. What is by provider is there for each provider of the fleet, with
- * zero where there is nothing: a rate or an alert needs the zero.
+ * The statements that count what is not a state of machines. What is by provider is there for each provider of the
+ * fleet, with zero where there is nothing: a rate or an alert needs the zero.
  */
 final class FigureQueries {
 

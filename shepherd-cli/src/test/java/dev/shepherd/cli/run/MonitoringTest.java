@@ -295,7 +295,8 @@ class MonitoringTest {
                 .isEqualTo(1);
         assertThat(
                         value(
-                                "shepherd_fleet_backoffs{kind=\"authentication_failed\",process=\"ShepherdAgentStart\",provider=\"lab\"}"))
+                                "shepherd_fleet_backoffs{kind=\"authentication_failed\",process=\"ShepherdAgentStart\","
+                                + "provider=\"lab\"}"))
                 .isEqualTo(1);
         assertThat(value("shepherd_takeovers_seconds_count{outcome=\"succeeded\",provider=\"lab\"}"))
                 .isEqualTo(1);
