@@ -9,9 +9,13 @@ import static dev.shepherd.bmdb.internal.schema.Tables.OPERATOR_ACTIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.RECOVERY_FREEZE;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static java.util.Objects.requireNonNull;
+import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.select;
+import static org.jooq.impl.DSL.sum;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.RecoveryPolicy;
@@ -26,6 +30,7 @@ import dev.shepherd.bmdb.internal.schema.tables.records.FleetFiguresRecord;
 import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.bmdb.recovery.RecoveryLimits;
 import dev.shepherd.bmdb.recovery.RecoveryRules;
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,6 +40,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jooq.Condition;
+import org.jooq.Field;
 
 /**
  * The statements that count what is not a state of machines. What is by provider is there for each provider of the
@@ -47,6 +53,12 @@ final class FigureQueries {
     /** A process of a later version may count more. */
     private static final Set<String> KNOWN =
             Stream.of(What.values()).map(Enum::name).collect(Collectors.toUnmodifiableSet());
+
+    private static final Field<BigDecimal> PRESENT = coalesce(
+            sum(FLEET_COUNTS.MACHINES)
+                    .filterWhere(
+                            FLEET_COUNTS.STATE.notIn(MachineState.QUARANTINED.name(), MachineState.MISSING.name())),
+            inline(BigDecimal.ZERO));
 
     private final Handle db;
     private final RecoveryPolicy policy;
@@ -72,11 +84,14 @@ final class FigureQueries {
 
     /** Counts once more, of the providers that have just been counted. */
     void recount() {
-        List<String> providers = db.dsl()
-                .selectDistinct(FLEET_COUNTS.PROVIDER)
+        // Neither quarantined nor missing: the states that come first, so that no machine is in another one instead.
+        Map<String, BigDecimal> present = db.dsl()
+                .select(FLEET_COUNTS.PROVIDER, PRESENT)
                 .from(FLEET_COUNTS)
+                .groupBy(FLEET_COUNTS.PROVIDER)
                 .orderBy(FLEET_COUNTS.PROVIDER)
-                .fetch(FLEET_COUNTS.PROVIDER);
+                .fetchMap(FLEET_COUNTS.PROVIDER, PRESENT);
+        List<String> providers = List.copyOf(present.keySet());
         due(providers, WorkProcess.AGENT_START, MachineConditions.dueForAgentStart(db.time()));
         due(providers, WorkProcess.RECOVERY, new RecoveryRules(db.time(), policy).eligible());
         backedOff();
@@ -87,7 +102,8 @@ final class FigureQueries {
                         .in(select(MACHINE_OS_INSTALLATION_REQUEST.MACHINE_ID).from(MACHINE_OS_INSTALLATION_REQUEST))
                         .and(not(MachineConditions.installationFulfilled())));
         for (String provider : providers) {
-            RecoveryLimits.Occupancy occupancy = new RecoveryLimits(db, new ProviderType(provider), policy).occupancy();
+            RecoveryLimits.Occupancy occupancy = new RecoveryLimits(db, new ProviderType(provider), policy)
+                    .occupancy(requireNonNull(present.get(provider)).intValueExact());
             add(What.IN_RECOVERY, provider, occupancy.inRecovery());
             add(What.RECOVERY_LIMIT, provider, occupancy.limit());
             add(
