@@ -17,7 +17,9 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** The meters of the calls of one provider. All exist from the beginning, so that the first failure is a rise from zero. */
+/**
+ * The meters of the calls of one provider. All exist from the beginning, so that the first failure is a rise from zero.
+ */
 final class ProviderMeters implements ProviderCalls.Observer {
 
     /** From what a provider in memory takes to a listing of a large fleet. */

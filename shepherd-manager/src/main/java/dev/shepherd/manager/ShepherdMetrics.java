@@ -17,16 +17,16 @@ import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
 /**
- * What a {@link Shepherd} does, as metrics of Micrometer. Make them with {@link #of}, bind them to a registry before the
- * shepherd starts, and close them before it.
+ * What a {@link Shepherd} does, as metrics of Micrometer. Make them with {@link #of}, bind them to a registry before
+ * the shepherd starts, and close them before it.
  *
- * <p>Their names, tags and units are in {@code docs/metrics.md}. No query is made when the registry reads them. Calls of
- * providers and takeovers are timed from the moment when the metrics are bound; all else is what {@link
- * Shepherd#status()} knows anyway. Micrometer ({@code io.micrometer:micrometer-core}) is an optional dependency, which only
- * this class needs.
+ * <p>Their names, tags and units are in {@code docs/metrics.md}. No query is made when the registry reads them. Calls
+ * of providers and takeovers are timed from the moment when the metrics are bound; all else is what {@link
+ * Shepherd#status()} knows anyway. Micrometer ({@code io.micrometer:micrometer-core}) is an optional dependency, which
+ * only this class needs.
  *
- * <p>A registry refers to the shepherd weakly. Meters of a shepherd that is gone show no value, and block those of another
- * one with the same provider: close these first.
+ * <p>A registry refers to the shepherd weakly. Meters of a shepherd that is gone show no value, and block those of
+ * another one with the same provider: close these first.
  *
  * <p>Safe for use by several threads.
  */

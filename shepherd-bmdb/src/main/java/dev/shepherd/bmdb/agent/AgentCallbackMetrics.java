@@ -14,12 +14,12 @@ import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an {@link AgentCallback} does, as metrics of Micrometer: heartbeats and reports by their answer, what waits, and the
- * sizes of batches. Make them with {@link #of}, bind them to a registry, and close them before the callback.
+ * What an {@link AgentCallback} does, as metrics of Micrometer: heartbeats and reports by their answer, what waits, and
+ * the sizes of batches. Make them with {@link #of}, bind them to a registry, and close them before the callback.
  *
  * <p>Their names and tags are in {@code docs/metrics.md}. They are read from memory. Micrometer ({@code
- * io.micrometer:micrometer-core}) is an optional dependency, which only this class and its like need. A registry refers to
- * the callback weakly, and takes the meters of one only. Safe for use by several threads.
+ * io.micrometer:micrometer-core}) is an optional dependency, which only this class and its like need. A registry refers
+ * to the callback weakly, and takes the meters of one only. Safe for use by several threads.
  */
 public final class AgentCallbackMetrics implements MeterBinder, AutoCloseable {
 

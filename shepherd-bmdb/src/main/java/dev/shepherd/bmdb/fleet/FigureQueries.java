@@ -9,9 +9,13 @@ import static dev.shepherd.bmdb.internal.schema.Tables.OPERATOR_ACTIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.RECOVERY_FREEZE;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static java.util.Objects.requireNonNull;
+import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.count;
+import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.select;
+import static org.jooq.impl.DSL.sum;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.RecoveryPolicy;
@@ -26,6 +30,7 @@ import dev.shepherd.bmdb.internal.schema.tables.records.FleetFiguresRecord;
 import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.bmdb.recovery.RecoveryLimits;
 import dev.shepherd.bmdb.recovery.RecoveryRules;
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,10 +40,11 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jooq.Condition;
+import org.jooq.Field;
 
 /**
- * The statements that count what is not a state of machines. What is by provider is there for each provider of the fleet, with
- * zero where there is nothing: a rate or an alert needs the zero.
+ * The statements that count what is not a state of machines. What is by provider is there for each provider of the
+ * fleet, with zero where there is nothing: a rate or an alert needs the zero.
  */
 final class FigureQueries {
 
@@ -47,6 +53,12 @@ final class FigureQueries {
     /** A process of a later version may count more. */
     private static final Set<String> KNOWN =
             Stream.of(What.values()).map(Enum::name).collect(Collectors.toUnmodifiableSet());
+
+    private static final Field<BigDecimal> PRESENT = coalesce(
+            sum(FLEET_COUNTS.MACHINES)
+                    .filterWhere(
+                            FLEET_COUNTS.STATE.notIn(MachineState.QUARANTINED.name(), MachineState.MISSING.name())),
+            inline(BigDecimal.ZERO));
 
     private final Handle db;
     private final RecoveryPolicies policies;
@@ -72,11 +84,14 @@ final class FigureQueries {
 
     /** Counts once more, of the providers that have just been counted. */
     void recount() {
-        List<String> providers = db.dsl()
-                .selectDistinct(FLEET_COUNTS.PROVIDER)
+        // Neither quarantined nor missing: the states that come first, so that no machine is in another one instead.
+        Map<String, BigDecimal> present = db.dsl()
+                .select(FLEET_COUNTS.PROVIDER, PRESENT)
                 .from(FLEET_COUNTS)
+                .groupBy(FLEET_COUNTS.PROVIDER)
                 .orderBy(FLEET_COUNTS.PROVIDER)
-                .fetch(FLEET_COUNTS.PROVIDER);
+                .fetchMap(FLEET_COUNTS.PROVIDER, PRESENT);
+        List<String> providers = List.copyOf(present.keySet());
         due(providers, WorkProcess.AGENT_START, MachineConditions.dueForAgentStart(db.time()));
         for (String provider : providers) {
             RecoveryPolicy policy = policies.of(new ProviderType(provider));
@@ -92,7 +107,8 @@ final class FigureQueries {
                         .and(not(MachineConditions.installationFulfilled())));
         for (String provider : providers) {
             ProviderType type = new ProviderType(provider);
-            RecoveryLimits.Occupancy occupancy = new RecoveryLimits(db, type, policies.of(type)).occupancy();
+            RecoveryLimits.Occupancy occupancy = new RecoveryLimits(db, type, policies.of(type))
+                    .occupancy(requireNonNull(present.get(provider)).intValueExact());
             add(What.IN_RECOVERY, provider, occupancy.inRecovery());
             add(What.RECOVERY_LIMIT, provider, occupancy.limit());
             add(

@@ -18,9 +18,10 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The counts of a {@link Fleet} as metrics of Micrometer. They are those of the last {@link #update}: give it what {@link
- * Fleet#count} or {@link Fleet#summary} returns, every 15 s or so. Until the first there is no meter at all, so that a fleet
- * that was not counted is not taken for an empty one; from then on one of them tells how old the counts are.
+ * The counts of a {@link Fleet} as metrics of Micrometer. They are those of the last {@link #update}: give it what
+ * {@link Fleet#count} or {@link Fleet#summary} returns, every 15 s or so. Until the first there is no meter at all, so
+ * that a fleet that was not counted is not taken for an empty one; from then on one of them tells how old the counts
+ * are.
  *
  * <p>Every process has the counts of the whole fleet: do not add them up. Their names and tags are in {@code
  * docs/metrics.md}. Reading them takes no query. Micrometer ({@code io.micrometer:micrometer-core}) is an optional

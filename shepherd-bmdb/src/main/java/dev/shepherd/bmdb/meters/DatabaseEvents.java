@@ -5,8 +5,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * What happens between a process and its database, for those who measure it. It costs an addition at most where it is not measured. Safe
- * for use by several threads.
+ * What happens between a process and its database, for those who measure it. It costs an addition at most where it is
+ * not measured. Safe for use by several threads.
  */
 public final class DatabaseEvents {
 

@@ -26,14 +26,15 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.ToIntFunction;
 
 /**
- * What a {@link Bmdb} does, as metrics of Micrometer: transactions, connections, sessions. Make them with {@link #of}, bind
- * them to a registry, and close them before the database.
+ * What a {@link Bmdb} does, as metrics of Micrometer: transactions, connections, sessions. Make them with {@link #of},
+ * bind them to a registry, and close them before the database.
  *
- * <p>Their names, tags and units are in {@code docs/metrics.md}. Transactions are timed from the moment when the metrics are
- * bound. No query is made when the registry reads them. Micrometer ({@code io.micrometer:micrometer-core}) is an optional
- * dependency, which only this class and its like need.
+ * <p>Their names, tags and units are in {@code docs/metrics.md}. Transactions are timed from the moment when the
+ * metrics are bound. No query is made when the registry reads them. Micrometer ({@code io.micrometer:micrometer-core})
+ * is an optional dependency, which only this class and its like need.
  *
- * <p>A registry refers to the database weakly. It takes the meters of one database only. Safe for use by several threads.
+ * <p>A registry refers to the database weakly. It takes the meters of one database only. Safe for use by several
+ * threads.
  */
 public final class BmdbMetrics implements MeterBinder, AutoCloseable {
 

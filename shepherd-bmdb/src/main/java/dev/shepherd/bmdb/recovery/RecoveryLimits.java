@@ -245,10 +245,13 @@ public final class RecoveryLimits {
     /** How many machines are in recovery, and how many of the provider's may be at once. */
     public record Occupancy(int inRecovery, int limit) {}
 
-    /** Counts both, without regard to what is due or frozen. */
-    public Occupancy occupancy() {
-        int size = sum(byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present())));
-        return new Occupancy(sum(inRecovery()), Thresholds.cap(policy, size, policy.maxPerProvider()));
+    /**
+     * Counts both, without regard to what is due or frozen.
+     *
+     * @param present how many machines of the provider are neither quarantined nor missing
+     */
+    public Occupancy occupancy(int present) {
+        return new Occupancy(sum(inRecovery()), Thresholds.cap(policy, present, policy.maxPerProvider()));
     }
 
     private static int put(Map<Group, Integer> room, Group group, int places) {

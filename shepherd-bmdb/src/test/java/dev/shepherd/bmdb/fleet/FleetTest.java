@@ -287,9 +287,9 @@ class FleetTest {
         db.execute("insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence)"
                 + " values ('', '', now(), now(), 'all of them'), ('racks', 'rack 1', now(), now(), 'a rack'),"
                 + " ('others', '', now(), now(), 'others')");
-        db.execute(
-                "insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence, released_at)"
-                        + " values ('racks', 'rack 2', now(), now(), 'over', now())");
+        db.execute("insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence,"
+                + " released_at)"
+                + " values ('racks', 'rack 2', now(), now(), 'over', now())");
 
         FleetSummary counted = fleet.count(Duration.ZERO).orElseThrow();
 

@@ -293,9 +293,8 @@ class MonitoringTest {
     void theNumbersAreThoseOfWhatHappened() {
         assertThat(value("shepherd_fleet_machines{provider=\"lab\",state=\"failing\"}"))
                 .isEqualTo(1);
-        assertThat(
-                        value(
-                                "shepherd_fleet_backoffs{kind=\"authentication_failed\",process=\"ShepherdAgentStart\",provider=\"lab\"}"))
+        assertThat(value("shepherd_fleet_backoffs{kind=\"authentication_failed\",process=\"ShepherdAgentStart\","
+                        + "provider=\"lab\"}"))
                 .isEqualTo(1);
         assertThat(value("shepherd_takeovers_seconds_count{outcome=\"succeeded\",provider=\"lab\"}"))
                 .isEqualTo(1);

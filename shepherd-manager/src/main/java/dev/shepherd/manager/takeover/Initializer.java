@@ -113,7 +113,10 @@ public final class Initializer {
                 : next;
     }
 
-    /** Is told of each takeover that has ended, on the thread that waited for it; must return at once, and throw nothing. */
+    /**
+     * Is told of each takeover that has ended, on the thread that waited for it; must return at once, and throw
+     * nothing.
+     */
     public interface Observer {
 
         /** Is told of one that succeeded. */
