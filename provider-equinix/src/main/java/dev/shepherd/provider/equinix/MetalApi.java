@@ -57,7 +57,7 @@ record MetalApi(DevicesApi devices, HardwareReservationsApi reservations, SshKey
         ObjectMapper mapper = ApiClient.createDefaultObjectMapper();
         mapper.getFactory()
                 .setStreamReadConstraints(StreamReadConstraints.builder()
-                        .maxTokenCount(LONGEST_ANSWER / 32)
+                        .maxTokenCount(LONGEST_ANSWER / 24)
                         .maxNestingDepth(100)
                         .build());
         return mapper;

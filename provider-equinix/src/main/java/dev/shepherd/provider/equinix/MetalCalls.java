@@ -140,6 +140,20 @@ final class MetalCalls {
                 + settings.totalTimeout().multipliedBy(TIMEOUTS_OF_A_LISTING).toNanos();
     }
 
+    /**
+     * Checks that a listing may go on: each page has a time of its own, and there may be thousands.
+     *
+     * @throws ProviderException with {@link Reason#TRANSIENT} if it may not
+     */
+    void requireTime(String what, int page, long deadline) {
+        if (isOver(deadline)) {
+            throw new ProviderException(
+                    Reason.TRANSIENT,
+                    name + ": listing " + what + " took more than " + TIMEOUTS_OF_A_LISTING
+                            + " times \"total-timeout\", and was given up before page " + page);
+        }
+    }
+
     /** Returns the time on the clock that deadlines are measured by. */
     long now() {
         return ticker.nanos();

@@ -83,20 +83,10 @@ final class MetalProject {
     private List<Device> devices(String what, @Nullable String tag) throws InterruptedException {
         long deadline = calls.listingDeadline();
         return pages.readAll(what, DeviceMapper::id, DeviceMapper::size, page -> {
-            requireTime(what, page, deadline);
+            calls.requireTime(what, page, deadline);
             DeviceList list = devicePage(what + ", page " + page, tag, page, pageSize);
             return Page.of(list.getDevices(), list.getMeta()).map(DeviceMapper::withoutTheRest);
         });
-    }
-
-    /** Each page has a time of its own, and there may be thousands. */
-    private void requireTime(String what, int page, long deadline) {
-        if (calls.isOver(deadline)) {
-            throw new ProviderException(
-                    Reason.TRANSIENT,
-                    "listing " + what + " took more than ten times \"total-timeout\", and was given up before page "
-                            + page);
-        }
     }
 
     private DeviceList devicePage(String what, @Nullable String tag, int page, int size) throws InterruptedException {
@@ -117,7 +107,7 @@ final class MetalProject {
     List<Reservation> reservations() throws InterruptedException {
         long deadline = calls.listingDeadline();
         return ofProject(() -> pages.readAll("the hardware reservations", Reservation::id, Reservation::size, page -> {
-            requireTime("the hardware reservations", page, deadline);
+            calls.requireTime("the hardware reservations", page, deadline);
             HardwareReservationList list = calls.call(
                     "listing the hardware reservations, page " + page,
                     Kind.READ,
