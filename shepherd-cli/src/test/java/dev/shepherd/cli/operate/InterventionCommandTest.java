@@ -85,7 +85,7 @@ class InterventionCommandTest {
         args.set(args.size() - 1, "5m");
         CommandLineRun refused = run("reboot", args.toArray(String[]::new));
         assertThat(refused.exitCode()).isEqualTo(2);
-        assertThat(refused.err()).contains("--silent-after: silentAfterHeartbeat must be at least 12 min 30 s");
+        assertThat(refused.err()).contains("--silent-after must be at least 12 min 30 s");
     }
 
     @Test
