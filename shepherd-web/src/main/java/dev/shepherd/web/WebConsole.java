@@ -7,7 +7,7 @@ import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.fleet.Fleet;
 import dev.shepherd.bmdb.fleet.FleetSummary;
-import dev.shepherd.bmdb.fleet.RecoveryPolicies;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.web.access.Authenticator;
 import dev.shepherd.web.access.Authorizer;

@@ -20,6 +20,7 @@ import dev.shepherd.bmdb.fleet.FleetSummary.Count;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.FleetCountedRecord;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;

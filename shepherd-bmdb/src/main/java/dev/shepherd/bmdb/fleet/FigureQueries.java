@@ -27,6 +27,7 @@ import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.FleetFiguresRecord;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.bmdb.recovery.RecoveryLimits;
 import dev.shepherd.bmdb.recovery.RecoveryRules;

@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.fleet.MachinePage.Place;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

@@ -10,6 +10,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_DUE;
+import static org.jooq.impl.DSL.choose;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.inline;
@@ -23,9 +24,14 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.DatabaseTime;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
+import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jooq.CaseConditionStep;
 import org.jooq.Condition;
 import org.jooq.Field;
@@ -52,8 +58,8 @@ final class MachineStates {
         Condition noAgent = MACHINE_AGENT_STARTED.MACHINE_ID.isNull();
         Condition hasAgent = MACHINE_AGENT_STARTED.MACHINE_ID.isNotNull();
         Field<OffsetDateTime> heard = MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT;
-        Field<OffsetDateTime> heardFrom = policies.nowMinus(time, RecoveryPolicy::silentAfterHeartbeat);
-        Field<OffsetDateTime> startedFrom = policies.nowMinus(time, RecoveryPolicy::silentAfterStart);
+        Field<OffsetDateTime> heardFrom = nowMinus(time, policies, RecoveryPolicy::silentAfterHeartbeat);
+        Field<OffsetDateTime> startedFrom = nowMinus(time, policies, RecoveryPolicy::silentAfterStart);
         rules = List.of(
                 rule(MachineState.QUARANTINED, MACHINE_QUARANTINE.MACHINE_ID),
                 rule(MachineState.MISSING, ProviderStatus.MISSING),
@@ -73,6 +79,20 @@ final class MachineStates {
                         heard.ge(heardFrom)
                                 .or(heard.isNull().and(MACHINE_AGENT_STARTED.AGENT_STARTED_AT.ge(startedFrom)))),
                 new Rule(MachineState.STARTED, heard.isNull(), heard.isNotNull()));
+    }
+
+    /** Returns the time before now by a span of the policy of each row's provider. */
+    private static Field<OffsetDateTime> nowMinus(
+            DatabaseTime time, RecoveryPolicies policies, Function<RecoveryPolicy, Duration> span) {
+        Field<OffsetDateTime> from = time.nowMinus(span.apply(policies.usual()));
+        Map<Field<String>, Field<OffsetDateTime>> differing = policies.others().entrySet().stream()
+                .filter(other -> !span.apply(other.getValue()).equals(span.apply(policies.usual())))
+                .collect(Collectors.toMap(
+                        other -> inline(other.getKey().name()), other -> time.nowMinus(span.apply(other.getValue()))));
+        // Without a case where none is needed: the planner sees through a constant better.
+        return differing.isEmpty()
+                ? from
+                : choose(MACHINE_PROVIDED.PROVIDER).mapFields(differing).otherwise(from);
     }
 
     /** A machine is in the state if it has a row in a table. */

@@ -16,6 +16,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.fleet.MachinePage.Place;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Collections;

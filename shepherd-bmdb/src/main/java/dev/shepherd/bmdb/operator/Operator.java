@@ -13,7 +13,6 @@ import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;

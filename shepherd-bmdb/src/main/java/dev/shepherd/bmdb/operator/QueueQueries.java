@@ -12,7 +12,6 @@ import static org.jooq.impl.DSL.name;
 import static org.jooq.impl.DSL.when;
 
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.fleet.RecoveryPolicies;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.recovery.RecoveryRules;

@@ -17,6 +17,7 @@ import dev.shepherd.bmdb.fleet.FleetSummary.What;
 import dev.shepherd.bmdb.fleet.MachinePage.Place;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.OperatorActions;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import java.sql.Connection;
 import java.time.Duration;
 import java.time.Instant;

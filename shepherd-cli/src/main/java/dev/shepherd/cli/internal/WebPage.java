@@ -3,7 +3,7 @@ package dev.shepherd.cli.internal;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryPolicy;
-import dev.shepherd.bmdb.fleet.RecoveryPolicies;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.cli.settings.WebSettings;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.web.PemFiles;

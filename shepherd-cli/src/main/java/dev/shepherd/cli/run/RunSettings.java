@@ -3,7 +3,7 @@ package dev.shepherd.cli.run;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderConfig;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
-import dev.shepherd.bmdb.fleet.RecoveryPolicies;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.ProviderFactories;

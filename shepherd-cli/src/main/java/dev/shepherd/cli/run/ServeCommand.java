@@ -1,6 +1,6 @@
 package dev.shepherd.cli.run;
 
-import dev.shepherd.bmdb.fleet.RecoveryPolicies;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.internal.Shutdown;

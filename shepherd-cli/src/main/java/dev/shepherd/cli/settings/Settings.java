@@ -5,7 +5,7 @@ import dev.shepherd.api.ProviderProperty;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
-import dev.shepherd.bmdb.fleet.RecoveryPolicies;
+import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;

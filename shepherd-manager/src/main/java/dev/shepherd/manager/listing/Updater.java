@@ -294,10 +294,8 @@ public final class Updater {
             monitor.error("machine " + machine.machineId() + ": " + reason);
             try (LogContext about = LogContext.ofMachine(machine.machineId())) {
                 log.warn(
-                        "Machine {} ({} {}): the provider cannot describe it, asked again after {}: {}",
-                        machine.machineId(),
-                        type,
-                        machine.providerId(),
+                        "{}: the provider cannot describe it, asked again after {}: {}",
+                        describe(machine),
                         monitor.timeIn(pause),
                         reason);
             }
@@ -361,19 +359,14 @@ public final class Updater {
 
         private void say(Found one, ProvidedMachine machine) {
             if (one.look() == Found.Look.MISSING) {
-                log.warn(
-                        "Machine {} ({} {}): the provider no longer knows it",
-                        machine.machineId(),
-                        type,
-                        machine.providerId());
+                log.warn("{}: the provider no longer knows it", describe(machine));
             } else if (one.look() == Found.Look.CHANGED && one.info() != null) {
-                log.info(
-                        "Machine {} ({} {}): {}",
-                        machine.machineId(),
-                        type,
-                        machine.providerId(),
-                        Changes.between(machine, one.info()));
+                log.info("{}: {}", describe(machine), Changes.between(machine, one.info()));
             }
+        }
+
+        private String describe(ProvidedMachine machine) {
+            return "Machine " + machine.machineId() + " (" + type + " " + machine.providerId() + ")";
         }
     }
 
