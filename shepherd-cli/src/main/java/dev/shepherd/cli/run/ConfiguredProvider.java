@@ -3,7 +3,6 @@ package dev.shepherd.cli.run;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderConfig;
-import dev.shepherd.api.ProviderException;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.manager.ProviderSettings;
 
@@ -18,6 +17,7 @@ record ConfiguredProvider(FoundProvider found, ProviderConfig config, ProviderSe
      * Makes it.
      *
      * @throws ConfigurationException if it cannot be made, by the name of this instance
+     * @throws dev.shepherd.api.ProviderException if what it asks outside fails; the message names it
      */
     Provider create() throws InterruptedException {
         try (FoundProvider.ContextClassLoader context = found.asContext()) {
@@ -25,8 +25,6 @@ record ConfiguredProvider(FoundProvider found, ProviderConfig config, ProviderSe
         } catch (ConfigurationException e) {
             throw new ConfigurationException(
                     e.property().orElse(null), "provider " + config.type() + ": " + e.getMessage(), e);
-        } catch (ProviderException e) {
-            throw new ConfigurationException(null, "provider " + config.type() + ": " + e.getMessage(), e);
         }
     }
 }

@@ -48,9 +48,11 @@ public final class LogContext implements AutoCloseable {
         return context;
     }
 
-    /** Notes the session that the current thread's loop has from now on. */
+    /** Notes the session that the current thread's loop has from now on. A caller's own thread is left as it is. */
     static void session(UUID sessionId) {
-        MDC.put(SESSION, sessionId.toString());
+        if (MDC.get(LOOP) != null) {
+            MDC.put(SESSION, sessionId.toString());
+        }
     }
 
     /** Returns the same task with the lines of the current thread's context, for another thread. */
