@@ -18,6 +18,7 @@ import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -225,6 +226,11 @@ public final class ProviderCalls {
             }
             return info;
         });
+    }
+
+    /** Names one of the provider's machines, as lines of the log begin. */
+    public String describe(UUID machineId, ProviderID id) {
+        return "Machine " + machineId + " (" + type + " " + id + ")";
     }
 
     /** Returns the kind of a cause for which the provider refused or failed. */

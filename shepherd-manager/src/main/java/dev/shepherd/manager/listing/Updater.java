@@ -295,7 +295,7 @@ public final class Updater {
             try (LogContext about = LogContext.ofMachine(machine.machineId())) {
                 log.warn(
                         "{}: the provider cannot describe it, asked again after {}: {}",
-                        describe(machine),
+                        provider.describe(machine.machineId(), machine.providerId()),
                         monitor.timeIn(pause),
                         reason);
             }
@@ -359,14 +359,15 @@ public final class Updater {
 
         private void say(Found one, ProvidedMachine machine) {
             if (one.look() == Found.Look.MISSING) {
-                log.warn("{}: the provider no longer knows it", describe(machine));
+                log.warn(
+                        "{}: the provider no longer knows it",
+                        provider.describe(machine.machineId(), machine.providerId()));
             } else if (one.look() == Found.Look.CHANGED && one.info() != null) {
-                log.info("{}: {}", describe(machine), Changes.between(machine, one.info()));
+                log.info(
+                        "{}: {}",
+                        provider.describe(machine.machineId(), machine.providerId()),
+                        Changes.between(machine, one.info()));
             }
-        }
-
-        private String describe(ProvidedMachine machine) {
-            return "Machine " + machine.machineId() + " (" + type + " " + machine.providerId() + ")";
         }
     }
 

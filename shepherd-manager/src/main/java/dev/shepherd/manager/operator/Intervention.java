@@ -96,12 +96,7 @@ public final class Intervention {
                 act(work, wish);
             }
         }
-        log.warn(
-                "Machine {} ({} {}): {}; accepted by the provider",
-                machineId,
-                provider.type(),
-                wish.id(),
-                Escaped.text(note));
+        log.warn("{}: {}; accepted by the provider", provider.describe(machineId, wish.id()), Escaped.text(note));
     }
 
     private static InterventionException refused(UUID machineId, Refusal refusal) {

@@ -488,7 +488,7 @@ public final class MachineRecoverer {
 
         @Override
         public String toString() {
-            return "Machine " + machineId + " (" + type + " " + providerId + ")";
+            return provider.describe(machineId, providerId);
         }
     }
 }

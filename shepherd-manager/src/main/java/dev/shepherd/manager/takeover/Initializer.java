@@ -475,10 +475,8 @@ public final class Initializer {
                 && System.nanoTime() - last < settings.backoff().maximum().toNanos();
     }
 
-    private static String describe(MachineRecord machine) {
-        return "Machine " + machine.machineId()
-                + machine.provided()
-                        .map(provided -> " (" + provided.provider() + " " + provided.providerId() + ")")
-                        .orElse("");
+    private String describe(MachineRecord machine) {
+        return provider.describe(
+                machine.machineId(), machine.provided().orElseThrow().providerId());
     }
 }
