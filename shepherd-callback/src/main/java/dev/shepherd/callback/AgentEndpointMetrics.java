@@ -7,7 +7,6 @@ import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
 
@@ -45,7 +44,7 @@ public final class AgentEndpointMetrics implements MeterBinder, AutoCloseable {
             meters.counter(
                     "shepherd.agent.requests",
                     "Requests of agents, by their outcome",
-                    Tags.of("outcome", outcome.name().toLowerCase(Locale.ROOT)),
+                    Tags.of("outcome", BoundMeters.word(outcome)),
                     endpoint,
                     of -> of.counters().answers(outcome));
         }

@@ -12,7 +12,6 @@ import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.EnumMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -52,7 +51,7 @@ final class ProviderMeters implements ProviderCalls.Observer {
 
     private ProviderMeters(BoundMeters registry, Tags tags) {
         for (Operation operation : Operation.values()) {
-            meters.put(operation, meters(registry, tags.and("operation", lower(operation))));
+            meters.put(operation, meters(registry, tags.and("operation", BoundMeters.word(operation))));
         }
     }
 
@@ -89,7 +88,7 @@ final class ProviderMeters implements ProviderCalls.Observer {
                     registry.timer(
                             "shepherd.provider.calls",
                             "Calls of the provider that have ended, and how long they took",
-                            tags.and("outcome", lower(outcome)),
+                            tags.and("outcome", BoundMeters.word(outcome)),
                             BUCKETS));
         }
         Map<Reason, Counter> failures = new EnumMap<>(Reason.class);
@@ -99,15 +98,11 @@ final class ProviderMeters implements ProviderCalls.Observer {
                     registry.counter(
                             "shepherd.provider.call.failures",
                             "Calls of the provider that failed, by why",
-                            tags.and("reason", lower(reason))));
+                            tags.and("reason", BoundMeters.word(reason))));
         }
         Timer waits = registry.timer(
                 "shepherd.provider.call.waits", "How long calls waited for their turn at the provider", tags);
         return new Meters(waits, calls, failures);
-    }
-
-    private static String lower(Enum<?> value) {
-        return value.name().toLowerCase(Locale.ROOT);
     }
 
     private Meters of(Operation operation) {

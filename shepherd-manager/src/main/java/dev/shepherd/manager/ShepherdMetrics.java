@@ -11,7 +11,6 @@ import io.micrometer.core.instrument.binder.MeterBinder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
@@ -140,7 +139,7 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
             meters.gauge(
                     "shepherd.discrepancies",
                     "Machines on which provider and database disagree so that nothing is provisioned",
-                    tags.and("kind", kind.name().toLowerCase(Locale.ROOT)),
+                    tags.and("kind", BoundMeters.word(kind)),
                     flock,
                     of -> of.provisioner().discrepancyCount(kind));
         }

@@ -13,7 +13,6 @@ import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.EnumMap;
-import java.util.Locale;
 import java.util.Map;
 
 /** The meters of the takeovers of one provider's machines. All exist from the beginning, like those of its calls. */
@@ -37,7 +36,7 @@ final class TakeoverMeters implements Initializer.Observer {
         succeeded = whole(registry, tags.and("outcome", "succeeded"));
         failed = whole(registry, tags.and("outcome", "failed"));
         for (TakeoverStep step : TakeoverStep.values()) {
-            Tags ofStep = tags.and("step", lower(step));
+            Tags ofStep = tags.and("step", BoundMeters.word(step));
             steps.put(
                     step,
                     registry.timer(
@@ -52,7 +51,7 @@ final class TakeoverMeters implements Initializer.Observer {
                         registry.counter(
                                 "shepherd.takeover.failures",
                                 "Takeovers that failed, by where and how",
-                                ofStep.and("kind", lower(kind))));
+                                ofStep.and("kind", BoundMeters.word(kind))));
             }
             failures.put(step, byKind);
         }
@@ -66,10 +65,6 @@ final class TakeoverMeters implements Initializer.Observer {
         TakeoverMeters observer = new TakeoverMeters(registry, Tags.of("provider", provider.name()));
         initializer.observe(observer);
         registry.onClose(() -> initializer.forget(observer));
-    }
-
-    private static String lower(Enum<?> value) {
-        return value.name().toLowerCase(Locale.ROOT);
     }
 
     @Override

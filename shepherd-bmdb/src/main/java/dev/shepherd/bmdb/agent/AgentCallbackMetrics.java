@@ -8,7 +8,6 @@ import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
@@ -71,7 +70,7 @@ public final class AgentCallbackMetrics implements MeterBinder, AutoCloseable {
         meters.counter(
                 "shepherd.agent." + name,
                 description,
-                Tags.of("outcome", refusal == null ? "ok" : refusal.name().toLowerCase(Locale.ROOT)),
+                Tags.of("outcome", refusal == null ? "ok" : BoundMeters.word(refusal)),
                 callback.counters(),
                 of -> of.answers(withReports, refusal));
     }

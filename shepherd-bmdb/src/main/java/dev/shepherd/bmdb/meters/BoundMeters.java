@@ -13,6 +13,7 @@ import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
@@ -30,6 +31,11 @@ public final class BoundMeters implements AutoCloseable {
 
     public BoundMeters(MeterRegistry registry) {
         this.registry = registry;
+    }
+
+    /** Returns how a value of an enumeration is written in a tag. */
+    public static String word(Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT);
     }
 
     /** Registers a gauge; while its value is not a number, it has none. */

@@ -20,7 +20,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToIntFunction;
@@ -139,7 +138,7 @@ public final class BmdbMetrics implements MeterBinder, AutoCloseable {
                         meters.timer(
                                 "shepherd.database.transactions",
                                 "Transactions that have ended, and how long they took with retries and waits",
-                                Tags.of("kind", lower(kind)),
+                                Tags.of("kind", BoundMeters.word(kind)),
                                 BUCKETS));
             }
             for (Outcome outcome : Outcome.values()) {
@@ -148,7 +147,7 @@ public final class BmdbMetrics implements MeterBinder, AutoCloseable {
                         meters.counter(
                                 "shepherd.database.transaction.outcomes",
                                 "How transactions ended",
-                                Tags.of("outcome", lower(outcome))));
+                                Tags.of("outcome", BoundMeters.word(outcome))));
             }
             for (Retry cause : Retry.values()) {
                 retries.put(
@@ -156,12 +155,8 @@ public final class BmdbMetrics implements MeterBinder, AutoCloseable {
                         meters.counter(
                                 "shepherd.database.retries",
                                 "Times that a transaction was tried again",
-                                Tags.of("cause", lower(cause))));
+                                Tags.of("cause", BoundMeters.word(cause))));
             }
-        }
-
-        private static String lower(Enum<?> value) {
-            return value.name().toLowerCase(Locale.ROOT);
         }
 
         @Override
