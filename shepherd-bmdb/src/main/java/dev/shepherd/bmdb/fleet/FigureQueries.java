@@ -94,11 +94,6 @@ final class FigureQueries {
                 .fetchMap(FLEET_COUNTS.PROVIDER, PRESENT);
         List<String> providers = List.copyOf(present.keySet());
         due(providers, WorkProcess.AGENT_START, MachineConditions.dueForAgentStart(db.time()));
-        for (String provider : providers) {
-            RecoveryPolicy policy = policies.of(new ProviderType(provider));
-            Condition eligible = new RecoveryRules(db.time(), policy).eligible();
-            due(List.of(provider), WorkProcess.RECOVERY, eligible.and(MACHINE_PROVIDED.PROVIDER.eq(provider)));
-        }
         backedOff();
         byProvider(
                 What.INSTALLATIONS_PENDING,
@@ -108,7 +103,10 @@ final class FigureQueries {
                         .and(not(MachineConditions.installationFulfilled())));
         for (String provider : providers) {
             ProviderType type = new ProviderType(provider);
-            RecoveryLimits.Occupancy occupancy = new RecoveryLimits(db, type, policies.of(type))
+            RecoveryPolicy policy = policies.of(type);
+            Condition eligible = new RecoveryRules(db.time(), policy).eligible();
+            due(List.of(provider), WorkProcess.RECOVERY, eligible.and(MACHINE_PROVIDED.PROVIDER.eq(provider)));
+            RecoveryLimits.Occupancy occupancy = new RecoveryLimits(db, type, policy)
                     .occupancy(requireNonNull(present.get(provider)).intValueExact());
             add(What.IN_RECOVERY, provider, occupancy.inRecovery());
             add(What.RECOVERY_LIMIT, provider, occupancy.limit());

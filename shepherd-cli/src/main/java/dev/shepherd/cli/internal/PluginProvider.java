@@ -16,7 +16,7 @@ import java.util.List;
  */
 class PluginProvider implements Provider {
 
-    private final FoundProvider found;
+    final FoundProvider found;
     private final Provider provider;
 
     private PluginProvider(FoundProvider found, Provider provider) {
@@ -102,12 +102,10 @@ class PluginProvider implements Provider {
     /** The same of a recoverer. */
     private static final class OfRecoverer extends PluginProvider implements Recoverer {
 
-        private final FoundProvider found;
         private final Recoverer recoverer;
 
         OfRecoverer(FoundProvider found, Recoverer recoverer) {
             super(found, recoverer);
-            this.found = found;
             this.recoverer = recoverer;
         }
 
