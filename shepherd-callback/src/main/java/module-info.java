@@ -5,6 +5,7 @@ module dev.shepherd.callback {
     requires transitive dev.shepherd.api;
     requires transitive dev.shepherd.bmdb;
     requires com.google.protobuf;
+    requires dev.shepherd.agent.messages;
     requires io.netty.buffer;
     requires io.netty.codec;
     requires io.netty.codec.http;
@@ -15,7 +16,4 @@ module dev.shepherd.callback {
     requires org.slf4j;
 
     exports dev.shepherd.callback;
-
-    opens dev.shepherd.callback.proto to
-            com.google.protobuf;
 }

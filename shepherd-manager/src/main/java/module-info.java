@@ -6,6 +6,7 @@ module dev.shepherd.manager {
     requires transitive dev.shepherd.bmdb;
     requires com.google.protobuf;
     requires com.hierynomus.sshj;
+    requires dev.shepherd.agent.messages;
     requires org.slf4j;
 
     exports dev.shepherd.manager;
@@ -15,7 +16,4 @@ module dev.shepherd.manager {
     exports dev.shepherd.manager.recovery;
     exports dev.shepherd.manager.status;
     exports dev.shepherd.manager.takeover;
-
-    opens dev.shepherd.manager.takeover.proto to
-            com.google.protobuf;
 }

@@ -1,8 +1,8 @@
 package dev.shepherd.benchmarks;
 
+import dev.shepherd.agent.messages.takeover.TakeoverInit;
+import dev.shepherd.agent.messages.takeover.TakeoverResponse;
 import dev.shepherd.benchmarks.SshMachines.Machine;
-import dev.shepherd.manager.takeover.proto.TakeoverInit;
-import dev.shepherd.manager.takeover.proto.TakeoverResponse;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;

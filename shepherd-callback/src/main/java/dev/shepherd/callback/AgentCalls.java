@@ -1,6 +1,8 @@
 package dev.shepherd.callback;
 
 import com.google.protobuf.ByteString;
+import dev.shepherd.agent.messages.callback.AgentResponse;
+import dev.shepherd.agent.messages.callback.InstallationRequest;
 import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.agent.AgentCallException;
 import dev.shepherd.bmdb.agent.AgentCallback;
@@ -8,8 +10,6 @@ import dev.shepherd.bmdb.agent.AgentReply;
 import dev.shepherd.bmdb.agent.FailureLog;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import dev.shepherd.callback.SignedRequest.Agent;
-import dev.shepherd.callback.proto.AgentResponse;
-import dev.shepherd.callback.proto.InstallationRequest;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;

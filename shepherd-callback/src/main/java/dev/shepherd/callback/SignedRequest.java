@@ -1,11 +1,11 @@
 package dev.shepherd.callback;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.shepherd.agent.messages.callback.AgentRequest;
+import dev.shepherd.agent.messages.callback.InstallationReport;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
-import dev.shepherd.callback.proto.AgentRequest;
-import dev.shepherd.callback.proto.InstallationReport;
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
 import java.time.Clock;

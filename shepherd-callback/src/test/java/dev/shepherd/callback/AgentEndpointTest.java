@@ -5,13 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
+import dev.shepherd.agent.messages.callback.AgentRequest;
+import dev.shepherd.agent.messages.callback.AgentResponse;
+import dev.shepherd.agent.messages.callback.InstallationReport;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.agent.AgentCallback;
-import dev.shepherd.callback.proto.AgentRequest;
-import dev.shepherd.callback.proto.AgentResponse;
-import dev.shepherd.callback.proto.InstallationReport;
 import dev.shepherd.testkit.database.BmdbExtension;
 import java.io.InputStream;
 import java.io.OutputStream;

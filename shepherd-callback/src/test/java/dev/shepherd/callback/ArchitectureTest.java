@@ -29,6 +29,7 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         "java..",
                         "com.sun.management..",
+                        "dev.shepherd.agent.messages..",
                         "dev.shepherd.api..",
                         "dev.shepherd.bmdb",
                         "dev.shepherd.bmdb.agent",

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
+import dev.shepherd.agent.messages.callback.AgentRequest;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
-import dev.shepherd.callback.proto.AgentRequest;
 import dev.shepherd.testkit.database.BmdbExtension;
 import java.io.ByteArrayOutputStream;
 import java.net.InetAddress;

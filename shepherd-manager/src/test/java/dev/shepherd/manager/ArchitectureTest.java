@@ -42,7 +42,7 @@ class ArchitectureTest {
                 .resideOutsideOfPackage("dev.shepherd.manager.takeover..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("com.google.protobuf..", "dev.shepherd.manager.takeover.proto..")
+                .resideInAnyPackage("com.google.protobuf..", "dev.shepherd.agent.messages..")
                 .check(CLASSES);
     }
 

@@ -2,12 +2,12 @@ package dev.shepherd.manager.takeover;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.shepherd.agent.messages.takeover.TakeoverInit;
+import dev.shepherd.agent.messages.takeover.TakeoverResponse;
+import dev.shepherd.agent.messages.takeover.TakeoverSuccess;
 import dev.shepherd.api.internal.Ed25519Point;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
-import dev.shepherd.manager.takeover.proto.TakeoverInit;
-import dev.shepherd.manager.takeover.proto.TakeoverResponse;
-import dev.shepherd.manager.takeover.proto.TakeoverSuccess;
 import dev.shepherd.manager.takeover.ssh.RemoteCommand;
 import dev.shepherd.manager.takeover.ssh.SshConnection;
 import java.io.ByteArrayOutputStream;

@@ -4,8 +4,8 @@ import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.CodedOutputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.WireFormat;
-import dev.shepherd.manager.takeover.proto.TakeoverResponse;
-import dev.shepherd.manager.takeover.proto.TakeoverSuccess;
+import dev.shepherd.agent.messages.takeover.TakeoverResponse;
+import dev.shepherd.agent.messages.takeover.TakeoverSuccess;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 

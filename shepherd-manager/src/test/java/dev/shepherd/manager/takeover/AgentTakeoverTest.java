@@ -11,11 +11,11 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.protobuf.ByteString;
+import dev.shepherd.agent.messages.takeover.TakeoverInit;
+import dev.shepherd.agent.messages.takeover.TakeoverResponse;
+import dev.shepherd.agent.messages.takeover.TakeoverSuccess;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
-import dev.shepherd.manager.takeover.proto.TakeoverInit;
-import dev.shepherd.manager.takeover.proto.TakeoverResponse;
-import dev.shepherd.manager.takeover.proto.TakeoverSuccess;
 import dev.shepherd.manager.takeover.ssh.SshPublicKey;
 import dev.shepherd.testkit.agent.TestAgent;
 import dev.shepherd.testkit.ssh.SshHost;

@@ -3,8 +3,8 @@ package dev.shepherd.manager.takeover;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.shepherd.agent.messages.takeover.TakeoverInit;
 import dev.shepherd.api.ConfigurationException;
-import dev.shepherd.manager.takeover.proto.TakeoverInit;
 import dev.shepherd.testkit.ssh.SshHost;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;

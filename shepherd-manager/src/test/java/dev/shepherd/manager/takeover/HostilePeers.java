@@ -2,7 +2,7 @@ package dev.shepherd.manager.takeover;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.CodedOutputStream;
-import dev.shepherd.manager.takeover.proto.TakeoverInit;
+import dev.shepherd.agent.messages.takeover.TakeoverInit;
 import dev.shepherd.testkit.ssh.ScriptedCommand;
 import dev.shepherd.testkit.ssh.ScriptedSftp;
 import java.io.ByteArrayOutputStream;

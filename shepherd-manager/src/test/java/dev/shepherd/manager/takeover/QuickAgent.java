@@ -1,9 +1,9 @@
 package dev.shepherd.manager.takeover;
 
 import com.google.protobuf.ByteString;
-import dev.shepherd.manager.takeover.proto.TakeoverInit;
-import dev.shepherd.manager.takeover.proto.TakeoverResponse;
-import dev.shepherd.manager.takeover.proto.TakeoverSuccess;
+import dev.shepherd.agent.messages.takeover.TakeoverInit;
+import dev.shepherd.agent.messages.takeover.TakeoverResponse;
+import dev.shepherd.agent.messages.takeover.TakeoverSuccess;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;

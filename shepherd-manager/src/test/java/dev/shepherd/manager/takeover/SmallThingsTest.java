@@ -3,11 +3,11 @@ package dev.shepherd.manager.takeover;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import dev.shepherd.agent.messages.takeover.TakeoverError;
+import dev.shepherd.agent.messages.takeover.TakeoverInit;
+import dev.shepherd.agent.messages.takeover.TakeoverResponse;
+import dev.shepherd.agent.messages.takeover.TakeoverSuccess;
 import dev.shepherd.api.internal.Escaped;
-import dev.shepherd.manager.takeover.proto.TakeoverError;
-import dev.shepherd.manager.takeover.proto.TakeoverInit;
-import dev.shepherd.manager.takeover.proto.TakeoverResponse;
-import dev.shepherd.manager.takeover.proto.TakeoverSuccess;
 import java.net.InetAddress;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
