@@ -5,7 +5,9 @@ module dev.shepherd.bmdb {
     requires transitive dev.shepherd.api;
     requires transitive java.sql;
     requires transitive org.jooq;
+    requires com.google.protobuf;
     requires com.zaxxer.hikari;
+    requires dev.shepherd.agent.messages;
     requires flyway.core;
     requires java.compiler;
     requires org.postgresql.jdbc;
@@ -14,6 +16,7 @@ module dev.shepherd.bmdb {
     exports dev.shepherd.bmdb;
     exports dev.shepherd.bmdb.agent;
     exports dev.shepherd.bmdb.fleet;
+    exports dev.shepherd.bmdb.hardware;
     exports dev.shepherd.bmdb.metrics;
     exports dev.shepherd.bmdb.operator;
     // The protocol of the loops, which an embedder has no use for.

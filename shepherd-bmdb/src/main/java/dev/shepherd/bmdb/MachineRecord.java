@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.bmdb.hardware.Hardware;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -14,7 +15,7 @@ import java.util.UUID;
  * @param provided what its provider says of it
  * @param agentStarted when its agent was started, and the agent's public key
  * @param agentHeartbeatAt when its agent was last heard
- * @param hardwareReport the agent's last report on the hardware
+ * @param hardwareReport the agent's last report on the hardware, as the agent wrote it; {@link #hardware} reads it
  * @param installationRequest the installation that was asked for
  * @param installationReport the last installation that was reported
  * @param sshHostKey the host key pinned at the first takeover, as in a known_hosts file
@@ -89,6 +90,11 @@ public record MachineRecord(
      */
     public record ActiveBackoff(
             WorkProcess process, Instant until, String kind, String cause, long lastIntervalSeconds, int losses) {}
+
+    /** Reads the agent's last report on the hardware; empty if there is none. Each call reads it again. */
+    public Optional<Hardware> hardware() {
+        return hardwareReport.map(Hardware::read);
+    }
 
     /** Tells whether the requested installation was reported as successful. */
     public boolean isInstallationFulfilled() {

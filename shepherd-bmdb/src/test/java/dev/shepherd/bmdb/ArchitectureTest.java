@@ -71,6 +71,8 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         "java..",
                         "javax.sql..",
+                        "com.google.protobuf..",
+                        "dev.shepherd.agent.messages..",
                         "dev.shepherd.api..",
                         "dev.shepherd.bmdb..",
                         "org.jooq..",
@@ -81,6 +83,18 @@ class ArchitectureTest {
                         "org.slf4j..",
                         "org.jspecify..")
                 .check(CLASSES);
+    }
+
+    @Test
+    void onlyTheReaderOfReportsKnowsOfTheAgentsMessages() {
+        noClasses()
+                .that()
+                .haveNameNotMatching(".*\\.ReportReader(\\$.*)?")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("com.google.protobuf..", "dev.shepherd.agent.messages..")
+                .check(CLASSES);
+        assertThat(exposing(name -> name.startsWith("dev.shepherd.agent."))).isEmpty();
     }
 
     @Test
@@ -155,6 +169,7 @@ class ArchitectureTest {
                 "dev.shepherd.bmdb",
                 "dev.shepherd.bmdb.agent",
                 "dev.shepherd.bmdb.fleet",
+                "dev.shepherd.bmdb.hardware",
                 "dev.shepherd.bmdb.metrics",
                 "dev.shepherd.bmdb.operator");
         return CLASSES.stream()

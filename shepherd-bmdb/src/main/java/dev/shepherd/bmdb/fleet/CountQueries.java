@@ -73,7 +73,8 @@ final class CountQueries {
                 Duration.ofMillis(counted.getTookMs()),
                 age.isNegative() ? Duration.ZERO : age,
                 counts,
-                FigureQueries.figures(db)));
+                FigureQueries.figures(db),
+                HardwareSums.read(db)));
     }
 
     static String version(Handle db) {
@@ -113,6 +114,7 @@ final class CountQueries {
         recount();
         keepSilent();
         new FigureQueries(db, policies).recount();
+        HardwareSums.recount(db);
         long took = Duration.ofNanos(System.nanoTime() - start).toMillis();
         OffsetDateTime sampled = before.getSampledAt();
         boolean samples = sampled == null

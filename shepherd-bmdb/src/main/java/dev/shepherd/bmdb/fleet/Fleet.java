@@ -6,6 +6,7 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.fleet.MachinePage.Place;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.HardwareQueries;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import java.time.Duration;
@@ -38,6 +39,9 @@ public final class Fleet {
 
     /** What counting may take: 5 min. */
     private static final Duration LONGEST_COUNT = Duration.ofMinutes(5);
+
+    /** What one call spends at most on reading reports that were not read when they were written: 5 s. */
+    private static final Duration LONGEST_READING = Duration.ofSeconds(5);
 
     private final Transactions transactions;
     private final RecoveryPolicies policies;
@@ -106,11 +110,33 @@ public final class Fleet {
      * @throws BmdbException if the database cannot be reached
      */
     public Optional<FleetSummary> count(Duration interval) throws InterruptedException {
+        readReports();
         transactions.runAlone("counting the fleet", db -> {
             limit(db, LONGEST_COUNT);
             return new CountQueries(db, policies).countIfDue(interval);
         });
         return summary();
+    }
+
+    /** Reads reports that their writer did not: few at any time, all of them once after an update from a version that did not. */
+    private void readReports() throws InterruptedException {
+        long start = System.nanoTime();
+        boolean more = true;
+        while (more && System.nanoTime() - start < LONGEST_READING.toNanos()) {
+            more = transactions.runAlone("reading hardware reports", HardwareQueries::readUnread);
+        }
+    }
+
+    /**
+     * Reads the machines that have a disk that says that it will fail, in the order of their ids.
+     *
+     * @param limit how many machines at most, at least 1
+     */
+    public List<UUID> machinesWithFailingDisks(int limit) throws InterruptedException {
+        if (limit < 1) {
+            throw new IllegalArgumentException("the limit is at least 1, not " + limit);
+        }
+        return transactions.ask("reading machines with failing disks", db -> HardwareQueries.failing(db, limit));
     }
 
     /** A statement whose client has gone would go on at the database, and slow down all the others. */

@@ -2,6 +2,7 @@ package dev.shepherd.bmdb.fleet;
 
 import dev.shepherd.bmdb.fleet.FleetSummary.Count;
 import dev.shepherd.bmdb.fleet.FleetSummary.Figure;
+import dev.shepherd.bmdb.fleet.FleetSummary.HardwareSum;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
@@ -81,7 +82,30 @@ public final class FleetMetrics implements MeterBinder, AutoCloseable {
         for (Figure figure : summary.figures()) {
             values.put(name(figure), (double) figure.value());
         }
+        for (HardwareSum sum : summary.hardware()) {
+            Tags provider = Tags.of("provider", sum.provider().name());
+            hardware(values, "reports", "Machines that reported their hardware", provider, sum.machines());
+            hardware(values, "reports.unreadable", "Those whose report cannot be read", provider, sum.unreadable());
+            hardware(values, "cpus", "Processor packages", provider, sum.cpus());
+            hardware(values, "cores", "Physical cores", provider, sum.cores());
+            hardware(values, "threads", "What operating systems schedule on", provider, sum.threads());
+            hardware(values, "memory.bytes", "Installed memory", provider, sum.memoryBytes());
+            hardware(values, "disks", "Block devices", provider, sum.disks());
+            hardware(values, "disks.bytes", "What block devices hold", provider, sum.diskBytes());
+            hardware(
+                    values,
+                    "disks.failing",
+                    "Block devices that say that they will fail",
+                    provider,
+                    sum.failingDisks());
+        }
         return values;
+    }
+
+    private static void hardware(
+            Map<Name, Double> values, String name, String description, Tags provider, Number value) {
+        values.merge(
+                new Name("shepherd.fleet.hardware." + name, description, provider), value.doubleValue(), Double::sum);
     }
 
     private static Name machines(String provider, MachineState state) {

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb.fleet;
 
 import dev.shepherd.api.ProviderType;
+import java.math.BigInteger;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -13,13 +14,21 @@ import java.util.List;
  * @param age how long ago that was when this was read
  * @param counts the counts, by provider, location and state; none is zero
  * @param figures what else was counted
+ * @param hardware what the machines are made of, by provider and location
  */
-public record FleetSummary(Instant countedAt, Duration took, Duration age, List<Count> counts, List<Figure> figures) {
+public record FleetSummary(
+        Instant countedAt,
+        Duration took,
+        Duration age,
+        List<Count> counts,
+        List<Figure> figures,
+        List<HardwareSum> hardware) {
 
     /** Copies the lists. */
     public FleetSummary {
         counts = List.copyOf(counts);
         figures = List.copyOf(figures);
+        hardware = List.copyOf(hardware);
     }
 
     /** What is counted beside the machines in each state. */
@@ -62,6 +71,36 @@ public record FleetSummary(Instant countedAt, Duration took, Duration age, List<
      * @param machines how many, at least 1
      */
     public record Count(ProviderType provider, String location, MachineState state, long machines) {}
+
+    /**
+     * What the machines of a provider at a location are made of together, as their agents reported it. Machines without a report have
+     * no share in it.
+     *
+     * @param provider the provider
+     * @param location the location; empty for machines without one
+     * @param machines machines with a report, at least 1
+     * @param unreadable those of them whose report cannot be read; they have no share in what follows
+     * @param cpus processor packages
+     * @param cores physical cores
+     * @param threads what operating systems schedule on
+     * @param memoryBytes installed memory, in bytes
+     * @param disks block devices
+     * @param diskBytes what these hold, in bytes
+     * @param failingDisks block devices that say that they will fail, as {@link
+     *     dev.shepherd.bmdb.hardware.BlockDevice#willFail} has it
+     */
+    public record HardwareSum(
+            ProviderType provider,
+            String location,
+            long machines,
+            long unreadable,
+            long cpus,
+            long cores,
+            long threads,
+            BigInteger memoryBytes,
+            long disks,
+            BigInteger diskBytes,
+            long failingDisks) {}
 
     /** Returns how many machines there are. */
     public long machines() {

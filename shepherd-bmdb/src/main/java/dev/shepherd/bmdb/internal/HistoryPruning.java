@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb.internal;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.HARDWARE_HISTORY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES_FORGOTTEN;
 import static dev.shepherd.bmdb.internal.schema.Tables.OPERATOR_ACTIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
@@ -20,7 +21,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Deletes history, and what operators did, once it is old enough. In small batches with pauses between them, each a
+ * Deletes history, what operators did and how hardware changed, once it is old enough. In small batches with pauses between them, each a
  * transaction of its own that locks nothing but rows that are history; of all processes one does so at a time, which
  * holds an advisory lock for a batch. Reads along the primary keys, which count up with time, so that it needs no index,
  * and looks at one batch when there is nothing to do.
@@ -71,16 +72,19 @@ public final class HistoryPruning implements AutoCloseable {
     public long prune() throws InterruptedException {
         long history = prune("old history", WORK_HISTORY.HISTORY_ID, WORK_HISTORY.TIMESTAMP);
         long actions = prune("old operator actions", OPERATOR_ACTIONS.ACTION_ID, OPERATOR_ACTIONS.ACTED_AT);
+        long changes = prune("old changes of hardware", HARDWARE_HISTORY.CHANGE_ID, HARDWARE_HISTORY.CHANGED_AT);
         long names = pruneNames();
-        if (history + actions + names > 0) {
+        if (history + actions + changes + names > 0) {
             log.info(
-                    "Deleted what is older than {}: {} line(s) of history, {} operator action(s), {} forgotten machine(s)",
+                    "Deleted what is older than {}: {} line(s) of history, {} operator action(s), {} change(s) of hardware, {}"
+                            + " forgotten machine(s)",
                     Spans.text(retention),
                     history,
                     actions,
+                    changes,
                     names);
         }
-        return history + actions + names;
+        return history + actions + changes + names;
     }
 
     /**

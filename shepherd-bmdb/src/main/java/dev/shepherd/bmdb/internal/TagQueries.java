@@ -104,24 +104,7 @@ public final class TagQueries {
     }
 
     public static void putHardwareReport(Handle db, UUID machineId, byte[] raw) {
-        // An update to the same content would write all of it again, to the table and to the log.
-        if (db.dsl()
-                .fetchExists(
-                        MACHINE_HARDWARE_REPORT,
-                        MACHINE_HARDWARE_REPORT.MACHINE_ID.eq(machineId),
-                        holds(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw))) {
-            return;
-        }
-        db.dsl()
-                .insertInto(MACHINE_HARDWARE_REPORT)
-                .set(MACHINE_HARDWARE_REPORT.MACHINE_ID, machineId)
-                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
-                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_AT, db.time().now())
-                .onConflict(MACHINE_HARDWARE_REPORT.MACHINE_ID)
-                .doUpdate()
-                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_RAW, raw)
-                .set(MACHINE_HARDWARE_REPORT.HARDWARE_REPORT_AT, db.time().now())
-                .execute();
+        HardwareQueries.put(db, machineId, raw);
     }
 
     /** Compares by digests: the content is mostly the same, and large, and need not travel to the database for it. */

@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb.operator;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.HARDWARE_HISTORY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INTENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
@@ -16,6 +17,8 @@ import static org.jooq.impl.DSL.val;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.hardware.HardwareChange;
+import dev.shepherd.bmdb.hardware.HardwareChange.Kind;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.operator.LiveSession.Held;
@@ -27,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.jooq.Condition;
 import org.jooq.Field;
 import org.jooq.Query;
@@ -197,6 +201,26 @@ final class ActionQueries {
                 .fetchOptional(row -> new HardwareReport(
                         row.getHardwareReportRaw(),
                         Optional.ofNullable(row.getHardwareReportAt()).map(OffsetDateTime::toInstant)));
+    }
+
+    /** Reads changes of hardware, newest first. */
+    static List<HardwareHistoryEntry> hardwareHistory(Handle db, Condition which, @Nullable Long before, int limit) {
+        return db.dsl()
+                .selectFrom(HARDWARE_HISTORY)
+                .where(which)
+                .and(before == null ? DSL.noCondition() : HARDWARE_HISTORY.CHANGE_ID.lt(before))
+                // A process of a later version may tell of more.
+                .and(HARDWARE_HISTORY.KIND.in(
+                        Stream.of(Kind.values()).map(Enum::name).toList()))
+                .orderBy(HARDWARE_HISTORY.CHANGE_ID.desc())
+                .limit(limit)
+                .fetch(row -> new HardwareHistoryEntry(
+                        row.getChangeId(),
+                        row.getMachineId(),
+                        Optional.ofNullable(row.getProvider()).map(ProviderType::new),
+                        Optional.ofNullable(row.getProviderId()).map(ProviderID::new),
+                        row.getChangedAt().toInstant(),
+                        new HardwareChange(Kind.valueOf(row.getKind()), row.getChange())));
     }
 
     /** Reads all sessions and what they hold, by component and place. */

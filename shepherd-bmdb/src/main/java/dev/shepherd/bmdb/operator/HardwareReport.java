@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb.operator;
 
+import dev.shepherd.bmdb.hardware.Hardware;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -10,4 +11,10 @@ import java.util.Optional;
  * @param at since when the report is this one; empty if an older version of the library recorded it
  */
 @SuppressWarnings("ArrayRecordComponent") // It is read, never compared.
-public record HardwareReport(byte[] raw, Optional<Instant> at) {}
+public record HardwareReport(byte[] raw, Optional<Instant> at) {
+
+    /** Reads the report. Each call reads it again. */
+    public Hardware hardware() {
+        return Hardware.read(raw);
+    }
+}

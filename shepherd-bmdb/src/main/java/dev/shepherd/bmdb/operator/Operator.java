@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb.operator;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.HARDWARE_HISTORY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.OPERATOR_ACTIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
@@ -171,6 +172,38 @@ public final class Operator {
         return transactions.ask(
                 "reading the hardware report of machine " + machineId,
                 db -> ActionQueries.hardwareReport(db, machineId));
+    }
+
+    /**
+     * Reads how a machine's hardware changed, newest first. What its first report said is no change. At most 200 changes of a machine
+     * are kept.
+     *
+     * @param machineId which machine, even one that was forgotten
+     * @param before the {@link HardwareHistoryEntry#id} of the last one of the page before; null for the first page
+     * @param limit how many at most, at least 1
+     */
+    public List<HardwareHistoryEntry> hardwareHistory(UUID machineId, @Nullable Long before, int limit)
+            throws InterruptedException {
+        return readHardwareHistory(HARDWARE_HISTORY.MACHINE_ID.eq(machineId), before, limit);
+    }
+
+    /**
+     * Reads how the hardware of the machines changed that have, or had, an id of a provider, newest first. Otherwise as {@link
+     * #hardwareHistory(UUID, Long, int)}.
+     */
+    public List<HardwareHistoryEntry> hardwareHistory(
+            ProviderType provider, ProviderID id, @Nullable Long before, int limit) throws InterruptedException {
+        return readHardwareHistory(
+                HARDWARE_HISTORY.PROVIDER.eq(provider.name()).and(HARDWARE_HISTORY.PROVIDER_ID.eq(id.value())),
+                before,
+                limit);
+    }
+
+    private List<HardwareHistoryEntry> readHardwareHistory(Condition which, @Nullable Long before, int limit)
+            throws InterruptedException {
+        requireLimit(limit);
+        return transactions.ask(
+                "reading how hardware changed", db -> ActionQueries.hardwareHistory(db, which, before, limit));
     }
 
     /** Reads all sessions and what they hold, by component and where they run. */

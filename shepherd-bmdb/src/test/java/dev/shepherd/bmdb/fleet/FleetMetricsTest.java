@@ -21,7 +21,7 @@ class FleetMetricsTest {
     private final FleetMetrics metrics = FleetMetrics.create();
 
     private static FleetSummary summary(Duration age, List<Count> counts, List<Figure> figures) {
-        return new FleetSummary(Instant.EPOCH, Duration.ofMillis(30), age, counts, figures);
+        return new FleetSummary(Instant.EPOCH, Duration.ofMillis(30), age, counts, figures, List.of());
     }
 
     private double value(String name, String... tags) {

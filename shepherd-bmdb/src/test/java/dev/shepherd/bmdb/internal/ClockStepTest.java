@@ -60,6 +60,8 @@ class ClockStepTest {
                         "machines_forgotten.forgotten_at",
                         "operator_actions.acted_at",
                         "machine_hardware_report.hardware_report_at",
+                        "machine_hardware_report.hardware_read_at",
+                        "hardware_history.changed_at",
                         "fleet_samples.sampled_at",
                         // Counts and samples from the future are made again at once.
                         "fleet_counted.counted_at",

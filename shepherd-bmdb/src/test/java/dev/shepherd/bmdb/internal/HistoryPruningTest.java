@@ -45,10 +45,18 @@ class HistoryPruningTest {
                 days,
                 machine,
                 lines);
+        db.execute(
+                "insert into hardware_history (changed_at, kind, change, machine_id)"
+                        + " select now() - ? * interval '1 day', 'DISK_GONE', 'a disk', ?"
+                        + " from generate_series(1, ?)",
+                days,
+                machine,
+                lines);
     }
 
     private static long lines() throws SQLException {
-        return db.number("select (select count(*) from work_history) + (select count(*) from operator_actions)");
+        return db.number("select (select count(*) from work_history) + (select count(*) from operator_actions)"
+                + " + (select count(*) from hardware_history)");
     }
 
     @Test
@@ -58,9 +66,9 @@ class HistoryPruningTest {
         history(machine, 31, many);
         history(machine, 29, 5);
 
-        assertThat(pruning().prune()).isEqualTo(2L * many);
+        assertThat(pruning().prune()).isEqualTo(3L * many);
 
-        assertThat(lines()).isEqualTo(10);
+        assertThat(lines()).isEqualTo(15);
         assertThat(pruning().prune()).isZero();
     }
 
@@ -73,7 +81,7 @@ class HistoryPruningTest {
 
         pruning().prune();
 
-        assertThat(lines()).isEqualTo(2);
+        assertThat(lines()).isEqualTo(3);
     }
 
     @Test
@@ -111,11 +119,11 @@ class HistoryPruningTest {
         TestDatabase.execute(another, "select pg_advisory_xact_lock(" + HistoryPruning.LOCK + ")");
 
         assertThat(pruning().prune()).isZero();
-        assertThat(lines()).isEqualTo(10);
+        assertThat(lines()).isEqualTo(15);
 
         another.rollback();
         List<Long> deleted = Race.run(4, i -> pruning().prune());
-        assertThat(deleted.stream().mapToLong(Long::longValue).sum()).isEqualTo(10);
+        assertThat(deleted.stream().mapToLong(Long::longValue).sum()).isEqualTo(15);
     }
 
     @Test
@@ -143,7 +151,7 @@ class HistoryPruningTest {
 
         db.closeLater(db.open(config -> config.historyRetention(RETENTION)).startSession("test", "host"));
 
-        await().until(() -> lines() == 2);
+        await().until(() -> lines() == 3);
         assertThat(Operator.of(db.bmdb()).actions(machine, null, 10)).hasSize(1);
     }
 }

@@ -1,0 +1,9 @@
+/**
+ * What machines are made of, as their agents say: {@link dev.shepherd.bmdb.hardware.Hardware} is a report that was read, {@link
+ * dev.shepherd.bmdb.hardware.HardwareChange} what the next report says differently. Start at
+ * {@link dev.shepherd.bmdb.hardware.Hardware#read}. Knows nothing of the database.
+ */
+@NullMarked
+package dev.shepherd.bmdb.hardware;
+
+import org.jspecify.annotations.NullMarked;
