@@ -4,6 +4,8 @@ module dev.shepherd.cli {
     requires ch.qos.logback.classic;
     requires ch.qos.logback.core;
     requires com.fasterxml.jackson.core;
+    requires dev.shepherd.agent;
+    requires dev.shepherd.agent.messages;
     requires dev.shepherd.api;
     requires dev.shepherd.bmdb;
     requires dev.shepherd.callback;
@@ -31,6 +33,8 @@ module dev.shepherd.cli {
             dev.shepherd.cli.internal.LogDefaults;
 
     opens dev.shepherd.cli to
+            info.picocli;
+    opens dev.shepherd.cli.agent to
             info.picocli;
     opens dev.shepherd.cli.bmc to
             info.picocli;

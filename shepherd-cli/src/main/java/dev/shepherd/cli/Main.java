@@ -2,6 +2,7 @@ package dev.shepherd.cli;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ShepherdException;
+import dev.shepherd.cli.agent.AgentCommand;
 import dev.shepherd.cli.bmc.BmcCommand;
 import dev.shepherd.cli.contract.ContractCommand;
 import dev.shepherd.cli.demo.DemoCommand;
@@ -79,6 +80,7 @@ import picocli.CommandLine.ScopeType;
             DatabaseCommand.class,
             MigrateCommand.class,
             ProvidersCommand.class,
+            AgentCommand.class,
             BmcCommand.class,
             ContractCommand.class,
             FakeEquinixCommand.class,

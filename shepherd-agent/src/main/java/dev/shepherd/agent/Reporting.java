@@ -1,0 +1,196 @@
+package dev.shepherd.agent;
+
+import com.google.protobuf.ByteString;
+import dev.shepherd.agent.messages.callback.AgentRequest;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The process that reports: says once a minute that the machine is alive, says what it is made of when that has changed,
+ * and has installations carried out. It goes on until it is told that another agent has taken its place.
+ */
+final class Reporting {
+
+    /** Who is at work, and as which process. */
+    static final String RUNNING = "running";
+
+    private static final String LOCK = "lock";
+
+    private static final Duration INTERVAL = Duration.ofMinutes(1);
+    private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
+    private static final Duration LONGEST_RETRY = Duration.ofMinutes(1);
+
+    /** Between two looks at what the machine is made of. */
+    private static final Duration INVENTORY = Duration.ofMinutes(30);
+
+    /** How long a start may take to be recorded after the answer to the takeover. */
+    private static final Duration GRACE = Duration.ofSeconds(30);
+
+    private static final long LOCK_SECONDS = 10;
+
+    private final Home home;
+    private final Identity identity;
+    private final Request request;
+    private final Installations installations;
+    private final Random random = new Random();
+
+    private @Nullable ByteString report;
+    private boolean reported;
+    private long inventoryAt = System.nanoTime();
+    private long refusedSince;
+    private boolean refused;
+    private int failures;
+    private String lastFailure = "";
+
+    private Reporting(Home home, Identity identity) throws IOException {
+        this.home = home;
+        this.identity = identity;
+        request = new Request(identity);
+        installations = new Installations(home);
+    }
+
+    /** Returns the status to exit with: 0 if there is nothing left to do. */
+    static int run(Home home) throws InterruptedException {
+        try (FileChannel file =
+                FileChannel.open(home.path(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            if (lock(file) == null) {
+                Journal.warning("another agent works in " + home.folder() + " and does not end");
+                return 1;
+            }
+            Identity identity = Identity.read(home).orElse(null);
+            if (identity == null) {
+                Journal.warning("there was no takeover: " + home.path(Identity.FILE) + " does not exist");
+                return 0;
+            }
+            Reporting reporting = new Reporting(home, identity);
+            home.write(RUNNING, identity.name() + " " + ProcessHandle.current().pid() + "\n");
+            Journal.info("reports to " + identity.endpoint() + " for machine " + identity.machine());
+            reporting.loop();
+            return 0;
+        } catch (IOException | IllegalArgumentException e) {
+            Journal.warning("cannot go on: " + e.getMessage());
+            return 1;
+        }
+    }
+
+    /** Waits until the agent before has ended. Returns null if it does not. */
+    private static @Nullable FileLock lock(FileChannel file) throws IOException, InterruptedException {
+        for (long i = 0; i < LOCK_SECONDS * 10; i++) {
+            try {
+                FileLock lock = file.tryLock();
+                if (lock != null) {
+                    return lock;
+                }
+            } catch (OverlappingFileLockException e) {
+                // In this process: only tests have two.
+            }
+            TimeUnit.MILLISECONDS.sleep(100);
+        }
+        return null;
+    }
+
+    private void loop() throws IOException, InterruptedException {
+        while (true) {
+            lookAtTheMachine();
+            AgentRequest content = content();
+            Duration wait;
+            try {
+                Request.Reply reply = request.send(content);
+                if (mustEnd(reply)) {
+                    return;
+                }
+                wait = reply.status() == 200 ? heard(content, reply) : failed(describe(reply), reply.retryAfter());
+            } catch (IOException e) {
+                wait = failed(String.valueOf(e.getMessage()), Duration.ZERO);
+            }
+            installations.await(wait);
+        }
+    }
+
+    private void lookAtTheMachine() {
+        if (report == null || System.nanoTime() - inventoryAt >= INVENTORY.toNanos()) {
+            inventoryAt = System.nanoTime();
+            ByteString now = ByteString.EMPTY;
+            reported &= now.equals(report);
+            report = now;
+        }
+    }
+
+    private AgentRequest content() throws IOException {
+        AgentRequest.Builder content = AgentRequest.newBuilder();
+        if (!reported && report != null) {
+            content.setHardwareReport(report);
+        }
+        installations.report().ifPresent(content::setInstallationReport);
+        return content.build();
+    }
+
+    private Duration heard(AgentRequest sent, Request.Reply reply) throws IOException {
+        if (failures > 0) {
+            Journal.info("is heard again, after " + failures + " attempts");
+        }
+        failures = 0;
+        lastFailure = "";
+        refused = false;
+        reported |= sent.hasHardwareReport();
+        if (sent.hasInstallationReport()) {
+            installations.reported(sent.getInstallationReport().getGeneration());
+        }
+        boolean begun = reply.response().hasInstallationRequest()
+                && installations.begin(reply.response().getInstallationRequest());
+        // Agents that were all started at once, such as after a power cut, do not stay in step.
+        long jitter = (long) (INTERVAL.toMillis() * 0.1 * (random.nextDouble() - 0.5));
+        return begun || installations.report().isPresent() ? FIRST_RETRY : INTERVAL.plusMillis(jitter);
+    }
+
+    private boolean mustEnd(Request.Reply reply) {
+        String reason = reply.reason();
+        if (reason.equals("WRONG_KEY") || reason.equals("UNKNOWN_MACHINE")) {
+            Journal.info("ends: " + describe(reply));
+            return true;
+        }
+        if (!reason.equals("AGENT_NOT_STARTED")) {
+            refused = false;
+            return false;
+        }
+        if (!refused) {
+            refused = true;
+            refusedSince = System.nanoTime();
+        }
+        if (System.nanoTime() - refusedSince < GRACE.toNanos()) {
+            return false;
+        }
+        Journal.info("ends: for " + GRACE.toSeconds() + " s, " + describe(reply));
+        return true;
+    }
+
+    /** Returns after how long to try again. */
+    private Duration failed(String why, Duration atLeast) throws IOException {
+        failures++;
+        if (!why.equals(lastFailure)) {
+            lastFailure = why;
+            Journal.warning("is not heard: " + why);
+        }
+        if (why.startsWith("OTHER_GENERATION")) {
+            // The heartbeat was recorded; the report is for an installation that was taken back.
+            installations.dropReport();
+        }
+        long doubled = FIRST_RETRY.toMillis() << Math.min(failures - 1, 6);
+        long millis = refused ? FIRST_RETRY.toMillis() : Math.min(doubled, LONGEST_RETRY.toMillis());
+        // Half of it at random: a manager that comes back is not called by all at once.
+        Duration wait = Duration.ofMillis(millis / 2 + (long) (random.nextDouble() * millis / 2));
+        return wait.compareTo(atLeast) < 0 ? atLeast : wait;
+    }
+
+    private static String describe(Request.Reply reply) {
+        return (reply.reason().isEmpty() ? "status " + reply.status() : reply.reason())
+                + (reply.message().isEmpty() ? "" : ": " + reply.message());
+    }
+}
