@@ -15,5 +15,8 @@ module dev.shepherd.web {
     exports dev.shepherd.web;
     exports dev.shepherd.web.access;
     exports dev.shepherd.web.http;
+    // Hardware is the same JSON on the command line.
+    exports dev.shepherd.web.api to
+            dev.shepherd.cli;
     exports dev.shepherd.web.servlet;
 }

@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.Properties;
-import java.util.concurrent.TimeUnit;
 
 /**
  * Carries out installations, one at a time: runs the program that the operator has named, with the request on its standard
@@ -41,8 +40,6 @@ final class Installations {
                 tail -c 65536 >"$1/installation.log"
             mv -f "$1/installation.exit" "$1/installation.status"
             """;
-
-    private static final Duration LOOK = Duration.ofSeconds(1);
 
     /** How long a program that was started may take to say as which process. */
     private static final Duration BEGINNING = Duration.ofSeconds(10);
@@ -127,22 +124,13 @@ final class Installations {
         return true;
     }
 
-    /** Waits so long, or until an installation ends. */
-    void await(Duration span) throws IOException, InterruptedException {
-        long until = System.nanoTime() + span.toNanos();
-        while (true) {
-            boolean was = state == State.RUNNING;
-            look();
-            long left = until - System.nanoTime();
-            if (left <= 0 || was && state == State.ENDED) {
-                return;
-            }
-            TimeUnit.NANOSECONDS.sleep(state == State.RUNNING ? Math.min(left, LOOK.toNanos()) : left);
-        }
+    /** Tells whether a program runs. */
+    boolean isRunning() {
+        return state == State.RUNNING;
     }
 
     /** Finds out what has become of the program that runs. */
-    private void look() throws IOException {
+    void look() throws IOException {
         if (state != State.RUNNING) {
             return;
         }

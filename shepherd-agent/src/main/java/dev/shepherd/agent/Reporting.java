@@ -1,6 +1,7 @@
 package dev.shepherd.agent;
 
 import com.google.protobuf.ByteString;
+import dev.shepherd.agent.inventory.Inventory;
 import dev.shepherd.agent.messages.callback.AgentRequest;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -33,6 +34,9 @@ final class Reporting {
     /** How long a start may take to be recorded after the answer to the takeover. */
     private static final Duration GRACE = Duration.ofSeconds(30);
 
+    /** Between two looks at whether an installation has ended. */
+    private static final Duration LOOK = Duration.ofSeconds(1);
+
     private static final long LOCK_SECONDS = 10;
 
     private final Home home;
@@ -41,9 +45,10 @@ final class Reporting {
     private final Installations installations;
     private final Random random = new Random();
 
+    /** What the machine is made of. Guarded by this, as is whether it was reported. */
     private @Nullable ByteString report;
+
     private boolean reported;
-    private long inventoryAt = System.nanoTime();
     private long refusedSince;
     private boolean refused;
     private int failures;
@@ -97,8 +102,10 @@ final class Reporting {
     }
 
     private void loop() throws IOException, InterruptedException {
+        Thread inventories = new Thread(this::takeInventories, "inventory");
+        inventories.setDaemon(true);
+        inventories.start();
         while (true) {
-            lookAtTheMachine();
             AgentRequest content = content();
             Duration wait;
             try {
@@ -110,20 +117,51 @@ final class Reporting {
             } catch (IOException e) {
                 wait = failed(String.valueOf(e.getMessage()), Duration.ZERO);
             }
-            installations.await(wait);
+            pause(wait);
         }
     }
 
-    private void lookAtTheMachine() {
-        if (report == null || System.nanoTime() - inventoryAt >= INVENTORY.toNanos()) {
-            inventoryAt = System.nanoTime();
-            ByteString now = ByteString.EMPTY;
-            reported &= now.equals(report);
-            report = now;
+    /** Looks at the machine now and then, in a thread of its own: a broken disk may hold it up for minutes. */
+    private void takeInventories() {
+        try {
+            while (true) {
+                ByteString now = Inventory.ofThisMachine().take().toByteString();
+                synchronized (this) {
+                    reported &= now.equals(report);
+                    report = now;
+                    notifyAll();
+                }
+                TimeUnit.NANOSECONDS.sleep(INVENTORY.toNanos());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (RuntimeException | Error e) {
+            Journal.warning("the hardware cannot be looked at: " + e);
         }
     }
 
-    private AgentRequest content() throws IOException {
+    /** Waits so long, but only until there is something to report. */
+    private void pause(Duration span) throws IOException, InterruptedException {
+        long until = System.nanoTime() + span.toNanos();
+        boolean hadReport = hasReport();
+        while (true) {
+            boolean ran = installations.isRunning();
+            installations.look();
+            long left = until - System.nanoTime();
+            if (left <= 0 || ran && !installations.isRunning() || hasReport() && !hadReport) {
+                return;
+            }
+            synchronized (this) {
+                TimeUnit.NANOSECONDS.timedWait(this, installations.isRunning() ? Math.min(left, LOOK.toNanos()) : left);
+            }
+        }
+    }
+
+    private synchronized boolean hasReport() {
+        return report != null && !reported;
+    }
+
+    private synchronized AgentRequest content() throws IOException {
         AgentRequest.Builder content = AgentRequest.newBuilder();
         if (!reported && report != null) {
             content.setHardwareReport(report);
@@ -139,7 +177,9 @@ final class Reporting {
         failures = 0;
         lastFailure = "";
         refused = false;
-        reported |= sent.hasHardwareReport();
+        synchronized (this) {
+            reported |= sent.hasHardwareReport() && sent.getHardwareReport().equals(report);
+        }
         if (sent.hasInstallationReport()) {
             installations.reported(sent.getInstallationReport().getGeneration());
         }

@@ -151,7 +151,7 @@ class ArchitectureTest {
                 if (!name.startsWith("dev.shepherd.bmdb") || name.startsWith("dev.shepherd.bmdb.internal.schema")) {
                     return SliceIdentifier.ignore();
                 }
-                return name.equals("dev.shepherd.bmdb") || name.equals("dev.shepherd.bmdb.internal")
+                return name.equals("dev.shepherd.bmdb") || name.startsWith("dev.shepherd.bmdb.internal")
                         ? SliceIdentifier.of("core")
                         : SliceIdentifier.of(name);
             }

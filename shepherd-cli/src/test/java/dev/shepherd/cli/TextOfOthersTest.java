@@ -18,6 +18,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.OperatorActions;
@@ -29,6 +30,7 @@ import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.testkit.LogCapture;
 import dev.shepherd.testkit.agent.TestAgent;
+import dev.shepherd.testkit.agent.TestHardware;
 import dev.shepherd.testkit.database.BmdbExtension;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -148,6 +150,7 @@ class TextOfOthersTest {
             }
         }
         operate(bmdb);
+        report(bmdb);
         writeToTheDatabase();
         List<String> shown = runEveryCommand();
         log.stop();
@@ -181,6 +184,16 @@ class TextOfOthersTest {
         }
         operator.pause(machine, null, null, "because" + HIDING, null);
         operator.quarantine(machine, "because" + HIDING);
+    }
+
+    /** What an agent may say of its machine. */
+    private void report(Bmdb bmdb) throws InterruptedException {
+        UUID machine = machine("warns").machineId();
+        try (BmdbSession session = bmdb.startSession("test", "host")) {
+            for (byte[] report : List.of(TestHardware.server("S1"), TestHardware.hostile(HOSTILE))) {
+                session.useTransaction(tx -> tx.putHardwareReport(machine, report));
+            }
+        }
     }
 
     /** What another program, or an older version of this one, may have left there. */
@@ -245,6 +258,8 @@ class TextOfOthersTest {
             {"install", warns, "--take-back", "--reason", "because" + HIDING},
             {"install", warns, "--file", "none", "--reason", "r"},
             {"hardware", warns},
+            {"hardware", warns, "--json"},
+            {"hardware", "--failing"},
             {"history"},
             {"reboot", warns, "--provider", HOSTILE, "--reason", "r"},
             {"reboot", warns, "--provider", "static", "--property", HOSTILE + "=x", "--reason", "r"},

@@ -9,6 +9,7 @@ import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorAction;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.web.api.HardwareJson;
 import dev.shepherd.web.api.Json;
 import dev.shepherd.web.http.BadRequestException;
 import dev.shepherd.web.http.Query;
@@ -107,6 +108,13 @@ final class ApiRoutes {
                 case "history" ->
                     Optional.of(Json.list("history", bmdb.history(machine, limit(query, 1000)), Json::history));
                 case "actions" -> Optional.of(actions(machine, query));
+                case "hardware" ->
+                    Optional.of(HardwareJson.machine(
+                            operator.hardwareReport(machine),
+                            operator.hardwareHistory(
+                                    machine,
+                                    query.get("before").map(Routes::number).orElse(null),
+                                    limit(query, 1000))));
                 default -> Optional.empty();
             };
         }

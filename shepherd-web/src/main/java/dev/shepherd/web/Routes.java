@@ -212,6 +212,8 @@ final class Routes {
                         operator.recovery(machineId),
                         history,
                         done,
+                        operator.hardwareReport(machineId),
+                        operator.hardwareHistory(machineId, null, OneMachinePage.HISTORY),
                         actions.offered(principal, explanation.get().machine(), quarantined),
                         new Say(bmdb.now())));
         return html(200, page);

@@ -63,6 +63,7 @@ class ArchitectureTest {
                         "dev.shepherd.api..",
                         "dev.shepherd.bmdb",
                         "dev.shepherd.bmdb.fleet",
+                        "dev.shepherd.bmdb.hardware",
                         "dev.shepherd.bmdb.operator",
                         "dev.shepherd.bmdb.threads",
                         "dev.shepherd.manager..",

@@ -15,10 +15,12 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.fleet.MachineState;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.testkit.agent.TestHardware;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
 import dev.shepherd.web.http.WebRequest;
@@ -206,6 +208,8 @@ class OpenApiTest {
                 .isTrue();
         get("/machines/{machine}/history", "/machines/" + absent + "/history");
         get("/machines/{machine}/actions", "/machines/" + absent + "/actions");
+        assertThat(get("/machines/{machine}/hardware", "/machines/" + absent + "/hardware"))
+                .hasToString("{\"changes\":[]}");
     }
 
     @Test
@@ -228,6 +232,12 @@ class OpenApiTest {
                 "insert into pauses values (gen_random_uuid(), null, 'racks', 'ShepherdRecovery', 'oncall', 'r', now(),"
                         + " now() + interval '1 hour')");
         fleet.execute("update work_history set session_id = gen_random_uuid()");
+        try (BmdbSession session = bmdb.startSession("test", "host")) {
+            for (byte[] report : List.of(TestHardware.server("S1"), TestHardware.withFailingDisk("S1"))) {
+                session.useTransaction(tx -> tx.putHardwareReport(lively, report));
+            }
+            session.useTransaction(tx -> tx.putHardwareReport(hostile, new byte[] {1}));
+        }
         for (int i = 0; i < 30; i++) {
             fleet.execute(
                     "insert into operator_actions (acted_at, acted_by, channel, verb, reason) select now(), 'oncall', c,"
@@ -261,6 +271,9 @@ class OpenApiTest {
             get("/machines/{machine}", "/machines/" + machine);
             get("/machines/{machine}/history", "/machines/" + machine + "/history");
             get("/machines/{machine}/actions", "/machines/" + machine + "/actions");
+        }
+        for (UUID machine : List.of(bare, hostile, lively)) {
+            get("/machines/{machine}/hardware", "/machines/" + machine + "/hardware");
         }
         for (String path : List.of("/actions", "/pauses", "/sessions")) {
             get(path, path);

@@ -20,7 +20,7 @@ final class TestFleet {
         execute(
                 "truncate machines, machine_provided, machine_quarantine, work_backoff, pauses, recovery_freeze, work_history,"
                         + " sessions, operator_actions, fleet_counted, fleet_counts, fleet_silent, fleet_figures,"
-                        + " fleet_samples cascade");
+                        + " fleet_samples, fleet_hardware, hardware_history cascade");
     }
 
     void execute(String sql, Object... parameters) throws SQLException {

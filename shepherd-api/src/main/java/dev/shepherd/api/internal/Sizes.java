@@ -1,12 +1,13 @@
 package dev.shepherd.api.internal;
 
+import java.math.BigInteger;
 import java.util.Locale;
 
 /** Says sizes as people do: {@code 128 GiB} of memory, a disk of {@code 1.92 TB}, a link of {@code 25 Gbit/s}. */
 public final class Sizes {
 
-    private static final String[] PREFIXES = {"", "k", "M", "G", "T", "P", "E"};
-    private static final String[] BINARY_PREFIXES = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
+    private static final String[] PREFIXES = {"", "k", "M", "G", "T", "P", "E", "Z", "Y"};
+    private static final String[] BINARY_PREFIXES = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"};
 
     private Sizes() {}
 
@@ -18,6 +19,16 @@ public final class Sizes {
     /** Says the size of a disk, by powers of 1000, as it is printed on it. */
     public static String disk(long bytes) {
         return text(bytes, 1000, PREFIXES) + "B";
+    }
+
+    /** Says the memory of many machines together. */
+    public static String memory(BigInteger bytes) {
+        return text(bytes.doubleValue(), 1024, BINARY_PREFIXES) + "B";
+    }
+
+    /** Says the size of many disks together. */
+    public static String disk(BigInteger bytes) {
+        return text(bytes.doubleValue(), 1000, PREFIXES) + "B";
     }
 
     /** Says the speed of a link that is given in bytes per second: in bits, as it is printed on it. */

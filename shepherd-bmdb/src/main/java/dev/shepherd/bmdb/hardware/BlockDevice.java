@@ -84,6 +84,14 @@ public record BlockDevice(
         return List.copyOf(troubles);
     }
 
+    /** Tells whether anything is known of its health. */
+    public boolean saysHealth() {
+        return criticalWarning.isPresent()
+                || mediaErrors.isPresent()
+                || availableSpareRatio.isPresent()
+                || usageRatio.isPresent();
+    }
+
     private static String percent(double ratio) {
         return String.format(Locale.ROOT, "%.0f %%", ratio * 100);
     }

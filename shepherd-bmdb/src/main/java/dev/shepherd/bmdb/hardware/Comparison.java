@@ -151,17 +151,10 @@ final class Comparison {
             // A report without the health of a disk does not say that it got well.
             if (is.willFail() && !was.willFail()) {
                 failing(is);
-            } else if (was.willFail() && !is.willFail() && saysHealth(is)) {
+            } else if (was.willFail() && !is.willFail() && is.saysHealth()) {
                 add(Kind.DISK_WELL, disk(is));
             }
         }
-    }
-
-    private static boolean saysHealth(BlockDevice disk) {
-        return disk.criticalWarning().isPresent()
-                || disk.mediaErrors().isPresent()
-                || disk.availableSpareRatio().isPresent()
-                || disk.usageRatio().isPresent();
     }
 
     private void failing(BlockDevice disk) {

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb.hardware;
 
 import java.util.List;
+import java.util.Locale;
 
 /**
  * What a report says differently from the one before. Immutable.
@@ -44,7 +45,12 @@ public record HardwareChange(Kind kind, String text) {
         /** The report can be read, and the one before could not. */
         REPORT_READABLE,
         /** There were more changes than are told of. */
-        MORE
+        MORE;
+
+        /** Returns it in words, such as {@code disk gone}. */
+        public String words() {
+            return name().toLowerCase(Locale.ROOT).replace('_', ' ');
+        }
     }
 
     /**

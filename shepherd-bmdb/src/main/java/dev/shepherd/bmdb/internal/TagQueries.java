@@ -14,6 +14,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.InstallationResult;
+import dev.shepherd.bmdb.internal.hardware.HardwareQueries;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.List;

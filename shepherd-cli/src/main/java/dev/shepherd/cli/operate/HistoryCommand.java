@@ -6,6 +6,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkHistoryEntry;
+import dev.shepherd.bmdb.operator.HardwareHistoryEntry;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorAction;
 import dev.shepherd.cli.internal.Setting;
@@ -26,7 +27,8 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "history",
         description = {
-            "Shows what the loops and operators did to a machine, even a forgotten one, newest first. Without a machine:"
+            "Shows what the loops and operators did to a machine, even a forgotten one, and how its hardware changed, newest"
+                    + " first. Without a machine:"
                     + " what operators did to the fleet."
         },
         mixinStandardHelpOptions = true)
@@ -65,7 +67,7 @@ public final class HistoryCommand extends FleetCommand {
     int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
         PrintWriter out = commandLine.getOut();
         List<Line> lines = machine == null
-                ? lines(List.of(), Operator.of(bmdb).actions((UUID) null, null, limit))
+                ? lines(List.of(), Operator.of(bmdb).actions((UUID) null, null, limit), List.of())
                 : read(bmdb, machine);
         if (lines.isEmpty()) {
             out.println("No operator has changed anything yet");
@@ -77,13 +79,21 @@ public final class HistoryCommand extends FleetCommand {
     private List<Line> read(Bmdb bmdb, String named) throws InterruptedException {
         Operator operator = Operator.of(bmdb);
         UUID id = MachineArgument.uuid(named);
-        List<Line> lines = id == null ? List.of() : lines(bmdb.history(id, limit), operator.actions(id, null, limit));
+        List<Line> lines = id == null
+                ? List.of()
+                : lines(
+                        bmdb.history(id, limit),
+                        operator.actions(id, null, limit),
+                        operator.hardwareHistory(id, null, limit));
         if (!lines.isEmpty()) {
             return lines;
         }
         ProviderType provider = Setting.of("--type", type == null ? "static" : type, ProviderType::new);
         ProviderID providerId = Setting.of("MACHINE", named, ProviderID::new);
-        lines = lines(bmdb.history(provider, providerId, limit), operator.actions(provider, providerId, null, limit));
+        lines = lines(
+                bmdb.history(provider, providerId, limit),
+                operator.actions(provider, providerId, null, limit),
+                operator.hardwareHistory(provider, providerId, null, limit));
         if (lines.isEmpty()) {
             throw new ConfigurationException(
                     "MACHINE",
@@ -93,11 +103,13 @@ public final class HistoryCommand extends FleetCommand {
         return lines;
     }
 
-    private List<Line> lines(List<WorkHistoryEntry> history, List<OperatorAction> actions) {
+    private List<Line> lines(
+            List<WorkHistoryEntry> history, List<OperatorAction> actions, List<HardwareHistoryEntry> changes) {
         List<Line> lines = new ArrayList<>();
         // What ended at the same moment as it began is shown in this order, too: the lists are the newest first.
         history.forEach(entry -> lines.add(new Line(entry.timestamp(), text(entry))));
         actions.forEach(action -> lines.add(new Line(action.at(), text(action))));
+        changes.forEach(entry -> lines.add(new Line(entry.at(), text(entry))));
         return lines.stream()
                 .sorted(Comparator.comparing(Line::at).reversed())
                 .limit(limit)
@@ -110,6 +122,12 @@ public final class HistoryCommand extends FleetCommand {
                 + BackoffsCommand.name(entry.provider(), entry.providerId(), entry.machineId())
                 + entry.note().map(note -> "  " + Escaped.text(note)).orElse("")
                 + entry.failedCause().map(cause -> "  " + Escaped.text(cause)).orElse("");
+    }
+
+    private static String text(HardwareHistoryEntry entry) {
+        return "Hardware  " + entry.change().kind().words() + "  "
+                + BackoffsCommand.name(entry.provider(), entry.providerId(), entry.machineId()) + "  "
+                + Escaped.text(entry.change().text());
     }
 
     private static String text(OperatorAction action) {

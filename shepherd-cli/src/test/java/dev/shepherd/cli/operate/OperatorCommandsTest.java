@@ -1,5 +1,6 @@
 package dev.shepherd.cli.operate;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.api.Availability;
@@ -10,11 +11,14 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.fleet.Fleet;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.CommandLineRun;
 import dev.shepherd.postgres.TestPostgres;
+import dev.shepherd.testkit.agent.TestHardware;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -207,6 +211,69 @@ class OperatorCommandsTest {
                 .contains("has 2 bytes, and is this one since 2");
 
         assertThat(file).hasBinaryContent(new byte[] {4, 5});
+    }
+
+    @Test
+    void hardwareIsShownInUnitsAndWhatChangedWithIt() throws Exception {
+        UUID machine = machines.get("rack-6");
+        session.useTransaction(tx -> tx.putHardwareReport(machine, TestHardware.server("S1")));
+        session.useTransaction(tx -> tx.putHardwareReport(machine, TestHardware.withFailingDisk("S1")));
+
+        String change =
+                "disk failing: Samsung, MZQLB960HAJR, 960 GB, serial number S1-1: critical warning, 12 media errors,"
+                        + " 4 % of its spare blocks left, 103 % of its life used up";
+        assertThat(done("hardware", "rack-6"))
+                .contains("Machine     Supermicro SYS-1029P, serial number S1\n")
+                .contains("Processors  2 x Intel(R) Xeon(R) Gold 6252 CPU @ 2.10GHz, 24 cores, 48 threads\n")
+                .contains("Memory      256 GiB, 98 % of it usable\n")
+                .contains("EFI         it was started by it\n")
+                .contains("DISK                  SERIAL NUMBER  SIZE    KIND  HEALTH\n"
+                        + "Samsung MZQLB960HAJR  S1-0           960 GB  NVMe  good, 3 % of its life used up\n"
+                        + "Samsung MZQLB960HAJR  S1-1           960 GB  NVMe  will fail: critical warning,")
+                .contains("02:00:00:00:00:00  i40e    10 Gbit/s  10 Gbit/s\n"
+                        + "02:00:00:00:00:01  i40e    10 Gbit/s  down\n")
+                .contains("  smartctl is not installed")
+                .contains("Z  " + change);
+        assertThat(done("history", "rack-6")).contains("Hardware  disk failing  static rack-6");
+        assertThat(done("hardware", "rack-6", "--json"))
+                .startsWith("{\"changes\":[{\"id\":")
+                .contains("\"memoryBytes\":274877906944", "\"usageRatio\":1.03", "\"kind\":\"DISK_FAILING\"");
+        assertThat(done("hardware", "--failing"))
+                .isEqualTo("static rack-6\n  Samsung MZQLB960HAJR, 960 GB, S1-1, will fail: critical warning, 12 media"
+                        + " errors, 4 % of its spare blocks left, 103 % of its life used up\n"
+                        + "1 machine(s) with disks that will fail\n");
+    }
+
+    @Test
+    void aReportThatCannotBeReadIsShownWithItsReason() throws Exception {
+        session.useTransaction(tx -> tx.putHardwareReport(machines.get("rack-6"), "8 cores".getBytes(UTF_8)));
+
+        assertThat(done("hardware", "rack-6"))
+                .contains("has 7 bytes")
+                .contains("Report  cannot be read: it is no AgentHardwareReport: ");
+        assertThat(done("hardware", "rack-6", "--json")).contains("\"unreadable\":\"it is no AgentHardwareReport: ");
+    }
+
+    @Test
+    void theHardwareOfAFleetIsThatOfTheLastCount() throws Exception {
+        CommandLineRun none = run("hardware");
+        assertThat(none.exitCode()).isEqualTo(1);
+        assertThat(none.err()).contains("the fleet has not been counted yet");
+        session.useTransaction(tx -> {
+            tx.putHardwareReport(machines.get("rack-5"), TestHardware.server("S1"));
+            tx.putHardwareReport(machines.get("rack-6"), TestHardware.withFailingDisk("S2"));
+            tx.putHardwareReport(machines.get("rack-4"), new byte[0]);
+        });
+        Fleet.of(bmdb, RecoveryPolicy.DEFAULT).count(Duration.ZERO);
+
+        assertThat(done("hardware"))
+                .contains(
+                        "PROVIDER  LOCATION  REPORTS  UNREADABLE  CPUS  CORES  THREADS  MEMORY   DISKS  CAPACITY  WILL FAIL\n"
+                                + "static    -         3        1           4     96     192      512 GiB  4      3.84 TB   1\n")
+                .contains("3 of 6 machine(s) have reported, counted ");
+        assertThat(done("hardware", "--json")).startsWith("{\"hardware\":[{\"provider\":\"static\",");
+        assertThat(run("hardware", "--out", "x").exitCode()).isEqualTo(2);
+        assertThat(run("hardware", "rack-6", "--failing").exitCode()).isEqualTo(2);
     }
 
     @Test

@@ -144,14 +144,18 @@ final class Agent {
         return value == null ? otherwise : Long.parseLong(value);
     }
 
+    /** An AgentRequest with an AgentHardwareReport of what Java knows: all that this agent needs no library for. */
     private static byte[] hardwareReport() {
-        String report = String.join(
-                " ",
-                System.getProperty("os.name"),
-                System.getProperty("os.arch"),
-                String.valueOf(Runtime.getRuntime().availableProcessors()),
-                "processors");
-        return field(1, report.getBytes(StandardCharsets.UTF_8));
+        byte[] product = field(
+                2,
+                String.join(" ", System.getProperty("os.name"), System.getProperty("os.arch"))
+                        .getBytes(StandardCharsets.UTF_8));
+        // hardware_threads of a CPU, which is not a field of bytes.
+        byte[] threads = {9 << 3, (byte) Math.min(127, Runtime.getRuntime().availableProcessors())};
+        byte[] warning = field(
+                2,
+                "made of what Java knows: without Shepherd's agent there is no more".getBytes(StandardCharsets.UTF_8));
+        return field(1, join(field(1, join(product, field(10, threads))), warning));
     }
 
     /** Sends one request and returns the status of the answer. */

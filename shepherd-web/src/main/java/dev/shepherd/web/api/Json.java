@@ -1,6 +1,7 @@
 package dev.shepherd.web.api;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -45,6 +46,15 @@ public final class Json {
         }
     }
 
+    /** Writes something for a terminal, on which a text of others must not act: what is not ASCII is escaped. */
+    static String ascii(JsonNode json) {
+        try {
+            return MAPPER.writer().with(JsonWriteFeature.ESCAPE_NON_ASCII).writeValueAsString(json);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a tree of JSON cannot be written", e);
+        }
+    }
+
     /**
      * Reads the fields of an object that are texts, numbers or booleans, as parameters of a form.
      *
@@ -74,12 +84,12 @@ public final class Json {
         return json;
     }
 
-    private static <T> void add(ObjectNode json, String name, List<T> values, BiConsumer<ObjectNode, T> describe) {
+    static <T> void add(ObjectNode json, String name, List<T> values, BiConsumer<ObjectNode, T> describe) {
         ArrayNode list = json.putArray(name);
         values.forEach(value -> describe.accept(list.addObject(), value));
     }
 
-    private static void put(ObjectNode json, String name, Optional<?> value) {
+    static void put(ObjectNode json, String name, Optional<?> value) {
         value.ifPresent(known -> json.put(name, known.toString()));
     }
 
@@ -98,6 +108,7 @@ public final class Json {
                             .put("location", count.location())
                             .put("state", count.state().word())
                             .put("machines", count.machines()));
+            add(json, "hardware", counted.hardware(), HardwareJson::sum);
         });
         add(json, "freezes", freezes, Json::freeze);
         add(json, "pauses", pauses, Json::pause);

@@ -1,10 +1,12 @@
 package dev.shepherd.web.pages;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.Sizes;
 import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.fleet.FleetSample;
 import dev.shepherd.bmdb.fleet.FleetSummary;
 import dev.shepherd.bmdb.fleet.FleetSummary.Count;
+import dev.shepherd.bmdb.fleet.FleetSummary.HardwareSum;
 import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachineState;
 import dev.shepherd.bmdb.operator.LiveSession;
@@ -82,6 +84,9 @@ public final class FleetPage {
                         entry.getValue(),
                         states))
                 .toList();
+        List<HardwareSum> hardware = summary.map(FleetSummary::hardware).orElse(List.of()).stream()
+                .sorted(Comparator.comparing(sum -> -sum.failingDisks()))
+                .toList();
         return new FleetView(
                 Say.number(summary.map(FleetSummary::machines).orElse(0L)),
                 summary.map(counted -> say.when(counted.countedAt())),
@@ -104,6 +109,8 @@ public final class FleetPage {
                         Plot.of("Recoveries in 5 min", samples, now, FleetSample::recoveries),
                         Plot.of("Failures in 5 min", samples, now, FleetSample::failures)),
                 status.map(FleetPage::recovery).orElse(List.of()),
+                hardware.stream().limit(MOST_LOCATIONS).map(FleetPage::hardware).toList(),
+                Math.max(0, hardware.size() - MOST_LOCATIONS),
                 freezes.stream()
                         .map(freeze -> new FleetView.FreezeLine(
                                 freeze.scope(),
@@ -173,6 +180,19 @@ public final class FleetPage {
                         entry.getValue().limit(),
                         entry.getValue().due()))
                 .toList();
+    }
+
+    private static FleetView.HardwareLine hardware(HardwareSum sum) {
+        return new FleetView.HardwareLine(
+                sum.provider().name(),
+                Say.text(sum.location()),
+                Say.number(sum.machines())
+                        + (sum.unreadable() == 0 ? "" : ", " + Say.number(sum.unreadable()) + " cannot be read"),
+                Say.number(sum.cores()) + " in " + Say.number(sum.cpus()),
+                Say.number(sum.threads()),
+                Sizes.memory(sum.memoryBytes()),
+                Say.number(sum.disks()) + " of " + Sizes.disk(sum.diskBytes()),
+                sum.failingDisks());
     }
 
     private static List<FleetView.Discrepant> discrepancies(ShepherdStatus status) {

@@ -15,6 +15,8 @@ import java.util.Optional;
  * @param moreLocations how many locations are not shown
  * @param plots the last day
  * @param recovery each provider's recovery against its limits
+ * @param hardware what the machines of a provider at a location are made of together
+ * @param moreHardware how many locations are not shown of that
  * @param freezes where recovery is frozen
  * @param pauses what is paused
  * @param discrepancies machines on which a provider and the database disagree
@@ -32,6 +34,8 @@ public record FleetView(
         int moreLocations,
         List<Plot> plots,
         List<Recovery> recovery,
+        List<HardwareLine> hardware,
+        int moreHardware,
         List<FreezeLine> freezes,
         List<PauseLine> pauses,
         List<Discrepant> discrepancies,
@@ -82,6 +86,28 @@ public record FleetView(
      * @param due how many are due
      */
     public record Recovery(String provider, long inRecovery, long limit, long due) {}
+
+    /**
+     * What the machines of a provider at a location are made of together.
+     *
+     * @param provider the provider
+     * @param location the location; empty for machines without one
+     * @param machines how many have reported, and how many of these reports cannot be read
+     * @param cores physical cores, and how many processors have them
+     * @param threads what operating systems schedule on
+     * @param memory installed memory
+     * @param disks block devices, and what they hold
+     * @param failing how many of these say that they will fail
+     */
+    public record HardwareLine(
+            String provider,
+            String location,
+            String machines,
+            String cores,
+            String threads,
+            String memory,
+            String disks,
+            long failing) {}
 
     /**
      * A freeze of recovery.

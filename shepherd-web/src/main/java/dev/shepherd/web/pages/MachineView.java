@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param meaning what that means
  * @param note what else is to be known of its state
  * @param facts what is recorded of it
+ * @param hardware what it is made of, if its agent has said so
  * @param processes what the loops would do with it, and why
  * @param history what was done to it, the newest first
  * @param moreHistory whether there is more
@@ -25,6 +26,7 @@ public record MachineView(
         String meaning,
         String note,
         List<Fact> facts,
+        Optional<HardwareView> hardware,
         List<Process> processes,
         List<Event> history,
         boolean moreHistory,

@@ -7,6 +7,8 @@ import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkHistoryEntry;
 import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachineLine;
+import dev.shepherd.bmdb.operator.HardwareHistoryEntry;
+import dev.shepherd.bmdb.operator.HardwareReport;
 import dev.shepherd.bmdb.operator.OperatorAction;
 import dev.shepherd.web.pages.MachineView.Action;
 import dev.shepherd.web.pages.MachineView.Fact;
@@ -40,6 +42,8 @@ public final class OneMachinePage {
             Optional<RecoveryState> recovery,
             List<WorkHistoryEntry> history,
             List<OperatorAction> done,
+            Optional<HardwareReport> hardware,
+            List<HardwareHistoryEntry> changes,
             List<Action> actions,
             Say say) {
         OneMachinePage page = new OneMachinePage(say);
@@ -54,6 +58,7 @@ public final class OneMachinePage {
                 line.map(one -> one.state().meaning()).orElse("it has no provider"),
                 line.map(one -> MachinesPage.note(one, say)).orElse(""),
                 List.copyOf(page.facts),
+                hardware.map(report -> HardwareView.of(report, say)),
                 explanation.processes().stream()
                         .map(process -> new MachineView.Process(
                                 process.process().name(),
@@ -62,13 +67,14 @@ public final class OneMachinePage {
                                 process.change(),
                                 process.nextLookAt().map(say::when)))
                         .toList(),
-                page.events(history, done),
+                page.events(history, done, changes),
                 history.size() > HISTORY,
                 actions);
     }
 
-    /** What loops and people did, in one list: the newest first. */
-    private List<MachineView.Event> events(List<WorkHistoryEntry> history, List<OperatorAction> done) {
+    /** What loops and people did and what became of the hardware, in one list: the newest first. */
+    private List<MachineView.Event> events(
+            List<WorkHistoryEntry> history, List<OperatorAction> done, List<HardwareHistoryEntry> changes) {
         record Timed(Instant at, MachineView.Event event) {}
         List<Timed> all = new ArrayList<>();
         for (WorkHistoryEntry entry : history) {
@@ -92,6 +98,15 @@ public final class OneMachinePage {
                             "by " + line.by() + ", " + line.through(),
                             line.reason() + details)));
         }
+        for (HardwareHistoryEntry entry : changes) {
+            all.add(new Timed(
+                    entry.at(),
+                    new MachineView.Event(
+                            say.when(entry.at()),
+                            "Hardware",
+                            entry.change().kind().words(),
+                            Say.text(entry.change().text()))));
+        }
         all.sort(Comparator.comparing(Timed::at).reversed());
         return all.stream().limit(HISTORY).map(Timed::event).toList();
     }
@@ -105,7 +120,6 @@ public final class OneMachinePage {
             add("Agent's key", "ed25519 " + fingerprint(agent.publicKey()));
         });
         machine.agentHeartbeatAt().ifPresent(at -> add("Agent heard", "", at));
-        machine.hardwareReport().ifPresent(report -> add("Hardware report", Say.number(report.length) + " bytes"));
         machine.installationRequest()
                 .ifPresent(request -> add("Installation requested", "generation " + request.generation()));
         machine.installationReport()

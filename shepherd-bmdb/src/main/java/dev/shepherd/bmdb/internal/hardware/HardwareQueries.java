@@ -1,4 +1,4 @@
-package dev.shepherd.bmdb.internal;
+package dev.shepherd.bmdb.internal.hardware;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.HARDWARE_HISTORY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE;
@@ -6,6 +6,8 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
 
 import dev.shepherd.bmdb.hardware.Hardware;
 import dev.shepherd.bmdb.hardware.HardwareChange;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineHardwareReportRecord;
 import java.math.BigDecimal;
 import java.util.Arrays;
@@ -44,7 +46,7 @@ public final class HardwareQueries {
     private HardwareQueries() {}
 
     /** Keeps a report, its sums, and what it says differently from the one before. Does nothing if that is the same. */
-    static void put(Handle db, UUID machineId, byte[] raw) {
+    public static void put(Handle db, UUID machineId, byte[] raw) {
         // An update to the same content would write all of it again, to the table and to the log.
         if (db.dsl()
                 .fetchExists(
