@@ -64,11 +64,23 @@ final class Installations {
     private String boot = "";
     private double begunAt;
 
-    /** Goes on with what the agent before was doing. */
-    Installations(Home home) throws IOException {
+    /** Goes on with what the agent before was doing, as the executable was built to. */
+    static Installations of(Home home) throws IOException {
+        return new Installations(
+                home,
+                System.getProperty("shepherd.agent.installer", ""),
+                Duration.ofSeconds(Long.getLong("shepherd.agent.installer.seconds", 7200)));
+    }
+
+    /**
+     * Goes on with what the agent before was doing.
+     *
+     * @param installer the program; empty if there is none
+     */
+    Installations(Home home, String installer, Duration limit) throws IOException {
         this.home = home;
-        installer = System.getProperty("shepherd.agent.installer", "");
-        limit = Duration.ofSeconds(Long.getLong("shepherd.agent.installer.seconds", 7200));
+        this.installer = installer;
+        this.limit = limit;
         Properties kept = new Properties();
         kept.load(new StringReader(home.text(STATE)));
         if (!kept.isEmpty()) {

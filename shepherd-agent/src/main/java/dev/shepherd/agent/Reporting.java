@@ -58,7 +58,7 @@ final class Reporting {
         this.home = home;
         this.identity = identity;
         request = new Request(identity);
-        installations = new Installations(home);
+        installations = Installations.of(home);
     }
 
     /** Returns the status to exit with: 0 if there is nothing left to do. */

@@ -21,6 +21,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -54,7 +55,8 @@ class AgentOnDebianTest {
             Optional<String> obstacle = machine.obstacle();
             assumeTrue(obstacle.isEmpty(), () -> obstacle.orElse(""));
             assertThat(javas(machine)).isZero();
-            Path installer = Files.writeString(Files.createDirectories(machine.path("usr/local/sbin")).resolve("install-os"), """
+            Path installer = Files.writeString(
+                    Files.createDirectories(machine.path("usr/local/sbin")).resolve("install-os"), """
                     #!/bin/sh
                     cat >>/var/installed
                     until [ -e /var/go-on ]; do sleep 0.1; done
@@ -62,7 +64,8 @@ class AgentOnDebianTest {
                     """);
             Files.setPosixFilePermissions(installer, PosixFilePermissions.fromString("rwxr-xr-x"));
             machine.turnOn();
-            await().atMost(LIMIT).until(() -> machine.ssh(key, "systemctl is-system-running --wait"), said -> !said.isEmpty());
+            await().atMost(LIMIT)
+                    .until(() -> machine.ssh(key, "systemctl is-system-running --wait"), said -> !said.isEmpty());
             Path agent = folder.resolve("agent");
             AgentFile.from(null).write(agent, "/usr/local/sbin/install-os", 600);
             Path list = Files.writeString(
@@ -70,23 +73,35 @@ class AgentOnDebianTest {
                     "[{\"ID\": \"m1\", \"Addr\": \"127.0.0.1\", \"SSHPort\": %d}]".formatted(machine.port()));
 
             try (CommandLineProcess manager = CommandLineProcess.start(
-                    folder, "run", "-v",
-                    "--provider", "static",
-                    "--property", "list=" + list.toUri(),
-                    "--database", database.jdbcUrl(),
-                    "--agent", agent.toString(),
-                    "--key", key.toString(),
-                    "--agent-listen", String.valueOf(freePort()))) {
+                    folder,
+                    "run",
+                    "-v",
+                    "--provider",
+                    "static",
+                    "--property",
+                    "list=" + list.toUri(),
+                    "--database",
+                    database.jdbcUrl(),
+                    "--agent",
+                    agent.toString(),
+                    "--key",
+                    key.toString(),
+                    "--agent-listen",
+                    String.valueOf(freePort()))) {
                 await().atMost(LIMIT).until(() -> heardAt().isPresent() || !manager.isAlive());
                 assertThat(heardAt()).as(manager.log() + machine.log()).isPresent();
-                System.out.printf("agent file: %.1f MB; unpacked: %s; at rest: %s%n",
-                        Files.size(agent) / 1e6, machine.ssh(key, "du -sm /var/lib/shepherd-agent").split("\t")[0] + " MB",
+                System.out.printf(
+                        "agent file: %.1f MB; unpacked: %s; at rest: %s%n",
+                        Files.size(agent) / 1e6,
+                        machine.ssh(key, "du -sm /var/lib/shepherd-agent").split("\t")[0] + " MB",
                         atRest(machine));
                 assertThat(machine.ssh(key, "stat -c '%a %n' /var/lib/shepherd-agent /var/lib/shepherd-agent/identity"))
                         .isEqualTo("700 /var/lib/shepherd-agent\n600 /var/lib/shepherd-agent/identity\n");
 
                 request();
-                await().atMost(LIMIT).until(() -> machine.ssh(key, "cat /var/installed").equals(new String(REQUEST, StandardCharsets.UTF_8)));
+                await().atMost(LIMIT)
+                        .until(() -> machine.ssh(key, "cat /var/installed")
+                                .equals(new String(REQUEST, StandardCharsets.UTF_8)));
                 Instant killed = database.bmdb().now();
                 machine.ssh(key, "kill -9 $(systemctl show -P MainPID shepherd-agent)");
                 await().atMost(LIMIT).until(() -> heardAt().orElseThrow().isAfter(killed));
@@ -94,16 +109,21 @@ class AgentOnDebianTest {
                 machine.ssh(key, "touch /var/go-on");
                 await().atMost(LIMIT).until(() -> record().installationReport().isPresent());
                 assertThat(record().isInstallationFulfilled()).isTrue();
-                assertThat(machine.ssh(key, "cat /var/installed")).isEqualTo(new String(REQUEST, StandardCharsets.UTF_8));
+                assertThat(machine.ssh(key, "cat /var/installed"))
+                        .isEqualTo(new String(REQUEST, StandardCharsets.UTF_8));
 
                 Instant booted = database.bmdb().now();
-                String bootBefore = machine.ssh(key, "systemctl show -P ActiveEnterTimestampMonotonic basic.target; cat /proc/1/stat");
+                String bootBefore = machine.ssh(
+                        key, "systemctl show -P ActiveEnterTimestampMonotonic basic.target; cat /proc/1/stat");
                 machine.ssh(key, "systemctl reboot");
                 await().atMost(LIMIT).until(() -> heardAt().orElseThrow().isAfter(booted.plusSeconds(1)));
-                assertThat(machine.ssh(key, "systemctl show -P ActiveEnterTimestampMonotonic basic.target; cat /proc/1/stat"))
-                        .isNotEmpty().isNotEqualTo(bootBefore);
+                assertThat(machine.ssh(
+                                key, "systemctl show -P ActiveEnterTimestampMonotonic basic.target; cat /proc/1/stat"))
+                        .isNotEmpty()
+                        .isNotEqualTo(bootBefore);
                 assertThat(takeovers()).isEqualTo(1);
-                assertThat(machine.ssh(key, "journalctl -o cat -u shepherd-agent")).contains("reports to ", "installation ");
+                assertThat(machine.ssh(key, "journalctl -o cat -u shepherd-agent"))
+                        .contains("reports to ", "installation ");
                 assertThat(manager.isAlive()).isTrue();
             }
         }
@@ -132,8 +152,9 @@ class AgentOnDebianTest {
     }
 
     private void request() throws InterruptedException {
+        UUID id = record().machineId();
         try (BmdbSession session = database.bmdb().startSession("test", "")) {
-            session.useTransaction(tx -> tx.requestInstallation(record().machineId(), REQUEST));
+            session.useTransaction(tx -> tx.requestInstallation(id, REQUEST));
         }
     }
 
@@ -147,7 +168,8 @@ class AgentOnDebianTest {
 
     private Optional<MachineRecord> find() {
         try {
-            return database.bmdb().findMachine(new ProviderType("static"), new ProviderID("m1"));
+            Optional<UUID> id = database.bmdb().findMachine(new ProviderType("static"), new ProviderID("m1"));
+            return id.isEmpty() ? Optional.empty() : database.bmdb().machine(id.get());
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }

@@ -1,6 +1,7 @@
 package dev.shepherd.cli.agent;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +25,9 @@ final class DebianMachine implements AutoCloseable {
     /** Beside what is essential; OpenJDK's libjvm needs the C++ library, which comes with apt. */
     private static final List<String> PACKAGES =
             List.of("systemd", "systemd-sysv", "dbus", "openssh-server", "libstdc++6", "zlib1g", "mawk");
+
+    /** What systemd-nspawn ends with when the machine boots again: that is for its starter to do. */
+    private static final int REBOOT = 133;
 
     private final Path root;
     private final Path log;
@@ -66,7 +70,8 @@ final class DebianMachine implements AutoCloseable {
                 sshd:x:102:65534::/run/sshd:/usr/sbin/nologin
                 nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin
                 """);
-        Files.writeString(path("etc/group"), "root:x:0:\nmessagebus:x:101:\nsystemd-journal:x:103:\nnogroup:x:65534:\n");
+        Files.writeString(
+                path("etc/group"), "root:x:0:\nmessagebus:x:101:\nsystemd-journal:x:103:\nnogroup:x:65534:\n");
         Files.writeString(path("etc/shadow"), "root:*:19000:0:99999:7:::\n");
         Files.createDirectories(path("root/.ssh"));
         Files.writeString(path("root/.ssh/authorized_keys"), authorizedKey + "\n");
@@ -76,7 +81,15 @@ final class DebianMachine implements AutoCloseable {
         for (Path old : List.of(path("etc/ssh/ssh_host_ed25519_key"), path("etc/ssh/ssh_host_ed25519_key.pub"))) {
             Files.deleteIfExists(old);
         }
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path("etc/ssh/ssh_host_ed25519_key").toString());
+        run(
+                "ssh-keygen",
+                "-q",
+                "-t",
+                "ed25519",
+                "-N",
+                "",
+                "-f",
+                path("etc/ssh/ssh_host_ed25519_key").toString());
         Files.writeString(path("etc/ssh/sshd_config"), """
                 Port %d
                 ListenAddress 127.0.0.1
@@ -94,19 +107,41 @@ final class DebianMachine implements AutoCloseable {
     /** Returns why it cannot be turned on, if containers do not start here. */
     Optional<String> obstacle() throws Exception {
         String said = run(
-                "systemd-nspawn", "-q", "--register=no", "--keep-unit", "--pipe", "-D", root.toString(), "/bin/echo", "works");
-        return said.endsWith("works\n") ? Optional.empty() : Optional.of("containers do not start here: " + said);
+                "systemd-nspawn",
+                "-q",
+                "--register=no",
+                "--keep-unit",
+                "--pipe",
+                "-D",
+                root.toString(),
+                "/bin/echo",
+                "works");
+        return said.contains("works\n") ? Optional.empty() : Optional.of("containers do not start here: " + said);
     }
 
-    void turnOn() throws IOException {
-        container = start();
+    /** Turns it on. */
+    synchronized void turnOn() throws IOException {
+        Process started = start();
+        container = started;
+        started.onExit().thenAccept(this::ended);
+    }
+
+    private synchronized void ended(Process process) {
+        if (process == container && process.exitValue() == REBOOT) {
+            try {
+                turnOn();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
     }
 
     /** Copies the files of all packages that are essential or needed, as dpkg lists them. */
     private void copyPackages() throws Exception {
         Set<String> packages = new TreeSet<>();
         Deque<String> queue = new ArrayDeque<>(PACKAGES);
-        run("dpkg-query", "-Wf", "${Essential} ${Package}\n").lines()
+        run("dpkg-query", "-Wf", "${Essential} ${Package}\n")
+                .lines()
                 .filter(line -> line.startsWith("yes "))
                 .map(line -> line.substring(4))
                 .forEach(queue::add);
@@ -128,11 +163,18 @@ final class DebianMachine implements AutoCloseable {
         }
         Set<String> files = new TreeSet<>();
         for (String name : packages) {
-            run("dpkg-query", "-L", name).lines().filter(file -> file.startsWith("/") && !file.equals("/.")).forEach(files::add);
+            run("dpkg-query", "-L", name)
+                    .lines()
+                    .filter(file -> file.startsWith("/") && !file.equals("/."))
+                    .forEach(files::add);
         }
         Path list = Files.write(root.resolveSibling("files"), files);
-        run("sh", "-c", "tar -C / --no-recursion -cf - -T \"$0\" 2>/dev/null | tar -C \"$1\" --keep-directory-symlink -xf -",
-                list.toString(), root.toString());
+        run(
+                "sh",
+                "-c",
+                "tar -C / --no-recursion -cf - -T \"$0\" 2>/dev/null | tar -C \"$1\" --keep-directory-symlink -xf -",
+                list.toString(),
+                root.toString());
         for (String name : List.of("proc", "sys", "dev", "run", "tmp", "root", "var/lib", "var/log", "var/tmp")) {
             Files.createDirectories(path(name));
         }
@@ -148,6 +190,7 @@ final class DebianMachine implements AutoCloseable {
                         "-q",
                         "--register=no",
                         "--keep-unit",
+                        "--machine=" + name(),
                         "--console=pipe",
                         "-b",
                         "-D",
@@ -156,6 +199,10 @@ final class DebianMachine implements AutoCloseable {
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                 .redirectInput(Path.of("/dev/null").toFile())
                 .start();
+    }
+
+    private String name() {
+        return "shepherd-test-" + port;
     }
 
     int port() {
@@ -168,16 +215,41 @@ final class DebianMachine implements AutoCloseable {
 
     /** Runs a command in the machine, by SSH. */
     String ssh(Path key, String command) throws Exception {
-        return run("ssh", "-q", "-i", key.toString(), "-p", String.valueOf(port), "-o", "BatchMode=yes", "-o",
-                "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5", "root@127.0.0.1", command);
+        return run(
+                "ssh",
+                "-q",
+                "-i",
+                key.toString(),
+                "-p",
+                String.valueOf(port),
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "StrictHostKeyChecking=no",
+                "-o",
+                "UserKnownHostsFile=/dev/null",
+                "-o",
+                "ConnectTimeout=5",
+                "root@127.0.0.1",
+                command);
     }
 
     /** Turns it off. */
     @Override
     public void close() throws Exception {
-        if (container == null) {
-            return;
+        Process last;
+        synchronized (this) {
+            last = container;
+            container = null;
         }
+        if (last != null) {
+            turnOff(last);
+        }
+        // Not by JUnit, which warns of each link that leads nowhere from here.
+        run("rm", "-rf", root.toString());
+    }
+
+    private static void turnOff(Process container) throws InterruptedException {
         container.destroy();
         if (!container.waitFor(5, TimeUnit.SECONDS)) {
             // The second signal ends it at once.
