@@ -95,10 +95,14 @@ public final class AgentCommand implements Callable<Integer> {
                 throw wrong(e.getMessage());
             }
             Path to = output == null ? Path.of("shepherd-agent-linux-" + file.architecture()) : output;
-            String digest = file.write(to, installer == null ? "" : installer, installerLimit);
+            AgentFile.Written written = file.write(to, installer == null ? "" : installer, installerLimit);
             out.println(to + ": for Linux on " + file.architecture() + " with glibc, Java " + file.version() + ", "
                     + String.format(Locale.ROOT, "%.1f MB", Files.size(to) / 1e6));
-            out.println("SHA-256 " + digest);
+            if (!written.needs().isEmpty()) {
+                out.println("The machines need " + String.join(" and ", written.needs())
+                        + ", as this JDK does; one that brings them along, such as Temurin, makes agents without");
+            }
+            out.println("SHA-256 " + written.digest());
             out.flush();
             return ExitCode.OK;
         }

@@ -46,8 +46,19 @@ final class AgentFile {
     /** The agent's own needs, and what protobuf's classes refer to. */
     private static final String MODULES = "java.base,java.net.http,java.logging,jdk.crypto.ec,jdk.unsupported";
 
+    /** Libraries that some JDKs bring along and others, such as Debian's, expect on the machine. */
+    private static final List<String> OTHERS = List.of("libstdc++.so.6", "libz.so.1");
+
     private static final String CLASSES = "agent.jar";
     private static final int LINK_MINUTES = 5;
+
+    /**
+     * What was written.
+     *
+     * @param digest its SHA-256, in hexadecimal
+     * @param needs the libraries that a machine must have beside glibc
+     */
+    record Written(String digest, List<String> needs) {}
 
     private final Path jdk;
     private final Map<String, String> release;
@@ -119,15 +130,12 @@ final class AgentFile {
         return own ? Runtime.version().toString() : release.getOrDefault("JAVA_VERSION", "of no version");
     }
 
-    /**
-     * Writes it, in place of what the file held.
-     *
-     * @return its SHA-256, in hexadecimal
-     */
-    String write(Path to, String installer, int installerSeconds) throws IOException, InterruptedException {
+    /** Writes it, in place of what the file held. */
+    Written write(Path to, String installer, int installerSeconds) throws IOException, InterruptedException {
         Path work = Files.createTempDirectory("shepherd-agent");
         try {
             link(work.resolve("jre"));
+            List<String> needs = needs(work.resolve("jre"));
             writeClasses(work.resolve(CLASSES));
             Path start = Files.writeString(work.resolve("agent"), start(installer, installerSeconds));
             Files.setPosixFilePermissions(start, PosixFilePermissions.fromString("rwxr-xr-x"));
@@ -151,7 +159,8 @@ final class AgentFile {
                 out.flush();
                 Files.setPosixFilePermissions(next, PosixFilePermissions.fromString("rwxr-xr-x"));
                 Files.move(next, whole, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
-                return HexFormat.of().formatHex(out.getMessageDigest().digest());
+                return new Written(
+                        HexFormat.of().formatHex(out.getMessageDigest().digest()), needs);
             } finally {
                 Files.deleteIfExists(next);
             }
@@ -201,6 +210,19 @@ final class AgentFile {
             throw new IOException(
                     "jlink cannot link from " + jdk + ": " + said.toString().strip());
         }
+    }
+
+    /** Looks for the names of libraries in those of a linked Java. */
+    private static List<String> needs(Path jre) throws IOException {
+        StringBuilder names = new StringBuilder();
+        try (Stream<Path> files = Files.walk(jre)) {
+            for (Path library :
+                    files.filter(file -> file.toString().endsWith(".so")).toList()) {
+                String content = Files.readString(library, StandardCharsets.ISO_8859_1);
+                OTHERS.stream().filter(name -> content.contains(name + "\0")).forEach(names::append);
+            }
+        }
+        return OTHERS.stream().filter(name -> names.indexOf(name) >= 0).toList();
     }
 
     /** Writes the classes of the agent and of what it uses into one jar. */
