@@ -6,6 +6,7 @@
 #   module   the module whose target/ holds the program
 #   jar      its jar there
 #   main     its main class
+#   start    the function of java.sh that starts it
 #   sources  the files and folders whose changes it is built again for, in the root; patterns are expanded
 
 needs='a JDK 17 or newer'
@@ -34,6 +35,7 @@ if ! is_built; then
     touch "$stamp"
 fi
 
-# A JVM that has run out of memory is in no state to be relied on: it ends, with status 3, and others take over.
+program=$target/$jar
+lib=$target/lib
 # shellcheck disable=SC2086 # SHEPHERD_JAVA_OPTS holds several options.
-exec "$java" -XX:+ExitOnOutOfMemoryError ${SHEPHERD_JAVA_OPTS:--Xmx512m} -cp "$target/$jar:$target/lib/*" "$main" "$@"
+"$start" ${SHEPHERD_JAVA_OPTS:--Xmx512m} -cp "$program:$lib/*" "$main" "$@"

@@ -2,10 +2,14 @@ package dev.shepherd.published;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.postgres.TestPostgres;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -33,9 +37,14 @@ class ArchiveTest {
     }
 
     private static Run run(String... command) throws Exception {
+        return run(Map.of("SHEPHERD_CACHE", ""), command);
+    }
+
+    private static Run run(Map<String, String> environment, String... command) throws Exception {
         ProcessBuilder builder =
                 new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true);
         builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        builder.environment().putAll(environment);
         Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
@@ -80,6 +89,49 @@ class ArchiveTest {
         assertThat(right.output).contains("type: rack", "type: bmcs");
         assertThat(sample.exitCode).as(sample.output).isEqualTo(2);
         assertThat(sample.output).contains("/usr/lib/shepherd/agent is not a file that can be read");
+    }
+
+    @Test
+    void theSecondCommandHasItsClassesFromTheFileThatTheFirstOneWrote() throws Exception {
+        String url = TestPostgres.shared().freshDatabase();
+        try {
+            Bmdb.open(url).close();
+            String program = home.resolve("bin/shepherd").toString();
+            Map<String, String> environment = Map.of(
+                    "SHEPHERD_CACHE", folder.resolve("cache").toString(), "JAVA_OPTS", "-Xlog:class+load:stdout");
+
+            Run first = run(environment, program, "machines", "--database", url);
+            Run second = run(environment, program, "machines", "--database", url);
+            try (Stream<Path> kept = Files.list(folder.resolve("cache"))) {
+                Files.writeString(makeWritable(kept.findFirst().orElseThrow()), "no classes");
+            }
+            Run broken = run(
+                    Map.of("SHEPHERD_CACHE", environment.get("SHEPHERD_CACHE")),
+                    program,
+                    "machines",
+                    "--database",
+                    url);
+
+            assertThat(first.exitCode).as(first.output).isZero();
+            assertThat(loadedFromTheFile(first)).isZero();
+            assertThat(second.exitCode).as(second.output).isZero();
+            assertThat(second.output).contains("0 machine(s)");
+            assertThat(loadedFromTheFile(second)).isGreaterThan(1000);
+            assertThat(broken.output).startsWith("MACHINE ").endsWith("\n0 machine(s)\n");
+        } finally {
+            TestPostgres.shared().drop(url);
+        }
+    }
+
+    private static Path makeWritable(Path file) throws Exception {
+        return Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+    }
+
+    private static long loadedFromTheFile(Run run) {
+        return run.output
+                .lines()
+                .filter(line -> line.contains("source: shared objects file (top)"))
+                .count();
     }
 
     @Test

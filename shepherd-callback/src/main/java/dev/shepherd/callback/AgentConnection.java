@@ -452,10 +452,10 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
             }
             case WORKING -> answer(ctx, Answer.unavailable(504, Outcome.TIMED_OUT), true);
             case DELAYED -> {
-                if (delayed != null) {
-                    write(ctx, delayed);
-                    delayed = null;
-                }
+                // Forgotten before it is written: with that done, the next request may be told to come later as well.
+                Answer answer = Objects.requireNonNull(delayed);
+                delayed = null;
+                write(ctx, answer);
             }
         }
     }

@@ -358,6 +358,21 @@ class HostileClientsTest {
     }
 
     @Test
+    void pipelinedRequestsThatAreTooManyAreEachToldSo() throws Exception {
+        start(limits -> limits.heartbeatsPerMinute(1));
+        ByteArrayOutputStream requests = new ByteArrayOutputStream();
+        for (int i = 0; i < 4; i++) {
+            requests.writeBytes(hostile.request(new byte[0]));
+        }
+        TestMachine.Connection connection = connect(hostile).send(requests.toByteArray());
+        List<Integer> statuses = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            statuses.add(connection.read().status());
+        }
+        assertThat(statuses).containsExactly(200, 429, 429, 429);
+    }
+
+    @Test
     void chunksAndExpectationsAreUnderstood() throws Exception {
         start(limits -> limits);
         byte[] body = report(3_000);

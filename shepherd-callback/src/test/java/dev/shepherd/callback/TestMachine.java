@@ -91,6 +91,10 @@ final class TestMachine {
     }
 
     Connection connect(AgentEndpoint endpoint) throws IOException {
+        return connect(endpoint.address());
+    }
+
+    Connection connect(InetSocketAddress endpoint) throws IOException {
         return new Connection(endpoint, from);
     }
 
@@ -116,11 +120,11 @@ final class TestMachine {
     static final class Connection implements Closeable {
         private final Socket socket = new Socket();
 
-        private Connection(AgentEndpoint endpoint, InetAddress from) throws IOException {
+        private Connection(InetSocketAddress endpoint, InetAddress from) throws IOException {
             socket.setTcpNoDelay(true);
             socket.setSoTimeout(30_000);
             socket.bind(new InetSocketAddress(from, 0));
-            socket.connect(endpoint.address(), 30_000);
+            socket.connect(endpoint, 30_000);
         }
 
         Connection send(byte[] bytes) throws IOException {

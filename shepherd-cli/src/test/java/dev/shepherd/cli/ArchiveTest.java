@@ -49,7 +49,8 @@ class ArchiveTest {
             java.util.jar.Manifest manifest = new java.util.jar.Manifest();
             manifest.getMainAttributes().putValue("Manifest-Version", "1.0");
             manifest.getMainAttributes().putValue("Class-Path", String.join(" ", uris));
-            new java.util.jar.JarOutputStream(Files.newOutputStream(home.resolve("lib/all.jar")), manifest).close();
+            new java.util.jar.JarOutputStream(Files.newOutputStream(home.resolve("lib/shepherd-cli.jar")), manifest)
+                    .close();
         }
     }
 
@@ -60,6 +61,7 @@ class ArchiveTest {
         ProcessBuilder builder =
                 new ProcessBuilder(command).directory(elsewhere.toFile()).redirectErrorStream(true);
         builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        builder.environment().put("SHEPHERD_CACHE", "");
         builder.environment().putAll(environment);
         Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -29,7 +29,11 @@ class LauncherTest {
             #!/bin/sh
             [ "$1" = -version ] && exec '%s' -version
             echo "LC_ALL=${LC_ALL:-}"
-            for argument; do echo "<$argument>"; done
+            for argument; do
+                echo "<$argument>"
+                case $argument in -XX:ArchiveClassesAtExit=*) echo classes >"${argument#*=}" ;; esac
+            done
+            exit "${STATUS:-0}"
             """;
 
     @TempDir
@@ -56,8 +60,9 @@ class LauncherTest {
         }
         Files.createFile(tree.resolve("pom.xml"));
         for (String module : List.of("shepherd-cli", "provider-static", "benchmarks")) {
-            Files.createDirectories(tree.resolve(module).resolve("target"));
+            Files.createDirectories(tree.resolve(module).resolve("target/lib"));
         }
+        Files.createFile(tree.resolve("shepherd-cli/target/shepherd-cli.jar"));
         Files.createFile(tree.resolve("shepherd-cli/target/built"));
         Files.createFile(tree.resolve("benchmarks/target/built"));
         return tree;
@@ -161,6 +166,74 @@ class LauncherTest {
         assertThat(run.output).contains("LC_ALL=" + given + "\n");
     }
 
+    @Test
+    void commandsThatEndSoonLoadTheirClassesFromAFileThatOneOfThemWrites() throws Exception {
+        Path tree = tree("tree");
+        String program = tree.resolve("shepherd").toString();
+        Path cache = folder.resolve("a cache");
+
+        String before = runWithCache(cache, program, "explain", "x").output;
+        String writing = runWithCache(cache, program, "-v", "machines").output;
+        String reading = runWithCache(cache, program, "machines").output;
+        String another = runWithCache(cache, program, "explain", "x").output;
+        Files.writeString(tree.resolve("shepherd-cli/target/shepherd-cli.jar"), "another version");
+        String afterAChange = runWithCache(cache, program, "explain", "x").output;
+
+        assertThat(before).contains("<-XX:TieredStopAtLevel=1>", "<x>").doesNotContain("classes-");
+        assertThat(writing).contains("<-XX:ArchiveClassesAtExit=" + cache + "/classes-", "<-v>\n<machines>");
+        assertThat(reading).contains("<-XX:SharedArchiveFile=" + cache + "/classes-", "<machines>");
+        assertThat(another).contains("<-XX:SharedArchiveFile=" + cache + "/classes-", "<explain>\n<x>");
+        assertThat(afterAChange).contains("<x>").doesNotContain("classes-");
+        assertThat(cache).isDirectoryContaining(file -> file.toString().endsWith(".jsa"));
+        assertThat(Files.getPosixFilePermissions(cache)).isEqualTo(PosixFilePermissions.fromString("rwx------"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"run", "serve", "demo", "contract", "fake-bmc"})
+    void commandsThatGoOnAreCompiledInFull(String command) throws Exception {
+        String program = tree("tree").resolve("shepherd").toString();
+        Path cache = folder.resolve("cache");
+
+        assertThat(runWithCache(cache, program, command, "machines").output)
+                .contains("<" + command + ">")
+                .doesNotContain("Tiered", "classes-");
+        assertThat(cache).doesNotExist();
+    }
+
+    @Test
+    void whatACommandThatFailsHasLoadedIsNotKept() throws Exception {
+        String program = tree("tree").resolve("shepherd").toString();
+        Path cache = folder.resolve("cache");
+
+        Run run = run(folder, Map.of("SHEPHERD_CACHE", cache.toString(), "STATUS", "3"), program, "machines");
+
+        assertThat(run.exitCode).isEqualTo(3);
+        assertThat(run.output).contains("<-XX:ArchiveClassesAtExit=");
+        assertThat(cache).isEmptyDirectory();
+    }
+
+    @Test
+    void withoutAFolderForItNothingIsKept() throws Exception {
+        String program = tree("tree").resolve("shepherd").toString();
+        Path inTheWay = Files.createFile(folder.resolve("file"));
+
+        for (String cache : List.of("", inTheWay.toString(), inTheWay + "/below", "/proc/none")) {
+            Run run = run(folder, Map.of("SHEPHERD_CACHE", cache), program, "machines");
+
+            assertThat(run.exitCode).as(run.output).isZero();
+            assertThat(run.output)
+                    .startsWith("LC_ALL=")
+                    .contains("<-XX:TieredStopAtLevel=1>", "<machines>")
+                    .doesNotContain("classes-");
+        }
+    }
+
+    private Run runWithCache(Path cache, String... command) throws Exception {
+        Run run = run(folder, Map.of("SHEPHERD_CACHE", cache.toString()), command);
+        assertThat(run.exitCode).as(run.output).isZero();
+        return run;
+    }
+
     private record Run(int exitCode, String output) {}
 
     private Run run(Path where, Map<String, String> environment, String... command) throws Exception {
@@ -171,6 +244,7 @@ class LauncherTest {
         builder.environment().keySet().removeIf(name -> name.startsWith("LC_") || name.startsWith("LANG"));
         builder.environment().put("JAVA_HOME", javaHome.toString());
         builder.environment().remove("SHEPHERD_JAVA_OPTS");
+        builder.environment().put("SHEPHERD_CACHE", "");
         builder.environment().putAll(environment);
         Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

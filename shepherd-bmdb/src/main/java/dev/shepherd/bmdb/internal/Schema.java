@@ -10,20 +10,19 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.Set;
 import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
-import org.flywaydb.core.api.MigrationInfo;
-import org.flywaydb.core.api.MigrationInfoService;
-import org.flywaydb.core.api.MigrationState;
-import org.flywaydb.core.api.configuration.FluentConfiguration;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The schema of the database and its versions. */
 final class Schema {
+
+    /** Of the newest of the migrations, which this library needs. */
+    static final int VERSION = 17;
 
     private static final Logger log = LoggerFactory.getLogger(Schema.class);
 
@@ -40,21 +39,23 @@ final class Schema {
 
     private final DataSource dataSource;
     private final String where;
-    private final Flyway flyway;
 
     /** @param where names the database in messages */
     Schema(DataSource dataSource, String where) {
         this.dataSource = dataSource;
         this.where = where;
-        FluentConfiguration configuration = Flyway.configure(Schema.class.getClassLoader())
+    }
+
+    private Flyway flyway() {
+        return Flyway.configure(Schema.class.getClassLoader())
                 .dataSource(PlainUrls.of(dataSource))
                 .locations("classpath:dev/shepherd/bmdb/migration")
                 .table(HISTORY_TABLE)
                 // Tables of others may be there already: ours start from nothing beside them. Flyway's own guard
-                // against that knows of no permission and of no other schema; see requireAlone.
+                // against that knows of no permission and of no other schema; see checkCompany.
                 .baselineOnMigrate(true)
-                .baselineVersion("0");
-        flyway = configuration.load();
+                .baselineVersion("0")
+                .load();
     }
 
     /**
@@ -73,7 +74,7 @@ final class Schema {
                 if (!isBegun(guard)) {
                     checkCompany(guard, alone);
                 }
-                migrateLocked();
+                migrateLocked(guard);
             } finally {
                 guard.rollback();
                 guard.setAutoCommit(autoCommit);
@@ -171,74 +172,74 @@ final class Schema {
         }
     }
 
-    private void migrateLocked() {
+    private void migrateLocked(Connection guard) throws SQLException {
         try {
+            Flyway flyway = flyway();
             int applied = flyway.migrate().migrationsExecuted;
-            MigrationInfoService info = flyway.info();
+            OptionalInt version = version(guard);
             if (applied > 0) {
-                log.info("Migrated the database by {} step(s) to version {}", applied, version(info.current()));
+                log.info("Migrated the database by {} step(s) to version {}", applied, version.orElseThrow());
             }
-            warnIfNewer(info);
+            warnIfNewer(version.orElseThrow());
         } catch (FlywayException e) {
             throw new SchemaException(
                     Reason.FAILED, "the schema of " + where + " could not be migrated: " + e.getMessage(), e);
         }
     }
 
+    /** Asks the database alone, without Flyway: loading that takes longer than what most short commands do. */
     void check() {
-        try {
-            MigrationInfoService info = flyway.info();
-            MigrationInfo[] pending = info.pending();
-            if (info.current() == null) {
-                throw absent();
+        try (Connection connection = dataSource.getConnection()) {
+            OptionalInt version = isBegun(connection) ? version(connection) : OptionalInt.empty();
+            if (version.isEmpty()) {
+                throw absent(connection);
             }
-            if (pending.length > 0) {
+            if (version.getAsInt() < VERSION) {
                 throw new SchemaException(
                         Reason.OUTDATED,
                         "the schema of %s is at version %s, and this version of the library needs version %s: %s"
                                 .formatted(
                                         where,
-                                        version(info.current()),
-                                        version(pending[pending.length - 1]),
+                                        version.getAsInt(),
+                                        VERSION,
                                         "a process of this version that migrates it, such as 'shepherd run', brings it"
                                                 + " there (BmdbConfig.Migration)"),
                         null);
             }
-            warnIfNewer(info);
-        } catch (FlywayException | SQLException e) {
+            warnIfNewer(version.getAsInt());
+        } catch (SQLException e) {
             throw new SchemaException(
                     Reason.FAILED, "the schema of " + where + " could not be checked: " + e.getMessage(), e);
         }
     }
 
-    private SchemaException absent() throws SQLException {
-        try (Connection connection = dataSource.getConnection()) {
-            List<String> elsewhere = fleetsElsewhere(connection);
-            return new SchemaException(
-                    Reason.ABSENT,
-                    "there is no fleet in %s: its schema %s has no tables of Shepherd, %s"
-                            .formatted(
-                                    where,
-                                    currentSchema(connection),
-                                    elsewhere.isEmpty()
-                                            ? "which a process that migrates makes, such as 'shepherd run'"
-                                                    + " (BmdbConfig.Migration)"
-                                            : "but its schema " + named(elsewhere) + " has: add currentSchema="
-                                                    + elsewhere.get(0) + " to the URL"),
-                    null);
-        }
+    private static OptionalInt version(Connection connection) throws SQLException {
+        return strings(connection, "select version from " + HISTORY_TABLE + " where success and version ~ '^[0-9]+$'")
+                .stream()
+                .mapToInt(Integer::parseInt)
+                .max();
     }
 
-    private static String version(@Nullable MigrationInfo migration) {
-        return migration == null ? "none" : String.valueOf(migration.getVersion());
+    private SchemaException absent(Connection connection) throws SQLException {
+        List<String> elsewhere = fleetsElsewhere(connection);
+        return new SchemaException(
+                Reason.ABSENT,
+                "there is no fleet in %s: its schema %s has no tables of Shepherd, %s"
+                        .formatted(
+                                where,
+                                currentSchema(connection),
+                                elsewhere.isEmpty()
+                                        ? "which a process that migrates makes, such as 'shepherd run'"
+                                                + " (BmdbConfig.Migration)"
+                                        : "but its schema " + named(elsewhere) + " has: add currentSchema="
+                                                + elsewhere.get(0) + " to the URL"),
+                null);
     }
 
     /** Tables and columns stay, so an older library may go on while a fleet is being upgraded. */
-    private static void warnIfNewer(MigrationInfoService info) {
-        for (MigrationInfo migration : info.all()) {
-            if (migration.getState() == MigrationState.FUTURE_SUCCESS) {
-                log.warn("The schema is at version {}, newer than this library knows", migration.getVersion());
-            }
+    private static void warnIfNewer(int version) {
+        if (version > VERSION) {
+            log.warn("The schema is at version {}, newer than this library knows", version);
         }
     }
 }

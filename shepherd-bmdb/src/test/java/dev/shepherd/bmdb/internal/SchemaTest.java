@@ -15,6 +15,8 @@ import dev.shepherd.bmdb.SchemaException;
 import dev.shepherd.bmdb.SchemaException.Reason;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.postgres.TestPostgres;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -23,6 +25,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -104,13 +107,23 @@ class SchemaTest {
     void checkingAnOldDatabaseSaysWhatToDo() throws Exception {
         Bmdb.open(url).close();
         execute("delete from shepherd_schema_history where version <> '1'");
-        execute("update shepherd_schema_history set version = '0.9'");
 
         assertThatThrownBy(this::check)
                 .satisfies(reason(Reason.OUTDATED))
-                .hasMessageContaining(" is at version 0.9")
-                .hasMessageContaining("needs version ")
+                .hasMessageContaining(" is at version 1,")
+                .hasMessageContaining("needs version " + Schema.VERSION)
                 .hasMessageContaining("BmdbConfig.Migration");
+    }
+
+    @Test
+    void theVersionIsThatOfTheNewestMigration() throws Exception {
+        Path migrations = Path.of("src", "main", "resources", "dev", "shepherd", "bmdb", "migration");
+        try (Stream<Path> files = Files.list(migrations)) {
+            assertThat(files.map(file -> file.getFileName().toString().replaceFirst("V(\\d+)__.*", "$1"))
+                            .mapToInt(Integer::parseInt)
+                            .max())
+                    .hasValue(Schema.VERSION);
+        }
     }
 
     @Test
