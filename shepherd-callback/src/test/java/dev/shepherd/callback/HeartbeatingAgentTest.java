@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.hardware.Hardware;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.manager.takeover.TakeoverResult;
@@ -72,9 +73,10 @@ class HeartbeatingAgentTest {
             Instant first = read(machine).agentHeartbeatAt().orElseThrow();
             await().atMost(LIMIT)
                     .until(() -> read(machine).agentHeartbeatAt().orElseThrow().isAfter(first));
-            assertThat(read(machine).hardwareReport().orElseThrow())
-                    .asString(StandardCharsets.UTF_8)
-                    .endsWith("processors");
+            Hardware hardware = read(machine).hardware().orElseThrow();
+            assertThat(hardware.unreadable()).isEmpty();
+            assertThat(hardware.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
+            assertThat(hardware.warnings()).hasSize(1);
             assertThat(processesOf(host.root())).hasSize(1);
             assertThat(host.openConnections()).isZero();
 

@@ -15,7 +15,6 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.fleet.MachineState;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Verb;
@@ -232,12 +231,9 @@ class OpenApiTest {
                 "insert into pauses values (gen_random_uuid(), null, 'racks', 'ShepherdRecovery', 'oncall', 'r', now(),"
                         + " now() + interval '1 hour')");
         fleet.execute("update work_history set session_id = gen_random_uuid()");
-        try (BmdbSession session = bmdb.startSession("test", "host")) {
-            for (byte[] report : List.of(TestHardware.server("S1"), TestHardware.withFailingDisk("S1"))) {
-                session.useTransaction(tx -> tx.putHardwareReport(lively, report));
-            }
-            session.useTransaction(tx -> tx.putHardwareReport(hostile, new byte[] {1}));
-        }
+        // Not by a session, whose process would end those that were written here.
+        fleet.hardware(lively, TestHardware.withFailingDisk("S1"), "a disk: critical warning");
+        fleet.hardware(hostile, new byte[] {1}, "it is empty");
         for (int i = 0; i < 30; i++) {
             fleet.execute(
                     "insert into operator_actions (acted_at, acted_by, channel, verb, reason) select now(), 'oncall', c,"

@@ -45,6 +45,19 @@ final class TestFleet {
         return machineId;
     }
 
+    /** Writes a hardware report as a process of an older version would, and a change that it may have told of. */
+    void hardware(UUID machine, byte[] report, String change) throws SQLException {
+        execute(
+                "insert into machine_hardware_report (machine_id, hardware_report_raw, hardware_report_at)"
+                        + " values (?, ?, now())",
+                machine,
+                report);
+        execute(
+                "insert into hardware_history (machine_id, changed_at, kind, change) values (?, now(), 'DISK_FAILING', ?)",
+                machine,
+                change);
+    }
+
     /** Writes a text into each place that takes one from a provider, a machine, a process or a person. */
     UUID hostile(String text) throws SQLException {
         UUID machine = machine(text, text);

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.fleet.FleetSummary;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorAction;
@@ -195,12 +194,8 @@ class WebConsoleTest {
     @ValueSource(strings = {"/", "/machines", "/machines/%s", "/actions", "/machines?text=%s"})
     void noTextOfOthersIsMarkup(String page) throws Exception {
         UUID machine = fleet.hostile(SCRIPT);
-        try (BmdbSession session = database.bmdb().startSession("test", "host")) {
-            for (byte[] report :
-                    List.of(TestHardware.server("S1"), TestHardware.hostile(SCRIPT + "\u202e\u001b[31m"))) {
-                session.useTransaction(tx -> tx.putHardwareReport(machine, report));
-            }
-        }
+        String acting = SCRIPT + "\u202e\u001b[31m";
+        fleet.hardware(machine, TestHardware.hostile(acting), acting);
         WebConsole all = operators();
         post(all, "/machines/" + machine + "/pause", "reason=%3Cscript%3Ealert(1)%3C/script%3E", SAME_ORIGIN);
 

@@ -146,7 +146,10 @@ final class Disks {
                 .filter(text -> !text.isEmpty());
     }
 
-    /** Reads a world wide name: naa.5002538e40a1b2c3, eui.0025385b71b00b1c. Others are made of the serial number, and no names. */
+    /**
+     * Reads a world wide name: naa.5002538e40a1b2c3, eui.0025385b71b00b1c. Others are made of the serial number, and
+     * no names.
+     */
     private static Optional<ByteString> name(Optional<String> wwid) {
         return wwid.map(text -> text.toLowerCase(Locale.ROOT))
                 .filter(text -> text.matches("(naa|eui)\\.([0-9a-f]{2}){8,16}"))

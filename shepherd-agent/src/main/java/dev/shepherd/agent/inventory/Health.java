@@ -13,8 +13,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks disks for their health. The kernel shows none of it as a file, and what it takes to ask a device needs native code: so this asks
- * {@code smartctl}, or {@code nvme} for NVMe devices, where they are installed. A disk that sleeps is not woken.
+ * Asks disks for their health. The kernel shows none of it as a file, and what it takes to ask a device needs native
+ * code: so this asks {@code smartctl}, or {@code nvme} for NVMe devices, where they are installed. A disk that sleeps
+ * is not woken.
  */
 final class Health {
 

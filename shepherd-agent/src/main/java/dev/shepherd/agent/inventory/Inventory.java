@@ -10,10 +10,10 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Finds out what a machine with Linux is made of, from {@code /sys} and {@code /proc}, and from programs of the machine where these
- * say more. What is not known is left out, with a warning in words for people. Changes nothing, and needs to be root for serial numbers
- * and memory modules only. Takes some seconds on a machine with many disks, and about two minutes at most: each read and each program has a
- * limit.
+ * Finds out what a machine with Linux is made of, from {@code /sys} and {@code /proc}, and from programs of the
+ * machine where these say more. What is not known is left out, with a warning in words for people. Changes nothing,
+ * and needs to be root for serial numbers and memory modules only. Takes some seconds on a machine with many disks,
+ * and about three minutes at most: each read and each program has a limit, and so have all of them.
  */
 public final class Inventory {
 

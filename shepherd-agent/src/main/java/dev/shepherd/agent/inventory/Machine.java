@@ -112,7 +112,9 @@ final class Machine {
         return OptionalLong.empty();
     }
 
-    /** The blocks that the kernel may take memory from and give back: all memory that it was given, to a block's size. */
+    /**
+     * The blocks that the kernel may take memory from and give back: all memory that it was given, to a block's size.
+     */
     private OptionalLong blockBytes() {
         String folder = "/sys/devices/system/memory/";
         OptionalLong size =

@@ -6,8 +6,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * The table that firmware leaves for the operating system (SMBIOS, of DMTF DSP0134), as far as it is of use. Firmware has mistakes:
- * nothing in the table is believed to lie within it.
+ * The table that firmware leaves for the operating system (SMBIOS, of DMTF DSP0134), as far as it is of use. Firmware
+ * has mistakes: nothing in the table is believed to lie within it.
  */
 final class Smbios {
 

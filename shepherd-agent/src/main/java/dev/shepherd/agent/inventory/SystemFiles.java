@@ -20,9 +20,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * The files of a machine below a root folder, each read within limits of size and time: a device that hangs can keep a read of its
- * attributes from ever ending, and no thread can be made to give that up. So each read is on a thread that is left behind where it hangs;
- * while {@value #MOST_HANGING} of those hang nothing more is read. A file that is not there, or cannot be read, is empty.
+ * The files of a machine below a root folder, each read within limits of size and time: a device that hangs can keep
+ * a read of its attributes from ever ending, and no thread can be made to give that up. So each read is on a thread
+ * that is left behind where it hangs; while {@value #MOST_HANGING} of those hang nothing more is read. A file that is
+ * not there, or cannot be read, is empty.
  *
  * <p>For one thread.
  */
@@ -34,10 +35,15 @@ final class SystemFiles {
     private static final int MOST_NAMES = 8192;
     private static final int MOST_HANGING = 3;
 
+    /** What all reads may take: 60 s. A machine that is that slow has other things to do. */
+    private static final Duration LONGEST_OF_ALL = Duration.ofSeconds(60);
+
     private final Path root;
     private final Duration limit;
     private final List<String> warnings;
     private final List<Thread> hanging = new ArrayList<>();
+    private long spentNanos;
+    private boolean outOfTime;
 
     /**
      * Makes one.
@@ -51,7 +57,10 @@ final class SystemFiles {
         this.warnings = warnings;
     }
 
-    /** Reads an attribute: a text without white space around, and without characters that a text has not. Empty if it has none. */
+    /**
+     * Reads an attribute: a text without white space around, and without characters that a text has not. Empty if it
+     * has none.
+     */
     Optional<String> text(String path) {
         return bytes(path, LONGEST)
                 .map(bytes -> clean(new String(bytes, StandardCharsets.UTF_8)))
@@ -145,7 +154,17 @@ final class SystemFiles {
         if (hanging.size() >= MOST_HANGING) {
             return Optional.empty();
         }
-        return within(() -> read.of(file), path);
+        if (spentNanos > LONGEST_OF_ALL.toNanos()) {
+            if (!outOfTime) {
+                outOfTime = true;
+                warnings.add("reading took more than " + LONGEST_OF_ALL.toSeconds() + " s: the rest was not read");
+            }
+            return Optional.empty();
+        }
+        long start = System.nanoTime();
+        Optional<T> result = within(() -> read.of(file), path);
+        spentNanos += System.nanoTime() - start;
+        return result;
     }
 
     private <T> Optional<T> within(Callable<T> read, String path) {

@@ -18,8 +18,8 @@ public interface Tools {
     Tools NONE = (limit, command) -> Optional.empty();
 
     /**
-     * Runs a program, if the machine has it, and returns what it wrote to its standard output, up to a MiB; empty if the machine has
-     * no such program, or if it did not end in time.
+     * Runs a program, if the machine has it, and returns what it wrote to its standard output, up to a MiB; empty if
+     * the machine has no such program, or if it did not end in time.
      *
      * @param command the program's name and its arguments
      */

@@ -18,7 +18,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
-/** Compares the report of the machine that the test runs on with what programs of others say of it, where it has them. */
+/**
+ * Compares the report of the machine that the test runs on with what programs of others say of it, where it has them.
+ */
 @EnabledOnOs(OS.LINUX)
 class ThisMachineTest {
 

@@ -118,7 +118,10 @@ public final class Fleet {
         return summary();
     }
 
-    /** Reads reports that their writer did not: few at any time, all of them once after an update from a version that did not. */
+    /**
+     * Reads reports that their writer did not: few at any time, all of them once after an update from a version that did
+     * not.
+     */
     private void readReports() throws InterruptedException {
         long start = System.nanoTime();
         boolean more = true;

@@ -73,8 +73,8 @@ public record FleetSummary(
     public record Count(ProviderType provider, String location, MachineState state, long machines) {}
 
     /**
-     * What the machines of a provider at a location are made of together, as their agents reported it. Machines without a report have
-     * no share in it.
+     * What the machines of a provider at a location are made of together, as their agents reported it. Machines
+     * without a report have no share in it.
      *
      * @param provider the provider
      * @param location the location; empty for machines without one

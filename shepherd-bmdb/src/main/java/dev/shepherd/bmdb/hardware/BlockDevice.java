@@ -9,8 +9,8 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
- * A disk, or another device with blocks. Texts come from the machine: escape them where they are shown. What is empty is
- * not known. Immutable.
+ * A disk, or another device with blocks. Texts come from the machine: escape them where they are shown. What is empty
+ * is not known. Immutable.
  *
  * @param vendor who made it
  * @param model what it is
@@ -41,7 +41,10 @@ public record BlockDevice(
         OptionalDouble availableSpareRatio,
         OptionalDouble usageRatio) {
 
-    /** A device with less of its spare blocks than this is about to run out of them: 0.1, the usual limit of NVMe devices. */
+    /**
+     * A device with less of its spare blocks than this is about to run out of them: 0.1, the usual limit of NVMe
+     * devices.
+     */
     public static final double LOW_SPARE_RATIO = 0.1;
 
     /** What a device speaks. */
@@ -64,8 +67,9 @@ public record BlockDevice(
     }
 
     /**
-     * Returns what makes this a device that will fail, in words for people: a critical warning, errors in its data, less than
-     * {@value #LOW_SPARE_RATIO} of its spare blocks left, or all of its life's writes used up. Empty if it says nothing of the kind.
+     * Returns what makes this a device that will fail, in words for people: a critical warning, errors in its data,
+     * less than {@value #LOW_SPARE_RATIO} of its spare blocks left, or all of its life's writes used up. Empty if it
+     * says nothing of the kind.
      */
     public List<String> troubles() {
         List<String> troubles = new ArrayList<>();

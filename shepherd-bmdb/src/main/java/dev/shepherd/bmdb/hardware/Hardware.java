@@ -6,9 +6,9 @@ import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
 /**
- * What an agent last said of its machine's hardware. It comes from the machine, and is not to be trusted: counts and lengths are
- * bounded here, numbers that cannot be are left out and named in {@link #doubts}, but texts may hold anything that UTF-8 can, and are
- * to be escaped where they are shown. What is empty is not known. Immutable.
+ * What an agent last said of its machine's hardware. It comes from the machine, and is not to be trusted: counts and
+ * lengths are bounded here, numbers that cannot be are left out and named in {@link #doubts}, but texts may hold
+ * anything that UTF-8 can, and are to be escaped where they are shown. What is empty is not known. Immutable.
  *
  * @param unreadable why the report could not be read, in words for people; then all else here is empty
  * @param manufacturer who made the machine
@@ -62,8 +62,9 @@ public record Hardware(
     }
 
     /**
-     * Reads a report: a serialized {@code AgentHardwareReport} of {@code cloud/agent/api/hardware.proto}. Never fails; what is none is
-     * {@link #unreadable}. Takes memory in proportion to the limits above, and not to what the report claims.
+     * Reads a report: a serialized {@code AgentHardwareReport} of {@code cloud/agent/api/hardware.proto}. Never
+     * fails; what is none is {@link #unreadable}. Takes memory in proportion to the limits above, and not to what the
+     * report claims.
      */
     public static Hardware read(byte[] raw) {
         return ReportReader.read(raw);

@@ -54,8 +54,8 @@ public record HardwareChange(Kind kind, String text) {
     }
 
     /**
-     * Compares two reports of a machine. Parts are the same by serial number, world wide name or address, where they have one, and by
-     * what they are otherwise: order says nothing. What one of the reports leaves out is no change.
+     * Compares two reports of a machine. Parts are the same by serial number, world wide name or address, where they
+     * have one, and by what they are otherwise: order says nothing. What one of the reports leaves out is no change.
      *
      * @return at most {@value #MOST} changes; none if nothing changed
      */

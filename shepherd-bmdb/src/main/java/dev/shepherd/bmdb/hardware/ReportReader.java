@@ -20,8 +20,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads what agents send, of which nothing is certain. What would take many times its size as objects is refused before it is parsed:
- * a field of two bytes can become an object of a hundred.
+ * Reads what agents send, of which nothing is certain. What would take many times its size as objects is refused
+ * before it is parsed: a field of two bytes can become an object of a hundred.
  */
 final class ReportReader {
 

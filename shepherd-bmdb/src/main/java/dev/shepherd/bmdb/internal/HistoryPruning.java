@@ -21,10 +21,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Deletes history, what operators did and how hardware changed, once it is old enough. In small batches with pauses between them, each a
- * transaction of its own that locks nothing but rows that are history; of all processes one does so at a time, which
- * holds an advisory lock for a batch. Reads along the primary keys, which count up with time, so that it needs no index,
- * and looks at one batch when there is nothing to do.
+ * Deletes history, what operators did and how hardware changed, once it is old enough. In small batches with pauses
+ * between them, each a transaction of its own that locks nothing but rows that are history; of all processes one does so
+ * at a time, which holds an advisory lock for a batch. Reads along the primary keys, which count up with time, so that it
+ * needs no index, and looks at one batch when there is nothing to do.
  */
 public final class HistoryPruning implements AutoCloseable {
 

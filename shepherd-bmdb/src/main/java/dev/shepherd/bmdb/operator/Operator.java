@@ -175,8 +175,8 @@ public final class Operator {
     }
 
     /**
-     * Reads how a machine's hardware changed, newest first. What its first report said is no change. At most 200 changes of a machine
-     * are kept.
+     * Reads how a machine's hardware changed, newest first. What its first report said is no change. At most 200 changes
+     * of a machine are kept.
      *
      * @param machineId which machine, even one that was forgotten
      * @param before the {@link HardwareHistoryEntry#id} of the last one of the page before; null for the first page
@@ -188,8 +188,8 @@ public final class Operator {
     }
 
     /**
-     * Reads how the hardware of the machines changed that have, or had, an id of a provider, newest first. Otherwise as {@link
-     * #hardwareHistory(UUID, Long, int)}.
+     * Reads how the hardware of the machines changed that have, or had, an id of a provider, newest first. Otherwise as
+     * {@link #hardwareHistory(UUID, Long, int)}.
      */
     public List<HardwareHistoryEntry> hardwareHistory(
             ProviderType provider, ProviderID id, @Nullable Long before, int limit) throws InterruptedException {

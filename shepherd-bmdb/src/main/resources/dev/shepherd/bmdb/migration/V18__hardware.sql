@@ -1,5 +1,5 @@
--- What machines are made of, as far as it is summed over a fleet, and how it changed. docs/schema.md says what each table is for,
--- decision 34 why they are as they are.
+-- What machines are made of, as far as it is summed over a fleet, and how it changed. docs/schema.md says what each
+-- table is for, decision 34 why they are as they are.
 
 -- When the sums of this report were made; null if they are still those of a report before, or were never made.
 alter table machine_hardware_report add column hardware_read_at timestamptz;

@@ -5,7 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.shepherd.agent.messages.hardware.Node;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.BmdbTransaction;
+import dev.shepherd.bmdb.HookedDataSource;
 import dev.shepherd.bmdb.Race;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.TestDatabase;
@@ -24,6 +28,8 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -140,7 +146,9 @@ class HardwareReportsTest {
         assertThat(db.number("select count(*) from hardware_history")).isEqualTo(201);
     }
 
-    /** Each report is compared with the one that it replaces, so the changes add up to the difference of first and last. */
+    /**
+     * Each report is compared with the one that it replaces, so the changes add up to the difference of first and last.
+     */
     @Test
     void reportsThatComeAtOnceLeaveAHistoryThatAddsUp() throws Exception {
         UUID machine = db.machine();
@@ -324,6 +332,56 @@ class HardwareReportsTest {
 
         assertThat(Fleet.of(db.bmdb(), RecoveryPolicy.DEFAULT).machinesWithFailingDisks(10))
                 .containsExactly(failing);
+    }
+
+    @Test
+    void aReportCostsAStatementMoreOnlyIfSomethingChanged() throws Exception {
+        UUID machine = db.machine();
+        HookedDataSource source = new HookedDataSource(db.url());
+        try (Bmdb bmdb = Bmdb.open(BmdbConfig.builder()
+                        .dataSource(source.dataSource())
+                        .sessionInterval(Duration.ofMinutes(1))
+                        .build());
+                BmdbSession session = bmdb.startSession("test", "host")) {
+            int none = statements(source, session, tx -> {});
+            byte[] first = Reports.bytes(Reports.node());
+
+            assertThat(statements(source, session, tx -> tx.putHardwareReport(machine, first)) - none)
+                    .as("of a first report: is it there, write it")
+                    .isEqualTo(2);
+            assertThat(statements(source, session, tx -> tx.putHardwareReport(machine, first)) - none)
+                    .as("of the same once more: is it there")
+                    .isEqualTo(1);
+            byte[] same = Reports.bytes(Reports.node(), "a warning");
+            assertThat(statements(source, session, tx -> tx.putHardwareReport(machine, same)) - none)
+                    .as("of one that differs, about the same hardware")
+                    .isEqualTo(2);
+            byte[] other = Reports.bytes(Reports.node().removeBlockDevice(0).removeBlockDevice(0));
+            assertThat(statements(source, session, tx -> tx.putHardwareReport(machine, other)) - none)
+                    .as("of one that says of changes: those, and what they push out")
+                    .isEqualTo(4);
+        }
+    }
+
+    /** Counts the statements that this thread runs in a transaction. */
+    private static int statements(HookedDataSource source, BmdbSession session, Consumer<BmdbTransaction> body)
+            throws Exception {
+        Thread self = Thread.currentThread();
+        AtomicInteger statements = new AtomicInteger();
+        count(source, self, statements);
+        session.useTransaction(body::accept);
+        source.onNextOfAny("none", (connection, original) -> original.call());
+        return statements.get();
+    }
+
+    private static void count(HookedDataSource source, Thread thread, AtomicInteger statements) {
+        source.onNextOfAny("prepareStatement", (connection, original) -> {
+            count(source, thread, statements);
+            if (Thread.currentThread() == thread) {
+                statements.incrementAndGet();
+            }
+            return original.call();
+        });
     }
 
     @Test

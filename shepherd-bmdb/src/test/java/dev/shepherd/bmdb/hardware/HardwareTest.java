@@ -215,7 +215,9 @@ class HardwareTest {
         }
     }
 
-    /** Fields that no one knows, each with a number of its own: what a parser keeps of each is a hundred times its size. */
+    /**
+     * Fields that no one knows, each with a number of its own: what a parser keeps of each is a hundred times its size.
+     */
     private static byte[] unknown(int count) throws IOException {
         return message(out -> {
             for (int i = 0; i < count; i++) {

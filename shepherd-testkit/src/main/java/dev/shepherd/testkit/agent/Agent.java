@@ -40,7 +40,9 @@ final class Agent {
     /** How long to go on without being heard. */
     private static final long PATIENCE_MILLIS = 300_000;
 
-    /** How long to go on though this machine is not known: a start is recorded only after the answer to the takeover. */
+    /**
+     * How long to go on though this machine is not known: a start is recorded only after the answer to the takeover.
+     */
     private static final long GRACE_MILLIS = 30_000;
 
     private static final int CONNECT_MILLIS = 5_000;

@@ -14,7 +14,8 @@ public final class TestHardware {
     private TestHardware() {}
 
     /**
-     * Returns the report of a server: two processors of 24 cores, 256 GiB, two disks of 960 GB and two network interfaces.
+     * Returns the report of a server: two processors of 24 cores, 256 GiB, two disks of 960 GB and two network
+     * interfaces.
      *
      * @param serialNumber the machine's serial number; those of its disks begin with it
      */

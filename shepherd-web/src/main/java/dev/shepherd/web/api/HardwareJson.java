@@ -36,7 +36,9 @@ public final class HardwareJson {
         return Json.ascii(machine(report, changes));
     }
 
-    /** Says what the machines of each provider and location are made of together, and when they were counted, as a text. */
+    /**
+     * Says what the machines of each provider and location are made of together, and when they were counted, as a text.
+     */
     public static String sumsText(FleetSummary counted) {
         return Json.ascii(Json.list("hardware", counted.hardware(), HardwareJson::sum)
                 .put("countedAt", counted.countedAt().toString()));

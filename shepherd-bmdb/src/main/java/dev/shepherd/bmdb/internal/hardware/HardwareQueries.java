@@ -18,15 +18,17 @@ import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
 
 /**
- * The statements that keep a machine's hardware report, and with it what is summed over a fleet and what changed. Decision 34 says what
- * they cost and why they are safe against one another.
+ * The statements that keep a machine's hardware report, and with it what is summed over a fleet and what changed.
+ * Decision 34 says what they cost and why they are safe against one another.
  */
 public final class HardwareQueries {
 
     /** How many changes of a machine are kept: what flaps pushes out what was before. */
     static final int MOST_CHANGES = 200;
 
-    /** How many reports are read at a time where that was not done when they were written. Each has up to a MiB or more. */
+    /**
+     * How many reports are read at a time where that was not done when they were written. Each has up to a MiB or more.
+     */
     static final int BATCH = 32;
 
     private static final String SUMS =
@@ -56,9 +58,8 @@ public final class HardwareQueries {
             return;
         }
         Hardware hardware = Hardware.read(raw);
-        // One statement, so that what changed costs one round trip more than before only if something did. The row is
-        // locked before it
-        // is read, so that of two reports that come at once each is compared with the one that it replaces.
+        // One statement: what changed costs a further one only if something did. It locks the row before it reads it,
+        // so that of two reports that come at once each is compared with the one that it replaces.
         byte[] before = db.dsl()
                 .resultQuery(
                         "with before as materialized (select hardware_report_raw from machine_hardware_report"
@@ -138,7 +139,8 @@ public final class HardwareQueries {
     }
 
     /**
-     * Reads a few reports that came from a writer that makes no sums, and makes them. Those that another process is at are left out.
+     * Reads a few reports that came from a writer that makes no sums, and makes them. Those that another process is
+     * at are left out.
      *
      * @return whether there may be more
      */
