@@ -6,7 +6,7 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.cli.settings.WebSettings;
 import dev.shepherd.manager.Shepherd;
-import dev.shepherd.web.PemFiles;
+import dev.shepherd.api.internal.PemFiles;
 import dev.shepherd.web.WebConsole;
 import dev.shepherd.web.WebServer;
 import dev.shepherd.web.access.TokenFile;
