@@ -1,6 +1,8 @@
-package dev.shepherd.api.internal;
+package dev.shepherd.api.internal.settings;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.SecretFiles;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
