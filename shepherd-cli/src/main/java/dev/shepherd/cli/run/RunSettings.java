@@ -60,14 +60,15 @@ record RunSettings(
         EndpointSettings endpoint = settings.endpoint();
         AgentCallbackConfig callback = settings.callback();
         WebSettings web = settings.web(false);
+        Optional<byte[]> authority = onlyCheck ? Optional.empty() : authority(settings, endpoint);
         // What holds for all is read even where each provider has its own, for what is wrong with it to be found.
-        Part all = new Part(settings, process, endpoint, null, onlyCheck);
+        Part all = new Part(settings, process, endpoint, authority, null);
         List<ConfiguredProvider> providers = new ArrayList<>();
         if (single != null) {
             all.with(single.found(), single.config()).ifPresent(providers::add);
         }
         for (ProviderEntry entry : settings.providers()) {
-            Part part = new Part(settings, process, endpoint, entry, onlyCheck);
+            Part part = new Part(settings, process, endpoint, authority, entry);
             configured(settings, factories, entry)
                     .flatMap(one -> part.with(one.found, one.config))
                     .ifPresent(providers::add);
@@ -83,6 +84,20 @@ record RunSettings(
                 web,
                 settings.recoveryOfEach(),
                 List.copyOf(providers));
+    }
+
+    /** Returns what agents verify the endpoint with; makes it where it is to be made. */
+    private static Optional<byte[]> authority(Settings settings, EndpointSettings endpoint) {
+        try {
+            return endpoint.caCertificate();
+        } catch (ConfigurationException e) {
+            String message = String.valueOf(e.getMessage()).replaceFirst("^folder: ", "");
+            settings.problems()
+                    .add(
+                            Mark.ofOption("--agent-tls-folder"),
+                            "--agent-tls-folder (agent-endpoint.tls.folder): " + message);
+            return Optional.empty();
+        }
     }
 
     /** A provider that is found and can be made. */
@@ -123,8 +138,8 @@ record RunSettings(
                 Settings settings,
                 ProcessSettings process,
                 EndpointSettings endpoint,
-                @Nullable ProviderEntry entry,
-                boolean onlyCheck) {
+                Optional<byte[]> authority,
+                @Nullable ProviderEntry entry) {
             takesOver = process.loops().contains(LoopKind.INITIALIZER);
             provisioner = settings.provisioner(entry);
             initializer = settings.initializer(entry);
@@ -135,7 +150,7 @@ record RunSettings(
                     ? settings.agent(
                             entry,
                             endpoint,
-                            () -> onlyCheck ? Optional.empty() : endpoint.caCertificate(),
+                            authority,
                             () -> settings.hasFile() ? Optional.empty() : AgentOptions.defaultKey())
                     : Optional.empty();
         }

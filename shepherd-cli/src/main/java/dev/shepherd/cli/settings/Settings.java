@@ -210,7 +210,7 @@ public final class Settings {
     public Optional<AgentTakeover> agent(
             @Nullable ProviderEntry provider,
             EndpointSettings endpoint,
-            Supplier<Optional<byte[]>> authority,
+            Optional<byte[]> authority,
             Supplier<Optional<SshCredentials>> usual) {
         return read(
                 Sections.ofAgent(new AgentSettings.Defaults() {
@@ -227,7 +227,7 @@ public final class Settings {
 
                     @Override
                     public Optional<byte[]> caCertificate() {
-                        return authority.get();
+                        return authority;
                     }
 
                     @Override

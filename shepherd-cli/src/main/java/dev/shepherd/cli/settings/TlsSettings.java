@@ -1,5 +1,6 @@
 package dev.shepherd.cli.settings;
 
+import dev.shepherd.api.internal.settings.PemFiles;
 import dev.shepherd.callback.AgentTls;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -79,6 +80,10 @@ final class TlsSettings {
                     tls.folder(folder == null ? DEFAULT_FOLDER : folder);
                 }
                 tls.build();
+            }
+            if (certificate != null && key != null) {
+                // The endpoint would say what is wrong with them when the database is open.
+                PemFiles.pair("certificate", certificate, "key", key);
             }
             return new TlsSettings(this);
         }

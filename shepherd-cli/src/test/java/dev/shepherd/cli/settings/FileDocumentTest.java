@@ -134,7 +134,7 @@ class FileDocumentTest {
         settings.requireValid();
         List<ProviderEntry> providers = settings.providers();
         assertThat(providers).hasSize(1);
-        settings.agent(providers.get(0), endpoint, Optional::empty, Optional::empty);
+        settings.agent(providers.get(0), endpoint, Optional.empty(), Optional::empty);
 
         List<String> problems = new ArrayList<>();
         try {

@@ -146,7 +146,7 @@ class SettingsTest {
     void agentsAreToldTheSchemeThatTheEndpointSpeaks(String endpoint, String told, String problem) throws Exception {
         Settings settings =
                 read("agent-endpoint: {" + endpoint + "}\nagent: {endpoint: '" + told + "', executable: absent}\n");
-        settings.agent(null, settings.endpoint(), Optional::empty, Optional::empty);
+        settings.agent(null, settings.endpoint(), Optional.empty(), Optional::empty);
         WrongSettingsException wrong = catchThrowableOfType(WrongSettingsException.class, settings::requireValid);
         if (problem.isEmpty()) {
             assertThat(wrong.problems()).noneMatch(one -> one.contains("endpoint"));

@@ -40,7 +40,7 @@ public final class TestAgent {
     private TestAgent() {}
 
     /**
-     * Writes the executable, of some 16 KB, in place of whatever the file held.
+     * Writes the executable, of some 15 KB, in place of whatever the file held.
      *
      * @param file where to write it; its folder exists
      * @return the file, with mode 0755 where the file system knows modes
