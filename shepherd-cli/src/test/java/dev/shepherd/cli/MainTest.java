@@ -184,8 +184,7 @@ class MainTest {
         assertThat(runWithoutEndpoint("--agent-listen", at, "--agent-certificate", file.toString())
                         .err())
                 .contains("--agent-key: certificate and key go together");
-        assertThat(runWithoutEndpoint(
-                                "--agent-listen", at, "--agent-certificate", file.toString(), "--agent-key", "x")
+        assertThat(runWithoutEndpoint("--agent-listen", at, "--agent-certificate", file.toString(), "--agent-key", "x")
                         .err())
                 .contains("--agent-certificate: " + file + " has no certificate (PEM)");
     }

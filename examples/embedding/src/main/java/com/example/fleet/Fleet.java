@@ -36,7 +36,8 @@ public final class Fleet {
             throws InterruptedException {
         ProviderFactory factory = new StaticProviderFactory();
         Map<String, String> properties = Map.of("list", list.toUri().toString());
-        AgentTls tls = AgentTls.builder().folder(key.resolveSibling("agent-tls")).build();
+        AgentTls tls =
+                AgentTls.builder().folder(key.resolveSibling("agent-tls")).build();
         try (Bmdb bmdb = Bmdb.open(jdbcUrl);
                 AgentCallback callback = AgentCallback.of(bmdb);
                 AgentEndpoint endpoint = AgentEndpoint.builder()

@@ -60,7 +60,7 @@ record RunSettings(
         EndpointSettings endpoint = settings.endpoint();
         AgentCallbackConfig callback = settings.callback();
         WebSettings web = settings.web(false);
-        Optional<byte[]> authority = onlyCheck ? Optional.empty() : authority(settings, endpoint);
+        Optional<byte[]> authority = onlyCheck ? Optional.empty() : settings.authority(endpoint);
         // What holds for all is read even where each provider has its own, for what is wrong with it to be found.
         Part all = new Part(settings, process, endpoint, authority, null);
         List<ConfiguredProvider> providers = new ArrayList<>();
@@ -84,20 +84,6 @@ record RunSettings(
                 web,
                 settings.recoveryOfEach(),
                 List.copyOf(providers));
-    }
-
-    /** Returns what agents verify the endpoint with; makes it where it is to be made. */
-    private static Optional<byte[]> authority(Settings settings, EndpointSettings endpoint) {
-        try {
-            return endpoint.caCertificate();
-        } catch (ConfigurationException e) {
-            String message = String.valueOf(e.getMessage()).replaceFirst("^folder: ", "");
-            settings.problems()
-                    .add(
-                            Mark.ofOption("--agent-tls-folder"),
-                            "--agent-tls-folder (agent-endpoint.tls.folder): " + message);
-            return Optional.empty();
-        }
     }
 
     /** A provider that is found and can be made. */

@@ -239,6 +239,23 @@ public final class Settings {
                 provider);
     }
 
+    /**
+     * Returns what agents verify the endpoint with, if an authority is made for it; makes it if there is none. What goes
+     * wrong is among the problems.
+     */
+    public Optional<byte[]> authority(EndpointSettings endpoint) {
+        try {
+            return endpoint.caCertificate();
+        } catch (ConfigurationException e) {
+            String message = String.valueOf(e.getMessage()).replaceFirst("^folder: ", "");
+            reading.problems()
+                    .add(
+                            Mark.ofOption("--agent-tls-folder"),
+                            "--agent-tls-folder (agent-endpoint.tls.folder): " + message);
+            return Optional.empty();
+        }
+    }
+
     /** Agents that were told the wrong scheme would never be heard, and the machines be rebooted for it. */
     private static void checkScheme(String text, EndpointSettings endpoint) {
         if (endpoint.address().isEmpty() || endpoint.hasProxy()) {
