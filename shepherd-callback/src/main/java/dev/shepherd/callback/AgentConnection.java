@@ -63,6 +63,12 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
 
     private static final long DRAIN_BYTES = 1 << 20;
 
+    /** What a handshake, with certificates, and one read may take on the wire beside what comes of them. */
+    private static final long FREE_BYTES = 1 << 16;
+
+    /** How many bytes on the wire there may be for one of a request, in the long run; usually there is hardly one. */
+    private static final long MOST_OVERHEAD = 8;
+
     /** The first byte that a client sends which speaks TLS. */
     private static final int HANDSHAKE_RECORD = 22;
 
@@ -129,6 +135,31 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
             }
             ctx.fireChannelRead(message);
         }
+    }
+
+    /**
+     * Sees bytes as they come over the wire. TLS has messages that cost work and bring nothing, such as those that change
+     * keys: a client that sends little else is cut. Goes before TLS.
+     */
+    private final class WireWatch extends ChannelInboundHandlerAdapter {
+        private long received;
+
+        @Override
+        public void channelRead(ChannelHandlerContext ctx, Object message) {
+            if (message instanceof ByteBuf buffer) {
+                received += buffer.readableBytes();
+                if (received > FREE_BYTES + MOST_OVERHEAD * bytes) {
+                    buffer.release();
+                    cut(ctx);
+                    return;
+                }
+            }
+            ctx.fireChannelRead(message);
+        }
+    }
+
+    ChannelInboundHandlerAdapter wireWatch() {
+        return new WireWatch();
     }
 
     ChannelInboundHandlerAdapter byteWatch() {

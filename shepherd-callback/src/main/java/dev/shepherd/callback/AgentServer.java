@@ -140,7 +140,7 @@ final class AgentServer implements AutoCloseable {
         channel.closeFuture().addListener(closed -> connections.closed(entry));
         AgentConnection connection = new AgentConnection(this, entry);
         if (tls != null) {
-            channel.pipeline().addLast(new TlsGate(this, tls, entry));
+            channel.pipeline().addLast(connection.wireWatch()).addLast(new TlsGate(this, tls, entry));
         }
         channel.pipeline()
                 .addLast(connection.byteWatch())

@@ -389,6 +389,28 @@ class TlsEndpointTest {
     }
 
     @Test
+    void aClientThatSendsLittleButChangesOfKeysIsCut() throws Exception {
+        TestMachine machine = TestMachine.recorded(database, "127.0.0.1");
+        try (SSLSocket socket = ClientKeys.connect(
+                        ClientKeys.context(null, authority),
+                        "127.0.0.1",
+                        endpoint.address().getPort(),
+                        "TLSv1.3");
+                Connection connection = new Connection(socket)) {
+            assertThat(connection.send(machine.request(new byte[0])).read().status())
+                    .isEqualTo(200);
+            // From then on it may do nothing for 90 s. Of TLS 1.3, this asks for other keys, in some 30 bytes.
+            assertThatThrownBy(() -> {
+                        for (int i = 0; i < 20_000; i++) {
+                            socket.startHandshake();
+                        }
+                    })
+                    .isInstanceOf(IOException.class);
+        }
+        await().until(() -> endpoint.status().tooSlow() == 1);
+    }
+
+    @Test
     void aConnectionIsKeptForFurtherRequestsAndClosedCleanly() throws Exception {
         TestMachine machine = TestMachine.recorded(database, "127.0.0.1");
         try (SSLSocket socket = ClientKeys.connect(
