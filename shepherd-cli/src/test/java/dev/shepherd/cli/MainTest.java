@@ -181,6 +181,9 @@ class MainTest {
         assertThat(runWithoutEndpoint("--agent-listen", at, "--agent-tls-folder", file + "/below")
                         .err())
                 .contains("shepherd: --agent-tls-folder (agent-endpoint.tls.folder): the certificate authority in");
+        assertThat(runWithoutEndpoint("--agent-listen", "0.0.0.0:7834", "--loops", "updater")
+                        .err())
+                .contains("listens on all interfaces: give --agent-name (agent-endpoint.tls.names)");
         assertThat(runWithoutEndpoint("--agent-listen", at, "--agent-certificate", file.toString())
                         .err())
                 .contains("--agent-key: certificate and key go together");

@@ -74,16 +74,10 @@ record RunSettings(
                     .ifPresent(providers::add);
         }
         DatabaseSettings database = settings.database();
+        Set<String> names = settings.endpointNames(endpoint);
         settings.requireValid();
         return new RunSettings(
-                process,
-                database,
-                endpoint,
-                settings.endpointNames(),
-                callback,
-                web,
-                settings.recoveryOfEach(),
-                List.copyOf(providers));
+                process, database, endpoint, names, callback, web, settings.recoveryOfEach(), List.copyOf(providers));
     }
 
     /** A provider that is found and can be made. */

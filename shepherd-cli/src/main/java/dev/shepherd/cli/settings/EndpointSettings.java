@@ -33,6 +33,15 @@ public final class EndpointSettings {
                 && (values.tls.isGiven() || !values.address.getAddress().isLoopbackAddress());
     }
 
+    /** Tells whether its certificate is for no name as yet. */
+    boolean isNameless() {
+        return hasTls()
+                && values.tls.isMade()
+                && !values.tls.hasNames()
+                && values.address != null
+                && values.address.getAddress().isAnyLocalAddress();
+    }
+
     /** Tells whether agents connect through a proxy, which may speak TLS in its place, or speak it again. */
     boolean hasProxy() {
         return !values.limits.proxies().isEmpty();

@@ -284,8 +284,20 @@ public final class Settings {
         }
     }
 
-    /** Returns the hosts in the URLs that agents are told, as far as they were read. */
-    public Set<String> endpointNames() {
+    /**
+     * Returns the hosts in the URLs that agents are told, once these were read. It is a problem if there is none though
+     * a certificate is to be made for them.
+     */
+    public Set<String> endpointNames(EndpointSettings endpoint) {
+        if (endpointNames.isEmpty()
+                && endpoint.isNameless()
+                && reading.problems().count() == 0) {
+            reading.problems()
+                    .add(
+                            Mark.ofOption("--agent-name"),
+                            "--agent-listen (agent-endpoint.address) listens on all interfaces: give --agent-name"
+                                    + " (agent-endpoint.tls.names), with what agents reach it by, for its certificate");
+        }
         return endpointNames;
     }
 

@@ -30,6 +30,15 @@ final class TlsSettings {
         return values.certificate != null || values.folder != null || !values.names.isEmpty();
     }
 
+    /** Tells whether certificates are made, for the names that are known. */
+    boolean isMade() {
+        return values.certificate == null;
+    }
+
+    boolean hasNames() {
+        return !values.names.isEmpty();
+    }
+
     /** Returns the settings, with names that the certificate is for beside those that are said. */
     AgentTls with(Collection<String> names) {
         AgentTls.Builder tls = AgentTls.builder();

@@ -153,7 +153,7 @@ class SettingsTest {
         } else {
             assertThat(wrong.problems()).anyMatch(one -> one.contains("yaml:2:") && one.contains(problem));
         }
-        assertThat(settings.endpointNames())
+        assertThat(settings.endpointNames(settings.endpoint()))
                 .isEqualTo(
                         problem.isEmpty() && told.contains("//")
                                 ? Set.of(told.replaceAll(".*//|:\\d+$", ""))
