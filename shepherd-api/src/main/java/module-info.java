@@ -23,7 +23,8 @@ module dev.shepherd.api {
             dev.shepherd.provider.equinix,
             dev.shepherd.provider.redfish,
             dev.shepherd.provider.staticlist,
-            dev.shepherd.provider.support;
+            dev.shepherd.provider.support,
+            dev.shepherd.web;
 
     uses dev.shepherd.api.ProviderFactory;
 }

@@ -10,6 +10,7 @@ module dev.shepherd.callback {
     requires io.netty.codec;
     requires io.netty.codec.http;
     requires io.netty.common;
+    requires io.netty.handler;
     requires io.netty.transport;
     requires java.management;
     requires jdk.management;

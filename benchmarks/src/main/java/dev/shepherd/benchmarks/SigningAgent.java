@@ -21,6 +21,7 @@ import java.util.Base64;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** The requests of an agent, written by hand as {@code docs/agents.md} says. Safe for use by several threads. */
 final class SigningAgent {
@@ -57,6 +58,8 @@ final class SigningAgent {
                 KeyFactory.getInstance("Ed25519").generatePrivate(new PKCS8EncodedKeySpec(base64.decode(parts[2]))));
     }
 
+    private final AtomicLong lastTime = new AtomicLong();
+
     UUID machine() {
         return machine;
     }
@@ -66,7 +69,8 @@ final class SigningAgent {
     }
 
     byte[] request(byte[] body) throws GeneralSecurityException {
-        String time = String.valueOf(System.currentTimeMillis());
+        String time = String.valueOf(
+                lastTime.updateAndGet(last -> Math.max(last + 1, System.currentTimeMillis())));
         String digest =
                 HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(body));
         Signature signer = Signature.getInstance("Ed25519");

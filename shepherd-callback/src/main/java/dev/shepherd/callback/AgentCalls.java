@@ -10,8 +10,10 @@ import dev.shepherd.bmdb.agent.AgentReply;
 import dev.shepherd.bmdb.agent.FailureLog;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import dev.shepherd.callback.SignedRequest.Agent;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
@@ -54,6 +56,7 @@ final class AgentCalls implements AutoCloseable {
     private final Object lock = new Object();
     private final Map<Agent, Known> agents = bounded(MOST_AGENTS);
     private final Map<Object, Allowance> addresses = bounded(MOST_ADDRESSES);
+    private final Map<Object, Allowance> handshakes = bounded(MOST_ADDRESSES);
 
     /** An agent that the database has accepted. Guarded by the lock. */
     private final class Known {
@@ -63,6 +66,9 @@ final class AgentCalls implements AutoCloseable {
 
         /** From this address, nothing of this agent is looked into until then, since it had no allowance left. */
         private @Nullable Object refusedAddress;
+
+        /** When the last request was signed that was accepted here, by the agent's clock. */
+        private long signedMillis = Long.MIN_VALUE;
 
         private long callsRefusedUntil;
         private long reportsRefusedUntil;
@@ -160,6 +166,11 @@ final class AgentCalls implements AutoCloseable {
             long now = nanos.getAsLong();
             Known known = agents.get(request.agent());
             if (known != null) {
+                if (request.signed() != null && request.signed().millis() <= known.signedMillis) {
+                    // It costs the agent nothing of what it may, whoever sends it.
+                    requireAllowance(address, now);
+                    throw new Refusal(replayed(known.signedMillis));
+                }
                 long wait = known.refusedFor(address, withBody, now);
                 if (wait > 0) {
                     throw new Refusal(tooMany(wait));
@@ -167,6 +178,29 @@ final class AgentCalls implements AutoCloseable {
             } else {
                 requireAllowance(address, now);
             }
+        }
+    }
+
+    /** Tells an agent when its last request was signed: a later one is accepted. */
+    private static Answer replayed(long lastMillis) {
+        return Answer.replayed(
+                "a request that was signed then, or later, was accepted before: sign with a later time", lastMillis);
+    }
+
+    /** Takes one handshake of what an address may begin; false if there is none. */
+    boolean takeHandshake(Object address) {
+        synchronized (lock) {
+            long now = nanos.getAsLong();
+            Allowance allowance = handshakes.computeIfAbsent(
+                    address, any -> new Allowance(limits.handshakesPerMinute(), MINUTE, now));
+            if (allowance.nanosUntil(1, now) > 0) {
+                failures.failed(
+                        "Connections of agents are closed",
+                        "an address begins more than " + limits.handshakesPerMinute() + " TLS handshakes a minute");
+                return false;
+            }
+            allowance.take(1, now);
+            return true;
         }
     }
 
@@ -251,7 +285,7 @@ final class AgentCalls implements AutoCloseable {
                 release.run();
             }
             CompletableFuture<Void> unused = callback.callAsync(call)
-                    .handle((reply, error) -> settle(request.agent(), address, stranger, reportSize, reply, error))
+                    .handle((reply, error) -> settle(request, address, stranger, reportSize, reply, error))
                     .exceptionally(this::failed)
                     .thenAccept(answer -> {
                         release.run();
@@ -284,14 +318,15 @@ final class AgentCalls implements AutoCloseable {
 
     /** Makes an answer of what the callback said, and remembers whose call it was. */
     private Answer settle(
-            Agent agent,
+            SignedRequest request,
             Object address,
             boolean stranger,
             int reportSize,
             @Nullable AgentReply reply,
             @Nullable Throwable error) {
+        Agent agent = request.agent();
         if (reply != null) {
-            accepted(agent, address, stranger, reportSize);
+            accepted(request, address, stranger, reportSize);
             return Answer.ok(response(reply).toByteArray());
         }
         Throwable cause = error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
@@ -300,11 +335,14 @@ final class AgentCalls implements AutoCloseable {
         }
         AgentCallException.Reason reason = failure.reason();
         switch (reason) {
-            case OTHER_GENERATION -> accepted(agent, address, stranger, reportSize);
+            case OTHER_GENERATION -> accepted(request, address, stranger, reportSize);
             case UNKNOWN_MACHINE, AGENT_NOT_STARTED, WRONG_KEY -> {
                 synchronized (lock) {
                     agents.remove(agent);
                 }
+            }
+            case REPLAYED -> {
+                return wasReplayed(agent, address, stranger, failure.lastSignedTime());
             }
             case QUEUE_FULL, DATABASE_FAILED, CLOSED, TIMED_OUT -> {
                 if (stranger) {
@@ -319,14 +357,34 @@ final class AgentCalls implements AutoCloseable {
                 : Answer.refusal(status, outcome, String.valueOf(failure.getMessage()));
     }
 
-    private void accepted(Agent agent, Object address, boolean stranger, int reportSize) {
+    /** The agent gets back what the request took of what it may; it is the address that repeats requests. */
+    private Answer wasReplayed(Agent agent, Object address, boolean stranger, Optional<Instant> last) {
+        synchronized (lock) {
+            Known known = agents.get(agent);
+            if (known != null) {
+                known.calls.giveBack(1);
+                last.ifPresent(time -> known.signedMillis = Math.max(known.signedMillis, time.toEpochMilli()));
+            }
+            if (!stranger) {
+                chargeStranger(address);
+            }
+        }
+        return replayed(last.map(Instant::toEpochMilli).orElse(0L));
+    }
+
+    private void accepted(SignedRequest request, Object address, boolean stranger, int reportSize) {
+        Agent agent = request.agent();
         synchronized (lock) {
             if (!agents.containsKey(agent)) {
                 agents.put(agent, new Known(nanos.getAsLong()));
             }
+            Known known = agents.get(agent);
+            if (known != null && request.signed() != null) {
+                known.signedMillis =
+                        Math.max(known.signedMillis, request.signed().millis());
+            }
             if (stranger) {
                 giveBack(address);
-                Known known = agents.get(agent);
                 if (known != null) {
                     known.charge(reportSize, nanos.getAsLong());
                 }
@@ -359,6 +417,7 @@ final class AgentCalls implements AutoCloseable {
             case UNKNOWN_MACHINE -> 404;
             case AGENT_NOT_STARTED -> 409;
             case WRONG_KEY -> 403;
+            case REPLAYED -> 401;
             case OTHER_GENERATION -> 422;
             case QUEUE_FULL, DATABASE_FAILED, CLOSED -> 503;
             case TIMED_OUT -> 504;

@@ -1,5 +1,6 @@
 package dev.shepherd.callback;
 
+import dev.shepherd.callback.AgentEndpointStatus.Handshake;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufHolder;
@@ -8,6 +9,7 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.SocketChannel;
+import io.netty.handler.codec.DecoderException;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
@@ -21,15 +23,22 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.handler.ssl.SslHandshakeTimeoutException;
 import io.netty.util.NetUtil;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.net.InetAddress;
+import java.security.cert.X509Certificate;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,6 +63,15 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
 
     private static final long DRAIN_BYTES = 1 << 20;
 
+    /** What a handshake, with certificates, and one read may take on the wire beside what comes of them. */
+    private static final long FREE_BYTES = 1 << 16;
+
+    /** How many bytes on the wire there may be for one of a request, in the long run; usually there is hardly one. */
+    private static final long MOST_OVERHEAD = 8;
+
+    /** The first byte that a client sends which speaks TLS. */
+    private static final int HANDSHAKE_RECORD = 22;
+
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private enum State {
@@ -75,6 +93,9 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
     private State state = State.IDLE;
     private boolean handling;
     private int requests;
+    private boolean beginsTls;
+    private boolean secure;
+    private @Nullable ClientCertificate certificate;
     private long bytes;
 
     private @Nullable ScheduledFuture<?> timer;
@@ -101,6 +122,9 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         @Override
         public void channelRead(ChannelHandlerContext ctx, Object message) {
             if (message instanceof ByteBuf buffer) {
+                if (bytes == 0 && buffer.isReadable()) {
+                    beginsTls = buffer.getUnsignedByte(buffer.readerIndex()) == HANDSHAKE_RECORD;
+                }
                 bytes += buffer.readableBytes();
                 if (state == State.IDLE) {
                     state = State.HEAD;
@@ -111,6 +135,31 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
             }
             ctx.fireChannelRead(message);
         }
+    }
+
+    /**
+     * Sees bytes as they come over the wire. TLS has messages that cost work and bring nothing, such as those that change
+     * keys: a client that sends little else is cut. Goes before TLS.
+     */
+    private final class WireWatch extends ChannelInboundHandlerAdapter {
+        private long received;
+
+        @Override
+        public void channelRead(ChannelHandlerContext ctx, Object message) {
+            if (message instanceof ByteBuf buffer) {
+                received += buffer.readableBytes();
+                if (received > FREE_BYTES + MOST_OVERHEAD * bytes) {
+                    buffer.release();
+                    cut(ctx);
+                    return;
+                }
+            }
+            ctx.fireChannelRead(message);
+        }
+    }
+
+    ChannelInboundHandlerAdapter wireWatch() {
+        return new WireWatch();
     }
 
     ChannelInboundHandlerAdapter byteWatch() {
@@ -126,6 +175,45 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
     public void channelActive(ChannelHandlerContext ctx) {
         arm(server.limits().headTimeout().toNanos());
         ctx.read();
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        if (event instanceof SslHandshakeCompletionEvent handshake) {
+            if (handshake.isSuccess()) {
+                secure = true;
+                certificate = shown(ctx);
+                server.counters()
+                        .handshake(certificate == null ? Handshake.WITHOUT_CERTIFICATE : Handshake.WITH_CERTIFICATE);
+            } else {
+                failed(handshake.cause());
+            }
+        }
+        ctx.fireUserEventTriggered(event);
+    }
+
+    private static @Nullable ClientCertificate shown(ChannelHandlerContext ctx) {
+        SslHandler tls = ctx.pipeline().get(SslHandler.class);
+        try {
+            return tls != null
+                            && tls.engine().getSession().getPeerCertificates()[0] instanceof X509Certificate certificate
+                    ? new ClientCertificate(certificate)
+                    : null;
+        } catch (SSLPeerUnverifiedException e) {
+            return null;
+        }
+    }
+
+    private void failed(Throwable cause) {
+        if (cause instanceof SslHandshakeTimeoutException || deadline - System.nanoTime() <= 0) {
+            server.counters().handshake(Handshake.TIMED_OUT);
+        } else if (!(cause instanceof SSLException)
+                || cause.getCause() instanceof IOException below && !(below instanceof SSLException)) {
+            server.counters().handshake(Handshake.ABANDONED);
+        } else {
+            server.counters().handshake(Handshake.FAILED);
+            server.failures().failed("TLS handshakes of agents fail", "from " + remote() + ": " + cause.getMessage());
+        }
     }
 
     @Override
@@ -175,6 +263,11 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
     private void handle(ChannelHandlerContext ctx, HttpObject object) {
         try {
             if (object.decoderResult().isFailure()) {
+                requireTls();
+                if (beginsTls) {
+                    server.failures().failed("Agents speak TLS to a port for plain HTTP", "from " + remote());
+                    throw Refusal.malformed("this port speaks plain HTTP, not TLS: use http://");
+                }
                 throw Refusal.malformed("this is not a request, or one with too long a line or too many headers");
             }
             if (object instanceof HttpRequest head) {
@@ -218,6 +311,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         lastRequest = !HttpUtil.isKeepAlive(head) || requests >= server.limits().maxRequestsPerConnection();
         HttpHeaders headers = head.headers();
         address = addressOf(ctx, headers);
+        requireTls();
         if (headers.size() > MOST_HEADERS) {
             throw Refusal.malformed("a request has at most " + MOST_HEADERS + " headers");
         }
@@ -229,7 +323,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         if (!head.method().equals(HttpMethod.POST)) {
             throw new Refusal(405, Outcome.NOT_FOUND, "requests are sent by POST");
         }
-        SignedRequest read = SignedRequest.read(headers::get, server.clock(), server.maxClockSkew());
+        SignedRequest read = SignedRequest.read(headers::get, certificate, server.clock(), server.maxClockSkew());
         long length = HttpUtil.isTransferEncodingChunked(head) ? -1 : contentLength(head);
         requireNotTooLarge(length);
         try {
@@ -247,6 +341,19 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
                     HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER));
         }
         arm(Math.min(LOOK_NANOS, server.limits().bodyTimeout().toNanos()));
+    }
+
+    private String remote() {
+        return Objects.requireNonNull(context).channel() instanceof SocketChannel channel
+                        && channel.remoteAddress() != null
+                ? channel.remoteAddress().getAddress().getHostAddress()
+                : "a connection that is closed";
+    }
+
+    private void requireTls() throws Refusal {
+        if (server.hasTls() && !secure) {
+            throw new Refusal(400, Outcome.TLS_REQUIRED, "this port speaks TLS: use https://");
+        }
     }
 
     private Object addressOf(ChannelHandlerContext ctx, HttpHeaders headers) {
@@ -332,6 +439,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
     private static boolean mustClose(Answer answer) {
         return switch (answer.status()) {
             case 200, 409, 422, 429, 503, 504 -> false;
+            case 401 -> answer.outcome() != Outcome.REPLAYED;
             default -> true;
         };
     }
@@ -370,7 +478,8 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
                 HttpHeaderNames.CONTENT_TYPE, answer.isOk() ? "application/x-protobuf" : "text/plain; charset=utf-8");
         if (!answer.isOk()) {
             headers.set(REASON, answer.outcome().name());
-            headers.set(SignedRequest.TIME, String.valueOf(server.clock().millis()));
+            headers.set(
+                    SignedRequest.TIME, String.valueOf(Math.max(server.clock().millis(), answer.notBeforeMillis())));
         }
         if (answer.status() == 405) {
             headers.set(HttpHeaderNames.ALLOW, "POST");
@@ -408,7 +517,12 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         forgetReceived();
         arm(DRAIN_NANOS);
         if (ctx.channel() instanceof SocketChannel channel) {
-            channel.shutdownOutput();
+            SslHandler tls = ctx.pipeline().get(SslHandler.class);
+            if (tls == null) {
+                channel.shutdownOutput();
+            } else {
+                tls.closeOutbound().addListener(closed -> channel.shutdownOutput());
+            }
         }
         ctx.channel().config().setAutoRead(true);
     }
@@ -487,7 +601,8 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         // A broken connection is not worth a log line; any other failure is.
-        if (!(cause instanceof java.io.IOException)) {
+        Throwable first = cause instanceof DecoderException && cause.getCause() != null ? cause.getCause() : cause;
+        if (!(first instanceof IOException)) {
             server.failures().failed("Connections of agents fail unexpectedly", String.valueOf(cause));
         }
         ctx.close();

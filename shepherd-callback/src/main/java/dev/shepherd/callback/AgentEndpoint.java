@@ -5,6 +5,7 @@ import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.FailureLog;
 import dev.shepherd.bmdb.threads.LastingThread;
+import dev.shepherd.callback.tls.ServerTls;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -12,6 +13,7 @@ import java.net.InetSocketAddress;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -19,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where agents report to over HTTP: it checks that a request was signed with the agent's key and hands it to an
- * {@link AgentCallback}. {@code docs/agents.md} describes the protocol.
+ * Where agents report to over HTTP, with TLS or without: it checks that a request
+ * comes from the holder of the agent's key and hands it to an {@link AgentCallback}. {@code docs/agents.md} describes the protocol.
  *
  * <pre>{@code
  * try (AgentEndpoint endpoint = AgentEndpoint.builder().callback(callback).build()) {
@@ -30,9 +32,9 @@ import org.slf4j.LoggerFactory;
  * }</pre>
  *
  * <p>Machines are not trusted: what one of them, or a stranger, may take of connections, threads, memory and of the
- * database has {@linkplain AgentEndpointLimits limits}. It listens on the loopback interface unless told otherwise, and
- * speaks plain HTTP: requests can be read, and repeated within {@link Builder#maxClockSkew}. Nothing runs before {@link
- * #start()}, nothing is left after {@link #close()}. Safe for use by several threads.
+ * database has {@linkplain AgentEndpointLimits limits}. It listens on the loopback interface unless told otherwise; anywhere
+ * else it speaks {@linkplain AgentTls TLS}, unless {@link Builder#plainHttp} says that a proxy does. Nothing runs before
+ * {@link #start()}, nothing is left after {@link #close()}. Safe for use by several threads.
  */
 public final class AgentEndpoint implements AutoCloseable {
 
@@ -55,6 +57,7 @@ public final class AgentEndpoint implements AutoCloseable {
     private final InetSocketAddress address;
     private final Duration maxClockSkew;
     private final AgentEndpointLimits limits;
+    private final @Nullable AgentTls tls;
     private final Clock clock;
     private final Counters counters = new Counters();
     private final FailureLog failures = new FailureLog(log::warn, log::info, System::nanoTime);
@@ -62,6 +65,7 @@ public final class AgentEndpoint implements AutoCloseable {
     private final CountDownLatch closing = new CountDownLatch(1);
     private final Object lock = new Object();
     private int maxConnections;
+    private @Nullable ServerTls serverTls;
     private @Nullable AgentServer server;
     private @Nullable InetSocketAddress listening;
     private @Nullable LastingThread supervisor;
@@ -70,6 +74,7 @@ public final class AgentEndpoint implements AutoCloseable {
         address = values.address;
         maxClockSkew = values.maxClockSkew;
         limits = values.limits;
+        tls = values.tls;
         clock = values.clock;
         maxConnections = limits.maxConnections();
         calls = new AgentCalls(callback, limits, System::nanoTime, failures, THREAD);
@@ -84,12 +89,16 @@ public final class AgentEndpoint implements AutoCloseable {
      * Begins to listen. Warns if the process may not open as many files as it may have connections.
      *
      * @throws UncheckedIOException if it cannot listen on its address
+     * @throws ConfigurationException if its certificate cannot be used or made
      * @throws IllegalStateException if it was started or closed before
      */
     public void start() {
         synchronized (lock) {
             if (listening != null || isClosing()) {
                 throw new IllegalStateException("the endpoint was started or closed before: make another one");
+            }
+            if (tls != null && serverTls == null) {
+                serverTls = tls.open(address, clock);
             }
             maxConnections = Descriptors.ofThisProcess()
                     .map(descriptors -> descriptors.connections(limits.maxConnections(), log))
@@ -107,8 +116,8 @@ public final class AgentEndpoint implements AutoCloseable {
 
     /** Makes a server that listens. Returns what went wrong, if anything did; then there is none. */
     private @Nullable Throwable listen(InetSocketAddress where) {
-        AgentServer made =
-                new AgentServer(calls, limits, maxConnections, clock, maxClockSkew, counters, failures, THREAD);
+        AgentServer made = new AgentServer(
+                calls, limits, maxConnections, serverTls, clock, maxClockSkew, counters, failures, THREAD);
         Throwable failure = made.start(where);
         if (failure != null) {
             made.close();
@@ -128,6 +137,10 @@ public final class AgentEndpoint implements AutoCloseable {
         if (!closing.await(LOOK.toMillis(), TimeUnit.MILLISECONDS)) {
             failures.flush();
             listenAgainIfDead();
+            ServerTls certificates = serverTls();
+            if (certificates != null) {
+                certificates.look();
+            }
         }
     }
 
@@ -178,13 +191,14 @@ public final class AgentEndpoint implements AutoCloseable {
             throw new IllegalStateException(
                     "the endpoint listens on all interfaces: which of them agents reach is not known here");
         }
-        return url(listening);
+        return url(listening, tls != null);
     }
 
-    /** Returns the URL of an endpoint that listens on an address. */
-    public static String url(InetSocketAddress listening) {
+    /** Returns the URL of an endpoint that listens on an address, with TLS or without. */
+    public static String url(InetSocketAddress listening, boolean tls) {
         String host = listening.getAddress().getHostAddress();
-        return "http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + listening.getPort();
+        return (tls ? "https://" : "http://") + (host.contains(":") ? "[" + host + "]" : host) + ":"
+                + listening.getPort();
     }
 
     /** Returns what it does, and what became of requests. */
@@ -199,12 +213,31 @@ public final class AgentEndpoint implements AutoCloseable {
                     counters.evicted.sum(),
                     counters.refused.sum(),
                     counters.tooSlow.sum(),
+                    counters.handshakes(),
+                    Optional.ofNullable(serverTls)
+                            .map(certificates ->
+                                    certificates.certificate().getNotAfter().toInstant()),
                     counters.restarts.sum());
         }
     }
 
     Counters counters() {
         return counters;
+    }
+
+    /** Returns how long the certificate is valid, by the endpoint's clock; not a number without TLS. */
+    double certificateLeftMillis() {
+        ServerTls certificates = serverTls();
+        return certificates == null
+                ? Double.NaN
+                : certificates.certificate().getNotAfter().getTime() - clock.millis();
+    }
+
+    @Nullable
+    ServerTls serverTls() {
+        synchronized (lock) {
+            return serverTls;
+        }
     }
 
     @Nullable
@@ -248,6 +281,8 @@ public final class AgentEndpoint implements AutoCloseable {
         private InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
         private Duration maxClockSkew = Duration.ofMinutes(5);
         private AgentEndpointLimits limits = AgentEndpointLimits.DEFAULT;
+        private @Nullable AgentTls tls;
+        private boolean plainHttp;
         private Clock clock = Clock.systemUTC();
 
         private Builder() {}
@@ -265,8 +300,27 @@ public final class AgentEndpoint implements AutoCloseable {
         }
 
         /**
-         * Common: sets how far an agent's clock may be from the one here, and so for how long an eavesdropper can
-         * repeat a request, 1 s to 1 day; 5 min by default.
+         * Essential, unless the address is one of the loopback interface: sets where the certificate comes from. The
+         * endpoint then speaks TLS only (1.3 and 1.2). By default it speaks plain HTTP.
+         */
+        public Builder tls(AgentTls tls) {
+            this.tls = Objects.requireNonNull(tls, "tls");
+            return this;
+        }
+
+        /**
+         * Rare: sets whether it may speak plain HTTP on an address that others reach; false by default. Right only
+         * behind a proxy that ends TLS, over a network that is as trusted as this host. Requests can be read there, but
+         * not repeated.
+         */
+        public Builder plainHttp(boolean plainHttp) {
+            this.plainHttp = plainHttp;
+            return this;
+        }
+
+        /**
+         * Common: sets how far the clock of an agent that signs its requests may be from the one here, 1 s to 1 day; 5
+         * min by default.
          */
         public Builder maxClockSkew(Duration maxClockSkew) {
             this.maxClockSkew = Objects.requireNonNull(maxClockSkew, "maxClockSkew");
@@ -291,12 +345,22 @@ public final class AgentEndpoint implements AutoCloseable {
         /**
          * Makes the endpoint. It listens once it is started.
          *
-         * @throws ConfigurationException if there is no callback, or a value is out of its range
+         * @throws ConfigurationException if there is no callback, a value is out of its range, or others could reach it
+         *     without TLS although plainHttp is not set
          */
         public AgentEndpoint build() {
             AgentCallback taker =
                     Checks.present("callback", callback, "an endpoint needs a callback to hand requests to");
             Checks.that("address", !address.isUnresolved(), "one that can be resolved", address);
+            if (tls != null && plainHttp) {
+                throw new ConfigurationException("plainHttp", "plainHttp and tls exclude each other: set one of both");
+            }
+            if (tls == null && !plainHttp && !address.getAddress().isLoopbackAddress()) {
+                throw new ConfigurationException(
+                        "tls",
+                        "tls is missing: others can reach " + address + ", so give the endpoint a certificate by tls;"
+                                + " or, behind a proxy that ends TLS, allow plain HTTP by plainHttp");
+            }
             Checks.span("maxClockSkew", maxClockSkew, Duration.ofSeconds(1), Duration.ofDays(1));
             return new AgentEndpoint(this, taker);
         }

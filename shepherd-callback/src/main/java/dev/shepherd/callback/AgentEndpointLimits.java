@@ -23,6 +23,7 @@ public final class AgentEndpointLimits {
     private final int reportsPerHour;
     private final long reportBytesPerHour;
     private final int strangerCallsPerMinute;
+    private final int handshakesPerMinute;
     private final int maxBodySize;
     private final int minBodyRate;
     private final int maxRequestsPerConnection;
@@ -40,6 +41,7 @@ public final class AgentEndpointLimits {
         reportsPerHour = values.reportsPerHour;
         reportBytesPerHour = values.reportBytesPerHour;
         strangerCallsPerMinute = values.strangerCallsPerMinute;
+        handshakesPerMinute = values.handshakesPerMinute;
         maxBodySize = values.maxBodySize;
         minBodyRate = values.minBodyRate;
         maxRequestsPerConnection = values.maxRequestsPerConnection;
@@ -80,6 +82,10 @@ public final class AgentEndpointLimits {
         return strangerCallsPerMinute;
     }
 
+    int handshakesPerMinute() {
+        return handshakesPerMinute;
+    }
+
     int maxBodySize() {
         return maxBodySize;
     }
@@ -112,7 +118,8 @@ public final class AgentEndpointLimits {
         return idleTimeout;
     }
 
-    Set<InetAddress> proxies() {
+    /** Returns the addresses of proxies that agents connect through. */
+    public Set<InetAddress> proxies() {
         return proxies;
     }
 
@@ -122,7 +129,8 @@ public final class AgentEndpointLimits {
         return "AgentEndpointLimits{maxConnections=" + maxConnections + ", maxConnectionsPerAddress="
                 + maxConnectionsPerAddress + ", heartbeatsPerMinute=" + heartbeatsPerMinute + ", reportsPerHour="
                 + reportsPerHour + ", reportBytesPerHour=" + reportBytesPerHour + ", strangerCallsPerMinute="
-                + strangerCallsPerMinute + ", maxBodySize=" + maxBodySize + ", minBodyRate=" + minBodyRate
+                + strangerCallsPerMinute + ", handshakesPerMinute=" + handshakesPerMinute + ", maxBodySize="
+                + maxBodySize + ", minBodyRate=" + minBodyRate
                 + ", maxRequestsPerConnection=" + maxRequestsPerConnection + ", threads=" + threads + ", maxWaiting="
                 + maxWaiting + ", headTimeout=" + headTimeout + ", bodyTimeout=" + bodyTimeout + ", idleTimeout="
                 + idleTimeout + ", proxies=" + proxies + "}";
@@ -136,6 +144,7 @@ public final class AgentEndpointLimits {
         private int reportsPerHour = 60;
         private long reportBytesPerHour = 16L << 20;
         private int strangerCallsPerMinute = 1_200;
+        private int handshakesPerMinute = 1_200;
         private int maxBodySize = 1 << 20;
         private int minBodyRate = 8 << 10;
         private int maxRequestsPerConnection = 1_000;
@@ -206,6 +215,15 @@ public final class AgentEndpointLimits {
         }
 
         /**
+         * Rare: sets how many TLS handshakes may be begun from one address in a minute, 1 to 1,000,000; 1,200 by
+         * default. So many may come at once after a minute of rest; beyond that, connections are closed.
+         */
+        public Builder handshakesPerMinute(int handshakesPerMinute) {
+            this.handshakesPerMinute = handshakesPerMinute;
+            return this;
+        }
+
+        /**
          * Rare: sets how many bytes a request's body may have, 1 KiB to 64 MiB; 1 MiB by default.
          */
         public Builder maxBodySize(int maxBodySize) {
@@ -231,7 +249,7 @@ public final class AgentEndpointLimits {
         }
 
         /**
-         * Rare: sets how many threads check signatures, 1 to 64; 2 by default.
+         * Rare: sets how many threads check signatures, and as many make TLS handshakes, 1 to 64; 2 by default.
          */
         public Builder threads(int threads) {
             this.threads = threads;
@@ -295,6 +313,7 @@ public final class AgentEndpointLimits {
             Checks.count("reportsPerHour", reportsPerHour, 1, 1_000_000);
             Checks.bytes("reportBytesPerHour", reportBytesPerHour, 1 << 10, 1L << 40);
             Checks.count("strangerCallsPerMinute", strangerCallsPerMinute, 1, 1_000_000);
+            Checks.count("handshakesPerMinute", handshakesPerMinute, 1, 1_000_000);
             Checks.bytes("maxBodySize", maxBodySize, 1 << 10, 1 << 26);
             Checks.bytes("minBodyRate", minBodyRate, 1, 1 << 30);
             Checks.count("maxRequestsPerConnection", maxRequestsPerConnection, 1, 1_000_000);

@@ -1,6 +1,7 @@
 package dev.shepherd.callback;
 
 import dev.shepherd.bmdb.meters.BoundMeters;
+import dev.shepherd.callback.AgentEndpointStatus.Handshake;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
@@ -59,6 +60,20 @@ public final class AgentEndpointMetrics implements MeterBinder, AutoCloseable {
                 "requests.waiting",
                 "Requests whose signatures are to be checked",
                 of -> of.status().waiting());
+        for (Handshake outcome : Handshake.values()) {
+            meters.counter(
+                    "shepherd.agent.handshakes",
+                    "Connections to a port that speaks TLS, by what became of them",
+                    Tags.of("outcome", BoundMeters.word(outcome)),
+                    endpoint,
+                    of -> of.counters().handshakes(outcome));
+        }
+        meters.age(
+                "shepherd.agent.certificate.left",
+                "How long the certificate is valid that new connections are shown",
+                Tags.empty(),
+                endpoint,
+                of -> of.certificateLeftMillis());
         closed(meters, "evicted", of -> of.counters().evicted.sum());
         closed(meters, "refused", of -> of.counters().refused.sum());
         closed(meters, "too_slow", of -> of.counters().tooSlow.sum());

@@ -1,6 +1,7 @@
 package dev.shepherd.callback;
 
 import dev.shepherd.bmdb.agent.FailureLog;
+import dev.shepherd.callback.tls.ServerTls;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
@@ -22,6 +23,7 @@ import io.netty.util.concurrent.EventExecutor;
 import java.net.InetSocketAddress;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
@@ -40,11 +42,16 @@ final class AgentServer implements AutoCloseable {
 
     private final AgentCalls calls;
     private final AgentEndpointLimits limits;
+    private final @Nullable ServerTls tls;
     private final Clock clock;
     private final Duration maxClockSkew;
     private final Counters counters;
     private final FailureLog failures;
     private final Connections connections;
+
+    /** Handshakes, in a lane for each address. Each that waits has a connection, so these limit them. */
+    private final FairQueue handshakes;
+
     private final EventLoopGroup acceptor;
     private final EventLoopGroup loops;
     private volatile @Nullable Channel listening;
@@ -53,6 +60,7 @@ final class AgentServer implements AutoCloseable {
             AgentCalls calls,
             AgentEndpointLimits limits,
             int maxConnections,
+            @Nullable ServerTls tls,
             Clock clock,
             Duration maxClockSkew,
             Counters counters,
@@ -60,11 +68,13 @@ final class AgentServer implements AutoCloseable {
             String threadName) {
         this.calls = calls;
         this.limits = limits;
+        this.tls = tls;
         this.clock = clock;
         this.maxClockSkew = maxClockSkew;
         this.counters = counters;
         this.failures = failures;
         connections = new Connections(limits, maxConnections, counters, failures, this::accept);
+        handshakes = new FairQueue(threadName + "-tls", limits.threads(), maxConnections);
         acceptor = new MultiThreadIoEventLoopGroup(
                 1, new DefaultThreadFactory(threadName + "-acceptor", true), NioIoHandler.newFactory());
         loops = new MultiThreadIoEventLoopGroup(
@@ -98,6 +108,9 @@ final class AgentServer implements AutoCloseable {
                         init(channel);
                     }
                 });
+        if (tls != null) {
+            handshakes.start();
+        }
         ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
         if (bound.isSuccess()) {
             listening = bound.channel();
@@ -126,6 +139,9 @@ final class AgentServer implements AutoCloseable {
         Connections.Entry entry = channel.attr(ENTRY).get();
         channel.closeFuture().addListener(closed -> connections.closed(entry));
         AgentConnection connection = new AgentConnection(this, entry);
+        if (tls != null) {
+            channel.pipeline().addLast(connection.wireWatch()).addLast(new TlsGate(this, tls, entry));
+        }
         channel.pipeline()
                 .addLast(connection.byteWatch())
                 .addLast(new HttpServerCodec(new HttpDecoderConfig()
@@ -133,6 +149,25 @@ final class AgentServer implements AutoCloseable {
                         .setMaxHeaderSize(MOST_HEADER_BYTES)
                         .setMaxChunkSize(MOST_READ)))
                 .addLast(connection);
+    }
+
+    /** Has a step of a handshake done, in turn with those of other addresses. */
+    void handshake(Object address, Runnable step) {
+        FairQueue.Added added = handshakes.add(address, connections.most(), release -> {
+            try {
+                step.run();
+            } finally {
+                release.run();
+            }
+        });
+        if (added != FairQueue.Added.WAITING) {
+            throw new RejectedExecutionException("too many handshakes wait");
+        }
+    }
+
+    /** Tells whether requests come by TLS. */
+    boolean hasTls() {
+        return tls != null;
     }
 
     /** Returns where it listens, with the real port; null if it does not. */
@@ -199,6 +234,7 @@ final class AgentServer implements AutoCloseable {
         }
         acceptor.shutdownGracefully(0, LONGEST_STOP_SECONDS, TimeUnit.SECONDS);
         loops.shutdownGracefully(0, LONGEST_STOP_SECONDS, TimeUnit.SECONDS);
+        handshakes.close();
         acceptor.terminationFuture().awaitUninterruptibly(LONGEST_STOP_SECONDS, TimeUnit.SECONDS);
         loops.terminationFuture().awaitUninterruptibly(LONGEST_STOP_SECONDS, TimeUnit.SECONDS);
     }

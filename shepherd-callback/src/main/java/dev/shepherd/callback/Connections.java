@@ -48,6 +48,11 @@ final class Connections {
         Object address() {
             return group.address;
         }
+
+        /** Tells whether there are limits by address: not for a proxy. */
+        boolean isLimited() {
+            return group.limited;
+        }
     }
 
     private static final class Group {
@@ -232,6 +237,11 @@ final class Connections {
             entry.reserved = 0;
             removeIfUnused(entry.group);
         }
+    }
+
+    /** Returns how many connections may be open. */
+    int most() {
+        return most;
     }
 
     int count() {

@@ -8,6 +8,7 @@ import java.security.MessageDigest;
 import java.security.PublicKey;
 import java.security.Signature;
 import java.security.spec.X509EncodedKeySpec;
+import java.util.Arrays;
 import java.util.HexFormat;
 
 /** What an agent signs, and how that is checked. */
@@ -23,6 +24,12 @@ final class RequestSignature {
     private static final int LENGTH = 64;
 
     private RequestSignature() {}
+
+    /** Tells whether a SubjectPublicKeyInfo is of Ed25519. */
+    static boolean isEd25519(byte[] encoded) {
+        return encoded.length == KEY_PREFIX.length + 32
+                && Arrays.equals(encoded, 0, KEY_PREFIX.length, KEY_PREFIX, 0, KEY_PREFIX.length);
+    }
 
     /** Returns what is signed: six lines, of which the last has no end. */
     static byte[] text(String method, String path, String machineId, String time, byte[] body)

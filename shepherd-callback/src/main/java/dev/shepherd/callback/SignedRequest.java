@@ -10,21 +10,23 @@ import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the headers of a request say, before anything of it is believed. Reading them is cheap; {@link #verify} is not.
+ * What a request says of its sender, before anything of it is believed. Reading it is cheap; {@link #verify} is not.
  *
  * @param agent who the caller claims to be
  * @param machineText the machine's id as it was sent, and so signed
- * @param time the time as it was sent
- * @param signature what is to be the signature
+ * @param signed the signature; null if the caller has proved by TLS that it has the key
  */
-@SuppressWarnings("ArrayRecordComponent")
-record SignedRequest(Agent agent, String machineText, String time, byte[] signature) {
+record SignedRequest(
+        Agent agent, String machineText, @Nullable Signed signed) {
 
     static final String MACHINE = "Shepherd-Machine";
     static final String KEY = "Shepherd-Key";
@@ -38,20 +40,43 @@ record SignedRequest(Agent agent, String machineText, String time, byte[] signat
     record Agent(UUID machineId, ByteBuffer key) {}
 
     /**
+     * A signature.
+     *
+     * @param text the time as it was sent, and so signed
+     * @param millis that time, in milliseconds since 1970
+     * @param signature what is to be the signature
+     */
+    @SuppressWarnings("ArrayRecordComponent")
+    record Signed(String text, long millis, byte[] signature) {}
+
+    /**
      * Reads the headers.
      *
      * @param headers returns a header's value by its name
-     * @throws Refusal if one is missing or malformed, or the time is not recent
+     * @param certificate what the caller has shown by TLS, if it has
+     * @throws Refusal if one is missing or malformed, the time is not recent, or the certificate is not one of an agent
      */
-    static SignedRequest read(Function<String, @Nullable String> headers, Clock clock, Duration maxClockSkew)
+    static SignedRequest read(
+            Function<String, @Nullable String> headers,
+            @Nullable ClientCertificate certificate,
+            Clock clock,
+            Duration maxClockSkew)
             throws Refusal {
         String machine = header(headers, MACHINE);
         UUID machineId = machineId(machine);
+        byte[] shown = certificate == null ? null : certificate.key(clock);
+        if (shown != null && Stream.of(KEY, TIME, SIGNATURE).allMatch(name -> headers.apply(name) == null)) {
+            return new SignedRequest(new Agent(machineId, ByteBuffer.wrap(shown)), machine, null);
+        }
         byte[] key = bytes(headers, KEY, KEY_BYTES);
+        if (shown != null && !Arrays.equals(shown, key)) {
+            throw new Refusal(401, Outcome.NOT_SIGNED, KEY + " is not the key of the client's certificate");
+        }
         byte[] signature = bytes(headers, SIGNATURE, SIGNATURE_BYTES);
         String time = header(headers, TIME);
-        requireRecent(time, clock, maxClockSkew);
-        return new SignedRequest(new Agent(machineId, ByteBuffer.wrap(key)), machine, time, signature);
+        long millis = recent(time, clock, maxClockSkew);
+        return new SignedRequest(
+                new Agent(machineId, ByteBuffer.wrap(key)), machine, new Signed(time, millis, signature));
     }
 
     private static String header(Function<String, @Nullable String> headers, String name) throws Refusal {
@@ -89,7 +114,7 @@ record SignedRequest(Agent agent, String machineText, String time, byte[] signat
         throw malformed;
     }
 
-    private static void requireRecent(String time, Clock clock, Duration maxClockSkew) throws Refusal {
+    private static long recent(String time, Clock clock, Duration maxClockSkew) throws Refusal {
         long millis;
         try {
             millis = Long.parseLong(time);
@@ -103,23 +128,27 @@ record SignedRequest(Agent agent, String machineText, String time, byte[] signat
                     Outcome.OTHER_TIME,
                     TIME + " is more than " + maxClockSkew.toSeconds() + " s away from the time here, " + now);
         }
+        return millis;
     }
 
     /**
-     * Checks the signature and reads the body.
+     * Checks the signature, if there is one, and reads the body.
      *
      * @throws Refusal if the signature is not by that key and for that body, or the body is malformed
      */
     AgentCall verify(byte[] body) throws Refusal {
+        if (signed == null) {
+            return call(body);
+        }
         try {
-            byte[] text = RequestSignature.text("POST", AgentEndpoint.PATH, machineText, time, body);
-            if (!RequestSignature.isValid(agent.key().array(), text, signature)) {
+            byte[] text = RequestSignature.text("POST", AgentEndpoint.PATH, machineText, signed.text(), body);
+            if (!RequestSignature.isValid(agent.key().array(), text, signed.signature())) {
                 throw new Refusal(401, Outcome.NOT_SIGNED, "the signature is not by that key and for that request");
             }
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException(e);
         }
-        return call(body);
+        return call(body).withSignedTime(Instant.ofEpochMilli(signed.millis()));
     }
 
     private AgentCall call(byte[] body) throws Refusal {

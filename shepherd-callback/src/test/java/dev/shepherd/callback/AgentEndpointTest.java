@@ -34,6 +34,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -52,6 +53,8 @@ class AgentEndpointTest {
     private AgentEndpoint endpoint;
     private KeyPair keys;
     private UUID machine;
+
+    private static final AtomicLong LAST_TIME = new AtomicLong();
 
     @BeforeEach
     void startAnEndpointAndRecordAnAgent() throws Exception {
@@ -107,7 +110,7 @@ class AgentEndpointTest {
         private String path = AgentEndpoint.PATH;
         private byte[] body = new byte[0];
         private KeyPair by = keys;
-        private long time = System.currentTimeMillis();
+        private long time = LAST_TIME.updateAndGet(last -> Math.max(last + 1, System.currentTimeMillis()));
 
         Call body(AgentRequest request) {
             body = request.toByteArray();

@@ -28,6 +28,8 @@ class ArchitectureTest {
                 .onlyDependOnClassesThat()
                 .resideInAnyPackage(
                         "java..",
+                        "javax.net.ssl",
+                        "javax.security.auth.x500",
                         "com.sun.management..",
                         "dev.shepherd.agent.messages..",
                         "dev.shepherd.api..",

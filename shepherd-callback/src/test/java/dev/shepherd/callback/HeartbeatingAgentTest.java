@@ -25,9 +25,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The test agent from its takeover to its end, with everything between it and the database. */
 class HeartbeatingAgentTest {
@@ -40,24 +43,26 @@ class HeartbeatingAgentTest {
     @TempDir
     Path folder;
 
-    @Test
-    void anAgentThatWasTakenOverBeatsUntilItsMachineIsRebooted() throws Exception {
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void anAgentThatWasTakenOverBeatsUntilItsMachineIsRebooted(boolean secure) throws Exception {
+        AgentTls tls = AgentTls.builder().folder(folder.resolve("tls")).build();
         Path key = folder.resolve("id_ed25519");
         SshCredentials credentials = SshCredentials.generateIfAbsent(key);
         UUID machine = UUID.randomUUID();
         try (AgentCallback callback = AgentCallback.of(database.bmdb());
-                AgentEndpoint endpoint = AgentEndpoint.builder()
-                        .callback(callback)
-                        .address(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-                        .build();
+                AgentEndpoint endpoint = endpoint(callback, secure ? tls : null);
                 SshHost host = SshHost.builder()
                         .authorizedKey(credentials.publicKey().orElseThrow())
                         .agentInterval(Duration.ofMillis(50))
                         .start()) {
             callback.start();
             endpoint.start();
-            AgentTakeover takeover = AgentTakeover.builder()
-                    .executable(TestAgent.write(folder.resolve("agent")))
+            AgentTakeover.Builder settings = AgentTakeover.builder();
+            if (secure) {
+                settings.caCertificate(tls.caCertificate().orElseThrow());
+            }
+            AgentTakeover takeover = settings.executable(TestAgent.write(folder.resolve("agent")))
                     .credentials(credentials)
                     .endpoint(endpoint.url())
                     .connectTimeout(Duration.ofSeconds(20))
@@ -83,6 +88,13 @@ class HeartbeatingAgentTest {
             host.reboot();
             assertThat(processesOf(host.root())).isEmpty();
         }
+    }
+
+    private static AgentEndpoint endpoint(AgentCallback callback, @Nullable AgentTls tls) {
+        AgentEndpoint.Builder endpoint = AgentEndpoint.builder()
+                .callback(callback)
+                .address(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        return (tls == null ? endpoint : endpoint.tls(tls)).build();
     }
 
     @Test

@@ -20,6 +20,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** A machine with an agent, whose requests are written by hand, byte by byte, from an address of its own. */
 final class TestMachine {
@@ -27,15 +28,24 @@ final class TestMachine {
     private final UUID id = UUID.randomUUID();
     private final KeyPair keys;
     private final InetAddress from;
+    private final AtomicLong lastTime = new AtomicLong();
 
-    private TestMachine(String from) throws Exception {
+    private TestMachine(String from, KeyPair keys) throws Exception {
         this.from = InetAddress.getByName(from);
-        keys = KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
+        this.keys = keys;
+    }
+
+    private static KeyPair newKeys() throws Exception {
+        return KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
     }
 
     /** Makes a machine that is recorded, with its agent. */
     static TestMachine recorded(BmdbExtension database, String from) throws Exception {
-        TestMachine machine = new TestMachine(from);
+        return recorded(database, from, newKeys());
+    }
+
+    static TestMachine recorded(BmdbExtension database, String from, KeyPair keys) throws Exception {
+        TestMachine machine = new TestMachine(from, keys);
         try (BmdbSession session = database.bmdb().startSession("test", "")) {
             session.useTransaction(tx -> {
                 tx.createMachine(machine.id);
@@ -46,21 +56,26 @@ final class TestMachine {
     }
 
     static TestMachine unknown(String from) throws Exception {
-        return new TestMachine(from);
+        return new TestMachine(from, newKeys());
     }
 
     UUID id() {
         return id;
     }
 
-    private byte[] publicKey() {
+    byte[] publicKey() {
         byte[] encoded = keys.getPublic().getEncoded();
         return Arrays.copyOfRange(encoded, encoded.length - 32, encoded.length);
     }
 
+    /** Returns the time, or a later one if it was returned before, as agents sign. */
+    private long later() {
+        return lastTime.updateAndGet(last -> Math.max(last + 1, System.currentTimeMillis()));
+    }
+
     /** Returns the headers of a signed request, one a line. */
     String headers(byte[] body) throws GeneralSecurityException {
-        String time = String.valueOf(System.currentTimeMillis());
+        String time = String.valueOf(later());
         Signature signer = Signature.getInstance("Ed25519");
         signer.initSign(keys.getPrivate());
         signer.update(RequestSignature.text("POST", AgentEndpoint.PATH, id.toString(), time, body));
@@ -118,13 +133,18 @@ final class TestMachine {
 
     /** A connection. */
     static final class Connection implements Closeable {
-        private final Socket socket = new Socket();
+        private final Socket socket;
 
         private Connection(InetSocketAddress endpoint, InetAddress from) throws IOException {
+            socket = new Socket();
             socket.setTcpNoDelay(true);
             socket.setSoTimeout(30_000);
             socket.bind(new InetSocketAddress(from, 0));
             socket.connect(endpoint, 30_000);
+        }
+
+        Connection(Socket socket) {
+            this.socket = socket;
         }
 
         Connection send(byte[] bytes) throws IOException {

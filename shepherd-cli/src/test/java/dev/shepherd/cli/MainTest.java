@@ -175,6 +175,24 @@ class MainTest {
     }
 
     @Test
+    void whatIsWrongWithTheCertificateOfTheEndpointIsNamedByItsOption() throws Exception {
+        Path file = Files.writeString(folder.resolve("no-certificate"), "x");
+        String at = "10.0.0.1:7834";
+        assertThat(runWithoutEndpoint("--agent-listen", at, "--agent-tls-folder", file + "/below")
+                        .err())
+                .contains("shepherd: --agent-tls-folder (agent-endpoint.tls.folder): the certificate authority in");
+        assertThat(runWithoutEndpoint("--agent-listen", "0.0.0.0:7834", "--loops", "updater")
+                        .err())
+                .contains("listens on all interfaces: give --agent-name (agent-endpoint.tls.names)");
+        assertThat(runWithoutEndpoint("--agent-listen", at, "--agent-certificate", file.toString())
+                        .err())
+                .contains("--agent-key: certificate and key go together");
+        assertThat(runWithoutEndpoint("--agent-listen", at, "--agent-certificate", file.toString(), "--agent-key", "x")
+                        .err())
+                .contains("--agent-certificate: " + file + " has no certificate (PEM)");
+    }
+
+    @Test
     void limitsOfAgentsThatMakeNoSenseAreNamedByTheirOption() throws Exception {
         for (String option : List.of(
                 "--agent-connections",

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.settings.PemFiles;
 import dev.shepherd.testkit.database.BmdbExtension;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

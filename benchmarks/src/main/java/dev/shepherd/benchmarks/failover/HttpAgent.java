@@ -82,8 +82,11 @@ final class HttpAgent implements AutoCloseable {
         }
     }
 
+    private long lastTime; // Of its thread.
+
     private HttpRequest request(URI uri) throws GeneralSecurityException {
-        String time = Long.toString(System.currentTimeMillis());
+        lastTime = Math.max(lastTime + 1, System.currentTimeMillis());
+        String time = Long.toString(lastTime);
         String digest =
                 HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest());
         Signature signer = Signature.getInstance("Ed25519");

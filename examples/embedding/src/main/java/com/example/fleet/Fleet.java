@@ -7,6 +7,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.callback.AgentEndpoint;
+import dev.shepherd.callback.AgentTls;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
@@ -35,11 +36,14 @@ public final class Fleet {
             throws InterruptedException {
         ProviderFactory factory = new StaticProviderFactory();
         Map<String, String> properties = Map.of("list", list.toUri().toString());
+        AgentTls tls =
+                AgentTls.builder().folder(key.resolveSibling("agent-tls")).build();
         try (Bmdb bmdb = Bmdb.open(jdbcUrl);
                 AgentCallback callback = AgentCallback.of(bmdb);
                 AgentEndpoint endpoint = AgentEndpoint.builder()
                         .callback(callback)
                         .address(listen)
+                        .tls(tls)
                         .build();
                 Provider provider =
                         factory.create(ProviderConfig.of(factory, new ProviderType("lab-racks"), properties));
@@ -49,7 +53,8 @@ public final class Fleet {
                         .takeover(AgentTakeover.builder()
                                 .executable(agent)
                                 .credentials(SshCredentials.generateIfAbsent(key))
-                                .endpoint(AgentEndpoint.url(listen))
+                                .endpoint(AgentEndpoint.url(listen, true))
+                                .caCertificate(tls.caCertificate().orElseThrow())
                                 .build())
                         .build()) {
             callback.start();

@@ -2,6 +2,8 @@ package dev.shepherd.bmdb.agent;
 
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
@@ -21,16 +23,19 @@ public final class AgentCall {
 
     private final UUID machineId;
     private final byte[] publicKey;
+    private final @Nullable Instant signedTime;
     private final byte @Nullable [] hardwareReport;
     private final @Nullable InstallationReport installationReport;
 
     private AgentCall(
             UUID machineId,
             byte[] publicKey,
+            @Nullable Instant signedTime,
             byte @Nullable [] hardwareReport,
             @Nullable InstallationReport installationReport) {
         this.machineId = machineId;
         this.publicKey = publicKey;
+        this.signedTime = signedTime;
         this.hardwareReport = hardwareReport;
         this.installationReport = installationReport;
     }
@@ -47,12 +52,24 @@ public final class AgentCall {
         if (publicKey.length != KEY_BYTES) {
             throw new IllegalArgumentException("an ed25519 public key has 32 bytes, not " + publicKey.length);
         }
-        return new AgentCall(machineId, publicKey.clone(), null, null);
+        return new AgentCall(machineId, publicKey.clone(), null, null, null);
+    }
+
+    /**
+     * Adds when the agent signed the call, by its own clock; for transports over which a call could be repeated. Of such
+     * calls with one key, each is accepted only if it was signed later than the last one that was, in whichever process:
+     * else it fails with {@link AgentCallException.Reason#REPLAYED}.
+     *
+     * @param time cut to milliseconds
+     */
+    public AgentCall withSignedTime(Instant time) {
+        return new AgentCall(
+                machineId, publicKey, time.truncatedTo(ChronoUnit.MILLIS), hardwareReport, installationReport);
     }
 
     /** Adds a report on the machine's hardware, which takes the place of the one before. */
     public AgentCall withHardwareReport(byte[] raw) {
-        return new AgentCall(machineId, publicKey, raw.clone(), installationReport);
+        return new AgentCall(machineId, publicKey, signedTime, raw.clone(), installationReport);
     }
 
     /**
@@ -65,7 +82,11 @@ public final class AgentCall {
     public AgentCall withInstallationReport(long generation, InstallationResult result, byte[] raw) {
         Objects.requireNonNull(result, "result");
         return new AgentCall(
-                machineId, publicKey, hardwareReport, new InstallationReport(generation, result, raw.clone()));
+                machineId,
+                publicKey,
+                signedTime,
+                hardwareReport,
+                new InstallationReport(generation, result, raw.clone()));
     }
 
     /** Returns the machine that the agent runs on. */
@@ -76,6 +97,11 @@ public final class AgentCall {
     /** Returns the agent's public key. */
     public byte[] publicKey() {
         return publicKey.clone();
+    }
+
+    /** Returns when the agent signed the call, if it did, in whole milliseconds. */
+    public Optional<Instant> signedTime() {
+        return Optional.ofNullable(signedTime);
     }
 
     /** Returns the report on the hardware, if there is one. */

@@ -1,6 +1,8 @@
 package dev.shepherd.bmdb.agent;
 
 import dev.shepherd.api.ShepherdException;
+import java.time.Instant;
+import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +22,11 @@ public final class AgentCallException extends ShepherdException {
         AGENT_NOT_STARTED(true),
         /** Another agent was started on the machine, with another key. Nothing was recorded; this agent ends. */
         WRONG_KEY(true),
+        /**
+         * The call was not signed later than the last one that was accepted, so it may be one that was repeated. Nothing
+         * was recorded; an agent signs with a later time and asks again.
+         */
+        REPLAYED(true),
         /**
          * The installation report is not for the request that there is. The heartbeat was recorded, no report was.
          * The agent drops that report, and asks for the request that there is.
@@ -51,11 +58,18 @@ public final class AgentCallException extends ShepherdException {
 
     private final UUID machineId;
     private final Reason reason;
+    private final @Nullable Instant lastSignedTime;
 
-    AgentCallException(UUID machineId, Reason reason, String message, @Nullable Throwable cause) {
+    AgentCallException(
+            UUID machineId,
+            Reason reason,
+            String message,
+            @Nullable Instant lastSignedTime,
+            @Nullable Throwable cause) {
         super("machine " + machineId + ": " + message, cause);
         this.machineId = machineId;
         this.reason = reason;
+        this.lastSignedTime = lastSignedTime;
     }
 
     /** Makes a copy of a failure that another thread has made, with the caller's stack. */
@@ -63,6 +77,7 @@ public final class AgentCallException extends ShepherdException {
         super(String.valueOf(failure.getMessage()), failure);
         this.machineId = failure.machineId;
         this.reason = failure.reason;
+        this.lastSignedTime = failure.lastSignedTime;
     }
 
     /** Returns the machine that the call was for. */
@@ -73,5 +88,10 @@ public final class AgentCallException extends ShepherdException {
     /** Returns why. */
     public Reason reason() {
         return reason;
+    }
+
+    /** Returns when the last call was signed that was accepted, with {@link Reason#REPLAYED}: a later one would be. */
+    public Optional<Instant> lastSignedTime() {
+        return Optional.ofNullable(lastSignedTime);
     }
 }

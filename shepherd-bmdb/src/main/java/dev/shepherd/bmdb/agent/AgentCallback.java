@@ -10,6 +10,7 @@ import dev.shepherd.bmdb.CommitOutcomeUnknownException;
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
+import dev.shepherd.bmdb.agent.HeartbeatQueries.Started;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.TagQueries;
@@ -17,6 +18,7 @@ import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.Uninterruptibly;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -265,14 +267,25 @@ public final class AgentCallback implements AutoCloseable {
     }
 
     /** What is to be told to the caller once the transaction is committed. */
-    private record Outcome(@Nullable Reason refusal, Optional<InstallationRequest> request) {
+    private record Outcome(
+            @Nullable Reason refusal, @Nullable Instant lastSignedTime, Optional<InstallationRequest> request) {
+
+        static Outcome of(Optional<InstallationRequest> request) {
+            return new Outcome(null, null, request);
+        }
 
         static Outcome refused(Reason reason) {
-            return new Outcome(reason, Optional.empty());
+            return new Outcome(reason, null, Optional.empty());
+        }
+
+        static Outcome replayed(@Nullable Instant lastSignedTime) {
+            return new Outcome(Reason.REPLAYED, lastSignedTime, Optional.empty());
         }
 
         void deliver(PendingCall call) {
-            if (refusal != null) {
+            if (refusal == Reason.REPLAYED) {
+                call.replayed(lastSignedTime);
+            } else if (refusal != null) {
                 call.fail(refusal, null);
             } else {
                 call.succeed(request.isEmpty() ? AgentReply.NOTHING_TO_DO : new AgentReply(request));
@@ -281,33 +294,91 @@ public final class AgentCallback implements AutoCloseable {
     }
 
     private Map<PendingCall, Outcome> heartbeats(Handle db, List<PendingCall> calls) {
-        // Several calls of one agent are one.
-        Map<Agent, List<PendingCall>> byAgent = new LinkedHashMap<>();
+        // Several calls of one agent are one, apart from those that are signed, of which only the latest can count.
+        Map<Agent, List<PendingCall>> proven = new LinkedHashMap<>();
+        Map<Agent, List<PendingCall>> signed = new LinkedHashMap<>();
         for (PendingCall call : calls) {
-            byAgent.computeIfAbsent(Agent.of(call.call()), any -> new ArrayList<>(1))
+            (call.call().signedTime().isPresent() ? signed : proven)
+                    .computeIfAbsent(Agent.of(call.call()), any -> new ArrayList<>(1))
                     .add(call);
         }
+        // One statement for all, unless an agent has calls of both kinds: no statement writes a row twice.
+        Map<Agent, List<PendingCall>> both = new LinkedHashMap<>();
+        proven.keySet().forEach(agent -> {
+            List<PendingCall> others = signed.remove(agent);
+            if (others != null) {
+                both.put(agent, others);
+            }
+        });
+        proven.putAll(signed);
+        Map<PendingCall, Outcome> outcomes = record(db, proven);
+        if (!both.isEmpty()) {
+            outcomes.putAll(record(db, both));
+        }
+        return outcomes;
+    }
+
+    /** Records one heartbeat for each agent: that of its latest call, if its calls are signed. */
+    private static Map<PendingCall, Outcome> record(Handle db, Map<Agent, List<PendingCall>> byAgent) {
         List<Agent> agents = List.copyOf(byAgent.keySet());
+        // Of calls that were signed at the same time, the first is that.
+        List<PendingCall> latest = agents.stream()
+                .map(agent -> requireNonNull(byAgent.get(agent)).stream()
+                        .reduce((one, other) -> millis(other) > millis(one) ? other : one)
+                        .orElseThrow())
+                .toList();
         BitSet recorded = HeartbeatQueries.record(
                 db,
                 machineIds(agents),
-                agents.stream().map(agent -> agent.key().array()).toArray(byte[][]::new));
+                agents.stream().map(agent -> agent.key().array()).toArray(byte[][]::new),
+                latest.stream()
+                        .map(call -> call.call()
+                                .signedTime()
+                                .map(Instant::toEpochMilli)
+                                .orElse(null))
+                        .toArray(Long[]::new));
         List<Agent> refused = new ArrayList<>();
         for (int i = recorded.nextClearBit(0); i < agents.size(); i = recorded.nextClearBit(i + 1)) {
             refused.add(agents.get(i));
         }
-        Map<UUID, Reason> reasons = refused.isEmpty() ? Map.of() : HeartbeatQueries.refusals(db, machineIds(refused));
+        Map<UUID, Started> started = refused.isEmpty() ? Map.of() : HeartbeatQueries.started(db, machineIds(refused));
         Map<UUID, InstallationRequest> requests = HeartbeatQueries.pendingRequests(db, machineIds(agents));
         Map<PendingCall, Outcome> outcomes = new HashMap<>();
         for (int i = 0; i < agents.size(); i++) {
             Agent agent = agents.get(i);
             UUID machineId = agent.machineId();
+            PendingCall counted = latest.get(i);
             Outcome outcome = recorded.get(i)
-                    ? new Outcome(null, Optional.ofNullable(requests.get(machineId)))
-                    : Outcome.refused(reasons.getOrDefault(machineId, Reason.UNKNOWN_MACHINE));
-            requireNonNull(byAgent.get(agent)).forEach(call -> outcomes.put(call, outcome));
+                    ? Outcome.of(Optional.ofNullable(requests.get(machineId)))
+                    : refusal(started.get(machineId), agent, counted);
+            for (PendingCall call : requireNonNull(byAgent.get(agent))) {
+                boolean isEarlier = recorded.get(i)
+                        && call != counted
+                        && call.call().signedTime().isPresent();
+                outcomes.put(
+                        call,
+                        isEarlier ? Outcome.replayed(counted.call().signedTime().orElse(null)) : outcome);
+            }
         }
         return outcomes;
+    }
+
+    private static long millis(PendingCall call) {
+        return call.call().signedTime().map(Instant::toEpochMilli).orElse(Long.MIN_VALUE);
+    }
+
+    private static Outcome refusal(@Nullable Started started, Agent agent, PendingCall call) {
+        if (started == null) {
+            return Outcome.refused(Reason.UNKNOWN_MACHINE);
+        }
+        if (started.key() == null) {
+            return Outcome.refused(Reason.AGENT_NOT_STARTED);
+        }
+        return ByteBuffer.wrap(started.key()).equals(agent.key())
+                        && call.call().signedTime().isPresent()
+                ? Outcome.replayed(
+                        started.signedAtMillis() == null ? null : Instant.ofEpochMilli(started.signedAtMillis()))
+                : Outcome.refused(Reason.WRONG_KEY);
     }
 
     private static UUID[] machineIds(List<Agent> agents) {
@@ -340,10 +411,8 @@ public final class AgentCallback implements AutoCloseable {
             TagQueries.putInstallationReport(db, machineId, report.generation(), report.result(), report.raw());
         }
         call.hardwareReport().ifPresent(raw -> TagQueries.putHardwareReport(db, machineId, raw));
-        return new Outcome(
-                null,
-                Optional.ofNullable(HeartbeatQueries.pendingRequests(db, new UUID[] {machineId})
-                        .get(machineId)));
+        return Outcome.of(Optional.ofNullable(
+                HeartbeatQueries.pendingRequests(db, new UUID[] {machineId}).get(machineId)));
     }
 
     /** The caller: a machine and a key. */

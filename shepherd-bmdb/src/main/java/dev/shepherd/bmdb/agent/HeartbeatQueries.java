@@ -1,13 +1,13 @@
 package dev.shepherd.bmdb.agent;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
 
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
-import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
 import dev.shepherd.bmdb.internal.TagQueries;
@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.UUID;
 import org.jooq.impl.DSL;
 import org.jooq.impl.SQLDataType;
+import org.jspecify.annotations.Nullable;
 
 /** The statements behind {@link AgentCallback}. */
 final class HeartbeatQueries {
@@ -40,32 +41,50 @@ final class HeartbeatQueries {
      * Records heartbeats, as of now, for those agents that were started with that key. Only the rows that are written
      * are locked, in the order of their ids, so that two such statements cannot deadlock.
      *
+     * <p>A signed heartbeat is recorded only if it was signed later than the last one that its key has signed and that
+     * was recorded. That is decided on the row's newest version, under its lock: of two processes, only one records the
+     * same. {@code docs/decisions/0033-tls-for-agents.md} has the argument.
+     *
      * @param machineIds the machine of each agent
      * @param keys the key of each agent; no agent is there twice
+     * @param signedMillis when each was signed, in milliseconds since 1970; null for those that need no time
      * @return which of them were recorded, by their position
      */
-    static BitSet record(Handle db, UUID[] machineIds, byte[][] keys) {
+    static BitSet record(Handle db, UUID[] machineIds, byte[][] keys, @Nullable Long[] signedMillis) {
         BitSet recorded = new BitSet(machineIds.length);
         db.dsl()
                 .resultQuery(
                         "with known as ("
-                                + "select s.machine_id, c.position"
-                                + " from unnest({1}, {2}) with ordinality as c (machine_id, agent_public_key, position)"
+                                + "select s.machine_id, s.agent_public_key, c.signed_at_millis, c.position"
+                                + " from unnest({1}, {2}, {3}) with ordinality"
+                                + " as c (machine_id, agent_public_key, signed_at_millis, position)"
                                 + " join machine_agent_started s"
                                 + " on s.machine_id = c.machine_id and s.agent_public_key = c.agent_public_key"
                                 + "), written as ("
-                                + "insert into machine_agent_heartbeat as h (machine_id, agent_heartbeat_at)"
-                                + " select machine_id, {0} from known order by machine_id"
+                                + "insert into machine_agent_heartbeat as h"
+                                + " (machine_id, agent_heartbeat_at, agent_signed_at_millis, agent_signed_by)"
+                                + " select machine_id, {0}, signed_at_millis,"
+                                + " case when signed_at_millis is not null then agent_public_key end"
+                                + " from known order by machine_id"
                                 // The transaction that commits later may have begun earlier.
                                 + " on conflict (machine_id) do update set agent_heartbeat_at ="
                                 + " case when h.agent_heartbeat_at > excluded.agent_heartbeat_at + interval '1 minute'"
                                 // No transaction is that old: the database's clock went back.
                                 + " then excluded.agent_heartbeat_at"
-                                + " else greatest(h.agent_heartbeat_at, excluded.agent_heartbeat_at) end"
-                                + ") select position from known",
+                                + " else greatest(h.agent_heartbeat_at, excluded.agent_heartbeat_at) end,"
+                                + " agent_signed_at_millis ="
+                                + " coalesce(excluded.agent_signed_at_millis, h.agent_signed_at_millis),"
+                                + " agent_signed_by = coalesce(excluded.agent_signed_by, h.agent_signed_by)"
+                                + " where excluded.agent_signed_at_millis is null"
+                                + " or h.agent_signed_at_millis is null"
+                                + " or h.agent_signed_by <> excluded.agent_signed_by"
+                                + " or h.agent_signed_at_millis < excluded.agent_signed_at_millis"
+                                + " returning machine_id"
+                                + ") select position from known join written using (machine_id)",
                         db.time().now(),
                         DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()),
-                        DSL.val(keys, SQLDataType.BLOB.getArrayDataType()))
+                        DSL.val(keys, SQLDataType.BLOB.getArrayDataType()),
+                        DSL.val(signedMillis, SQLDataType.BIGINT.getArrayDataType()))
                 .fetch(0, Integer.class)
                 .forEach(position -> recorded.set(position - 1));
         return recorded;
@@ -90,16 +109,29 @@ final class HeartbeatQueries {
                                 row.get(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW)));
     }
 
-    /** Returns why heartbeats of these machines were not recorded; nothing of those that do not exist. */
-    static Map<UUID, Reason> refusals(Handle db, UUID[] machineIds) {
+    /**
+     * What is known of the agent of a machine.
+     *
+     * @param key its key; null if none was started
+     * @param signedAtMillis when the last request was signed that was accepted; null if there is none
+     */
+    @SuppressWarnings("ArrayRecordComponent")
+    record Started(byte @Nullable [] key, @Nullable Long signedAtMillis) {}
+
+    /** Returns what is known of the agents of these machines; nothing of machines that do not exist. */
+    static Map<UUID, Started> started(Handle db, UUID[] machineIds) {
         return db.dsl()
-                .select(MACHINES.MACHINE_ID, MACHINE_AGENT_STARTED.MACHINE_ID)
+                .select(
+                        MACHINES.MACHINE_ID,
+                        MACHINE_AGENT_STARTED.AGENT_PUBLIC_KEY,
+                        MACHINE_AGENT_HEARTBEAT.AGENT_SIGNED_AT_MILLIS)
                 .from(MACHINES)
                 .leftJoin(MACHINE_AGENT_STARTED)
                 .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .leftJoin(MACHINE_AGENT_HEARTBEAT)
+                .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .where(MACHINES.MACHINE_ID.eq(DSL.any(machineIds)))
-                .fetchMap(
-                        MACHINES.MACHINE_ID, row -> row.value2() == null ? Reason.AGENT_NOT_STARTED : Reason.WRONG_KEY);
+                .fetchMap(MACHINES.MACHINE_ID, row -> new Started(row.value2(), row.value3()));
     }
 
     /**

@@ -4,6 +4,7 @@ import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -42,9 +43,18 @@ final class PendingCall {
     }
 
     void fail(Reason reason, @Nullable BmdbException cause) {
+        fail(reason, null, cause);
+    }
+
+    /** Fails a call that was not signed later than then. */
+    void replayed(@Nullable Instant last) {
+        fail(Reason.REPLAYED, last, null);
+    }
+
+    private void fail(Reason reason, @Nullable Instant lastSignedTime, @Nullable BmdbException cause) {
         if (!answer.isDone()) {
             answer.completeExceptionally(
-                    new AgentCallException(call.machineId(), reason, message(reason, cause), cause));
+                    new AgentCallException(call.machineId(), reason, message(reason, cause), lastSignedTime, cause));
         }
     }
 
@@ -53,6 +63,7 @@ final class PendingCall {
             case UNKNOWN_MACHINE -> "it is not in the database";
             case AGENT_NOT_STARTED -> "no agent was started on it";
             case WRONG_KEY -> "the call was not made with its agent's key";
+            case REPLAYED -> "its agent's call was not signed later than the last one that was accepted";
             case OTHER_GENERATION ->
                 "its installation report, of generation "
                         + call.installationReport()

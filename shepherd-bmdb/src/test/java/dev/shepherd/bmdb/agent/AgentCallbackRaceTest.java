@@ -15,17 +15,23 @@ import dev.shepherd.bmdb.internal.Handle;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jooq.SQLDialect;
 import org.jooq.impl.DSL;
 import org.junit.jupiter.api.Test;
@@ -99,6 +105,52 @@ class AgentCallbackRaceTest {
         assertThat(answered).allMatch(count -> count == 800);
         assertThat(db.number("select deadlocks from pg_stat_database where datname = current_database()"))
                 .isZero();
+    }
+
+    @Test
+    void ofOneSignedCallThatSeveralProcessesGetAtOnceOneIsAccepted() throws Exception {
+        List<UUID> machines = machinesWithAgents(20);
+        List<AgentCallback> processes = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            processes.add(started(
+                    i == 0 ? db.bmdb() : db.open(),
+                    AgentCallbackConfig.builder().lockTimeout(Duration.ofSeconds(10))));
+        }
+        Map<String, AtomicInteger> accepted = new ConcurrentHashMap<>();
+        Instant first = Instant.now();
+        CyclicBarrier round = new CyclicBarrier(8);
+
+        Race.run(8, number -> {
+            for (int i = 0; i < 30; i++) {
+                round.await(60, TimeUnit.SECONDS);
+                Map<UUID, CompletableFuture<AgentReply>> answers = new HashMap<>();
+                List<UUID> shuffled = new ArrayList<>(machines);
+                Collections.shuffle(shuffled, new Random(number * 1000L + i));
+                for (UUID machine : shuffled) {
+                    AgentCall call = AgentCall.of(machine, KEY).withSignedTime(first.plusMillis(i));
+                    // Some of them with a report, which goes another way.
+                    answers.put(
+                            machine,
+                            processes
+                                    .get(number % 4)
+                                    .callAsync(number < 2 ? call.withHardwareReport(new byte[] {(byte) i}) : call));
+                }
+                for (Map.Entry<UUID, CompletableFuture<AgentReply>> answer : answers.entrySet()) {
+                    try {
+                        answer.getValue().get(60, TimeUnit.SECONDS);
+                        accepted.computeIfAbsent(answer.getKey() + " " + i, any -> new AtomicInteger())
+                                .incrementAndGet();
+                    } catch (ExecutionException e) {
+                        assertThat(((AgentCallException) e.getCause()).reason()).isEqualTo(Reason.REPLAYED);
+                    }
+                }
+            }
+            return null;
+        });
+
+        assertThat(accepted)
+                .hasSize(20 * 30)
+                .allSatisfy((call, count) -> assertThat(count).hasValue(1));
     }
 
     @Test
@@ -198,7 +250,7 @@ class AgentCallbackRaceTest {
         Connection frozen = db.transaction();
         Handle held = Handle.begin(DSL.using(frozen, SQLDialect.POSTGRES), new DatabaseTime(db::offset));
         HeartbeatQueries.begin(held, PATIENT, Duration.ofMillis(500));
-        HeartbeatQueries.record(held, new UUID[] {machine}, new byte[][] {KEY});
+        HeartbeatQueries.record(held, new UUID[] {machine}, new byte[][] {KEY}, new Long[] {null});
 
         assertThat(callback.callAsync(AgentCall.of(machine, KEY)).get(30, TimeUnit.SECONDS))
                 .isNotNull();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.InstallationResult;
@@ -12,6 +13,7 @@ import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
@@ -128,6 +130,80 @@ class AgentCallbackTest {
         assertThatThrownBy(() -> callback.call(AgentCall.of(without, KEY)))
                 .isInstanceOf(AgentCallException.class)
                 .hasMessage("machine " + without + ": no agent was started on it");
+    }
+
+    @Test
+    void aSignedCallIsAcceptedOnceAndOnlyAfterAllThatWereSignedEarlier() throws Exception {
+        UUID machine = machineWithAgent();
+        AgentCallback callback = started();
+        Instant time = Instant.ofEpochMilli(1_800_000_000_000L);
+        AgentCall signed = AgentCall.of(machine, KEY).withSignedTime(time);
+        callback.call(signed);
+
+        for (AgentCall again : List.of(
+                signed,
+                AgentCall.of(machine, KEY).withSignedTime(time.minusMillis(1)),
+                signed.withHardwareReport(bytes("stale")))) {
+            AgentCallException refused = catchThrowableOfType(AgentCallException.class, () -> callback.call(again));
+            assertThat(refused.reason()).isEqualTo(Reason.REPLAYED);
+            assertThat(refused.lastSignedTime()).contains(time);
+        }
+        assertThat(read(machine).hardwareReport()).isEmpty();
+        // It neither takes nor gives what a call has that TLS protects.
+        callback.call(AgentCall.of(machine, KEY));
+        assertThat(refusal(callback, signed)).isEqualTo(Reason.REPLAYED);
+        // To another process it is no newer.
+        AgentCallback other = db.closeLater(AgentCallback.of(db.open()));
+        other.start();
+        assertThat(refusal(other, signed)).isEqualTo(Reason.REPLAYED);
+        other.call(AgentCall.of(machine, KEY).withSignedTime(time.plusMillis(1)));
+        assertThat(refusal(callback, AgentCall.of(machine, KEY).withSignedTime(time.plusMillis(1))))
+                .isEqualTo(Reason.REPLAYED);
+    }
+
+    @Test
+    void aNewAgentMaySignEarlierThanTheOneBeforeEvenIfThatWasHeardInBetween() throws Exception {
+        UUID machine = machineWithAgent();
+        AgentCallback callback = started();
+        Instant time = Instant.ofEpochMilli(1_800_000_000_000L);
+        callback.call(AgentCall.of(machine, KEY).withSignedTime(time));
+        // As if the heartbeat was committed after the start.
+        db.execute("update machine_agent_started set agent_public_key = ?", OTHER_KEY);
+
+        callback.call(AgentCall.of(machine, OTHER_KEY).withSignedTime(time.minusSeconds(200)));
+        assertThat(refusal(callback, AgentCall.of(machine, OTHER_KEY).withSignedTime(time.minusSeconds(200))))
+                .isEqualTo(Reason.REPLAYED);
+        assertThat(refusal(callback, AgentCall.of(machine, KEY).withSignedTime(time.plusSeconds(1))))
+                .isEqualTo(Reason.WRONG_KEY);
+    }
+
+    @Test
+    void ofABatchTheLatestSignedCallCountsAndUnsignedOnesBesides() throws Exception {
+        UUID machine = machineWithAgent();
+        AgentCallback callback = started();
+        Connection held = db.transaction();
+        TestDatabase.execute(held, "lock table machine_agent_started in access exclusive mode");
+        Instant time = Instant.ofEpochMilli(1_800_000_000_000L);
+        // These keep the threads busy, so that the others come in one batch.
+        List<CompletableFuture<AgentReply>> before = new ArrayList<>();
+        before.add(callback.callAsync(AgentCall.of(machine, KEY)));
+        await().until(() -> callback.heartbeats().size() == 0);
+        before.add(callback.callAsync(AgentCall.of(machine, KEY)));
+        await().until(() -> callback.heartbeats().size() == 0);
+        List<CompletableFuture<AgentReply>> answers = new ArrayList<>();
+        for (int offset : List.of(1, 3, 2, 3)) {
+            answers.add(callback.callAsync(AgentCall.of(machine, KEY).withSignedTime(time.plusMillis(offset))));
+        }
+        answers.add(callback.callAsync(AgentCall.of(machine, KEY)));
+        held.rollback();
+
+        assertThat(answers.get(1).get(30, TimeUnit.SECONDS)).isNotNull();
+        assertThat(answers.get(4).get(30, TimeUnit.SECONDS)).isNotNull();
+        for (int replayed : List.of(0, 2, 3)) {
+            assertThatThrownBy(() -> answers.get(replayed).get(30, TimeUnit.SECONDS))
+                    .hasCauseInstanceOf(AgentCallException.class)
+                    .hasMessageContaining("not signed later than the last one");
+        }
     }
 
     @Test

@@ -10,6 +10,7 @@ import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.operator.Statistics;
 import dev.shepherd.callback.AgentEndpointLimits;
+import dev.shepherd.callback.AgentTls;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.Shutdown;
 import dev.shepherd.cli.internal.WebPage;
@@ -50,8 +51,10 @@ final class DemoFleet implements AutoCloseable {
                     .jdbcUrl(databaseUrl)
                     .poolSize(parallelism + 4 + AgentListener.CONNECTIONS + WebPage.CONNECTIONS)
                     .build()));
+            AgentTls tls =
+                    AgentTls.builder().folder(folder.resolve("agent-tls")).build();
             listener = own(AgentListener.start(
-                    bmdb, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), limits(machines)));
+                    bmdb, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), tls, limits(machines)));
 
             Path agent = TestAgent.write(folder.resolve("agent"));
 
@@ -59,6 +62,7 @@ final class DemoFleet implements AutoCloseable {
                     .executable(agent)
                     .credentials(fleet.credentials())
                     .endpoint(listener.url())
+                    .caCertificate(tls.caCertificate().orElseThrow())
                     .totalTimeout(Duration.ofMinutes(2))
                     .build();
             shepherd = own(Shepherd.builder()
@@ -112,6 +116,7 @@ final class DemoFleet implements AutoCloseable {
                 .maxConnectionsPerAddress(machines + 64)
                 .heartbeatsPerMinute(600)
                 .strangerCallsPerMinute(1_200 + 60 * machines)
+                .handshakesPerMinute(1_200 + 60 * machines)
                 .build();
     }
 

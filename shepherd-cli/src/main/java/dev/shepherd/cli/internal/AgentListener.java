@@ -5,8 +5,10 @@ import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.callback.AgentEndpointLimits;
+import dev.shepherd.callback.AgentTls;
 import dev.shepherd.cli.settings.EndpointSettings;
 import java.net.InetSocketAddress;
+import java.util.Collection;
 
 /** Where agents report to while a command runs: an endpoint and what takes its calls. */
 public final class AgentListener implements AutoCloseable {
@@ -23,14 +25,20 @@ public final class AgentListener implements AutoCloseable {
     }
 
     /** Listens at an address. */
-    public static AgentListener start(Bmdb bmdb, InetSocketAddress address, AgentEndpointLimits limits) {
+    public static AgentListener start(Bmdb bmdb, InetSocketAddress address, AgentTls tls, AgentEndpointLimits limits) {
         return start(
-                AgentCallback.of(bmdb), AgentEndpoint.builder().address(address).limits(limits));
+                AgentCallback.of(bmdb),
+                AgentEndpoint.builder().address(address).tls(tls).limits(limits));
     }
 
-    /** Listens as settings say. */
-    public static AgentListener start(Bmdb bmdb, EndpointSettings settings, AgentCallbackConfig config) {
-        return start(AgentCallback.of(bmdb, config), settings.on(AgentEndpoint.builder()));
+    /**
+     * Listens as settings say.
+     *
+     * @param names what agents reach it by
+     */
+    public static AgentListener start(
+            Bmdb bmdb, EndpointSettings settings, Collection<String> names, AgentCallbackConfig config) {
+        return start(AgentCallback.of(bmdb, config), settings.on(AgentEndpoint.builder(), names));
     }
 
     private static AgentListener start(AgentCallback callback, AgentEndpoint.Builder settings) {

@@ -1,12 +1,12 @@
 package dev.shepherd.cli.internal;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.settings.PemFiles;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.cli.settings.WebSettings;
 import dev.shepherd.manager.Shepherd;
-import dev.shepherd.web.PemFiles;
 import dev.shepherd.web.WebConsole;
 import dev.shepherd.web.WebServer;
 import dev.shepherd.web.access.TokenFile;

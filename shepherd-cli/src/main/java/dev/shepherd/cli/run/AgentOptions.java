@@ -53,16 +53,48 @@ final class AgentOptions {
             names = "--endpoint",
             paramLabel = "TEXT",
             description =
-                    "where agents report to, such as http://HOST:PORT; passed to them unchanged (default: the URL of"
+                    "where agents report to, such as https://HOST:PORT; passed to them unchanged (default: the URL of"
                             + " --agent-listen)")
     private @Nullable String endpoint;
 
     @Option(
             names = "--agent-listen",
             paramLabel = "[HOST:]PORT",
-            description = "take reports from agents here, over HTTP (default host: 127.0.0.1); docs/agents.md describes"
-                    + " the protocol")
+            description = "take reports from agents here (default host: 127.0.0.1), by HTTPS unless that is a loopback"
+                    + " address; docs/agents.md describes the protocol")
     private @Nullable String agentListen;
+
+    @Option(
+            names = "--agent-certificate",
+            paramLabel = "FILE",
+            description = "the certificate of --agent-listen, in PEM, with those that vouch for it; read again when it"
+                    + " changes (default: made in --agent-tls-folder)")
+    private @Nullable Path agentCertificate;
+
+    @Option(
+            names = "--agent-key",
+            paramLabel = "FILE",
+            description = "the key of --agent-certificate, in PEM, readable by its owner alone")
+    private @Nullable Path agentKey;
+
+    @Option(
+            names = "--agent-tls-folder",
+            paramLabel = "FOLDER",
+            description = "where the certificate authority of --agent-listen is, which is made if there is none and"
+                    + " told to agents (default: .shepherd/agent-tls). Managers of one fleet share it, or copies")
+    private @Nullable Path agentTlsFolder;
+
+    @Option(
+            names = "--agent-name",
+            paramLabel = "NAME",
+            description = "host name or address that agents reach --agent-listen by, for its certificate, beside that"
+                    + " in --endpoint; repeatable")
+    private List<String> agentNames = new ArrayList<>();
+
+    @Option(
+            names = "--agent-plain-http",
+            description = "speak plain HTTP at --agent-listen, on whatever address: behind a proxy that ends TLS")
+    private boolean agentPlainHttp;
 
     @Option(
             names = "--agent-connections",
@@ -107,7 +139,9 @@ final class AgentOptions {
     @Option(
             names = "--ca-certificate",
             paramLabel = "FILE",
-            description = "certificate that agents verify the endpoint with; passed to them unchanged")
+            description =
+                    "certificate that agents verify the endpoint with, in PEM or DER (default: that of the authority"
+                            + " in --agent-tls-folder, if the endpoint has its certificate from there)")
     private @Nullable String caCertificate;
 
     @Option(
@@ -137,6 +171,14 @@ final class AgentOptions {
         given.put("agent.ca-certificate", "--ca-certificate", caCertificate);
         giveCredentials(given, hasFile);
         given.put("agent-endpoint.address", "--agent-listen", agentListen);
+        if (agentCertificate != null || agentTlsFolder != null || agentPlainHttp) {
+            given.replace("agent-endpoint.tls");
+        }
+        given.put("agent-endpoint.tls.certificate", "--agent-certificate", agentCertificate);
+        given.put("agent-endpoint.tls.key", "--agent-key", agentKey);
+        given.put("agent-endpoint.tls.folder", "--agent-tls-folder", agentTlsFolder);
+        given.putAll("agent-endpoint.tls.names", "--agent-name", agentNames);
+        given.put("agent-endpoint.plain-http", "--agent-plain-http", agentPlainHttp ? "true" : null);
         String limits = "agent-endpoint.limits.";
         given.put(limits + "max-connections", "--agent-connections", agentConnections);
         given.put(

@@ -4,7 +4,6 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.FoundProvider;
@@ -173,7 +172,7 @@ public final class RunCommand implements Callable<Integer> {
         ProcessSettings process = settings.process();
         requireOneSource(settings);
         try (ProviderFactories factories = ProviderFactories.open(process.plugins())) {
-            RunSettings all = RunSettings.of(settings, process, factories, single(factories));
+            RunSettings all = RunSettings.of(settings, process, factories, single(factories), check);
             if (check) {
                 settings.report(spec.commandLine().getOut());
                 return 0;
@@ -238,7 +237,11 @@ public final class RunCommand implements Callable<Integer> {
                 DatabaseOptions.Opened opened = DatabaseOptions.openToRun(settings.database(), settings.connections());
                 @Nullable
                         AgentListener listener = settings.endpoint().address().isPresent()
-                                ? AgentListener.start(opened.bmdb(), settings.endpoint(), settings.callback())
+                                ? AgentListener.start(
+                                        opened.bmdb(),
+                                        settings.endpoint(),
+                                        settings.endpointNames(),
+                                        settings.callback())
                                 : null;
                 Shepherd shepherd = shepherd(settings, opened.bmdb(), providers);
                 @Nullable
@@ -254,9 +257,7 @@ public final class RunCommand implements Callable<Integer> {
             opened.endIfGone(shutdown);
             shepherd.start();
             if (listener != null) {
-                log.info(
-                        "Accepting calls of agents at {}",
-                        AgentEndpoint.url(settings.endpoint().address().orElseThrow()));
+                log.info("Accepting calls of agents at {}", settings.endpoint().url());
             }
             Progress progress = new Progress();
             while (!shutdown.await(REPORT_INTERVAL.toMillis())) {

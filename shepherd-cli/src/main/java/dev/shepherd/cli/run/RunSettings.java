@@ -25,17 +25,20 @@ import dev.shepherd.manager.takeover.InitializerSettings;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * All that {@code shepherd run} needs to know, checked before anything is started.
  *
+ * @param endpointNames the hosts in the URLs that agents are told
  * @param providers the providers, with what holds for each
  */
 record RunSettings(
         ProcessSettings process,
         DatabaseSettings database,
         EndpointSettings endpoint,
+        Set<String> endpointNames,
         AgentCallbackConfig callback,
         WebSettings web,
         RecoveryPolicies policies,
@@ -45,29 +48,36 @@ record RunSettings(
      * Reads all of it.
      *
      * @param single the provider that options name, in place of those of a file
+     * @param onlyCheck whether nothing is to be made that does not exist
      * @throws ConfigurationException that says all that is wrong
      */
     static RunSettings of(
-            Settings settings, ProcessSettings process, ProviderFactories factories, @Nullable Single single) {
+            Settings settings,
+            ProcessSettings process,
+            ProviderFactories factories,
+            @Nullable Single single,
+            boolean onlyCheck) {
         EndpointSettings endpoint = settings.endpoint();
         AgentCallbackConfig callback = settings.callback();
         WebSettings web = settings.web(false);
+        Optional<byte[]> authority = onlyCheck ? Optional.empty() : settings.authority(endpoint);
         // What holds for all is read even where each provider has its own, for what is wrong with it to be found.
-        Part all = new Part(settings, process, endpoint, null);
+        Part all = new Part(settings, process, endpoint, authority, null);
         List<ConfiguredProvider> providers = new ArrayList<>();
         if (single != null) {
             all.with(single.found(), single.config()).ifPresent(providers::add);
         }
         for (ProviderEntry entry : settings.providers()) {
-            Part part = new Part(settings, process, endpoint, entry);
+            Part part = new Part(settings, process, endpoint, authority, entry);
             configured(settings, factories, entry)
                     .flatMap(one -> part.with(one.found, one.config))
                     .ifPresent(providers::add);
         }
         DatabaseSettings database = settings.database();
+        Set<String> names = settings.endpointNames(endpoint);
         settings.requireValid();
         return new RunSettings(
-                process, database, endpoint, callback, web, settings.recoveryOfEach(), List.copyOf(providers));
+                process, database, endpoint, names, callback, web, settings.recoveryOfEach(), List.copyOf(providers));
     }
 
     /** A provider that is found and can be made. */
@@ -104,7 +114,12 @@ record RunSettings(
         private final Optional<UpdaterSettings> updater;
         private final Optional<AgentTakeover> takeover;
 
-        Part(Settings settings, ProcessSettings process, EndpointSettings endpoint, @Nullable ProviderEntry entry) {
+        Part(
+                Settings settings,
+                ProcessSettings process,
+                EndpointSettings endpoint,
+                Optional<byte[]> authority,
+                @Nullable ProviderEntry entry) {
             takesOver = process.loops().contains(LoopKind.INITIALIZER);
             provisioner = settings.provisioner(entry);
             initializer = settings.initializer(entry);
@@ -113,7 +128,10 @@ record RunSettings(
             boolean needed = takesOver && (entry != null || settings.providers().isEmpty());
             takeover = needed
                     ? settings.agent(
-                            entry, endpoint, () -> settings.hasFile() ? Optional.empty() : AgentOptions.defaultKey())
+                            entry,
+                            endpoint,
+                            authority,
+                            () -> settings.hasFile() ? Optional.empty() : AgentOptions.defaultKey())
                     : Optional.empty();
         }
 

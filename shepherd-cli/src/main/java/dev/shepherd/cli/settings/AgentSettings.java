@@ -16,7 +16,8 @@ final class AgentSettings {
     private final AgentTakeover.Builder takeover = AgentTakeover.builder();
     private final Defaults defaults;
     private boolean hasExecutable;
-    private boolean hasEndpoint;
+    private @Nullable String endpoint;
+    private boolean hasCaCertificate;
     private @Nullable Credentials credentials;
 
     /** What holds where nothing is said. */
@@ -38,6 +39,18 @@ final class AgentSettings {
         /** Returns where agents report to, or throws a {@link ConfigurationException} that says what to give. */
         String endpoint();
 
+        /**
+         * Checks where agents are to report to.
+         *
+         * @throws ConfigurationException if that cannot be
+         */
+        default void check(String endpoint) {}
+
+        /** Returns what agents verify the endpoint with, if that need not be said. */
+        default Optional<byte[]> caCertificate() {
+            return Optional.empty();
+        }
+
         /** Returns what to log in with, if that need not be said. */
         Optional<SshCredentials> credentials();
     }
@@ -55,8 +68,8 @@ final class AgentSettings {
     }
 
     void endpoint(String text) {
-        hasEndpoint = true;
-        takeover.endpoint(text);
+        defaults.check(text);
+        this.endpoint = text;
     }
 
     void credentials(Credentials value) {
@@ -76,6 +89,7 @@ final class AgentSettings {
     }
 
     void caCertificate(byte[] certificate) {
+        hasCaCertificate = true;
         takeover.caCertificate(certificate);
     }
 
@@ -99,8 +113,9 @@ final class AgentSettings {
         if (!hasExecutable) {
             throw new ConfigurationException("executable", "executable is missing: the agent's executable");
         }
-        if (!hasEndpoint) {
-            takeover.endpoint(defaults.endpoint());
+        takeover.endpoint(endpoint == null ? defaults.endpoint() : endpoint);
+        if (!hasCaCertificate) {
+            defaults.caCertificate().ifPresent(takeover::caCertificate);
         }
         SshCredentials login = credentials != null
                 ? credentials.build()

@@ -172,6 +172,7 @@ public final class Sections {
             .key("reportBytesPerHour", Kind.SIZE, AgentEndpointLimits.Builder::reportBytesPerHour, is("16MiB"))
             .list("proxies", Kind.ADDRESS, AgentEndpointLimits.Builder::proxies, is(""))
             .key("strangerCallsPerMinute", Kind.COUNT, AgentEndpointLimits.Builder::strangerCallsPerMinute, is(1_200))
+            .key("handshakesPerMinute", Kind.COUNT, AgentEndpointLimits.Builder::handshakesPerMinute, is(1_200))
             .key("maxBodySize", Kind.SMALL_SIZE, AgentEndpointLimits.Builder::maxBodySize, is("1MiB"))
             .key("minBodyRate", Kind.SMALL_SIZE, AgentEndpointLimits.Builder::minBodyRate, is("8KiB"))
             .key(
@@ -185,11 +186,20 @@ public final class Sections {
             .key("bodyTimeout", Kind.SPAN_OF_TIME, AgentEndpointLimits.Builder::bodyTimeout, is("1m"))
             .key("idleTimeout", Kind.SPAN_OF_TIME, AgentEndpointLimits.Builder::idleTimeout, is("90s"));
 
+    static final Section<TlsSettings.Builder, TlsSettings> OF_TLS = Section.of(
+                    TlsSettings.Builder::new, TlsSettings.Builder::build)
+            .key("certificate", Kind.FILE, TlsSettings.Builder::certificate, is(""))
+            .key("key", Kind.FILE, TlsSettings.Builder::key, is(""))
+            .key("folder", Kind.FILE, TlsSettings.Builder::folder, is(""))
+            .list("names", Kind.TEXT, TlsSettings.Builder::names, is(""));
+
     static final Section<EndpointSettings.Builder, EndpointSettings> OF_ENDPOINT = Section.of(
                     EndpointSettings.Builder::new, EndpointSettings.Builder::build)
             .key("address", Kind.LISTEN, EndpointSettings.Builder::address, EndpointSettings::address)
+            .nested("tls", OF_TLS, EndpointSettings.Builder::tls)
             .nested("limits", OF_LIMITS, EndpointSettings.Builder::limits)
-            .key("maxClockSkew", Kind.SPAN_OF_TIME, EndpointSettings.Builder::maxClockSkew, is("5m"));
+            .key("maxClockSkew", Kind.SPAN_OF_TIME, EndpointSettings.Builder::maxClockSkew, is("5m"))
+            .key("plainHttp", Kind.SWITCH, EndpointSettings.Builder::plainHttp, is(false));
 
     static final Section<AgentCallbackConfig.Builder, AgentCallbackConfig> OF_CALLBACK = Section.of(
                     AgentCallbackConfig::builder, AgentCallbackConfig.Builder::build)

@@ -6,7 +6,6 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
-import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -15,6 +14,8 @@ import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.SshCredentials;
 import java.io.PrintWriter;
 import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -42,6 +43,7 @@ public final class Settings {
     private final Reading reading;
     private final List<ProviderEntry> providers = new ArrayList<>();
     private final Map<ProviderEntry, Map<String, Reading.Effect>> effects = new LinkedHashMap<>();
+    private final Set<String> endpointNames = new LinkedHashSet<>();
 
     private Settings(@Nullable Path file, Given given, Entry.Table root, Reading reading) {
         this.file = file;
@@ -202,15 +204,30 @@ public final class Settings {
     /**
      * Returns how agents are started.
      *
+     * @param authority what agents verify the endpoint with where that is not said
      * @param usual what to log in with where that is not said; only without a file
      */
     public Optional<AgentTakeover> agent(
-            @Nullable ProviderEntry provider, EndpointSettings endpoint, Supplier<Optional<SshCredentials>> usual) {
+            @Nullable ProviderEntry provider,
+            EndpointSettings endpoint,
+            Optional<byte[]> authority,
+            Supplier<Optional<SshCredentials>> usual) {
         return read(
                 Sections.ofAgent(new AgentSettings.Defaults() {
                     @Override
                     public String endpoint() {
                         return url(endpoint);
+                    }
+
+                    @Override
+                    public void check(String text) {
+                        checkScheme(text, endpoint);
+                        host(text).ifPresent(endpointNames::add);
+                    }
+
+                    @Override
+                    public Optional<byte[]> caCertificate() {
+                        return authority;
                     }
 
                     @Override
@@ -220,6 +237,68 @@ public final class Settings {
                 }),
                 Sections.AGENT,
                 provider);
+    }
+
+    /**
+     * Returns what agents verify the endpoint with, if an authority is made for it; makes it if there is none. What goes
+     * wrong is among the problems.
+     */
+    public Optional<byte[]> authority(EndpointSettings endpoint) {
+        try {
+            return endpoint.caCertificate();
+        } catch (ConfigurationException e) {
+            String message = String.valueOf(e.getMessage()).replaceFirst("^folder: ", "");
+            reading.problems()
+                    .add(
+                            Mark.ofOption("--agent-tls-folder"),
+                            "--agent-tls-folder (agent-endpoint.tls.folder): " + message);
+            return Optional.empty();
+        }
+    }
+
+    /** Agents that were told the wrong scheme would never be heard, and the machines be rebooted for it. */
+    private static void checkScheme(String text, EndpointSettings endpoint) {
+        if (endpoint.address().isEmpty() || endpoint.hasProxy()) {
+            return;
+        }
+        if (endpoint.hasTls() && text.startsWith("http://")) {
+            throw new ConfigurationException(
+                    "endpoint",
+                    "endpoint is " + text + ", but TLS is spoken at " + endpoint.url() + ": say https://; or, behind a"
+                            + " proxy, name it by --agent-proxy (agent-endpoint.limits.proxies)");
+        }
+        if (!endpoint.hasTls() && text.startsWith("https://")) {
+            throw new ConfigurationException(
+                    "endpoint",
+                    "endpoint is " + text + ", but plain HTTP is spoken at " + endpoint.url() + ": have TLS spoken"
+                            + " there by --agent-tls-folder (agent-endpoint.tls.folder); or name the proxy that speaks"
+                            + " it by --agent-proxy (agent-endpoint.limits.proxies)");
+        }
+    }
+
+    private static Optional<String> host(String endpoint) {
+        try {
+            return Optional.ofNullable(new URI(endpoint).getHost()).map(host -> host.replaceAll("[\\[\\]]", ""));
+        } catch (URISyntaxException e) {
+            return Optional.empty(); // Agents may understand it.
+        }
+    }
+
+    /**
+     * Returns the hosts in the URLs that agents are told, once these were read. It is a problem if there is none though
+     * a certificate is to be made for them.
+     */
+    public Set<String> endpointNames(EndpointSettings endpoint) {
+        if (endpointNames.isEmpty()
+                && endpoint.isNameless()
+                && reading.problems().count() == 0) {
+            reading.problems()
+                    .add(
+                            Mark.ofOption("--agent-name"),
+                            "--agent-listen (agent-endpoint.address) listens on all interfaces: give --agent-name"
+                                    + " (agent-endpoint.tls.names), with what agents reach it by, for its certificate");
+        }
+        return endpointNames;
     }
 
     private static String url(EndpointSettings endpoint) {
@@ -234,7 +313,7 @@ public final class Settings {
                     "--agent-listen (agent-endpoint.address) listens on all interfaces: give --endpoint"
                             + " (agent.endpoint), with the URL that agents reach it by");
         }
-        return AgentEndpoint.url(address);
+        return endpoint.url();
     }
 
     private <S> Optional<S> read(Section<?, S> section, String name) {

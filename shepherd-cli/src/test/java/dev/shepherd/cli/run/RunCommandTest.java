@@ -72,6 +72,8 @@ class RunCommandTest {
                     key.toString(),
                     "--agent-listen",
                     String.valueOf(freePort()),
+                    "--agent-tls-folder",
+                    folder.resolve("tls").toString(),
                     "--creation-interval",
                     "0")) {
                 await().atMost(LIMIT).until(() -> isAgentStarted("good") || !process.isAlive());
@@ -87,6 +89,7 @@ class RunCommandTest {
                 assertThat(log)
                         .contains("Asked to end")
                         .contains("agent started")
+                        .contains("Accepting calls of agents at https://127.0.0.1:")
                         .contains("Stopped");
                 assertThat(isWorkedOn("hanging")).as(log).isFalse();
                 Integer sessions = database.bmdb().query(dsl -> dsl.fetchCount(org.jooq.impl.DSL.table("sessions")));

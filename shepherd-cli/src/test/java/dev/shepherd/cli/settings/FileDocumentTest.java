@@ -34,6 +34,7 @@ class FileDocumentTest {
     private static Map<String, Section<?, ?>> sections() {
         Map<String, Section<?, ?>> sections = new TreeMap<>(Sections.all());
         sections.put("agent-endpoint.limits", Sections.OF_LIMITS);
+        sections.put("agent-endpoint.tls", Sections.OF_TLS);
         sections.put("", Sections.OF_PROCESS);
         return sections;
     }
@@ -133,7 +134,7 @@ class FileDocumentTest {
         settings.requireValid();
         List<ProviderEntry> providers = settings.providers();
         assertThat(providers).hasSize(1);
-        settings.agent(providers.get(0), endpoint, Optional::empty);
+        settings.agent(providers.get(0), endpoint, Optional.empty(), Optional::empty);
 
         List<String> problems = new ArrayList<>();
         try {

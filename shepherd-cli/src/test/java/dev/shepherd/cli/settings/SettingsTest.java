@@ -16,6 +16,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -100,6 +102,62 @@ class SettingsTest {
                 .satisfies(backoff -> assertThat(backoff.initial()).isEqualTo(Duration.ofSeconds(7)))
                 .satisfies(backoff -> assertThat(backoff.maximum()).isEqualTo(Duration.ofHours(4)));
         settings.requireValid();
+    }
+
+    private EndpointSettings endpoint(String text) throws Exception {
+        return read("agent-endpoint: " + text + "\n").endpoint();
+    }
+
+    @Test
+    void tlsIsSpokenWhereOthersReachTheEndpointUnlessPlainHttpIsAllowed() throws Exception {
+        assertThat(endpoint("{}").hasTls()).isFalse();
+        assertThat(endpoint("{address: '127.0.0.1:7834'}").hasTls()).isFalse();
+        assertThat(endpoint("{address: '7834', tls: {folder: here}}").hasTls()).isTrue();
+        assertThat(endpoint("{address: '10.0.0.1:7834'}").hasTls()).isTrue();
+        assertThat(endpoint("{address: '10.0.0.1:7834', plain-http: true}").hasTls())
+                .isFalse();
+        assertThat(endpoint("{address: '10.0.0.1:7834'}").url()).isEqualTo("https://10.0.0.1:7834");
+        EndpointSettings made = endpoint("{address: '10.0.0.1:7834', tls: {folder: authority}}");
+        assertThat(folder.resolve("authority")).doesNotExist();
+        assertThat(made.caCertificate()).isPresent();
+        assertThat(folder.resolve("authority/ca.pem")).exists();
+        assertThat(problems(DATABASE + "agent-endpoint: {plain-http: true, tls: {folder: here}}\n"))
+                .singleElement()
+                .asString()
+                .contains("plain HTTP (--agent-plain-http) and TLS (agent-endpoint.tls) exclude each other");
+        assertThat(problems(DATABASE + "agent-endpoint: {tls: {certificate: here}}\n"))
+                .singleElement()
+                .asString()
+                .contains("key is not set");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+                address: '10.0.0.1:7834'                                | http://10.0.0.1:7834  | say https://
+                address: '10.0.0.1:7834'                                | https://10.0.0.1:7834 | ''
+                address: '10.0.0.1:7834', limits: {proxies: [10.0.0.9]} | http://10.0.0.9       | ''
+                address: '127.0.0.1:7834'                               | https://10.0.0.1:7834 | plain HTTP is spoken at
+                address: '127.0.0.1:7834'                               | http://127.0.0.1:7834 | ''
+                address: '10.0.0.1:7834', plain-http: true              | https://10.0.0.1:7834 | plain HTTP is spoken at
+                address: '10.0.0.1:7834', plain-http: true, limits: {proxies: [10.0.0.9]} | https://10.0.0.9 | ''
+                address: '10.0.0.1:7834'                                | of my own             | ''
+                max-clock-skew: 1m                                      | http://10.0.0.1:7834  | ''
+                """)
+    void agentsAreToldTheSchemeThatTheEndpointSpeaks(String endpoint, String told, String problem) throws Exception {
+        Settings settings =
+                read("agent-endpoint: {" + endpoint + "}\nagent: {endpoint: '" + told + "', executable: absent}\n");
+        settings.agent(null, settings.endpoint(), Optional.empty(), Optional::empty);
+        WrongSettingsException wrong = catchThrowableOfType(WrongSettingsException.class, settings::requireValid);
+        if (problem.isEmpty()) {
+            assertThat(wrong.problems()).noneMatch(one -> one.contains("endpoint"));
+        } else {
+            assertThat(wrong.problems()).anyMatch(one -> one.contains("yaml:2:") && one.contains(problem));
+        }
+        assertThat(settings.endpointNames(settings.endpoint()))
+                .isEqualTo(
+                        problem.isEmpty() && told.contains("//")
+                                ? Set.of(told.replaceAll(".*//|:\\d+$", ""))
+                                : Set.of());
     }
 
     @Test

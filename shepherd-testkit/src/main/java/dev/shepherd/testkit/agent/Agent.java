@@ -1,5 +1,6 @@
 package dev.shepherd.testkit.agent;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,15 +13,26 @@ import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.KeyStore;
 import java.security.MessageDigest;
 import java.security.Signature;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
 import java.util.Arrays;
 import java.util.Base64;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.SSLSocketFactory;
+import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The test agent: reads a {@code TakeoverInit} from standard input and answers with a
- * {@code TakeoverResponse} on standard output. If it is to report to an {@code http://} URL, it then lets its streams
- * go and sends heartbeats, until they are not wanted any more.
+ * {@code TakeoverResponse} on standard output. If it is to report to an {@code http://} URL, or to an {@code https://}
+ * one and was told by whose certificate to know it, it then lets its streams go and sends heartbeats, until they are
+ * not wanted any more.
  *
  * <p>Everything it needs is in this one class and the JDK: it is copied out of the testkit into an
  * executable of its own, and the time it takes to start counts.
@@ -49,7 +61,14 @@ final class Agent {
     private static final int ANSWER_MILLIS = 20_000;
 
     private static final String HTTP = "http://";
+    private static final String HTTPS = "https://";
     private static final String PATH = "/v1/agent";
+
+    /** What TLS is spoken with; null for plain HTTP. */
+    private static @Nullable SSLSocketFactory tls;
+
+    /** When the last request was signed: none is signed as early again. */
+    private static long signedMillis;
 
     private Agent() {}
 
@@ -86,7 +105,10 @@ final class Agent {
                 out.write(success(init, publicKey(keys)));
                 out.flush();
                 String endpoint = text(init, 2);
-                if (endpoint.startsWith(HTTP)) {
+                if (endpoint.startsWith(HTTPS)) {
+                    tls = trusting(bytes(init, 3));
+                }
+                if (endpoint.startsWith(HTTP) || tls != null) {
                     letGo();
                     goOn(endpoint, text(init, 1), keys);
                 }
@@ -95,6 +117,27 @@ final class Agent {
         out.flush();
         // Nothing is left to be done: leave without the JVM's usual farewell.
         Runtime.getRuntime().halt(0);
+    }
+
+    /** Returns what trusts a certificate, in DER, and what it vouches for; null if it is none. */
+    private static @Nullable SSLSocketFactory trusting(byte[] der) throws GeneralSecurityException, IOException {
+        Certificate certificate;
+        try {
+            certificate = CertificateFactory.getInstance("X.509").generateCertificate(new ByteArrayInputStream(der));
+            if (!Arrays.equals(certificate.getEncoded(), der)) {
+                return null;
+            }
+        } catch (CertificateException e) {
+            return null;
+        }
+        KeyStore trusted = KeyStore.getInstance("PKCS12");
+        trusted.load(null, null);
+        trusted.setCertificateEntry("endpoint", certificate);
+        TrustManagerFactory managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        managers.init(trusted);
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(null, managers.getTrustManagers(), null);
+        return context.getSocketFactory();
     }
 
     /** Lets go of what ties this process to the command that started it, so that the command ends. */
@@ -163,7 +206,8 @@ final class Agent {
     /** Sends one request and returns the status of the answer. */
     private static int call(String endpoint, String machineId, KeyPair keys, byte[] body)
             throws IOException, GeneralSecurityException {
-        String time = String.valueOf(System.currentTimeMillis());
+        signedMillis = Math.max(signedMillis + 1, System.currentTimeMillis());
+        String time = String.valueOf(signedMillis);
         // String.join rather than +, which takes the JVM long when it is first used.
         byte[] signed = String.join("\n", "shepherd-agent-v1", "POST", PATH, machineId, time, sha256(body))
                 .getBytes(StandardCharsets.UTF_8);
@@ -189,18 +233,30 @@ final class Agent {
                 "",
                 "");
         try (Socket socket = new Socket()) {
-            int port = uri.getPort() < 0 ? 80 : uri.getPort();
+            int port = uri.getPort() >= 0 ? uri.getPort() : tls == null ? 80 : 443;
             String host = uri.getHost();
             if (host == null) {
                 return 0;
             }
             socket.connect(new InetSocketAddress(host, port), CONNECT_MILLIS);
             socket.setSoTimeout(ANSWER_MILLIS);
-            socket.getOutputStream().write(join(head.getBytes(StandardCharsets.US_ASCII), body));
-            // "HTTP/1.1 200 OK"
-            String line = new String(socket.getInputStream().readNBytes(12), StandardCharsets.US_ASCII);
-            return line.startsWith("HTTP/1.") ? Integer.parseInt(line.substring(9)) : 0;
+            if (tls == null) {
+                return call(socket, join(head.getBytes(StandardCharsets.US_ASCII), body));
+            }
+            try (SSLSocket secure = (SSLSocket) tls.createSocket(socket, host, port, true)) {
+                SSLParameters parameters = secure.getSSLParameters();
+                parameters.setEndpointIdentificationAlgorithm("HTTPS");
+                secure.setSSLParameters(parameters);
+                return call(secure, join(head.getBytes(StandardCharsets.US_ASCII), body));
+            }
         }
+    }
+
+    private static int call(Socket socket, byte[] request) throws IOException {
+        socket.getOutputStream().write(request);
+        // "HTTP/1.1 200 OK"
+        String line = new String(socket.getInputStream().readNBytes(12), StandardCharsets.US_ASCII);
+        return line.startsWith("HTTP/1.") ? Integer.parseInt(line.substring(9)) : 0;
     }
 
     private static String sha256(byte[] bytes) throws GeneralSecurityException {
@@ -228,8 +284,12 @@ final class Agent {
         return Arrays.copyOfRange(encoded, encoded.length - KEY_BYTES, encoded.length);
     }
 
-    /** Returns a text field of a message that has length-delimited fields only, or an empty text. */
     private static String text(byte[] message, int number) {
+        return new String(bytes(message, number), StandardCharsets.UTF_8);
+    }
+
+    /** Returns a field of a message that has length-delimited fields only; empty if it is not there. */
+    private static byte[] bytes(byte[] message, int number) {
         int at = 0;
         while (at < message.length) {
             int tag = message[at++];
@@ -242,14 +302,14 @@ final class Agent {
                 }
             }
             if ((tag & 7) != 2 || length < 0 || length > message.length - at) {
-                return "";
+                return new byte[0];
             }
             if (tag >> 3 == number) {
-                return new String(message, at, length, StandardCharsets.UTF_8);
+                return Arrays.copyOfRange(message, at, at + length);
             }
             at += length;
         }
-        return "";
+        return new byte[0];
     }
 
     private static byte[] anotherInit() {

@@ -25,7 +25,8 @@ import java.util.zip.ZipOutputStream;
  * with a {@code TakeoverResponse} that echoes the message byte for byte and carries a fresh ed25519 key, and
  * exits with 0. On an {@link SshHost} it obeys the host's {@link Mood}.
  *
- * <p>If the endpoint in the {@code TakeoverInit} is an {@code http://} URL, the command ends with the answer, but the
+ * <p>If the endpoint in the {@code TakeoverInit} is an {@code http://} URL, or an {@code https://} one with the
+ * certificate to know it by, the command ends with the answer, but the
  * agent stays in the background and sends heartbeats there, as {@code docs/agents.md} describes: one a minute, or as
  * often as {@link SshHost.Builder#agentInterval} says. It ends when it was not heard for five minutes, or was refused
  * for half a minute; {@link SshHost#reboot()} and {@link SshHost#close()} end it at once.
@@ -39,7 +40,7 @@ public final class TestAgent {
     private TestAgent() {}
 
     /**
-     * Writes the executable, of some 12 KB, in place of whatever the file held.
+     * Writes the executable, of some 15 KB, in place of whatever the file held.
      *
      * @param file where to write it; its folder exists
      * @return the file, with mode 0755 where the file system knows modes

@@ -1,0 +1,8 @@
+/**
+ * How the endpoint speaks TLS: {@code ServerTls} has the certificate of the moment, which it takes from files or has
+ * {@code Authority} make; {@code Certificates} writes certificates, by {@code Der}.
+ */
+@NullMarked
+package dev.shepherd.callback.tls;
+
+import org.jspecify.annotations.NullMarked;
