@@ -222,6 +222,9 @@ final class Reporting {
             // The heartbeat was recorded; the report is for an installation that was taken back.
             installations.dropReport();
         }
+        if (failures == 1 && (why.startsWith("OTHER_TIME") || why.startsWith("REPLAYED"))) {
+            return atLeast; // The answer has said how to do it right.
+        }
         long doubled = FIRST_RETRY.toMillis() << Math.min(failures - 1, 6);
         long millis = refused ? FIRST_RETRY.toMillis() : Math.min(doubled, LONGEST_RETRY.toMillis());
         // Half of it at random: a manager that comes back is not called by all at once.

@@ -108,8 +108,12 @@ final class Request {
             return new Reply(200, "", "", AgentResponse.parseFrom(received), Duration.ZERO);
         }
         String reason = answer.headers().firstValue("Shepherd-Reason").orElse("");
-        if (reason.equals("OTHER_TIME") || reason.equals("REPLAYED")) {
-            number(answer, "Shepherd-Time").ifPresent(there -> offset = there - System.currentTimeMillis());
+        Optional<Long> there = number(answer, "Shepherd-Time");
+        if (reason.equals("OTHER_TIME")) {
+            there.ifPresent(now -> offset = now - System.currentTimeMillis());
+        } else if (reason.equals("REPLAYED")) {
+            // Of this agent's own before it was started again, by a clock that was ahead.
+            there.ifPresent(last -> lastTime = Math.max(lastTime, last));
         }
         return new Reply(
                 answer.statusCode(),

@@ -130,6 +130,18 @@ class RequestTest {
     }
 
     @Test
+    void aTimeThatWasPassedBeforeIsPassedAgain() throws Exception {
+        long last = System.currentTimeMillis() + 200_000;
+        reactions.add(refuse(401, "Shepherd-Reason", "REPLAYED", "Shepherd-Time", String.valueOf(last)));
+        reactions.add(accept(AgentResponse.getDefaultInstance()));
+
+        send();
+        send();
+
+        assertThat(times.get(1)).isEqualTo(last + 1);
+    }
+
+    @Test
     void whatARefusalSaysIsHandedOn() throws Exception {
         reactions.add(refuse(429, "Shepherd-Reason", "TOO_MANY", "Retry-After", "17"));
         reactions.add(refuse(503, "Shepherd-Reason", "CLOSED", "Retry-After", "99999999"));

@@ -6,13 +6,13 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
+import dev.shepherd.agent.messages.callback.AgentRequest;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.callback.AgentEndpointStatus.Handshake;
 import dev.shepherd.callback.TestMachine.Connection;
 import dev.shepherd.callback.TestMachine.Reply;
-import dev.shepherd.agent.messages.callback.AgentRequest;
 import dev.shepherd.testkit.database.BmdbExtension;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

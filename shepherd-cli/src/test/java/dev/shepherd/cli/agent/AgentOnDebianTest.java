@@ -87,7 +87,9 @@ class AgentOnDebianTest {
                     "--key",
                     key.toString(),
                     "--agent-listen",
-                    String.valueOf(freePort()))) {
+                    String.valueOf(freePort()),
+                    "--agent-tls-folder",
+                    folder.resolve("tls").toString())) {
                 await().atMost(LIMIT).until(() -> heardAt().isPresent() || !manager.isAlive());
                 assertThat(heardAt()).as(manager.log() + machine.log()).isPresent();
                 System.out.printf(
@@ -123,7 +125,8 @@ class AgentOnDebianTest {
                         .isNotEqualTo(bootBefore);
                 assertThat(takeovers()).isEqualTo(1);
                 assertThat(machine.ssh(key, "journalctl -o cat -u shepherd-agent"))
-                        .contains("reports to ", "installation ");
+                        .contains("reports to https://", "installation ");
+                assertThat(record().hardware().orElseThrow().cpus()).isNotEmpty();
                 assertThat(manager.isAlive()).isTrue();
             }
         }
