@@ -24,7 +24,7 @@ final class DebianMachine implements AutoCloseable {
 
     /** Beside what is essential; OpenJDK's libjvm needs the C++ library, which comes with apt. */
     private static final List<String> PACKAGES =
-            List.of("systemd", "systemd-sysv", "dbus", "openssh-server", "libstdc++6", "zlib1g", "mawk");
+            List.of("systemd", "openssh-server", "libstdc++6", "zlib1g", "mawk");
 
     /** What systemd-nspawn ends with when the machine boots again: that is for its starter to do. */
     private static final int REBOOT = 133;
@@ -66,12 +66,11 @@ final class DebianMachine implements AutoCloseable {
         Files.writeString(path("etc/machine-id"), "");
         Files.writeString(path("etc/passwd"), """
                 root:x:0:0:root:/root:/bin/sh
-                messagebus:x:101:101::/nonexistent:/usr/sbin/nologin
                 sshd:x:102:65534::/run/sshd:/usr/sbin/nologin
                 nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin
                 """);
         Files.writeString(
-                path("etc/group"), "root:x:0:\nmessagebus:x:101:\nsystemd-journal:x:103:\nnogroup:x:65534:\n");
+                path("etc/group"), "root:x:0:\nsystemd-journal:x:103:\nnogroup:x:65534:\n");
         Files.writeString(path("etc/shadow"), "root:*:19000:0:99999:7:::\n");
         Files.createDirectories(path("root/.ssh"));
         Files.writeString(path("root/.ssh/authorized_keys"), authorizedKey + "\n");
