@@ -23,8 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class DebianMachine implements AutoCloseable {
 
     /** Beside what is essential; OpenJDK's libjvm needs the C++ library, which comes with apt. */
-    private static final List<String> PACKAGES =
-            List.of("systemd", "openssh-server", "libstdc++6", "zlib1g", "mawk");
+    private static final List<String> PACKAGES = List.of("systemd", "openssh-server", "libstdc++6", "zlib1g", "mawk");
 
     /** What systemd-nspawn ends with when the machine boots again: that is for its starter to do. */
     private static final int REBOOT = 133;
@@ -69,8 +68,7 @@ final class DebianMachine implements AutoCloseable {
                 sshd:x:102:65534::/run/sshd:/usr/sbin/nologin
                 nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin
                 """);
-        Files.writeString(
-                path("etc/group"), "root:x:0:\nsystemd-journal:x:103:\nnogroup:x:65534:\n");
+        Files.writeString(path("etc/group"), "root:x:0:\nsystemd-journal:x:103:\nnogroup:x:65534:\n");
         Files.writeString(path("etc/shadow"), "root:*:19000:0:99999:7:::\n");
         Files.createDirectories(path("root/.ssh"));
         Files.writeString(path("root/.ssh/authorized_keys"), authorizedKey + "\n");
