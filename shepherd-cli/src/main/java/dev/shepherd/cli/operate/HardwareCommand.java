@@ -44,7 +44,7 @@ import picocli.CommandLine.Parameters;
             "Shows what a machine is made of, as its agent reported it, and what changed since. Without a machine: what the"
                     + " machines of each provider and location are made of together, as last counted.",
             "",
-            "A disk will fail if it says so by a critical warning, by errors in its data, by less than 10 % of its spare"
+            "A disk will fail if it says so by a critical warning, by errors in its data, by less than 10 %% of its spare"
                     + " blocks, or by all of its life's writes used up."
         },
         mixinStandardHelpOptions = true)
