@@ -69,8 +69,7 @@ final class SigningAgent {
     }
 
     byte[] request(byte[] body) throws GeneralSecurityException {
-        String time = String.valueOf(
-                lastTime.updateAndGet(last -> Math.max(last + 1, System.currentTimeMillis())));
+        String time = String.valueOf(lastTime.updateAndGet(last -> Math.max(last + 1, System.currentTimeMillis())));
         String digest =
                 HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(body));
         Signature signer = Signature.getInstance("Ed25519");
