@@ -167,7 +167,7 @@ final class AgentCalls implements AutoCloseable {
             Known known = agents.get(request.agent());
             if (known != null) {
                 if (request.signed() != null && request.signed().millis() <= known.signedMillis) {
-                    // It costs the agent nothing of what it may, whoever sends it.
+                    // It takes nothing of what the agent may send: others may have repeated it.
                     requireAllowance(address, now);
                     throw new Refusal(replayed(known.signedMillis));
                 }

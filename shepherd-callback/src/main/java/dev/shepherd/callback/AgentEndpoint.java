@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where agents report to over HTTP, with TLS or without: it checks that a request
- * comes from the holder of the agent's key and hands it to an {@link AgentCallback}. {@code docs/agents.md} describes the protocol.
+ * Where agents report to over HTTP, with TLS or without: it checks that a request comes from the holder of the agent's
+ * key and hands it to an {@link AgentCallback}. {@code docs/agents.md} describes the protocol.
  *
  * <pre>{@code
  * try (AgentEndpoint endpoint = AgentEndpoint.builder().callback(callback).build()) {

@@ -180,15 +180,19 @@ class AgentCallbackTest {
     @Test
     void ofABatchTheLatestSignedCallCountsAndUnsignedOnesBesides() throws Exception {
         UUID machine = machineWithAgent();
-        AgentCallback callback = started();
+        AgentCallback callback = db.closeLater(AgentCallback.of(
+                db.bmdb(),
+                AgentCallbackConfig.builder()
+                        .heartbeatThreads(1)
+                        .lockTimeout(Duration.ofSeconds(10))
+                        .timeout(Duration.ofSeconds(60))
+                        .build()));
+        callback.start();
         Connection held = db.transaction();
         TestDatabase.execute(held, "lock table machine_agent_started in access exclusive mode");
         Instant time = Instant.ofEpochMilli(1_800_000_000_000L);
-        // These keep the threads busy, so that the others come in one batch.
-        List<CompletableFuture<AgentReply>> before = new ArrayList<>();
-        before.add(callback.callAsync(AgentCall.of(machine, KEY)));
-        await().until(() -> callback.heartbeats().size() == 0);
-        before.add(callback.callAsync(AgentCall.of(machine, KEY)));
+        // This one keeps the thread busy, so that the others come in one batch.
+        CompletableFuture<AgentReply> before = callback.callAsync(AgentCall.of(machine, KEY));
         await().until(() -> callback.heartbeats().size() == 0);
         List<CompletableFuture<AgentReply>> answers = new ArrayList<>();
         for (int offset : List.of(1, 3, 2, 3)) {
@@ -197,6 +201,7 @@ class AgentCallbackTest {
         answers.add(callback.callAsync(AgentCall.of(machine, KEY)));
         held.rollback();
 
+        assertThat(before.get(30, TimeUnit.SECONDS)).isNotNull();
         assertThat(answers.get(1).get(30, TimeUnit.SECONDS)).isNotNull();
         assertThat(answers.get(4).get(30, TimeUnit.SECONDS)).isNotNull();
         for (int replayed : List.of(0, 2, 3)) {
