@@ -1,6 +1,5 @@
 package dev.shepherd.callback;
 
-import dev.shepherd.callback.AgentEndpointStatus.Handshake;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufHolder;
@@ -24,21 +23,15 @@ import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.ssl.SslHandler;
-import io.netty.handler.ssl.SslHandshakeCompletionEvent;
-import io.netty.handler.ssl.SslHandshakeTimeoutException;
 import io.netty.util.NetUtil;
 import io.netty.util.ReferenceCountUtil;
-import io.netty.util.concurrent.ScheduledFuture;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.security.cert.X509Certificate;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
-import javax.net.ssl.SSLException;
-import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,15 +56,6 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
 
     private static final long DRAIN_BYTES = 1 << 20;
 
-    /** What a handshake, with certificates, and one read may take on the wire beside what comes of them. */
-    private static final long FREE_BYTES = 1 << 16;
-
-    /** How many bytes on the wire there may be for one of a request, in the long run; usually there is hardly one. */
-    private static final long MOST_OVERHEAD = 8;
-
-    /** The first byte that a client sends which speaks TLS. */
-    private static final int HANDSHAKE_RECORD = 22;
-
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private enum State {
@@ -89,18 +73,13 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
     private final Connections.Entry entry;
     private final Deque<HttpObject> received = new ArrayDeque<>();
     private final ByteWatch byteWatch = new ByteWatch();
+    private final Deadline deadline = new Deadline(this::deadlinePassed);
+    private final TlsWatch tls;
     private @Nullable ChannelHandlerContext context;
     private State state = State.IDLE;
     private boolean handling;
     private int requests;
-    private boolean beginsTls;
-    private boolean secure;
-    private @Nullable ClientCertificate certificate;
     private long bytes;
-
-    private @Nullable ScheduledFuture<?> timer;
-    private long timerAt;
-    private long deadline;
 
     private @Nullable SignedRequest request;
     private Object address;
@@ -115,6 +94,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         this.server = server;
         this.entry = entry;
         this.address = entry.address();
+        tls = new TlsWatch(server, entry, deadline, () -> bytes);
     }
 
     /** Sees bytes before they are a request. Goes before the decoder. */
@@ -123,7 +103,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         public void channelRead(ChannelHandlerContext ctx, Object message) {
             if (message instanceof ByteBuf buffer) {
                 if (bytes == 0 && buffer.isReadable()) {
-                    beginsTls = buffer.getUnsignedByte(buffer.readerIndex()) == HANDSHAKE_RECORD;
+                    tls.firstBytes(buffer);
                 }
                 bytes += buffer.readableBytes();
                 if (state == State.IDLE) {
@@ -137,33 +117,12 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         }
     }
 
-    /**
-     * Sees bytes as they come over the wire. TLS has messages that cost work and bring nothing, such as those that change
-     * keys: a client that sends little else is cut. Goes before TLS.
-     */
-    private final class WireWatch extends ChannelInboundHandlerAdapter {
-        private long received;
-
-        @Override
-        public void channelRead(ChannelHandlerContext ctx, Object message) {
-            if (message instanceof ByteBuf buffer) {
-                received += buffer.readableBytes();
-                if (received > FREE_BYTES + MOST_OVERHEAD * bytes) {
-                    buffer.release();
-                    cut(ctx);
-                    return;
-                }
-            }
-            ctx.fireChannelRead(message);
-        }
-    }
-
-    ChannelInboundHandlerAdapter wireWatch() {
-        return new WireWatch();
-    }
-
     ChannelInboundHandlerAdapter byteWatch() {
         return byteWatch;
+    }
+
+    TlsWatch tls() {
+        return tls;
     }
 
     @Override
@@ -175,45 +134,6 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
     public void channelActive(ChannelHandlerContext ctx) {
         arm(server.limits().headTimeout().toNanos());
         ctx.read();
-    }
-
-    @Override
-    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-        if (event instanceof SslHandshakeCompletionEvent handshake) {
-            if (handshake.isSuccess()) {
-                secure = true;
-                certificate = shown(ctx);
-                server.counters()
-                        .handshake(certificate == null ? Handshake.WITHOUT_CERTIFICATE : Handshake.WITH_CERTIFICATE);
-            } else {
-                failed(handshake.cause());
-            }
-        }
-        ctx.fireUserEventTriggered(event);
-    }
-
-    private static @Nullable ClientCertificate shown(ChannelHandlerContext ctx) {
-        SslHandler tls = ctx.pipeline().get(SslHandler.class);
-        try {
-            return tls != null
-                            && tls.engine().getSession().getPeerCertificates()[0] instanceof X509Certificate certificate
-                    ? new ClientCertificate(certificate)
-                    : null;
-        } catch (SSLPeerUnverifiedException e) {
-            return null;
-        }
-    }
-
-    private void failed(Throwable cause) {
-        if (cause instanceof SslHandshakeTimeoutException || deadline - System.nanoTime() <= 0) {
-            server.counters().handshake(Handshake.TIMED_OUT);
-        } else if (!(cause instanceof SSLException)
-                || cause.getCause() instanceof IOException below && !(below instanceof SSLException)) {
-            server.counters().handshake(Handshake.ABANDONED);
-        } else {
-            server.counters().handshake(Handshake.FAILED);
-            server.failures().failed("TLS handshakes of agents fail", "from " + remote() + ": " + cause.getMessage());
-        }
     }
 
     @Override
@@ -263,12 +183,8 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
     private void handle(ChannelHandlerContext ctx, HttpObject object) {
         try {
             if (object.decoderResult().isFailure()) {
-                requireTls();
-                if (beginsTls) {
-                    server.failures().failed("Agents speak TLS to a port for plain HTTP", "from " + remote());
-                    throw Refusal.malformed("this port speaks plain HTTP, not TLS: use http://");
-                }
-                throw Refusal.malformed("this is not a request, or one with too long a line or too many headers");
+                tls.requireTls();
+                throw tls.notARequest();
             }
             if (object instanceof HttpRequest head) {
                 begin(ctx, head);
@@ -311,7 +227,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         lastRequest = !HttpUtil.isKeepAlive(head) || requests >= server.limits().maxRequestsPerConnection();
         HttpHeaders headers = head.headers();
         address = addressOf(ctx, headers);
-        requireTls();
+        tls.requireTls();
         if (headers.size() > MOST_HEADERS) {
             throw Refusal.malformed("a request has at most " + MOST_HEADERS + " headers");
         }
@@ -323,7 +239,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         if (!head.method().equals(HttpMethod.POST)) {
             throw new Refusal(405, Outcome.NOT_FOUND, "requests are sent by POST");
         }
-        SignedRequest read = SignedRequest.read(headers::get, certificate, server.clock(), server.maxClockSkew());
+        SignedRequest read = SignedRequest.read(headers::get, tls.certificate(), server.clock(), server.maxClockSkew());
         long length = HttpUtil.isTransferEncodingChunked(head) ? -1 : contentLength(head);
         requireNotTooLarge(length);
         try {
@@ -341,19 +257,6 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
                     HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER));
         }
         arm(Math.min(LOOK_NANOS, server.limits().bodyTimeout().toNanos()));
-    }
-
-    private String remote() {
-        return Objects.requireNonNull(context).channel() instanceof SocketChannel channel
-                        && channel.remoteAddress() != null
-                ? channel.remoteAddress().getAddress().getHostAddress()
-                : "a connection that is closed";
-    }
-
-    private void requireTls() throws Refusal {
-        if (server.hasTls() && !secure) {
-            throw new Refusal(400, Outcome.TLS_REQUIRED, "this port speaks TLS: use https://");
-        }
     }
 
     private Object addressOf(ChannelHandlerContext ctx, HttpHeaders headers) {
@@ -517,43 +420,22 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         forgetReceived();
         arm(DRAIN_NANOS);
         if (ctx.channel() instanceof SocketChannel channel) {
-            SslHandler tls = ctx.pipeline().get(SslHandler.class);
-            if (tls == null) {
+            SslHandler handler = ctx.pipeline().get(SslHandler.class);
+            if (handler == null) {
                 channel.shutdownOutput();
             } else {
-                tls.closeOutbound().addListener(closed -> channel.shutdownOutput());
+                handler.closeOutbound().addListener(closed -> channel.shutdownOutput());
             }
         }
         ctx.channel().config().setAutoRead(true);
     }
 
     private void arm(long nanos) {
-        deadline = System.nanoTime() + nanos;
-        if (timer != null && timerAt - deadline <= 0) {
-            return; // It looks again when it finds that it is too early.
-        }
-        if (timer != null) {
-            timer.cancel(false);
-        }
-        schedule(nanos);
+        deadline.set(Objects.requireNonNull(context).executor(), nanos);
     }
 
-    private void schedule(long nanos) {
-        timerAt = System.nanoTime() + nanos;
-        timer = Objects.requireNonNull(context).executor().schedule(this::onTimer, nanos, TimeUnit.NANOSECONDS);
-    }
-
-    private void onTimer() {
-        timer = null;
+    private void deadlinePassed() {
         ChannelHandlerContext ctx = Objects.requireNonNull(context);
-        long left = deadline - System.nanoTime();
-        if (state == State.CLOSED) {
-            return;
-        }
-        if (left > 0) {
-            schedule(left);
-            return;
-        }
         switch (state) {
             case IDLE, DRAINING, CLOSED -> ctx.close();
             case HEAD, WRITING -> cut(ctx);
@@ -592,10 +474,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
         state = State.CLOSED;
         forgetReceived();
         body = null;
-        if (timer != null) {
-            timer.cancel(false);
-            timer = null;
-        }
+        deadline.cancel();
     }
 
     @Override

@@ -140,7 +140,10 @@ final class AgentServer implements AutoCloseable {
         channel.closeFuture().addListener(closed -> connections.closed(entry));
         AgentConnection connection = new AgentConnection(this, entry);
         if (tls != null) {
-            channel.pipeline().addLast(connection.wireWatch()).addLast(new TlsGate(this, tls, entry));
+            channel.pipeline()
+                    .addLast(connection.tls().wire())
+                    .addLast(new TlsGate(this, tls, entry))
+                    .addLast(connection.tls());
         }
         channel.pipeline()
                 .addLast(connection.byteWatch())

@@ -4,6 +4,7 @@ import dev.shepherd.bmdb.agent.FailureLog;
 import io.netty.channel.Channel;
 import java.net.Inet6Address;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -47,6 +48,13 @@ final class Connections {
         /** Returns what limits by address go by, unless a proxy says another one. */
         Object address() {
             return group.address;
+        }
+
+        /** Returns whose connection it is, for people. */
+        String remote() {
+            return channel.remoteAddress() instanceof InetSocketAddress remote
+                    ? remote.getAddress().getHostAddress()
+                    : "a connection that is closed";
         }
 
         /** Tells whether there are limits by address: not for a proxy. */
