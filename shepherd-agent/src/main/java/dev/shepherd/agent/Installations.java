@@ -33,12 +33,17 @@ final class Installations {
     private static final String LOG = "installation.log";
     private static final String WORD = "shepherd-installer";
 
-    /** $0 is {@link #WORD}, $1 the home, $2 the program. The log's end is enough, and cannot fill the disk. */
+    /**
+     * $0 is {@link #WORD}, $1 the home, $2 the program. The log's end is enough, and cannot fill the disk. The last command
+     * is the shell's own: it would become any other one, and could not be told by its arguments any more.
+     */
     private static final String SCRIPT = """
+            umask 022
             echo $$ >"$1/installation.pid.next" && mv -f "$1/installation.pid.next" "$1/installation.pid" || exit 1
             { "$2" <"$1/installation.request" 2>&1; echo $? >"$1/installation.exit"; } |
                 tail -c 65536 >"$1/installation.log"
             mv -f "$1/installation.exit" "$1/installation.status"
+            exit 0
             """;
 
     /** How long a program that was started may take to say as which process. */

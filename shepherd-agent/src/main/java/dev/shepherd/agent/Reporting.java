@@ -31,6 +31,9 @@ final class Reporting {
     /** Between two looks at what the machine is made of. */
     private static final Duration INVENTORY = Duration.ofMinutes(30);
 
+    /** When to try reports again that were too many or too large. */
+    private static final Duration REPORTS_AGAIN = Duration.ofMinutes(15);
+
     /** How long a start may take to be recorded after the answer to the takeover. */
     private static final Duration GRACE = Duration.ofSeconds(30);
 
@@ -49,6 +52,10 @@ final class Reporting {
     private @Nullable ByteString report;
 
     private boolean reported;
+
+    /** Until then only heartbeats are sent. */
+    private long reportsAt = System.nanoTime();
+
     private long refusedSince;
     private boolean refused;
     private int failures;
@@ -113,7 +120,7 @@ final class Reporting {
                 if (mustEnd(reply)) {
                     return;
                 }
-                wait = reply.status() == 200 ? heard(content, reply) : failed(describe(reply), reply.retryAfter());
+                wait = reply.status() == 200 ? heard(content, reply) : refused(content, reply);
             } catch (IOException e) {
                 wait = failed(String.valueOf(e.getMessage()), Duration.ZERO);
             }
@@ -161,12 +168,19 @@ final class Reporting {
         return report != null && !reported;
     }
 
+    private boolean mayReport() {
+        return System.nanoTime() - reportsAt >= 0;
+    }
+
     private synchronized AgentRequest content() throws IOException {
         AgentRequest.Builder content = AgentRequest.newBuilder();
-        if (!reported && report != null) {
-            content.setHardwareReport(report);
+        // Where reports come too often, or one is too large, heartbeats are taken nevertheless.
+        if (mayReport()) {
+            if (!reported && report != null) {
+                content.setHardwareReport(report);
+            }
+            installations.report().ifPresent(content::setInstallationReport);
         }
-        installations.report().ifPresent(content::setInstallationReport);
         return content.build();
     }
 
@@ -187,7 +201,7 @@ final class Reporting {
                 && installations.begin(reply.response().getInstallationRequest());
         // Agents that were all started at once, such as after a power cut, do not stay in step.
         long jitter = (long) (INTERVAL.toMillis() * 0.1 * (random.nextDouble() - 0.5));
-        return begun || installations.report().isPresent() ? FIRST_RETRY : INTERVAL.plusMillis(jitter);
+        return begun || mayReport() && installations.report().isPresent() ? FIRST_RETRY : INTERVAL.plusMillis(jitter);
     }
 
     private boolean mustEnd(Request.Reply reply) {
@@ -211,16 +225,29 @@ final class Reporting {
         return true;
     }
 
+    private Duration refused(AgentRequest sent, Request.Reply reply) throws IOException {
+        boolean reports = sent.hasHardwareReport() || sent.hasInstallationReport();
+        switch (reply.reason()) {
+            // The heartbeat was recorded; the report is for an installation that was taken back.
+            case "OTHER_GENERATION" -> installations.dropReport();
+            case "TOO_MANY", "TOO_LARGE" -> {
+                if (reports) {
+                    Journal.warning("reports no more than heartbeats for a while: " + describe(reply));
+                    reportsAt = System.nanoTime() + REPORTS_AGAIN.toNanos();
+                    return reply.retryAfter().compareTo(FIRST_RETRY) < 0 ? FIRST_RETRY : reply.retryAfter();
+                }
+            }
+            default -> {}
+        }
+        return failed(describe(reply), reply.retryAfter());
+    }
+
     /** Returns after how long to try again. */
-    private Duration failed(String why, Duration atLeast) throws IOException {
+    private Duration failed(String why, Duration atLeast) {
         failures++;
         if (!why.equals(lastFailure)) {
             lastFailure = why;
             Journal.warning("is not heard: " + why);
-        }
-        if (why.startsWith("OTHER_GENERATION")) {
-            // The heartbeat was recorded; the report is for an installation that was taken back.
-            installations.dropReport();
         }
         if (failures == 1 && (why.startsWith("OTHER_TIME") || why.startsWith("REPLAYED"))) {
             return atLeast; // The answer has said how to do it right.

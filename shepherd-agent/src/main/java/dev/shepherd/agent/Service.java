@@ -99,17 +99,28 @@ final class Service {
                 After=network-online.target
 
                 [Service]
-                ExecStart=%s run %s
+                ExecStart="%s" run "%s"
                 # An agent that another has taken the place of ends with 0, and stays away.
                 Restart=on-failure
                 RestartSec=5
+                # How a Java ends that was asked to.
+                SuccessExitStatus=143
                 # An installation goes on while its agent is started again.
                 KillMode=process
                 UMask=0077
 
                 [Install]
                 WantedBy=multi-user.target
-                """.formatted(home.path(CURRENT).resolve("agent"), home.folder());
+                """.formatted(quoted(home.path(CURRENT).resolve("agent")), quoted(home.folder()));
+    }
+
+    /** See systemd.unit(5) and systemd.service(5). */
+    private static String quoted(Path path) {
+        return path.toString()
+                .replace("\\", "\\\\")
+                .replace("\"", "\\\"")
+                .replace("%", "%%")
+                .replace("$", "$$");
     }
 
     private static void run(String... command) throws IOException, InterruptedException {

@@ -46,10 +46,19 @@ final class Takeover {
         return 0;
     }
 
+    /** Returns who the agent before is. What cannot be read must not keep the next one away. */
+    private static Optional<Identity> before(Home home) {
+        try {
+            return Identity.read(home);
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
     private static Identity begin(Home home, TakeoverInit init)
             throws IOException, GeneralSecurityException, InterruptedException {
         Identity identity = Identity.of(init);
-        Optional<Identity> before = Identity.read(home);
+        Optional<Identity> before = before(home);
         Service service = Service.of(home);
         String runtimeBefore = service.runtime();
         identity.write(home);

@@ -206,8 +206,13 @@ final class DebianMachine implements AutoCloseable {
         return port;
     }
 
-    String log() throws IOException {
-        return Files.readString(log, StandardCharsets.ISO_8859_1);
+    /** Returns what the machine has written to its console. */
+    String log() {
+        try {
+            return Files.exists(log) ? Files.readString(log, StandardCharsets.ISO_8859_1) : "";
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Runs a command in the machine, by SSH. */
