@@ -184,6 +184,9 @@ final class AgentFile {
                 "--output",
                 into.toString(),
                 "--strip-java-debug-attributes",
+                // It writes classes that depend on what this JVM has done before.
+                "--disable-plugin",
+                "generate-jli-classes",
                 "--no-header-files",
                 "--no-man-pages"));
         Path modules = jdk.resolve("jmods");
