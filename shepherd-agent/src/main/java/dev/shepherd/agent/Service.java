@@ -9,7 +9,6 @@ import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -129,11 +128,13 @@ final class Service {
                 .redirectInput(new File("/dev/null"))
                 .start();
         try {
-            byte[] said = process.getInputStream().readNBytes(4096);
-            boolean ended = process.waitFor(START_SECONDS, TimeUnit.SECONDS);
-            if (!ended || process.exitValue() != 0) {
-                throw new IOException(String.join(" ", command)
-                        + (ended ? " failed with status " + process.exitValue() : " does not end") + ": "
+            // What it says fits into the pipe, and is read once it has ended: reading has no limit of its own.
+            if (!process.waitFor(START_SECONDS, TimeUnit.SECONDS)) {
+                throw new IOException(String.join(" ", command) + " does not end");
+            }
+            if (process.exitValue() != 0) {
+                byte[] said = process.getInputStream().readNBytes(4096);
+                throw new IOException(String.join(" ", command) + " failed with status " + process.exitValue() + ": "
                         + new String(said, StandardCharsets.UTF_8).strip());
             }
         } finally {
@@ -186,12 +187,12 @@ final class Service {
 
     /** Deletes the programs that are not in use any more. */
     void removeOtherRuntimes() throws IOException {
-        Optional<Path> programs = Optional.of(home.path(RUNTIME)).filter(Files::isDirectory);
+        Path programs = home.path(RUNTIME);
         String used = runtime();
-        if (programs.isEmpty() || used.isEmpty()) {
+        if (!Files.isDirectory(programs) || used.isEmpty()) {
             return;
         }
-        try (Stream<Path> all = Files.list(programs.get())) {
+        try (Stream<Path> all = Files.list(programs)) {
             for (Path program : all.filter(
                             each -> !each.getFileName().toString().equals(used))
                     .toList()) {

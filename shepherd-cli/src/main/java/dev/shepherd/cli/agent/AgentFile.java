@@ -203,8 +203,12 @@ final class AgentFile {
             Process process =
                     new ProcessBuilder(arguments).redirectErrorStream(true).start();
             try {
+                // What it says fits into the pipe, and is read once it has ended: reading has no limit of its own.
+                if (!process.waitFor(LINK_MINUTES, TimeUnit.MINUTES)) {
+                    throw new IOException("jlink does not end within " + LINK_MINUTES + " min");
+                }
+                status = process.exitValue();
                 said.write(new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
-                status = process.waitFor(LINK_MINUTES, TimeUnit.MINUTES) ? process.exitValue() : -1;
             } finally {
                 process.destroyForcibly();
             }
