@@ -35,9 +35,16 @@ class InstallationsTest {
         home = new Home(Files.createDirectory(folder.resolve("home")));
     }
 
+    /** An installer outlives its agents, and would outlive the test. */
     @AfterEach
-    void letInstallersEnd() throws IOException {
-        Files.writeString(folder.resolve("go-on"), "");
+    void endInstallers() throws Exception {
+        String pid = home.text("installation.pid");
+        if (!pid.isEmpty()) {
+            new ProcessBuilder("kill", "-9", "--", "-" + pid).start().waitFor();
+            await().until(() -> !ProcessHandle.of(Long.parseLong(pid))
+                    .map(ProcessHandle::isAlive)
+                    .orElse(false));
+        }
     }
 
     private String installer(String script) throws IOException {
