@@ -8,6 +8,7 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Transaction;
+import dev.shepherd.bmdb.MachineRecord.AgentBuild;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.ProvidedQueries;
@@ -176,7 +177,19 @@ public final class BmdbTransaction implements Transaction {
     }
 
     /**
-     * Sets the AgentStarted tags of several machines, as of now, at once.
+     * Sets the AgentStarted tag, as of now, with the executable that the agent was started from.
+     *
+     * @param publicKey the agent's ed25519 public key, 32 bytes
+     * @param build the executable
+     */
+    public void putAgentStarted(UUID machineId, byte[] publicKey, AgentBuild build) {
+        putAgentStarted(machineId, publicKey);
+        TagQueries.putAgentBuild(handle(), machineId, build);
+    }
+
+    /**
+     * Sets the AgentStarted tags of several machines, as of now, at once. Which executables they were started from is
+     * not recorded.
      *
      * @param publicKeys the ed25519 public key of each machine's agent, 32 bytes
      */

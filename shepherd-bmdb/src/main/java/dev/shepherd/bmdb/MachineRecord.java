@@ -1,10 +1,12 @@
 package dev.shepherd.bmdb;
 
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.hardware.Hardware;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.regex.Pattern;
 
 /**
  * Everything that the database knows about one machine at one moment. Immutable, except the byte arrays in it, which
@@ -13,7 +15,7 @@ import java.util.UUID;
  * @param machineId its id
  * @param createdAt when it was recorded
  * @param provided what its provider says of it
- * @param agentStarted when its agent was started, and the agent's public key
+ * @param agentStarted when its agent was started, the agent's public key, and its executable
  * @param agentHeartbeatAt when its agent was last heard
  * @param hardwareReport the agent's last report on the hardware, as the agent wrote it; {@link #hardware} reads it
  * @param installationRequest the installation that was asked for
@@ -46,9 +48,46 @@ public record MachineRecord(
      *
      * @param startedAt when
      * @param publicKey the agent's ed25519 public key, 32 bytes
+     * @param build which executable it was started from; empty if whoever started it did not say
      */
     @SuppressWarnings("ArrayRecordComponent") // These are read, never compared.
-    public record AgentStarted(Instant startedAt, byte[] publicKey) {}
+    public record AgentStarted(Instant startedAt, byte[] publicKey, Optional<AgentBuild> build) {}
+
+    /**
+     * An executable of an agent, by what is in it: two files with the same bytes are the same build.
+     *
+     * @param sha256 the SHA-256 of its bytes: 64 lower-case hexadecimal digits
+     * @param version how it calls itself; printable ASCII, of 1 to 100 characters
+     */
+    public record AgentBuild(String sha256, Optional<String> version) {
+
+        private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
+        private static final Pattern VERSION = Pattern.compile("[!-~]([ -~]{0,98}[!-~])?");
+        private static final int SHORT = 12;
+
+        /**
+         * Checks both.
+         *
+         * @throws IllegalArgumentException if one is not as said above
+         */
+        public AgentBuild {
+            if (!SHA256.matcher(sha256).matches()) {
+                throw new IllegalArgumentException(
+                        "a SHA-256 has 64 lower-case hexadecimal digits, not " + Escaped.quoted(sha256, 100));
+            }
+            version.filter(text -> !VERSION.matcher(text).matches()).ifPresent(text -> {
+                throw new IllegalArgumentException(
+                        "a version is 1 to 100 printable ASCII characters, not " + Escaped.quoted(text, 100));
+            });
+        }
+
+        /** Returns the version and the first 12 digits of the SHA-256, for people. */
+        @Override
+        public String toString() {
+            String digits = sha256.substring(0, SHORT);
+            return version.map(text -> text + " (" + digits + ")").orElse(digits);
+        }
+    }
 
     /**
      * The OSInstallationRequest tag.

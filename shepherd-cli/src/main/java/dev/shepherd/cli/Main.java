@@ -178,8 +178,13 @@ public final class Main {
     static final class Version implements CommandLine.IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Main.class.getPackage().getImplementationVersion();
-            return new String[] {"shepherd " + (version == null ? "(built from source)" : version)};
+            return new String[] {"shepherd " + version()};
         }
+    }
+
+    /** Returns the version in the jar's manifest, or that there is none. */
+    public static String version() {
+        String version = Main.class.getPackage().getImplementationVersion();
+        return version == null ? "(built from source)" : version;
     }
 }

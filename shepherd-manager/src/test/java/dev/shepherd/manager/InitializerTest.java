@@ -9,6 +9,8 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.MachineRecord.AgentBuild;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
@@ -30,6 +32,7 @@ import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -81,6 +84,34 @@ class InitializerTest extends InitializerScenario {
                     .startsWith("the host key that is pinned in the database cannot be used")
                     .doesNotContain("Exception");
             assertThat(read(good).agentStarted()).isPresent();
+        }
+    }
+
+    @Test
+    void whichBuildWasStartedIsRecordedAndForgottenWithTheNextTakeoverThatDoesNotSay() throws Exception {
+        AgentBuild build = new AgentBuild("ab".repeat(32), Optional.of("1.4"));
+        AtomicBoolean says = new AtomicBoolean(true);
+        try (Shepherd shepherd = shepherd(target -> {
+            TakeoverResult result = new TakeoverResult(
+                    target.machineId(), VirtualFleet.AGENT_KEY, VirtualFleet.HOST_KEY, List.of(), Map.of());
+            return says.get() ? result.withBuild(build) : result;
+        })) {
+            UUID machine = record(InetAddress.getLoopbackAddress(), 22);
+
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(machine).agentStarted().orElseThrow().build()).contains(build);
+            assertThat(Operator.of(database.bmdb())
+                            .explain(machine, RecoveryPolicy.DEFAULT)
+                            .orElseThrow()
+                            .toString())
+                    .contains("from executable 1.4 (abababababab)");
+
+            says.set(false);
+            OperatorActions.of(database.bmdb(), Actor.program("nightshift")).restartAgent(machine, "another one");
+            shepherd.initializer(TYPE).step();
+
+            assertThat(read(machine).agentStarted().orElseThrow().build()).isEmpty();
         }
     }
 

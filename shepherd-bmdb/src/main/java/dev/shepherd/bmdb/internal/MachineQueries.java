@@ -22,6 +22,7 @@ import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.MachineRecord.ActiveBackoff;
 import dev.shepherd.bmdb.MachineRecord.ActiveWork;
+import dev.shepherd.bmdb.MachineRecord.AgentBuild;
 import dev.shepherd.bmdb.MachineRecord.AgentStarted;
 import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
@@ -36,6 +37,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -70,8 +72,13 @@ public final class MachineQueries {
                         row.get(MACHINES.MACHINE_CREATED_AT).toInstant(),
                         tag(row, MACHINE_PROVIDED, MACHINE_PROVIDED.MACHINE_ID).map(MachineQueries::provided),
                         tag(row, MACHINE_AGENT_STARTED, MACHINE_AGENT_STARTED.MACHINE_ID)
-                                .map(tag ->
-                                        new AgentStarted(tag.getAgentStartedAt().toInstant(), tag.getAgentPublicKey())),
+                                .map(tag -> new AgentStarted(
+                                        tag.getAgentStartedAt().toInstant(),
+                                        tag.getAgentPublicKey(),
+                                        Optional.ofNullable(tag.getAgentSha256())
+                                                .map(sha256 -> new AgentBuild(
+                                                        HexFormat.of().formatHex(sha256),
+                                                        Optional.ofNullable(tag.getAgentVersion()))))),
                         tag(row, MACHINE_AGENT_HEARTBEAT, MACHINE_AGENT_HEARTBEAT.MACHINE_ID)
                                 .map(tag -> tag.getAgentHeartbeatAt().toInstant()),
                         tag(row, MACHINE_HARDWARE_REPORT, MACHINE_HARDWARE_REPORT.MACHINE_ID)

@@ -14,9 +14,11 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.InstallationResult;
+import dev.shepherd.bmdb.MachineRecord.AgentBuild;
 import dev.shepherd.bmdb.internal.hardware.HardwareQueries;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -76,12 +78,23 @@ public final class TagQueries {
                                 + " from unnest(?, ?) as started (machine_id, agent_public_key)"
                                 + " on conflict (machine_id) do update set"
                                 + " agent_started_at = excluded.agent_started_at,"
-                                + " agent_public_key = excluded.agent_public_key"
+                                + " agent_public_key = excluded.agent_public_key,"
+                                + " agent_sha256 = null, agent_version = null"
                                 + " returning true",
                         row -> true,
                         machineIds,
                         keys)
                 .fetch(db);
+    }
+
+    /** Notes which executable a started agent is of. */
+    public static void putAgentBuild(Handle db, UUID machineId, AgentBuild build) {
+        db.dsl()
+                .update(MACHINE_AGENT_STARTED)
+                .set(MACHINE_AGENT_STARTED.AGENT_SHA256, HexFormat.of().parseHex(build.sha256()))
+                .set(MACHINE_AGENT_STARTED.AGENT_VERSION, build.version().orElse(null))
+                .where(MACHINE_AGENT_STARTED.MACHINE_ID.eq(machineId))
+                .execute();
     }
 
     /** Returns false if there was none. */

@@ -178,7 +178,10 @@ final class ExplainQueries {
             case WORKED_ON -> shepherdsWork().map(ExplainQueries::describe).orElse("it is being worked on");
             case AGENT_STARTED ->
                 machine.agentStarted()
-                        .map(started -> "its agent was started at " + started.startedAt())
+                        .map(started -> "its agent was started at " + started.startedAt()
+                                + started.build()
+                                        .map(build -> ", from executable " + build)
+                                        .orElse(""))
                         .orElse("its agent is started");
             default -> throw new IllegalStateException("work_rules has no rule " + rule);
         };

@@ -57,7 +57,10 @@ class ReinstallationRaceTest {
     @BeforeEach
     void aMachineWithARequestAndASilentAgent() throws Exception {
         machine = db.providedMachine();
-        db.execute("insert into machine_agent_started values (?, now() - interval '2 hours', ?)", machine, OLD);
+        db.execute(
+                "insert into machine_agent_started values (?, now() - interval '2 hours', ?, sha256('a'), '1.4')",
+                machine,
+                OLD);
         db.execute("insert into machine_agent_heartbeat values (?, now() - interval '1 hour')", machine);
         db.execute(
                 "insert into machine_ssh_host_key values (?, 'ssh-ed25519 OLD', now() - interval '2 hours')", machine);
@@ -106,12 +109,13 @@ class ReinstallationRaceTest {
 
     /** What the database holds of the machine's disks, the request, and what it is due for. */
     private List<String> state() throws SQLException {
-        return db.rows("select 'agent ' || encode(agent_public_key, 'hex') from machine_agent_started"
-                + " union all select 'heartbeat' from machine_agent_heartbeat"
-                + " union all select 'host key ' || ssh_host_key from machine_ssh_host_key"
-                + " union all select 'report ' || os_installation_result from machine_os_installation_report"
-                + " union all select 'request' from machine_os_installation_request"
-                + " union all select process from work_due");
+        return db.rows(
+                "select 'agent ' || encode(agent_public_key, 'hex') || agent_version || length(agent_sha256) from machine_agent_started"
+                        + " union all select 'heartbeat' from machine_agent_heartbeat"
+                        + " union all select 'host key ' || ssh_host_key from machine_ssh_host_key"
+                        + " union all select 'report ' || os_installation_result from machine_os_installation_report"
+                        + " union all select 'request' from machine_os_installation_request"
+                        + " union all select process from work_due");
     }
 
     private void requireWipedAndDue() throws Exception {

@@ -1,11 +1,14 @@
 package dev.shepherd.cli.agent;
 
+import dev.shepherd.bmdb.MachineRecord.AgentBuild;
+import dev.shepherd.cli.Main;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -75,6 +78,13 @@ public final class AgentCommand implements Callable<Integer> {
                 description = "how long an installation may take, 1 to 604800 (default: ${DEFAULT-VALUE})")
         private int installerLimit;
 
+        @Option(
+                names = "--agent-version",
+                paramLabel = "TEXT",
+                description = "how it calls itself wherever a machine's agent is shown, 1 to 100 printable ASCII"
+                        + " characters (default: the version of Shepherd)")
+        private @Nullable String agentVersion;
+
         @Spec
         @SuppressWarnings("NullAway.Init")
         private CommandSpec spec;
@@ -87,6 +97,12 @@ public final class AgentCommand implements Callable<Integer> {
             if (installerLimit < 1 || installerLimit > Duration.ofDays(7).toSeconds()) {
                 throw wrong("--installer-limit takes 1 to 604800 seconds, not " + installerLimit);
             }
+            String version = agentVersion == null ? Main.version() : agentVersion;
+            try {
+                new AgentBuild("0".repeat(64), Optional.of(version));
+            } catch (IllegalArgumentException e) {
+                throw wrong("--agent-version: " + e.getMessage());
+            }
             PrintWriter out = spec.commandLine().getOut();
             AgentFile file;
             try {
@@ -95,14 +111,14 @@ public final class AgentCommand implements Callable<Integer> {
                 throw wrong(e.getMessage());
             }
             Path to = output == null ? Path.of("shepherd-agent-linux-" + file.architecture()) : output;
-            AgentFile.Written written = file.write(to, installer == null ? "" : installer, installerLimit);
+            AgentFile.Written written = file.write(to, version, installer == null ? "" : installer, installerLimit);
             out.println(to + ": for Linux on " + file.architecture() + " with glibc, Java " + file.version() + ", "
                     + String.format(Locale.ROOT, "%.1f MB", Files.size(to) / 1e6));
             if (!written.needs().isEmpty()) {
                 out.println("The machines need " + String.join(" and ", written.needs())
                         + ", as this JDK does; one that brings them along, such as Temurin, makes agents without");
             }
-            out.println("SHA-256 " + written.digest());
+            out.println("Version " + version + ", SHA-256 " + written.digest());
             out.flush();
             return ExitCode.OK;
         }

@@ -130,8 +130,13 @@ final class AgentFile {
         return own ? Runtime.version().toString() : release.getOrDefault("JAVA_VERSION", "of no version");
     }
 
-    /** Writes it, in place of what the file held. */
-    Written write(Path to, String installer, int installerSeconds) throws IOException, InterruptedException {
+    /**
+     * Writes it, in place of what the file held.
+     *
+     * @param version how the agent calls itself: printable ASCII, of 1 to 100 characters
+     */
+    Written write(Path to, String version, String installer, int installerSeconds)
+            throws IOException, InterruptedException {
         Path work = Files.createTempDirectory("shepherd-agent");
         try {
             link(work.resolve("jre"));
@@ -153,8 +158,8 @@ final class AgentFile {
             Path next = whole.resolveSibling(whole.getFileName() + ".next");
             try (DigestOutputStream out =
                     new DigestOutputStream(new BufferedOutputStream(Files.newOutputStream(next)), sha256())) {
-                out.write(
-                        stub(HexFormat.of().formatHex(sha256().digest(archive))).getBytes(StandardCharsets.UTF_8));
+                out.write(stub(version, HexFormat.of().formatHex(sha256().digest(archive)))
+                        .getBytes(StandardCharsets.UTF_8));
                 out.write(archive);
                 out.flush();
                 Files.setPosixFilePermissions(next, PosixFilePermissions.fromString("rwxr-xr-x"));
@@ -298,9 +303,10 @@ final class AgentFile {
                 """.formatted(installer, installerSeconds, CLASSES, Main.class.getName());
     }
 
-    private String stub(String digest) {
+    private String stub(String version, String digest) {
         String script = """
                 #!/bin/sh
+                # Shepherd-Agent-Version: %3$s
                 # An agent of Shepherd, for Linux on %1$s with glibc: this script, and an archive after its end. At a takeover it
                 # is run without arguments. It unpacks itself into $SHEPHERD_AGENT_HOME, which is /var/lib/shepherd-agent for
                 # root and $HOME/.local/state/shepherd-agent for others.
@@ -328,7 +334,7 @@ final class AgentFile {
                 SHEPHERD_AGENT_RUNTIME=$name
                 export SHEPHERD_AGENT_RUNTIME
                 exec "$program/agent" takeover "$home"
-                """.formatted(architecture(), digest.substring(0, 32));
+                """.formatted(architecture(), digest.substring(0, 32), version);
         return script.replace("@LINES@", String.valueOf(script.lines().count() + 1));
     }
 

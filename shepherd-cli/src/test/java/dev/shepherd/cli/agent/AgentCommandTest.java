@@ -23,12 +23,13 @@ class AgentCommandTest {
         Path one = folder.resolve("one");
         Path another = folder.resolve("another");
 
-        CommandLineRun run = CommandLineRun.of("agent", "build", "--output", one.toString());
-        AgentFile.from(null).write(another, "", 7200);
+        CommandLineRun run =
+                CommandLineRun.of("agent", "build", "--output", one.toString(), "--agent-version", "7.3 of ours");
+        AgentFile.from(null).write(another, "7.3 of ours", "", 7200);
 
         assertThat(run.exitCode()).as(run.err()).isZero();
         assertThat(run.out()).contains("for Linux on " + AgentFile.from(null).architecture() + " with glibc, Java ");
-        assertThat(run.out()).containsPattern("SHA-256 [0-9a-f]{64}\n");
+        assertThat(run.out()).containsPattern("Version 7.3 of ours, SHA-256 [0-9a-f]{64}\n");
         assertThat(Files.mismatch(one, another)).isEqualTo(-1);
         assertThat(Files.size(one)).isBetween(10_000_000L, 25_000_000L);
         assertThat(Files.isExecutable(one)).isTrue();
@@ -39,6 +40,7 @@ class AgentCommandTest {
         "--installer=install-os, --installer takes an absolute path",
         "'--installer=/bin/sh -c x', --installer takes an absolute path",
         "--installer-limit=0, --installer-limit takes 1 to 604800 seconds",
+        "--agent-version=1.0\u00e9, --agent-version: a version is 1 to 100 printable ASCII characters",
         "--jdk=/none/such, --jdk /none/such is no folder",
     })
     void whatIsWrongIsSaidBeforeAnythingIsWritten(String option, String message) throws Exception {

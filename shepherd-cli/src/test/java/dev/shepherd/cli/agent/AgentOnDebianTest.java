@@ -67,7 +67,7 @@ class AgentOnDebianTest {
             machine.turnOn();
             assumeTrue(comesUp(machine), () -> "a container with systemd does not come up here: " + machine.log());
             Path agent = folder.resolve("agent");
-            AgentFile.from(null).write(agent, "/usr/local/sbin/install-os", 600);
+            AgentFile.from(null).write(agent, "1.0 of the test", "/usr/local/sbin/install-os", 600);
             Path list = Files.writeString(
                     folder.resolve("machines.json"),
                     "[{\"ID\": \"m1\", \"Addr\": \"127.0.0.1\", \"SSHPort\": %d}]".formatted(machine.port()));
@@ -99,6 +99,13 @@ class AgentOnDebianTest {
                         atRest(machine));
                 assertThat(machine.ssh(key, "stat -c '%a %n' /var/lib/shepherd-agent /var/lib/shepherd-agent/identity"))
                         .isEqualTo("700 /var/lib/shepherd-agent\n600 /var/lib/shepherd-agent/identity\n");
+
+                assertThat(record().agentStarted()
+                                .orElseThrow()
+                                .build()
+                                .orElseThrow()
+                                .version())
+                        .contains("1.0 of the test");
 
                 request();
                 await().atMost(LIMIT)

@@ -7,6 +7,9 @@ import java.nio.file.Path;
 /**
  * Where the agent executable comes from.
  *
+ * <p>Which build a machine runs is recorded by what was uploaded: its SHA-256, and the version that a line in its first
+ * 4,096 bytes may name: {@code # Shepherd-Agent-Version:}, a space, and 1 to 100 printable ASCII characters.
+ *
  * <p>Implementations are thread-safe: several takeovers read at once, each from its own stream.
  */
 public interface AgentExecutable {

@@ -394,7 +394,11 @@ public final class Initializer {
             throws InterruptedException {
         UUID machineId = claimed.machineId();
         claimed.finish(tx -> {
-            tx.putAgentStarted(machineId, result.agentKey());
+            if (result.build().isPresent()) {
+                tx.putAgentStarted(machineId, result.agentKey(), result.build().get());
+            } else {
+                tx.putAgentStarted(machineId, result.agentKey());
+            }
             // Earlier heartbeats came from another agent; this one has yet to be heard.
             tx.clearAgentHeartbeat(machineId);
             Takeovers.reached(tx, machineId);
@@ -405,8 +409,9 @@ public final class Initializer {
         succeededAt.set(System.nanoTime());
         monitor.machineSucceeded();
         log.info(
-                "{}: agent started in {} ms{}",
+                "{}: agent {}started in {} ms{}",
                 describe(machine),
+                result.build().map(build -> build + " ").orElse(""),
                 result.elapsed().toMillis(),
                 machine.sshHostKey().isEmpty() ? ", pinned its host key " + hostKey.fingerprint() : "");
         if (!result.warnings().isEmpty()) {

@@ -4,9 +4,7 @@ import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.manager.takeover.ssh.SshConnection;
 import dev.shepherd.manager.takeover.ssh.SshFailure;
 import dev.shepherd.manager.takeover.ssh.SshPublicKey;
-import dev.shepherd.manager.takeover.ssh.UploadSource;
 import java.io.IOException;
-import java.io.InputStream;
 import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Map;
@@ -54,7 +52,7 @@ final class TakeoverSteps {
      * @param failing told why a step fails that tidies up before it does
      */
     TakeoverResult run(Consumer<Exception> failing) throws IOException, StepFailure, SshFailure {
-        UploadSource executable = executable();
+        Executable executable = executable();
         // In packets of 1 KiB, the smallest, each confirmed, an upload makes the host send an eighth of its length.
         connection.limit(MAX_OVERHEAD + settings.maxStdout + settings.maxStderr + executable.length() / 4);
         connection.connect(settings.connectTimeout);
@@ -71,11 +69,12 @@ final class TakeoverSteps {
         leave();
         SshPublicKey hostKey = Objects.requireNonNull(connection.hostKey(), "no host key was shown");
         TakeoverResult taken = new TakeoverResult(
-                target.machineId(),
-                answer.response().getSuccess().getKey().toByteArray(),
-                hostKey.text(),
-                AgentProtocol.warnings(answer),
-                durations);
+                        target.machineId(),
+                        answer.response().getSuccess().getKey().toByteArray(),
+                        hostKey.text(),
+                        AgentProtocol.warnings(answer),
+                        durations)
+                .withBuild(executable.build());
         connection.sayGoodbye();
         return taken;
     }
@@ -92,7 +91,7 @@ final class TakeoverSteps {
     }
 
     /** Looks at the executable before the machine is bothered. */
-    private UploadSource executable() throws StepFailure {
+    private Executable executable() throws StepFailure {
         try {
             long length = settings.executable.length();
             if (length <= 0) {
@@ -105,20 +104,6 @@ final class TakeoverSteps {
                     Kind.EXECUTABLE_UNREADABLE,
                     "the agent executable " + settings.executable + " cannot be read: " + e,
                     e);
-        }
-    }
-
-    /** The executable, of the length that it had at the start: another one by now would be cut off or padded. */
-    private record Executable(AgentExecutable executable, long length) implements UploadSource {
-
-        @Override
-        public InputStream open() throws IOException {
-            return executable.open();
-        }
-
-        @Override
-        public String toString() {
-            return executable.toString();
         }
     }
 }

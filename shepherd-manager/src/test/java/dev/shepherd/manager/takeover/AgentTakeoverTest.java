@@ -15,6 +15,7 @@ import dev.shepherd.agent.messages.takeover.TakeoverInit;
 import dev.shepherd.agent.messages.takeover.TakeoverResponse;
 import dev.shepherd.agent.messages.takeover.TakeoverSuccess;
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.bmdb.MachineRecord.AgentBuild;
 import dev.shepherd.manager.takeover.TakeoverException.Kind;
 import dev.shepherd.manager.takeover.ssh.SshPublicKey;
 import dev.shepherd.testkit.agent.TestAgent;
@@ -28,12 +29,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -87,6 +91,47 @@ class AgentTakeoverTest {
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(uploaded)))
                     .isEqualTo("rwxr-xr-x");
             assertThat(remoteFiles(host)).containsExactly("agent");
+        }
+    }
+
+    @Test
+    void theResultTellsWhichBuildWasUploaded() throws Exception {
+        Path named = QuickAgent.write(
+                folder.resolve("named"), "# Shepherd-Agent-Version: 1.4 of spring \n" + QuickAgent.script(), 100_000);
+        try (SshHost host = fixture.host()) {
+            AgentBuild build = fixture.settings()
+                    .executable(named)
+                    .build()
+                    .takeover(target(host))
+                    .build()
+                    .orElseThrow();
+
+            String uploaded = HexFormat.of()
+                    .formatHex(MessageDigest.getInstance("SHA-256")
+                            .digest(Files.readAllBytes(host.root().resolve("root/agent"))));
+            assertThat(build).isEqualTo(new AgentBuild(uploaded, Optional.of("1.4 of spring")));
+            assertThat(build).hasToString("1.4 of spring (" + uploaded.substring(0, 12) + ")");
+        }
+    }
+
+    @Test
+    void aVersionIsOnlyWhatALineOfTheBeginningNames() throws Exception {
+        Path late = QuickAgent.write(
+                folder.resolve("late"),
+                "#" + "x".repeat(4096) + "\n# Shepherd-Agent-Version: 1\n" + QuickAgent.script(),
+                0);
+        Path odd = QuickAgent.write(
+                folder.resolve("odd"),
+                "#  Shepherd-Agent-Version: 2\n# Shepherd-Agent-Version: " + "3".repeat(101) + "\n"
+                        + QuickAgent.script(),
+                0);
+        try (SshHost host = fixture.host()) {
+            for (Path agent : List.of(late, odd)) {
+                TakeoverResult result =
+                        fixture.settings().executable(agent).build().takeover(target(host));
+
+                assertThat(result.build().orElseThrow().version()).isEmpty();
+            }
         }
     }
 

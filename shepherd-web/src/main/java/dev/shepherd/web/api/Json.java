@@ -189,6 +189,9 @@ public final class Json {
         line.ifPresent(one -> line(json, one));
         json.put("recordedAt", machine.createdAt().toString());
         put(json, "agentStartedAt", machine.agentStarted().map(MachineRecord.AgentStarted::startedAt));
+        Optional<MachineRecord.AgentBuild> build = machine.agentStarted().flatMap(MachineRecord.AgentStarted::build);
+        put(json, "agentSha256", build.map(MachineRecord.AgentBuild::sha256));
+        put(json, "agentVersion", build.flatMap(MachineRecord.AgentBuild::version));
         put(json, "sshHostKey", machine.sshHostKey());
         machine.installationRequest().ifPresent(request -> json.put("installationRequested", request.generation()));
         machine.installationReport()

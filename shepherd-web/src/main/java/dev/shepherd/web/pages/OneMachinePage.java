@@ -118,6 +118,10 @@ public final class OneMachinePage {
         machine.agentStarted().ifPresent(agent -> {
             add("Agent started", "", agent.startedAt());
             add("Agent's key", "ed25519 " + fingerprint(agent.publicKey()));
+            agent.build().ifPresent(build -> {
+                build.version().ifPresent(version -> add("Agent's version", Say.text(version)));
+                add("Agent's SHA-256", build.sha256());
+            });
         });
         machine.agentHeartbeatAt().ifPresent(at -> add("Agent heard", "", at));
         machine.installationRequest()
