@@ -26,6 +26,8 @@ module dev.shepherd.bmdb {
             dev.shepherd.manager;
     exports dev.shepherd.bmdb.recovery to
             dev.shepherd.manager;
+    exports dev.shepherd.bmdb.rollout to
+            dev.shepherd.manager;
     exports dev.shepherd.bmdb.takeover to
             dev.shepherd.manager;
     // What their metrics are made with.

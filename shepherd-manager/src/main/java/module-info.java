@@ -14,6 +14,7 @@ module dev.shepherd.manager {
     exports dev.shepherd.manager.operator;
     exports dev.shepherd.manager.provisioning;
     exports dev.shepherd.manager.recovery;
+    exports dev.shepherd.manager.rollout;
     exports dev.shepherd.manager.status;
     exports dev.shepherd.manager.takeover;
 }

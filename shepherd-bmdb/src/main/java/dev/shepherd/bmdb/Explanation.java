@@ -45,6 +45,8 @@ public record Explanation(MachineRecord machine, List<OfProcess> processes, Opti
         NO_AGENT,
         /** Its agent has not been silent for long enough. */
         HEARD,
+        /** A rollout has chosen it, and watches it itself. */
+        ROLLOUT,
         /** The last attempt to recover it was too recent. */
         COOLDOWN,
         /** Earlier failures back it off for a while. */

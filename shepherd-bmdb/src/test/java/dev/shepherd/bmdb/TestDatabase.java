@@ -88,7 +88,7 @@ public final class TestDatabase implements BeforeAllCallback, AfterEachCallback,
                 "; ",
                 rows("select format('delete from %I', tablename) from pg_tables"
                         + " where schemaname = 'public' and tablename <> 'shepherd_schema_history'"
-                        + " order by array_position(array['machine_intent', 'providers', 'machines', 'sessions', 'work_due']::name[],"
+                        + " order by array_position(array['rollouts', 'agent_executables', 'machine_intent', 'providers', 'machines', 'sessions', 'work_due']::name[],"
                         + " tablename) nulls first")));
     }
 

@@ -17,6 +17,7 @@ import dev.shepherd.manager.provisioning.Provisioner;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.MachineRecoverer;
 import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.rollout.Roller;
 import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.status.LoopStatus;
 import dev.shepherd.manager.takeover.Initializer;
@@ -51,6 +52,7 @@ final class Flock {
     private final Initializer initializer;
     private final MachineRecoverer recoverer;
     private final Updater updater;
+    private final Roller roller;
     private final Intervention intervention;
 
     /** One loop, the session that it works under, and where it notes what it does. */
@@ -89,11 +91,13 @@ final class Flock {
         this.initializer = new Initializer(of.apply(LoopKind.INITIALIZER), settings.initializer(), settings.takeover());
         this.recoverer = new MachineRecoverer(of.apply(LoopKind.RECOVERER), settings.recoverer());
         this.updater = new Updater(of.apply(LoopKind.UPDATER), settings.updater());
+        this.roller = new Roller(of.apply(LoopKind.ROLLER), settings.recoverer().policy());
         this.intervention = new Intervention(bmdb, calls, settings.recoverer().policy(), settings.runtimeInfo());
         add(LoopKind.PROVISIONER, of.apply(LoopKind.PROVISIONER), provisioner::run);
         add(LoopKind.INITIALIZER, of.apply(LoopKind.INITIALIZER), initializer::run);
         add(LoopKind.RECOVERER, of.apply(LoopKind.RECOVERER), recoverer::run);
         add(LoopKind.UPDATER, of.apply(LoopKind.UPDATER), updater::run);
+        add(LoopKind.ROLLER, of.apply(LoopKind.ROLLER), roller::run);
     }
 
     private void add(LoopKind kind, LoopContext context, ControlLoop.Step step) {
@@ -147,6 +151,10 @@ final class Flock {
 
     Updater updater() {
         return updater;
+    }
+
+    Roller roller() {
+        return roller;
     }
 
     Intervention intervention() {

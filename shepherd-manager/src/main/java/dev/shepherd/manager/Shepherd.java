@@ -26,6 +26,7 @@ import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.provisioning.ProvisioningOutlook;
 import dev.shepherd.manager.recovery.MachineRecoverer;
 import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.rollout.Roller;
 import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.status.LoopStatus;
 import dev.shepherd.manager.takeover.Initializer;
@@ -305,6 +306,15 @@ public final class Shepherd implements AutoCloseable {
      */
     public Initializer initializer(ProviderType provider) {
         return find(provider).initializer();
+    }
+
+    /**
+     * Returns the roller of a provider, for running its steps by hand instead of starting the loops.
+     *
+     * @throws IllegalArgumentException if there is no such provider here
+     */
+    public Roller roller(ProviderType provider) {
+        return find(provider).roller();
     }
 
     /**

@@ -65,7 +65,7 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
             case PROVISIONER -> bindProvisioner(meters, flock);
             case INITIALIZER -> TakeoverMeters.bind(meters, flock.provider(), flock.initializer());
             case RECOVERER -> bindRecoverer(meters, flock);
-            case UPDATER -> {}
+            case UPDATER, ROLLER -> {}
         }
     }
 

@@ -91,13 +91,13 @@ class ThreadsTest extends InitializerScenario {
             assertThatThrownBy(shepherd::start)
                     .isInstanceOf(ConfigurationException.class)
                     .hasMessage(
-                            "the executor runs 2 task(s) at once: 4 loops keep a thread each, and 15 machines may be in"
-                                    + " progress, which makes 19 (6 at the very least); give it more threads, or none, for"
+                            "the executor runs 2 task(s) at once: 5 loops keep a thread each, and 15 machines may be in"
+                                    + " progress, which makes 20 (7 at the very least); give it more threads, or none, for"
                                     + " threads as they are needed");
             assertThat(shepherd.status().loops()).extracting(LoopStatus::state).containsOnly(LoopStatus.State.NEW);
 
-            ((ThreadPoolExecutor) executor).setMaximumPoolSize(19);
-            ((ThreadPoolExecutor) executor).setCorePoolSize(19);
+            ((ThreadPoolExecutor) executor).setMaximumPoolSize(20);
+            ((ThreadPoolExecutor) executor).setCorePoolSize(20);
             shepherd.start();
             awaitRunning(shepherd);
             assertThat(took(shepherd::close)).isLessThan(SOON);

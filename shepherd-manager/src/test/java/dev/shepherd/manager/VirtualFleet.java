@@ -1,5 +1,7 @@
 package dev.shepherd.manager;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.shepherd.api.Availability;
 import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
@@ -9,8 +11,11 @@ import dev.shepherd.api.internal.Ed25519Point;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
+import dev.shepherd.bmdb.MachineRecord.AgentBuild;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.rollout.BuildStream;
 import dev.shepherd.manager.recovery.RecovererSettings;
+import dev.shepherd.manager.takeover.AgentExecutable;
 import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverResult;
@@ -18,6 +23,9 @@ import dev.shepherd.manager.takeover.TakeoverStep;
 import dev.shepherd.manager.takeover.TakeoverTarget;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.security.GeneralSecurityException;
@@ -27,10 +35,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -53,6 +63,18 @@ final class VirtualFleet implements AutoCloseable {
         DEAD
     }
 
+    /** What managers are set up with. */
+    static final AgentBuild OWN = new AgentBuild("0".repeat(64), Optional.of("own"));
+
+    /** How long agents of a version are heard that are not heard for ever. */
+    private final Map<String, Duration> lifetimes = new ConcurrentHashMap<>();
+
+    /** What is told of each takeover before it has its effect; it may block, or fail it. */
+    private volatile Consumer<TakeoverTarget> beforeTakeover = target -> {};
+
+    /** What is told of each takeover after its effect. */
+    private volatile Consumer<TakeoverTarget> afterTakeover = target -> {};
+
     /** A reboot or reinstallation, and when. */
     record Effect(UUID machine, Duration at, String what) {}
 
@@ -61,6 +83,9 @@ final class VirtualFleet implements AutoCloseable {
         private final String location;
         private volatile Health health = Health.WELL;
         private volatile boolean agentRuns;
+        private volatile AgentBuild build = OWN;
+        /** Until when its agent is heard; null for ever. */
+        private volatile @Nullable Duration heardUntil;
 
         Machine(UUID id, String location) {
             this.id = id;
@@ -100,7 +125,7 @@ final class VirtualFleet implements AutoCloseable {
                 .build();
         provider.addMachine(info);
         tx.recordMachine(TYPE, CreateMachineRequest.any(machine.id), info);
-        tx.putAgentStarted(machine.id, AGENT_KEY);
+        tx.putAgentStarted(machine.id, AGENT_KEY, OWN);
         tx.putAgentHeartbeat(machine.id);
         machine.agentRuns = true;
         machines.put(machine.id, machine);
@@ -153,8 +178,50 @@ final class VirtualFleet implements AutoCloseable {
             throw new TakeoverException(
                     TakeoverException.Kind.UNREACHABLE, TakeoverStep.CONNECT, target, Duration.ZERO, "it is off");
         }
+        beforeTakeover.accept(target);
+        AgentBuild build = target.executable().map(VirtualFleet::read).orElse(OWN);
+        @Nullable Duration lifetime = lifetimes.get(build.version().orElseThrow());
+        machine.heardUntil = lifetime == null ? null : elapsed.plus(lifetime);
+        machine.build = build;
         machine.agentRuns = true;
-        return new TakeoverResult(target.machineId(), AGENT_KEY, HOST_KEY, List.of(), Map.of());
+        afterTakeover.accept(target);
+        return new TakeoverResult(target.machineId(), AGENT_KEY, HOST_KEY, List.of(), Map.of()).withBuild(build);
+    }
+
+    /** Reads what would be uploaded. */
+    private static AgentBuild read(AgentExecutable executable) {
+        try (BuildStream in = new BuildStream(executable.open())) {
+            long size = in.transferTo(OutputStream.nullOutputStream());
+            assertThat(size).isEqualTo(executable.length());
+            return in.build();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Lets agents of a version be heard for so long only. */
+    void lifetime(String version, Duration lifetime) {
+        lifetimes.put(version, lifetime);
+    }
+
+    void beforeTakeover(Consumer<TakeoverTarget> what) {
+        beforeTakeover = what;
+    }
+
+    void afterTakeover(Consumer<TakeoverTarget> what) {
+        afterTakeover = what;
+    }
+
+    /** Returns the version that runs on each machine. */
+    Map<UUID, String> versions() {
+        return machines.values().stream()
+                .collect(Collectors.toMap(
+                        machine -> machine.id,
+                        machine -> machine.build.version().orElseThrow()));
+    }
+
+    String location(UUID id) {
+        return machine(id).location;
     }
 
     private void acted(ProviderID id, String what) {
@@ -234,6 +301,7 @@ final class VirtualFleet implements AutoCloseable {
         while (manager.recoverer(TYPE).step() > 0) {
             // As the loop does when it is woken by the end of its work.
         }
+        manager.roller(TYPE).step();
         while (manager.initializer(TYPE).step() > 0) {
             // The same.
         }
@@ -244,10 +312,14 @@ final class VirtualFleet implements AutoCloseable {
             return;
         }
         UUID[] alive = machines.values().stream()
-                .filter(machine -> machine.agentRuns)
+                .filter(machine -> machine.agentRuns && isWithin(machine.heardUntil))
                 .map(machine -> machine.id)
                 .toArray(UUID[]::new);
         heartbeat(alive);
+    }
+
+    private boolean isWithin(@Nullable Duration until) {
+        return until == null || elapsed.compareTo(until) <= 0;
     }
 
     /** Records the heartbeats of started agents, all in one statement. */

@@ -225,6 +225,7 @@ class OpenApiTest {
                 "insert into work_backoff (machine_id, process, until, cause, last_interval_seconds)"
                         + " values (?, 'ShepherdRecovery', now() + interval '1 hour', 'refused', 60)",
                 lively);
+        fleet.execute("update machine_agent_started set agent_sha256 = sha256('a'), agent_version = '2.0'");
         fleet.execute("insert into machine_os_installation_request values (?, 2, '')", lively);
         fleet.execute("insert into machine_os_installation_report values (?, 1, 'Error', '')", lively);
         fleet.execute(

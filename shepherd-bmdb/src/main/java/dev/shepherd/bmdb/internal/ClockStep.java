@@ -31,7 +31,8 @@ public final class ClockStep {
             "machine_agent_started.agent_started_at",
             "machine_unreachable.unreachable_since",
             "machine_recovery.recovery_attempted_at",
-            "machine_recovery.recovery_proved_at");
+            "machine_recovery.recovery_proved_at",
+            "machine_rollout.rollout_step_at");
 
     private ClockStep() {}
 
@@ -63,6 +64,11 @@ public final class ClockStep {
             db.dsl().execute("update machines set machine_created_at = {0} where machine_id = any ({1})", now, ids);
             db.dsl().execute("select work_due_arm({0})", ids);
         }
+        db.dsl()
+                .execute(
+                        "update machine_rollout set rollout_until = rollout_until - {1}"
+                                + " where rollout_step_at > {0} and rollout_until is not null",
+                        now, back);
         EVENTS.forEach(event -> {
             String table = event.substring(0, event.indexOf('.'));
             String column = event.substring(event.indexOf('.') + 1);

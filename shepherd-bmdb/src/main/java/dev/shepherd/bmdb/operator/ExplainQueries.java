@@ -2,6 +2,7 @@ package dev.shepherd.bmdb.operator;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_RULES;
 import static org.jooq.impl.DSL.val;
@@ -130,7 +131,11 @@ final class ExplainQueries {
                                 RecoveryRules.describe(backoff),
                                 RecoveryRules.END_OF_BACKOFF,
                                 backoff.until())))
-                .orElseGet(() -> eligible(process, "it has no agent and is taken over next"));
+                .orElseGet(() -> eligible(
+                        process,
+                        machine.agentStarted().isEmpty()
+                                ? "it has no agent and is taken over next"
+                                : "it is taken over next, for another agent" + rollout()));
     }
 
     private OfProcess recovery() {
@@ -165,6 +170,17 @@ final class ExplainQueries {
                 .map(rule -> no(process, rule, because(rule), change(rule), null));
     }
 
+    /** Says what the last rollout that concerns the machine has done with it; empty if there was none. */
+    private String rollout() {
+        return db.dsl()
+                .selectFrom(MACHINE_ROLLOUT)
+                .where(MACHINE_ROLLOUT.MACHINE_ID.eq(machine.machineId()))
+                .fetchOptional(row -> "; in rollout " + row.getRolloutId() + " it is " + row.getRolloutStep()
+                        + " since " + row.getRolloutStepAt().toInstant()
+                        + (row.getRolloutCause() == null ? "" : ": " + row.getRolloutCause()))
+                .orElse("");
+    }
+
     private String because(Rule rule) {
         String provider = provided == null ? "" : provided.provider().name();
         return switch (rule) {
@@ -181,7 +197,8 @@ final class ExplainQueries {
                         .map(started -> "its agent was started at " + started.startedAt()
                                 + started.build()
                                         .map(build -> ", from executable " + build)
-                                        .orElse(""))
+                                        .orElse("")
+                                + rollout())
                         .orElse("its agent is started");
             default -> throw new IllegalStateException("work_rules has no rule " + rule);
         };
@@ -197,7 +214,7 @@ final class ExplainQueries {
                 shepherdsWork()
                         .map(work -> "the end of that work, or of session " + work.sessionId())
                         .orElse("the end of that work");
-            case AGENT_STARTED -> "a recovery, which clears AgentStarted";
+            case AGENT_STARTED -> "a recovery, which clears AgentStarted; or a rollout that chooses it";
             default -> throw new IllegalStateException("work_rules has no rule " + rule);
         };
     }

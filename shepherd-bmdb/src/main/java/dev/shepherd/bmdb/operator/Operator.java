@@ -4,6 +4,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.HARDWARE_HISTORY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.OPERATOR_ACTIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
+import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
 
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
@@ -226,6 +227,19 @@ public final class Operator {
         if (limit < 1) {
             throw new IllegalArgumentException("the limit is at least 1, not " + limit);
         }
+    }
+
+    /** Reads the last rollouts, the newest first, at most so many. */
+    public List<Rollout> rollouts(int limit) throws InterruptedException {
+        return transactions.read("the rollouts", db -> RolloutActions.read(db, DSL.noCondition(), limit));
+    }
+
+    /** Reads a rollout; empty if there is none with this id. */
+    public Optional<Rollout> rollout(long id) throws InterruptedException {
+        return transactions.read(
+                "rollout " + id,
+                db -> RolloutActions.read(db, ROLLOUTS.ROLLOUT_ID.eq(id), 1).stream()
+                        .findFirst());
     }
 
     /**

@@ -31,7 +31,15 @@ public enum Verb {
     /** Gives up the session of a process that will not come back. */
     END_SESSION("EndSession"),
     /** Deletes what is recorded of a machine, except its history. */
-    FORGET("Forget");
+    FORGET("Forget"),
+    /** Begins a rollout. */
+    START_ROLLOUT("StartRollout"),
+    /** Keeps a rollout from choosing further machines. */
+    PAUSE_ROLLOUT("PauseRollout"),
+    /** Has a rollout go on. */
+    RESUME_ROLLOUT("ResumeRollout"),
+    /** Ends a rollout. */
+    ABORT_ROLLOUT("AbortRollout");
 
     private final String databaseName;
 

@@ -5,6 +5,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
@@ -98,7 +99,7 @@ public final class RecoveryRules {
     public RecoveryRules(DatabaseTime time, RecoveryPolicy policy) {
         this.time = time;
         this.policy = policy;
-        this.rules = List.of(hasNoAgent(), isHeard(), coolsDown(), isBackedOff());
+        this.rules = List.of(hasNoAgent(), isHeard(), isRolledOut(), coolsDown(), isBackedOff());
     }
 
     /**
@@ -163,6 +164,15 @@ public final class RecoveryRules {
                                         "its agent was started at " + agent.startedAt() + " and has yet to be heard")
                                 .orElse("it has no agent")),
                 "its agent staying silent until then");
+    }
+
+    /** A rollout works on it, and looks after it itself: a reboot would not bring a better agent. */
+    private static RecoveryRule isRolledOut() {
+        return rule(
+                Rule.ROLLOUT,
+                coalesce(MACHINE_ROLLOUT.ROLLOUT_UNTIL, AT_ONCE),
+                facts -> "a rollout works on it, and puts the former agent back if the new one is not heard",
+                "the end of the rollout's work on it");
     }
 
     private RecoveryRule coolsDown() {
@@ -290,6 +300,8 @@ public final class RecoveryRules {
                 .on(MACHINE_UNREACHABLE.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
                 .leftJoin(MACHINE_RECOVERY)
                 .on(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
+                .leftJoin(MACHINE_ROLLOUT)
+                .on(MACHINE_ROLLOUT.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
                 .leftJoin(WORK_BACKOFF)
                 .on(WORK_BACKOFF.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
                 .and(WORK_BACKOFF.PROCESS.eq(inline(WorkProcess.RECOVERY.name())));

@@ -46,6 +46,8 @@ class ClockStepTest {
                         "work_due.due_at",
                         "machine_provided.provider_check_at",
                         "machine_intent.retry_at",
+                        "machine_rollout.rollout_step_at",
+                        "machine_rollout.rollout_until",
                         "providers.recovery_looked_at",
                         "providers.recovery_looking_since",
                         "sessions.session_deadline",
@@ -59,6 +61,9 @@ class ClockStepTest {
                         "recovery_freeze.released_at",
                         "machines_forgotten.forgotten_at",
                         "operator_actions.acted_at",
+                        "agent_executables.stored_at",
+                        "rollouts.rollout_started_at",
+                        "rollouts.rollout_ended_at",
                         "machine_hardware_report.hardware_report_at",
                         "machine_hardware_report.hardware_read_at",
                         "hardware_history.changed_at",
@@ -88,6 +93,8 @@ class ClockStepTest {
                         + "   from pauses"
                         + " union all select 'schedule', due_at <= now() + interval '1 h' from work_schedule"
                         + " union all select 'check', provider_check_at <= now() + interval '1 h' from machine_provided"
+                        + " union all select 'rollout', rollout_step_at <= now() and rollout_until <= now() + interval '1 h'"
+                        + "   from machine_rollout"
                         + " union all select 'looks', recovery_looked_at <= now() from providers"))
                 .containsExactlyInAnyOrder(
                         "machine|t",
@@ -99,6 +106,7 @@ class ClockStepTest {
                         "pause|t",
                         "schedule|t",
                         "check|t",
+                        "rollout|t",
                         "looks|t");
         assertThat(db.rows("select process from work_due where due_at > now() + interval '1 h'"))
                 .isEmpty();
@@ -142,6 +150,13 @@ class ClockStepTest {
                 "insert into recovery_freeze (provider, location, frozen_at, silent_since, freeze_evidence, calm_since,"
                         + " ignored_until) values ('', '', " + tomorrow + ", " + tomorrow + ", 'x', " + tomorrow + ", "
                         + tomorrow + ")",
+                "insert into agent_executables values (sha256('a'), null, 1, now())",
+                "insert into rollouts (provider, agent_sha256, rollout_state, rollout_canary, rollout_batch,"
+                        + " rollout_bake_seconds, rollout_max_failures, rollout_wave, rollout_pass, rollout_machines,"
+                        + " rollout_done, rollout_passed, rollout_started_at, rollout_started_by)"
+                        + " values ('test', sha256('a'), 'Running', 1, 1, 60, 0, 0, 1, 1, 0, 0, " + tomorrow + ", 'a')",
+                "insert into machine_rollout select '" + machine + "', rollout_id, 'Baking', " + tomorrow + ", "
+                        + tomorrow + " + interval '30 min' from rollouts",
                 "insert into pauses values (gen_random_uuid(), '" + machine + "', null, null, 'a', 'b', " + tomorrow
                         + ", " + tomorrow + " + interval '30 min')",
                 "insert into work_schedule values ('" + machine + "', 'Own', " + tomorrow + " + interval '30 min', "

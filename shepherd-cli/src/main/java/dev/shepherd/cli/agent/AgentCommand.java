@@ -1,7 +1,7 @@
 package dev.shepherd.cli.agent;
 
 import dev.shepherd.bmdb.MachineRecord.AgentBuild;
-import dev.shepherd.cli.Main;
+import dev.shepherd.cli.internal.BuildVersion;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -97,7 +97,7 @@ public final class AgentCommand implements Callable<Integer> {
             if (installerLimit < 1 || installerLimit > Duration.ofDays(7).toSeconds()) {
                 throw wrong("--installer-limit takes 1 to 604800 seconds, not " + installerLimit);
             }
-            String version = agentVersion == null ? Main.version() : agentVersion;
+            String version = agentVersion == null ? BuildVersion.text() : agentVersion;
             try {
                 new AgentBuild("0".repeat(64), Optional.of(version));
             } catch (IllegalArgumentException e) {

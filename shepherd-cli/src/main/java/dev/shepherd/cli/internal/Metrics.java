@@ -27,7 +27,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -76,8 +75,7 @@ final class Metrics implements MetricsSource, AutoCloseable {
                     .baseUnit("seconds")
                     .register(registry);
         }
-        String version = Optional.ofNullable(Metrics.class.getPackage().getImplementationVersion())
-                .orElse("unknown");
+        String version = BuildVersion.inManifest().orElse("unknown");
         Gauge.builder("shepherd.build.info", () -> 1)
                 .description("The version that runs: always 1")
                 .tag("version", version)

@@ -16,7 +16,10 @@ public enum LoopKind {
     RECOVERER,
 
     /** Mirrors what the provider says of machines. */
-    UPDATER;
+    UPDATER,
+
+    /** Brings agents to the executable of a rollout. */
+    ROLLER;
 
     /** Returns the name as it is in {@link LoopStatus#name()}, in threads and in sessions. */
     @Override

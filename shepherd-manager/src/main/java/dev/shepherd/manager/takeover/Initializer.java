@@ -5,7 +5,6 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.api.ProviderStatus;
-import dev.shepherd.api.internal.Ed25519Point;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
@@ -16,6 +15,8 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.listing.Listings;
+import dev.shepherd.bmdb.rollout.RolloutTakeovers;
+import dev.shepherd.bmdb.rollout.RolloutTakeovers.Assignment;
 import dev.shepherd.bmdb.takeover.Takeovers;
 import dev.shepherd.bmdb.takeover.Takeovers.Failures;
 import dev.shepherd.manager.internal.ControlLoop;
@@ -26,7 +27,6 @@ import dev.shepherd.manager.internal.SessionSource;
 import dev.shepherd.manager.internal.WorkLoop;
 import dev.shepherd.manager.takeover.ssh.SshPublicKey;
 import java.net.InetAddress;
-import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -37,7 +37,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -58,11 +57,6 @@ public final class Initializer {
 
     /** How long a provider that accepts no calls for now is left alone, if it names no time. */
     private static final Duration REST = Duration.ofMinutes(1);
-
-    /** How many of an agent's warnings are logged, and how many characters of all of them. */
-    private static final int MOST_WARNINGS = 11;
-
-    private static final int MOST_WARNED = 2048;
 
     private static final Duration LOOK_AGAIN = Duration.ofMinutes(1);
 
@@ -312,9 +306,10 @@ public final class Initializer {
         if (Thread.interrupted()) {
             throw new InterruptedException("interrupted before taking over machine " + machine.machineId());
         }
+        Assignment assigned = claimed.update(tx -> RolloutTakeovers.begin(tx, claimed.machineId(), provider.type()));
         TakeoverTarget target;
         try {
-            target = target(machine, found);
+            target = target(machine, found, assigned);
         } catch (IllegalArgumentException e) {
             fail(
                     claimed,
@@ -328,8 +323,8 @@ public final class Initializer {
         }
         try {
             TakeoverResult result = takeover.takeover(target);
-            checkAgentKey(target, result);
-            SshPublicKey hostKey = hostKey(target, result);
+            AnswerChecks.checkAgentKey(target, result);
+            SshPublicKey hostKey = AnswerChecks.hostKey(target, result);
             observers.forEach(observer -> observer.succeeded(result));
             record(claimed, machine, result, hostKey);
         } catch (TakeoverException e) {
@@ -337,38 +332,13 @@ public final class Initializer {
             Reach reach = !e.isOutOfReach() ? Reach.REACHED : found.confirmed() ? Reach.UNREACHED : Reach.UNTRIED;
             String kind = e.kind().name().toLowerCase(Locale.ROOT);
             log.debug("{}: {}", describe(machine), Escaped.text(e.getMessage()));
-            fail(claimed, describe(machine), new Work.Cause(kind, Escaped.text(e.summary())), reach);
-        }
-    }
-
-    /**
-     * An embedder's own takeover may return any bytes, and with a key that proves nothing, anyone could report as the
-     * machine.
-     */
-    private static void checkAgentKey(TakeoverTarget target, TakeoverResult result) {
-        try {
-            Ed25519Point.check(result.agentKey());
-        } catch (GeneralSecurityException e) {
-            throw new TakeoverException(
-                    TakeoverException.Kind.BAD_ANSWER,
-                    TakeoverStep.ANSWER,
-                    target,
-                    result.elapsed(),
-                    "the agent's key is no ed25519 key: " + e.getMessage());
-        }
-    }
-
-    /** A pin that cannot be used would keep its machine from ever being taken over again; a weak one would prove nothing. */
-    private static SshPublicKey hostKey(TakeoverTarget target, TakeoverResult result) {
-        try {
-            return SshPublicKey.parse(result.hostKey());
-        } catch (IllegalArgumentException e) {
-            throw new TakeoverException(
-                    TakeoverException.Kind.BAD_ANSWER,
-                    TakeoverStep.ANSWER,
-                    target,
-                    result.elapsed(),
-                    "the host key to pin cannot be used: " + e.getMessage());
+            Work.Cause cause = new Work.Cause(kind, Escaped.text(e.summary()));
+            boolean ofMachine = e.kind() != TakeoverException.Kind.EXECUTABLE_UNREADABLE;
+            if (assigned.isRollouts() && ofMachine) {
+                failRollout(claimed, describe(machine), cause);
+            } else {
+                fail(claimed, describe(machine), cause, reach);
+            }
         }
     }
 
@@ -380,13 +350,14 @@ public final class Initializer {
         UNTRIED
     }
 
-    private TakeoverTarget target(MachineRecord machine, Whereabouts found) {
+    private TakeoverTarget target(MachineRecord machine, Whereabouts found, Assignment assigned) {
         ProvidedMachine provided = machine.provided().orElseThrow();
         TakeoverTarget.Builder target = TakeoverTarget.builder(
                         machine.machineId(), found.address().orElseThrow())
                 .port(found.sshPort().orElse(settings.sshPort()))
                 .name(provided.providerId().value());
         machine.sshHostKey().ifPresent(target::pinnedHostKey);
+        assigned.executable().ifPresent(stored -> target.executable(StoredExecutable.of(bmdb, stored)));
         return target.build();
     }
 
@@ -399,6 +370,7 @@ public final class Initializer {
             } else {
                 tx.putAgentStarted(machineId, result.agentKey());
             }
+            RolloutTakeovers.started(tx, machineId, provider.type(), result.build());
             // Earlier heartbeats came from another agent; this one has yet to be heard.
             tx.clearAgentHeartbeat(machineId);
             Takeovers.reached(tx, machineId);
@@ -415,15 +387,20 @@ public final class Initializer {
                 result.elapsed().toMillis(),
                 machine.sshHostKey().isEmpty() ? ", pinned its host key " + hostKey.fingerprint() : "");
         if (!result.warnings().isEmpty()) {
-            log.warn("{}: the agent warns: {}", describe(machine), warnings(result));
+            log.warn("{}: the agent warns: {}", describe(machine), AnswerChecks.warnings(result));
         }
     }
 
-    /** Puts the first warnings into a line. An embedder's own takeover may return any number. */
-    private static String warnings(TakeoverResult result) {
-        String shown = result.warnings().stream().limit(MOST_WARNINGS).collect(Collectors.joining("; "));
-        int more = result.warnings().size() - MOST_WARNINGS;
-        return Escaped.text(shown, MOST_WARNED) + (more > 0 ? "; and " + more + " more" : "");
+    /**
+     * Ends a takeover that a rollout wanted. The agent before goes on, so the machine is not backed off, nor does this say
+     * whether it can be reached.
+     */
+    private void failRollout(Work claimed, String machine, Work.Cause cause) throws InterruptedException {
+        claimed.fail(
+                cause.text(),
+                tx -> RolloutTakeovers.failed(tx, claimed.machineId(), provider.type(), cause.text(), true));
+        monitor.machineFailed(cause.text());
+        log.warn("{}: its takeover for a rollout failed: {}", machine, cause.text());
     }
 
     private void fail(Work claimed, String machine, Work.Cause cause, Reach reach) throws InterruptedException {
@@ -431,6 +408,7 @@ public final class Initializer {
         AtomicBoolean quarantined = new AtomicBoolean();
         AtomicReference<@Nullable Failures> before = new AtomicReference<>();
         Duration period = claimed.fail(settings.backoff(), cause, tx -> {
+            RolloutTakeovers.failed(tx, machineId, provider.type(), cause.text(), false);
             switch (reach) {
                 case UNREACHED -> Takeovers.unreached(tx, machineId);
                 case REACHED -> Takeovers.reached(tx, machineId);

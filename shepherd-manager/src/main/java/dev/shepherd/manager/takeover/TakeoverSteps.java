@@ -92,18 +92,17 @@ final class TakeoverSteps {
 
     /** Looks at the executable before the machine is bothered. */
     private Executable executable() throws StepFailure {
+        AgentExecutable wanted = target.executable().orElse(settings.executable);
         try {
-            long length = settings.executable.length();
+            long length = wanted.length();
             if (length <= 0) {
                 throw new IOException("it is empty");
             }
-            return new Executable(settings.executable, length);
+            return new Executable(wanted, length);
         } catch (IOException | RuntimeException e) {
             step = TakeoverStep.UPLOAD;
             throw new StepFailure(
-                    Kind.EXECUTABLE_UNREADABLE,
-                    "the agent executable " + settings.executable + " cannot be read: " + e,
-                    e);
+                    Kind.EXECUTABLE_UNREADABLE, "the agent executable " + wanted + " cannot be read: " + e, e);
         }
     }
 }

@@ -21,6 +21,7 @@ public final class TakeoverTarget {
     private final int port;
     private final String name;
     private final @Nullable SshPublicKey pinnedHostKey;
+    private final @Nullable AgentExecutable executable;
 
     private TakeoverTarget(Builder builder) {
         this.machineId = builder.machineId;
@@ -28,6 +29,7 @@ public final class TakeoverTarget {
         this.port = builder.port;
         this.name = builder.name;
         this.pinnedHostKey = builder.pinnedHostKey;
+        this.executable = builder.executable;
     }
 
     /**
@@ -63,6 +65,14 @@ public final class TakeoverTarget {
     /** Returns the host key that the machine must have, in the form of {@link TakeoverResult#hostKey()}. */
     public Optional<String> pinnedHostKey() {
         return Optional.ofNullable(pinnedHostKey).map(SshPublicKey::text);
+    }
+
+    /**
+     * Returns the executable that the machine is to get instead of the takeover's own: a rollout's. A takeover that starts
+     * another one, or does not {@linkplain TakeoverResult#withBuild say} which, fails the rollout on the machine.
+     */
+    public Optional<AgentExecutable> executable() {
+        return Optional.ofNullable(executable);
     }
 
     @Nullable
@@ -107,6 +117,7 @@ public final class TakeoverTarget {
         private int port = DEFAULT_PORT;
         private String name = "";
         private @Nullable SshPublicKey pinnedHostKey;
+        private @Nullable AgentExecutable executable;
 
         private Builder(UUID machineId, InetAddress address) {
             this.machineId = Objects.requireNonNull(machineId, "machineId");
@@ -146,6 +157,12 @@ public final class TakeoverTarget {
          */
         public Builder pinnedHostKey(@Nullable String text) {
             this.pinnedHostKey = text == null ? null : SshPublicKey.parse(text);
+            return this;
+        }
+
+        /** Sets the executable that the machine is to get; null, as by default, for the takeover's own. */
+        public Builder executable(@Nullable AgentExecutable executable) {
+            this.executable = executable;
             return this;
         }
 

@@ -1,0 +1,194 @@
+package dev.shepherd.bmdb.rollout;
+
+import static dev.shepherd.bmdb.internal.schema.Tables.AGENT_EXECUTABLES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
+import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
+import static org.jooq.impl.DSL.inline;
+
+import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.BmdbTransaction;
+import dev.shepherd.bmdb.MachineRecord.AgentBuild;
+import dev.shepherd.bmdb.internal.Handle;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * What rollouts have to do with the takeover of a machine. The methods are called in the work that holds the machine.
+ */
+public final class RolloutTakeovers {
+
+    private RolloutTakeovers() {}
+
+    /**
+     * An executable in the database.
+     *
+     * @param size how many bytes it has
+     */
+    public record Stored(AgentBuild build, long size) {}
+
+    /**
+     * What a takeover puts on a machine.
+     *
+     * @param executable empty for the one that the manager is set up with
+     * @param isRollouts whether a rollout has chosen the machine for it
+     */
+    public record Assignment(Optional<Stored> executable, boolean isRollouts) {}
+
+    /** What is known of a machine in a rollout. */
+    private record Progress(RolloutRow rollout, RolloutStep step) {}
+
+    /**
+     * Says which executable a takeover that is about to begin puts on a machine. If a rollout has chosen the machine, its
+     * turn has begun from here on, and the machine may run either agent.
+     */
+    public static Assignment begin(BmdbTransaction tx, UUID machineId, ProviderType provider) {
+        Handle db = Handle.of(tx.dsl());
+        db.lock(machineId);
+        RolloutQueries queries = new RolloutQueries(db, provider);
+        Optional<Progress> progress = progress(db, queries, machineId);
+        if (progress.isPresent()) {
+            RolloutRow rollout = progress.get().rollout();
+            switch (progress.get().step()) {
+                case CHOSEN, STARTING -> {
+                    if (rollout.isUnderWay()) {
+                        queries.step(List.of(machineId), RolloutStep.STARTING, RolloutQueries.TURN, null);
+                        return new Assignment(Optional.of(stored(db, rollout.sha256())), true);
+                    }
+                    queries.step(
+                            List.of(machineId),
+                            RolloutStep.RETURNING,
+                            RolloutQueries.TURN,
+                            "the rollout ended before its turn was over");
+                }
+                case DONE -> {
+                    // It was heard for long enough with this one, whatever became of the rollout.
+                    return new Assignment(Optional.of(stored(db, rollout.sha256())), false);
+                }
+                default -> {}
+            }
+        }
+        return new Assignment(current(db, provider), false);
+    }
+
+    private static Optional<Progress> progress(Handle db, RolloutQueries queries, UUID machineId) {
+        return db.dsl()
+                .selectFrom(MACHINE_ROLLOUT)
+                .where(MACHINE_ROLLOUT.MACHINE_ID.eq(machineId))
+                .fetchOptional(row -> new Progress(
+                        queries.rollout(row.getRolloutId()).orElseThrow(),
+                        RolloutStep.ofDatabaseName(row.getRolloutStep())));
+    }
+
+    /** The executable of the last rollout that was completed. */
+    private static Optional<Stored> current(Handle db, ProviderType provider) {
+        return db.dsl()
+                .select(ROLLOUTS.AGENT_SHA256)
+                .from(ROLLOUTS)
+                .where(ROLLOUTS.PROVIDER.eq(provider.name()))
+                .and(ROLLOUTS.ROLLOUT_STATE.eq(inline(RolloutQueries.COMPLETED)))
+                .orderBy(ROLLOUTS.ROLLOUT_ID.desc())
+                .limit(1)
+                .fetchOptional(ROLLOUTS.AGENT_SHA256)
+                .map(sha256 -> stored(db, sha256));
+    }
+
+    private static Stored stored(Handle db, byte[] sha256) {
+        return db.dsl()
+                .selectFrom(AGENT_EXECUTABLES)
+                .where(AGENT_EXECUTABLES.AGENT_SHA256.eq(sha256))
+                .fetchSingle(row -> new Stored(
+                        new AgentBuild(
+                                HexFormat.of().formatHex(row.getAgentSha256()),
+                                Optional.ofNullable(row.getAgentVersion())),
+                        row.getExecutableSize()));
+    }
+
+    /**
+     * Notes that an agent was started. One that a rollout wanted has to be heard from now on; any other is the rollout's
+     * next machine, if there is a rollout.
+     *
+     * @param build the executable that was started, as recorded; empty if the takeover did not say
+     */
+    public static void started(BmdbTransaction tx, UUID machineId, ProviderType provider, Optional<AgentBuild> build) {
+        Handle db = Handle.of(tx.dsl());
+        db.lock(machineId);
+        RolloutQueries queries = new RolloutQueries(db, provider);
+        Optional<Progress> progress = progress(db, queries, machineId);
+        RolloutStep step = progress.map(Progress::step).orElse(RolloutStep.PASSED);
+        boolean isRollouts = progress.flatMap(at -> build.map(started -> isOf(at.rollout(), started)))
+                .orElse(false);
+        switch (step) {
+            case STARTING -> start(queries, machineId, progress.orElseThrow().rollout(), build, isRollouts);
+            case RETURNING -> {
+                if (isRollouts) {
+                    queries.step(
+                            List.of(machineId),
+                            RolloutStep.FAILED,
+                            null,
+                            "the manager's own executable is the rollout's, so the former one could not be put back");
+                } else {
+                    queries.step(List.of(machineId), RolloutStep.RETURNED, null, queries.cause(machineId));
+                }
+            }
+            case BAKING, CHOSEN, DONE -> {
+                // The roller sees what was started instead.
+            }
+            case WAITING, PASSED, RETURNED, FAILED ->
+                queries.underWay()
+                        .filter(rollout ->
+                                build.filter(started -> isOf(rollout, started)).isEmpty())
+                        .ifPresent(rollout -> queries.enrol(machineId, rollout.id()));
+        }
+    }
+
+    private static void start(
+            RolloutQueries queries,
+            UUID machineId,
+            RolloutRow rollout,
+            Optional<AgentBuild> build,
+            boolean isRollouts) {
+        if (!isRollouts) {
+            queries.step(
+                    List.of(machineId),
+                    RolloutStep.FAILED,
+                    null,
+                    "the takeover started "
+                            + build.map(AgentBuild::toString).orElse("an executable that it does not name")
+                            + " instead of the rollout's");
+        } else if (rollout.isUnderWay()) {
+            queries.step(List.of(machineId), RolloutStep.BAKING, rollout.bake().plus(RolloutQueries.TURN), null);
+        } else {
+            queries.step(
+                    List.of(machineId),
+                    RolloutStep.RETURNING,
+                    RolloutQueries.TURN,
+                    "the rollout ended while it was taken over");
+        }
+    }
+
+    private static boolean isOf(RolloutRow rollout, AgentBuild build) {
+        return HexFormat.of().formatHex(rollout.sha256()).equals(build.sha256());
+    }
+
+    /**
+     * Notes that a takeover failed that a rollout wanted.
+     *
+     * @param ofMachine whether the machine may be to blame: the rollout gives it up then. If not, it is tried again
+     */
+    public static void failed(
+            BmdbTransaction tx, UUID machineId, ProviderType provider, String cause, boolean ofMachine) {
+        Handle db = Handle.of(tx.dsl());
+        db.lock(machineId);
+        RolloutQueries queries = new RolloutQueries(db, provider);
+        boolean isStarting = progress(db, queries, machineId)
+                .filter(progress -> progress.step() == RolloutStep.STARTING)
+                .isPresent();
+        if (isStarting && ofMachine) {
+            queries.step(List.of(machineId), RolloutStep.FAILED, null, cause);
+        } else if (isStarting) {
+            queries.step(List.of(machineId), RolloutStep.CHOSEN, RolloutQueries.TURN, null);
+        }
+    }
+}
