@@ -8,6 +8,7 @@ import dev.shepherd.cli.contract.ContractCommand;
 import dev.shepherd.cli.demo.DemoCommand;
 import dev.shepherd.cli.demo.FakeBmcCommand;
 import dev.shepherd.cli.demo.FakeEquinixCommand;
+import dev.shepherd.cli.internal.BuildVersion;
 import dev.shepherd.cli.internal.Logging;
 import dev.shepherd.cli.internal.Terminal;
 import dev.shepherd.cli.operate.BackoffsCommand;
@@ -30,6 +31,7 @@ import dev.shepherd.cli.operate.ReleaseCommand;
 import dev.shepherd.cli.operate.RestartAgentCommand;
 import dev.shepherd.cli.operate.ResumeCommand;
 import dev.shepherd.cli.operate.RetryCommand;
+import dev.shepherd.cli.operate.RolloutCommand;
 import dev.shepherd.cli.operate.SessionsCommand;
 import dev.shepherd.cli.operate.TrustCommand;
 import dev.shepherd.cli.run.MigrateCommand;
@@ -73,6 +75,7 @@ import picocli.CommandLine.ScopeType;
             TrustCommand.class,
             RestartAgentCommand.class,
             InstallCommand.class,
+            RolloutCommand.class,
             HardwareCommand.class,
             SessionsCommand.class,
             EndSessionCommand.class,
@@ -178,13 +181,7 @@ public final class Main {
     static final class Version implements CommandLine.IVersionProvider {
         @Override
         public String[] getVersion() {
-            return new String[] {"shepherd " + version()};
+            return new String[] {"shepherd " + BuildVersion.text()};
         }
-    }
-
-    /** Returns the version in the jar's manifest, or that there is none. */
-    public static String version() {
-        String version = Main.class.getPackage().getImplementationVersion();
-        return version == null ? "(built from source)" : version;
     }
 }

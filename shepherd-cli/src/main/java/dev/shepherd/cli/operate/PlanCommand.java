@@ -38,6 +38,9 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true)
 public final class PlanCommand extends FleetCommand {
 
+    /** How many rollouts are looked through for the one under way. */
+    private static final int RECENT_ROLLOUTS = 100;
+
     @Option(
             names = "--provider",
             paramLabel = "KIND",
@@ -96,10 +99,12 @@ public final class PlanCommand extends FleetCommand {
             if (!planned.steps().isEmpty()) {
                 out.println("  (assuming that the provider can reboot machines; give --provider to check that)");
             }
+            print(out, bmdb, provider);
         } else {
             Plan plan = plugins.use(kind, type, (found, name) -> plan(bmdb, found, name));
             print(out, plan.provisioning());
             print(out, plan.recovery());
+            print(out, bmdb, Setting.of("--type", type == null ? kind : type, ProviderType::new));
         }
         return 0;
     }
@@ -176,6 +181,23 @@ public final class PlanCommand extends FleetCommand {
         if (plan.steps().isEmpty()) {
             out.println("  has nothing to do now");
         }
+    }
+
+    private static void print(PrintWriter out, Bmdb bmdb, ProviderType provider) throws InterruptedException {
+        Operator.of(bmdb).rollouts(RECENT_ROLLOUTS).stream()
+                .filter(one -> one.provider().equals(provider) && one.state().isUnderWay())
+                .forEach(one -> out.printf(
+                        Locale.ROOT,
+                        "Roller: rollout %d of agent %s, %s: %d machine(s) at work, %d waiting; at most %d next, once these"
+                                + " are done%n",
+                        one.id(),
+                        one.build(),
+                        one.state().name().toLowerCase(Locale.ROOT),
+                        one.counts().starting()
+                                + one.counts().baking()
+                                + one.counts().returning(),
+                        one.counts().waiting(),
+                        one.plan().next(one.counts().done())));
     }
 
     private static void lines(PrintWriter out, String what, List<?> lines) {

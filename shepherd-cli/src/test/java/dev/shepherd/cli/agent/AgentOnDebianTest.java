@@ -8,7 +8,10 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.operator.Rollout;
 import dev.shepherd.cli.CommandLineProcess;
+import dev.shepherd.cli.CommandLineRun;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.testkit.database.BmdbExtension;
 import java.io.IOException;
@@ -107,6 +110,8 @@ class AgentOnDebianTest {
                                 .version())
                         .contains("1.0 of the test");
 
+                rollOut();
+
                 request();
                 await().atMost(LIMIT)
                         .until(() -> machine.ssh(key, "cat /var/installed")
@@ -130,7 +135,7 @@ class AgentOnDebianTest {
                                 key, "systemctl show -P ActiveEnterTimestampMonotonic basic.target; cat /proc/1/stat"))
                         .isNotEmpty()
                         .isNotEqualTo(bootBefore);
-                assertThat(takeovers()).isEqualTo(1);
+                assertThat(takeovers()).as("by the list, and by the rollout").isEqualTo(2);
                 assertThat(machine.ssh(key, "journalctl -o cat -u shepherd-agent"))
                         .contains("reports to https://", "installation ");
                 assertThat(record().hardware().orElseThrow().cpus()).isNotEmpty();
@@ -169,6 +174,33 @@ class AgentOnDebianTest {
     private static long ticks(String stat) {
         String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
         return (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) * 10;
+    }
+
+    /** Brings the machine to another version, as an operator would. */
+    private void rollOut() throws Exception {
+        Path next = folder.resolve("next");
+        AgentFile.from(null).write(next, "2.0 of the test", "/usr/local/sbin/install-os", 600);
+        CommandLineRun run = CommandLineRun.of(
+                "rollout",
+                "start",
+                "--agent",
+                next.toString(),
+                "--bake",
+                "1m",
+                "--reason",
+                "a test",
+                "--database",
+                database.jdbcUrl());
+        assertThat(run.exitCode()).as(run.err()).isZero();
+        await().atMost(Duration.ofMinutes(6)).until(() -> {
+            Rollout rollout = Operator.of(database.bmdb()).rollouts(1).get(0);
+            assertThat(rollout.troubles()).isEmpty();
+            return !rollout.state().isUnderWay();
+        });
+        assertThat(Operator.of(database.bmdb()).rollouts(1).get(0).counts().done())
+                .isEqualTo(1);
+        assertThat(record().agentStarted().orElseThrow().build().orElseThrow().version())
+                .contains("2.0 of the test");
     }
 
     private void request() throws InterruptedException {
