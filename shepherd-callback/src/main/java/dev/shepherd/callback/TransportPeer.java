@@ -158,8 +158,8 @@ final class TransportPeer implements AgentPeer {
     }
 
     @Override
-    public Told notFound(String why) {
-        return refuse(Answer.refusal(Told.NOT_FOUND, Outcome.NOT_FOUND, why));
+    public Told noMethod(String why) {
+        return refuse(Answer.refusal(Told.NO_METHOD, Outcome.NOT_FOUND, why));
     }
 
     @Override

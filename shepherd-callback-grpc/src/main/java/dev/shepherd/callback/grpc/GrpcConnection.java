@@ -145,7 +145,7 @@ final class GrpcConnection extends ChannelInboundHandlerAdapter {
                 || !text(headers.get("content-type")).startsWith(GrpcStatus.CONTENT_TYPE)) {
             answer(ctx, peer.malformed("this port speaks gRPC"));
         } else if (!PATHS.contains(text(headers.path()))) {
-            answer(ctx, peer.notFound("there is AgentCallback.Heartbeat, and nothing else"));
+            answer(ctx, peer.noMethod("there is AgentCallback.Heartbeat, and nothing else"));
         } else if (whole) {
             end(ctx);
         } else {

@@ -21,10 +21,11 @@ final class GrpcStatus {
             // The heartbeat is recorded. Agents of the original send a report again for as long as they are told of an
             // error, and so would never carry out the next request.
             case Told.OK, Told.OTHER_GENERATION -> 0;
-            case 400 -> 3; // INVALID_ARGUMENT
+            case Told.MALFORMED -> 3; // INVALID_ARGUMENT
             case 401 -> 16; // UNAUTHENTICATED
             case 403 -> 7; // PERMISSION_DENIED
             case 404 -> 5; // NOT_FOUND
+            case Told.NO_METHOD -> 12; // UNIMPLEMENTED
             case 409 -> 9; // FAILED_PRECONDITION
             case 413, Told.TOO_MANY -> 8; // RESOURCE_EXHAUSTED
             case 504 -> 4; // DEADLINE_EXCEEDED

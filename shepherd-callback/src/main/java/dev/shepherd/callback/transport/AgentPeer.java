@@ -63,8 +63,8 @@ public interface AgentPeer {
     /** Returns what to tell of a request that is malformed. */
     Told malformed(String why);
 
-    /** Returns what to tell of a request to something that is not there. */
-    Told notFound(String why);
+    /** Returns what to tell of a request to a method that is not there. */
+    Told noMethod(String why);
 
     /** Returns what to tell of a request that could not be carried out in time. */
     Told timedOut();

@@ -17,8 +17,8 @@ public record Told(int status, String reason, byte[] body, long retryAfterMillis
     /** The status of one that was malformed. */
     public static final int MALFORMED = 400;
 
-    /** The status of one to something that is not there. */
-    public static final int NOT_FOUND = 404;
+    /** The status of one to a method that is not there. That of one by a machine that is not there is 404. */
+    public static final int NO_METHOD = 405;
 
     /** The status of one whose installation report is for another generation; its heartbeat is recorded. */
     public static final int OTHER_GENERATION = 422;
