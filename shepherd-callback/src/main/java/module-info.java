@@ -17,4 +17,9 @@ module dev.shepherd.callback {
     requires org.slf4j;
 
     exports dev.shepherd.callback;
+    // What a further transport is written against.
+    exports dev.shepherd.callback.transport to
+            dev.shepherd.callback.grpc;
+
+    uses dev.shepherd.callback.transport.AgentTransport;
 }

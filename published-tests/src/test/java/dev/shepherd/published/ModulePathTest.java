@@ -31,7 +31,12 @@ class ModulePathTest {
 
         assertThat(printed)
                 .contains(
-                        "named: true", "kinds: [equinix, redfish, static]", "endpoint: 405", "page: 200", "recorded: 1")
+                        "named: true",
+                        "kinds: [equinix, redfish, static]",
+                        "endpoint: 405",
+                        "gRPC: true",
+                        "page: 200",
+                        "recorded: 1")
                 .containsPattern("failed: .*CONNECT");
     }
 

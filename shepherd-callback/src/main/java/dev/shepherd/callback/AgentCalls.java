@@ -1,15 +1,12 @@
 package dev.shepherd.callback;
 
-import com.google.protobuf.ByteString;
-import dev.shepherd.agent.messages.callback.AgentResponse;
-import dev.shepherd.agent.messages.callback.InstallationRequest;
 import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.agent.AgentCallException;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.AgentReply;
 import dev.shepherd.bmdb.agent.FailureLog;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
-import dev.shepherd.callback.SignedRequest.Agent;
+import dev.shepherd.callback.IncomingCall.Agent;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -161,12 +158,13 @@ final class AgentCalls implements AutoCloseable {
      * @param withBody whether it has a body, and so may hold reports
      * @throws Refusal if it is not worth more
      */
-    void admit(SignedRequest request, Object address, boolean withBody) throws Refusal {
+    void admit(IncomingCall request, Object address, boolean withBody) throws Refusal {
         synchronized (lock) {
             long now = nanos.getAsLong();
             Known known = agents.get(request.agent());
             if (known != null) {
-                if (request.signed() != null && request.signed().millis() <= known.signedMillis) {
+                Long signed = request.signedMillis();
+                if (signed != null && signed <= known.signedMillis) {
                     // It takes nothing of what the agent may send: others may have repeated it.
                     requireAllowance(address, now);
                     throw new Refusal(replayed(known.signedMillis));
@@ -204,10 +202,20 @@ final class AgentCalls implements AutoCloseable {
         }
     }
 
-    /** Throws if strangers of an address have used up their allowance. */
-    void admitStranger(Object address) throws Refusal {
+    /** What is no request of an agent is answered as often as an address may be wrong; returns what to answer. */
+    Answer limited(Answer answer, Object address) {
+        if (answer.isTooMany() || answer.status() >= 500) {
+            return answer;
+        }
         synchronized (lock) {
-            requireAllowance(address, nanos.getAsLong());
+            long now = nanos.getAsLong();
+            try {
+                requireAllowance(address, now);
+            } catch (Refusal tooMany) {
+                return tooMany.answer();
+            }
+            ofStrangers(address, now).take(1, now);
+            return answer;
         }
     }
 
@@ -219,7 +227,7 @@ final class AgentCalls implements AutoCloseable {
     }
 
     /** Takes note of a request that was not by an agent. */
-    void chargeStranger(Object address) {
+    private void chargeStranger(Object address) {
         synchronized (lock) {
             long now = nanos.getAsLong();
             ofStrangers(address, now).take(1, now);
@@ -239,7 +247,7 @@ final class AgentCalls implements AutoCloseable {
      *
      * @param whenDone is told the answer, once, by a thread that must not be held up
      */
-    void submit(SignedRequest request, byte[] body, Object address, Consumer<Answer> whenDone) {
+    void submit(IncomingCall request, byte[] body, Object address, Consumer<Answer> whenDone) {
         boolean stranger;
         synchronized (lock) {
             stranger = !agents.containsKey(request.agent());
@@ -267,7 +275,7 @@ final class AgentCalls implements AutoCloseable {
     }
 
     private void carryOut(
-            SignedRequest request,
+            IncomingCall request,
             byte[] body,
             Object address,
             boolean stranger,
@@ -318,7 +326,7 @@ final class AgentCalls implements AutoCloseable {
 
     /** Makes an answer of what the callback said, and remembers whose call it was. */
     private Answer settle(
-            SignedRequest request,
+            IncomingCall request,
             Object address,
             boolean stranger,
             int reportSize,
@@ -327,7 +335,7 @@ final class AgentCalls implements AutoCloseable {
         Agent agent = request.agent();
         if (reply != null) {
             accepted(request, address, stranger, reportSize);
-            return Answer.ok(response(reply).toByteArray());
+            return Answer.ok(request.answer(reply));
         }
         Throwable cause = error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
         if (!(cause instanceof AgentCallException failure)) {
@@ -372,16 +380,16 @@ final class AgentCalls implements AutoCloseable {
         return replayed(last.map(Instant::toEpochMilli).orElse(0L));
     }
 
-    private void accepted(SignedRequest request, Object address, boolean stranger, int reportSize) {
+    private void accepted(IncomingCall request, Object address, boolean stranger, int reportSize) {
         Agent agent = request.agent();
         synchronized (lock) {
             if (!agents.containsKey(agent)) {
                 agents.put(agent, new Known(nanos.getAsLong()));
             }
             Known known = agents.get(agent);
-            if (known != null && request.signed() != null) {
-                known.signedMillis =
-                        Math.max(known.signedMillis, request.signed().millis());
+            Long signed = request.signedMillis();
+            if (known != null && signed != null) {
+                known.signedMillis = Math.max(known.signedMillis, signed);
             }
             if (stranger) {
                 giveBack(address);
@@ -401,15 +409,6 @@ final class AgentCalls implements AutoCloseable {
     private Answer failed(@Nullable Throwable e) {
         failures.failed("Requests of agents fail unexpectedly", String.valueOf(e));
         return Answer.unavailable(503, Outcome.FAILED);
-    }
-
-    private static AgentResponse response(AgentReply reply) {
-        AgentResponse.Builder response = AgentResponse.newBuilder();
-        reply.installationRequest()
-                .ifPresent(request -> response.setInstallationRequest(InstallationRequest.newBuilder()
-                        .setGeneration(request.generation())
-                        .setRaw(ByteString.copyFrom(request.raw()))));
-        return response.build();
     }
 
     private static int status(AgentCallException.Reason reason) {

@@ -197,23 +197,9 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
             }
         } catch (Refusal e) {
             lastRequest = true;
-            answer(ctx, limitedRefusal(e.answer()), true);
+            answer(ctx, server.calls().limited(e.answer(), address), true);
         } finally {
             ReferenceCountUtil.release(object);
-        }
-    }
-
-    /** What is no request of an agent is answered as often as an address may be wrong, and then slowly. */
-    private Answer limitedRefusal(Answer answer) {
-        if (answer.isTooMany() || answer.status() >= 500) {
-            return answer;
-        }
-        try {
-            server.calls().admitStranger(address);
-            server.calls().chargeStranger(address);
-            return answer;
-        } catch (Refusal tooMany) {
-            return tooMany.answer();
         }
     }
 
@@ -457,11 +443,7 @@ final class AgentConnection extends ChannelInboundHandlerAdapter {
     }
 
     private boolean isTooSlow() {
-        long took = System.nanoTime() - bodySince;
-        long counted = took - server.limits().headTimeout().toNanos();
-        return took >= server.limits().bodyTimeout().toNanos()
-                || (body == null ? 0 : body.size()) * 1e9
-                        < (double) counted * server.limits().minBodyRate();
+        return server.limits().isTooSlow(System.nanoTime() - bodySince, body == null ? 0 : body.size());
     }
 
     private void cut(ChannelHandlerContext ctx) {

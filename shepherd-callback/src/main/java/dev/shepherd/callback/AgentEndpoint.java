@@ -5,17 +5,24 @@ import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.FailureLog;
 import dev.shepherd.bmdb.threads.LastingThread;
+import dev.shepherd.callback.AgentServer.Port;
 import dev.shepherd.callback.tls.ServerTls;
+import dev.shepherd.callback.transport.AgentTransport;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.ServiceLoader;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,7 +61,9 @@ public final class AgentEndpoint implements AutoCloseable {
 
     private static final Duration LONGEST_STOP = Duration.ofSeconds(5);
 
-    private final InetSocketAddress address;
+    private final List<Port> ports;
+    private final @Nullable Port http;
+    private final @Nullable Port grpc;
     private final Duration maxClockSkew;
     private final AgentEndpointLimits limits;
     private final @Nullable AgentTls tls;
@@ -67,11 +76,16 @@ public final class AgentEndpoint implements AutoCloseable {
     private int maxConnections;
     private @Nullable ServerTls serverTls;
     private @Nullable AgentServer server;
-    private @Nullable InetSocketAddress listening;
+
+    /** Where it listens, with the real ports; empty before it does. */
+    private List<Port> listening = List.of();
+
     private @Nullable LastingThread supervisor;
 
     private AgentEndpoint(Builder values, AgentCallback callback) {
-        address = values.address;
+        http = values.http ? new Port(values.address, null) : null;
+        grpc = values.grpcAddress == null ? null : new Port(values.grpcAddress, grpcTransport());
+        ports = Stream.of(http, grpc).filter(Objects::nonNull).toList();
         maxClockSkew = values.maxClockSkew;
         limits = values.limits;
         tls = values.tls;
@@ -94,19 +108,19 @@ public final class AgentEndpoint implements AutoCloseable {
      */
     public void start() {
         synchronized (lock) {
-            if (listening != null || isClosing()) {
+            if (!listening.isEmpty() || isClosing()) {
                 throw new IllegalStateException("the endpoint was started or closed before: make another one");
             }
             if (tls != null && serverTls == null) {
-                serverTls = tls.open(address, clock);
+                serverTls = tls.open(ports.stream().map(Port::address).toList(), clock);
             }
             maxConnections = Descriptors.ofThisProcess()
                     .map(descriptors -> descriptors.connections(limits.maxConnections(), log))
                     .orElse(limits.maxConnections());
-            Throwable failure = listen(address);
+            Throwable failure = listen(ports);
             if (failure != null) {
                 throw new UncheckedIOException(
-                        "cannot listen on " + address + ": " + failure.getMessage(),
+                        "cannot listen on " + this + ": " + failure.getMessage(),
                         failure instanceof IOException e ? e : new IOException(failure));
             }
             calls.start();
@@ -115,7 +129,7 @@ public final class AgentEndpoint implements AutoCloseable {
     }
 
     /** Makes a server that listens. Returns what went wrong, if anything did; then there is none. */
-    private @Nullable Throwable listen(InetSocketAddress where) {
+    private @Nullable Throwable listen(List<Port> where) {
         AgentServer made = new AgentServer(
                 calls, limits, maxConnections, serverTls, clock, maxClockSkew, counters, failures, THREAD);
         Throwable failure = made.start(where);
@@ -124,8 +138,14 @@ public final class AgentEndpoint implements AutoCloseable {
             return failure;
         }
         server = made;
-        listening = made.address();
+        listening = realPorts(where, made.addresses());
         return null;
+    }
+
+    private static List<Port> realPorts(List<Port> wanted, List<InetSocketAddress> addresses) {
+        return IntStream.range(0, wanted.size())
+                .mapToObj(i -> new Port(addresses.get(i), wanted.get(i).transport()))
+                .toList();
     }
 
     private boolean isClosing() {
@@ -146,44 +166,59 @@ public final class AgentEndpoint implements AutoCloseable {
 
     private void listenAgainIfDead() {
         synchronized (lock) {
-            InetSocketAddress where = listening;
-            if (isClosing() || where == null || server != null && server.isAlive()) {
+            List<Port> where = listening;
+            if (isClosing() || where.isEmpty() || server != null && server.isAlive()) {
                 return;
             }
             if (server != null) {
-                log.error("A thread of the agents' endpoint on {} has ended: all of them are replaced", where);
+                log.error("A thread of the agents' endpoint on {} has ended: all of them are replaced", text(where));
                 server.close();
                 server = null;
             }
             Throwable failure = listen(where);
             if (failure == null) {
                 counters.restarts.increment();
-                log.warn("Calls of agents are accepted on {} again", where);
+                log.warn("Calls of agents are accepted on {} again", text(where));
             } else {
-                failures.failed("Calls of agents cannot be accepted on " + where + " again", String.valueOf(failure));
+                failures.failed(
+                        "Calls of agents cannot be accepted on " + text(where) + " again", String.valueOf(failure));
             }
         }
     }
 
     /**
-     * Returns the address that it listens on, with the real port.
+     * Returns the address that it listens on for HTTP, with the real port.
      *
-     * @throws IllegalStateException if it was never started
+     * @throws IllegalStateException if it was never started, or does not listen for HTTP
      */
     public InetSocketAddress address() {
+        return real(http, "HTTP");
+    }
+
+    /**
+     * Returns the address that it listens on for gRPC, with the real port.
+     *
+     * @throws IllegalStateException if it was never started, or does not listen for gRPC
+     */
+    public InetSocketAddress grpcAddress() {
+        return real(grpc, "gRPC");
+    }
+
+    private InetSocketAddress real(@Nullable Port port, String protocol) {
         synchronized (lock) {
-            if (listening == null) {
-                throw new IllegalStateException("the endpoint is not started");
+            if (port == null || listening.isEmpty()) {
+                throw new IllegalStateException(
+                        port == null ? "the endpoint does not listen for " + protocol : "the endpoint is not started");
             }
-            return listening;
+            return listening.get(ports.indexOf(port)).address();
         }
     }
 
     /**
-     * Returns the URL that agents on this network find it at. If it listens on all interfaces, only the caller knows
+     * Returns the URL that agents on this network find it at by HTTP. If it listens on all interfaces, only the caller knows
      * which of them agents reach.
      *
-     * @throws IllegalStateException if it is not started, or listens on all interfaces
+     * @throws IllegalStateException if it is not started, does not listen for HTTP, or listens on all interfaces
      */
     public String url() {
         InetSocketAddress listening = address();
@@ -272,13 +307,31 @@ public final class AgentEndpoint implements AutoCloseable {
     /** Describes where it listens. */
     @Override
     public String toString() {
-        return "AgentEndpoint{" + address + "}";
+        return "AgentEndpoint{" + text(ports) + "}";
+    }
+
+    private static String text(List<Port> ports) {
+        return ports.stream()
+                .map(port -> port.address() + (port.transport() == null ? "" : " (gRPC)"))
+                .collect(Collectors.joining(", "));
+    }
+
+    private static AgentTransport grpcTransport() {
+        // The loader of this class, since that of the caller's thread may know nothing of the library.
+        return ServiceLoader.load(AgentTransport.class, AgentEndpoint.class.getClassLoader())
+                .findFirst()
+                .orElseThrow(() -> new ConfigurationException(
+                        "grpcAddress",
+                        "gRPC is spoken by dev.shepherd:shepherd-callback-grpc: add it to the class path or module"
+                                + " path, or leave grpcAddress out"));
     }
 
     /** Collects the settings of an {@link AgentEndpoint}. Not safe for several threads. */
     public static final class Builder {
         private @Nullable AgentCallback callback;
         private InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
+        private boolean http = true;
+        private @Nullable InetSocketAddress grpcAddress;
         private Duration maxClockSkew = Duration.ofMinutes(5);
         private AgentEndpointLimits limits = AgentEndpointLimits.DEFAULT;
         private @Nullable AgentTls tls;
@@ -293,15 +346,33 @@ public final class AgentEndpoint implements AutoCloseable {
             return this;
         }
 
-        /** Common: sets where to listen; port 7834 of the loopback interface by default. Port 0 is any free one. */
+        /**
+         * Common: sets where to listen for HTTP; port 7834 of the loopback interface by default. Port 0 is any free one.
+         */
         public Builder address(InetSocketAddress address) {
             this.address = Objects.requireNonNull(address, "address");
             return this;
         }
 
+        /** Rare: sets whether to listen for HTTP; true by default. Without, there must be a {@link #grpcAddress}. */
+        public Builder http(boolean http) {
+            this.http = http;
+            return this;
+        }
+
         /**
-         * Essential, unless the address is one of the loopback interface: sets where the certificate comes from. The
-         * endpoint then speaks TLS only (1.3 and 1.2). By default it speaks plain HTTP.
+         * Common: sets where to listen for gRPC, as agents of the system that this one follows speak it; nowhere by
+         * default. It needs {@link #tls}, and {@code dev.shepherd:shepherd-callback-grpc} on the class path or module
+         * path. The limits hold for both protocols together. Port 0 is any free one.
+         */
+        public Builder grpcAddress(InetSocketAddress address) {
+            this.grpcAddress = Objects.requireNonNull(address, "grpcAddress");
+            return this;
+        }
+
+        /**
+         * Essential, unless it speaks HTTP only, and that on the loopback interface: sets where the certificate comes
+         * from. The endpoint then speaks TLS only (1.3 and 1.2). By default it speaks plain HTTP.
          */
         public Builder tls(AgentTls tls) {
             this.tls = Objects.requireNonNull(tls, "tls");
@@ -345,8 +416,9 @@ public final class AgentEndpoint implements AutoCloseable {
         /**
          * Makes the endpoint. It listens once it is started.
          *
-         * @throws ConfigurationException if there is no callback, a value is out of its range, or others could reach it
-         *     without TLS although plainHttp is not set
+         * @throws ConfigurationException if there is no callback, a value is out of its range, it is to listen for
+         *     nothing, others could reach it without TLS although plainHttp is not set, or it is to speak gRPC without TLS
+         *     or without the module that does
          */
         public AgentEndpoint build() {
             AgentCallback taker =
@@ -355,7 +427,19 @@ public final class AgentEndpoint implements AutoCloseable {
             if (tls != null && plainHttp) {
                 throw new ConfigurationException("plainHttp", "plainHttp and tls exclude each other: set one of both");
             }
-            if (tls == null && !plainHttp && !address.getAddress().isLoopbackAddress()) {
+            if (!http && grpcAddress == null) {
+                throw new ConfigurationException(
+                        "http", "http is false and grpcAddress is not set: the endpoint would listen for nothing");
+            }
+            if (grpcAddress != null) {
+                Checks.that("grpcAddress", !grpcAddress.isUnresolved(), "one that can be resolved", grpcAddress);
+                if (tls == null) {
+                    throw new ConfigurationException(
+                            "grpcAddress",
+                            "grpcAddress needs tls: over gRPC, agents prove who they are by their certificates");
+                }
+            }
+            if (http && tls == null && !plainHttp && !address.getAddress().isLoopbackAddress()) {
                 throw new ConfigurationException(
                         "tls",
                         "tls is missing: others can reach " + address + ", so give the endpoint a certificate by tls;"

@@ -118,6 +118,12 @@ public final class AgentEndpointLimits {
         return idleTimeout;
     }
 
+    /** Tells whether a body of which so many bytes have arrived, in so many nanoseconds, takes too long. */
+    boolean isTooSlow(long nanos, int size) {
+        long counted = nanos - headTimeout.toNanos();
+        return nanos >= bodyTimeout.toNanos() || size * 1e9 < (double) counted * minBodyRate;
+    }
+
     /** Returns the addresses of proxies that agents connect through. */
     public Set<InetAddress> proxies() {
         return proxies;

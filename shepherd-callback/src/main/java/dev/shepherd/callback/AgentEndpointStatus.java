@@ -62,6 +62,8 @@ public record AgentEndpointStatus(
         OTHER_TIME,
         /** The request was not signed later than the last one that was accepted: it may be a repeated one. */
         REPLAYED,
+        /** The client has shown no certificate, and over gRPC it must. */
+        CERTIFICATE_REQUIRED,
         /** The client's certificate is not valid at this time. */
         CERTIFICATE_EXPIRED,
         /** The key of the client's certificate is not an ed25519 one. */

@@ -2,6 +2,7 @@ package dev.shepherd.callback;
 
 import dev.shepherd.bmdb.agent.FailureLog;
 import dev.shepherd.callback.tls.ServerTls;
+import dev.shepherd.callback.transport.AgentTransport;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
@@ -23,6 +24,8 @@ import io.netty.util.concurrent.EventExecutor;
 import java.net.InetSocketAddress;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.StreamSupport;
@@ -30,6 +33,13 @@ import org.jspecify.annotations.Nullable;
 
 /** The sockets of an endpoint, and the threads that read and write them. Is started once, and closed. */
 final class AgentServer implements AutoCloseable {
+
+    /**
+     * Where to listen.
+     *
+     * @param transport what is spoken there; null for HTTP
+     */
+    record Port(InetSocketAddress address, @Nullable AgentTransport transport) {}
 
     private static final AttributeKey<Connections.Entry> ENTRY = AttributeKey.valueOf(AgentServer.class, "entry");
 
@@ -54,7 +64,7 @@ final class AgentServer implements AutoCloseable {
 
     private final EventLoopGroup acceptor;
     private final EventLoopGroup loops;
-    private volatile @Nullable Channel listening;
+    private volatile List<Channel> listening = List.of();
 
     AgentServer(
             AgentCalls calls,
@@ -84,15 +94,28 @@ final class AgentServer implements AutoCloseable {
     }
 
     private void accept(boolean accept) {
-        Channel channel = listening;
-        if (channel != null) {
-            channel.config().setAutoRead(accept);
-        }
+        listening.forEach(channel -> channel.config().setAutoRead(accept));
     }
 
-    /** Begins to listen. Returns what went wrong, if anything did. */
+    /** Begins to listen. Returns what went wrong, if anything did; it is to be closed then, too. */
     @Nullable
-    Throwable start(InetSocketAddress address) {
+    Throwable start(List<Port> ports) {
+        if (tls != null) {
+            handshakes.start();
+        }
+        for (Port port : ports) {
+            ChannelFuture bound = listen(port);
+            if (!bound.isSuccess()) {
+                return bound.cause();
+            }
+            List<Channel> channels = new ArrayList<>(listening);
+            channels.add(bound.channel());
+            listening = List.copyOf(channels);
+        }
+        return null;
+    }
+
+    private ChannelFuture listen(Port port) {
         ServerBootstrap bootstrap = new ServerBootstrap()
                 .group(acceptor, loops)
                 .channel(NioServerSocketChannel.class)
@@ -105,17 +128,10 @@ final class AgentServer implements AutoCloseable {
                 .childHandler(new ChannelInitializer<SocketChannel>() {
                     @Override
                     protected void initChannel(SocketChannel channel) {
-                        init(channel);
+                        init(channel, port.transport());
                     }
                 });
-        if (tls != null) {
-            handshakes.start();
-        }
-        ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
-        if (bound.isSuccess()) {
-            listening = bound.channel();
-        }
-        return bound.cause();
+        return bootstrap.bind(port.address()).awaitUninterruptibly();
     }
 
     /** Lets connections in, or closes them before anything is spent on them. */
@@ -135,16 +151,31 @@ final class AgentServer implements AutoCloseable {
         }
     }
 
-    private void init(SocketChannel channel) {
+    private void init(SocketChannel channel, @Nullable AgentTransport transport) {
         Connections.Entry entry = channel.attr(ENTRY).get();
         channel.closeFuture().addListener(closed -> connections.closed(entry));
-        AgentConnection connection = new AgentConnection(this, entry);
+        if (transport == null) {
+            initHttp(channel, entry);
+        } else {
+            TransportPeer peer = new TransportPeer(this, entry, channel);
+            channel.config().setAutoRead(true);
+            addTls(channel, entry, peer.tls(), List.of(transport.protocol()));
+            channel.pipeline().addLast(peer.start(transport));
+        }
+    }
+
+    private void addTls(SocketChannel channel, Connections.Entry entry, TlsWatch watch, List<String> protocols) {
         if (tls != null) {
             channel.pipeline()
-                    .addLast(connection.tls().wire())
-                    .addLast(new TlsGate(this, tls, entry))
-                    .addLast(connection.tls());
+                    .addLast(watch.wire())
+                    .addLast(new TlsGate(this, tls, entry, protocols))
+                    .addLast(watch);
         }
+    }
+
+    private void initHttp(SocketChannel channel, Connections.Entry entry) {
+        AgentConnection connection = new AgentConnection(this, entry);
+        addTls(channel, entry, connection.tls(), List.of());
         channel.pipeline()
                 .addLast(connection.byteWatch())
                 .addLast(new HttpServerCodec(new HttpDecoderConfig()
@@ -173,17 +204,16 @@ final class AgentServer implements AutoCloseable {
         return tls != null;
     }
 
-    /** Returns where it listens, with the real port; null if it does not. */
-    @Nullable
-    InetSocketAddress address() {
-        Channel channel = listening;
-        return channel != null && channel.localAddress() instanceof InetSocketAddress address ? address : null;
+    /** Returns where it listens, with the real port, in the order in which that was said. */
+    List<InetSocketAddress> addresses() {
+        return listening.stream()
+                .map(channel -> (InetSocketAddress) channel.localAddress())
+                .toList();
     }
 
     /** Tells whether it listens and all its threads go on. Anything thrown in the inside of a loop ends it. */
     boolean isAlive() {
-        Channel channel = listening;
-        return channel != null && channel.isOpen() && all(acceptor) && all(loops);
+        return listening.stream().allMatch(Channel::isOpen) && all(acceptor) && all(loops);
     }
 
     private static boolean all(EventLoopGroup group) {
@@ -192,8 +222,7 @@ final class AgentServer implements AutoCloseable {
 
     /** Tells whether new connections are accepted at this moment. */
     boolean accepts() {
-        Channel channel = listening;
-        return channel != null && channel.config().isAutoRead();
+        return listening.stream().allMatch(channel -> channel.config().isAutoRead());
     }
 
     EventLoopGroup loops() {
@@ -231,10 +260,7 @@ final class AgentServer implements AutoCloseable {
     /** Closes all sockets and ends the threads. */
     @Override
     public void close() {
-        Channel channel = listening;
-        if (channel != null) {
-            channel.close().awaitUninterruptibly(LONGEST_STOP_SECONDS, TimeUnit.SECONDS);
-        }
+        listening.forEach(channel -> channel.close().awaitUninterruptibly(LONGEST_STOP_SECONDS, TimeUnit.SECONDS));
         acceptor.shutdownGracefully(0, LONGEST_STOP_SECONDS, TimeUnit.SECONDS);
         loops.shutdownGracefully(0, LONGEST_STOP_SECONDS, TimeUnit.SECONDS);
         handshakes.close();

@@ -3,7 +3,6 @@ package dev.shepherd.callback;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.callback.tls.ServerTls;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.security.cert.CertificateEncodingException;
@@ -69,18 +68,17 @@ public final class AgentTls {
     /**
      * Reads, or makes, what it takes to serve.
      *
-     * @param address where the endpoint listens, which a certificate that is made is also for
+     * @param addresses where the endpoint listens, which a certificate that is made is also for
      */
-    ServerTls open(InetSocketAddress address, Clock clock) {
+    ServerTls open(List<InetSocketAddress> addresses, Clock clock) {
         if (folder == null) {
             return ServerTls.ofFiles(
                     "certificate", Objects.requireNonNull(certificate), "key", Objects.requireNonNull(key), clock);
         }
         List<String> all = new ArrayList<>(names);
-        InetAddress listening = address.getAddress();
-        if (!listening.isAnyLocalAddress()) {
-            String text = listening.getHostAddress().replaceFirst("%.*", "");
-            if (!all.contains(text)) {
+        for (InetSocketAddress address : addresses) {
+            String text = address.getAddress().getHostAddress().replaceFirst("%.*", "");
+            if (!address.getAddress().isAnyLocalAddress() && !all.contains(text)) {
                 all.add(text);
             }
         }

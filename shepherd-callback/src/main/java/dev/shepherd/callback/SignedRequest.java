@@ -1,10 +1,14 @@
 package dev.shepherd.callback;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.shepherd.agent.messages.callback.AgentRequest;
+import dev.shepherd.agent.messages.callback.AgentResponse;
 import dev.shepherd.agent.messages.callback.InstallationReport;
+import dev.shepherd.agent.messages.callback.InstallationRequest;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentReply;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
@@ -26,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * @param signed the signature; null if the caller has proved by TLS that it has the key
  */
 record SignedRequest(
-        Agent agent, String machineText, @Nullable Signed signed) {
+        Agent agent, String machineText, @Nullable Signed signed) implements IncomingCall {
 
     static final String MACHINE = "Shepherd-Machine";
     static final String KEY = "Shepherd-Key";
@@ -35,9 +39,6 @@ record SignedRequest(
 
     private static final int KEY_BYTES = 32;
     private static final int SIGNATURE_BYTES = 64;
-
-    /** A machine and the key of its agent. */
-    record Agent(UUID machineId, ByteBuffer key) {}
 
     /**
      * A signature.
@@ -131,12 +132,13 @@ record SignedRequest(
         return millis;
     }
 
-    /**
-     * Checks the signature, if there is one, and reads the body.
-     *
-     * @throws Refusal if the signature is not by that key and for that body, or the body is malformed
-     */
-    AgentCall verify(byte[] body) throws Refusal {
+    @Override
+    public @Nullable Long signedMillis() {
+        return signed == null ? null : signed.millis();
+    }
+
+    @Override
+    public AgentCall verify(byte[] body) throws Refusal {
         if (signed == null) {
             return call(body);
         }
@@ -149,6 +151,16 @@ record SignedRequest(
             throw new IllegalStateException(e);
         }
         return call(body).withSignedTime(Instant.ofEpochMilli(signed.millis()));
+    }
+
+    @Override
+    public byte[] answer(AgentReply reply) {
+        AgentResponse.Builder response = AgentResponse.newBuilder();
+        reply.installationRequest()
+                .ifPresent(request -> response.setInstallationRequest(InstallationRequest.newBuilder()
+                        .setGeneration(request.generation())
+                        .setRaw(ByteString.copyFrom(request.raw()))));
+        return response.build().toByteArray();
     }
 
     private AgentCall call(byte[] body) throws Refusal {

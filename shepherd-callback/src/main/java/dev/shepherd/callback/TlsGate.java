@@ -13,7 +13,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * The first handler of a connection to a port that speaks TLS. It waits for the first byte, so that a connection which
- * sends nothing costs nothing, and hands over to TLS. What is not TLS goes on as it is, to be told so.
+ * sends nothing costs nothing, and hands over to TLS. What is not TLS goes on as it is, to be told so by HTTP; another
+ * protocol has no word for it, and the connection is closed.
  */
 final class TlsGate extends ByteToMessageDecoder {
 
@@ -28,11 +29,14 @@ final class TlsGate extends ByteToMessageDecoder {
     private final AgentServer server;
     private final ServerTls tls;
     private final Connections.Entry entry;
+    private final List<String> protocols;
 
-    TlsGate(AgentServer server, ServerTls tls, Connections.Entry entry) {
+    /** @param protocols what clients may agree on by ALPN; if empty, they are not asked */
+    TlsGate(AgentServer server, ServerTls tls, Connections.Entry entry, List<String> protocols) {
         this.server = server;
         this.tls = tls;
         this.entry = entry;
+        this.protocols = protocols;
     }
 
     @Override
@@ -42,13 +46,18 @@ final class TlsGate extends ByteToMessageDecoder {
         }
         if (in.getUnsignedByte(in.readerIndex()) != HANDSHAKE_RECORD) {
             server.counters().handshake(Handshake.NOT_TLS);
-            ctx.pipeline().remove(this);
+            if (protocols.isEmpty()) {
+                ctx.pipeline().remove(this);
+            } else {
+                in.skipBytes(in.readableBytes());
+                ctx.close();
+            }
         } else if (entry.isLimited() && !server.calls().takeHandshake(entry.address())) {
             server.counters().handshake(Handshake.TOO_MANY);
             in.skipBytes(in.readableBytes());
             ctx.close();
         } else {
-            SslHandler handler = new SslHandler(tls.engine(), new Tasks(ctx));
+            SslHandler handler = new SslHandler(tls.engine(protocols), new Tasks(ctx));
             handler.setHandshakeTimeout(server.limits().headTimeout().toMillis(), TimeUnit.MILLISECONDS);
             handler.setCloseNotifyFlushTimeoutMillis(FLUSH_MILLIS);
             ctx.pipeline().replace(this, "tls", handler);

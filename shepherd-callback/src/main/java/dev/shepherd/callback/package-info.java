@@ -7,6 +7,7 @@
  *   <li>{@link dev.shepherd.callback.AgentEndpointStatus}: what became of connections and requests
  *   <li>{@link dev.shepherd.callback.AgentEndpointMetrics}: the same for Micrometer, which is optional
  *   <li>{@code AgentServer}, {@code AgentConnection}, {@code Connections}: the HTTP side, on Netty
+ *   <li>{@code TransportPeer}: a connection by another {@code AgentTransport}, which is gRPC
  *   <li>{@code AgentCalls}, {@code FairQueue}, {@code Allowance}: who may call how often, and who comes next; they know
  *       nothing of HTTP
  * </ul>

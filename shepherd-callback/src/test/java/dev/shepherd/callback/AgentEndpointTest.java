@@ -22,6 +22,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.Signature;
@@ -375,6 +376,15 @@ class AgentEndpointTest {
                         AgentEndpointLimits.builder().reportBytesPerHour(2_000).build())
                 .isInstanceOf(ConfigurationException.class)
                 .hasMessageContaining("reportBytesPerHour must not be less than maxBodySize");
+        assertThatThrownBy(() -> AgentEndpoint.builder()
+                        .callback(callback)
+                        .tls(AgentTls.builder().folder(Path.of("tls")).build())
+                        .grpcAddress(ANY_PORT)
+                        .build())
+                .as("there is nothing here that speaks it")
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("dev.shepherd:shepherd-callback-grpc");
+        assertThatThrownBy(endpoint::grpcAddress).hasMessageContaining("does not listen for gRPC");
         AgentEndpoint taken = AgentEndpoint.builder()
                 .callback(callback)
                 .address(endpoint.address())

@@ -168,6 +168,9 @@ class MainTest {
         assertThat(runWithoutEndpoint().err()).contains("--endpoint", "--agent-listen");
         assertThat(runWithoutEndpoint("--agent-listen", "0.0.0.0:7834").err())
                 .contains("listens on all interfaces: give --endpoint");
+        assertThat(runWithoutEndpoint("--agent-grpc-listen", "0.0.0.0:7835").err())
+                .contains(
+                        "--agent-grpc-listen (agent-endpoint.grpc-address) listens on all interfaces: give --endpoint");
         for (String wrong : new String[] {"host", "127.0.0.1:0", "65536", ":7834"}) {
             assertThat(runWithoutEndpoint("--agent-listen", wrong).err())
                     .contains("--agent-listen is a port from 1 to 65535 or HOST:PORT, not " + wrong);

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSessionContext;
 import javax.net.ssl.X509ExtendedTrustManager;
 import org.jspecify.annotations.Nullable;
@@ -114,12 +115,21 @@ public final class ServerTls {
         return new Current(context, pair.certificate());
     }
 
-    /** Makes the server's side of a connection. */
-    public SSLEngine engine() {
+    /**
+     * Makes the server's side of a connection.
+     *
+     * @param protocols what clients may agree on by ALPN; if empty, they are not asked
+     */
+    public SSLEngine engine(List<String> protocols) {
         SSLEngine engine = current.context().createSSLEngine();
         engine.setUseClientMode(false);
         engine.setEnabledProtocols(PROTOCOLS);
         engine.setWantClientAuth(true);
+        if (!protocols.isEmpty()) {
+            SSLParameters parameters = engine.getSSLParameters();
+            parameters.setApplicationProtocols(protocols.toArray(String[]::new));
+            engine.setSSLParameters(parameters);
+        }
         return engine;
     }
 

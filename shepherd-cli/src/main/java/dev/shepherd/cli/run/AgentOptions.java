@@ -53,8 +53,9 @@ final class AgentOptions {
             names = "--endpoint",
             paramLabel = "TEXT",
             description =
-                    "where agents report to, such as https://HOST:PORT; passed to them unchanged (default: the URL of"
-                            + " --agent-listen)")
+                    "where agents report to, such as https://HOST:PORT, or HOST:PORT for those that speak gRPC; passed to"
+                            + " them unchanged (default: the URL of --agent-listen or, without it, the address of"
+                            + " --agent-grpc-listen)")
     private @Nullable String endpoint;
 
     @Option(
@@ -63,6 +64,13 @@ final class AgentOptions {
             description = "take reports from agents here (default host: 127.0.0.1), by HTTPS unless that is a loopback"
                     + " address; docs/agents.md describes the protocol")
     private @Nullable String agentListen;
+
+    @Option(
+            names = "--agent-grpc-listen",
+            paramLabel = "[HOST:]PORT",
+            description = "take reports by gRPC here (default host: 127.0.0.1), from agents of the original system; has"
+                    + " TLS spoken at --agent-listen, too")
+    private @Nullable String agentGrpcListen;
 
     @Option(
             names = "--agent-certificate",
@@ -171,6 +179,7 @@ final class AgentOptions {
         given.put("agent.ca-certificate", "--ca-certificate", caCertificate);
         giveCredentials(given, hasFile);
         given.put("agent-endpoint.address", "--agent-listen", agentListen);
+        given.put("agent-endpoint.grpc-address", "--agent-grpc-listen", agentGrpcListen);
         if (agentCertificate != null || agentTlsFolder != null || agentPlainHttp) {
             given.replace("agent-endpoint.tls");
         }

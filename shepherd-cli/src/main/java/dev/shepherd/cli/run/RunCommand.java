@@ -236,7 +236,7 @@ public final class RunCommand implements Callable<Integer> {
                 Providers providers = Providers.create(settings.providers());
                 DatabaseOptions.Opened opened = DatabaseOptions.openToRun(settings.database(), settings.connections());
                 @Nullable
-                        AgentListener listener = settings.endpoint().address().isPresent()
+                        AgentListener listener = settings.endpoint().listens()
                                 ? AgentListener.start(
                                         opened.bmdb(),
                                         settings.endpoint(),
@@ -257,7 +257,7 @@ public final class RunCommand implements Callable<Integer> {
             opened.endIfGone(shutdown);
             shepherd.start();
             if (listener != null) {
-                log.info("Accepting calls of agents at {}", settings.endpoint().url());
+                log.info("Accepting calls of agents at {}", settings.endpoint().places());
             }
             Progress progress = new Progress();
             while (!shutdown.await(REPORT_INTERVAL.toMillis())) {

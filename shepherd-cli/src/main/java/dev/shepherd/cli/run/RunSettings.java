@@ -168,7 +168,7 @@ record RunSettings(
     int connections() {
         int machines = providers.stream().mapToInt(one -> one.parallelism() + 4).sum();
         int all = machines
-                + (endpoint.address().isPresent() ? AgentListener.CONNECTIONS : 0)
+                + (endpoint.listens() ? AgentListener.CONNECTIONS : 0)
                 + (web.listen().isPresent() ? WebPage.CONNECTIONS : 0);
         return Math.min(all, 1000);
     }

@@ -5,15 +5,24 @@ import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.callback.AgentEndpointLimits;
 import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Where agents report to, if that is here. */
 public final class EndpointSettings {
+
+    /** What clients of gRPC connect to: host and port. */
+    private static final Pattern GRPC_TARGET = Pattern.compile("(\\[[0-9a-fA-F:.]+]|[\\w.-]+):\\d{1,5}");
 
     private final Builder values;
 
@@ -21,16 +30,30 @@ public final class EndpointSettings {
         this.values = values;
     }
 
-    /** Returns where to listen, if anywhere. */
+    /** Returns where to listen for HTTP, if anywhere. */
     public Optional<InetSocketAddress> address() {
         return Optional.ofNullable(values.address);
     }
 
-    /** Tells whether TLS is spoken there: if it is wanted, or if others reach it and plain HTTP is not allowed. */
+    /** Returns where to listen for gRPC, if anywhere. */
+    public Optional<InetSocketAddress> grpcAddress() {
+        return Optional.ofNullable(values.grpcAddress);
+    }
+
+    /** Tells whether agents report here at all. */
+    public boolean listens() {
+        return values.address != null || values.grpcAddress != null;
+    }
+
+    /**
+     * Tells whether TLS is spoken: if it is wanted, if gRPC needs it, or if others reach this and plain HTTP is not
+     * allowed.
+     */
     public boolean hasTls() {
-        return values.address != null
-                && !values.plainHttp
-                && (values.tls.isGiven() || !values.address.getAddress().isLoopbackAddress());
+        return values.grpcAddress != null
+                || values.address != null
+                        && !values.plainHttp
+                        && (values.tls.isGiven() || !values.address.getAddress().isLoopbackAddress());
     }
 
     /** Tells whether its certificate is for no name as yet. */
@@ -38,8 +61,9 @@ public final class EndpointSettings {
         return hasTls()
                 && values.tls.isMade()
                 && !values.tls.hasNames()
-                && values.address != null
-                && values.address.getAddress().isAnyLocalAddress();
+                && Stream.of(address(), grpcAddress())
+                        .flatMap(Optional::stream)
+                        .anyMatch(one -> one.getAddress().isAnyLocalAddress());
     }
 
     /** Tells whether agents connect through a proxy, which may speak TLS in its place, or speak it again. */
@@ -47,9 +71,38 @@ public final class EndpointSettings {
         return !values.limits.proxies().isEmpty();
     }
 
-    /** Returns the URL that agents find it at, as far as that is known here. */
+    /**
+     * Returns what agents find it by, as far as that is known here: a URL or, where gRPC alone is spoken, host and port.
+     */
     public String url() {
-        return AgentEndpoint.url(Objects.requireNonNull(values.address), hasTls());
+        return values.address == null
+                ? target(Objects.requireNonNull(values.grpcAddress))
+                : AgentEndpoint.url(values.address, hasTls());
+    }
+
+    /** Returns all that agents find it by, for people. */
+    public String places() {
+        return Stream.of(
+                        address().map(one -> AgentEndpoint.url(one, hasTls())),
+                        grpcAddress().map(one -> target(one) + " (gRPC)"))
+                .flatMap(Optional::stream)
+                .collect(Collectors.joining(" and "));
+    }
+
+    /** Returns the host in what agents are told: in a URL, or in host and port. */
+    static Optional<String> host(String endpoint) {
+        Matcher target = GRPC_TARGET.matcher(endpoint);
+        try {
+            return Optional.ofNullable(target.matches() ? target.group(1) : new URI(endpoint).getHost())
+                    .map(host -> host.replaceAll("[\\[\\]]", ""));
+        } catch (URISyntaxException e) {
+            return Optional.empty(); // Agents may understand it.
+        }
+    }
+
+    /** Returns an address as gRPC's clients have it. */
+    private static String target(InetSocketAddress address) {
+        return AgentEndpoint.url(address, true).replaceFirst("^https://", "");
     }
 
     /**
@@ -65,7 +118,8 @@ public final class EndpointSettings {
      * @param names what agents reach it by
      */
     public AgentEndpoint.Builder on(AgentEndpoint.Builder endpoint, Collection<String> names) {
-        address().ifPresent(endpoint::address);
+        address().ifPresentOrElse(endpoint::address, () -> endpoint.http(false));
+        grpcAddress().ifPresent(endpoint::grpcAddress);
         if (hasTls()) {
             endpoint.tls(values.tls.with(names));
         }
@@ -79,6 +133,7 @@ public final class EndpointSettings {
     /** Collects the settings. */
     static final class Builder {
         private @Nullable InetSocketAddress address;
+        private @Nullable InetSocketAddress grpcAddress;
         private @Nullable Duration maxClockSkew;
         private boolean plainHttp;
         private TlsSettings tls = TlsSettings.NONE;
@@ -86,6 +141,10 @@ public final class EndpointSettings {
 
         void address(InetSocketAddress where) {
             this.address = where;
+        }
+
+        void grpcAddress(InetSocketAddress where) {
+            this.grpcAddress = where;
         }
 
         void maxClockSkew(Duration span) {
@@ -110,6 +169,12 @@ public final class EndpointSettings {
                         "plainHttp",
                         "plain HTTP (--agent-plain-http) and TLS (agent-endpoint.tls) exclude each other: set one of"
                                 + " both");
+            }
+            if (plainHttp && grpcAddress != null) {
+                throw new ConfigurationException(
+                        "plainHttp",
+                        "plain HTTP (--agent-plain-http) and gRPC (--agent-grpc-listen), which needs TLS, exclude each"
+                                + " other: set one of both, or serve gRPC by another process");
             }
             if (maxClockSkew != null) {
                 // The endpoint says it no earlier than it is made, when the database is open.

@@ -196,6 +196,7 @@ public final class Sections {
     static final Section<EndpointSettings.Builder, EndpointSettings> OF_ENDPOINT = Section.of(
                     EndpointSettings.Builder::new, EndpointSettings.Builder::build)
             .key("address", Kind.LISTEN, EndpointSettings.Builder::address, EndpointSettings::address)
+            .key("grpcAddress", Kind.LISTEN, EndpointSettings.Builder::grpcAddress, EndpointSettings::grpcAddress)
             .nested("tls", OF_TLS, EndpointSettings.Builder::tls)
             .nested("limits", OF_LIMITS, EndpointSettings.Builder::limits)
             .key("maxClockSkew", Kind.SPAN_OF_TIME, EndpointSettings.Builder::maxClockSkew, is("5m"))

@@ -14,8 +14,6 @@ import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.SshCredentials;
 import java.io.PrintWriter;
 import java.net.InetSocketAddress;
-import java.net.URI;
-import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -222,7 +220,7 @@ public final class Settings {
                     @Override
                     public void check(String text) {
                         checkScheme(text, endpoint);
-                        host(text).ifPresent(endpointNames::add);
+                        EndpointSettings.host(text).ifPresent(endpointNames::add);
                     }
 
                     @Override
@@ -276,14 +274,6 @@ public final class Settings {
         }
     }
 
-    private static Optional<String> host(String endpoint) {
-        try {
-            return Optional.ofNullable(new URI(endpoint).getHost()).map(host -> host.replaceAll("[\\[\\]]", ""));
-        } catch (URISyntaxException e) {
-            return Optional.empty(); // Agents may understand it.
-        }
-    }
-
     /**
      * Returns the hosts in the URLs that agents are told, once these were read. It is a problem if there is none though
      * a certificate is to be made for them.
@@ -295,7 +285,7 @@ public final class Settings {
             reading.problems()
                     .add(
                             Mark.ofOption("--agent-name"),
-                            "--agent-listen (agent-endpoint.address) listens on all interfaces: give --agent-name"
+                            "the agents' endpoint listens on all interfaces: give --agent-name"
                                     + " (agent-endpoint.tls.names), with what agents reach it by, for its certificate");
         }
         return endpointNames;
@@ -303,6 +293,7 @@ public final class Settings {
 
     private static String url(EndpointSettings endpoint) {
         InetSocketAddress address = endpoint.address()
+                .or(endpoint::grpcAddress)
                 .orElseThrow(() -> new ConfigurationException(
                         "endpoint",
                         "where agents report to is missing: give --endpoint, --agent-listen or both; in a file"
@@ -310,8 +301,11 @@ public final class Settings {
         if (address.getAddress().isAnyLocalAddress()) {
             throw new ConfigurationException(
                     "endpoint",
-                    "--agent-listen (agent-endpoint.address) listens on all interfaces: give --endpoint"
-                            + " (agent.endpoint), with the URL that agents reach it by");
+                    (endpoint.address().isPresent()
+                                    ? "--agent-listen (agent-endpoint.address)"
+                                    : "--agent-grpc-listen (agent-endpoint.grpc-address)")
+                            + " listens on all interfaces: give --endpoint (agent.endpoint), with what agents reach it"
+                            + " by");
         }
         return endpoint.url();
     }

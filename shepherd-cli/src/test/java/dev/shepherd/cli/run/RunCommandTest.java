@@ -72,6 +72,8 @@ class RunCommandTest {
                     key.toString(),
                     "--agent-listen",
                     String.valueOf(freePort()),
+                    "--agent-grpc-listen",
+                    String.valueOf(freePort()),
                     "--agent-tls-folder",
                     folder.resolve("tls").toString(),
                     "--creation-interval",
@@ -89,7 +91,8 @@ class RunCommandTest {
                 assertThat(log)
                         .contains("Asked to end")
                         .contains("agent started")
-                        .contains("Accepting calls of agents at https://127.0.0.1:")
+                        .containsPattern(
+                                "Accepting calls of agents at https://127.0.0.1:\\d+ and 127.0.0.1:\\d+ \\(gRPC\\)")
                         .contains("Stopped");
                 assertThat(isWorkedOn("hanging")).as(log).isFalse();
                 Integer sessions = database.bmdb().query(dsl -> dsl.fetchCount(org.jooq.impl.DSL.table("sessions")));

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -129,6 +130,39 @@ class SettingsTest {
                 .singleElement()
                 .asString()
                 .contains("key is not set");
+    }
+
+    @Test
+    void overGrpcTlsIsAlwaysSpokenAndAgentsAreToldHostAndPort() throws Exception {
+        EndpointSettings alone = endpoint("{grpc-address: '10.0.0.1:7835'}");
+        assertThat(alone.listens()).isTrue();
+        assertThat(alone.hasTls()).isTrue();
+        assertThat(alone.url()).isEqualTo("10.0.0.1:7835");
+        assertThat(alone.places()).isEqualTo("10.0.0.1:7835 (gRPC)");
+        EndpointSettings both = endpoint("{address: '7834', grpc-address: '[::1]:7835'}");
+        assertThat(both.hasTls()).as("on the loopback interface, too").isTrue();
+        assertThat(both.url()).isEqualTo("https://127.0.0.1:7834");
+        assertThat(both.places()).isEqualTo("https://127.0.0.1:7834 and [0:0:0:0:0:0:0:1]:7835 (gRPC)");
+        assertThat(endpoint("{}").listens()).isFalse();
+        assertThat(endpoint("{grpc-address: '0.0.0.0:7835'}").isNameless()).isTrue();
+        assertThat(problems(DATABASE + "agent-endpoint: {plain-http: true, grpc-address: '7835'}\n"))
+                .singleElement()
+                .asString()
+                .contains("plain HTTP (--agent-plain-http) and gRPC (--agent-grpc-listen), which needs TLS");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "https://shepherd.example.com:7834, shepherd.example.com",
+        "shepherd.example.com:7835, shepherd.example.com",
+        "10.0.0.1:7835, 10.0.0.1",
+        "[2001:db8::1]:7835, 2001:db8::1",
+        "https://[2001:db8::1]:7834, 2001:db8::1",
+        "of my own, ",
+        "shepherd.example.com, ",
+    })
+    void theCertificateIsForTheHostThatAgentsAreTold(String told, @Nullable String host) {
+        assertThat(EndpointSettings.host(told)).isEqualTo(Optional.ofNullable(host));
     }
 
     @ParameterizedTest

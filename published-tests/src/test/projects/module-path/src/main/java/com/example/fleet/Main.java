@@ -9,6 +9,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.callback.AgentEndpoint;
+import dev.shepherd.callback.AgentTls;
 import dev.shepherd.manager.status.LoopStatus;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.Shepherd;
@@ -61,6 +62,12 @@ public final class Main {
                         .callback(callback)
                         .address(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
                         .build();
+                AgentEndpoint grpc = AgentEndpoint.builder()
+                        .callback(callback)
+                        .http(false)
+                        .grpcAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+                        .tls(AgentTls.builder().folder(folder.resolve("tls")).build())
+                        .build();
                 Provider provider = factory.create(config);
                 Shepherd shepherd = Shepherd.builder()
                         .bmdb(bmdb)
@@ -77,6 +84,8 @@ public final class Main {
             HttpURLConnection asked = (HttpURLConnection)
                     URI.create(endpoint.url() + AgentEndpoint.PATH).toURL().openConnection();
             System.out.println("endpoint: " + asked.getResponseCode());
+            grpc.start();
+            System.out.println("gRPC: " + grpc.status().listening());
             try (WebConsole console =
                     WebConsole.builder().bmdb(bmdb).shepherd(shepherd).build()) {
                 WebResponse page = console.handle(
