@@ -262,8 +262,11 @@ final class AgentFile {
                 if [ ! -x "$program/agent" ]; then
                     new=$home/runtime/.new.$$
                     rm -rf "$home"/runtime/.new.*
-                    mkdir -p "$new"
-                    tail -n +@LINES@ "$0" | tar -xzf - -C "$new"
+                    if ! { mkdir -p "$new" && tail -n +@LINES@ "$0" | tar -xzf - -C "$new"; }; then
+                        rm -rf "$new"
+                        echo "this agent cannot be unpacked in $home; what ran here goes on" >&2
+                        exit 1
+                    fi
                     rm -rf "$program"
                     mv "$new" "$program"
                 fi
