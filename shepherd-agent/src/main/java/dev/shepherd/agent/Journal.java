@@ -1,6 +1,5 @@
 package dev.shepherd.agent;
 
-import java.io.PrintStream;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 
@@ -10,7 +9,6 @@ import java.time.temporal.ChronoUnit;
  */
 final class Journal {
 
-    private static final PrintStream OUT = System.err;
     private static final boolean SYSTEMD = System.getenv("JOURNAL_STREAM") != null;
 
     private Journal() {}
@@ -27,9 +25,9 @@ final class Journal {
         // What others say may hold any characters; a line is a line.
         String safe = line.replaceAll("\\p{Cntrl}|\\p{Cf}|\\R", "?");
         if (SYSTEMD) {
-            OUT.println(level + safe);
+            System.err.println(level + safe);
         } else {
-            OUT.println(Instant.now().truncatedTo(ChronoUnit.SECONDS) + " " + word + safe);
+            System.err.println(Instant.now().truncatedTo(ChronoUnit.SECONDS) + " " + word + safe);
         }
     }
 }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Random;
@@ -24,7 +25,6 @@ final class Reporting {
 
     private static final String LOCK = "lock";
 
-    private static final Duration INTERVAL = Duration.ofMinutes(1);
     private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
     private static final Duration LONGEST_RETRY = Duration.ofMinutes(1);
 
@@ -47,6 +47,12 @@ final class Reporting {
     private final Request request;
     private final Installations installations;
     private final Random random = new Random();
+    private final Duration interval = Duration.ofMillis(Long.getLong("shepherd.agent.interval.millis", 60_000));
+
+    /** How long to go on without being heard; zero for ever. */
+    private final Duration patience = Duration.ofMillis(Long.getLong("shepherd.agent.patience.millis", 0));
+
+    private long heardAt = System.nanoTime();
 
     /** What the machine is made of. Guarded by this, as is whether it was reported. */
     private @Nullable ByteString report;
@@ -124,6 +130,14 @@ final class Reporting {
             } catch (IOException e) {
                 wait = failed(String.valueOf(e.getMessage()), Duration.ZERO);
             }
+            if (!patience.isZero() && System.nanoTime() - heardAt > patience.toNanos()) {
+                Journal.info("ends: not heard for " + patience.toMillis() + " ms");
+                return;
+            }
+            if (!Files.isDirectory(home.folder())) {
+                Journal.info("ends: " + home.folder() + " was removed");
+                return;
+            }
             pause(wait);
         }
     }
@@ -188,6 +202,7 @@ final class Reporting {
         if (failures > 0) {
             Journal.info("is heard again, after " + failures + " attempts");
         }
+        heardAt = System.nanoTime();
         failures = 0;
         lastFailure = "";
         refused = false;
@@ -200,8 +215,8 @@ final class Reporting {
         boolean begun = reply.response().hasInstallationRequest()
                 && installations.begin(reply.response().getInstallationRequest());
         // Agents that were all started at once, such as after a power cut, do not stay in step.
-        long jitter = (long) (INTERVAL.toMillis() * 0.1 * (random.nextDouble() - 0.5));
-        return begun || mayReport() && installations.report().isPresent() ? FIRST_RETRY : INTERVAL.plusMillis(jitter);
+        long jitter = (long) (interval.toMillis() * 0.1 * (random.nextDouble() - 0.5));
+        return begun || mayReport() && installations.report().isPresent() ? FIRST_RETRY : interval.plusMillis(jitter);
     }
 
     private boolean mustEnd(Request.Reply reply) {
@@ -252,8 +267,8 @@ final class Reporting {
         if (failures == 1 && (why.startsWith("OTHER_TIME") || why.startsWith("REPLAYED"))) {
             return atLeast; // The answer has said how to do it right.
         }
-        long doubled = FIRST_RETRY.toMillis() << Math.min(failures - 1, 6);
-        long millis = refused ? FIRST_RETRY.toMillis() : Math.min(doubled, LONGEST_RETRY.toMillis());
+        long doubled = Math.min(FIRST_RETRY.toMillis() << Math.min(failures - 1, 6), LONGEST_RETRY.toMillis());
+        long millis = Math.min(refused ? FIRST_RETRY.toMillis() : doubled, interval.toMillis());
         // Half of it at random: a manager that comes back is not called by all at once.
         Duration wait = Duration.ofMillis(millis / 2 + (long) (random.nextDouble() * millis / 2));
         return wait.compareTo(atLeast) < 0 ? atLeast : wait;

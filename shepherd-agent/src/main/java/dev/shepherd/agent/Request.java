@@ -2,6 +2,7 @@ package dev.shepherd.agent;
 
 import dev.shepherd.agent.messages.callback.AgentRequest;
 import dev.shepherd.agent.messages.callback.AgentResponse;
+import dev.shepherd.agent.messages.internal.certificates.CertificateWriter;
 import java.io.IOException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -11,6 +12,8 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.MessageDigest;
 import java.security.Signature;
+import java.security.cert.Certificate;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.HexFormat;
@@ -19,6 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
@@ -27,6 +31,7 @@ final class Request {
 
     static final String PATH = "/v1/agent";
 
+    private static final char[] NO_PASSWORD = {};
     private static final Duration CONNECT = Duration.ofSeconds(10);
     private static final Duration ANSWER = Duration.ofSeconds(30);
 
@@ -62,25 +67,45 @@ final class Request {
         this.identity = identity;
         HttpClient.Builder builder =
                 HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECT);
-        if (identity.authority().isPresent()) {
-            builder.sslContext(trusting(identity));
+        if ("https".equals(identity.endpoint().getScheme())) {
+            builder.sslContext(tls(identity));
         }
         client = builder.build();
     }
 
-    private static SSLContext trusting(Identity identity) throws IOException {
+    /**
+     * Trusts the certificate of the takeover and no other, or the public authorities if there was none, and shows a
+     * certificate of the agent's own. Requests are signed as well: whether a proxy ends TLS cannot be seen from here.
+     */
+    private static SSLContext tls(Identity identity) throws IOException {
         try {
-            KeyStore store = KeyStore.getInstance("PKCS12");
-            store.load(null, null);
-            store.setCertificateEntry("authority", identity.authority().orElseThrow());
+            KeyStore own = emptyStore();
+            own.setKeyEntry("agent", identity.keys().getPrivate(), NO_PASSWORD, new Certificate[] {
+                CertificateWriter.ofClient("Shepherd agent", identity.keys())
+            });
+            KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+            keys.init(own, NO_PASSWORD);
             TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-            trust.init(store);
+            Optional<X509Certificate> authority = identity.authority();
+            if (authority.isPresent()) {
+                KeyStore trusted = emptyStore();
+                trusted.setCertificateEntry("authority", authority.get());
+                trust.init(trusted);
+            } else {
+                trust.init((KeyStore) null);
+            }
             SSLContext context = SSLContext.getInstance("TLS");
-            context.init(null, trust.getTrustManagers(), null);
+            context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
             return context;
         } catch (GeneralSecurityException e) {
-            throw new IOException("the certificate of the authority cannot be used: " + e.getMessage(), e);
+            throw new IOException("TLS cannot be set up: " + e.getMessage(), e);
         }
+    }
+
+    private static KeyStore emptyStore() throws GeneralSecurityException, IOException {
+        KeyStore store = KeyStore.getInstance("PKCS12");
+        store.load(null, null);
+        return store;
     }
 
     /**

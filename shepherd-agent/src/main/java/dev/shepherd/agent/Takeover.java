@@ -20,10 +20,24 @@ final class Takeover {
 
     private static final int MOST_BYTES = 1 << 20;
 
+    /** Becomes the agent that a takeover asks for. */
+    interface Beginning {
+
+        /** Returns who it is from now on. The message of what is thrown is for people. */
+        Identity begin(TakeoverInit init) throws IOException, GeneralSecurityException, InterruptedException;
+    }
+
     private Takeover() {}
 
-    /** Returns the status to exit with. */
+    /** Answers with a process of its own that goes on. Returns the status to exit with. */
     static int answer(Home home, InputStream in, OutputStream out) throws IOException, InterruptedException {
+        answer(in, out, init -> begin(home, init));
+        return 0;
+    }
+
+    /** Reads what an agent is told, and answers with its key or with what is wrong. Returns whether it has begun. */
+    static boolean answer(InputStream in, OutputStream out, Beginning beginning)
+            throws IOException, InterruptedException {
         TakeoverResponse response;
         try {
             byte[] received = in.readNBytes(MOST_BYTES + 1);
@@ -31,7 +45,7 @@ final class Takeover {
                 throw new IOException("the message on standard input has more than " + MOST_BYTES + " bytes");
             }
             TakeoverInit init = TakeoverInit.parseFrom(received);
-            byte[] key = begin(home, init).publicKey();
+            byte[] key = beginning.begin(init).publicKey();
             response = TakeoverResponse.newBuilder()
                     .setSuccess(
                             TakeoverSuccess.newBuilder().setInitMessage(init).setKey(ByteString.copyFrom(key)))
@@ -43,7 +57,7 @@ final class Takeover {
         }
         out.write(response.toByteArray());
         out.flush();
-        return 0;
+        return response.hasSuccess();
     }
 
     /** Returns who the agent before is. What cannot be read must not keep the next one away. */

@@ -12,6 +12,8 @@ import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RequestTest {
 
@@ -46,6 +48,29 @@ class RequestTest {
         }
         assertThat(endpoint.wrong()).isEmpty();
         assertThat(endpoint.times()).hasSize(5).isSorted().doesNotHaveDuplicates();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"TLSv1.2", "TLSv1.3"})
+    void byTlsTheAgentShowsACertificateOfItsKeySignsAsWellAndKeepsItsConnection(String protocol) throws Exception {
+        try (FakeEndpoint secure = new FakeEndpoint(protocol)) {
+            Request request = new Request(secure.identity());
+            for (int i = 0; i < 3; i++) {
+                secure.then(FakeEndpoint.accept(AgentResponse.getDefaultInstance()));
+                assertThat(request.send(AgentRequest.getDefaultInstance()).status())
+                        .isEqualTo(200);
+            }
+            assertThat(secure.wrong()).isEmpty();
+            assertThat(secure.times()).hasSize(3);
+            assertThat(secure.connections()).hasSize(1);
+
+            Identity mistrusts = new Identity(
+                    secure.identity().init().toBuilder().clearCaCertificate().build(),
+                    secure.identity().keys());
+            assertThatThrownBy(() -> new Request(mistrusts).send(AgentRequest.getDefaultInstance()))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("unable to find valid certification path");
+        }
     }
 
     @Test

@@ -40,6 +40,9 @@ final class AgentCalls implements AutoCloseable {
     /** Of so many agents it is known that they are one; those that have not called for the longest are forgotten. */
     private static final int MOST_AGENTS = 200_000;
 
+    /** Reading as much takes less than waking a thread. */
+    private static final int SMALL_BODY = 1024;
+
     private static final int MOST_ADDRESSES = 100_000;
 
     private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
@@ -257,10 +260,16 @@ final class AgentCalls implements AutoCloseable {
                 ofStrangers(address, now).take(1, now);
             }
         }
-        FairQueue.Added added = queue.add(
-                stranger ? address : request.agent(),
-                stranger ? WAITING_PER_ADDRESS : WAITING_PER_AGENT,
-                release -> carryOut(request, body, address, stranger, release, whenDone));
+        FairQueue.Task task = release -> carryOut(request, body, address, stranger, release, whenDone);
+        FairQueue.Added added;
+        if (stranger) {
+            added = queue.add(address, WAITING_PER_ADDRESS, task);
+        } else if (request.signed() == null && body.length <= SMALL_BODY) {
+            // There is no signature to check, and hardly anything to read.
+            added = queue.runOrAdd(request.agent(), WAITING_PER_AGENT, task);
+        } else {
+            added = queue.add(request.agent(), WAITING_PER_AGENT, task);
+        }
         switch (added) {
             case WAITING -> {}
             case LANE_FULL -> whenDone.accept(tooMany(TimeUnit.SECONDS.toNanos(1)));

@@ -10,9 +10,21 @@ import java.util.Arrays;
  * The certificate that a client has shown, and whose key it has. Of what it says, only its key and its time count: who
  * made it, and for whom, anyone can write into a certificate of their own.
  */
-record ClientCertificate(X509Certificate certificate) {
+final class ClientCertificate {
 
     private static final int KEY_BYTES = 32;
+
+    private final String algorithm;
+    private final byte[] encodedKey;
+    private final Instant from;
+    private final Instant end;
+
+    ClientCertificate(X509Certificate certificate) {
+        algorithm = certificate.getPublicKey().getAlgorithm();
+        encodedKey = certificate.getPublicKey().getEncoded();
+        from = certificate.getNotBefore().toInstant();
+        end = certificate.getNotAfter().toInstant();
+    }
 
     /**
      * Returns the key.
@@ -20,9 +32,7 @@ record ClientCertificate(X509Certificate certificate) {
      * @throws Refusal if it is not an ed25519 key, or the certificate is not valid at this time
      */
     byte[] key(Clock clock) throws Refusal {
-        String algorithm = certificate.getPublicKey().getAlgorithm();
-        byte[] encoded = certificate.getPublicKey().getEncoded();
-        if (!RequestSignature.isEd25519(encoded)) {
+        if (!RequestSignature.isEd25519(encodedKey)) {
             throw new Refusal(
                     401,
                     Outcome.CERTIFICATE_UNSUPPORTED,
@@ -30,14 +40,12 @@ record ClientCertificate(X509Certificate certificate) {
         }
         // At each request, since a connection may outlive the certificate, as may a session that is resumed.
         Instant now = clock.instant();
-        Instant from = certificate.getNotBefore().toInstant();
-        Instant end = certificate.getNotAfter().toInstant();
         if (now.isBefore(from) || now.isAfter(end)) {
             throw new Refusal(
                     401,
                     Outcome.CERTIFICATE_EXPIRED,
                     "the certificate is valid from " + from + " to " + end + ", and here it is " + now);
         }
-        return Arrays.copyOfRange(encoded, encoded.length - KEY_BYTES, encoded.length);
+        return Arrays.copyOfRange(encodedKey, encodedKey.length - KEY_BYTES, encodedKey.length);
     }
 }

@@ -102,7 +102,6 @@ record SignedRequest(
     }
 
     private static UUID machineId(String text) throws Refusal {
-        Refusal malformed = Refusal.malformed(MACHINE + " is a UUID in lower case");
         try {
             UUID id = UUID.fromString(text);
             // Others are read as well, but only one way to write an id is signed.
@@ -110,9 +109,9 @@ record SignedRequest(
                 return id;
             }
         } catch (IllegalArgumentException e) {
-            malformed.addSuppressed(e);
+            // As below.
         }
-        throw malformed;
+        throw Refusal.malformed(MACHINE + " is a UUID in lower case");
     }
 
     private static long recent(String time, Clock clock, Duration maxClockSkew) throws Refusal {

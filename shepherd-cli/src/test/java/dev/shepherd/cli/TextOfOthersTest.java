@@ -116,7 +116,7 @@ class TextOfOthersTest {
         HostileProvider provider = new HostileProvider(host.port());
         AgentTakeover bySsh = AgentTakeover.builder()
                 .executable(TestAgent.write(folder.resolve("agent")))
-                .endpoint("here")
+                .endpoint("http://here")
                 .credentials(SshCredentials.generateIfAbsent(folder.resolve("key")))
                 .build();
         MachineTakeover takeover = target -> switch (provider.nameOf(target.port())) {

@@ -260,7 +260,7 @@ class SshInitializerTest extends InitializerScenario {
         return AgentTakeover.builder()
                 .executable(TestAgent.write(folder.resolve("agent")))
                 .credentials(credentials())
-                .endpoint("fleet.example:7834")
+                .endpoint("https://fleet.example:7834")
                 .totalTimeout(limit)
                 .build();
     }

@@ -1,19 +1,14 @@
 package dev.shepherd.cli.agent;
 
+import dev.shepherd.agent.AgentJar;
 import dev.shepherd.agent.Main;
-import dev.shepherd.agent.messages.takeover.TakeoverInit;
 import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.io.UncheckedIOException;
-import java.net.URI;
-import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystem;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -30,11 +25,8 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.spi.ToolProvider;
 import java.util.stream.Stream;
-import java.util.zip.CRC32;
 import java.util.zip.Deflater;
 import java.util.zip.GZIPOutputStream;
-import java.util.zip.ZipEntry;
-import java.util.zip.ZipOutputStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -141,7 +133,10 @@ final class AgentFile {
         try {
             link(work.resolve("jre"));
             List<String> needs = needs(work.resolve("jre"));
-            writeClasses(work.resolve(CLASSES));
+            try (OutputStream jar = new BufferedOutputStream(Files.newOutputStream(work.resolve(CLASSES)))) {
+                // The archive compresses all of it, and an agent reads it sooner.
+                AgentJar.write(jar, Deflater.NO_COMPRESSION);
+            }
             Path start = Files.writeString(work.resolve("agent"), start(installer, installerSeconds));
             Files.setPosixFilePermissions(start, PosixFilePermissions.fromString("rwxr-xr-x"));
 
@@ -237,60 +232,6 @@ final class AgentFile {
         return OTHERS.stream().filter(name -> names.indexOf(name) >= 0).toList();
     }
 
-    /** Writes the classes of the agent and of what it uses into one jar. */
-    private static void writeClasses(Path jar) throws IOException {
-        Map<String, byte[]> classes = new TreeMap<>();
-        for (Class<?> one : List.of(Main.class, TakeoverInit.class, TakeoverInit.class.getSuperclass())) {
-            collect(one, classes);
-        }
-        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(jar))) {
-            for (Map.Entry<String, byte[]> each : classes.entrySet()) {
-                // Stored: the archive compresses all of it, and an agent reads it sooner.
-                ZipEntry entry = new ZipEntry(each.getKey());
-                entry.setMethod(ZipEntry.STORED);
-                entry.setTimeLocal(java.time.LocalDateTime.of(1980, 1, 1, 0, 0));
-                entry.setSize(each.getValue().length);
-                CRC32 crc = new CRC32();
-                crc.update(each.getValue());
-                entry.setCrc(crc.getValue());
-                out.putNextEntry(entry);
-                out.write(each.getValue());
-                out.closeEntry();
-            }
-        }
-    }
-
-    /** Reads all classes of the jar, or of the folder, that one of them comes from. */
-    private static void collect(Class<?> one, Map<String, byte[]> classes) throws IOException {
-        Path source;
-        try {
-            source = Path.of(
-                    one.getProtectionDomain().getCodeSource().getLocation().toURI());
-        } catch (URISyntaxException e) {
-            throw new IOException(e);
-        }
-        if (Files.isDirectory(source)) {
-            collect(source, classes);
-        } else {
-            try (FileSystem jar = FileSystems.newFileSystem(URI.create("jar:" + source.toUri()), Map.of())) {
-                collect(jar.getPath("/"), classes);
-            }
-        }
-    }
-
-    private static void collect(Path root, Map<String, byte[]> classes) throws IOException {
-        try (Stream<Path> files = Files.walk(root)) {
-            for (Path file : files.toList()) {
-                String name = root.relativize(file).toString();
-                if (name.endsWith(".class") && !name.startsWith("META-INF") && !name.equals("module-info.class")) {
-                    classes.put(name, Files.readAllBytes(file));
-                }
-            }
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        }
-    }
-
     /** Starts the agent from where it was unpacked. The limits keep it under 64 MB. */
     private static String start(String installer, int installerSeconds) {
         return """
@@ -298,6 +239,7 @@ final class AgentFile {
                 here=${0%%/*}
                 exec "$here/jre/bin/java" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xms4m -Xmx24m \\
                     -Xss256k -XX:ReservedCodeCacheSize=16m -XX:MaxDirectMemorySize=4m -XX:+ExitOnOutOfMemoryError \\
+                    -Djdk.httpclient.keepalive.timeout=80 \\
                     -Dshepherd.agent.installer=%s -Dshepherd.agent.installer.seconds=%s \\
                     -cp "$here/%s" %s "$@"
                 """.formatted(installer, installerSeconds, CLASSES, Main.class.getName());
@@ -326,8 +268,11 @@ final class AgentFile {
                 if [ ! -x "$program/agent" ]; then
                     new=$home/runtime/.new.$$
                     rm -rf "$home"/runtime/.new.*
-                    mkdir -p "$new"
-                    tail -n +@LINES@ "$0" | tar -xzf - -C "$new"
+                    if ! { mkdir -p "$new" && tail -n +@LINES@ "$0" | tar -xzf - -C "$new"; }; then
+                        rm -rf "$new"
+                        echo "this agent cannot be unpacked in $home; what ran here goes on" >&2
+                        exit 1
+                    fi
                     rm -rf "$program"
                     mv "$new" "$program"
                 fi

@@ -51,7 +51,7 @@ class ConfigFileTest {
                   jdbc-url: %s
                 agent:
                   executable: agent
-                  endpoint: here
+                  endpoint: http://here
                   credentials: {key: key}
                 provisioner: {creation-interval: 0s}
                 providers:

@@ -35,7 +35,7 @@ class EmbeddedDatabaseTest {
                 "--agent",
                 TestAgent.write(folder.resolve("agent")).toString(),
                 "--endpoint",
-                "here")) {
+                "http://here")) {
             await().atMost(LIMIT).until(() -> process.log().contains("Running the machines") || !process.isAlive());
             long first = postmaster();
 

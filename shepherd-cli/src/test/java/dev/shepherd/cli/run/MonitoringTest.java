@@ -128,6 +128,8 @@ class MonitoringTest {
         }
         return exported.contains("shepherd_fleet_backoffs{")
                 && exported.contains("shepherd_fleet_machines{provider=\"lab\",state=\"up\"} 1.0")
+                // The agent looks at its machine after its first heartbeat.
+                && exported.contains("shepherd_fleet_hardware_disks_failing{")
                 && exported.contains("jvm_gc_pause_seconds_count");
     }
 

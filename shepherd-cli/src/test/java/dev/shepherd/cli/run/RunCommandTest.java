@@ -123,7 +123,7 @@ class RunCommandTest {
                     "--agent",
                     TestAgent.write(folder.resolve("agent")).toString(),
                     "--endpoint",
-                    "here",
+                    "http://here",
                     "--key",
                     key.toString())) {
                 await().atMost(LIMIT).until(() -> isAgentStarted("one") || !process.isAlive());

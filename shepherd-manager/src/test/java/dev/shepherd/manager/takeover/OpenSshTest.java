@@ -50,7 +50,9 @@ class OpenSshTest extends OpenSshScenario {
             assertThat(second.agentKey()).isNotEqualTo(first.agentKey());
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(remote.resolve("agent"))))
                     .isEqualTo("rwxr-xr-x");
-            assertThat(names()).containsExactly("agent");
+            assertThat(names()).containsExactly("agent", "agent.home");
+            String running = Files.readString(remote.resolve("agent.home/running"));
+            ProcessHandle.of(Long.parseLong(running.strip().split(" ")[1])).ifPresent(ProcessHandle::destroyForcibly);
             assertNoThreadIsLeft();
         }
     }

@@ -26,7 +26,7 @@ import net.schmizz.sshj.common.Buffer;
 /** What the tests of takeovers share: a key, an agent, and a look at what is left behind. */
 final class TakeoverFixture {
 
-    static final String ENDPOINT = "bmaas.example:8443";
+    static final String ENDPOINT = "https://bmaas.example:8443";
 
     final Path folder;
     final SshCredentials key;

@@ -46,7 +46,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class MoodTest {
 
-    private static final byte[] INIT = Takeover.init("machine-1", "https://bmaas.example:443", new byte[900]);
+    private static final byte[] INIT = Takeover.init("https://bmaas.example:443");
 
     /** Long enough to tell that nothing comes. */
     private static final int SILENCE_MILLIS = 300;
@@ -219,7 +219,9 @@ class MoodTest {
     }
 
     @Test
-    void failUpload() throws Exception {
+    void failUpload(@TempDir Path folder) throws Exception {
+        // So small that the client has sent all of it before it reads the answer.
+        Path small = Files.write(folder.resolve("small"), new byte[10_000]);
         host.setMood(Mood.FAIL_UPLOAD);
         try (ClientSession session = client.connect(host, key)) {
             assertThatThrownBy(() -> Client.uploadBySftp(session, agent, "/root/agent"))
@@ -227,7 +229,7 @@ class MoodTest {
                     .isInstanceOfSatisfying(
                             SftpException.class,
                             e -> assertThat(e.getStatus()).isEqualTo(SftpConstants.SSH_FX_FAILURE));
-            assertThatThrownBy(() -> Client.uploadByScp(session, agent, "/root/agent"))
+            assertThatThrownBy(() -> Client.uploadByScp(session, small, "/root/agent"))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("No space left on device");
             assertThat(Client.run(session, "echo still here", new byte[0]).exitCode())

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The command-line clients of OpenSSH, where this machine has them. */
 class OpenSshClientTest {
 
-    private static final byte[] INIT = Takeover.init("machine-1", "https://bmaas.example:443", new byte[900]);
+    private static final byte[] INIT = Takeover.init("https://bmaas.example:443");
 
     private final KeyPair key = SshHosts.newHostKey();
     private Path folder = Path.of("");

@@ -42,7 +42,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SshHostTest {
 
-    private static final byte[] INIT = Takeover.init("machine-1", "https://bmaas.example:443", new byte[900]);
+    private static final byte[] INIT = Takeover.init("https://bmaas.example:443");
     private static final byte[] NOTHING = new byte[0];
 
     private final KeyPair key = SshHosts.newHostKey();

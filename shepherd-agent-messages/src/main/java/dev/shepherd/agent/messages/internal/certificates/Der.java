@@ -1,4 +1,4 @@
-package dev.shepherd.callback.tls;
+package dev.shepherd.agent.messages.internal.certificates;
 
 import java.io.ByteArrayOutputStream;
 import java.math.BigInteger;
@@ -10,7 +10,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 
 /** Writes the little of DER (X.690) that certificates are made of. */
-final class Der {
+public final class Der {
 
     private static final int SEQUENCE = 0x30;
     private static final int SET = 0x31;
@@ -18,7 +18,7 @@ final class Der {
     private Der() {}
 
     /** Returns a value with its tag and length. */
-    static byte[] tagged(int tag, byte[]... parts) {
+    public static byte[] tagged(int tag, byte[]... parts) {
         byte[] content = join(parts);
         ByteArrayOutputStream out = new ByteArrayOutputStream(content.length + 6);
         out.write(tag);
@@ -42,37 +42,43 @@ final class Der {
         return out.toByteArray();
     }
 
-    static byte[] sequence(byte[]... parts) {
+    /** Returns a SEQUENCE. */
+    public static byte[] sequence(byte[]... parts) {
         return tagged(SEQUENCE, parts);
     }
 
-    static byte[] set(byte[]... parts) {
+    /** Returns a SET. */
+    public static byte[] set(byte[]... parts) {
         return tagged(SET, parts);
     }
 
-    static byte[] integer(BigInteger value) {
+    /** Returns an INTEGER. */
+    public static byte[] integer(BigInteger value) {
         return tagged(0x02, value.toByteArray());
     }
 
-    static byte[] yes() {
+    /** Returns a BOOLEAN that is true. */
+    public static byte[] yes() {
         return tagged(0x01, new byte[] {(byte) 0xff});
     }
 
-    static byte[] octets(byte[] value) {
+    /** Returns an OCTET STRING. */
+    public static byte[] octets(byte[] value) {
         return tagged(0x04, value);
     }
 
     /** Returns bits, of which the last byte has some that do not count. */
-    static byte[] bits(int unused, byte... value) {
+    public static byte[] bits(int unused, byte... value) {
         return tagged(0x03, new byte[] {(byte) unused}, value);
     }
 
-    static byte[] utf8(String text) {
+    /** Returns a UTF8String. */
+    public static byte[] utf8(String text) {
         return tagged(0x0c, text.getBytes(StandardCharsets.UTF_8));
     }
 
     /** Returns an object identifier. */
-    static byte[] oid(String dotted) {
+    public static byte[] oid(String dotted) {
         String[] numbers = dotted.split("\\.");
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         out.write(Integer.parseInt(numbers[0]) * 40 + Integer.parseInt(numbers[1]));
@@ -89,7 +95,7 @@ final class Der {
     }
 
     /** Returns a time as certificates have it (RFC 5280, 4.1.2.5). */
-    static byte[] time(Instant time) {
+    public static byte[] time(Instant time) {
         ZonedDateTime at = time.atZone(ZoneOffset.UTC);
         boolean isShort = at.getYear() < 2050;
         String text = DateTimeFormatter.ofPattern(isShort ? "yyMMddHHmmss'Z'" : "yyyyMMddHHmmss'Z'", Locale.ROOT)
