@@ -20,7 +20,6 @@ import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.MachineRecord.AgentBuild;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.internal.ProviderRows;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.schema.tables.records.RolloutsRecord;
 import dev.shepherd.bmdb.operator.ActionQueries.Entry;
@@ -88,11 +87,10 @@ public final class RolloutActions {
         Rollout started;
         try {
             started = transactions.runAlone("a rollout", db -> {
-                ProviderRows.ensure(db, provider);
-                ProviderRows.lock(db, provider);
                 requireNone(db, provider);
                 store(db, file, build);
                 Rollout made = insert(db, provider, build, plan);
+                StoredAgents.prune(db);
                 ActionQueries.record(
                         db,
                         actor,
@@ -159,7 +157,7 @@ public final class RolloutActions {
 
     private Rollout insert(Handle db, ProviderType provider, AgentBuild build, RolloutPlan plan) {
         byte[] sha256 = HexFormat.of().parseHex(build.sha256());
-        long id = Objects.requireNonNull(db.dsl()
+        long id = db.dsl()
                 .insertInto(ROLLOUTS)
                 .set(ROLLOUTS.PROVIDER, provider.name())
                 .set(ROLLOUTS.AGENT_SHA256, sha256)
@@ -175,8 +173,11 @@ public final class RolloutActions {
                 .set(ROLLOUTS.ROLLOUT_PASSED, 0)
                 .set(ROLLOUTS.ROLLOUT_STARTED_AT, db.time().now())
                 .set(ROLLOUTS.ROLLOUT_STARTED_BY, actor.name())
+                // Of two that start at once, the second waits here for the first.
+                .onConflictDoNothing()
                 .returning(ROLLOUTS.ROLLOUT_ID)
-                .fetchSingle(ROLLOUTS.ROLLOUT_ID));
+                .fetchOptional(ROLLOUTS.ROLLOUT_ID)
+                .orElseThrow(() -> new RolloutException("another rollout of provider " + provider + " has just begun"));
         Condition runsIt = exists(selectOne()
                 .from(MACHINE_AGENT_STARTED)
                 .where(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))

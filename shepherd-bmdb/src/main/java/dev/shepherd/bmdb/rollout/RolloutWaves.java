@@ -12,6 +12,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.when;
 
@@ -224,6 +225,7 @@ final class RolloutWaves {
     /** Those that were left alone are looked at once more: what was in the way may be over. */
     private String endOfPass(RolloutRow rollout) {
         if (rollout.pass() == 1) {
+            int missed = enrolMissed(rollout);
             int again = db.dsl()
                     .update(MACHINE_ROLLOUT)
                     .set(MACHINE_ROLLOUT.ROLLOUT_STEP, RolloutStep.WAITING.databaseName())
@@ -235,14 +237,41 @@ final class RolloutWaves {
                     .update(ROLLOUTS)
                     .set(ROLLOUTS.ROLLOUT_PASS, 2)
                     .set(ROLLOUTS.ROLLOUT_PASSED, 0)
+                    .set(ROLLOUTS.ROLLOUT_MACHINES, ROLLOUTS.ROLLOUT_MACHINES.plus(missed))
                     .where(ROLLOUTS.ROLLOUT_ID.eq(rollout.id()))
                     .execute();
-            if (again > 0) {
-                return "another look at " + again + " machine(s) that were left alone";
+            if (again + missed > 0) {
+                return "another look at " + (again + missed) + " machine(s) that were left alone, or are new";
             }
         }
         queries.end(rollout.id(), RolloutQueries.COMPLETED, null);
         tell.accept("rollout " + rollout.id() + " is complete");
         return "nothing";
+    }
+
+    /** Machines that were recorded and taken over while the rollout was being started are in no list yet. */
+    private int enrolMissed(RolloutRow rollout) {
+        return db.dsl()
+                .insertInto(
+                        MACHINE_ROLLOUT,
+                        MACHINE_ROLLOUT.MACHINE_ID,
+                        MACHINE_ROLLOUT.ROLLOUT_ID,
+                        MACHINE_ROLLOUT.ROLLOUT_STEP,
+                        MACHINE_ROLLOUT.ROLLOUT_STEP_AT)
+                .select(select(
+                                MACHINE_PROVIDED.MACHINE_ID,
+                                inline(rollout.id()),
+                                inline(RolloutStep.WAITING.databaseName()),
+                                db.time().now())
+                        .from(MACHINE_PROVIDED)
+                        .join(MACHINE_AGENT_STARTED)
+                        .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
+                        .leftJoin(MACHINE_ROLLOUT)
+                        .on(MACHINE_ROLLOUT.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
+                        .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                        .and(MACHINE_ROLLOUT.MACHINE_ID.isNull())
+                        .and(MACHINE_AGENT_STARTED.AGENT_SHA256.isDistinctFrom(rollout.sha256())))
+                .onConflictDoNothing()
+                .execute();
     }
 }

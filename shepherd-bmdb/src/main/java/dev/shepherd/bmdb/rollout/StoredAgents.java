@@ -2,8 +2,10 @@ package dev.shepherd.bmdb.rollout;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.AGENT_EXECUTABLES;
 import static dev.shepherd.bmdb.internal.schema.Tables.AGENT_EXECUTABLE_PARTS;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
 import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
 import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.selectOne;
 
@@ -19,6 +21,7 @@ import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import org.jooq.Condition;
 
 /**
  * The executables of rollouts, in the database, where every manager finds them: in parts of 1 MiB, so that neither side
@@ -62,8 +65,7 @@ public final class StoredAgents {
     }
 
     /**
-     * Stores the executable in a file in the current transaction, unless it is stored already, and deletes those that no
-     * rollout names.
+     * Stores the executable in a file in the current transaction, unless it is stored already.
      *
      * @param build what is in it
      * @throws IOException if it cannot be read, or has changed
@@ -71,20 +73,17 @@ public final class StoredAgents {
     public static void store(Handle db, Path file, AgentBuild build) throws IOException {
         byte[] sha256 = HexFormat.of().parseHex(build.sha256());
         db.dsl()
-                .deleteFrom(AGENT_EXECUTABLES)
-                .where(not(exists(
-                        selectOne().from(ROLLOUTS).where(ROLLOUTS.AGENT_SHA256.eq(AGENT_EXECUTABLES.AGENT_SHA256)))))
+                .insertInto(AGENT_EXECUTABLES)
+                .set(AGENT_EXECUTABLES.AGENT_SHA256, sha256)
+                .set(AGENT_EXECUTABLES.AGENT_VERSION, build.version().orElse(null))
+                .set(AGENT_EXECUTABLES.EXECUTABLE_SIZE, Files.size(file))
+                .set(AGENT_EXECUTABLES.STORED_AT, db.time().now())
+                // Locks the row, so that of two who store the same one the second finds its parts.
+                .onConflict(AGENT_EXECUTABLES.AGENT_SHA256)
+                .doUpdate()
+                .set(AGENT_EXECUTABLES.STORED_AT, db.time().now())
                 .execute();
-        boolean isNew = db.dsl()
-                        .insertInto(AGENT_EXECUTABLES)
-                        .set(AGENT_EXECUTABLES.AGENT_SHA256, sha256)
-                        .set(AGENT_EXECUTABLES.AGENT_VERSION, build.version().orElse(null))
-                        .set(AGENT_EXECUTABLES.EXECUTABLE_SIZE, Files.size(file))
-                        .set(AGENT_EXECUTABLES.STORED_AT, db.time().now())
-                        .onConflictDoNothing()
-                        .execute()
-                == 1;
-        if (!isNew) {
+        if (db.dsl().fetchExists(AGENT_EXECUTABLE_PARTS, AGENT_EXECUTABLE_PARTS.AGENT_SHA256.eq(sha256))) {
             return;
         }
         try (BuildStream in = new BuildStream(Files.newInputStream(file))) {
@@ -102,6 +101,38 @@ public final class StoredAgents {
                 throw new IOException(file + " changed while it was read");
             }
         }
+    }
+
+    /**
+     * Deletes the bytes of executables that no takeover needs any more: what remains are those of rollouts that are under
+     * way, or have machines that they look after or are done with, and the last completed one of each provider.
+     */
+    public static void prune(Handle db) {
+        dev.shepherd.bmdb.internal.schema.tables.Rollouts later = ROLLOUTS.as("later");
+        Condition isLastCompleted = ROLLOUTS.ROLLOUT_STATE
+                .eq(inline(RolloutQueries.COMPLETED))
+                .and(not(exists(selectOne()
+                        .from(later)
+                        .where(later.PROVIDER.eq(ROLLOUTS.PROVIDER))
+                        .and(later.ROLLOUT_STATE.eq(inline(RolloutQueries.COMPLETED)))
+                        .and(later.ROLLOUT_ID.gt(ROLLOUTS.ROLLOUT_ID)))));
+        Condition hasMachines = exists(selectOne()
+                .from(MACHINE_ROLLOUT)
+                .where(MACHINE_ROLLOUT.ROLLOUT_ID.eq(ROLLOUTS.ROLLOUT_ID))
+                .and(MACHINE_ROLLOUT
+                        .ROLLOUT_UNTIL
+                        .isNotNull()
+                        .or(MACHINE_ROLLOUT.ROLLOUT_STEP.eq(inline(RolloutStep.DONE.databaseName())))));
+        db.dsl()
+                .deleteFrom(AGENT_EXECUTABLE_PARTS)
+                .where(not(exists(selectOne()
+                        .from(ROLLOUTS)
+                        .where(ROLLOUTS.AGENT_SHA256.eq(AGENT_EXECUTABLE_PARTS.AGENT_SHA256))
+                        .and(ROLLOUTS.ROLLOUT_ENDED_AT
+                                .isNull()
+                                .or(isLastCompleted)
+                                .or(hasMachines)))))
+                .execute();
     }
 
     /**

@@ -265,6 +265,25 @@ class ExplainTest {
                     generation,
                     random.nextBoolean() ? "Success" : "Error");
         }
+        if (random.nextInt(4) == 0) {
+            int step = random.nextInt(9);
+            List<String> steps = List.of(
+                    "Chosen", "Starting", "Baking", "Returning", "Waiting", "Done", "Returned", "Failed", "Passed");
+            db.execute("insert into agent_executables values (sha256('a'), null, 1, now()) on conflict do nothing");
+            db.execute("insert into rollouts (provider, agent_sha256, rollout_state, rollout_canary, rollout_batch,"
+                    + " rollout_bake_seconds, rollout_max_failures, rollout_wave, rollout_pass, rollout_machines,"
+                    + " rollout_done, rollout_passed, rollout_started_at, rollout_started_by)"
+                    + " values ('test', sha256('a'), 'Running', 1, 1, 60, 0, 0, 1, 1, 0, 0, now(), 'somebody')"
+                    + " on conflict do nothing");
+            db.execute(
+                    "insert into machine_rollout (machine_id, rollout_id, rollout_step, rollout_step_at, rollout_until)"
+                            + " select ?, rollout_id, ?, now(),"
+                            + " case when ? then now() + ? * interval '1 minute' end from rollouts",
+                    machine,
+                    steps.get(step),
+                    step < 4,
+                    random.nextInt(60) - 20);
+        }
         return machine;
     }
 }

@@ -154,8 +154,16 @@ class RolloutRaceTest {
 
         actions.abort(rollout.id(), "another one");
         Files.write(agent, new byte[] {1});
+        Rollout next = start();
+        assertThat(db.rows("select octet_length(content) from agent_executable_parts"))
+                .as("what nobody needs any more is gone")
+                .containsExactly("1");
+
+        actions.abort(next.id(), "the first one again");
+        Files.write(agent, content);
         start();
-        assertThat(db.number("select count(*) from agent_executables")).isEqualTo(2);
+        assertThat(db.number("select sum(octet_length(content)) from agent_executable_parts"))
+                .isEqualTo(content.length);
     }
 
     @Test

@@ -78,8 +78,9 @@ public final class RunCommand implements Callable<Integer> {
             names = "--loops",
             paramLabel = "LOOP",
             split = ",",
-            description = "the loops to run here, of: provisioner, initializer, recoverer, updater (default: all)."
-                    + " Without the initializer, none of the agent's options is needed")
+            description =
+                    "the loops to run here, of: provisioner, initializer, recoverer, updater, roller (default: all)."
+                            + " Without the initializer, none of the agent's options is needed")
     private List<String> loops = new ArrayList<>();
 
     @Mixin

@@ -120,7 +120,7 @@ class ConfigFileTest {
                 "--provider static | --provider names a provider, and so does the file of --config",
                 "--type lab | --type goes with --provider",
                 "--property list=file:x | --property goes with --provider",
-                "--loops provisoner | --loops must be one of provisioner, initializer, recoverer, updater"
+                "--loops provisoner | --loops must be one of provisioner, initializer, recoverer, updater, roller"
             })
     void anOptionThatContradictsTheFileIsRefused(String options, String why) throws Exception {
         CommandLineRun run = check(file(ONE), options.split(" "));
@@ -183,7 +183,7 @@ class ConfigFileTest {
                         .isEqualTo(ignored ? 143 : 129);
                 assertThat(process.log())
                         .contains("Running the machines of provider(s) [rack, cloud, racks] with the loops"
-                                + " [provisioner, initializer, recoverer, updater]")
+                                + " [provisioner, initializer, recoverer, updater, roller]")
                         .contains("Asked to end", "Stopped")
                         .doesNotContain("\tat ");
             }

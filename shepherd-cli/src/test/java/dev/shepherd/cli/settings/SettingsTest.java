@@ -245,7 +245,7 @@ class SettingsTest {
                                 + " recoverer, recovery, updater, agent, agent-endpoint, agent-callback, web, providers",
                         "shepherd.yaml:4:14: database.pool-size must be a whole number, not \"many\"",
                         "shepherd.yaml:5:15: database.max-losses must be from 2 to 1000, not 1",
-                        "shepherd.yaml:6:9: loops must be one of provisioner, initializer, recoverer, updater, not"
+                        "shepherd.yaml:6:9: loops must be one of provisioner, initializer, recoverer, updater, roller, not"
                                 + " \"provisoner\"",
                         problem(
                                 "shepherd.yaml:8:3: recovery has no \"max-shar\"; did you mean max-share? Known here: "),
