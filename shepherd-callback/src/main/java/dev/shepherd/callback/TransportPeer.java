@@ -74,7 +74,9 @@ final class TransportPeer implements AgentPeer {
 
     @Override
     public void giveTime(Duration time) {
-        deadline.set(channel.eventLoop(), time.toNanos());
+        if (channel.isActive()) {
+            deadline.set(channel.eventLoop(), time.toNanos());
+        }
     }
 
     @Override

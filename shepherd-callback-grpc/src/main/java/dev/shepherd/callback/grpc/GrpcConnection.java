@@ -77,6 +77,9 @@ final class GrpcConnection extends ChannelInboundHandlerAdapter {
     private @Nullable Told delayed;
     private ByteArrayOutputStream body = new ByteArrayOutputStream(0);
 
+    /** What is answered to other clients of HTTP/2, who do not look at gRPC's status. */
+    private String httpStatus = GrpcStatus.OK;
+
     /** Whether all of the call has arrived. */
     private boolean whole;
 
@@ -135,6 +138,7 @@ final class GrpcConnection extends ChannelInboundHandlerAdapter {
         stream = frame.stream();
         whole = frame.isEndStream();
         body = new ByteArrayOutputStream(0);
+        httpStatus = GrpcStatus.OK;
         Told refused = peer.begin();
         if (refused != null) {
             answer(ctx, refused);
@@ -142,7 +146,8 @@ final class GrpcConnection extends ChannelInboundHandlerAdapter {
         }
         Http2Headers headers = frame.headers();
         if (!"POST".contentEquals(text(headers.method()))
-                || !text(headers.get("content-type")).startsWith(GrpcStatus.CONTENT_TYPE)) {
+                || !GrpcStatus.CONTENT_TYPES.contains(text(headers.get("content-type")))) {
+            httpStatus = GrpcStatus.UNSUPPORTED;
             answer(ctx, peer.malformed("this port speaks gRPC"));
         } else if (!PATHS.contains(text(headers.path()))) {
             answer(ctx, peer.noMethod("there is AgentCallback.Heartbeat, and nothing else"));
@@ -242,12 +247,12 @@ final class GrpcConnection extends ChannelInboundHandlerAdapter {
         int code = GrpcStatus.code(told.status());
         ChannelFuture written;
         if (code == 0) {
-            ctx.write(new DefaultHttp2HeadersFrame(GrpcStatus.headers("200")).stream(of));
+            ctx.write(new DefaultHttp2HeadersFrame(GrpcStatus.headers(httpStatus)).stream(of));
             ctx.write(new DefaultHttp2DataFrame(prefixed(message)).stream(of));
             Http2Headers trailers = GrpcStatus.addTrailers(new DefaultHttp2Headers(), code, told);
             written = ctx.write(new DefaultHttp2HeadersFrame(trailers, true).stream(of));
         } else {
-            Http2Headers headers = GrpcStatus.addTrailers(GrpcStatus.headers("200"), code, told);
+            Http2Headers headers = GrpcStatus.addTrailers(GrpcStatus.headers(httpStatus), code, told);
             written = ctx.write(new DefaultHttp2HeadersFrame(headers, true).stream(of));
         }
         if (!whole) {

@@ -4,12 +4,19 @@ import dev.shepherd.callback.transport.Told;
 import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.Http2Headers;
 import java.nio.charset.StandardCharsets;
+import java.util.Set;
 
 /** How gRPC says what became of a call. */
 final class GrpcStatus {
 
-    /** The content type of requests begins with it; that of answers is it. */
-    static final String CONTENT_TYPE = "application/grpc";
+    /** What HTTP says of all answers to gRPC's clients. */
+    static final String OK = "200";
+
+    /** What it says to others: an unsupported media type. */
+    static final String UNSUPPORTED = "415";
+
+    /** What requests can be; messages are protocol buffers unless something else is said. */
+    static final Set<String> CONTENT_TYPES = Set.of("application/grpc", "application/grpc+proto");
 
     private static final String HEX = "0123456789ABCDEF";
 
@@ -35,7 +42,7 @@ final class GrpcStatus {
 
     /** Returns the headers of an answer. */
     static Http2Headers headers(String httpStatus) {
-        return new DefaultHttp2Headers().status(httpStatus).set("content-type", CONTENT_TYPE);
+        return new DefaultHttp2Headers().status(httpStatus).set("content-type", "application/grpc");
     }
 
     /** Adds what an answer ends with. */

@@ -58,11 +58,13 @@ class GrpcLimitsTest {
     private byte[] authority;
     private ClientKeys keys;
     private UUID machine;
+    private UUID other;
 
     @BeforeEach
     void prepare() throws Exception {
         keys = ClientKeys.make(folder, "Ed25519");
         machine = GrpcAgent.record(database, keys);
+        other = GrpcAgent.record(database, keys);
         callback = AgentCallback.of(database.bmdb());
         callback.start();
     }
@@ -82,7 +84,7 @@ class GrpcLimitsTest {
 
     @AfterEach
     void anAgentIsStillHeard() throws Exception {
-        try (GrpcAgent agent = agent()) {
+        try (GrpcAgent agent = new GrpcAgent(other, keys, authority, endpoint.grpcAddress())) {
             agent.beat();
             await().until(() -> endpoint.status().connections() == 1);
         } finally {
@@ -130,7 +132,7 @@ class GrpcLimitsTest {
 
     @Test
     void aRequestThatTricklesIsCut() throws Exception {
-        listen(limits -> limits.headTimeout(Duration.ofMillis(300)));
+        listen(limits -> limits.headTimeout(Duration.ofSeconds(2)));
         try (RawConnection slow = raw()) {
             slow.greet().send(HEADERS, END_HEADERS, 1, RawConnection.callHeaders());
             assertThatThrownBy(() -> {
@@ -146,22 +148,22 @@ class GrpcLimitsTest {
 
     @Test
     void aConnectionThatSaysNothingIsClosedBeforeTlsAndAfterIt() throws Exception {
-        listen(limits -> limits.headTimeout(Duration.ofMillis(300)));
+        listen(limits -> limits.headTimeout(Duration.ofSeconds(2)));
         try (Socket silent = new Socket(
                         endpoint.grpcAddress().getAddress(),
                         endpoint.grpcAddress().getPort());
                 RawConnection shy = raw()) {
-            silent.setSoTimeout(30_000);
-            assertThat(silent.getInputStream().read()).isNegative();
             // TLS, and no word of HTTP/2.
             assertThat(shy.isClosed()).isTrue();
+            silent.setSoTimeout(30_000);
+            assertThat(silent.getInputStream().read()).isNegative();
         }
         assertThat(endpoint.status().tooSlow()).isEqualTo(1);
     }
 
     @Test
     void aConnectionIsClosedThatDoesNothingForLongHoweverOftenItIsPinged() throws Exception {
-        listen(limits -> limits.idleTimeout(Duration.ofMillis(500)));
+        listen(limits -> limits.idleTimeout(Duration.ofSeconds(2)));
         try (RawConnection idle = raw()) {
             idle.greet().call(1, heartbeat());
             assertThat(idle.readEnd(1).type()).isEqualTo(HEADERS);
@@ -287,9 +289,8 @@ class GrpcLimitsTest {
 
     @Test
     void anAnswerThatIsNotReadIsGivenUp() throws Exception {
-        listen(limits -> limits.headTimeout(Duration.ofMillis(500)));
+        listen(limits -> limits.headTimeout(Duration.ofSeconds(2)));
         try (BmdbSession session = database.bmdb().startSession("test", "")) {
-            session.useTransaction(tx -> tx.requestInstallation(machine, new byte[0]));
             session.useTransaction(tx -> tx.requestInstallation(
                     machine,
                     client.api.OSInstallationRequest.newBuilder()
@@ -308,9 +309,12 @@ class GrpcLimitsTest {
     @Test
     void strangersAreAnsweredAsOftenAsTheirAddressMayBeWrongAndThenSlowly() throws Exception {
         listen(limits -> limits.strangerCallsPerMinute(5));
+        // Agents that are known are no strangers.
         try (GrpcAgent real = agent();
+                GrpcAgent known = new GrpcAgent(other, keys, authority, endpoint.grpcAddress());
                 GrpcAgent nobody = new GrpcAgent(machine, null, authority, endpoint.grpcAddress())) {
             real.beat();
+            known.beat();
             for (int i = 0; i < 5; i++) {
                 assertThatThrownBy(nobody::beat).hasMessageContaining("UNAUTHENTICATED");
             }
@@ -346,7 +350,10 @@ class GrpcLimitsTest {
                             1,
                             RawConnection.headers(
                                     ":method", "GET", ":scheme", "https", ":path", "/", ":authority", "x"));
-            assertThat(browser.readEnd(1).type()).isEqualTo(HEADERS);
+            assertThat(browser.readEnd(1).headers())
+                    .containsEntry(":status", "415")
+                    .containsEntry("grpc-status", "3")
+                    .containsEntry("shepherd-reason", "MALFORMED");
         }
         assertThat(told(Outcome.MALFORMED)).isEqualTo(1);
     }

@@ -1,5 +1,8 @@
 package dev.shepherd.callback.grpc;
 
+import io.netty.buffer.Unpooled;
+import io.netty.handler.codec.http2.DefaultHttp2HeadersDecoder;
+import io.netty.handler.codec.http2.Http2Exception;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
@@ -14,6 +17,8 @@ import java.nio.charset.StandardCharsets;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
+import java.util.HashMap;
+import java.util.Map;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
@@ -160,9 +165,14 @@ final class RawConnection implements Closeable {
             return stream == which && (type == RESET || (type == HEADERS || type == DATA) && (flags & END_STREAM) != 0);
         }
 
-        /** Returns what is in it as text. Huffman coding hides some of it. */
-        String text() {
-            return new String(payload, StandardCharsets.ISO_8859_1);
+        /** Returns the headers of the first frame that has any: later ones refer to those before. */
+        Map<String, String> headers() throws Http2Exception {
+            Map<String, String> headers = new HashMap<>();
+            new DefaultHttp2HeadersDecoder()
+                    .decodeHeaders(stream, Unpooled.wrappedBuffer(payload))
+                    .forEach(header -> headers.put(
+                            header.getKey().toString(), header.getValue().toString()));
+            return headers;
         }
     }
 
