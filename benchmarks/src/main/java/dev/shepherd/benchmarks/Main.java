@@ -12,6 +12,7 @@ final class Main {
 
     private static final List<Benchmark> BENCHMARKS = List.of(
             new HeartbeatBenchmark(),
+            new ConnectionsBenchmark(),
             new FloodBenchmark(),
             new ClaimsBenchmark(),
             new IdleBenchmark(),

@@ -16,6 +16,7 @@ import java.security.MessageDigest;
 import java.security.PrivateKey;
 import java.security.Signature;
 import java.security.spec.PKCS8EncodedKeySpec;
+import java.security.spec.X509EncodedKeySpec;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
@@ -27,35 +28,39 @@ import java.util.concurrent.atomic.AtomicLong;
 final class SigningAgent {
 
     private final UUID machine;
+    private final KeyPair keys;
     private final byte[] publicKey;
     private final PrivateKey privateKey;
 
-    private SigningAgent(UUID machine, byte[] publicKey, PrivateKey privateKey) {
+    private SigningAgent(UUID machine, KeyPair keys) {
         this.machine = machine;
-        this.publicKey = publicKey;
-        this.privateKey = privateKey;
+        this.keys = keys;
+        byte[] encoded = keys.getPublic().getEncoded();
+        publicKey = Arrays.copyOfRange(encoded, encoded.length - 32, encoded.length);
+        privateKey = keys.getPrivate();
     }
 
     static SigningAgent create() throws GeneralSecurityException {
-        KeyPair keys = KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
-        byte[] encoded = keys.getPublic().getEncoded();
         return new SigningAgent(
-                UUID.randomUUID(), Arrays.copyOfRange(encoded, encoded.length - 32, encoded.length), keys.getPrivate());
+                UUID.randomUUID(), KeyPairGenerator.getInstance("Ed25519").generateKeyPair());
     }
 
     /** Returns what another process makes the same agent of. */
     String text() {
         Base64.Encoder base64 = Base64.getEncoder();
-        return machine + "," + base64.encodeToString(publicKey) + "," + base64.encodeToString(privateKey.getEncoded());
+        return machine + "," + base64.encodeToString(keys.getPublic().getEncoded()) + ","
+                + base64.encodeToString(privateKey.getEncoded());
     }
 
     static SigningAgent of(String text) throws GeneralSecurityException {
         String[] parts = text.split(",");
         Base64.Decoder base64 = Base64.getDecoder();
+        KeyFactory factory = KeyFactory.getInstance("Ed25519");
         return new SigningAgent(
                 UUID.fromString(parts[0]),
-                base64.decode(parts[1]),
-                KeyFactory.getInstance("Ed25519").generatePrivate(new PKCS8EncodedKeySpec(base64.decode(parts[2]))));
+                new KeyPair(
+                        factory.generatePublic(new X509EncodedKeySpec(base64.decode(parts[1]))),
+                        factory.generatePrivate(new PKCS8EncodedKeySpec(base64.decode(parts[2])))));
     }
 
     private final AtomicLong lastTime = new AtomicLong();
@@ -64,8 +69,21 @@ final class SigningAgent {
         return machine;
     }
 
+    KeyPair keys() {
+        return keys;
+    }
+
     byte[] publicKey() {
         return publicKey.clone();
+    }
+
+    /** Returns a heartbeat and nothing else. */
+    byte[] heartbeat() {
+        try {
+            return request(new byte[0]);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     byte[] request(byte[] body) throws GeneralSecurityException {

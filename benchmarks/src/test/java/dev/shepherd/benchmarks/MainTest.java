@@ -17,7 +17,8 @@ class MainTest {
                         "torture",
                         "takeover",
                         "memory",
-                        "--seconds N (default: 30)",
+                        "connections",
+                        "--rounds N (default: 3)",
                         "reconcile",
                         "--machines N (default: 1000000)");
     }

@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.hardware.Hardware;
+import dev.shepherd.callback.AgentEndpointStatus.Handshake;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.manager.takeover.TakeoverResult;
@@ -85,6 +86,9 @@ class HeartbeatingAgentTest {
             Hardware hardware = read(machine).hardware().orElseThrow();
             assertThat(hardware.unreadable()).isEmpty();
             assertThat(hardware.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
+            assertThat(endpoint.status().handshakes().getOrDefault(Handshake.WITH_CERTIFICATE, 0L))
+                    .as("it keeps its connection, and shows a certificate where there is TLS")
+                    .isEqualTo(secure ? 1L : 0L);
             assertThat(processesOf(host.root())).hasSize(1);
             assertThat(host.openConnections()).isZero();
 
