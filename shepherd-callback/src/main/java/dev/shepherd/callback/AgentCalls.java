@@ -264,7 +264,7 @@ final class AgentCalls implements AutoCloseable {
         FairQueue.Added added;
         if (stranger) {
             added = queue.add(address, WAITING_PER_ADDRESS, task);
-        } else if (request.signed() == null && body.length <= SMALL_BODY) {
+        } else if (request.signedMillis() == null && body.length <= SMALL_BODY) {
             // There is no signature to check, and hardly anything to read.
             added = queue.runOrAdd(request.agent(), WAITING_PER_AGENT, task);
         } else {

@@ -41,8 +41,8 @@ class AgentOnAFullDiskTest {
         try {
             Path former = folder.resolve("former");
             Path next = folder.resolve("next");
-            AgentFile.from(null).write(former, "", 600);
-            AgentFile.from(null).write(next, "/sbin/another", 600);
+            AgentFile.from(null).write(former, "1.0", "", 600);
+            AgentFile.from(null).write(next, "1.0", "/sbin/another", 600);
             Answer taken = takeOver(former, home);
             assertThat(taken.status()).as(taken.errors()).isZero();
             assertThat(TakeoverResponse.parseFrom(taken.output()).hasSuccess()).isTrue();
