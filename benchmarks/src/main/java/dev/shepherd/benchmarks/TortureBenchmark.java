@@ -49,6 +49,9 @@ final class TortureBenchmark implements Benchmark {
         for (String fault : List.of("reset", "cut_off", "delay", "cut_commits")) {
             figures.put(fault, fault(outcome, fault));
         }
+        figures.put("rollouts", outcome.rollouts())
+                .put("rolled_out", outcome.rolledOut())
+                .put("put_back", outcome.putBack());
         return figures.put("commits_cut", outcome.commitsCut())
                 .put("effects", outcome.effects())
                 .put("takeovers", outcome.takeovers())

@@ -20,7 +20,7 @@ class TortureBenchmarkTest {
                 .as(run.err())
                 .matches("\\{.*}")
                 .contains("\"violations\":0,", "\"machines\":150,", "\"managers\":3,", "\"failovers\":1,");
-        for (String key : List.of("kills", "freezes", "effects", "takeovers", "finishes")) {
+        for (String key : List.of("kills", "freezes", "effects", "takeovers", "finishes", "rollouts")) {
             assertThat(last).as(last).containsPattern("\"" + key + "\":[1-9][0-9]*,");
         }
     }

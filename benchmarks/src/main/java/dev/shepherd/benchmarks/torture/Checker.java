@@ -3,12 +3,14 @@ package dev.shepherd.benchmarks.torture;
 import dev.shepherd.benchmarks.torture.Effect.Kind;
 import dev.shepherd.benchmarks.torture.Evidence.HistoryLine;
 import dev.shepherd.benchmarks.torture.Evidence.MachineRow;
+import dev.shepherd.benchmarks.torture.Evidence.StepLine;
 import dev.shepherd.benchmarks.torture.ManagerProcess.Frozen;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -45,6 +47,12 @@ final class Checker {
         LOST_COMMIT,
         /** A machine without an agent in the end, or with another one than is recorded. */
         NO_AGENT,
+        /** A machine that runs another build of the agent than is recorded. */
+        OTHER_BUILD,
+        /** More machines at work in a rollout than may be disturbed. */
+        TOO_MANY_AT_ONCE,
+        /** A reboot by a recoverer of a machine that a rollout looked after. */
+        REBOOTED_IN_ROLLOUT,
         /** What should be gone in the end. */
         LEFT_OVER
     }
@@ -115,6 +123,8 @@ final class Checker {
         checker.checkCreations();
         checker.checkInspections();
         checker.checkAgents();
+        checker.checkBuilds();
+        checker.checkRollouts();
         evidence.leftovers().forEach(left -> checker.found(Rule.LEFT_OVER, left));
         return new Verdict(List.copyOf(checker.violations), TimeUnit.MICROSECONDS.toMillis(checker.latestEffect));
     }
@@ -174,7 +184,7 @@ final class Checker {
                         checkEffect(effect, id, "ShepherdRecovery");
                     }
                 }
-                case CREATE, RECORDED, INSPECTED -> {
+                case CREATE, RECORDED, INSPECTED, BUILD -> {
                     // Not done to a machine under a claim.
                 }
             }
@@ -351,6 +361,54 @@ final class Checker {
                     || run.micros() > last.end.micros()) {
                 found(Rule.LOST_COMMIT, machine + ": its agent is of " + run + ", but the last finished is " + last);
             }
+        }
+    }
+
+    private void checkBuilds() {
+        Map<String, String> builds = new HashMap<>();
+        inOrder(Kind.BUILD)
+                .forEach(build -> builds.put(build.first(), build.second().split(" ")[0]));
+        for (MachineRow machine : evidence.machines()) {
+            String runs = machine.agentKey().map(builds::get).orElse(null);
+            if (runs != null && !runs.equals(machine.build())) {
+                found(Rule.OTHER_BUILD, machine + " runs the build " + runs);
+            }
+        }
+    }
+
+    /** Goes through the steps of rollouts and the reboots in the order in which they happened. */
+    private void checkRollouts() {
+        int most = Math.max(1, evidence.maxMachines() / 5);
+        Map<UUID, StepLine> active = new HashMap<>();
+        Map<String, UUID> ids = new HashMap<>();
+        evidence.machines().forEach(machine -> ids.put(machine.providerId(), machine.id()));
+        Iterator<Effect> reboots = inOrder(Kind.REBOOT).iterator();
+        Effect reboot = reboots.hasNext() ? reboots.next() : null;
+        for (StepLine line : evidence.steps()) {
+            while (reboot != null && reboot.micros() < line.micros()) {
+                checkReboot(reboot, active.get(ids.get(reboot.machine())));
+                reboot = reboots.hasNext() ? reboots.next() : null;
+            }
+            if (!line.isActive()) {
+                active.remove(line.machine());
+            } else if (!active.containsKey(line.machine())) {
+                active.put(line.machine(), line);
+                if (active.size() > most) {
+                    found(
+                            Rule.TOO_MANY_AT_ONCE,
+                            active.size() + " machines are at work in a rollout, where " + most + " may be");
+                }
+            }
+        }
+    }
+
+    private void checkReboot(Effect reboot, @Nullable StepLine since) {
+        if (since == null) {
+            return;
+        }
+        long late = reboot.micros() - since.micros() - frozen(reboot.manager(), since.micros(), reboot.micros());
+        if (late > TimeUnit.MILLISECONDS.toMicros(NOTICE.toMillis())) {
+            found(Rule.REBOOTED_IN_ROLLOUT, reboot + ": " + late + " µs after " + since);
         }
     }
 }

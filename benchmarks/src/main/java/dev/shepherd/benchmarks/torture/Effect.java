@@ -27,6 +27,8 @@ record Effect(long micros, int manager, Kind kind, String machine, String first,
         UPLOAD,
         /** A takeover runs the agent; first: the machine's id in the database, second: the agent's key. */
         RUN,
+        /** A takeover is about to run this build of the agent; first: the agent's key, second: the SHA-256. */
+        BUILD,
         /** The provider reboots the machine. */
         REBOOT,
         /** A process of an embedder's begins with a machine; first: its id in the database, second: the claim. */

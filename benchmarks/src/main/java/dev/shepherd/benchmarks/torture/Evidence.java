@@ -24,6 +24,7 @@ import java.util.UUID;
  * @param sessions the numbers of the managers, by the sessions that they ever had
  * @param history what the database recorded of work, in its order
  * @param machines what the database has of machines
+ * @param steps what became of machines in rollouts, in its order
  * @param agents the keys of the agents that run, by the machines' ids in the database
  * @param leftovers what should not be there in the end, in words
  */
@@ -34,6 +35,7 @@ record Evidence(
         Map<UUID, Integer> sessions,
         List<HistoryLine> history,
         List<MachineRow> machines,
+        List<StepLine> steps,
         Map<UUID, String> agents,
         List<String> leftovers) {
 
@@ -49,7 +51,10 @@ record Evidence(
             UUID session) {}
 
     /** A machine in the database. */
-    record MachineRow(UUID id, String providerId, Optional<String> agentKey, long inspections) {}
+    record MachineRow(UUID id, String providerId, Optional<String> agentKey, String build, long inspections) {}
+
+    /** A step of a machine in a rollout; times in microseconds since the epoch. */
+    record StepLine(UUID machine, String step, boolean isActive, long micros) {}
 
     /** Lets the database note which manager a session is of, in the transaction that makes the session. */
     static void noteSessions(String jdbcUrl) throws SQLException {
@@ -62,6 +67,15 @@ record Evidence(
                     + " return null; end $$");
             statement.execute("create trigger torture_note_session after insert on sessions for each row"
                     + " execute function torture_note_session()");
+            statement.execute("create table torture_steps (step_id bigint generated always as identity primary key,"
+                    + " machine_id uuid not null, step text not null, active boolean not null,"
+                    + " at timestamptz not null default clock_timestamp())");
+            statement.execute("create function torture_note_step() returns trigger language plpgsql as $$"
+                    + " begin insert into torture_steps (machine_id, step, active)"
+                    + " values (new.machine_id, new.rollout_step, new.rollout_until is not null);"
+                    + " return null; end $$");
+            statement.execute("create trigger torture_note_step after insert or update on machine_rollout"
+                    + " for each row when (new.rollout_step <> 'Waiting') execute function torture_note_step()");
         }
     }
 
@@ -78,6 +92,7 @@ record Evidence(
         Map<UUID, Integer> sessions = new HashMap<>();
         List<HistoryLine> history = new ArrayList<>();
         List<MachineRow> machines = new ArrayList<>();
+        List<StepLine> steps = new ArrayList<>();
         try (Connection connection = DriverManager.getConnection(jdbcUrl)) {
             each(connection, "select session_id, runtime_info from torture_sessions", row -> {
                 String[] words = row.getString(2).split(" ");
@@ -99,6 +114,7 @@ record Evidence(
             each(
                     connection,
                     "select machine_id, provider_id, encode(agent_public_key, 'hex'),"
+                            + " coalesce(encode(agent_sha256, 'hex'), ''),"
                             + " coalesce(('x' || encode(hardware_report_raw, 'hex'))::bit(64)::bigint, 0)"
                             + " from machine_provided left join machine_agent_started using (machine_id)"
                             + " left join machine_hardware_report using (machine_id) order by provider_id",
@@ -106,7 +122,19 @@ record Evidence(
                             row.getObject(1, UUID.class),
                             row.getString(2),
                             Optional.ofNullable(row.getString(3)),
-                            row.getLong(4))));
+                            row.getString(4),
+                            row.getLong(5))));
+            each(
+                    connection,
+                    "select machine_id, step, active, (extract(epoch from at) * 1000000)::bigint from torture_steps"
+                            + " order by at, step_id",
+                    row -> steps.add(new StepLine(
+                            row.getObject(1, UUID.class), row.getString(2), row.getBoolean(3), row.getLong(4))));
+            each(connection, "select count(*) from machine_rollout where rollout_until is not null", row -> {
+                if (row.getLong(1) > 0) {
+                    all.add(row.getLong(1) + " machine(s) are still at work in a rollout");
+                }
+            });
             for (String table : List.of("work", "machine_intent", "sessions", "machine_quarantine")) {
                 each(connection, "select count(*) from " + table, row -> {
                     if (row.getLong(1) > 0) {
@@ -115,7 +143,7 @@ record Evidence(
                 });
             }
         }
-        return new Evidence(maxMachines, effects, frozen, sessions, history, machines, agents, all);
+        return new Evidence(maxMachines, effects, frozen, sessions, history, machines, steps, agents, all);
     }
 
     @FunctionalInterface

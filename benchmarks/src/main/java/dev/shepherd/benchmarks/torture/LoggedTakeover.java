@@ -1,11 +1,15 @@
 package dev.shepherd.benchmarks.torture;
 
 import dev.shepherd.benchmarks.torture.Effect.Kind;
+import dev.shepherd.bmdb.MachineRecord.AgentBuild;
+import dev.shepherd.bmdb.rollout.BuildStream;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverStep;
 import dev.shepherd.manager.takeover.TakeoverTarget;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.security.GeneralSecurityException;
 import java.security.KeyPairGenerator;
 import java.time.Duration;
@@ -13,6 +17,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -23,6 +28,9 @@ final class LoggedTakeover implements MachineTakeover {
 
     private static final String HOST_KEY =
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINBlBmySR7y4k4+w3yxIFPvGKTpOIBAU9c45AhDePg+w";
+
+    /** What managers are set up with. */
+    private static final AgentBuild OWN = new AgentBuild("0".repeat(64), Optional.of("own"));
 
     private static final double OUT_OF_REACH = 0.01;
     private static final double SLOW = 0.01;
@@ -53,9 +61,33 @@ final class LoggedTakeover implements MachineTakeover {
         log.add(Kind.UPLOAD, machine, id, "");
         pause(most);
         byte[] key = newKey();
+        AgentBuild build = build(target);
+        log.add(
+                Kind.BUILD,
+                machine,
+                HexFormat.of().formatHex(key),
+                build.sha256() + " " + build.version().orElse(""));
         log.add(Kind.RUN, machine, id, HexFormat.of().formatHex(key));
         pause(most);
-        return new TakeoverResult(target.machineId(), key, HOST_KEY, List.of(), Map.of());
+        return new TakeoverResult(target.machineId(), key, HOST_KEY, List.of(), Map.of()).withBuild(build);
+    }
+
+    /** Reads what a takeover by SSH would upload. */
+    private static AgentBuild build(TakeoverTarget target) {
+        if (target.executable().isEmpty()) {
+            return OWN;
+        }
+        try (BuildStream in = new BuildStream(target.executable().get().open())) {
+            in.transferTo(OutputStream.nullOutputStream());
+            return in.build();
+        } catch (IOException e) {
+            throw new TakeoverException(
+                    TakeoverException.Kind.EXECUTABLE_UNREADABLE,
+                    TakeoverStep.UPLOAD,
+                    target,
+                    Duration.ofMillis(1),
+                    String.valueOf(e.getMessage()));
+        }
     }
 
     private static void pause(int most) throws InterruptedException {

@@ -58,6 +58,9 @@ public final class Torture {
      * @param violations what must not have happened
      * @param faults how often managers were hurt, by the kind of it, in lower case
      * @param failovers how often the primary was taken away
+     * @param rollouts how many rollouts were begun
+     * @param rolledOut how often a machine was brought to another agent
+     * @param putBack how often a machine got its former agent back
      * @param effects how much was done to machines
      * @param takeovers how often an agent was started
      * @param reboots how often a machine was rebooted
@@ -75,6 +78,9 @@ public final class Torture {
             List<String> violations,
             Map<String, Integer> faults,
             int failovers,
+            int rollouts,
+            long rolledOut,
+            long putBack,
             long effects,
             long takeovers,
             long reboots,
@@ -136,12 +142,12 @@ public final class Torture {
                     AgentCallback callback = AgentCallback.of(bmdb)) {
                 Evidence.noteSessions(url);
                 callback.start();
-                return run(folder, pair, url, callback);
+                return run(folder, pair, url, bmdb, callback);
             }
         }
     }
 
-    private Outcome run(Path folder, PostgresPair pair, String url, AgentCallback callback)
+    private Outcome run(Path folder, PostgresPair pair, String url, Bmdb bmdb, AgentCallback callback)
             throws IOException, SQLException, InterruptedException {
         World world =
                 new World(new EffectReader(folder, List.of(EffectLog.CREATIONS, EffectLog.EFFECTS)), callback, random);
@@ -153,6 +159,7 @@ public final class Torture {
         });
         try (Managers fleet = new Managers(plan, pair.ports(), ports -> pair.jdbcUrl(ports, "torture"), managers);
                 Failovers failovers = new Failovers(pair, new Random(random.nextLong()), seconds);
+                Rollouter rollouts = new Rollouter(bmdb, folder, new Random(random.nextLong()));
                 Stalls stalls = new Stalls()) {
             var unused = ticker.scheduleWithFixedDelay(
                     world::tick, World.TICK_MILLIS, World.TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -163,10 +170,12 @@ public final class Torture {
             progress.accept("waiting until every manager is at work");
             awaitWork(world, fleet);
             failovers.start();
+            rollouts.start();
             hurt(world, fleet, nemesis);
             progress.accept("no more faults: waiting until everything is in order");
             nemesis.healAll();
             int failedOver = failovers.await();
+            int rolledOut = rollouts.end();
             double settled = settle(world, fleet, url);
             progress.accept("ending the managers");
             fleet.end();
@@ -181,7 +190,8 @@ public final class Torture {
             Evidence evidence =
                     Evidence.read(url, machines, world.effects(), frozen, world.alive(), fleet.complaints());
             Verdict verdict = Checker.check(evidence);
-            return outcome(evidence, verdict, nemesis, failedOver, world, fleet, stalls.longestMillis(), settled);
+            return outcome(
+                    evidence, verdict, nemesis, failedOver, rolledOut, world, fleet, stalls.longestMillis(), settled);
         } finally {
             ticker.shutdownNow();
         }
@@ -254,7 +264,8 @@ public final class Torture {
                 PreparedStatement statement = connection.prepareStatement(
                         "select machine_id, encode(agent_public_key, 'hex') from machine_agent_started"
                                 + " join machine_agent_heartbeat using (machine_id) where machine_id not in"
-                                + " (select machine_id from work where process <> ?)")) {
+                                + " (select machine_id from work where process <> ?) and machine_id not in"
+                                + " (select machine_id from machine_rollout where rollout_until is not null)")) {
             statement.setString(1, Plan.INSPECTION);
             try (ResultSet rows = statement.executeQuery()) {
                 while (rows.next()) {
@@ -274,6 +285,7 @@ public final class Torture {
             Verdict verdict,
             Nemesis nemesis,
             int failovers,
+            int rollouts,
             World world,
             Managers fleet,
             long longestStallMillis,
@@ -292,8 +304,13 @@ public final class Torture {
                 violations,
                 faults,
                 failovers,
+                rollouts,
+                steps(evidence, "Done"),
+                steps(evidence, "Returned"),
                 evidence.effects().stream()
-                        .filter(effect -> effect.kind() != Kind.RECORDED && effect.kind() != Kind.INSPECTED)
+                        .filter(effect -> effect.kind() != Kind.RECORDED
+                                && effect.kind() != Kind.INSPECTED
+                                && effect.kind() != Kind.BUILD)
                         .count(),
                 count(evidence, Kind.RUN),
                 count(evidence, Kind.REBOOT),
@@ -307,6 +324,12 @@ public final class Torture {
                 settled,
                 evidence.machines().size(),
                 fleet.started());
+    }
+
+    private static long steps(Evidence evidence, String step) {
+        return evidence.steps().stream()
+                .filter(line -> line.step().equals(step))
+                .count();
     }
 
     private static long count(Evidence evidence, Kind kind) {

@@ -6,10 +6,12 @@ import dev.shepherd.bmdb.agent.AgentReply;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +34,9 @@ final class World {
     /** How many agents may be silent at a time, as a share of those that are heard. */
     private static final double MOST_SILENT = 0.1;
 
+    /** For how long agents of a bad version are heard. */
+    private static final long BAD_MICROS = 2_000_000;
+
     private final EffectReader reader;
     private final AgentCallback callback;
     private final Random random;
@@ -39,6 +44,7 @@ final class World {
     private final List<Effect> effects = new ArrayList<>();
     private final Map<UUID, Agent> agents = new HashMap<>();
     private final Map<String, UUID> ids = new HashMap<>();
+    private final Set<String> bad = new HashSet<>();
     private final Map<Integer, Long> lastEffects = new HashMap<>();
     private long ticks;
     private long silenced;
@@ -61,6 +67,11 @@ final class World {
                 log.warn("the logs cannot be read", e);
             }
             ticks++;
+            long now = Effect.now();
+            agents.replaceAll(
+                    (id, agent) -> agent.alive() && bad.contains(agent.key()) && now - agent.since() > BAD_MICROS
+                            ? new Agent(agent.key(), agent.since(), false)
+                            : agent);
             agents.forEach((id, agent) -> {
                 if (agent.alive() && Math.floorMod(id.hashCode(), TICKS_PER_BEAT) == ticks % TICKS_PER_BEAT) {
                     // An answer is no matter of the agent's: it beats again.
@@ -84,6 +95,11 @@ final class World {
                         Agent before = agents.get(id);
                         if (before == null || before.since() < effect.micros()) {
                             agents.put(id, new Agent(effect.second(), effect.micros(), true));
+                        }
+                    }
+                    case BUILD -> {
+                        if (effect.second().contains(" " + Rollouter.BAD)) {
+                            bad.add(effect.first());
                         }
                     }
                     case REBOOT -> kill(ids.get(effect.machine()), effect.micros());

@@ -7,6 +7,7 @@ import dev.shepherd.benchmarks.torture.Checker.Verdict;
 import dev.shepherd.benchmarks.torture.Effect.Kind;
 import dev.shepherd.benchmarks.torture.Evidence.HistoryLine;
 import dev.shepherd.benchmarks.torture.Evidence.MachineRow;
+import dev.shepherd.benchmarks.torture.Evidence.StepLine;
 import dev.shepherd.benchmarks.torture.ManagerProcess.Frozen;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -23,6 +24,7 @@ class CheckerTest {
     private static final UUID ID = UUID.randomUUID();
     private static final String KEY = "aa".repeat(32);
     private static final String OTHER_KEY = "bb".repeat(32);
+    private static final String BUILD = "cc".repeat(32);
     private static final String START = "ShepherdAgentStart";
     private static final String RECOVERY = "ShepherdRecovery";
 
@@ -31,6 +33,7 @@ class CheckerTest {
     private final Map<UUID, Integer> sessions = new HashMap<>();
     private final List<HistoryLine> history = new ArrayList<>();
     private final List<MachineRow> machines = new ArrayList<>();
+    private final List<StepLine> steps = new ArrayList<>();
     private final Map<UUID, String> agents = new HashMap<>();
     private final List<String> leftovers = new ArrayList<>();
     private final UUID sessionOfOne = UUID.randomUUID();
@@ -84,7 +87,7 @@ class CheckerTest {
         effect(3, 1, Kind.CONNECT, ID, "");
         effect(4, 1, Kind.RUN, ID, KEY);
         ends(5, 1, START, claim, "Finished");
-        machines.add(new MachineRow(ID, MACHINE, Optional.of(KEY), 0));
+        machines.add(new MachineRow(ID, MACHINE, Optional.of(KEY), BUILD, 0));
         agents.put(ID, KEY);
     }
 
@@ -93,7 +96,7 @@ class CheckerTest {
         UUID claim = begins(from, 2, START);
         effect(from + 1, 2, Kind.RUN, ID, OTHER_KEY);
         ends(from + 2, 2, START, claim, "Finished");
-        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(OTHER_KEY), 0));
+        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(OTHER_KEY), BUILD, 0));
         agents.put(ID, OTHER_KEY);
     }
 
@@ -113,7 +116,7 @@ class CheckerTest {
 
     private Verdict verdict() {
         return Checker.check(
-                new Evidence(maxMachines, effects, frozen, sessions, history, machines, agents, leftovers));
+                new Evidence(maxMachines, effects, frozen, sessions, history, machines, steps, agents, leftovers));
     }
 
     private List<Rule> broken() {
@@ -126,7 +129,7 @@ class CheckerTest {
         reboot(20, 2);
         soundTakeover(21);
         inspected(1, 30, UUID.randomUUID(), "Finished", 1);
-        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(OTHER_KEY), 1));
+        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(OTHER_KEY), BUILD, 1));
 
         assertThat(verdict().violations()).isEmpty();
         assertThat(verdict().latestEffectMillis()).isZero();
@@ -341,15 +344,57 @@ class CheckerTest {
         soundBeginning();
         inspected(1, 10, UUID.randomUUID(), "Finished", 1);
         inspected(2, 20, UUID.randomUUID(), "Finished", 1);
-        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(KEY), 2));
+        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(KEY), BUILD, 2));
 
         assertThat(broken()).containsExactly(Rule.LOST_COMMIT);
     }
 
     @Test
+    void aMachineThatRunsAnotherBuildThanIsRecordedIsFound() {
+        soundBeginning();
+        effect(2, 1, Kind.BUILD, KEY, BUILD + " good-1");
+        assertThat(broken()).isEmpty();
+
+        effect(3, 1, Kind.BUILD, KEY, "dd".repeat(32) + " good-2");
+        assertThat(broken()).containsExactly(Rule.OTHER_BUILD);
+    }
+
+    private void step(UUID machine, double at, String step, boolean isActive) {
+        steps.add(new StepLine(machine, step, isActive, micros(at)));
+    }
+
+    @Test
+    void moreMachinesInARolloutThanMayBeDisturbedAreFound() {
+        soundBeginning();
+        maxMachines = 10;
+        step(new UUID(0, 1), 10, "Chosen", true);
+        step(new UUID(0, 2), 10, "Chosen", true);
+        step(new UUID(0, 1), 11, "Starting", true);
+        step(new UUID(0, 1), 12, "Failed", false);
+        step(new UUID(0, 3), 13, "Chosen", true);
+        assertThat(broken()).isEmpty();
+
+        step(new UUID(0, 4), 14, "Chosen", true);
+        assertThat(broken()).containsExactly(Rule.TOO_MANY_AT_ONCE);
+    }
+
+    @Test
+    void aRebootOfAMachineThatARolloutLooksAfterIsFound() {
+        soundBeginning();
+        step(ID, 10, "Chosen", true);
+        step(ID, 20, "Done", false);
+        step(new UUID(0, 9), 100, "Chosen", true);
+        reboot(30, 1);
+        assertThat(broken()).isEmpty();
+
+        reboot(15, 1);
+        assertThat(broken()).contains(Rule.REBOOTED_IN_ROLLOUT);
+    }
+
+    @Test
     void aMachineWithoutAnAgentIsFound() {
         soundBeginning();
-        machines.set(0, new MachineRow(ID, MACHINE, Optional.empty(), 0));
+        machines.set(0, new MachineRow(ID, MACHINE, Optional.empty(), BUILD, 0));
 
         assertThat(broken()).containsExactly(Rule.NO_AGENT);
     }
@@ -366,7 +411,7 @@ class CheckerTest {
     void anAgentThatIsNotOfTheLastFinishedTakeoverIsFound() {
         soundBeginning();
         soundTakeover(10);
-        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(KEY), 0));
+        machines.set(0, new MachineRow(ID, MACHINE, Optional.of(KEY), BUILD, 0));
         agents.put(ID, KEY);
 
         assertThat(broken()).containsExactly(Rule.LOST_COMMIT);
