@@ -326,7 +326,10 @@ final class HeartbeatBenchmark implements Benchmark {
             AgentTls tls = AgentTls.builder().folder(folder.resolve("ca")).build();
             authority = tls.caCertificate().orElseThrow();
             plain = endpoint(callback).build();
-            secure = endpoint(callback).tls(tls).build();
+            secure = endpoint(callback)
+                    .tls(tls)
+                    .grpcAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+                    .build();
         }
 
         /** Limits that are far away: these agents beat some thousand times as often as real ones. */
@@ -352,7 +355,7 @@ final class HeartbeatBenchmark implements Benchmark {
 
         /** Returns what ways there are. */
         List<String> names() {
-            return List.of("http", "https", "https_signed");
+            return List.of("http", "https", "https_signed", "grpc");
         }
 
         /** Opens a connection for each of the agents. */
@@ -361,15 +364,19 @@ final class HeartbeatBenchmark implements Benchmark {
             AgentEndpoint endpoint = name.equals("http") ? plain : secure;
             ClientTls tls = new ClientTls(authority);
             List<WireClients.Agent> clients = new ArrayList<>();
+            boolean isGrpc = name.equals("grpc");
+            boolean showsCertificate = isGrpc || name.equals("https");
             for (SigningAgent agent : agents) {
                 String id = agent.machine().toString();
-                byte[] unsigned = WireClients.request(id);
+                byte[] unsigned = isGrpc ? WireClients.grpcCall(id) : WireClients.request(id);
                 clients.add(new WireClients.Agent(
                         new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
-                        endpoint == plain ? null : tls.of(id, name.equals("https") ? agent.keys() : null),
-                        name.equals("https") ? () -> unsigned : agent::heartbeat));
+                        endpoint == plain ? null : tls.of(id, showsCertificate ? agent.keys() : null),
+                        isGrpc,
+                        showsCertificate ? () -> unsigned : agent::heartbeat));
             }
-            WireWay way = new WireWay(new WireClients(endpoint.address(), clients), clients.size());
+            WireWay way = new WireWay(
+                    new WireClients(isGrpc ? endpoint.grpcAddress() : endpoint.address(), clients), clients.size());
             try {
                 way.clients.connect(CONNECTING, CONNECT, agent -> {});
                 return way;

@@ -26,6 +26,8 @@ class HeartbeatBenchmarkTest {
                 "https_ratio",
                 "https_signed_per_s",
                 "https_signed_cpu_us",
+                "grpc_per_s",
+                "grpc_ratio",
                 "p50_ms",
                 "p99_ms",
                 "heartbeats",

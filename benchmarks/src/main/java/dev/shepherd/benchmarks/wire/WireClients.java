@@ -33,6 +33,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLParameters;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,9 +60,17 @@ public final class WireClients implements AutoCloseable {
      *
      * @param from its address
      * @param tls makes the engine of its connection; null for plain HTTP
+     * @param isGrpc whether it speaks gRPC, and not HTTP 1.1
      * @param request makes its next request
      */
-    public record Agent(SocketAddress from, @Nullable Supplier<SSLEngine> tls, Supplier<byte[]> request) {}
+    public record Agent(
+            SocketAddress from, @Nullable Supplier<SSLEngine> tls, boolean isGrpc, Supplier<byte[]> request) {
+
+        /** An agent that speaks HTTP 1.1. */
+        public Agent(SocketAddress from, @Nullable Supplier<SSLEngine> tls, Supplier<byte[]> request) {
+            this(from, tls, false, request);
+        }
+    }
 
     private final InetSocketAddress to;
     private final List<Agent> agents;
@@ -189,9 +198,19 @@ public final class WireClients implements AutoCloseable {
                             channel = made;
                             Supplier<SSLEngine> tls = agent.tls();
                             if (tls != null) {
-                                SslHandler handler = new SslHandler(tls.get());
+                                SSLEngine engine = tls.get();
+                                if (agent.isGrpc()) {
+                                    SSLParameters parameters = engine.getSSLParameters();
+                                    parameters.setApplicationProtocols(new String[] {"h2"});
+                                    engine.setSSLParameters(parameters);
+                                }
+                                SslHandler handler = new SslHandler(engine);
                                 handler.setHandshakeTimeoutMillis(CONNECT_MILLIS);
                                 made.pipeline().addLast(handler);
+                            }
+                            if (agent.isGrpc()) {
+                                GrpcCalls calls = new GrpcCalls();
+                                made.pipeline().addLast(calls.codec(), calls);
                             }
                             made.pipeline().addLast(Connection.this);
                         }
@@ -339,6 +358,11 @@ public final class WireClients implements AutoCloseable {
             }
         }
         return open;
+    }
+
+    /** Returns a call over gRPC. */
+    public static byte[] grpcCall(Object machine) {
+        return GrpcCalls.request(machine.toString());
     }
 
     /** Returns a request whose sender a client certificate tells. */

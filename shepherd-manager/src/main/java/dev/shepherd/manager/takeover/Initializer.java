@@ -381,10 +381,10 @@ public final class Initializer {
         succeededAt.set(System.nanoTime());
         monitor.machineSucceeded();
         log.info(
-                "{}: agent {}started in {} ms{}",
+                "{}: agent started in {} ms{}{}",
                 describe(machine),
-                result.build().map(build -> build + " ").orElse(""),
                 result.elapsed().toMillis(),
+                result.build().map(build -> ", from executable " + build).orElse(""),
                 machine.sshHostKey().isEmpty() ? ", pinned its host key " + hostKey.fingerprint() : "");
         if (!result.warnings().isEmpty()) {
             log.warn("{}: the agent warns: {}", describe(machine), AnswerChecks.warnings(result));
