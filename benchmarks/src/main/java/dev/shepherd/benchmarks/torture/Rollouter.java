@@ -3,7 +3,6 @@ package dev.shepherd.benchmarks.torture;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.ShepherdException;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Rollout;
@@ -13,6 +12,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
@@ -37,8 +37,7 @@ final class Rollouter implements AutoCloseable {
     private static final long LOOK_MILLIS = 500;
     private static final long LONGEST_MILLIS = 25_000;
 
-    /** Shorter than a plan may say: a run has minutes, not days. */
-    private static final int BAKE_SECONDS = 6;
+    private static final Duration BAKE = Duration.ofSeconds(6);
 
     private static final int END_SECONDS = 60;
 
@@ -94,12 +93,15 @@ final class Rollouter implements AutoCloseable {
         Path agent = Files.writeString(
                 folder.resolve("agent-" + number),
                 "# Shepherd-Agent-Version: " + version + "\n" + "x".repeat(random.nextInt(3_000_000)));
-        RolloutPlan plan =
-                RolloutPlan.builder().canary(3).batch(1000).maxFailures(5).build();
+        RolloutPlan plan = RolloutPlan.builder()
+                .canary(3)
+                .batch(1000)
+                .bake(BAKE)
+                .maxFailures(5)
+                .build();
         try {
             Rollout rollout = actions().start(new ProviderType(Plan.PROVIDER), agent, plan, "torture");
             begun++;
-            shorten(rollout.id());
             watch(rollout.id());
         } catch (ShepherdException | DataAccessException e) {
             // It fails over just now; or machines of the last one are still to be put back.
@@ -107,16 +109,6 @@ final class Rollouter implements AutoCloseable {
             Thread.sleep(LOOK_MILLIS);
         } finally {
             Files.delete(agent);
-        }
-    }
-
-    private void shorten(long rollout) throws InterruptedException {
-        try (BmdbSession session = bmdb.startSession("torture-rollouts", Plan.runtimeInfo(0))) {
-            session.useTransaction(tx -> tx.dsl()
-                    .execute(
-                            "update rollouts set rollout_bake_seconds = ? where rollout_id = ?",
-                            BAKE_SECONDS,
-                            rollout));
         }
     }
 

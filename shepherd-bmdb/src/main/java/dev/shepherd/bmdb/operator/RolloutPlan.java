@@ -9,7 +9,7 @@ import java.util.Objects;
 /** How a rollout proceeds. Immutable. Made with {@link #builder()}. */
 public final class RolloutPlan {
 
-    private static final Duration SHORTEST_BAKE = Duration.ofMinutes(1);
+    private static final Duration SHORTEST_BAKE = Duration.ofSeconds(1);
     private static final Duration LONGEST_BAKE = Duration.ofDays(7);
     private static final int MOST_MACHINES = 1_000_000;
 
@@ -97,7 +97,7 @@ public final class RolloutPlan {
 
         /**
          * Essential: sets for how long each agent of a wave has to be heard before the next wave begins, in whole
-         * seconds from 1 minute to 7 days; 15 minutes by default. Agents report once a minute.
+         * seconds from 1 second to 7 days; 15 minutes by default. Agents report once a minute.
          */
         public Builder bake(Duration span) {
             this.bake = Objects.requireNonNull(span, "span");

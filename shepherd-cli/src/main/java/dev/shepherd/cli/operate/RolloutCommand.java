@@ -92,7 +92,7 @@ public final class RolloutCommand implements Callable<Integer> {
                 paramLabel = "SPAN",
                 converter = SpanConverter.class,
                 description =
-                        "for how long the agents of a wave have to be heard, such as 1h; 1 min to 7 d (default: 15m)")
+                        "for how long the agents of a wave have to be heard, such as 1h; 1 s to 7 d (default: 15m)")
         private Duration bake = RolloutPlan.DEFAULT.bake();
 
         @Option(

@@ -98,7 +98,7 @@ class RolloutCommandTest {
     @CsvSource({
         "--canary=0, --canary: canary must be from 1 to 1000000",
         "--batch=0, --batch: batch must be from 1 to 1000000",
-        "--bake=10s, --bake: bake must be from 1 min to 7 d",
+        "--bake=8d, --bake: bake must be from 1 s to 7 d",
         "--max-failures=-1, --max-failures: maxFailures must be from 0 to 1000000",
         "--type=nobodys, provider nobodys has no machines",
     })
