@@ -74,9 +74,11 @@ final class GrpcCalls extends Http2ChannelDuplexHandler {
             } else if (frame instanceof Http2HeadersFrame headers && headers.isEndStream()) {
                 CharSequence status = headers.headers().get("grpc-status");
                 boolean isOk = status != null && "0".contentEquals(status);
-                ctx.fireChannelRead(Unpooled.copiedBuffer(
+                ByteBuf answer = Unpooled.copiedBuffer(
                         "HTTP/1.1 " + (isOk ? "200 OK" : "500 grpc-status " + status) + "\r\nContent-Length: 0\r\n\r\n",
-                        StandardCharsets.US_ASCII));
+                        StandardCharsets.US_ASCII);
+                // The stream ends after this method, and the next call must not come before: there is one at a time.
+                ctx.executor().execute(() -> ctx.fireChannelRead(answer));
             }
         } finally {
             ReferenceCountUtil.release(frame);
