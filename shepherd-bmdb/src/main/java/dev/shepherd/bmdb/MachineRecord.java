@@ -48,7 +48,7 @@ public record MachineRecord(
      *
      * @param startedAt when
      * @param publicKey the agent's ed25519 public key, 32 bytes
-     * @param build which executable it was started from; empty if whoever started it did not say
+     * @param build which executable it was started from; empty if the takeover did not say
      */
     @SuppressWarnings("ArrayRecordComponent") // These are read, never compared.
     public record AgentStarted(Instant startedAt, byte[] publicKey, Optional<AgentBuild> build) {}

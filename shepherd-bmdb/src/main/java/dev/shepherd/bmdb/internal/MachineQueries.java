@@ -61,6 +61,11 @@ public final class MachineQueries {
 
     private MachineQueries() {}
 
+    /** Returns an executable of an agent, as the columns have it. */
+    public static AgentBuild build(byte[] sha256, @Nullable String version) {
+        return new AgentBuild(HexFormat.of().formatHex(sha256), Optional.ofNullable(version));
+    }
+
     public static Optional<MachineRecord> machine(Handle db, UUID id) {
         return db.dsl()
                 .select()
@@ -76,9 +81,7 @@ public final class MachineQueries {
                                         tag.getAgentStartedAt().toInstant(),
                                         tag.getAgentPublicKey(),
                                         Optional.ofNullable(tag.getAgentSha256())
-                                                .map(sha256 -> new AgentBuild(
-                                                        HexFormat.of().formatHex(sha256),
-                                                        Optional.ofNullable(tag.getAgentVersion()))))),
+                                                .map(sha256 -> build(sha256, tag.getAgentVersion())))),
                         tag(row, MACHINE_AGENT_HEARTBEAT, MACHINE_AGENT_HEARTBEAT.MACHINE_ID)
                                 .map(tag -> tag.getAgentHeartbeatAt().toInstant()),
                         tag(row, MACHINE_HARDWARE_REPORT, MACHINE_HARDWARE_REPORT.MACHINE_ID)

@@ -209,7 +209,8 @@ public final class WorkQueries {
         return PAUSES.PAUSED_UNTIL.isNull().or(PAUSES.PAUSED_UNTIL.gt(db.time().now()));
     }
 
-    private static Condition notWorkedOn(WorkProcess process) {
+    /** No session holds the machine of {@code machines} under the process, or one that excludes it. */
+    public static Condition notWorkedOn(WorkProcess process) {
         Condition excluding = process.isShepherds()
                 ? DSL.condition("is_shepherds({0})", WORK.PROCESS)
                 : WORK.PROCESS.eq(process.name());

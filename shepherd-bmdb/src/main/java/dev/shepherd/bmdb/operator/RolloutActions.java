@@ -20,6 +20,7 @@ import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.MachineRecord.AgentBuild;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.schema.tables.records.RolloutsRecord;
 import dev.shepherd.bmdb.operator.ActionQueries.Entry;
@@ -293,7 +294,7 @@ public final class RolloutActions {
         return new Rollout(
                 row.getRolloutId(),
                 new ProviderType(row.getProvider()),
-                new AgentBuild(HexFormat.of().formatHex(row.getAgentSha256()), Optional.ofNullable(version)),
+                MachineQueries.build(row.getAgentSha256(), version),
                 State.ofDatabaseName(row.getRolloutState()),
                 Optional.ofNullable(row.getRolloutCause()).map(Escaped::text),
                 RolloutPlan.builder()
@@ -316,7 +317,7 @@ public final class RolloutActions {
                 .select(MACHINE_ROLLOUT.ROLLOUT_STEP, count())
                 .from(MACHINE_ROLLOUT)
                 .where(MACHINE_ROLLOUT.ROLLOUT_ID.eq(row.getRolloutId()))
-                .and(MACHINE_ROLLOUT.ROLLOUT_UNTIL.isNotNull().or(isTrouble()))
+                .and(MACHINE_ROLLOUT.ROLLOUT_UNTIL.isNotNull().or(RolloutStep.isTrouble()))
                 .groupBy(MACHINE_ROLLOUT.ROLLOUT_STEP)
                 .fetchMap(MACHINE_ROLLOUT.ROLLOUT_STEP, count());
         int starting = of(few, RolloutStep.CHOSEN) + of(few, RolloutStep.STARTING);
@@ -336,19 +337,12 @@ public final class RolloutActions {
         return counts.getOrDefault(step.databaseName(), 0);
     }
 
-    private static Condition isTrouble() {
-        return MACHINE_ROLLOUT.ROLLOUT_STEP.in(
-                inline(RolloutStep.RETURNING.databaseName()),
-                inline(RolloutStep.RETURNED.databaseName()),
-                inline(RolloutStep.FAILED.databaseName()));
-    }
-
     private static List<Rollout.Trouble> troubles(Handle db, long rollout) {
         return db.dsl()
                 .select(MACHINE_ROLLOUT.MACHINE_ID, MACHINE_ROLLOUT.ROLLOUT_CAUSE)
                 .from(MACHINE_ROLLOUT)
                 .where(MACHINE_ROLLOUT.ROLLOUT_ID.eq(rollout))
-                .and(isTrouble())
+                .and(RolloutStep.isTrouble())
                 .orderBy(MACHINE_ROLLOUT.ROLLOUT_STEP_AT, MACHINE_ROLLOUT.MACHINE_ID)
                 .limit(MOST_TROUBLES)
                 .fetch(row -> new Rollout.Trouble(

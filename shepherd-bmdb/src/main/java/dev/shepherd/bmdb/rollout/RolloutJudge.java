@@ -4,16 +4,16 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
-import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.field;
-import static org.jooq.impl.DSL.selectOne;
+import static org.jooq.impl.DSL.not;
 
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
 import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.internal.WorkQueries;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -36,10 +36,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class RolloutJudge {
 
-    private static final Field<Boolean> IS_WORKED_ON = field(exists(selectOne()
-            .from(WORK)
-            .where(WORK.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-            .and(DSL.condition("is_shepherds({0})", WORK.PROCESS))));
+    private static final Field<Boolean> IS_WORKED_ON = field(not(WorkQueries.notWorkedOn(WorkProcess.AGENT_START)));
     private static final Field<Boolean> IS_PRESENT = field(MachineConditions.present());
     private static final Field<Boolean> IS_INSTALLED = field(MachineConditions.installationFulfilled());
 
@@ -180,7 +177,7 @@ final class RolloutJudge {
         } else if (!rollout.isUnderWay()) {
             pass(machine, "the rollout ended before its turn came");
         } else if (machine.isLate) {
-            pass(machine, "nobody took it over in time");
+            pass(machine, "it was not taken over in time");
         }
     }
 

@@ -3,7 +3,6 @@ package dev.shepherd.bmdb.rollout;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
 import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
-import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 
@@ -119,13 +118,7 @@ final class RolloutQueries {
         return db.dsl()
                 .fetchCount(
                         MACHINE_ROLLOUT,
-                        MACHINE_ROLLOUT
-                                .ROLLOUT_ID
-                                .eq(rolloutId)
-                                .and(MACHINE_ROLLOUT.ROLLOUT_STEP.in(
-                                        inline(RolloutStep.RETURNING.databaseName()),
-                                        inline(RolloutStep.RETURNED.databaseName()),
-                                        inline(RolloutStep.FAILED.databaseName()))));
+                        MACHINE_ROLLOUT.ROLLOUT_ID.eq(rolloutId).and(RolloutStep.isTrouble()));
     }
 
     /** Moves machines on. Those whose step is active have until then to take the next one. */
@@ -161,15 +154,6 @@ final class RolloutQueries {
                         .where(MACHINE_ROLLOUT.MACHINE_ID.eq(
                                 machineIds.iterator().next()))))
                 .execute();
-    }
-
-    @Nullable
-    String cause(UUID machineId) {
-        return db.dsl()
-                .select(MACHINE_ROLLOUT.ROLLOUT_CAUSE)
-                .from(MACHINE_ROLLOUT)
-                .where(MACHINE_ROLLOUT.MACHINE_ID.eq(machineId))
-                .fetchOne(MACHINE_ROLLOUT.ROLLOUT_CAUSE);
     }
 
     /** Has a machine wait for its turn, unless the rollout has met it already. */

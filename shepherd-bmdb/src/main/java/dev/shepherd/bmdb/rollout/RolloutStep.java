@@ -1,7 +1,10 @@
 package dev.shepherd.bmdb.rollout;
 
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
+import static org.jooq.impl.DSL.inline;
+
 import java.util.Arrays;
-import java.util.List;
+import org.jooq.Condition;
 
 /** How far a rollout has come with a machine. */
 public enum RolloutStep {
@@ -24,9 +27,6 @@ public enum RolloutStep {
     /** It was left alone. */
     PASSED("Passed");
 
-    /** Those with a limit in time, in which the machine takes a place within the limits. */
-    static final List<RolloutStep> ACTIVE = List.of(CHOSEN, STARTING, BAKING, RETURNING);
-
     private final String databaseName;
 
     RolloutStep(String databaseName) {
@@ -36,6 +36,12 @@ public enum RolloutStep {
     /** Returns the name that the database has for it. */
     public String databaseName() {
         return databaseName;
+    }
+
+    /** Whether a row of {@code machine_rollout} is of a machine that failed, whatever became of it since. */
+    public static Condition isTrouble() {
+        return MACHINE_ROLLOUT.ROLLOUT_STEP.in(
+                inline(RETURNING.databaseName), inline(RETURNED.databaseName), inline(FAILED.databaseName));
     }
 
     /** Returns the step with this name in the database. */

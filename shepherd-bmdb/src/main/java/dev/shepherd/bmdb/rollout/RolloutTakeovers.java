@@ -9,10 +9,12 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.MachineRecord.AgentBuild;
 import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.MachineQueries;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What rollouts have to do with the takeover of a machine. The methods are called in the work that holds the machine.
@@ -37,7 +39,8 @@ public final class RolloutTakeovers {
     public record Assignment(Optional<Stored> executable, boolean isRollouts) {}
 
     /** What is known of a machine in a rollout. */
-    private record Progress(RolloutRow rollout, RolloutStep step) {}
+    private record Progress(
+            RolloutRow rollout, RolloutStep step, @Nullable String cause) {}
 
     /**
      * Says which executable a takeover that is about to begin puts on a machine. If a rollout has chosen the machine, its
@@ -78,7 +81,8 @@ public final class RolloutTakeovers {
                 .where(MACHINE_ROLLOUT.MACHINE_ID.eq(machineId))
                 .fetchOptional(row -> new Progress(
                         queries.rollout(row.getRolloutId()).orElseThrow(),
-                        RolloutStep.ofDatabaseName(row.getRolloutStep())));
+                        RolloutStep.ofDatabaseName(row.getRolloutStep()),
+                        row.getRolloutCause()));
     }
 
     /** The executable of the last rollout that was completed. */
@@ -99,10 +103,7 @@ public final class RolloutTakeovers {
                 .selectFrom(AGENT_EXECUTABLES)
                 .where(AGENT_EXECUTABLES.AGENT_SHA256.eq(sha256))
                 .fetchSingle(row -> new Stored(
-                        new AgentBuild(
-                                HexFormat.of().formatHex(row.getAgentSha256()),
-                                Optional.ofNullable(row.getAgentVersion())),
-                        row.getExecutableSize()));
+                        MachineQueries.build(row.getAgentSha256(), row.getAgentVersion()), row.getExecutableSize()));
     }
 
     /**
@@ -129,7 +130,11 @@ public final class RolloutTakeovers {
                             null,
                             "the manager's own executable is the rollout's, so the former one could not be put back");
                 } else {
-                    queries.step(List.of(machineId), RolloutStep.RETURNED, null, queries.cause(machineId));
+                    queries.step(
+                            List.of(machineId),
+                            RolloutStep.RETURNED,
+                            null,
+                            progress.orElseThrow().cause());
                 }
             }
             case BAKING, CHOSEN, DONE -> {

@@ -8,10 +8,10 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
 import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.inline;
+import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 import static org.jooq.impl.DSL.when;
@@ -167,12 +167,7 @@ final class RolloutWaves {
                         inline("its provider is installing it"))
                 .when(MachineConditions.installationFulfilled(), inline("its operating system is installed"))
                 .when(MachineConditions.installationRequested(), inline("its operating system is being installed"))
-                .when(
-                        exists(selectOne()
-                                .from(WORK)
-                                .where(WORK.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                                .and(DSL.condition("is_shepherds({0})", WORK.PROCESS))),
-                        inline("it was being worked on"))
+                .when(not(WorkQueries.notWorkedOn(WorkProcess.AGENT_START)), inline("it was being worked on"))
                 .when(WorkQueries.paused(db, WorkProcess.AGENT_START), inline("it is paused"))
                 .when(MACHINE_AGENT_STARTED.MACHINE_ID.isNull(), inline("it has no agent"))
                 .when(MACHINE_AGENT_STARTED.AGENT_SHA256.eq(rollout.sha256()), inline("it runs this agent already"))

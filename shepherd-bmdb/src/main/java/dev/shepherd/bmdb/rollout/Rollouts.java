@@ -87,7 +87,7 @@ public final class Rollouts {
             return new Look(events, Optional.of("machines of wave " + rollout.wave() + " of rollout " + rollout.id()));
         }
         if (rollout.isPaused()) {
-            return new Look(events, Optional.of("somebody to resume rollout " + rollout.id()));
+            return new Look(events, Optional.of("rollout " + rollout.id() + " to be resumed"));
         }
         String waitingFor = new RolloutWaves(db, queries, provider, policy, events::add).next(rollout);
         return new Look(events, queries.underWay().map(still -> waitingFor));

@@ -18,6 +18,7 @@ import dev.shepherd.bmdb.internal.Transactions;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
@@ -59,7 +60,7 @@ public final class StoredAgents {
             throw new IOException(file + " has " + size + " bytes; an agent's executable has 1 to " + MAX_SIZE);
         }
         try (BuildStream in = new BuildStream(Files.newInputStream(file))) {
-            in.transferTo(java.io.OutputStream.nullOutputStream());
+            in.transferTo(OutputStream.nullOutputStream());
             return in.build();
         }
     }
@@ -188,7 +189,7 @@ public final class StoredAgents {
             int part = next++;
             try {
                 return transactions
-                        .read(
+                        .ask(
                                 "a part of agent " + build,
                                 db -> db.dsl()
                                         .select(AGENT_EXECUTABLE_PARTS.CONTENT)

@@ -236,11 +236,26 @@ public final class RolloutCommand implements Callable<Integer> {
         @Mixin
         private OperatorOption operator = new OperatorOption();
 
-        abstract boolean change(RolloutActions actions, long rollout, String reason) throws InterruptedException;
+        private final Way way;
+        private final String done;
+        private final String notDone;
 
-        abstract String done();
+        /**
+         * Says how a rollout is changed.
+         *
+         * @param done what is said of it then
+         * @param notDone what is said of it if it could not be changed
+         */
+        Change(Way way, String done, String notDone) {
+            this.way = way;
+            this.done = done;
+            this.notDone = notDone;
+        }
 
-        abstract String notDone();
+        /** Changes a rollout; returns false if there is nothing to change. */
+        interface Way {
+            boolean change(RolloutActions actions, long rollout, String reason) throws InterruptedException;
+        }
 
         @Override
         int run(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
@@ -248,12 +263,12 @@ public final class RolloutCommand implements Callable<Integer> {
             if (Operator.of(bmdb).rollout(rollout).isEmpty()) {
                 throw new ParameterException(commandLine, "there is no rollout " + rollout);
             }
-            boolean changed = change(RolloutActions.of(bmdb, operator.actor()), rollout, operator.reason());
+            boolean changed = way.change(RolloutActions.of(bmdb, operator.actor()), rollout, operator.reason());
             if (!changed) {
-                commandLine.getErr().println("shepherd: rollout " + rollout + " " + notDone());
+                commandLine.getErr().println("shepherd: rollout " + rollout + " " + notDone);
                 return ExitCode.SOFTWARE;
             }
-            commandLine.getOut().println("Rollout " + rollout + " " + done());
+            commandLine.getOut().println("Rollout " + rollout + " " + done);
             return ExitCode.OK;
         }
 
@@ -281,38 +296,19 @@ public final class RolloutCommand implements Callable<Integer> {
                             + " watched as before.",
             mixinStandardHelpOptions = true)
     static final class Pause extends Change {
-        @Override
-        boolean change(RolloutActions actions, long rollout, String reason) throws InterruptedException {
-            return actions.pause(rollout, reason);
-        }
-
-        @Override
-        String done() {
-            return "is paused. To go on: shepherd rollout resume --reason TEXT";
-        }
-
-        @Override
-        String notDone() {
-            return "is not running";
+        Pause() {
+            super(
+                    RolloutActions::pause,
+                    "is paused. To go on: shepherd rollout resume --reason TEXT",
+                    "is not running");
         }
     }
 
     /** {@code shepherd rollout resume}. */
     @Command(name = "resume", description = "Has a paused rollout go on.", mixinStandardHelpOptions = true)
     static final class Resume extends Change {
-        @Override
-        boolean change(RolloutActions actions, long rollout, String reason) throws InterruptedException {
-            return actions.resume(rollout, reason);
-        }
-
-        @Override
-        String done() {
-            return "goes on";
-        }
-
-        @Override
-        String notDone() {
-            return "is not paused";
+        Resume() {
+            super(RolloutActions::resume, "goes on", "is not paused");
         }
     }
 
@@ -323,19 +319,8 @@ public final class RolloutCommand implements Callable<Integer> {
                     + " one back; the others keep what they have.",
             mixinStandardHelpOptions = true)
     static final class Abort extends Change {
-        @Override
-        boolean change(RolloutActions actions, long rollout, String reason) throws InterruptedException {
-            return actions.abort(rollout, reason);
-        }
-
-        @Override
-        String done() {
-            return "has ended";
-        }
-
-        @Override
-        String notDone() {
-            return "has ended already";
+        Abort() {
+            super(RolloutActions::abort, "has ended", "has ended already");
         }
     }
 }
