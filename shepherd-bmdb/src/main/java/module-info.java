@@ -15,6 +15,8 @@ module dev.shepherd.bmdb {
 
     exports dev.shepherd.bmdb;
     exports dev.shepherd.bmdb.agent;
+    exports dev.shepherd.bmdb.event;
+    exports dev.shepherd.bmdb.feed;
     exports dev.shepherd.bmdb.fleet;
     exports dev.shepherd.bmdb.hardware;
     exports dev.shepherd.bmdb.metrics;

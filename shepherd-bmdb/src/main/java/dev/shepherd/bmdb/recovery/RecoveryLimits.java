@@ -25,6 +25,7 @@ import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.ClockStep;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
@@ -115,10 +116,23 @@ public final class RecoveryLimits {
         verdict.changes().forEach(Runnable::run);
         Room room = looking ? room(verdict, limit) : noRoom(verdict);
         List<Claim> claims = new ArrayList<>();
-        room.places()
-                .forEach((group, places) -> claims.addAll(new DueQueue(db)
-                        .claim(sessionId, part, rules.eligible(provider).and(group.condition()), places)));
+        room.places().forEach((group, places) -> {
+            List<Claim> some = new DueQueue(db)
+                    .claim(sessionId, part, rules.eligible(provider).and(group.condition()), places);
+            if (!group.inRecovery()) {
+                some.forEach(claim -> tellOfSilence(claim.machineId()));
+            }
+            claims.addAll(some);
+        });
         return new Claimed(claims, room.outlook());
+    }
+
+    private void tellOfSilence(UUID machineId) {
+        boolean isCounted = RecoveryStates.state(db, machineId)
+                .map(state -> state.counted(policy, MachineQueries.now(db)))
+                .filter(counted -> counted.attempts() + counted.reinstalls() > 0)
+                .isPresent();
+        db.tell(isCounted ? EventKind.RELAPSED : EventKind.SILENT, machineId, Map.of());
     }
 
     /**

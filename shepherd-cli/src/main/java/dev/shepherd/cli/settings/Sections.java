@@ -241,6 +241,8 @@ public final class Sections {
                 .key("poolSize", Kind.COUNT, DatabaseSettings.Builder::poolSize, is(""))
                 .key("maxLosses", Kind.COUNT, on(BmdbConfig.Builder::maxLosses), is(BmdbConfig.MAX_LOSSES))
                 .key("historyRetention", Kind.SPAN_OF_TIME, on(BmdbConfig.Builder::historyRetention), is(""))
+                .key("events", Kind.SWITCH, on(BmdbConfig.Builder::events), is(true))
+                .key("eventRetention", Kind.SPAN_OF_TIME, on(BmdbConfig.Builder::eventRetention), is("7d"))
                 .key("connectTimeout", Kind.SPAN_OF_TIME, on(BmdbConfig.Builder::connectTimeout), is("10s"))
                 .key("socketTimeout", Kind.SPAN_OF_TIME, on(BmdbConfig.Builder::socketTimeout), is("30s"))
                 .key("sessionInterval", Kind.SPAN_OF_TIME, on(BmdbConfig.Builder::sessionInterval), is("5s"))
