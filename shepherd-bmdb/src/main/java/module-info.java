@@ -39,6 +39,7 @@ module dev.shepherd.bmdb {
     // Their threads go on as those here do.
     exports dev.shepherd.bmdb.threads to
             dev.shepherd.callback,
+            dev.shepherd.cli,
             dev.shepherd.web;
 
     // jOOQ makes the records of its results.

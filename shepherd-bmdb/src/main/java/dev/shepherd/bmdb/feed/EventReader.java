@@ -111,7 +111,10 @@ public final class EventReader {
         skipTo(last.position());
     }
 
-    /** Notes that all up to a position need not be read again. Otherwise as {@link #done(StoredEvent)}. */
+    /**
+     * Notes that all up to a position need not be read again. Otherwise as {@link #done(StoredEvent)}. A position that is
+     * done already changes nothing.
+     */
     public void skipTo(long position) throws InterruptedException {
         session.useTransaction(tx -> done(tx, position));
     }

@@ -2,6 +2,8 @@ package dev.shepherd.bmdb.internal.event;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_EVENT_POSITIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_EVENT_READERS;
+import static org.jooq.impl.DSL.greatest;
+import static org.jooq.impl.DSL.val;
 
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
@@ -209,7 +211,8 @@ public final class FeedQueries {
     public static boolean advance(Handle db, UUID sessionId, String reader, long position) {
         return db.dsl()
                         .update(FLEET_EVENT_READERS)
-                        .set(FLEET_EVENT_READERS.POSITION, position)
+                        // Never back: what is done is done.
+                        .set(FLEET_EVENT_READERS.POSITION, greatest(FLEET_EVENT_READERS.POSITION, val(position)))
                         .where(FLEET_EVENT_READERS.READER.eq(reader))
                         .and(FLEET_EVENT_READERS.SESSION_ID.eq(sessionId))
                         .execute()
