@@ -39,6 +39,7 @@ final class AgentCalls implements AutoCloseable {
 
     /** Of so many agents it is known that they are one; those that have not called for the longest are forgotten. */
     private static final int MOST_AGENTS = 200_000;
+
     private static final int MOST_ADDRESSES = 100_000;
 
     private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
