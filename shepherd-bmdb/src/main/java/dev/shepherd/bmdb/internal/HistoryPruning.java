@@ -47,6 +47,9 @@ public final class HistoryPruning implements AutoCloseable {
     private final CountDownLatch closed = new CountDownLatch(1);
     private @Nullable LastingThread thread;
 
+    /** Used by the thread alone. */
+    private boolean first = true;
+
     /** @param historyRetention how long history is kept; empty for as long as there is a database */
     public HistoryPruning(Transactions transactions, Optional<Duration> historyRetention, Duration eventRetention) {
         this.transactions = transactions;
@@ -62,6 +65,13 @@ public final class HistoryPruning implements AutoCloseable {
     }
 
     private void turn() throws InterruptedException {
+        // What lives shortly leaves the events to others.
+        if (first && historyRetention.isEmpty()) {
+            first = false;
+            closed.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+            return;
+        }
+        first = false;
         try {
             prune();
         } catch (BmdbException e) {

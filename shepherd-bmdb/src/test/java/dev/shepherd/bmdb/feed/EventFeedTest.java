@@ -9,6 +9,8 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Race;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.event.ShepherdEvent;
 import dev.shepherd.bmdb.event.StoredEvent;
@@ -117,6 +119,31 @@ class EventFeedTest {
                 .extracting(ShepherdEvent::kind)
                 .containsExactly(EventKind.TAKEOVER_FAILED, EventKind.TAKEN_OVER, EventKind.FIRST_HEARD);
         assertThat(all().get(0).detail("cause")).contains("no route to host");
+    }
+
+    @Test
+    void theFirstCallOfEachAgentIsTold() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        try (AgentCallback callback = AgentCallback.of(db.bmdb())) {
+            callback.start();
+            for (int takeover = 1; takeover <= 2; takeover++) {
+                byte[] key = new byte[32];
+                key[0] = (byte) takeover;
+                session.useTransaction(tx -> {
+                    tx.clearAgentHeartbeat(machine);
+                    tx.putAgentStarted(machine, key);
+                });
+                callback.call(AgentCall.of(machine, key));
+                callback.call(AgentCall.of(machine, key));
+                callback.call(AgentCall.of(machine, key).withHardwareReport(new byte[1]));
+            }
+        }
+
+        assertThat(all())
+                .extracting(ShepherdEvent::kind)
+                .containsExactly(
+                        EventKind.TAKEN_OVER, EventKind.FIRST_HEARD, EventKind.TAKEN_OVER, EventKind.FIRST_HEARD);
     }
 
     @Test

@@ -12,6 +12,7 @@ import dev.shepherd.bmdb.WorkProcess;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -229,7 +230,8 @@ class BmdbMetricsTest {
             throw new IllegalStateException("on purpose");
         })));
         BmdbSession session = db.closeLater(bmdb.startSession("test", "host"));
-        session.useTransaction(tx -> tx.requestInstallation(db.machine(), new byte[] {1}));
+        UUID machine = db.machine();
+        session.useTransaction(tx -> tx.requestInstallation(machine, new byte[] {1}));
 
         await().until(() -> listener("delivered", 1) == 1 && listener("failed", 2) == 1);
         assertThat(listener("failed", 1)).isZero();
