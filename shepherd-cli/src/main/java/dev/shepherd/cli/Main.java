@@ -14,6 +14,7 @@ import dev.shepherd.cli.internal.Terminal;
 import dev.shepherd.cli.operate.BackoffsCommand;
 import dev.shepherd.cli.operate.DatabaseCommand;
 import dev.shepherd.cli.operate.EndSessionCommand;
+import dev.shepherd.cli.operate.EventsCommand;
 import dev.shepherd.cli.operate.ExplainCommand;
 import dev.shepherd.cli.operate.ForgetCommand;
 import dev.shepherd.cli.operate.HardwareCommand;
@@ -68,6 +69,7 @@ import picocli.CommandLine.ScopeType;
             ReleaseCommand.class,
             ForgetCommand.class,
             HistoryCommand.class,
+            EventsCommand.class,
             RebootCommand.class,
             ReinstallCommand.class,
             BackoffsCommand.class,

@@ -6,6 +6,7 @@ import dev.shepherd.bmdb.operator.BackedOff;
 import dev.shepherd.bmdb.operator.BackoffFilter;
 import dev.shepherd.bmdb.operator.LiveSession;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.cli.internal.BackoffOptions;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.Map;

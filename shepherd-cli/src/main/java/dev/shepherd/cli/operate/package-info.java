@@ -5,6 +5,7 @@
  *   <li>To look: {@link dev.shepherd.cli.operate.MachinesCommand}, {@link dev.shepherd.cli.operate.ExplainCommand},
  *       {@link dev.shepherd.cli.operate.PlanCommand}, {@link dev.shepherd.cli.operate.QueueCommand}, {@link
  *       dev.shepherd.cli.operate.PausesCommand}, {@link dev.shepherd.cli.operate.HistoryCommand}, {@link
+ *       dev.shepherd.cli.operate.EventsCommand}, {@link
  *       dev.shepherd.cli.operate.BackoffsCommand}, {@link dev.shepherd.cli.operate.SessionsCommand}, {@link
  *       dev.shepherd.cli.operate.HardwareCommand}, {@link dev.shepherd.cli.operate.DatabaseCommand}
  *   <li>To hold machines back: {@link dev.shepherd.cli.operate.PauseCommand}, {@link

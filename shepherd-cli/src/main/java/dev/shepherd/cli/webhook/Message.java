@@ -1,12 +1,6 @@
 package dev.shepherd.cli.webhook;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
-import dev.shepherd.bmdb.event.ShepherdEvent;
 import dev.shepherd.bmdb.event.StoredEvent;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
@@ -14,8 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.time.Instant;
 import java.util.Base64;
-import java.util.Map;
-import java.util.TreeMap;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -28,45 +20,12 @@ final class Message {
 
     private static final String ALGORITHM = "HmacSHA256";
 
-    private static final JsonFactory JSON = new JsonFactory();
-
     private final String id;
     private final byte[] body;
 
     Message(StoredEvent stored) {
         id = "event-" + stored.position();
-        body = body(stored);
-    }
-
-    private static byte[] body(StoredEvent stored) {
-        ShepherdEvent event = stored.event();
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (JsonGenerator json = JSON.createGenerator(bytes)) {
-            json.writeStartObject();
-            json.writeStringField("type", event.kind().databaseName());
-            json.writeStringField("timestamp", event.at().toString());
-            json.writeObjectFieldStart("data");
-            json.writeNumberField("position", stored.position());
-            if (event.machineId().isPresent()) {
-                json.writeStringField("machine_id", event.machineId().get().toString());
-            }
-            if (event.provider().isPresent()) {
-                json.writeStringField("provider", event.provider().get().name());
-            }
-            if (event.providerId().isPresent()) {
-                json.writeStringField("provider_id", event.providerId().get().value());
-            }
-            json.writeObjectFieldStart("details");
-            for (Map.Entry<String, String> detail : new TreeMap<>(event.details()).entrySet()) {
-                json.writeStringField(detail.getKey(), detail.getValue());
-            }
-            json.writeEndObject();
-            json.writeEndObject();
-            json.writeEndObject();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return bytes.toByteArray();
+        body = EventJson.text(stored).getBytes(StandardCharsets.UTF_8);
     }
 
     /** Makes a request of it, signed now. */

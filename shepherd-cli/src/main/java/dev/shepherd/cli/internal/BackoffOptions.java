@@ -1,15 +1,14 @@
-package dev.shepherd.cli.operate;
+package dev.shepherd.cli.internal;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.operator.BackoffFilter;
-import dev.shepherd.cli.internal.Setting;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** Which of the backoffs in force. */
-final class BackoffOptions {
+public final class BackoffOptions {
 
     @Option(
             names = "--type",
@@ -37,7 +36,8 @@ final class BackoffOptions {
                     + " backoffs' shows them (default: all)")
     private @Nullable String kind;
 
-    BackoffFilter filter() {
+    /** Returns which. */
+    public BackoffFilter filter() {
         BackoffFilter filter = BackoffFilter.ALL;
         if (type != null) {
             filter = filter.ofProvider(Setting.of("--type", type, ProviderType::new));
@@ -58,7 +58,7 @@ final class BackoffOptions {
     }
 
     /** Returns the provider instance that a machine's own id belongs to. */
-    String owner() {
+    public String owner() {
         return type == null ? "static" : type;
     }
 }
