@@ -460,7 +460,8 @@ class OpenApiTest {
                 Optional.empty(),
                 Optional.empty(),
                 OptionalInt.empty(),
-                Optional.empty()));
+                Optional.empty(),
+                Map.of()));
         return fleet.machine(id, "hall 1");
     }
 

@@ -2,6 +2,7 @@ package dev.shepherd.cli.settings;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.LabelLimit;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
@@ -119,6 +120,14 @@ public record Kind<T>(String words, Reader<T> reader) {
     public static final Kind<ProviderType> TYPE = new Kind<>("the name of a provider", value -> {
         try {
             return new ProviderType(value.text);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigurationException(value.name, value.name + ": " + e.getMessage(), e);
+        }
+    });
+
+    public static final Kind<LabelLimit> LABEL_LIMIT = new Kind<>("a limit such as 1 of raft-group", value -> {
+        try {
+            return LabelLimit.parse(value.text);
         } catch (IllegalArgumentException e) {
             throw new ConfigurationException(value.name, value.name + ": " + e.getMessage(), e);
         }

@@ -127,6 +127,7 @@ public final class Json {
     public static void pause(ObjectNode json, Pause pause) {
         json.put("id", pause.id().toString());
         put(json, "machine", pause.machineId());
+        put(json, "selector", pause.selector());
         put(json, "provider", pause.provider());
         put(json, "process", pause.process().map(process -> process.name()));
         json.put("by", pause.by());
@@ -168,6 +169,10 @@ public final class Json {
         put(json, "since", line.since());
         put(json, "until", line.until());
         put(json, "cause", line.cause());
+        if (!line.labels().isEmpty()) {
+            ObjectNode labels = json.putObject("labels");
+            line.labels().forEach(labels::put);
+        }
     }
 
     private static void provided(ObjectNode json, ProvidedMachine machine) {
@@ -187,6 +192,10 @@ public final class Json {
         MachineRecord machine = explanation.machine();
         json.put("id", machine.machineId().toString());
         line.ifPresent(one -> line(json, one));
+        if (!machine.labels().isEmpty()) {
+            ObjectNode sources = json.putObject("labelSources");
+            machine.labels().forEach((key, label) -> sources.put(key, label.source().databaseName()));
+        }
         json.put("recordedAt", machine.createdAt().toString());
         put(json, "agentStartedAt", machine.agentStarted().map(MachineRecord.AgentStarted::startedAt));
         Optional<MachineRecord.AgentBuild> build = machine.agentStarted().flatMap(MachineRecord.AgentStarted::build);

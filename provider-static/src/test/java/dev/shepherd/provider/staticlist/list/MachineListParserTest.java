@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -78,6 +79,16 @@ class MachineListParserTest {
         assertThat(parse("""
                                 [{'ID': 'a', 'Addr': '127.0.0.1', 'SSHPort': 2201},
                                  {'ID': 'b', 'Addr': '127.0.0.1', 'SSHPort': 2202}]""")).hasSize(2);
+    }
+
+    @Test
+    void machinesMayHaveLabels() throws Exception {
+        assertThat(parse("""
+                                [{'ID': 'a', 'Addr': '10.0.0.1', 'Labels': {'rack': '7', 'example.com/tier': ''}},
+                                 {'ID': 'b', 'Addr': '10.0.0.2', 'Labels': {}},
+                                 {'Labels': {'rack': '8'}, 'ID': 'c', 'Addr': '10.0.0.3'}]"""))
+                .extracting(MachineInfo::labels)
+                .containsExactly(Map.of("rack", "7", "example.com/tier", ""), Map.of(), Map.of("rack", "8"));
     }
 
     @Test
@@ -201,6 +212,19 @@ class MachineListParserTest {
                 bad(
                         "[{'SSHPort': " + "9".repeat(500) + "}]",
                         "entry 1 (line 1, column 14): " + PORT + ", not " + "9".repeat(40) + "…"),
+                bad("[{'Labels': 'rack'}]", "entry 1 (line 1, column 13): field \"Labels\" must be an object, but is a string"),
+                bad(
+                        "[{'Labels': {'rack': 7}}]",
+                        "entry 1 (line 1, column 22): field \"Labels\": the label \"rack\" must be a string, but is a"
+                                + " number"),
+                bad(
+                        "[{'Labels': {'rack': '7', 'rack': '8'}}]",
+                        "entry 1 (line 1, column 35): field \"Labels\": the label rack stands twice in the same entry"),
+                bad(
+                        "[{'Labels': {'rack nr': '7'}}]",
+                        "entry 1 (line 1, column 25): field \"Labels\": the label key \"rack nr\" has a name that is not 1 to"
+                                + " 63 letters, digits, -, _ and ., with a letter or a digit at both ends"),
+                bad("[{'Labels': {}, 'Labels': {}}]", "entry 1 (line 1, column 17): field \"Labels\" stands twice in the same entry"),
                 bad(
                         """
                         [{'ID': 'a', 'Addr': '10.0.0.1'},
