@@ -51,9 +51,10 @@ public final class RecoveryOptions {
     @Option(
             names = "--label-limit",
             paramLabel = "LIMIT",
-            description = "machines that labels make one group in recovery at once, over all providers: '1 of raft-group' for"
-                    + " each value of the label, '2 of tier=db' for those that a selector selects; may be repeated (default:"
-                    + " none)")
+            description =
+                    "machines that labels make one group in recovery at once, over all providers: '1 of raft-group' for"
+                            + " each value of the label, '2 of tier=db' for those that a selector selects; may be repeated (default:"
+                            + " none)")
     private List<String> labelLimits = new ArrayList<>();
 
     @Option(

@@ -78,7 +78,9 @@ public final class ExplainCommand extends FleetCommand {
                         .orElse(", without a provider"));
         if (!machine.labels().isEmpty()) {
             out.println("Labels: "
-                    + machine.labels().entrySet().stream().map(ExplainCommand::label).collect(Collectors.joining(", ")));
+                    + machine.labels().entrySet().stream()
+                            .map(ExplainCommand::label)
+                            .collect(Collectors.joining(", ")));
         }
         for (OfProcess process : explanation.processes()) {
             out.println();

@@ -61,7 +61,9 @@ public final class LabelCommand extends FleetCommand {
         PrintWriter out = commandLine.getOut();
         if (changed.isEmpty()) {
             out.println("Nothing to change"
-                    + (remove.isEmpty() ? "" : "; what the provider says cannot be taken off, only set to another value"));
+                    + (remove.isEmpty()
+                            ? ""
+                            : "; what the provider says cannot be taken off, only set to another value"));
         }
         changed.forEach((key, was) -> out.println((set.containsKey(key) ? key + "=" + set.get(key) : key + " taken off")
                 + was.map(label -> ", was \"" + label.value() + "\" ("

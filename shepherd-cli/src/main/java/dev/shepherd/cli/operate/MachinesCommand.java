@@ -75,8 +75,9 @@ public final class MachinesCommand extends FleetCommand {
     @Option(
             names = "--selector",
             paramLabel = "SELECTOR",
-            description = "those with such labels, such as rack=7,tier!=db; also 'rack in (7,8)', 'rack' (it has the label)"
-                    + " and '!rack'")
+            description =
+                    "those with such labels, such as rack=7,tier!=db; also 'rack in (7,8)', 'rack' (it has the label)"
+                            + " and '!rack'")
     private @Nullable String selector;
 
     @Option(names = "--show-labels", description = "show the labels of each machine as well")

@@ -21,8 +21,9 @@ import picocli.CommandLine.ParameterException;
 /** {@code shepherd pause}. */
 @Command(
         name = "pause",
-        description = "Keeps the loops away from a machine, machines with certain labels, a provider, a process or a combination of them until the"
-                + " pause ends. Work under way continues.",
+        description =
+                "Keeps the loops away from a machine, machines with certain labels, a provider, a process or a combination of them until the"
+                        + " pause ends. Work under way continues.",
         mixinStandardHelpOptions = true)
 public final class PauseCommand extends FleetCommand {
 
@@ -44,7 +45,9 @@ public final class PauseCommand extends FleetCommand {
             description = "ShepherdAgentStart, ShepherdRecovery or a process of your own (default: all)")
     private @Nullable String process;
 
-    @Option(names = "--all", description = "pause everything; required if no machine, selector, provider or process is given")
+    @Option(
+            names = "--all",
+            description = "pause everything; required if no machine, selector, provider or process is given")
     private boolean all;
 
     @Option(

@@ -105,7 +105,8 @@ public final class RolloutCommand implements Callable<Integer> {
         @Option(
                 names = "--selector",
                 paramLabel = "SELECTOR",
-                description = "only machines with such labels, such as rack=7,tier!=db (default: all of the provider's)")
+                description =
+                        "only machines with such labels, such as rack=7,tier!=db (default: all of the provider's)")
         private @Nullable String selector;
 
         @Mixin

@@ -122,7 +122,8 @@ class OperatorCommandsTest {
         assertThat(done("machines", "--selector", "rack in (7,8)")).contains("2 machine(s)");
         assertThat(done("machines", "--selector", "!rack")).contains("4 machine(s)");
 
-        assertThat(done("pause", "--selector", "rack=7", "--reason", "rewiring")).contains("shepherd resume");
+        assertThat(done("pause", "--selector", "rack=7", "--reason", "rewiring"))
+                .contains("shepherd resume");
         assertThat(done("pauses")).contains("everything on machines with rack=7");
         assertThat(done("explain", "rack-2")).contains("PAUSED", "rewiring");
 

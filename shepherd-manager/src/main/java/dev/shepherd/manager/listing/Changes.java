@@ -57,10 +57,7 @@ final class Changes {
         Set<String> keys = new TreeSet<>(before.keySet());
         keys.addAll(after.keySet());
         keys.forEach(key -> add(
-                changes,
-                "label " + key,
-                Optional.ofNullable(before.get(key)),
-                Optional.ofNullable(after.get(key))));
+                changes, "label " + key, Optional.ofNullable(before.get(key)), Optional.ofNullable(after.get(key))));
     }
 
     private static String shown(Optional<String> value) {

@@ -20,8 +20,7 @@ import java.util.OptionalInt;
 final class DescriptionHash {
 
     /** Enough for an address, a port, a status, two texts of 128 characters of four bytes each, and the labels. */
-    private static final int LARGEST =
-            2048 + Labels.MOST * (Labels.LONGEST_PREFIX + 2 * Labels.LONGEST_NAME + 3);
+    private static final int LARGEST = 2048 + Labels.MOST * (Labels.LONGEST_PREFIX + 2 * Labels.LONGEST_NAME + 3);
 
     private final SipHash hash = new SipHash();
     private final ByteBuffer bytes = ByteBuffer.allocate(LARGEST);

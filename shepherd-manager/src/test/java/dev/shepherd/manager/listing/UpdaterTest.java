@@ -93,7 +93,10 @@ class UpdaterTest {
 
         assertThat(updater.step()).isEqualTo(1);
         assertThat(read(FIRST).labels()).isEqualTo(Map.of("rack", "8", "tier", ""));
-        assertThat(database.bmdb().machine(read(FIRST).machineId()).orElseThrow().labels())
+        assertThat(database.bmdb()
+                        .machine(read(FIRST).machineId())
+                        .orElseThrow()
+                        .labels())
                 .containsOnlyKeys("rack", "tier");
         database.advance(Duration.ofMinutes(34));
         assertThat(updater.step()).as("nothing is new").isZero();

@@ -404,7 +404,8 @@ final class BrokenProviders {
                 Rule.P10,
                 "its listing leaves the labels out",
                 listing(machines -> each(
-                        machines, machine -> machine.toBuilder().labels(Map.of()).build())));
+                        machines,
+                        machine -> machine.toBuilder().labels(Map.of()).build())));
         add(Rule.P11, "it hands out the list that it keeps", world -> new Wrapped(world) {
             private final List<Machine> kept = new ArrayList<>();
             private boolean filled;

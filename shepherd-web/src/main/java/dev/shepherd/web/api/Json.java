@@ -194,7 +194,8 @@ public final class Json {
         line.ifPresent(one -> line(json, one));
         if (!machine.labels().isEmpty()) {
             ObjectNode sources = json.putObject("labelSources");
-            machine.labels().forEach((key, label) -> sources.put(key, label.source().databaseName()));
+            machine.labels()
+                    .forEach((key, label) -> sources.put(key, label.source().databaseName()));
         }
         json.put("recordedAt", machine.createdAt().toString());
         put(json, "agentStartedAt", machine.agentStarted().map(MachineRecord.AgentStarted::startedAt));

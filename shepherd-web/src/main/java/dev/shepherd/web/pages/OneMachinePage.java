@@ -157,8 +157,7 @@ public final class OneMachinePage {
                 "Label " + key,
                 label.value() + source,
                 Optional.empty(),
-                Optional.of(MachineLinks.query(
-                        MachineFilter.ALL.selected(Selector.of(key, label.value())), null))));
+                Optional.of(MachineLinks.query(MachineFilter.ALL.selected(Selector.of(key, label.value())), null))));
     }
 
     private void addProvided(ProvidedMachine provided) {
