@@ -3,6 +3,7 @@ package dev.shepherd.bmdb;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.api.internal.settings.Checks;
+import dev.shepherd.bmdb.labels.LabelLimit;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.shepherd.api.Selector;
-import dev.shepherd.bmdb.LabelLimit;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.labels.LabelLimit;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.LabelActions;
 import dev.shepherd.bmdb.operator.Operator;

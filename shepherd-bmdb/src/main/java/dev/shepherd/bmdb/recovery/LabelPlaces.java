@@ -1,7 +1,7 @@
 package dev.shepherd.bmdb.recovery;
 
 import dev.shepherd.api.Selector;
-import dev.shepherd.bmdb.LabelLimit;
+import dev.shepherd.bmdb.labels.LabelLimit;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;

@@ -6,10 +6,10 @@ import static dev.shepherd.bmdb.internal.schema.Tables.RECOVERY_TURN;
 import static org.jooq.impl.DSL.any;
 
 import dev.shepherd.api.Selector;
-import dev.shepherd.bmdb.LabelLimit;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.labels.LabelQueries;
+import dev.shepherd.bmdb.labels.LabelLimit;
 import dev.shepherd.bmdb.recovery.LabelPlaces.Full;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

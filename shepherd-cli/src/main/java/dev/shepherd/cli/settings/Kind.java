@@ -2,7 +2,7 @@ package dev.shepherd.cli.settings;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.LabelLimit;
+import dev.shepherd.bmdb.labels.LabelLimit;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;

@@ -169,10 +169,11 @@ public final class Json {
         put(json, "since", line.since());
         put(json, "until", line.until());
         put(json, "cause", line.cause());
-        if (!line.labels().isEmpty()) {
-            ObjectNode labels = json.putObject("labels");
-            line.labels().forEach(labels::put);
-        }
+        add(
+                json,
+                "labels",
+                List.copyOf(line.labels().entrySet()),
+                (one, label) -> one.put("key", label.getKey()).put("value", label.getValue()));
     }
 
     private static void provided(ObjectNode json, ProvidedMachine machine) {
@@ -192,11 +193,13 @@ public final class Json {
         MachineRecord machine = explanation.machine();
         json.put("id", machine.machineId().toString());
         line.ifPresent(one -> line(json, one));
-        if (!machine.labels().isEmpty()) {
-            ObjectNode sources = json.putObject("labelSources");
-            machine.labels()
-                    .forEach((key, label) -> sources.put(key, label.source().databaseName()));
-        }
+        add(
+                json,
+                "labels",
+                List.copyOf(machine.labels().entrySet()),
+                (one, label) -> one.put("key", label.getKey())
+                        .put("value", label.getValue().value())
+                        .put("source", label.getValue().source().databaseName()));
         json.put("recordedAt", machine.createdAt().toString());
         put(json, "agentStartedAt", machine.agentStarted().map(MachineRecord.AgentStarted::startedAt));
         Optional<MachineRecord.AgentBuild> build = machine.agentStarted().flatMap(MachineRecord.AgentStarted::build);

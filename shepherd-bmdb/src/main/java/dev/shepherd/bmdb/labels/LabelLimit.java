@@ -1,4 +1,4 @@
-package dev.shepherd.bmdb;
+package dev.shepherd.bmdb.labels;
 
 import dev.shepherd.api.Selector;
 import dev.shepherd.api.Selector.Term;

@@ -1,10 +1,11 @@
-package dev.shepherd.bmdb;
+package dev.shepherd.bmdb.labels;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Selector;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
