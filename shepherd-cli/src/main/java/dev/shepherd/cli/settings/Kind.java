@@ -161,7 +161,7 @@ public record Kind<T>(String words, Reader<T> reader) {
             return optional.isPresent() ? Optional.of(String.valueOf(optional.getAsInt())) : Optional.empty();
         }
         if (value instanceof Collection<?> several) {
-            return Optional.of(several.toString());
+            return several.isEmpty() ? Optional.empty() : Optional.of(several.toString());
         }
         if (value instanceof Duration span) {
             return Optional.of(span(span));
