@@ -23,7 +23,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jooq.impl.DSL;
 import org.junit.jupiter.api.Test;
@@ -166,45 +165,52 @@ class SelectedPauseTest {
         }
     }
 
-    /** A label that is set under the lock of a machine nobody works on keeps off every claim that comes after. */
+    /**
+     * A label that is set under the lock of a machine nobody works on keeps off every claim that comes after. The claims pass
+     * over many machines first, so that theirs is the older look.
+     */
     @Test
     void aMachineThatIsLabelledWhileNobodyWorksOnItIsNotClaimedAfterwards() throws Exception {
+        db.providedMachines(3000);
+        db.execute("insert into machine_labels select machine_id, 'maintenance', '', 'Operator' from machines");
         List<UUID> machines = new ArrayList<>();
-        for (int i = 0; i < 20; i++) {
+        for (int i = 0; i < 5; i++) {
             machines.add(db.providedMachine());
         }
         pause("maintenance", null, null);
-        for (int round = 0; round < 40; round++) {
+        long claimed = 0;
+        for (int round = 0; round < 20; round++) {
             BmdbSession session = db.session();
-            AtomicBoolean done = new AtomicBoolean();
+            int pause = 5 * round;
 
-            Race.run(3, runner -> {
-                if (runner < 2) {
+            Race.run(2, runner -> {
+                if (runner == 0) {
                     session.claim(WorkProcess.AGENT_START, Eligibility.agentStart(TestDatabase.PROVIDER), 10);
-                    done.set(true);
-                } else {
-                    for (int i = 0; i < 20 && !done.get(); i++) {
-                        UUID machine = machines.get(i);
-                        session.useTransaction(tx -> {
-                            tx.changeLabels(machine, Map.of(), Set.of());
-                            if (tx.machine(machine).orElseThrow().work().isEmpty()) {
-                                tx.dsl()
-                                        .execute(
-                                                "insert into machine_labels values ({0}, 'maintenance', '', 'Program')",
-                                                DSL.val(machine));
-                            }
-                        });
-                    }
+                    return null;
+                }
+                db.rows("select pg_sleep(?)", pause / 1000.0);
+                for (UUID machine : machines) {
+                    session.useTransaction(tx -> {
+                        tx.changeLabels(machine, Map.of(), Set.of());
+                        if (tx.machine(machine).orElseThrow().work().isEmpty()) {
+                            tx.dsl()
+                                    .execute(
+                                            "insert into machine_labels values ({0}, 'maintenance', '', 'Program')",
+                                            DSL.val(machine));
+                        }
+                    });
                 }
                 return null;
             });
 
+            claimed += db.number("select count(*) from work");
             assertThat(db.number("select count(*) from work join machine_labels using (machine_id)"))
                     .as("round %d", round)
                     .isZero();
             db.execute("delete from work");
-            db.execute("delete from machine_labels");
+            db.execute("delete from machine_labels where label_source = 'Program'");
         }
+        assertThat(claimed).isPositive();
         requireRightQueue();
     }
 }
