@@ -85,15 +85,27 @@ as $$
         'g') m
 $$;
 
--- Whether the labels of a machine match all terms; any machine matches none.
+-- Whether the labels of a machine match all terms; null stands for none. Not in SQL: the plan of such a function is set up anew
+-- at each call, which costs several times as much.
 create function labels_match(of_machine uuid, terms jsonb) returns boolean
-    language sql stable parallel safe cost 1000 set search_path from current
+    language plpgsql stable parallel safe cost 1000 set search_path from current
 as $$
-    select coalesce(bool_and((t ->> 'wanted')::boolean = exists (
-        select 1 from machine_labels l
-        where l.machine_id = of_machine and l.label_key = t ->> 'key'
-          and (t -> 'values' = 'null'::jsonb or jsonb_exists(t -> 'values', l.label_value)))), true)
-    from jsonb_array_elements(terms) t
+declare
+    term   jsonb;
+    has    text;
+    wanted jsonb;
+begin
+    for i in 0 .. coalesce(jsonb_array_length(terms), 0) - 1 loop
+        term := terms -> i;
+        select l.label_value into has from machine_labels l
+        where l.machine_id = of_machine and l.label_key = term ->> 'key';
+        wanted := term -> 'values';
+        if (has is not null and (wanted = 'null'::jsonb or jsonb_exists(wanted, has))) <> (term ->> 'wanted')::boolean then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
 $$;
 
 -- A pause of all machines that a selector selects, now and later. Like any pause of more than one machine it is not in the
@@ -126,7 +138,7 @@ $$;
 create trigger work_due_labels after insert or update or delete on machine_labels
     for each statement execute function work_due_after_labels();
 
--- As before, but pauses of more than one machine are asked for once more under the locks: a label that was changed under the
+-- As before, but pauses by selectors are asked for once more under the locks: a label that was changed under the
 -- same lock counts for every claim that is committed later.
 create or replace function work_claim(
     by_session uuid, of_process text, of_provider text, due_from timestamptz, most int, ahead interval)
@@ -166,18 +178,22 @@ begin
         return;
     end if;
     return query
-        with claimed as (
+        with paused as materialized (
+            select i.machine_id
+            from unnest(ids) i (machine_id)
+            where exists (
+                select 1 from pauses z
+                where z.pause_selector is not null
+                  and pause_covers(z, i.machine_id, coalesce(
+                          nullif(of_provider, ''),
+                          (select p.provider from machine_provided p where p.machine_id = i.machine_id)), of_process)
+                  and (z.paused_until is null or z.paused_until > now() + ahead))
+        ), claimed as (
             insert into work (machine_id, session_id, process, work_started_at)
             select e.machine_id, by_session, e.process, clock_timestamp() + ahead
             from work_due_of(ids) e
             where e.process = of_process and e.provider = of_provider and e.due_at <= now() + ahead
-              and not exists (
-                  select 1 from pauses z
-                  where z.pause_selector is not null
-                    and pause_covers(z, e.machine_id, coalesce(
-                          nullif(of_provider, ''),
-                          (select p.provider from machine_provided p where p.machine_id = e.machine_id)), of_process)
-                    and (z.paused_until is null or z.paused_until > now() + ahead))
+              and e.machine_id not in (select p.machine_id from paused p)
             on conflict do nothing
             returning machine_id, process, work_started_at, claim_id
         ), recorded as (
@@ -187,7 +203,9 @@ begin
             from claimed c left join machine_provided p on p.machine_id = c.machine_id
         )
         select i.machine_id, c.claim_id, i.due_at
-        from unnest(ids, times) i (machine_id, due_at) left join claimed c on c.machine_id = i.machine_id;
+        from unnest(ids, times) i (machine_id, due_at) left join claimed c on c.machine_id = i.machine_id
+        -- Their entries are right, and stay where they are.
+        where i.machine_id not in (select p.machine_id from paused p);
 end
 $$;
 
