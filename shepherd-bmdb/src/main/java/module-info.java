@@ -19,6 +19,7 @@ module dev.shepherd.bmdb {
     exports dev.shepherd.bmdb.feed;
     exports dev.shepherd.bmdb.fleet;
     exports dev.shepherd.bmdb.hardware;
+    exports dev.shepherd.bmdb.labels;
     exports dev.shepherd.bmdb.metrics;
     exports dev.shepherd.bmdb.operator;
     // The protocol of the loops, which an embedder has no use for.

@@ -1,6 +1,7 @@
 package dev.shepherd.api;
 
 import java.net.InetAddress;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
@@ -61,5 +62,13 @@ public interface Machine {
      */
     default Optional<UUID> intentId() {
         return Optional.empty();
+    }
+
+    /**
+     * Returns the machine's labels, such as its rack; none by default. Operators select machines by them, and limits of
+     * recovery may go by them. The rules are those of {@link Labels}: a label that breaks one is passed over.
+     */
+    default Map<String, String> labels() {
+        return Map.of();
     }
 }

@@ -2,11 +2,14 @@ package dev.shepherd.api;
 
 import dev.shepherd.api.internal.Escaped;
 import java.net.InetAddress;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param reservationId the reservation behind the machine, at most {@value #MAX_TEXT_LENGTH} characters
  * @param sshPort the port of the machine's SSH server, 1 to 65535
  * @param intentId the intent that the machine was created for
+ * @param labels the machine's labels, in the order of their keys; see {@link Labels}
  */
 public record MachineInfo(
         ProviderID id,
@@ -35,7 +39,8 @@ public record MachineInfo(
         Optional<String> location,
         Optional<String> reservationId,
         OptionalInt sshPort,
-        Optional<UUID> intentId)
+        Optional<UUID> intentId,
+        Map<String, String> labels)
         implements Machine {
 
     /** The longest location and reservation id, in characters. */
@@ -48,7 +53,8 @@ public record MachineInfo(
      *
      * @throws IllegalArgumentException if the availability is {@link Availability#UNDEFINED}, if a used or
      *     possibly used machine lacks a valid id or an address, if a text is blank, too long, or has control
-     *     characters or half a surrogate pair, or if the port is out of range
+     *     characters or half a surrogate pair, if the port is out of range, or if a label breaks a rule of {@link
+     *     Labels}
      */
     public MachineInfo {
         Objects.requireNonNull(id, "id");
@@ -81,6 +87,11 @@ public record MachineInfo(
             throw new IllegalArgumentException(
                     "machine " + id + " has SSH port " + sshPort.getAsInt() + ", which is not from 1 to 65535");
         }
+        try {
+            labels = Labels.copyOf(labels);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("machine " + id + ": " + e.getMessage(), e);
+        }
     }
 
     private static void checkText(ProviderID id, String what, String text) {
@@ -97,9 +108,35 @@ public record MachineInfo(
 
     /** Copies any machine into a record, and so checks it. */
     public static MachineInfo copyOf(Machine machine) {
-        if (machine instanceof MachineInfo info) {
-            return info;
+        return machine instanceof MachineInfo info ? info : copyOf(machine, machine.labels());
+    }
+
+    /**
+     * Copies any machine into a record, without those of its labels that break a rule, and so checks the rest.
+     *
+     * @param passedOver is told of each label that was left out, and why
+     */
+    public static MachineInfo copyOf(Machine machine, Consumer<String> passedOver) {
+        return machine instanceof MachineInfo info ? info : copyOf(machine, fitting(machine.labels(), passedOver));
+    }
+
+    private static Map<String, String> fitting(
+            Map<String, ? extends @Nullable String> labels, Consumer<String> passedOver) {
+        if (labels.isEmpty()) {
+            return Map.of();
         }
+        Map<String, String> fitting = new LinkedHashMap<>();
+        labels.forEach((key, value) -> {
+            Optional<String> problem = Labels.problem(key, value)
+                    .or(() -> fitting.size() < Labels.MOST
+                            ? Optional.empty()
+                            : Optional.of("there are more than " + Labels.MOST + " labels"));
+            problem.ifPresentOrElse(passedOver, () -> fitting.put(key, Objects.requireNonNull(value)));
+        });
+        return fitting;
+    }
+
+    private static MachineInfo copyOf(Machine machine, Map<String, String> labels) {
         return new MachineInfo(
                 machine.id(),
                 machine.address(),
@@ -109,7 +146,8 @@ public record MachineInfo(
                 machine.location(),
                 machine.reservationId(),
                 machine.sshPort(),
-                machine.intentId());
+                machine.intentId(),
+                labels);
     }
 
     /** Starts a machine with the two things that every machine has. */
@@ -127,6 +165,7 @@ public record MachineInfo(
         builder.reservationId = reservationId.orElse(null);
         builder.sshPort = sshPort.isPresent() ? sshPort.getAsInt() : null;
         builder.intentId = intentId.orElse(null);
+        builder.labels = labels;
         return builder;
     }
 
@@ -141,6 +180,7 @@ public record MachineInfo(
         private @Nullable String reservationId;
         private @Nullable Integer sshPort;
         private @Nullable UUID intentId;
+        private Map<String, String> labels = Map.of();
 
         private Builder(ProviderID id, Availability availability) {
             this.id = id;
@@ -201,6 +241,12 @@ public record MachineInfo(
             return this;
         }
 
+        /** Sets {@link MachineInfo#labels()}; none by default. */
+        public Builder labels(Map<String, String> labels) {
+            this.labels = labels;
+            return this;
+        }
+
         /**
          * Makes the machine.
          *
@@ -216,12 +262,13 @@ public record MachineInfo(
                     Optional.ofNullable(location),
                     Optional.ofNullable(reservationId),
                     sshPort == null ? OptionalInt.empty() : OptionalInt.of(sshPort),
-                    Optional.ofNullable(intentId));
+                    Optional.ofNullable(intentId),
+                    labels);
         }
 
         /**
          * Makes the machine from those of its values that fit, so that nonsense about one machine breaks no listing. Text
-         * that {@link #build()} refuses is left out. With a port that is none, the address is left out too: it would lead
+         * that {@link #build()} refuses is left out, and so is a label. With a port that is none, the address is left out too: it would lead
          * to another host. A machine that is known to be used, lacks an address and is not said to be in another state
          * has the status {@link ProviderStatus#UNKNOWN}.
          *
@@ -243,6 +290,7 @@ public record MachineInfo(
                     .reservationId(fits(reservationId) ? reservationId : null)
                     .sshPort(badPort ? null : port)
                     .intentId(intentId)
+                    .labels(fitting(labels, why -> {}))
                     .build();
         }
 

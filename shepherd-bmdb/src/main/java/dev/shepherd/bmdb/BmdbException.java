@@ -1,7 +1,7 @@
 package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ShepherdException;
-import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.internal.SqlStates;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +30,6 @@ public class BmdbException extends ShepherdException {
      * may succeed as soon as there is a primary. False if it refused something.
      */
     public boolean isDatabaseAway() {
-        return Transactions.isConnectionFailure(sqlState) || Transactions.isNotPrimary(sqlState);
+        return SqlStates.isConnectionFailure(sqlState) || SqlStates.isNotPrimary(sqlState);
     }
 }

@@ -3,21 +3,25 @@ package dev.shepherd.bmdb;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_SCHEDULE;
 
 import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.Labels;
 import dev.shepherd.api.Machine;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Transaction;
 import dev.shepherd.bmdb.MachineRecord.AgentBuild;
+import dev.shepherd.bmdb.MachineRecord.Label;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.ProvidedQueries;
 import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
+import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jooq.DSLContext;
 import org.jooq.impl.DSL;
@@ -266,6 +270,25 @@ public final class BmdbTransaction implements Transaction {
     /** Forgets the SSH host key of a machine, so that the next takeover pins the one it finds. */
     public void clearSshHostKey(UUID machineId) {
         TagQueries.clearSshHostKey(handle(), machineId);
+    }
+
+    /**
+     * Sets labels of a machine, and takes others off, on behalf of a program. A label that an operator has set stays as it
+     * is. Where one is taken off, what the provider says under its key is in force again; that itself cannot be taken off.
+     *
+     * @param set the labels to set, by the rules of {@link Labels}
+     * @param remove the keys of the labels to take off
+     * @return the keys of the labels that were changed
+     * @throws IllegalArgumentException if a label breaks a rule, or if a key is to be both set and taken off
+     * @throws BmdbException if there is no such machine, or if it would have more than {@value Labels#MOST} labels that do
+     *     not come from its provider
+     */
+    public Set<String> changeLabels(UUID machineId, Map<String, String> set, Set<String> remove) {
+        Map<String, String> copy = LabelQueries.checked(set, remove);
+        Handle db = handle();
+        WorkQueries.requireMachine(db, machineId);
+        return LabelQueries.change(db, machineId, copy, remove, Label.Source.PROGRAM)
+                .keySet();
     }
 
     /**

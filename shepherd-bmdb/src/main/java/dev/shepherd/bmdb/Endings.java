@@ -6,6 +6,7 @@ import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineLockedException;
 import dev.shepherd.bmdb.internal.PreparedSql;
+import dev.shepherd.bmdb.internal.SqlStates;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.WorkQueries.End;
@@ -96,7 +97,7 @@ final class Endings {
             });
         } catch (BmdbException e) {
             // What is written may have to wait for locks too, and that is another matter.
-            if (!gotTheLocks.get() && Transactions.isLockTimeout(e)) {
+            if (!gotTheLocks.get() && SqlStates.isLockTimeout(e)) {
                 throw new MachineLockedException(e);
             }
             throw e;

@@ -3,8 +3,12 @@ package dev.shepherd.bmdb;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.hardware.Hardware;
 import java.time.Instant;
+import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.regex.Pattern;
 
@@ -23,6 +27,7 @@ import java.util.regex.Pattern;
  * @param sshHostKey the host key pinned at the first takeover, as in a known_hosts file
  * @param work the processes that hold it now
  * @param backoffs the processes that leave it alone for now
+ * @param labels the labels in force, by key and in that order
  */
 public record MachineRecord(
         UUID machineId,
@@ -35,12 +40,14 @@ public record MachineRecord(
         Optional<InstallationReport> installationReport,
         Optional<String> sshHostKey,
         List<ActiveWork> work,
-        List<ActiveBackoff> backoffs) {
+        List<ActiveBackoff> backoffs,
+        Map<String, Label> labels) {
 
-    /** Copies the lists. */
+    /** Copies the lists and the labels. */
     public MachineRecord {
         work = List.copyOf(work);
         backoffs = List.copyOf(backoffs);
+        labels = Collections.unmodifiableMap(new TreeMap<>(labels));
     }
 
     /**
@@ -129,6 +136,45 @@ public record MachineRecord(
      */
     public record ActiveBackoff(
             WorkProcess process, Instant until, String kind, String cause, long lastIntervalSeconds, int losses) {}
+
+    /**
+     * A label that is in force.
+     *
+     * @param value its value; may be empty
+     * @param source who said so
+     */
+    public record Label(String value, Source source) {
+
+        /** Who says what a label is, from the weakest to the strongest: under one key the strongest one's label counts. */
+        public enum Source {
+            /** The machine's provider. */
+            PROVIDER("Provider"),
+            /** A program, through {@link BmdbTransaction#changeLabels}. */
+            PROGRAM("Program"),
+            /** An operator. */
+            OPERATOR("Operator");
+
+            private final String databaseName;
+
+            Source(String databaseName) {
+                this.databaseName = databaseName;
+            }
+
+            /** Returns the name that the database has for it. */
+            public String databaseName() {
+                return databaseName;
+            }
+
+            /**
+             * Returns the source with a name of the database's.
+             *
+             * @throws IllegalArgumentException if there is none
+             */
+            public static Source ofDatabaseName(String name) {
+                return valueOf(name.toUpperCase(Locale.ROOT));
+            }
+        }
+    }
 
     /** Reads the agent's last report on the hardware; empty if there is none. Each call reads it again. */
     public Optional<Hardware> hardware() {

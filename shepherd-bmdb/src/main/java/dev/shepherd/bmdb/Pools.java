@@ -9,7 +9,7 @@ import dev.shepherd.bmdb.internal.JdbcUrls;
 import dev.shepherd.bmdb.internal.Opening;
 import dev.shepherd.bmdb.internal.PrimarySource;
 import dev.shepherd.bmdb.internal.Servers;
-import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.internal.SqlStates;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
@@ -112,7 +112,7 @@ final class Pools implements AutoCloseable {
             @java.lang.Override
             public Override adjudicate(SQLException e) {
                 // The connection works, but what it leads to is no longer the primary.
-                return Transactions.isNotPrimary(e.getSQLState()) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+                return SqlStates.isNotPrimary(e.getSQLState()) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
             }
         });
         return new HikariDataSource(hikari) {

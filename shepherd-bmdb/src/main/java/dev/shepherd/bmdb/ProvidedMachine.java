@@ -5,8 +5,11 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import java.net.InetAddress;
+import java.util.Collections;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import java.util.UUID;
 
 /**
@@ -21,6 +24,8 @@ import java.util.UUID;
  * @param location where it stands
  * @param status its state at the provider
  * @param failed whether the provider last said that it is in a failed state; stays when the machine goes missing
+ * @param labels the labels that the provider last said, in the order of their keys; {@link MachineRecord#labels()} has those in
+ *     force
  */
 public record ProvidedMachine(
         UUID machineId,
@@ -31,7 +36,13 @@ public record ProvidedMachine(
         OptionalInt sshPort,
         Optional<String> location,
         Optional<ProviderStatus> status,
-        boolean failed) {
+        boolean failed,
+        Map<String, String> labels) {
+
+    /** Copies the labels. */
+    public ProvidedMachine {
+        labels = labels.isEmpty() ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(labels));
+    }
 
     /** Tells whether what a provider says of a machine counts as a failed state. */
     public static boolean isFailed(MachineInfo machine) {

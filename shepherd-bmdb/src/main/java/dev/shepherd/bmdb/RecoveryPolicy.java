@@ -3,7 +3,9 @@ package dev.shepherd.bmdb;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.api.internal.settings.Checks;
+import dev.shepherd.bmdb.labels.LabelLimit;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -69,6 +71,11 @@ public final class RecoveryPolicy {
     /** Returns how many machines of a location may be in recovery at once. */
     public int maxPerLocation() {
         return values.maxPerLocation;
+    }
+
+    /** Returns how many machines that labels make one group may be in recovery at once, over all providers. */
+    public List<LabelLimit> labelLimits() {
+        return values.labelLimits;
     }
 
     /** Returns how long a machine is left alone after an attempt. */
@@ -161,6 +168,7 @@ public final class RecoveryPolicy {
     public static final class Builder {
         private static final Duration LONGEST = Duration.ofDays(365);
         private static final int MOST = 1_000_000;
+        private static final int MOST_LABEL_LIMITS = 16;
 
         private Duration silentAfterStart = Eligibility.SILENT_AFTER_START;
         private Duration silentAfterHeartbeat = Eligibility.SILENT_AFTER_HEARTBEAT;
@@ -171,6 +179,7 @@ public final class RecoveryPolicy {
         private double maxShare = 0.2;
         private int maxPerProvider = 20;
         private int maxPerLocation = 10;
+        private List<LabelLimit> labelLimits = List.of();
         private Duration cooldown = Duration.ofMinutes(15);
         private Duration bootTime = Duration.ofMinutes(3);
         private int maxReboots = 3;
@@ -200,6 +209,7 @@ public final class RecoveryPolicy {
             maxShare = other.maxShare;
             maxPerProvider = other.maxPerProvider;
             maxPerLocation = other.maxPerLocation;
+            labelLimits = other.labelLimits;
             cooldown = other.cooldown;
             bootTime = other.bootTime;
             maxReboots = other.maxReboots;
@@ -284,6 +294,16 @@ public final class RecoveryPolicy {
         /** Essential: how many machines of one location may be in recovery at once, at least 1; 10 by default. */
         public Builder maxPerLocation(int machines) {
             this.maxPerLocation = machines;
+            return this;
+        }
+
+        /**
+         * Essential: how many machines that labels make one group may be in recovery at once, such as one of each value of
+         * {@code raft-group}; at most 16 limits, none by default. Machines are counted over all providers whose recovery has
+         * such a limit or not.
+         */
+        public Builder labelLimits(List<LabelLimit> limits) {
+            this.labelLimits = List.copyOf(limits);
             return this;
         }
 
@@ -388,6 +408,7 @@ public final class RecoveryPolicy {
             Checks.share("maxShare", maxShare);
             Checks.count("maxPerProvider", maxPerProvider, 1, MOST);
             Checks.count("maxPerLocation", maxPerLocation, 1, MOST);
+            Checks.count("labelLimits", labelLimits.size(), 0, MOST_LABEL_LIMITS);
             Checks.span("cooldown", cooldown, Duration.ZERO, LONGEST);
             Checks.span("bootTime", bootTime, Duration.ZERO, LONGEST);
             Checks.count("maxReboots", maxReboots, 0, MOST);

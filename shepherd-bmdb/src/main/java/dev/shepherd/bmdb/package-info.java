@@ -12,7 +12,8 @@
  *       dev.shepherd.bmdb.Backoff}: what is done, to which machines, and when again
  *   <li>{@link dev.shepherd.bmdb.MachineRecord}, {@link dev.shepherd.bmdb.ProvidedMachine}, {@link
  *       dev.shepherd.bmdb.WorkHistoryEntry}: what is read
- *   <li>{@link dev.shepherd.bmdb.RecoveryPolicy} and the values beside it: the settings of recovery, and what it says
+ *   <li>{@link dev.shepherd.bmdb.RecoveryPolicy} and the values beside it: the settings of recovery, and what it says;
+ *       {@link dev.shepherd.bmdb.labels.LabelLimit}: how many machines that labels make one group may be in it
  * </ul>
  *
  * <p>What operators see and do is in {@link dev.shepherd.bmdb.operator}, what agents report in {@link

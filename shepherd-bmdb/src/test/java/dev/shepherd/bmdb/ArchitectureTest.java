@@ -170,6 +170,7 @@ class ArchitectureTest {
                 "dev.shepherd.bmdb.agent",
                 "dev.shepherd.bmdb.fleet",
                 "dev.shepherd.bmdb.hardware",
+                "dev.shepherd.bmdb.labels",
                 "dev.shepherd.bmdb.metrics",
                 "dev.shepherd.bmdb.operator");
         return CLASSES.stream()

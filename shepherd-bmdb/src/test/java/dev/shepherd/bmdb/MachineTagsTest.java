@@ -16,6 +16,7 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
@@ -228,6 +229,7 @@ class MachineTagsTest {
                 .location("hall 7")
                 .reservationId("r-1")
                 .status(ProviderStatus.RUNNING)
+                .labels(Map.of("rack", "7"))
                 .build();
 
         write(tx ->
@@ -242,7 +244,8 @@ class MachineTagsTest {
                         OptionalInt.of(2222),
                         Optional.of("hall 7"),
                         Optional.of(ProviderStatus.RUNNING),
-                        false));
+                        false,
+                        Map.of("rack", "7")));
 
         MachineInfo bare = MachineInfo.builder(id, Availability.KNOWN_UNUSED).build();
         write(tx ->
@@ -257,7 +260,8 @@ class MachineTagsTest {
                         OptionalInt.empty(),
                         Optional.empty(),
                         Optional.empty(),
-                        false));
+                        false,
+                        Map.of()));
 
         write(tx -> assertThat(Listings.of(db.bmdb(), new ProviderType("other")).update(tx, full))
                 .isFalse());

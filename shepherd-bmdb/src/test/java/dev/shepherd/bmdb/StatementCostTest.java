@@ -85,7 +85,8 @@ class StatementCostTest {
                 "machine_hardware_report select machine_id, ''",
                 "machine_os_installation_request select machine_id, 1, ''",
                 "machine_os_installation_report select machine_id, 1, 'Success', ''",
-                "machine_ssh_host_key select machine_id, 'key', now()")) {
+                "machine_ssh_host_key select machine_id, 'key', now()",
+                "machine_labels select machine_id, 'rack', '7', 'Operator'")) {
             db.execute("insert into " + table + " from machines");
         }
         db.execute("insert into machines_forgotten select machine_id, 'test', 'id', now(), 'oncall' from machines");

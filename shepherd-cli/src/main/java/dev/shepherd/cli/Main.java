@@ -20,6 +20,7 @@ import dev.shepherd.cli.operate.ForgetCommand;
 import dev.shepherd.cli.operate.HardwareCommand;
 import dev.shepherd.cli.operate.HistoryCommand;
 import dev.shepherd.cli.operate.InstallCommand;
+import dev.shepherd.cli.operate.LabelCommand;
 import dev.shepherd.cli.operate.MachinesCommand;
 import dev.shepherd.cli.operate.PauseCommand;
 import dev.shepherd.cli.operate.PausesCommand;
@@ -62,6 +63,7 @@ import picocli.CommandLine.ScopeType;
             MachinesCommand.class,
             ExplainCommand.class,
             PlanCommand.class,
+            LabelCommand.class,
             PauseCommand.class,
             PausesCommand.class,
             ResumeCommand.class,

@@ -75,6 +75,12 @@ final class ProviderMeters implements ProviderCalls.Observer {
                 tags,
                 calls,
                 ProviderCalls::waiting);
+        registry.counter(
+                "shepherd.provider.labels.passed.over",
+                "Labels of the provider's machines that break a rule, each time that the provider says them",
+                tags,
+                calls,
+                ProviderCalls::labelsPassedOver);
         ProviderMeters observer = new ProviderMeters(registry, tags);
         calls.observe(observer);
         registry.onClose(() -> calls.forget(observer));

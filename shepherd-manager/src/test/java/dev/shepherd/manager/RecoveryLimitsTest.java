@@ -3,7 +3,9 @@ package dev.shepherd.manager;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.labels.LabelLimit;
 import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.LabelActions;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.manager.VirtualFleet.Effect;
@@ -11,6 +13,7 @@ import dev.shepherd.manager.VirtualFleet.Health;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -93,6 +96,48 @@ class RecoveryLimitsTest extends RecoveryScenario {
         assertThat(fleet.effects()).hasSizeGreaterThan(36);
         assertThat(statistics().quarantined()).isGreaterThanOrEqualTo(12);
         requireCooldown(fleet.effects());
+    }
+
+    @Test
+    void twoManagersTogetherKeepToALimitByLabel() throws Exception {
+        fleet(60, 2);
+        RecoveryPolicy policy = RecoveryPolicy.builder()
+                .maxShare(1)
+                .labelLimits(List.of(LabelLimit.parse("1 of raft-group")))
+                .build();
+        Shepherd one = fleet.manager(policy);
+        Shepherd two = fleet.manager(database.openAnother(), policy);
+        fleet.passWithoutManagers(MINUTE);
+        LabelActions actions = LabelActions.of(database.bmdb(), Actor.program("raft team"));
+        for (int i = 0; i < 60; i++) {
+            actions.change(fleet.all().get(i), Map.of("raft-group", String.valueOf(i % 6)), Set.of(), "a test");
+        }
+        fleet.become(Health.DEAD, fleet.all().subList(0, 18).toArray(UUID[]::new));
+        fleet.passWithoutManagers(Duration.ofMinutes(12));
+
+        int most = 0;
+        for (int minute = 0; minute < 60; minute++) {
+            fleet.passWithoutManagers(MINUTE);
+            CompletableFuture<Void> first = background(() -> stepAll(one));
+            CompletableFuture<Void> second = background(() -> stepAll(two));
+            first.get(60, TimeUnit.SECONDS);
+            second.get(60, TimeUnit.SECONDS);
+            most = Math.max(most, mostOfAGroup());
+        }
+
+        assertThat(most).isOne();
+        assertThat(fleet.effects().stream().map(Effect::machine).distinct()).hasSizeGreaterThanOrEqualTo(6);
+        requireCooldown(fleet.effects());
+    }
+
+    private int mostOfAGroup() throws InterruptedException {
+        Integer most = database.bmdb()
+                .query(dsl -> dsl.fetchSingle(
+                                "select coalesce(max(n), 0)::int from (select count(*) n from machine_labels"
+                                        + " join machine_recovery using (machine_id) left join machine_quarantine q using (machine_id)"
+                                        + " where recovery_proved_at is null and q.machine_id is null group by label_value) g")
+                        .get(0, Integer.class));
+        return most;
     }
 
     @Test

@@ -138,7 +138,8 @@ class BrowserTest {
                 Optional.of("hall 1"),
                 Optional.empty(),
                 OptionalInt.empty(),
-                Optional.empty()));
+                Optional.empty(),
+                Map.of()));
         return fleet.machine("rack-1-7", "hall 1");
     }
 

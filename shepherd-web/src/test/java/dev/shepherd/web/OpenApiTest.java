@@ -231,6 +231,9 @@ class OpenApiTest {
         fleet.execute(
                 "insert into pauses values (gen_random_uuid(), null, 'racks', 'ShepherdRecovery', 'oncall', 'r', now(),"
                         + " now() + interval '1 hour')");
+        fleet.execute("insert into machine_labels values (?, 'rack', '7', 'Operator')", lively);
+        fleet.execute("insert into pauses (pause_id, paused_by, pause_reason, paused_at, pause_selector)"
+                + " values (gen_random_uuid(), 'oncall', 'r', now(), 'rack=6')");
         fleet.execute("update work_history set session_id = gen_random_uuid()");
         // Not by a session, whose process would end those that were written here.
         fleet.hardware(lively, TestHardware.withFailingDisk("S1"), "a disk: critical warning");
@@ -258,6 +261,14 @@ class OpenApiTest {
                 "limit=100&after=" + encoded(page.path("after").asText()),
                 "");
         answer("GET", "/machines", "/machines", "limit=ten", "");
+        assertThat(answer("GET", "/machines", "/machines", "selector=" + encoded("rack in (6,7),tier!=db"), "")
+                        .at("/machines/0/labels/0/value")
+                        .asText())
+                .isEqualTo("7");
+        assertThat(answer("GET", "/machines", "/machines", "selector=" + encoded("rack=7,"), "")
+                        .path("error")
+                        .asText())
+                .contains("at character 8 of the selector");
         List<UUID> machines = new ArrayList<>(List.of(bare, hostile, lively));
         for (String state : List.of("takeover", "failing", "up", "quarantined")) {
             answer("GET", "/machines", "/machines", "limit=1000&state=" + state, "")
@@ -460,7 +471,8 @@ class OpenApiTest {
                 Optional.empty(),
                 Optional.empty(),
                 OptionalInt.empty(),
-                Optional.empty()));
+                Optional.empty(),
+                Map.of()));
         return fleet.machine(id, "hall 1");
     }
 

@@ -408,6 +408,7 @@ class WebConsoleTest {
         assertThat(get("/machines?state=burning").status()).isEqualTo(400);
         assertThat(get("/machines?text=" + "x".repeat(200)).status()).isEqualTo(400);
         assertThat(get("/machines?text=%").status()).isEqualTo(400);
+        assertThat(get("/machines?selector=rack+7").status()).isEqualTo(400);
         assertThat(get("/machines?provider=No%20Such").status()).isEqualTo(400);
         assertThat(get("/machines?after=nowhere").status()).isEqualTo(400);
         assertThat(get("/machines/not-an-id").status()).isEqualTo(400);

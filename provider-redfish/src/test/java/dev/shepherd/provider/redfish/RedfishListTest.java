@@ -97,7 +97,7 @@ class RedfishListTest {
                 ", \"BMC\": \"http://10.0.1.8\" | over which the password would be sent in the clear; the property"
                         + " \"allow-http\" allows it",
                 ", \"BMC\": \"https://b\", \"Systen\": \"/a\" | there is no field \"Systen\"; an entry has the fields ID,"
-                        + " Addr, Location, SSHPort, BMC, System, Credentials, Fingerprint",
+                        + " Addr, Location, SSHPort, Labels, BMC, System, Credentials, Fingerprint",
                 ", \"BMC\": \"https://b\", \"BMC\": \"https://c\" | field \"BMC\" stands twice in the same entry",
                 ", \"BMC\": \"https://b\", \"System\": \"1\" | field \"System\" must be the path of a system of the BMC,"
                         + " such as /redfish/v1/Systems/1, not \"1\"",

@@ -14,6 +14,7 @@ import dev.shepherd.bmdb.agent.HeartbeatQueries.Started;
 import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.SqlStates;
 import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.Uninterruptibly;
@@ -225,7 +226,7 @@ public final class AgentCallback implements AutoCloseable {
 
     private void failed(List<PendingCall> calls, BmdbException e) {
         for (PendingCall call : calls) {
-            if (Transactions.isLockTimeout(e)) {
+            if (SqlStates.isLockTimeout(e)) {
                 // It waits where it holds up no other heartbeat.
                 reports.add(call);
             } else {
@@ -240,7 +241,7 @@ public final class AgentCallback implements AutoCloseable {
             commit("recording the call of the agent of machine " + call.call().machineId(), db -> report(db, call))
                     .deliver(call);
         } catch (BmdbException e) {
-            call.fail(Transactions.isLockTimeout(e) ? Reason.TIMED_OUT : Reason.DATABASE_FAILED, e);
+            call.fail(SqlStates.isLockTimeout(e) ? Reason.TIMED_OUT : Reason.DATABASE_FAILED, e);
         }
     }
 
@@ -261,8 +262,8 @@ public final class AgentCallback implements AutoCloseable {
     private static boolean isOfAllCalls(BmdbException e) {
         // A pool that has no connection to give may not say which state that is.
         String state = e.sqlState().orElse("08000");
-        return Transactions.isConnectionFailure(state)
-                || Transactions.isNotPrimary(state)
+        return SqlStates.isConnectionFailure(state)
+                || SqlStates.isNotPrimary(state)
                 || state.startsWith("53")
                 || state.startsWith("58");
     }

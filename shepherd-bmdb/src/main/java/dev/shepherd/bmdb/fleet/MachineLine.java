@@ -2,7 +2,10 @@ package dev.shepherd.bmdb.fleet;
 
 import dev.shepherd.bmdb.ProvidedMachine;
 import java.time.Instant;
+import java.util.Collections;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * A machine as one line of a list. Immutable.
@@ -13,6 +16,7 @@ import java.util.Optional;
  * @param since since when it is quarantined, worked on, being brought back, or has its agent; empty where that is not known
  * @param until when the next attempt is made, if a failure put it off
  * @param cause why it is quarantined, or why the last takeover failed; text of others, not escaped
+ * @param labels its labels that are in force, in the order of their keys
  */
 public record MachineLine(
         ProvidedMachine machine,
@@ -20,4 +24,11 @@ public record MachineLine(
         Optional<Instant> heardAt,
         Optional<Instant> since,
         Optional<Instant> until,
-        Optional<String> cause) {}
+        Optional<String> cause,
+        Map<String, String> labels) {
+
+    /** Copies the labels. */
+    public MachineLine {
+        labels = labels.isEmpty() ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(labels));
+    }
+}

@@ -2,19 +2,24 @@ package dev.shepherd.bmdb.fleet;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_LABELS;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
+import static org.jooq.impl.DSL.any;
 import static org.jooq.impl.DSL.condition;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.noCondition;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Selector;
+import dev.shepherd.api.Selector.Term;
 import dev.shepherd.bmdb.fleet.MachinePage.Place;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
@@ -34,11 +39,16 @@ import org.jspecify.annotations.Nullable;
 /** The statements that show machines page by page. Values are written into them, so that each is planned for its own. */
 final class PageQueries {
 
+    /** How many machines with a label are looked up one by one. */
+    private static final int FEW = 2000;
+
     private static final Pattern UUID_TEXT = Pattern.compile("[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}");
 
     private final Handle db;
     private final MachineStates states;
     private final Field<String> state;
+    private final Field<String> labels =
+            LabelQueries.textOf(MACHINE_PROVIDED.MACHINE_ID).as("labels");
 
     PageQueries(Handle db, RecoveryPolicies policies) {
         this.db = db;
@@ -47,14 +57,15 @@ final class PageQueries {
     }
 
     MachinePage page(MachineFilter filter, @Nullable Place from, int limit) {
+        Condition matching = matching(filter);
         boolean forward = from == null || from.after();
         List<MachineLine> lines = new ArrayList<>();
         if (from == null) {
-            lines.addAll(read(filter, noCondition(), true, limit + 1));
+            lines.addAll(read(filter, matching, true, limit + 1));
         } else {
-            lines.addAll(read(filter, beyondIn(from), forward, limit + 1));
+            lines.addAll(read(filter, matching.and(beyondIn(from)), forward, limit + 1));
             if (lines.size() <= limit && !filter.provider().equals(Optional.of(from.provider()))) {
-                lines.addAll(read(filter, beyondProviderOf(from), forward, limit + 1 - lines.size()));
+                lines.addAll(read(filter, matching.and(beyondProviderOf(from)), forward, limit + 1 - lines.size()));
             }
         }
         boolean more = lines.size() > limit;
@@ -74,7 +85,7 @@ final class PageQueries {
     }
 
     private List<MachineLine> read(MachineFilter filter, Condition where, boolean forward, int limit) {
-        return select(machines(filter), matching(filter).and(where))
+        return select(machines(filter), where)
                 .orderBy(order(forward))
                 .limit(inline(limit))
                 .fetch(this::line);
@@ -96,6 +107,7 @@ final class PageQueries {
                 .select(MACHINE_PROVIDED.fields())
                 .select(
                         state,
+                        labels,
                         MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT,
                         MACHINE_AGENT_STARTED.AGENT_STARTED_AT,
                         MACHINE_QUARANTINE.QUARANTINED_AT,
@@ -149,7 +161,32 @@ final class PageQueries {
                         ? MACHINE_PROVIDED.PROVIDER_LOCATION.isNull()
                         : MACHINE_PROVIDED.PROVIDER_LOCATION.eq(inline(location)))
                 .orElse(noCondition()));
-        return condition.and(filter.text().map(PageQueries::named).orElse(noCondition()));
+        return condition
+                .and(filter.text().map(PageQueries::named).orElse(noCondition()))
+                .and(filter.selector().map(this::selected).orElse(noCondition()));
+    }
+
+    /**
+     * Few machines are looked up by their ids, which the index on labels has. Where there are many, the list is read in its own
+     * order, and each machine's labels are looked at: then there are enough of them on the way. Which of the two it is, is
+     * counted and not estimated, since how common a pair of a key and a value is does not follow from how common each of them
+     * is.
+     */
+    private Condition selected(Selector selector) {
+        for (Term term : selector.terms()) {
+            if (term.wanted()) {
+                List<UUID> few = db.dsl()
+                        .fetch(LabelQueries.having(term).limit(inline(FEW + 1)))
+                        .getValues(MACHINE_LABELS.MACHINE_ID);
+                if (few.size() <= FEW) {
+                    return MACHINE_PROVIDED
+                            .MACHINE_ID
+                            .eq(any(few.toArray(UUID[]::new)))
+                            .and(LabelQueries.matches(MACHINE_PROVIDED.MACHINE_ID, selector));
+                }
+            }
+        }
+        return LabelQueries.matchesOnTheWay(MACHINE_PROVIDED.MACHINE_ID, selector);
     }
 
     private static Condition named(String text) {
@@ -195,6 +232,7 @@ final class PageQueries {
                 Optional.ofNullable(since).map(OffsetDateTime::toInstant),
                 Optional.ofNullable(is == MachineState.FAILING ? row.get(WORK_BACKOFF.UNTIL) : null)
                         .map(OffsetDateTime::toInstant),
-                Optional.ofNullable(cause));
+                Optional.ofNullable(cause),
+                LabelQueries.labels(row.get(labels)));
     }
 }

@@ -130,7 +130,7 @@ public final class DueNotifications implements AutoCloseable {
             }
             isTold = true;
             // An unreachable database may be back at any moment; one without notifications will not get them soon.
-            await(Transactions.isConnectionFailure(Transactions.sqlState(e)) ? PAUSE_WHILE_AWAY : pause);
+            await(SqlStates.isConnectionFailure(SqlStates.of(e)) ? PAUSE_WHILE_AWAY : pause);
             Duration longer = pause.multipliedBy(2);
             pause = longer.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : longer;
         } finally {

@@ -30,6 +30,7 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkHistoryEntry;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineProvidedRecord;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -115,7 +116,8 @@ public final class MachineQueries {
                                         backoff.getKind(),
                                         backoff.getCause(),
                                         Math.max(backoff.getLastIntervalSeconds(), backoff.getLossIntervalSeconds()),
-                                        backoff.getLosses()))));
+                                        backoff.getLosses())),
+                        LabelQueries.of(db, id)));
     }
 
     private static Table<?> withTags() {
@@ -189,7 +191,8 @@ public final class MachineQueries {
                 row.getProviderSshPort() == null ? OptionalInt.empty() : OptionalInt.of(row.getProviderSshPort()),
                 Optional.ofNullable(row.getProviderLocation()),
                 Optional.ofNullable(row.getProviderStatus()).map(ProviderStatus::ofDatabaseName),
-                row.getProviderFailed());
+                row.getProviderFailed(),
+                LabelQueries.labels(row.getProviderLabels()));
     }
 
     /** Reads an address without ever resolving a name. */

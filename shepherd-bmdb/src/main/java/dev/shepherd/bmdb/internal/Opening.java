@@ -89,7 +89,7 @@ public final class Opening {
             root = root.getCause();
         }
         String message = String.valueOf(root.getMessage());
-        String state = Transactions.sqlState(e);
+        String state = SqlStates.of(e);
         if (INVALID_VALUE.equals(state) && message.contains("TimeZone")) {
             return new BmdbException(
                     where + " does not know the time zone of this JVM, "
@@ -137,7 +137,7 @@ public final class Opening {
         } else {
             why = "its connections are read-only";
         }
-        return new BmdbException(where + " takes no writes: " + why, e == null ? null : Transactions.sqlState(e), e);
+        return new BmdbException(where + " takes no writes: " + why, e == null ? null : SqlStates.of(e), e);
     }
 
     private static @Nullable String string(Connection connection, String query) throws SQLException {

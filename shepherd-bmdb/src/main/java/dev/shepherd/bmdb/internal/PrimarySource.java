@@ -232,7 +232,7 @@ public final class PrimarySource implements DataSource {
 
         private boolean isWorthRepeating(@Nullable SQLException failure) {
             String state = failure == null ? null : failure.getSQLState();
-            return Transactions.isConnectionFailure(state) || Transactions.isNotPrimary(state);
+            return SqlStates.isConnectionFailure(state) || SqlStates.isNotPrimary(state);
         }
 
         /** That a server answers and is no primary says more than that another does not answer. */

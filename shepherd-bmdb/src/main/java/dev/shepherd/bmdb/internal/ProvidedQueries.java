@@ -11,6 +11,7 @@ import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.event.EventKind;
+import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import java.net.InetAddress;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -115,6 +116,8 @@ public final class ProvidedQueries {
                 MACHINE_PROVIDED.PROVIDER_STATUS,
                 machine.status().map(ProviderStatus::databaseName).orElse(null));
         columns.put(MACHINE_PROVIDED.PROVIDER_FAILED, ProvidedMachine.isFailed(machine));
+        // The database has them in force: see machine_labels_mirror.
+        columns.put(MACHINE_PROVIDED.PROVIDER_LABELS, LabelQueries.text(machine.labels()));
         return columns;
     }
 

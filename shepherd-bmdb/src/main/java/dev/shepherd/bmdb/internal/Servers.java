@@ -204,7 +204,7 @@ public final class Servers implements AutoCloseable {
                 throw new SQLException(
                         "this server considers itself the primary, but is on timeline " + server.timeline
                                 + ", and there has been a primary on timeline " + last.timeline + " since",
-                        Transactions.READ_ONLY);
+                        SqlStates.READ_ONLY);
             }
             for (Iterator<Made> all = made.iterator(); all.hasNext(); ) {
                 Made one = all.next();
@@ -245,7 +245,7 @@ public final class Servers implements AutoCloseable {
                     ? null
                     : new Server(row.getString(1), row.getTimestamp(2).getTime(), Long.parseLong(timeline, 16));
         } catch (SQLException e) {
-            if (Transactions.isConnectionFailure(e.getSQLState())) {
+            if (SqlStates.isConnectionFailure(e.getSQLState())) {
                 throw e;
             }
             log.debug("This database does not say which of its servers a connection leads to", Escaped.failure(e));

@@ -343,7 +343,7 @@ public final class SessionKeeper implements AutoCloseable {
                 reaped++;
             } catch (BmdbException e) {
                 UUID session = next.get();
-                if (session == null || !Transactions.isLockTimeout(e)) {
+                if (session == null || !SqlStates.isLockTimeout(e)) {
                     throw e;
                 }
                 stuck.add(session);

@@ -4,6 +4,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_LABELS;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REQUEST;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
@@ -50,7 +51,8 @@ public final class TagQueries {
             MACHINE_UNREACHABLE.MACHINE_ID,
             MACHINE_RECOVERY.MACHINE_ID,
             MACHINE_ROLLOUT.MACHINE_ID,
-            MACHINE_QUARANTINE.MACHINE_ID);
+            MACHINE_QUARANTINE.MACHINE_ID,
+            MACHINE_LABELS.MACHINE_ID);
 
     private TagQueries() {}
 
@@ -299,6 +301,6 @@ public final class TagQueries {
                         .deleteFrom(Objects.requireNonNull(key.getTable()))
                         .where(key.eq(machineId))
                         .execute()
-                == 1;
+                > 0;
     }
 }

@@ -9,14 +9,12 @@ import dev.shepherd.bmdb.internal.event.EventSink;
 import dev.shepherd.bmdb.meters.DatabaseEvents;
 import dev.shepherd.bmdb.meters.DatabaseEvents.Kind;
 import dev.shepherd.bmdb.meters.DatabaseEvents.Outcome;
-import dev.shepherd.bmdb.meters.DatabaseEvents.Retry;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import javax.sql.DataSource;
 import org.jooq.DSLContext;
@@ -57,23 +55,6 @@ public final class Transactions {
             }
         }
     }
-
-    /** serialization_failure and deadlock_detected. */
-    private static final Set<String> CONTENTION = Set.of("40001", "40P01");
-
-    /** admin_shutdown, crash_shutdown, cannot_connect_now, idle_in_transaction_session_timeout. */
-    private static final Set<String> CONNECTION_ENDED = Set.of("57P01", "57P02", "57P03", "25P03");
-
-    /** read_only_sql_transaction: the server was the primary when the connection was made, and no longer is. */
-    static final String READ_ONLY = "25006";
-
-    /** lock_not_available. */
-    private static final String LOCK_TIMEOUT = "55P03";
-
-    /** statement_completion_unknown: a database in several parts does not know itself whether it committed. */
-    private static final String COMPLETION_UNKNOWN = "40003";
-
-    private static final String IN_FAILED_TRANSACTION = "25P02";
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(5);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(500);
@@ -275,12 +256,12 @@ public final class Transactions {
                     interruption.initCause(e);
                     throw interruption;
                 }
-                String state = sqlState(e);
+                String state = SqlStates.of(e);
                 if (attempt >= limits.maxAttempts() || !isWorthRepeating(state, kind, startedAt)) {
                     throw giveUp(beforeEachAttempt, failure(what, attempt, state, e));
                 }
                 log.debug("{}: attempt {} failed with SQLSTATE {}, trying again", what, attempt, state);
-                events.retried(retry(state));
+                events.retried(SqlStates.retry(state));
                 pause(attempt);
             } catch (WrongIsolation e) {
                 if (e.wasSet) {
@@ -382,7 +363,7 @@ public final class Transactions {
         try {
             connection.commit();
         } catch (SQLException e) {
-            if (isConnectionFailure(e.getSQLState()) || COMPLETION_UNKNOWN.equals(e.getSQLState())) {
+            if (SqlStates.isOutcomeUnknown(e.getSQLState())) {
                 throw new CommitOutcomeUnknownException(
                         what + ": the connection broke during the commit, so it may or may not have happened",
                         e.getSQLState(),
@@ -401,7 +382,7 @@ public final class Transactions {
             if (connection.unwrap(BaseConnection.class).getTransactionState() == TransactionState.FAILED) {
                 throw new SQLException(
                         "an earlier statement failed, so nothing can be committed: let its exception propagate",
-                        IN_FAILED_TRANSACTION);
+                        SqlStates.IN_FAILED_TRANSACTION);
             }
         } else {
             // A source of connections that hides the driver's: any statement tells.
@@ -447,34 +428,14 @@ public final class Transactions {
         Thread.sleep(1 + ThreadLocalRandom.current().nextLong(longest));
     }
 
-    private static Retry retry(@Nullable String state) {
-        boolean contention = state != null && CONTENTION.contains(state);
-        return contention ? Retry.CONTENTION : isNotPrimary(state) ? Retry.NOT_PRIMARY : Retry.CONNECTION;
-    }
-
     private boolean isWorthRepeating(@Nullable String state, Kind kind, long startedAt) {
-        if (state != null && CONTENTION.contains(state)) {
+        if (SqlStates.isContention(state)) {
             return true;
         }
         // Where nothing is to be written, it is the body that tries to.
-        boolean broken = kind == Kind.WRITE && isNotPrimary(state) || isConnectionFailure(state);
+        boolean broken = kind == Kind.WRITE && SqlStates.isNotPrimary(state) || SqlStates.isConnectionFailure(state);
         // A pool has waited for a connection already when it gives up: this must not multiply that.
         return broken && System.nanoTime() - startedAt < limits.reconnecting().toNanos();
-    }
-
-    /** Tells whether a server refuses to write because it is not, or no longer, the primary. */
-    public static boolean isNotPrimary(@Nullable String state) {
-        return READ_ONLY.equals(state);
-    }
-
-    /** Tells whether a statement waited for a lock for as long as it was allowed to. */
-    public static boolean isLockTimeout(BmdbException e) {
-        return e.sqlState().filter(LOCK_TIMEOUT::equals).isPresent();
-    }
-
-    /** Class 08 is "connection exception". */
-    public static boolean isConnectionFailure(@Nullable String state) {
-        return state != null && (state.startsWith("08") || CONNECTION_ENDED.contains(state));
     }
 
     /** That there is no sense in it any more says more than what went wrong last. */
@@ -492,15 +453,6 @@ public final class Transactions {
         String tries = attempt == 1 ? "" : " after " + attempt + " attempts";
         String code = state == null ? "" : " [SQLSTATE " + state + "]";
         return new BmdbException(what + " failed" + tries + code + ": " + rootMessage(e), state, e);
-    }
-
-    static @Nullable String sqlState(Exception e) {
-        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-            if (cause instanceof SQLException sql && sql.getSQLState() != null) {
-                return sql.getSQLState();
-            }
-        }
-        return null;
     }
 
     private static String rootMessage(Throwable e) {

@@ -8,6 +8,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
 
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Selector;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.Freeze;
@@ -107,6 +108,7 @@ public final class Operator {
                         db,
                         PAUSES.MACHINE_ID
                                 .isNull()
+                                .and(PAUSES.PAUSE_SELECTOR.isNull())
                                 .and(PAUSES.PROCESS.isNull())
                                 .and(PAUSES.PROVIDER.isNull().or(PAUSES.PROVIDER.eq(provider.name())))));
     }
@@ -124,6 +126,7 @@ public final class Operator {
         return new Pause(
                 row.getPauseId(),
                 Optional.ofNullable(row.getMachineId()),
+                Optional.ofNullable(row.getPauseSelector()).map(Selector::parse),
                 Optional.ofNullable(row.getProvider()).map(ProviderType::new),
                 Optional.ofNullable(row.getProcess()).map(WorkProcess::new),
                 row.getPausedBy(),

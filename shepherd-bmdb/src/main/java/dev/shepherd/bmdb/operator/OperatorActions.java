@@ -10,6 +10,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Selector;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.OperatorText;
 import dev.shepherd.api.internal.Spans;
@@ -25,6 +26,7 @@ import dev.shepherd.bmdb.internal.TagQueries;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.operator.ActionQueries.Entry;
+import dev.shepherd.bmdb.operator.PauseQueries.Scope;
 import dev.shepherd.bmdb.recovery.FreezeQueries;
 import java.time.Duration;
 import java.util.List;
@@ -87,32 +89,36 @@ public final class OperatorActions {
             String reason,
             @Nullable Duration duration)
             throws InterruptedException {
+        return pause(new Scope(machineId, null, provider, process), reason, duration);
+    }
+
+    /**
+     * Keeps loops off all machines that a selector selects by their labels as they are at each moment: also those that are
+     * recorded or labelled while the pause lasts. Otherwise as {@link #pause(UUID, ProviderType, WorkProcess, String,
+     * Duration)}; providers are called.
+     */
+    public Pause pauseSelected(
+            Selector selector,
+            @Nullable ProviderType provider,
+            @Nullable WorkProcess process,
+            String reason,
+            @Nullable Duration duration)
+            throws InterruptedException {
+        return pause(new Scope(null, selector, provider, process), reason, duration);
+    }
+
+    private Pause pause(Scope scope, String reason, @Nullable Duration duration) throws InterruptedException {
         checkReason(reason);
         if (duration != null && (duration.isNegative() || duration.isZero())) {
             throw new IllegalArgumentException("a pause must be longer than zero, not " + Spans.text(duration));
         }
         Pause pause = transactions.runAlone("a pause", db -> {
-            if (machineId != null) {
-                lock(db, machineId);
+            if (scope.machineId() != null) {
+                lock(db, scope.machineId());
             }
-            Pause made = Operator.pause(db.dsl()
-                    .insertInto(PAUSES)
-                    .set(PAUSES.PAUSE_ID, UUID.randomUUID())
-                    .set(PAUSES.MACHINE_ID, machineId)
-                    .set(PAUSES.PROVIDER, provider == null ? null : provider.name())
-                    .set(PAUSES.PROCESS, process == null ? null : process.name())
-                    .set(PAUSES.PAUSED_BY, actor.name())
-                    .set(PAUSES.PAUSE_REASON, reason)
-                    .set(PAUSES.PAUSED_AT, db.time().now())
-                    .set(
-                            PAUSES.PAUSED_UNTIL,
-                            duration == null
-                                    ? DSL.castNull(PAUSES.PAUSED_UNTIL.getDataType())
-                                    : db.time().nowPlus(duration))
-                    .returning()
-                    .fetchSingle());
+            Pause made = PauseQueries.insert(db, actor, scope, reason, duration);
             String until = made.until().map(end -> "until " + end).orElse("until it is resumed");
-            record(db, new Entry(Verb.PAUSE, reason, machineId, providerOf(made), subject(made), until));
+            record(db, new Entry(Verb.PAUSE, reason, scope.machineId(), providerOf(made), subject(made), until));
             return made;
         });
         log.info(

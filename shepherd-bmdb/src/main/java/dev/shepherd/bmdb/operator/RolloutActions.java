@@ -13,6 +13,7 @@ import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Selector;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.OperatorText;
 import dev.shepherd.bmdb.Bmdb;
@@ -22,6 +23,7 @@ import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.Transactions;
+import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.RolloutsRecord;
 import dev.shepherd.bmdb.operator.ActionQueries.Entry;
 import dev.shepherd.bmdb.operator.Rollout.State;
@@ -73,11 +75,12 @@ public final class RolloutActions {
     /**
      * Begins to bring a provider's machines to an executable of the agent. The executable is stored in the database, so
      * that every manager has it. The machines are those that are recorded, and those that are taken over later while the
-     * rollout is under way, as far as they run another one.
+     * rollout is under way, as far as they run another one and the plan's selector selects
+     * them.
      *
      * @param file the executable, at most 256 MiB
      * @return the rollout
-     * @throws RolloutException if the provider has no machines, a rollout that is under way, or one that has ended but
+     * @throws RolloutException if the provider has no machines, none that the selector selects, a rollout that is under way, or one that has ended but
      *     still has machines to put back
      * @throws IOException if the file cannot be read
      */
@@ -89,6 +92,7 @@ public final class RolloutActions {
         try {
             started = transactions.runAlone("a rollout", db -> {
                 requireNone(db, provider);
+                plan.selector().ifPresent(selector -> requireSome(db, provider, selector));
                 store(db, file, build);
                 Rollout made = insert(db, provider, build, plan);
                 StoredAgents.prune(db);
@@ -156,6 +160,18 @@ public final class RolloutActions {
                 });
     }
 
+    private static void requireSome(Handle db, ProviderType provider, Selector selector) {
+        if (!db.dsl()
+                .fetchExists(
+                        MACHINE_PROVIDED,
+                        MACHINE_PROVIDED
+                                .PROVIDER
+                                .eq(provider.name())
+                                .and(LabelQueries.matches(MACHINE_PROVIDED.MACHINE_ID, selector)))) {
+            throw new RolloutException("provider " + provider + " has no machines with labels " + selector);
+        }
+    }
+
     private Rollout insert(Handle db, ProviderType provider, AgentBuild build, RolloutPlan plan) {
         byte[] sha256 = HexFormat.of().parseHex(build.sha256());
         long id = db.dsl()
@@ -167,6 +183,9 @@ public final class RolloutActions {
                 .set(ROLLOUTS.ROLLOUT_BATCH, plan.batch())
                 .set(ROLLOUTS.ROLLOUT_BAKE_SECONDS, plan.bake().toSeconds())
                 .set(ROLLOUTS.ROLLOUT_MAX_FAILURES, plan.maxFailures())
+                .set(
+                        ROLLOUTS.ROLLOUT_SELECTOR,
+                        plan.selector().map(Selector::toString).orElse(null))
                 .set(ROLLOUTS.ROLLOUT_WAVE, 0)
                 .set(ROLLOUTS.ROLLOUT_PASS, 1)
                 .set(ROLLOUTS.ROLLOUT_MACHINES, 0)
@@ -197,7 +216,10 @@ public final class RolloutActions {
                                 db.time().now())
                         .from(MACHINE_PROVIDED)
                         .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                        .and(not(runsIt)))
+                        .and(not(runsIt))
+                        .and(plan.selector()
+                                .map(selector -> LabelQueries.matches(MACHINE_PROVIDED.MACHINE_ID, selector))
+                                .orElse(DSL.noCondition())))
                 .onConflict(MACHINE_ROLLOUT.MACHINE_ID)
                 .doUpdate()
                 .set(MACHINE_ROLLOUT.ROLLOUT_ID, id)
@@ -302,6 +324,7 @@ public final class RolloutActions {
                         .batch(row.getRolloutBatch())
                         .bake(Duration.ofSeconds(row.getRolloutBakeSeconds()))
                         .maxFailures(row.getRolloutMaxFailures())
+                        .selector(row.getRolloutSelector() == null ? null : Selector.parse(row.getRolloutSelector()))
                         .build(),
                 row.getRolloutWave(),
                 row.getRolloutStartedAt().toInstant(),

@@ -1,10 +1,13 @@
 package dev.shepherd.bmdb.operator;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.Selector;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.api.internal.settings.Checks;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** How a rollout proceeds. Immutable. Made with {@link #builder()}. */
 public final class RolloutPlan {
@@ -20,12 +23,14 @@ public final class RolloutPlan {
     private final int batch;
     private final Duration bake;
     private final int maxFailures;
+    private final @Nullable Selector selector;
 
     private RolloutPlan(Builder builder) {
         this.canary = builder.canary;
         this.batch = builder.batch;
         this.bake = builder.bake;
         this.maxFailures = builder.maxFailures;
+        this.selector = builder.selector;
     }
 
     /** Starts with the defaults. */
@@ -53,6 +58,11 @@ public final class RolloutPlan {
         return maxFailures;
     }
 
+    /** Returns which of the provider's machines it is for; empty for all. */
+    public Optional<Selector> selector() {
+        return Optional.ofNullable(selector);
+    }
+
     /**
      * Returns how many machines the next wave has, within the limits of recovery.
      *
@@ -65,7 +75,7 @@ public final class RolloutPlan {
     @Override
     public String toString() {
         return "RolloutPlan{canary=" + canary + ", batch=" + batch + ", bake=" + Spans.text(bake) + ", maxFailures="
-                + maxFailures + "}";
+                + maxFailures + (selector == null ? "" : ", selector=" + selector) + "}";
     }
 
     /** Collects the values of a {@link RolloutPlan}. Not safe for several threads. */
@@ -74,6 +84,7 @@ public final class RolloutPlan {
         private int batch = 50;
         private Duration bake = Duration.ofMinutes(15);
         private int maxFailures = 2;
+        private @Nullable Selector selector;
 
         private Builder() {}
 
@@ -110,6 +121,15 @@ public final class RolloutPlan {
          */
         public Builder maxFailures(int machines) {
             this.maxFailures = machines;
+            return this;
+        }
+
+        /**
+         * Common: sets which of the provider's machines it is for, by their labels; null, the default, for all. The others
+         * keep their agents, also when they are taken over anew.
+         */
+        public Builder selector(@Nullable Selector selector) {
+            this.selector = selector;
             return this;
         }
 

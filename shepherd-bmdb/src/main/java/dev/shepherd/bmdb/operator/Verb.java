@@ -30,6 +30,8 @@ public enum Verb {
     REINSTALL("Reinstall"),
     /** Gives up the session of a process that will not come back. */
     END_SESSION("EndSession"),
+    /** Sets labels of a machine, or takes them off. */
+    LABEL("Label"),
     /** Deletes what is recorded of a machine, except its history. */
     FORGET("Forget"),
     /** Begins a rollout. */

@@ -4,6 +4,7 @@
  * <ul>
  *   <li>{@link dev.shepherd.bmdb.operator.Pause}, {@link dev.shepherd.bmdb.operator.Quarantine}: what keeps loops off
  *   <li>{@link dev.shepherd.bmdb.operator.Statistics}, {@link dev.shepherd.bmdb.operator.QueueCheck}: counts and checks
+ *   <li>{@link dev.shepherd.bmdb.operator.LabelActions}: the labels of machines
  *   <li>{@code ExplainQueries}, {@code StatisticsQueries}, {@code QueueQueries}: the statements behind them
  * </ul>
  */

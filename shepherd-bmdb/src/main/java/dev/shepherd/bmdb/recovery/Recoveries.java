@@ -183,9 +183,9 @@ public final class Recoveries {
         db.lock(machineId);
         // No recoverer may have made it yet.
         ProviderRows.ensure(db, provider);
-        ProviderRows.lock(db, provider);
-        Optional<Refusal> refusal =
-                force ? Optional.empty() : new RecoveryLimits(db, provider, policy).refusal(machineId, action);
+        RecoveryLimits limits = new RecoveryLimits(db, provider, policy);
+        limits.lock();
+        Optional<Refusal> refusal = force ? Optional.empty() : limits.refusal(machineId, action);
         return refusal.isPresent()
                 ? new Begun(Optional.empty(), refusal)
                 : new Begun(Optional.of(begun(tx, machineId, action)), Optional.empty());

@@ -2,16 +2,9 @@ package dev.shepherd.bmdb.recovery;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
-import static org.jooq.impl.DSL.coalesce;
-import static org.jooq.impl.DSL.count;
-import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
-import static org.jooq.impl.DSL.select;
-import static org.jooq.impl.DSL.selectOne;
 
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
@@ -34,6 +27,7 @@ import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.ProviderRows;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.WorkQueries.Claim;
+import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import dev.shepherd.bmdb.recovery.FreezeQueries.Verdict;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -47,6 +41,7 @@ import java.util.UUID;
 import org.jooq.Condition;
 import org.jooq.Field;
 import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a recoverer claims: what is due under a policy, and how much of it the limits and the freezes leave room for.
@@ -55,7 +50,8 @@ import org.jooq.impl.DSL;
  * providers} until the commit, and under that lock counts what is in recovery: machines being worked on, and machines
  * with an attempt that have not been heard since. A machine moves from the first group to the second in the transaction
  * that ends the work, so it is never in neither. A person's reboot adds to the second group, under the same lock:
- * {@link #refusal}. Only one that is forced goes past the limits; it is counted all the same.
+ * {@link #refusal}. Only one that is forced goes past the limits; it is counted all the same. Limits that go by labels are
+ * counted over all providers, under a lock that these share: {@link LabelRoom}.
  *
  * <p><strong>Why no machine is rebooted twice.</strong> The attempt is written, as under way, under the work's claim
  * before the provider is called. Whatever happens to the process after that, no session makes another attempt before
@@ -67,13 +63,13 @@ public final class RecoveryLimits {
     /** How many of the machines that take up a limit are named. */
     private static final int MOST_NAMED = 5;
 
-    private static final Field<String> LOCATION = coalesce(MACHINE_PROVIDED.PROVIDER_LOCATION, inline(""));
-
     private final Handle db;
     private final ProviderType provider;
     private final RecoveryPolicy policy;
     private final DueQueue.Part part;
     private final RecoveryRules rules;
+    private final InRecovery counts;
+    private final LabelRoom labels;
 
     public RecoveryLimits(Handle db, ProviderType provider, RecoveryPolicy policy) {
         this.db = db;
@@ -81,6 +77,8 @@ public final class RecoveryLimits {
         this.policy = policy;
         this.part = new DueQueue.Part(WorkProcess.RECOVERY, provider.name());
         this.rules = new RecoveryRules(db.time(), policy);
+        this.counts = new InRecovery(db, provider);
+        this.labels = new LabelRoom(db, policy, counts.anywhere());
     }
 
     /** What was claimed, and what was looked at for it. */
@@ -93,13 +91,25 @@ public final class RecoveryLimits {
     /** Machines that are due, and either are in recovery already or not. */
     private record Group(String location, boolean inRecovery) {
         Condition condition() {
-            Condition open = isOpen();
-            return isAt(location).and(inRecovery ? open : not(open));
+            Condition open = InRecovery.isOpen();
+            return InRecovery.isAt(location).and(inRecovery ? open : not(open));
         }
     }
 
-    /** For how many machines of each group an attempt may begin now. */
-    private record Room(Map<Group, Integer> places, RecoveryOutlook outlook) {}
+    /**
+     * For how many machines of a group an attempt may begin now.
+     *
+     * @param chosen which ones, where limits go by labels and they are not in recovery already; null for any
+     */
+    private record Share(Group group, int places, @Nullable List<UUID> chosen) {
+        Condition condition() {
+            return chosen == null
+                    ? group.condition()
+                    : group.condition().and(MACHINES.MACHINE_ID.eq(DSL.any(chosen.toArray(UUID[]::new))));
+        }
+    }
+
+    private record Room(List<Share> shares, RecoveryOutlook outlook) {}
 
     Claimed claim(UUID sessionId, int limit) {
         ClockStep.repairIfLookedLater(db, provider);
@@ -111,19 +121,22 @@ public final class RecoveryLimits {
         if (!isThereAnything()) {
             return new Claimed(List.of(), quiet());
         }
-        ProviderRows.lock(db, provider);
+        lock();
         Verdict verdict = new FreezeQueries(db, provider, policy).judge();
         verdict.changes().forEach(Runnable::run);
         Room room = looking ? room(verdict, limit) : noRoom(verdict);
         List<Claim> claims = new ArrayList<>();
-        room.places().forEach((group, places) -> {
+        for (Share share : room.shares()) {
+            Share fitting = share.chosen() == null
+                    ? share
+                    : new Share(share.group(), share.places(), labels.fitting(share.chosen()));
             List<Claim> some = new DueQueue(db)
-                    .claim(sessionId, part, rules.eligible(provider).and(group.condition()), places);
-            if (!group.inRecovery()) {
+                    .claim(sessionId, part, rules.eligible(provider).and(fitting.condition()), fitting.places());
+            if (!share.group().inRecovery()) {
                 some.forEach(claim -> tellOfSilence(claim.machineId()));
             }
             claims.addAll(some);
-        });
+        }
         return new Claimed(claims, room.outlook());
     }
 
@@ -133,6 +146,12 @@ public final class RecoveryLimits {
                 .filter(counted -> counted.attempts() + counted.reinstalls() > 0)
                 .isPresent();
         db.tell(isCounted ? EventKind.RELAPSED : EventKind.SILENT, machineId, Map.of());
+    }
+
+    /** Takes turns with all who count under the same limits, until the transaction ends. */
+    void lock() {
+        ProviderRows.lock(db, provider);
+        labels.lock();
     }
 
     /**
@@ -146,16 +165,16 @@ public final class RecoveryLimits {
         Room room = RecoveryLooks.isLooking(db, provider, policy) ? room(verdict, Integer.MAX_VALUE) : noRoom(verdict);
         Instant now = MachineQueries.now(db);
         List<Step> steps = new ArrayList<>();
-        room.places()
-                .forEach((group, places) -> db.dsl()
+        room.shares()
+                .forEach(share -> db.dsl()
                         .select(MACHINES.MACHINE_ID, MACHINE_PROVIDED.PROVIDER_ID)
                         .from(MACHINES)
                         .join(MACHINE_PROVIDED)
                         .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                         .where(due())
-                        .and(group.condition())
+                        .and(share.condition())
                         .orderBy(MACHINES.MACHINE_CREATED_AT, MACHINES.MACHINE_ID)
-                        .limit(places)
+                        .limit(share.places())
                         .forEach(row -> {
                             RecoveryState state = RecoveryStates.state(db, row.value1())
                                     .orElseGet(RecoveryState::none)
@@ -180,7 +199,9 @@ public final class RecoveryLimits {
                 due,
                 Spans.text(policy.freezeReleaseAfter()));
         List<String> heldBack = due == 0 ? List.of() : List.of(why);
-        return new Room(Map.of(), new RecoveryOutlook(due, sum(inRecovery()), 0, heldBack, verdict.freezes()));
+        return new Room(
+                List.of(),
+                new RecoveryOutlook(due, InRecovery.sum(counts.byLocation()), 0, heldBack, verdict.freezes()));
     }
 
     private boolean isThereAnything() {
@@ -193,25 +214,29 @@ public final class RecoveryLimits {
     }
 
     private RecoveryOutlook quiet() {
-        return new RecoveryOutlook(0, sum(inRecovery()), 0, List.of(), List.of());
+        return new RecoveryOutlook(0, InRecovery.sum(counts.byLocation()), 0, List.of(), List.of());
     }
 
     private Room room(Verdict verdict, int limit) {
         Map<String, Integer> sizes =
-                byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present()));
+                counts.byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present()));
         Condition due = due();
-        Map<String, Integer> dueAgain = byLocation(due.and(isOpen()));
-        Map<String, Integer> dueNow = byLocation(due.and(not(isOpen())));
-        Map<String, Integer> inRecovery = inRecovery();
-        int allInRecovery = sum(inRecovery);
-        int cap = Thresholds.cap(policy, sum(sizes), policy.maxPerProvider());
+        Map<String, Integer> dueAgain = counts.byLocation(due.and(InRecovery.isOpen()));
+        Map<String, Integer> dueNow = counts.byLocation(due.and(not(InRecovery.isOpen())));
+        Map<String, Integer> inRecovery = counts.byLocation();
+        int allInRecovery = InRecovery.sum(inRecovery);
+        int cap = Thresholds.cap(policy, InRecovery.sum(sizes), policy.maxPerProvider());
         List<String> heldBack = new ArrayList<>();
-        Map<Group, Integer> room = new LinkedHashMap<>();
+        List<Share> room = new ArrayList<>();
+        LabelPlaces byLabels = labels.places();
+        LabelRoom.HeldBack heldByLabels = new LabelRoom.HeldBack();
         int places = limit;
         // Those already in recovery take no further place.
         for (Map.Entry<String, Integer> candidates : dueAgain.entrySet()) {
             if (!verdict.covers(candidates.getKey())) {
-                places -= put(room, new Group(candidates.getKey(), true), Math.min(candidates.getValue(), places));
+                places -= put(
+                        room,
+                        new Share(new Group(candidates.getKey(), true), Math.min(candidates.getValue(), places), null));
             }
         }
         int left = Math.max(0, cap - allInRecovery);
@@ -246,14 +271,19 @@ public final class RecoveryLimits {
                         location.isEmpty() ? "" : " of location " + Escaped.text(location),
                         cap - left,
                         cap,
-                        sum(sizes)));
+                        InRecovery.sum(sizes)));
                 here = left;
             }
-            here = Math.min(here, places);
-            left -= here;
-            places -= put(room, new Group(location, false), here);
+            Share share = new Share(new Group(location, false), Math.min(here, places), null);
+            if (labels.isLimited() && share.places() > 0) {
+                List<UUID> chosen = labels.choose(due.and(share.condition()), share.places(), byLabels, heldByLabels);
+                share = new Share(share.group(), chosen.size(), chosen);
+            }
+            left -= share.places();
+            places -= put(room, share);
         }
-        int all = sum(dueAgain) + sum(dueNow);
+        heldBack.addAll(heldByLabels.texts());
+        int all = InRecovery.sum(dueAgain) + InRecovery.sum(dueNow);
         return new Room(room, new RecoveryOutlook(all, allInRecovery, cap, heldBack, verdict.freezes()));
     }
 
@@ -263,14 +293,19 @@ public final class RecoveryLimits {
      * @param all of the provider
      * @param byLocation of each location; the others have no limit of their own
      * @param frozen which freezes are in force
+     * @param byLabels of each group of machines that a limit by labels makes
      */
-    public record Places(int all, Map<String, Integer> byLocation, List<Freeze> frozen) {}
+    public record Places(int all, Map<String, Integer> byLocation, List<Freeze> frozen, LabelPlaces byLabels) {}
 
-    /** Counts the places that are free. They stay so as long as the provider's row is locked. */
+    /**
+     * Counts the places that are free. They stay so as long as the provider's row is locked, which the caller has done; this
+     * takes the lock that limits by labels need beside it.
+     */
     public Places places() {
+        labels.lock();
         Map<String, Integer> sizes =
-                byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present()));
-        Map<String, Integer> inRecovery = inRecovery();
+                counts.byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present()));
+        Map<String, Integer> inRecovery = counts.byLocation();
         List<Freeze> frozen = FreezeQueries.inForce(db, provider);
         Map<String, Integer> free = new LinkedHashMap<>();
         sizes.forEach((location, size) -> {
@@ -281,8 +316,8 @@ public final class RecoveryLimits {
             }
         });
         boolean allFrozen = frozen.stream().anyMatch(one -> one.location().isEmpty());
-        int cap = allFrozen ? 0 : Thresholds.cap(policy, sum(sizes), policy.maxPerProvider());
-        return new Places(Math.max(0, cap - sum(inRecovery)), free, frozen);
+        int cap = allFrozen ? 0 : Thresholds.cap(policy, InRecovery.sum(sizes), policy.maxPerProvider());
+        return new Places(Math.max(0, cap - InRecovery.sum(inRecovery)), free, frozen, labels.places());
     }
 
     /** How many machines are in recovery, and how many of the provider's may be at once. */
@@ -294,74 +329,15 @@ public final class RecoveryLimits {
      * @param present how many machines of the provider are neither quarantined nor missing
      */
     public Occupancy occupancy(int present) {
-        return new Occupancy(sum(inRecovery()), Thresholds.cap(policy, present, policy.maxPerProvider()));
+        return new Occupancy(
+                InRecovery.sum(counts.byLocation()), Thresholds.cap(policy, present, policy.maxPerProvider()));
     }
 
-    private static int put(Map<Group, Integer> room, Group group, int places) {
-        if (places > 0) {
-            room.put(group, places);
+    private static int put(List<Share> room, Share share) {
+        if (share.places() > 0) {
+            room.add(share);
         }
-        return places;
-    }
-
-    private static int sum(Map<String, Integer> counts) {
-        return counts.values().stream().mapToInt(Integer::intValue).sum();
-    }
-
-    private Map<String, Integer> byLocation(Condition which) {
-        return db.dsl()
-                .select(LOCATION, count())
-                .from(MACHINES)
-                .join(MACHINE_PROVIDED)
-                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .where(which)
-                .groupBy(LOCATION)
-                .orderBy(LOCATION)
-                .fetchMap(LOCATION, count());
-    }
-
-    /** With an attempt to recover it, and not heard since. */
-    private static Condition isOpen() {
-        return exists(selectOne()
-                .from(MACHINE_RECOVERY)
-                .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()));
-    }
-
-    private static Condition isAt(String location) {
-        return exists(selectOne()
-                .from(MACHINE_PROVIDED)
-                .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(LOCATION.eq(location)));
-    }
-
-    /**
-     * Counts by location the machines being worked on, and those with an attempt that have not been heard since. A
-     * paused machine takes no place: no attempt is made on it, and others must not wait for that.
-     */
-    private Map<String, Integer> inRecovery() {
-        return byLocation(isInRecovery());
-    }
-
-    private Condition isInRecovery() {
-        Condition isWorkedOn = WORK.PROCESS.eq(WorkProcess.RECOVERY.name());
-        // Only the few candidates, which an index finds: two conditions joined by an OR would be evaluated for all
-        // machines of the fleet.
-        return MACHINES.MACHINE_ID
-                .in(select(WORK.MACHINE_ID)
-                        .from(WORK)
-                        .where(isWorkedOn)
-                        .union(select(MACHINE_RECOVERY.MACHINE_ID)
-                                .from(MACHINE_RECOVERY)
-                                .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())))
-                .and(exists(selectOne()
-                                .from(WORK)
-                                .where(WORK.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                                .and(isWorkedOn))
-                        .or(not(WorkQueries.paused(db, WorkProcess.RECOVERY))))
-                .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                .and(MachineConditions.present())
-                .and(not(MachineConditions.installationFulfilled()));
+        return share.places();
     }
 
     /** Tells whether a machine that is held for recovery is still due. */
@@ -437,13 +413,13 @@ public final class RecoveryLimits {
                 : MachineConditions.present().and(not(MachineConditions.installationFulfilled()));
         return db.dsl()
                 .fetchExists(
-                        MACHINES, MACHINES.MACHINE_ID.eq(machineId).and(counted).and(not(isOpen())));
+                        MACHINES, MACHINES.MACHINE_ID.eq(machineId).and(counted).and(not(InRecovery.isOpen())));
     }
 
     private Optional<Refusal> limit(UUID machineId) {
         Map<String, Integer> sizes =
-                byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present()));
-        Map<String, Integer> inRecovery = inRecovery();
+                counts.byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present()));
+        Map<String, Integer> inRecovery = counts.byLocation();
         String location = location(machineId).orElse("");
         int here = inRecovery.getOrDefault(location, 0);
         int size = sizes.getOrDefault(location, 0);
@@ -457,29 +433,37 @@ public final class RecoveryLimits {
                             localCap,
                             size,
                             Escaped.text(location)),
-                    isAt(location)));
+                    InRecovery.isAt(location)));
         }
-        int cap = Thresholds.cap(policy, sum(sizes), policy.maxPerProvider());
-        return sum(inRecovery) < cap
-                ? Optional.empty()
+        int cap = Thresholds.cap(policy, InRecovery.sum(sizes), policy.maxPerProvider());
+        return InRecovery.sum(inRecovery) < cap
+                ? labels.full(machineId).map(this::atLimit)
                 : Optional.of(atLimit(
                         String.format(
                                 Locale.ROOT,
                                 "%d of at most %d of the %d machines of provider %s are in recovery",
-                                sum(inRecovery),
+                                InRecovery.sum(inRecovery),
                                 cap,
-                                sum(sizes),
+                                InRecovery.sum(sizes),
                                 provider),
                         DSL.noCondition()));
     }
 
+    private Refusal atLimit(LabelPlaces.Full full) {
+        return atLimit(full.toString(), counts.anywhere(), LabelQueries.matches(MACHINES.MACHINE_ID, full.group()));
+    }
+
     private Refusal atLimit(String limit, Condition which) {
+        return atLimit(limit, counts.ofProvider(), which);
+    }
+
+    private Refusal atLimit(String limit, Condition inRecovery, Condition which) {
         List<String> names = db.dsl()
                 .select(MACHINE_PROVIDED.PROVIDER_ID)
                 .from(MACHINES)
                 .join(MACHINE_PROVIDED)
                 .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .where(isInRecovery())
+                .where(inRecovery)
                 .and(which)
                 .orderBy(MACHINE_PROVIDED.PROVIDER_ID)
                 .limit(MOST_NAMED + 1)

@@ -7,6 +7,7 @@ import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Selector;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.schema.tables.records.RolloutsRecord;
 import java.time.Duration;
@@ -77,7 +78,8 @@ final class RolloutQueries {
                 row.getRolloutMaxFailures(),
                 row.getRolloutWave(),
                 row.getRolloutPass(),
-                row.getRolloutDone());
+                row.getRolloutDone(),
+                row.getRolloutSelector() == null ? null : Selector.parse(row.getRolloutSelector()));
     }
 
     boolean isAnyActive() {
@@ -156,8 +158,13 @@ final class RolloutQueries {
                 .execute();
     }
 
-    /** Has a machine wait for its turn, unless the rollout has met it already. */
-    void enrol(UUID machineId, long rolloutId) {
+    /** Has a machine wait for its turn, unless the rollout has met it already, or is not for it. */
+    void enrol(UUID machineId, RolloutRow rollout) {
+        if (!db.dsl()
+                .fetchExists(MACHINES, MACHINES.MACHINE_ID.eq(machineId).and(rollout.isFor(MACHINES.MACHINE_ID)))) {
+            return;
+        }
+        long rolloutId = rollout.id();
         int isNew = db.dsl()
                 .insertInto(MACHINE_ROLLOUT)
                 .set(MACHINE_ROLLOUT.MACHINE_ID, machineId)

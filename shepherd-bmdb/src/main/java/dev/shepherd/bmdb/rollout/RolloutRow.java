@@ -1,6 +1,13 @@
 package dev.shepherd.bmdb.rollout;
 
+import dev.shepherd.api.Selector;
+import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import java.time.Duration;
+import java.util.UUID;
+import org.jooq.Condition;
+import org.jooq.Field;
+import org.jooq.impl.DSL;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A row of {@code rollouts}, as far as its course depends on it.
@@ -8,6 +15,7 @@ import java.time.Duration;
  * @param state one of the states in the database
  * @param wave how many waves there were
  * @param pass 1, or 2 once those that were left alone are looked at again
+ * @param selector which machines it is for; null for all of the provider's
  */
 record RolloutRow(
         long id,
@@ -19,7 +27,13 @@ record RolloutRow(
         int maxFailures,
         int wave,
         int pass,
-        int done) {
+        int done,
+        @Nullable Selector selector) {
+
+    /** The machine with an id is one that it is for. */
+    Condition isFor(Field<UUID> machineId) {
+        return selector == null ? DSL.noCondition() : LabelQueries.matches(machineId, selector);
+    }
 
     boolean isUnderWay() {
         return state.equals(RolloutQueries.RUNNING) || isPaused();

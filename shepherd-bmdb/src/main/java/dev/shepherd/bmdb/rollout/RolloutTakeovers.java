@@ -14,6 +14,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,7 +73,7 @@ public final class RolloutTakeovers {
                 default -> {}
             }
         }
-        return new Assignment(current(db, provider), false);
+        return new Assignment(current(db, provider, machineId), false);
     }
 
     private static Optional<Progress> progress(Handle db, RolloutQueries queries, UUID machineId) {
@@ -85,13 +86,15 @@ public final class RolloutTakeovers {
                         row.getRolloutCause()));
     }
 
-    /** The executable of the last rollout that was completed. */
-    private static Optional<Stored> current(Handle db, ProviderType provider) {
+    /** The executable of the last rollout that was completed and is for the machine. */
+    private static Optional<Stored> current(Handle db, ProviderType provider, UUID machineId) {
         return db.dsl()
                 .select(ROLLOUTS.AGENT_SHA256)
                 .from(ROLLOUTS)
                 .where(ROLLOUTS.PROVIDER.eq(provider.name()))
                 .and(ROLLOUTS.ROLLOUT_STATE.eq(inline(RolloutQueries.COMPLETED)))
+                .and(DSL.condition(
+                        "labels_match({0}, selector_terms({1}))", DSL.val(machineId), ROLLOUTS.ROLLOUT_SELECTOR))
                 .orderBy(ROLLOUTS.ROLLOUT_ID.desc())
                 .limit(1)
                 .fetchOptional(ROLLOUTS.AGENT_SHA256)
@@ -144,7 +147,7 @@ public final class RolloutTakeovers {
                 queries.underWay()
                         .filter(rollout ->
                                 build.filter(started -> isOf(rollout, started)).isEmpty())
-                        .ifPresent(rollout -> queries.enrol(machineId, rollout.id()));
+                        .ifPresent(rollout -> queries.enrol(machineId, rollout));
         }
     }
 

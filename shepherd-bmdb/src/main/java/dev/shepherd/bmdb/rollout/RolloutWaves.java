@@ -23,6 +23,8 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
 import dev.shepherd.bmdb.internal.WorkQueries;
+import dev.shepherd.bmdb.internal.labels.LabelQueries;
+import dev.shepherd.bmdb.recovery.LabelPlaces;
 import dev.shepherd.bmdb.recovery.RecoveryLimits;
 import dev.shepherd.bmdb.recovery.RecoveryLimits.Places;
 import java.util.ArrayList;
@@ -70,7 +72,10 @@ final class RolloutWaves {
 
     /** A machine that waits, and what keeps it from being chosen; null if nothing does. */
     private record Candidate(
-            UUID id, String location, @Nullable String obstacle) {}
+            UUID id,
+            String location,
+            Map<String, String> labels,
+            @Nullable String obstacle) {}
 
     /**
      * Begins the next wave, or ends the rollout if no machine is left.
@@ -96,7 +101,7 @@ final class RolloutWaves {
                 break;
             }
             after = waiting.get(waiting.size() - 1);
-            choose(rollout, waiting, Math.min(wanted, places.all()), free, chosen);
+            choose(rollout, waiting, Math.min(wanted, places.all()), free, places.byLabels(), chosen);
             if (chosen.size() >= Math.min(wanted, places.all())) {
                 break;
             }
@@ -106,7 +111,7 @@ final class RolloutWaves {
             return "machines of wave " + (rollout.wave() + 1) + " of rollout " + rollout.id();
         }
         if (!waiting(rollout, FIRST).isEmpty()) {
-            return "room within the limits of recovery at the locations of the machines that are left";
+            return "room within the limits of recovery at the locations, or for the labels, of the machines that are left";
         }
         return endOfPass(rollout);
     }
@@ -124,7 +129,12 @@ final class RolloutWaves {
     }
 
     private void choose(
-            RolloutRow rollout, List<UUID> waiting, int most, Map<String, Integer> free, List<UUID> chosen) {
+            RolloutRow rollout,
+            List<UUID> waiting,
+            int most,
+            Map<String, Integer> free,
+            LabelPlaces byLabels,
+            List<UUID> chosen) {
         Map<String, List<UUID>> passed = new LinkedHashMap<>();
         List<UUID> locked = queries.lockFree(waiting);
         List<UUID> busy = new ArrayList<>(waiting);
@@ -136,20 +146,14 @@ final class RolloutWaves {
             if (candidate.obstacle() != null) {
                 passed.computeIfAbsent(candidate.obstacle(), obstacle -> new ArrayList<>())
                         .add(candidate.id());
-            } else if (chosen.size() < most && takePlace(candidate.location(), free)) {
+            } else if (chosen.size() < most
+                    && free.getOrDefault(candidate.location(), 1) > 0
+                    && byLabels.take(candidate.labels())) {
+                free.computeIfPresent(candidate.location(), (location, left) -> left - 1);
                 chosen.add(candidate.id());
             }
         }
         passed.forEach((obstacle, ids) -> queries.step(ids, RolloutStep.PASSED, null, obstacle));
-    }
-
-    private static boolean takePlace(String location, Map<String, Integer> free) {
-        Integer left = free.get(location);
-        if (left == null) {
-            return true;
-        }
-        free.put(location, Math.max(0, left - 1));
-        return left > 0;
     }
 
     /** What keeps a machine from being chosen is left alone with it: nothing of it is a failure. */
@@ -182,7 +186,7 @@ final class RolloutWaves {
                                 .lt(db.time().nowMinus(policy.silentAfterHeartbeat())),
                         inline("its agent is not heard"));
         return db.dsl()
-                .select(MACHINES.MACHINE_ID, LOCATION, obstacle)
+                .select(MACHINES.MACHINE_ID, LOCATION, obstacle, LabelQueries.textOf(MACHINES.MACHINE_ID))
                 .from(MACHINES)
                 .join(MACHINE_PROVIDED)
                 .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -192,7 +196,8 @@ final class RolloutWaves {
                 .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .where(MACHINES.MACHINE_ID.eq(DSL.any(ids.toArray(UUID[]::new))))
                 .orderBy(MACHINES.MACHINE_ID)
-                .fetch(row -> new Candidate(row.value1(), row.value2(), row.value3()));
+                .fetch(row ->
+                        new Candidate(row.value1(), row.value2(), LabelQueries.labels(row.value4()), row.value3()));
     }
 
     private void begin(RolloutRow rollout, List<UUID> chosen, boolean isCanary) {
@@ -265,6 +270,7 @@ final class RolloutWaves {
                         .on(MACHINE_ROLLOUT.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
                         .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                         .and(MACHINE_ROLLOUT.MACHINE_ID.isNull())
+                        .and(rollout.isFor(MACHINE_PROVIDED.MACHINE_ID))
                         .and(MACHINE_AGENT_STARTED.AGENT_SHA256.isDistinctFrom(rollout.sha256())))
                 .onConflictDoNothing()
                 .execute();

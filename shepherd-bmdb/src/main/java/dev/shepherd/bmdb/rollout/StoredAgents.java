@@ -106,7 +106,8 @@ public final class StoredAgents {
 
     /**
      * Deletes the bytes of executables that no takeover needs any more: what remains are those of rollouts that are under
-     * way, or have machines that they look after or are done with, and the last completed one of each provider.
+     * way, or have machines that they look after or are done with, and the last completed one of each provider
+     * and selector, up to the last that was for all machines.
      */
     public static void prune(Handle db) {
         dev.shepherd.bmdb.internal.schema.tables.Rollouts later = ROLLOUTS.as("later");
@@ -116,7 +117,10 @@ public final class StoredAgents {
                         .from(later)
                         .where(later.PROVIDER.eq(ROLLOUTS.PROVIDER))
                         .and(later.ROLLOUT_STATE.eq(inline(RolloutQueries.COMPLETED)))
-                        .and(later.ROLLOUT_ID.gt(ROLLOUTS.ROLLOUT_ID)))));
+                        .and(later.ROLLOUT_ID.gt(ROLLOUTS.ROLLOUT_ID))
+                        .and(later.ROLLOUT_SELECTOR
+                                .isNull()
+                                .or(later.ROLLOUT_SELECTOR.eq(ROLLOUTS.ROLLOUT_SELECTOR))))));
         Condition hasMachines = exists(selectOne()
                 .from(MACHINE_ROLLOUT)
                 .where(MACHINE_ROLLOUT.ROLLOUT_ID.eq(ROLLOUTS.ROLLOUT_ID))

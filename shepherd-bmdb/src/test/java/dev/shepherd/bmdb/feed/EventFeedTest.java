@@ -16,7 +16,7 @@ import dev.shepherd.bmdb.event.ShepherdEvent;
 import dev.shepherd.bmdb.event.StoredEvent;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
-import dev.shepherd.bmdb.internal.HistoryPruning;
+import dev.shepherd.bmdb.internal.history.HistoryPruning;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import java.time.Duration;

@@ -13,6 +13,7 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.labels.LabelLimit;
 import dev.shepherd.bmdb.recovery.Recoveries;
 import dev.shepherd.bmdb.recovery.RecoveryClaims;
 import java.sql.SQLException;
@@ -48,10 +49,25 @@ class ExplainTest {
                 .maxPerLocation(seed % 3 == 0 ? 2 : 10)
                 .freezeShare(seed == 5 ? 0.05 : 1)
                 .freezeReleaseAfter(seed == 4 ? Duration.ofMinutes(5) : Duration.ZERO)
+                .labelLimits(
+                        seed == 6 || seed == 3
+                                ? List.of(LabelLimit.parse("1 of group"), LabelLimit.parse("3 of tier!=db"))
+                                : List.of())
                 .build();
         List<UUID> machines = new ArrayList<>();
         for (int i = 0; i < 100; i++) {
             machines.add(randomMachine(random));
+        }
+        for (String selector : List.of("tier=web,group in (1,2)", "tier", "!tier")) {
+            if (random.nextInt(2) == 0) {
+                db.execute(
+                        "insert into pauses (pause_id, process, paused_by, pause_reason, paused_at, paused_until,"
+                                + " pause_selector) values (gen_random_uuid(), ?, 'somebody', 'of a test', now(),"
+                                + " now() + ? * interval '1 minute', ?)",
+                        random.nextBoolean() ? null : "ShepherdRecovery",
+                        random.nextInt(20) - 10,
+                        selector);
+            }
         }
         BmdbSession holder = db.session();
         for (int i = 0; i < 10; i++) {
@@ -206,6 +222,15 @@ class ExplainTest {
                 random.nextInt(4) == 0 ? null : "rack-" + random.nextInt(3),
                 List.of("Missing", "Provisioning", "Running").get(Math.min(2, random.nextInt(20))),
                 machine);
+        for (String label : List.of("group", "tier")) {
+            if (random.nextInt(3) != 0) {
+                db.execute(
+                        "insert into machine_labels values (?, ?, ?, 'Operator')",
+                        machine,
+                        label,
+                        label.equals("group") ? "" + random.nextInt(5) : random.nextBoolean() ? "db" : "web");
+            }
+        }
         boolean started = random.nextInt(4) != 0;
         if (started) {
             db.execute(

@@ -1,6 +1,8 @@
 package dev.shepherd.cli.internal;
 
 import dev.shepherd.cli.settings.Given;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -47,6 +49,15 @@ public final class RecoveryOptions {
     private @Nullable String maxPerLocation;
 
     @Option(
+            names = "--label-limit",
+            paramLabel = "LIMIT",
+            description =
+                    "machines that labels make one group in recovery at once, over all providers: '1 of raft-group' for"
+                            + " each value of the label, '2 of tier=db' for those that a selector selects; may be repeated (default:"
+                            + " none)")
+    private List<String> labelLimits = new ArrayList<>();
+
+    @Option(
             names = "--cooldown",
             paramLabel = "SPAN",
             description = "time between two attempts on one machine (default: 15m)")
@@ -77,6 +88,7 @@ public final class RecoveryOptions {
         given.put("recovery.max-share", "--max-recovery-share", maxShare);
         given.put("recovery.max-per-provider", "--max-recovery", maxPerProvider);
         given.put("recovery.max-per-location", "--max-recovery-per-location", maxPerLocation);
+        given.putAll("recovery.label-limits", "--label-limit", labelLimits);
         given.putSpan("recovery.cooldown", "--cooldown", cooldown);
         given.put("recovery.max-reboots", "--max-reboots", maxReboots);
         given.put("recovery.reinstall-allowed", "--allow-reinstall", allowReinstall ? true : null);

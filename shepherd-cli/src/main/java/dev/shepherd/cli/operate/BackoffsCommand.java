@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.operator.BackedOff;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.cli.internal.Advice;
 import dev.shepherd.cli.internal.BackoffOptions;
 import java.io.PrintWriter;
 import java.time.Instant;

@@ -5,12 +5,16 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.Explanation.OfProcess;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.MachineRecord.Label;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.settings.Given;
 import java.io.PrintWriter;
+import java.util.Locale;
+import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -55,6 +59,11 @@ public final class ExplainCommand extends FleetCommand {
         return 0;
     }
 
+    private static String label(Map.Entry<String, Label> label) {
+        String source = label.getValue().source().databaseName().toLowerCase(Locale.ROOT);
+        return label.getKey() + "=" + label.getValue().value() + " (" + source + ")";
+    }
+
     static void print(PrintWriter out, Explanation explanation) {
         MachineRecord machine = explanation.machine();
         out.println("Machine " + machine.machineId()
@@ -67,6 +76,12 @@ public final class ExplainCommand extends FleetCommand {
                                         .map(status -> ", " + status.databaseName())
                                         .orElse(""))
                         .orElse(", without a provider"));
+        if (!machine.labels().isEmpty()) {
+            out.println("Labels: "
+                    + machine.labels().entrySet().stream()
+                            .map(ExplainCommand::label)
+                            .collect(Collectors.joining(", ")));
+        }
         for (OfProcess process : explanation.processes()) {
             out.println();
             out.println(process.process() + ": " + (process.eligible() ? "yes" : "no") + ", " + process.rule());

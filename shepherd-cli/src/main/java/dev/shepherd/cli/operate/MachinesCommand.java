@@ -3,6 +3,7 @@ package dev.shepherd.cli.operate;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Selector;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.api.internal.TimeOfDay;
@@ -71,6 +72,17 @@ public final class MachinesCommand extends FleetCommand {
             description = "those whose id, address or reservation is this text, or whose provider's id begins with it")
     private @Nullable String search;
 
+    @Option(
+            names = "--selector",
+            paramLabel = "SELECTOR",
+            description =
+                    "those with such labels, such as rack=7,tier!=db; also 'rack in (7,8)', 'rack' (it has the label)"
+                            + " and '!rack'")
+    private @Nullable String selector;
+
+    @Option(names = "--show-labels", description = "show the labels of each machine as well")
+    private boolean showLabels;
+
     @Option(names = "--limit", paramLabel = "N", description = "at most this many (default: all)")
     private @Nullable Integer limit;
 
@@ -100,7 +112,7 @@ public final class MachinesCommand extends FleetCommand {
         do {
             page = fleet.machines(filter, from, Math.min(left, Fleet.LARGEST_PAGE));
             for (MachineLine line : page.lines()) {
-                print(out, line, now);
+                print(out, line, now, showLabels);
                 counts.merge(line.state(), 1, Integer::sum);
             }
             shown += page.lines().size();
@@ -128,6 +140,9 @@ public final class MachinesCommand extends FleetCommand {
         if (state != null) {
             filter = filter.in(state(state));
         }
+        if (selector != null) {
+            filter = filter.selected(Setting.of("--selector", selector, Selector::parse));
+        }
         return search == null ? filter : Setting.of("--search", search, filter::named);
     }
 
@@ -143,7 +158,7 @@ public final class MachinesCommand extends FleetCommand {
                                         .collect(Collectors.joining(", "))));
     }
 
-    private static void print(PrintWriter out, MachineLine line, Instant now) {
+    private static void print(PrintWriter out, MachineLine line, Instant now, boolean showLabels) {
         ProvidedMachine machine = line.machine();
         out.printf(
                 ROW,
@@ -152,7 +167,13 @@ public final class MachinesCommand extends FleetCommand {
                 machine.providerId(),
                 address(machine),
                 machine.status().map(ProviderStatus::databaseName).orElse("-"),
-                state(line, now));
+                state(line, now) + (showLabels ? labels(line) : ""));
+    }
+
+    private static String labels(MachineLine line) {
+        return line.labels().entrySet().stream()
+                .map(label -> label.getKey() + "=" + label.getValue())
+                .collect(Collectors.joining(",", "; labels ", ""));
     }
 
     private static String address(ProvidedMachine machine) {

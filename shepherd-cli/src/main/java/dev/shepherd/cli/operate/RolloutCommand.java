@@ -2,6 +2,7 @@ package dev.shepherd.cli.operate;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Selector;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Bmdb;
@@ -101,6 +102,13 @@ public final class RolloutCommand implements Callable<Integer> {
                 description = "how many machines may fail or fall silent before it stops (default: 2)")
         private int maxFailures = RolloutPlan.DEFAULT.maxFailures();
 
+        @Option(
+                names = "--selector",
+                paramLabel = "SELECTOR",
+                description =
+                        "only machines with such labels, such as rack=7,tier!=db (default: all of the provider's)")
+        private @Nullable String selector;
+
         @Mixin
         private OperatorOption operator = new OperatorOption();
 
@@ -108,12 +116,14 @@ public final class RolloutCommand implements Callable<Integer> {
 
         @Override
         void check(CommandLine commandLine) {
+            Selector selected = selector == null ? null : Setting.of("--selector", selector, Selector::parse);
             try {
                 plan = RolloutPlan.builder()
                         .canary(canary)
                         .batch(batch)
                         .bake(bake)
                         .maxFailures(maxFailures)
+                        .selector(selected)
                         .build();
             } catch (ConfigurationException e) {
                 String option =
@@ -194,7 +204,7 @@ public final class RolloutCommand implements Callable<Integer> {
             out.printf(
                     Locale.ROOT,
                     "  since %s%s, on behalf of %s; wave %d; %d canary machine(s), then %d at a time, each heard for %s;"
-                            + " at most %d failure(s)%n",
+                            + " at most %d failure(s)%s%n",
                     rollout.startedAt().truncatedTo(ChronoUnit.SECONDS),
                     rollout.endedAt()
                             .map(at -> " until " + at.truncatedTo(ChronoUnit.SECONDS))
@@ -204,7 +214,11 @@ public final class RolloutCommand implements Callable<Integer> {
                     rollout.plan().canary(),
                     rollout.plan().batch(),
                     Spans.text(rollout.plan().bake()),
-                    rollout.plan().maxFailures());
+                    rollout.plan().maxFailures(),
+                    rollout.plan()
+                            .selector()
+                            .map(labels -> "; only machines with " + labels)
+                            .orElse(""));
             line(out, counts.done(), "done: heard for long enough with the new agent");
             line(out, counts.baking(), "watched: the new agent has yet to be heard for long enough");
             line(out, counts.starting(), "due for a takeover, or in it");

@@ -14,6 +14,7 @@
  *   <li>To get on with it: {@link dev.shepherd.cli.operate.RetryCommand}, {@link
  *       dev.shepherd.cli.operate.TrustCommand}, {@link dev.shepherd.cli.operate.RestartAgentCommand}, {@link
  *       dev.shepherd.cli.operate.InstallCommand}, {@link dev.shepherd.cli.operate.EndSessionCommand}
+ *   <li>To tell machines apart: {@link dev.shepherd.cli.operate.LabelCommand}
  *   <li>To reboot or reinstall one machine: {@link dev.shepherd.cli.operate.RebootCommand} and {@link
  *       dev.shepherd.cli.operate.ReinstallCommand}, of which {@code InterventionCommand} is the common part
  *   <li>{@code FleetCommand}: opens the database for all of them; {@code MachineArgument} and {@code OperatorOption}:

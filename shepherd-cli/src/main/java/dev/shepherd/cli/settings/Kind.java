@@ -2,6 +2,7 @@ package dev.shepherd.cli.settings;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.labels.LabelLimit;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
@@ -124,6 +125,14 @@ public record Kind<T>(String words, Reader<T> reader) {
         }
     });
 
+    public static final Kind<LabelLimit> LABEL_LIMIT = new Kind<>("a limit such as 1 of raft-group", value -> {
+        try {
+            return LabelLimit.parse(value.text);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigurationException(value.name, value.name + ": " + e.getMessage(), e);
+        }
+    });
+
     /** One of the constants of an enum, in lower case, with dashes. */
     public static <E extends Enum<E>> Kind<E> choice(Class<E> type) {
         String all = Arrays.stream(type.getEnumConstants())
@@ -152,7 +161,7 @@ public record Kind<T>(String words, Reader<T> reader) {
             return optional.isPresent() ? Optional.of(String.valueOf(optional.getAsInt())) : Optional.empty();
         }
         if (value instanceof Collection<?> several) {
-            return Optional.of(several.toString());
+            return several.isEmpty() ? Optional.empty() : Optional.of(several.toString());
         }
         if (value instanceof Duration span) {
             return Optional.of(span(span));

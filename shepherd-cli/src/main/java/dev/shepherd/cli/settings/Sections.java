@@ -96,6 +96,7 @@ public final class Sections {
                         Kind.COUNT,
                         RecoveryPolicy.Builder::maxPerLocation,
                         RecoveryPolicy::maxPerLocation)
+                .list("labelLimits", Kind.LABEL_LIMIT, RecoveryPolicy.Builder::labelLimits, RecoveryPolicy::labelLimits)
                 .key("maxReboots", Kind.COUNT, RecoveryPolicy.Builder::maxReboots, RecoveryPolicy::maxReboots)
                 .key(
                         "reinstallAllowed",

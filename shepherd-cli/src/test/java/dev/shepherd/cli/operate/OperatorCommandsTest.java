@@ -106,6 +106,56 @@ class OperatorCommandsTest {
     }
 
     @Test
+    void labelsAreSetAndTakenOffAndMachinesFoundAndPausedByThem() throws Exception {
+        assertThat(done("label", "rack-1", "rack=7", "tier=db", "--reason", "new"))
+                .isEqualTo(lines("rack=7", "tier=db"));
+        assertThat(done("label", "rack-2", "rack=7", "--reason", "new")).contains("rack=7");
+        assertThat(done("label", "rack-1", "rack=8", "tier-", "other-", "--reason", "moved"))
+                .isEqualTo(lines("rack=8, was \"7\" (operator's)", "tier taken off, was \"db\" (operator's)"));
+        assertThat(done("label", "rack-1", "rack=8", "--reason", "again")).contains("Nothing to change");
+        assertThat(done("explain", "rack-1")).contains("Labels: rack=8 (operator)");
+        assertThat(done("history", "rack-1")).contains("rack=8 (was 7), tier taken off (was db)");
+
+        assertThat(done("machines", "--selector", "rack=7", "--show-labels"))
+                .contains("rack-2", "labels rack=7", "1 machine(s)")
+                .doesNotContain("rack-1 ");
+        assertThat(done("machines", "--selector", "rack in (7,8)")).contains("2 machine(s)");
+        assertThat(done("machines", "--selector", "!rack")).contains("4 machine(s)");
+
+        assertThat(done("pause", "--selector", "rack=7", "--reason", "rewiring"))
+                .contains("shepherd resume");
+        assertThat(done("pauses")).contains("everything on machines with rack=7");
+        assertThat(done("explain", "rack-2")).contains("PAUSED", "rewiring");
+
+        for (String[] wrong : new String[][] {
+            {"label", "rack-1", "rack", "--reason", "r"},
+            {"label", "rack-1", "=7", "--reason", "r"},
+            {"label", "rack-1", "-", "--reason", "r"},
+            {"label", "rack-1", "rack=7", "rack-", "--reason", "r"},
+            {"label", "rack-1", "rack=7", "rack=8", "--reason", "r"},
+            {"label", "rack-1", "rack nr=7", "--reason", "r"},
+            {"label", "rack-1", "--reason", "r"},
+            {"machines", "--selector", "rack===7"},
+            {"pause", "--selector", "rack=7", "--machine", "rack-1", "--reason", "r"},
+            {"pause", "--selector", "rack 7", "--reason", "r"},
+            {"plan", "--label-limit", "raft-group"},
+            {"explain", "rack-1", "--label-limit", "1 of"},
+        }) {
+            CommandLineRun run = run(wrong);
+            assertThat(run.exitCode()).as(String.join(" ", wrong) + run.out()).isNotZero();
+            assertThat(run.err()).doesNotContain("Exception").isNotBlank();
+        }
+        assertThat(run("machines", "--selector", "rack=7,").err())
+                .contains("--selector: at character 8 of the selector there is the end instead of the key of a label");
+        assertThat(done("explain", "rack-1", "--label-limit", "1 of raft-group", "--label-limit", "2 of rack=7"))
+                .contains("ShepherdRecovery");
+    }
+
+    private static String lines(String... lines) {
+        return String.join(System.lineSeparator(), lines) + System.lineSeparator();
+    }
+
+    @Test
     void machinesThatFailForTheSameAreShownTogetherWithWhatToDo() {
         String shown = done("backoffs");
 

@@ -14,15 +14,21 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Recoverer;
 import dev.shepherd.api.Session;
 import dev.shepherd.api.ShepherdException;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The only way to call a provider: admits as many calls at once as the provider takes, and turns anything it throws
@@ -31,11 +37,18 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ProviderCalls {
 
+    private static final Logger log = LoggerFactory.getLogger(ProviderCalls.class);
+
     /** How long a provider or a machine is left alone at most, even if the provider asks for longer. */
     public static final Duration LONGEST_REST = Duration.ofDays(1);
 
     /** Longer than any single call may reasonably take; a provider that is busy for so long is stuck. */
     private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+
+    /** How many labels that are passed over are in the log one by one. */
+    private static final int MOST_TOLD_LABELS = 100;
+
+    private static final int LONGEST_LABEL_REASON = 500;
 
     private final Provider provider;
     private final ProviderType type;
@@ -45,6 +58,10 @@ public final class ProviderCalls {
     private final Semaphore semaphore;
     private final Duration longestListing;
     private final List<Observer> observers = new CopyOnWriteArrayList<>();
+    private final LongAdder labelsPassedOver = new LongAdder();
+
+    /** What was said of labels that were passed over: once each, since a provider says the same at every listing. */
+    private final Set<String> toldLabels = ConcurrentHashMap.newKeySet();
 
     public ProviderCalls(Provider provider) {
         this(provider, LONGEST_WAIT);
@@ -93,6 +110,23 @@ public final class ProviderCalls {
          * @param failure what ended it; null if it went well
          */
         void ended(Operation operation, @Nullable Exception failure, long nanos);
+    }
+
+    /** Returns how many labels were passed over so far, each as often as the provider said it. */
+    public long labelsPassedOver() {
+        return labelsPassedOver.sum();
+    }
+
+    private void labelPassedOver(ProviderID id, String why) {
+        labelsPassedOver.increment();
+        String what = "machine " + id + ": " + why;
+        if (toldLabels.size() < MOST_TOLD_LABELS && toldLabels.add(what)) {
+            log.warn(
+                    "Provider {}: a label is passed over, of {}{}",
+                    type,
+                    Escaped.text(what, LONGEST_LABEL_REASON),
+                    toldLabels.size() == MOST_TOLD_LABELS ? "; others are only counted from here on" : "");
+        }
     }
 
     /** Begins to tell of calls. */
@@ -179,7 +213,7 @@ public final class ProviderCalls {
         private void show(Machine machine) throws InterruptedException {
             MachineInfo info;
             try {
-                info = MachineInfo.copyOf(machine);
+                info = MachineInfo.copyOf(machine, why -> labelPassedOver(idOf(machine), why));
             } catch (RuntimeException e) {
                 visitor.passOver(idOf(machine), describe(e));
                 return;
@@ -212,7 +246,7 @@ public final class ProviderCalls {
             }
             MachineInfo info;
             try {
-                info = MachineInfo.copyOf(described);
+                info = MachineInfo.copyOf(described, why -> labelPassedOver(id, why));
             } catch (RuntimeException e) {
                 throw new ProviderException(
                         Reason.PERMANENT,

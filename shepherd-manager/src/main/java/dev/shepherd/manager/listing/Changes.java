@@ -7,8 +7,11 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeSet;
 
 /** Says in one line, for a log, what a provider now describes differently about a machine. */
 final class Changes {
@@ -36,6 +39,7 @@ final class Changes {
         add(changes, "SSH port", text(before.sshPort()), text(after.sshPort()));
         add(changes, "location", before.location(), after.location());
         add(changes, "reservation", before.reservationId(), after.reservationId());
+        addLabels(changes, before.labels(), after.labels());
         return String.join(", ", changes);
     }
 
@@ -47,6 +51,13 @@ final class Changes {
         if (!before.equals(after)) {
             changes.add(what + " " + shown(before) + " → " + shown(after));
         }
+    }
+
+    private static void addLabels(List<String> changes, Map<String, String> before, Map<String, String> after) {
+        Set<String> keys = new TreeSet<>(before.keySet());
+        keys.addAll(after.keySet());
+        keys.forEach(key -> add(
+                changes, "label " + key, Optional.ofNullable(before.get(key)), Optional.ofNullable(after.get(key))));
     }
 
     private static String shown(Optional<String> value) {

@@ -1,5 +1,6 @@
 package dev.shepherd.manager.listing;
 
+import dev.shepherd.api.Labels;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.bmdb.ProvidedMachine;
@@ -7,6 +8,7 @@ import dev.shepherd.manager.internal.SipHash;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -17,8 +19,8 @@ import java.util.OptionalInt;
  */
 final class DescriptionHash {
 
-    /** Enough for an address, a port, a status, and two texts of 128 characters of four bytes each. */
-    private static final int LARGEST = 2048;
+    /** Enough for an address, a port, a status, two texts of 128 characters of four bytes each, and the labels. */
+    private static final int LARGEST = 2048 + Labels.MOST * (Labels.LONGEST_PREFIX + 2 * Labels.LONGEST_NAME + 3);
 
     private final SipHash hash = new SipHash();
     private final ByteBuffer bytes = ByteBuffer.allocate(LARGEST);
@@ -30,7 +32,8 @@ final class DescriptionHash {
                 machine.location(),
                 machine.reservationId(),
                 machine.status(),
-                ProvidedMachine.isFailed(machine));
+                ProvidedMachine.isFailed(machine),
+                machine.labels());
     }
 
     long of(ProvidedMachine machine) {
@@ -40,7 +43,8 @@ final class DescriptionHash {
                 machine.location(),
                 machine.reservationId(),
                 machine.status(),
-                machine.failed());
+                machine.failed(),
+                machine.labels());
     }
 
     private long of(
@@ -49,7 +53,8 @@ final class DescriptionHash {
             Optional<String> location,
             Optional<String> reservationId,
             Optional<ProviderStatus> status,
-            boolean failed) {
+            boolean failed,
+            Map<String, String> labels) {
         bytes.clear();
         put(address.map(InetAddress::getAddress));
         bytes.putInt(port.orElse(0));
@@ -57,6 +62,11 @@ final class DescriptionHash {
         put(reservationId.map(text -> text.getBytes(StandardCharsets.UTF_8)));
         bytes.put((byte) (status.isPresent() ? 1 + status.get().ordinal() : 0));
         bytes.put((byte) (failed ? 1 : 0));
+        // Both sides have them in the order of their keys, and neither can hold a zero.
+        labels.forEach((key, value) -> bytes.put(key.getBytes(StandardCharsets.US_ASCII))
+                .put((byte) 0)
+                .put(value.getBytes(StandardCharsets.US_ASCII))
+                .put((byte) 0));
         return hash.hash(bytes.array(), bytes.position());
     }
 

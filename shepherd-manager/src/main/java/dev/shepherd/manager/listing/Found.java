@@ -44,6 +44,7 @@ record Found(ProviderCheck check, Look look, @Nullable MachineInfo info, Duratio
                 && machine.location().equals(info.location())
                 && machine.reservationId().equals(info.reservationId())
                 && machine.status().equals(info.status())
-                && machine.failed() == ProvidedMachine.isFailed(info);
+                && machine.failed() == ProvidedMachine.isFailed(info)
+                && machine.labels().equals(info.labels());
     }
 }

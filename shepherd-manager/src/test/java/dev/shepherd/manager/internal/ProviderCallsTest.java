@@ -11,10 +11,14 @@ import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.manager.ShowingProvider;
+import dev.shepherd.testkit.LogCapture;
 import dev.shepherd.testkit.provider.FakeProvider;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
@@ -73,6 +77,47 @@ class ProviderCallsTest {
                     throw new IllegalStateException("the database is down");
                 })))
                 .withMessageContaining("swallowed");
+    }
+
+    /** A machine whose labels nobody has checked. */
+    private record Labelled(ProviderID id, Map<String, String> labels) implements Machine {
+        @Override
+        public Optional<InetAddress> address() {
+            return Optional.empty();
+        }
+
+        @Override
+        public Availability availability() {
+            return Availability.KNOWN_UNUSED;
+        }
+    }
+
+    @Test
+    void aLabelThatBreaksARuleIsPassedOverAndCountedAndNothingElse() throws Exception {
+        ProviderCalls calls = new ProviderCalls(new ShowingProvider(TYPE, visitor -> {
+            visitor.visit(new Labelled(new ProviderID("m-1"), Map.of("rack number", "7", "tier", "db")));
+            visitor.visit(new Labelled(new ProviderID("m-2"), Map.of("tier", "web")));
+        }));
+        List<MachineInfo> seen = new ArrayList<>();
+        LogCapture log = LogCapture.of("dev.shepherd.manager");
+        log.start();
+        try {
+            calls.forEachMachine(visitor(seen::add));
+            calls.forEachMachine(visitor(seen::add));
+
+            assertThat(seen)
+                    .extracting(MachineInfo::labels)
+                    .containsExactly(
+                            Map.of("tier", "db"), Map.of("tier", "web"), Map.of("tier", "db"), Map.of("tier", "web"));
+            assertThat(calls.labelsPassedOver()).isEqualTo(2);
+            assertThat(log.text().lines().filter(line -> line.contains("a label is passed over")))
+                    .singleElement()
+                    .asString()
+                    .contains("m-1")
+                    .contains("rack number");
+        } finally {
+            log.stop();
+        }
     }
 
     private static ProviderCalls.Visitor visitor(Consumer<MachineInfo> machines) {

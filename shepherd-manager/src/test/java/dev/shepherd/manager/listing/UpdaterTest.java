@@ -32,6 +32,7 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
@@ -79,6 +80,31 @@ class UpdaterTest {
         assertThat(machine.reservationId()).contains("reservation-9");
         assertThat(machine.location()).as("no longer said").isEmpty();
         assertThat(read(new ProviderID("machine-1")).location()).contains("rack-1");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aLabelThatChangesIsNoticed(boolean cheap) throws Exception {
+        FakeProvider provider = provider(2, cheap);
+        Updater updater = updater(provider, database.bmdb());
+        updater.step();
+        provider.addMachine(machine(0).labels(Map.of("rack", "8", "tier", "")).build());
+        database.advance(Duration.ofMinutes(34));
+
+        assertThat(updater.step()).isEqualTo(1);
+        assertThat(read(FIRST).labels()).isEqualTo(Map.of("rack", "8", "tier", ""));
+        assertThat(database.bmdb()
+                        .machine(read(FIRST).machineId())
+                        .orElseThrow()
+                        .labels())
+                .containsOnlyKeys("rack", "tier");
+        database.advance(Duration.ofMinutes(34));
+        assertThat(updater.step()).as("nothing is new").isZero();
+
+        provider.addMachine(machine(0).labels(Map.of()).build());
+        database.advance(Duration.ofMinutes(34));
+        assertThat(updater.step()).isEqualTo(1);
+        assertThat(read(FIRST).labels()).isEmpty();
     }
 
     @Test

@@ -79,7 +79,8 @@ abstract class OutsideRules extends ProviderFixture {
                 && isSame(machine.location(), said.location())
                 && isSame(machine.reservationId(), said.reservationId())
                 && isSame(machine.status(), said.status())
-                && isSame(machine.intentId(), said.intentId());
+                && isSame(machine.intentId(), said.intentId())
+                && (machine.labels().isEmpty() || machine.labels().equals(said.labels()));
         if (!same) {
             throw run.broken("the outside holds " + text(machine), what + " " + text(said));
         }

@@ -176,7 +176,8 @@ public abstract class ProviderContract extends StepRules {
                         machine.location(),
                         machine.reservationId(),
                         machine.sshPort(),
-                        machine.intentId()));
+                        machine.intentId(),
+                        machine.labels()));
         if (!checked.hasValue()) {
             throw run.broken("a machine that MachineInfo takes", checked);
         }
@@ -302,7 +303,8 @@ public abstract class ProviderContract extends StepRules {
                 || !recorded.sshPort().equals(created.sshPort())
                 || !recorded.location().equals(created.location())
                 || !recorded.reservationId().equals(created.reservationId())
-                || !recorded.status().equals(created.status())) {
+                || !recorded.status().equals(created.status())
+                || !recorded.labels().equals(created.labels())) {
             throw run.broken("what is recorded: " + text(recorded), "createMachine returned " + text(created));
         }
         Machine got = run.get(provider, created.id());

@@ -171,7 +171,8 @@ interface Records extends AutoCloseable {
                             recorded.machine().sshPort(),
                             recorded.machine().location(),
                             recorded.machine().status(),
-                            ProvidedMachine.isFailed(recorded.machine())))
+                            ProvidedMachine.isFailed(recorded.machine()),
+                            recorded.machine().labels()))
                     .toList();
         }
 

@@ -28,7 +28,7 @@ public enum Rule {
             "a listed machine keeps the rules of its availability: never UNDEFINED, a valid id and an address where it is"
                     + " used or possibly used; a KNOWN_USED one may lack the address while its status says that it is not"
                     + " running; texts have 1 to 128 characters, are not blank, and have neither control characters nor"
-                    + " halves of characters",
+                    + " halves of characters; labels keep the rules of Labels",
             "Hand out MachineInfo, whose constructor refuses the rest."),
     P06(
             Force.MUST,

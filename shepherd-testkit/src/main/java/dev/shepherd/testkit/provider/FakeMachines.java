@@ -188,6 +188,7 @@ final class FakeMachines {
                 MachineInfo reservation = MachineInfo.builder(ProviderID.INVALID, Availability.KNOWN_UNUSED)
                         .reservationId("reservation-" + ++reservationCount)
                         .location("rack-" + rack)
+                        .labels(Map.of("rack", String.valueOf(rack)))
                         .build();
                 add(reservation);
                 added.add(reservation);

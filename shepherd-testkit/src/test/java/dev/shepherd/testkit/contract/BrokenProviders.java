@@ -281,6 +281,19 @@ final class BrokenProviders {
             ProviderID id, Availability availability, Optional<InetAddress> address, Optional<String> location)
             implements Machine {}
 
+    /** A free machine with labels that nobody has checked. */
+    private record Labelled(ProviderID id, Map<String, String> labels) implements Machine {
+        @Override
+        public Optional<InetAddress> address() {
+            return Optional.empty();
+        }
+
+        @Override
+        public Availability availability() {
+            return Availability.KNOWN_UNUSED;
+        }
+    }
+
     static {
         AtomicInteger count = new AtomicInteger();
 
@@ -347,6 +360,14 @@ final class BrokenProviders {
                 return machines;
             }
         });
+        add(Rule.P05, "it lists a machine with a label that is none", world -> new Wrapped(world) {
+            @Override
+            public List<Machine> listMachines() throws InterruptedException {
+                List<Machine> machines = new ArrayList<>(good.listMachines());
+                machines.add(new Labelled(new ProviderID("odd"), Map.of("rack number", "7")));
+                return machines;
+            }
+        });
         add(
                 Rule.P06,
                 "its free machines have no names",
@@ -379,6 +400,12 @@ final class BrokenProviders {
                 "its listing leaves the location out",
                 listing(machines -> each(
                         machines, machine -> machine.toBuilder().location(null).build())));
+        add(
+                Rule.P10,
+                "its listing leaves the labels out",
+                listing(machines -> each(
+                        machines,
+                        machine -> machine.toBuilder().labels(Map.of()).build())));
         add(Rule.P11, "it hands out the list that it keeps", world -> new Wrapped(world) {
             private final List<Machine> kept = new ArrayList<>();
             private boolean filled;

@@ -127,6 +127,7 @@ public final class Json {
     public static void pause(ObjectNode json, Pause pause) {
         json.put("id", pause.id().toString());
         put(json, "machine", pause.machineId());
+        put(json, "selector", pause.selector());
         put(json, "provider", pause.provider());
         put(json, "process", pause.process().map(process -> process.name()));
         json.put("by", pause.by());
@@ -168,6 +169,11 @@ public final class Json {
         put(json, "since", line.since());
         put(json, "until", line.until());
         put(json, "cause", line.cause());
+        add(
+                json,
+                "labels",
+                List.copyOf(line.labels().entrySet()),
+                (one, label) -> one.put("key", label.getKey()).put("value", label.getValue()));
     }
 
     private static void provided(ObjectNode json, ProvidedMachine machine) {
@@ -187,6 +193,13 @@ public final class Json {
         MachineRecord machine = explanation.machine();
         json.put("id", machine.machineId().toString());
         line.ifPresent(one -> line(json, one));
+        add(
+                json,
+                "labels",
+                List.copyOf(machine.labels().entrySet()),
+                (one, label) -> one.put("key", label.getKey())
+                        .put("value", label.getValue().value())
+                        .put("source", label.getValue().source().databaseName()));
         json.put("recordedAt", machine.createdAt().toString());
         put(json, "agentStartedAt", machine.agentStarted().map(MachineRecord.AgentStarted::startedAt));
         Optional<MachineRecord.AgentBuild> build = machine.agentStarted().flatMap(MachineRecord.AgentStarted::build);

@@ -2,6 +2,7 @@ package dev.shepherd.web.pages;
 
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Selector;
 import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachinePage.Place;
 import dev.shepherd.bmdb.fleet.MachineState;
@@ -34,7 +35,8 @@ public final class MachineLinks {
                     // Machines at no location are asked for by an empty one that is marked as meant.
                     query.get("location").or(() -> query.get("nowhere").map(yes -> "")),
                     query.get("state").map(MachineLinks::state),
-                    query.get("text"));
+                    query.get("text"),
+                    query.get("selector").map(Selector::parse));
         } catch (IllegalArgumentException e) {
             throw new BadRequestException(String.valueOf(e.getMessage()));
         }
@@ -88,6 +90,7 @@ public final class MachineLinks {
         values.put("nowhere", filter.location().map(String::isEmpty).orElse(false) ? "true" : "");
         values.put("state", filter.state().map(MachineState::word).orElse(""));
         values.put("text", filter.text().orElse(""));
+        values.put("selector", filter.selector().map(Selector::toString).orElse(""));
         if (place != null) {
             values.put(place.after() ? AFTER : BEFORE, text(place));
         }

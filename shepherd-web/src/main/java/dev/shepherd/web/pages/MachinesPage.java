@@ -1,6 +1,7 @@
 package dev.shepherd.web.pages;
 
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.Selector;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.fleet.FleetSummary;
@@ -41,6 +42,7 @@ public final class MachinesPage {
                 filter.location().isPresent(),
                 filter.state().map(MachineState::word).orElse(""),
                 filter.text().orElse(""),
+                filter.selector().map(Selector::toString).orElse(""),
                 page.lines().stream().map(line -> line(line, say)).toList(),
                 from == null ? Optional.empty() : Optional.of(MachineLinks.query(filter, null)),
                 page.previous().map(place -> MachineLinks.query(filter, place)),
@@ -59,7 +61,10 @@ public final class MachinesPage {
                 line.state().word(),
                 line.state().meaning(),
                 line.heardAt().map(say::when),
-                note(line, say));
+                note(line, say),
+                line.labels().entrySet().stream()
+                        .map(label -> label.getKey() + "=" + label.getValue())
+                        .toList());
     }
 
     /** Says what else is to be known of a machine's state. */

@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param hasLocation whether a location is chosen: nothing is one, too
  * @param state the chosen state, or nothing
  * @param text the text that is looked for, or nothing
+ * @param selector the selector that chooses by labels, or nothing
  * @param lines the machines
  * @param first the query of the first page, unless this is it
  * @param previous the query of the page before
@@ -26,6 +27,7 @@ public record MachinesView(
         boolean hasLocation,
         String state,
         String text,
+        String selector,
         List<Line> lines,
         Optional<String> first,
         Optional<String> previous,
@@ -44,6 +46,7 @@ public record MachinesView(
      * @param meaning what that means
      * @param heard when its agent was last heard
      * @param note what else is to be known of its state
+     * @param labels its labels
      */
     public record Line(
             String id,
@@ -55,5 +58,6 @@ public record MachinesView(
             String state,
             String meaning,
             Optional<Say.When> heard,
-            String note) {}
+            String note,
+            List<String> labels) {}
 }

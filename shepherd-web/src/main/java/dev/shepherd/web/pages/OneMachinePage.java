@@ -1,7 +1,9 @@
 package dev.shepherd.web.pages;
 
+import dev.shepherd.api.Selector;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.MachineRecord.Label;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkHistoryEntry;
@@ -114,6 +116,7 @@ public final class OneMachinePage {
     private void addFacts(MachineRecord machine, Optional<RecoveryState> recovery) {
         add("Id", machine.machineId().toString());
         machine.provided().ifPresent(this::addProvided);
+        machine.labels().forEach(this::addLabel);
         add("Recorded", "", machine.createdAt());
         machine.agentStarted().ifPresent(agent -> {
             add("Agent started", "", agent.startedAt());
@@ -144,6 +147,17 @@ public final class OneMachinePage {
         machine.backoffs()
                 .forEach(backoff -> add(
                         "Backed off: " + backoff.process(), Say.text(backoff.cause()) + "; until", backoff.until()));
+    }
+
+    private void addLabel(String key, Label label) {
+        String source = label.source() == Label.Source.PROVIDER
+                ? ""
+                : " (" + label.source().databaseName().toLowerCase(Locale.ROOT) + "'s)";
+        facts.add(new Fact(
+                "Label " + key,
+                label.value() + source,
+                Optional.empty(),
+                Optional.of(MachineLinks.query(MachineFilter.ALL.selected(Selector.of(key, label.value())), null))));
     }
 
     private void addProvided(ProvidedMachine provided) {

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.io.JsonEOFException;
 import dev.shepherd.api.Availability;
+import dev.shepherd.api.Labels;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.internal.Escaped;
@@ -48,7 +49,8 @@ final class MachineListParser {
         ID("ID"),
         ADDRESS("Addr"),
         LOCATION("Location"),
-        SSH_PORT("SSHPort");
+        SSH_PORT("SSHPort"),
+        LABELS("Labels");
 
         private final String key;
 
@@ -246,6 +248,7 @@ final class MachineListParser {
             InetAddress address = null;
             String location = null;
             int port = 0;
+            Map<String, String> labels = Map.of();
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
                 Optional<EntryFields.Field> other = more.field(parser.currentName());
                 if (other.isPresent()) {
@@ -260,6 +263,7 @@ final class MachineListParser {
                     case ADDRESS -> address = address(value);
                     case LOCATION -> location = location(value);
                     case SSH_PORT -> port = port(value);
+                    case LABELS -> labels = labels(value);
                 }
             }
             JsonLocation idAt = seen.get(Field.ID);
@@ -272,7 +276,14 @@ final class MachineListParser {
             }
             checkUnique(id, idAt, address, addressAt, port);
             checkOthers(start, others);
-            machines.put(id, machine(id, address, location, port));
+            machines.put(
+                    id,
+                    MachineInfo.builder(id, Availability.POSSIBLY_USED)
+                            .address(address)
+                            .location(location)
+                            .sshPort(port == 0 ? null : port)
+                            .labels(labels)
+                            .build());
             if (!others.isEmpty()) {
                 moreOf.put(id, Map.copyOf(others));
             }
@@ -396,6 +407,27 @@ final class MachineListParser {
             return port;
         }
 
+        private Map<String, String> labels(@Nullable JsonToken value) throws IOException, MalformedListException {
+            if (value != JsonToken.START_OBJECT) {
+                throw at(here(), Field.LABELS + " must be an object, but is " + word(value));
+            }
+            Map<String, String> labels = new HashMap<>();
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                String key = parser.currentName();
+                room -= 2L * key.length();
+                String text = string(Field.LABELS + ": the label " + Escaped.quoted(key, EXCERPT), parser.nextToken());
+                if (labels.put(key, text) != null) {
+                    throw at(here(), Field.LABELS + ": the label " + key + " stands twice in the same entry");
+                }
+                try {
+                    Labels.copyOf(labels);
+                } catch (IllegalArgumentException e) {
+                    throw at(here(), Field.LABELS + ": " + e.getMessage());
+                }
+            }
+            return labels;
+        }
+
         /**
          * Refuses machines that would be taken over twice. Without a port an entry means the fleet's, which the list
          * does not know; next to any other entry it could be the same machine.
@@ -426,14 +458,6 @@ final class MachineListParser {
                                 + "; entries that share an address each need a " + Field.SSH_PORT);
             }
             firstEntryAt.putIfAbsent(address, entry);
-        }
-
-        private static MachineInfo machine(ProviderID id, InetAddress address, @Nullable String location, int port) {
-            return MachineInfo.builder(id, Availability.POSSIBLY_USED)
-                    .address(address)
-                    .location(location)
-                    .sshPort(port == 0 ? null : port)
-                    .build();
         }
 
         private JsonLocation here() {

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -81,6 +82,16 @@ class MachineListParserTest {
     }
 
     @Test
+    void machinesMayHaveLabels() throws Exception {
+        assertThat(parse("""
+                                [{'ID': 'a', 'Addr': '10.0.0.1', 'Labels': {'rack': '7', 'example.com/tier': ''}},
+                                 {'ID': 'b', 'Addr': '10.0.0.2', 'Labels': {}},
+                                 {'Labels': {'rack': '8'}, 'ID': 'c', 'Addr': '10.0.0.3'}]"""))
+                .extracting(MachineInfo::labels)
+                .containsExactly(Map.of("rack", "7", "example.com/tier", ""), Map.of(), Map.of("rack", "8"));
+    }
+
+    @Test
     void theLongestTextsAreTaken() throws Exception {
         String longest = "x".repeat(128);
 
@@ -134,11 +145,11 @@ class MachineListParserTest {
                 bad(
                         "[{'ID': 'a', 'addr': '10.0.0.1'}]",
                         "entry 1 (line 1, column 14): there is no field \"addr\"; an entry has the fields ID, Addr,"
-                                + " Location, SSHPort"),
+                                + " Location, SSHPort, Labels"),
                 bad(
                         "[{'ID': 'a', 'Addr': '10.0.0.1',\n  'Pass\\nword\\u202e': 'hunter2'}]",
                         "entry 1 (line 2, column 3): there is no field \"Pass\\nword\\u202e\"; an entry has the"
-                                + " fields ID, Addr, Location, SSHPort"),
+                                + " fields ID, Addr, Location, SSHPort, Labels"),
                 bad(
                         "[{'ID': 'a', 'Addr': '10.0.0.1', 'ID': 'a'}]",
                         "entry 1 (line 1, column 34): field \"ID\" stands twice in the same entry"),
@@ -201,6 +212,23 @@ class MachineListParserTest {
                 bad(
                         "[{'SSHPort': " + "9".repeat(500) + "}]",
                         "entry 1 (line 1, column 14): " + PORT + ", not " + "9".repeat(40) + "…"),
+                bad(
+                        "[{'Labels': 'rack'}]",
+                        "entry 1 (line 1, column 13): field \"Labels\" must be an object, but is a string"),
+                bad(
+                        "[{'Labels': {'rack': 7}}]",
+                        "entry 1 (line 1, column 22): field \"Labels\": the label \"rack\" must be a string, but is a"
+                                + " number"),
+                bad(
+                        "[{'Labels': {'rack': '7', 'rack': '8'}}]",
+                        "entry 1 (line 1, column 35): field \"Labels\": the label rack stands twice in the same entry"),
+                bad(
+                        "[{'Labels': {'rack nr': '7'}}]",
+                        "entry 1 (line 1, column 25): field \"Labels\": the label key \"rack nr\" has a name that is not 1 to"
+                                + " 63 letters, digits, -, _ and ., with a letter or a digit at both ends"),
+                bad(
+                        "[{'Labels': {}, 'Labels': {}}]",
+                        "entry 1 (line 1, column 17): field \"Labels\" stands twice in the same entry"),
                 bad(
                         """
                         [{'ID': 'a', 'Addr': '10.0.0.1'},

@@ -1,15 +1,15 @@
-package dev.shepherd.cli.operate;
+package dev.shepherd.cli.internal;
 
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** What a person can do about the causes that machines are backed off for. */
-final class Advice {
+public final class Advice {
 
     private Advice() {}
 
     /** Returns what helps against causes of a kind, if that is known. */
-    static Optional<String> on(String kind) {
+    public static Optional<String> on(String kind) {
         @Nullable
         String advice = switch (kind) {
             case "unreachable" ->

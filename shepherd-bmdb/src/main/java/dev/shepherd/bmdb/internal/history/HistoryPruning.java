@@ -1,4 +1,4 @@
-package dev.shepherd.bmdb.internal;
+package dev.shepherd.bmdb.internal.history;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.HARDWARE_HISTORY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES_FORGOTTEN;
@@ -7,6 +7,8 @@ import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.event.FeedQueries;
 import dev.shepherd.bmdb.threads.LastingThread;
 import java.time.Duration;

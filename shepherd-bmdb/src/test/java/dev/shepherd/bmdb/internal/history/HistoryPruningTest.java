@@ -1,4 +1,4 @@
-package dev.shepherd.bmdb.internal;
+package dev.shepherd.bmdb.internal.history;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Race;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorActions;
