@@ -15,6 +15,8 @@ module dev.shepherd.bmdb {
 
     exports dev.shepherd.bmdb;
     exports dev.shepherd.bmdb.agent;
+    exports dev.shepherd.bmdb.event;
+    exports dev.shepherd.bmdb.feed;
     exports dev.shepherd.bmdb.fleet;
     exports dev.shepherd.bmdb.hardware;
     exports dev.shepherd.bmdb.labels;
@@ -38,6 +40,7 @@ module dev.shepherd.bmdb {
     // Their threads go on as those here do.
     exports dev.shepherd.bmdb.threads to
             dev.shepherd.callback,
+            dev.shepherd.cli,
             dev.shepherd.web;
 
     // jOOQ makes the records of its results.

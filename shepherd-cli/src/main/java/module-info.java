@@ -13,10 +13,12 @@ module dev.shepherd.cli {
     requires dev.shepherd.postgres;
     requires dev.shepherd.provider.redfish;
     requires dev.shepherd.provider.staticlist;
+    requires dev.shepherd.provider.support;
     requires dev.shepherd.testkit;
     requires dev.shepherd.web;
     requires info.picocli;
     requires java.management;
+    requires java.net.http;
     requires jdk.management;
     requires logstash.logback.encoder;
     requires micrometer.core;

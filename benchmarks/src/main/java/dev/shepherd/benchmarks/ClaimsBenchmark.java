@@ -84,10 +84,16 @@ final class ClaimsBenchmark implements Benchmark {
                         .jdbcUrl(database.url())
                         .poolSize(workers)
                         .build());
+                Bmdb eventless = Bmdb.open(BmdbConfig.builder()
+                        .jdbcUrl(database.url())
+                        .poolSize(workers)
+                        .events(false)
+                        .build());
                 HikariDataSource pool = pool(database.url(), workers + 2)) {
             progress.stage("recording " + machines + " machines, of which " + due + " have no agent");
             fill(database, machines, due);
             double[] shepherd = new double[rounds];
+            double[] withoutEvents = new double[rounds];
             double[] dbScheduler = new double[rounds];
             double[] original = new double[rounds];
             // A first time that does not count, since nothing has been compiled yet.
@@ -95,6 +101,8 @@ final class ClaimsBenchmark implements Benchmark {
                 String which = round < 0 ? "warming up" : "round " + (round + 1) + " of " + rounds;
                 progress.stage(which + ": Shepherd");
                 double shepherdPerSecond = shepherd(database, bmdb, due, workers);
+                progress.stage(which + ": Shepherd without events");
+                double withoutEventsPerSecond = shepherd(database, eventless, due, workers);
                 progress.stage(which + ": db-scheduler");
                 double dbSchedulerPerSecond = dbScheduler(database, pool, due, workers);
                 progress.stage(which + ": the plain query");
@@ -102,14 +110,17 @@ final class ClaimsBenchmark implements Benchmark {
                         database, pool, workers, round < 0 ? 1 : Benchmark.option(options, "original-seconds"));
                 if (round >= 0) {
                     shepherd[round] = shepherdPerSecond;
+                    withoutEvents[round] = withoutEventsPerSecond;
                     dbScheduler[round] = dbSchedulerPerSecond;
                     original[round] = originalPerSecond;
                 }
             }
             return new Figures()
                     .put("shepherd_per_s", Math.round(median(shepherd)))
+                    .put("without_events_per_s", Math.round(median(withoutEvents)))
                     .put("dbscheduler_per_s", Math.round(median(dbScheduler)))
                     .put("original_per_s", Math.round(median(original)))
+                    .put("ratio_without_events", median(ratios(shepherd, withoutEvents)), 2)
                     .put("ratio_dbscheduler", median(ratios(shepherd, dbScheduler)), 2)
                     .put("ratio_original", median(ratios(shepherd, original)), 2)
                     .put("machines", machines)
@@ -165,7 +176,7 @@ final class ClaimsBenchmark implements Benchmark {
     /** Makes the same machines due again, and tidies up after the previous run. */
     private static void reset(BenchmarkDatabase database) throws SQLException {
         database.execute("delete from machine_agent_started s using due_machines d where d.machine_id = s.machine_id");
-        database.execute("truncate work_history");
+        database.execute("truncate work_history, fleet_events");
         database.execute("vacuum analyze");
         database.execute("checkpoint");
     }

@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class HeartbeatBenchmark implements Benchmark {
 
-    private static final long WARM_UP_SECONDS = 3;
+    private static final long WARM_UP_SECONDS = 20;
     private static final long LAST_ANSWER_SECONDS = 30;
     private static final Duration CONNECT = Duration.ofMinutes(2);
     private static final int CONNECTING = 64;

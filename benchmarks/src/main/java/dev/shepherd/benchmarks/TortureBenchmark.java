@@ -51,7 +51,8 @@ final class TortureBenchmark implements Benchmark {
         }
         figures.put("rollouts", outcome.rollouts())
                 .put("rolled_out", outcome.rolledOut())
-                .put("put_back", outcome.putBack());
+                .put("put_back", outcome.putBack())
+                .put("events", outcome.events());
         return figures.put("commits_cut", outcome.commitsCut())
                 .put("effects", outcome.effects())
                 .put("takeovers", outcome.takeovers())

@@ -17,6 +17,7 @@ import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.Transactions.Body;
 import dev.shepherd.bmdb.internal.Transactions.Limits;
 import dev.shepherd.bmdb.internal.Uninterruptibly;
+import dev.shepherd.bmdb.internal.event.EventSink;
 import dev.shepherd.bmdb.meters.DatabaseEvents;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import java.time.Duration;
@@ -57,8 +58,9 @@ public final class Bmdb implements AutoCloseable {
     private final SessionKeeper keeper;
     private final DatabaseTime time;
     private final DatabaseEvents events = new DatabaseEvents();
+    private final EventSink sink;
     private final DueNotifications notifications;
-    private final @Nullable HistoryPruning pruning;
+    private final HistoryPruning pruning;
     private final Database inside = new Inside();
 
     private Bmdb(BmdbConfig config, Pools pools) {
@@ -66,6 +68,7 @@ public final class Bmdb implements AutoCloseable {
         this.pools = pools;
         this.notifications = new DueNotifications(pools.listening());
         this.time = new DatabaseTime(config.timeOffset());
+        this.sink = new EventSink(config.events(), config.listeners());
         this.transactions = transactions(
                 pools.main(),
                 new Limits(config.maxAttempts(), config.connectTimeout(), config.idleInTransactionTimeout(), null));
@@ -82,13 +85,11 @@ public final class Bmdb implements AutoCloseable {
                 config.sessionInterval(),
                 new Losses(config.lossBackoff(), config.maxLosses()),
                 events);
-        this.pruning = config.historyRetention()
-                .map(retention -> new HistoryPruning(transactions, retention))
-                .orElse(null);
+        this.pruning = new HistoryPruning(transactions, config.historyRetention(), config.eventRetention());
     }
 
     private Transactions transactions(DataSource source, Limits limits) {
-        return new Transactions(source, pools.servers(), limits, time, events);
+        return new Transactions(source, pools.servers(), limits, time, events, sink);
     }
 
     private final class Inside implements Database {
@@ -108,6 +109,11 @@ public final class Bmdb implements AutoCloseable {
         @Override
         public Duration idleInTransactionTimeout() {
             return config.idleInTransactionTimeout();
+        }
+
+        @Override
+        public EventSink sink() {
+            return sink;
         }
 
         @Override
@@ -195,9 +201,7 @@ public final class Bmdb implements AutoCloseable {
      */
     public BmdbSession startSession(String component, String runtimeInfo) throws InterruptedException {
         BmdbSession session = BmdbSession.start(component, runtimeInfo, config, transactions, keeper);
-        if (pruning != null) {
-            pruning.start();
-        }
+        pruning.start();
         return session;
     }
 
@@ -359,10 +363,13 @@ public final class Bmdb implements AutoCloseable {
         // Also on an interrupted thread, on which the pools would leave connections behind.
         Uninterruptibly.run(() -> {
             keeper.close();
-            notifications.close();
-            if (pruning != null) {
-                pruning.close();
+            // Before the connections go: a listener may use them.
+            sink.close();
+            if (!sink.awaitEnd()) {
+                log.warn("A listener has not returned, although it was interrupted; its thread is left behind");
             }
+            notifications.close();
+            pruning.close();
             pools.close();
             if (!keeper.awaitEnd(LONGEST_STOP)) {
                 log.warn(
@@ -370,7 +377,7 @@ public final class Bmdb implements AutoCloseable {
                         Spans.text(LONGEST_STOP));
             }
             pools.awaitEnd();
-            if (pruning != null && !pruning.awaitEnd()) {
+            if (!pruning.awaitEnd()) {
                 log.warn("The thread that deletes old history has not ended yet");
             }
             if (!notifications.awaitEnd(LONGEST_STOP)) {

@@ -2,8 +2,11 @@ package dev.shepherd.bmdb;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.settings.Checks;
+import dev.shepherd.bmdb.event.ShepherdListener;
 import dev.shepherd.bmdb.internal.JdbcUrls;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -121,6 +124,18 @@ public final class BmdbConfig {
         return Optional.ofNullable(values.historyRetention);
     }
 
+    boolean events() {
+        return values.events;
+    }
+
+    Duration eventRetention() {
+        return values.eventRetention;
+    }
+
+    List<ShepherdListener> listeners() {
+        return values.listeners;
+    }
+
     boolean wakeUps() {
         return values.wakeUps;
     }
@@ -153,6 +168,9 @@ public final class BmdbConfig {
         private Backoff lossBackoff = LOSS_BACKOFF;
         private int maxLosses = MAX_LOSSES;
         private @Nullable Duration historyRetention;
+        private boolean events = true;
+        private Duration eventRetention = Duration.ofDays(7);
+        private List<ShepherdListener> listeners = List.of();
         private boolean wakeUps = true;
         private Supplier<Duration> timeOffset = () -> Duration.ZERO;
 
@@ -173,6 +191,9 @@ public final class BmdbConfig {
             lossBackoff = other.lossBackoff;
             maxLosses = other.maxLosses;
             historyRetention = other.historyRetention;
+            events = other.events;
+            eventRetention = other.eventRetention;
+            listeners = other.listeners;
             wakeUps = other.wakeUps;
             timeOffset = other.timeOffset;
         }
@@ -301,6 +322,37 @@ public final class BmdbConfig {
         }
 
         /**
+         * Common: adds a listener, which is told what this process does to the fleet. None by default. May be called
+         * several times; each listener has a thread, which starts with the first event.
+         */
+        public Builder listener(ShepherdListener listener) {
+            List<ShepherdListener> more = new ArrayList<>(listeners);
+            more.add(Objects.requireNonNull(listener, "listener"));
+            listeners = List.copyOf(more);
+            return this;
+        }
+
+        /**
+         * Rare: sets whether this process writes what it does to the feed of events, which
+         * {@link dev.shepherd.bmdb.feed.EventFeed} reads; on by default. Where one process of a fleet does not, the feed
+         * lacks what that one does. Listeners need no feed.
+         */
+        public Builder events(boolean events) {
+            this.events = events;
+            return this;
+        }
+
+        /**
+         * Common: sets how long events are kept in the feed, from an hour to 36,500 days. 7 days by default. A process
+         * that has sessions deletes older ones every 10 min, regardless of which process wrote them; where processes
+         * have different settings, the shortest counts.
+         */
+        public Builder eventRetention(Duration eventRetention) {
+            this.eventRetention = Objects.requireNonNull(eventRetention, "eventRetention");
+            return this;
+        }
+
+        /**
          * Rare: sets whether loops are woken by notifications of the database when work becomes due; on by default.
          * They take a connection that is kept open while a loop runs. Switch them off where they do not pass, as
          * through PgBouncer in transaction mode: loops then only look from time to time.
@@ -351,6 +403,7 @@ public final class BmdbConfig {
             Checks.that("sessionInterval", sessionInterval.getNano() == 0, "in whole seconds", sessionInterval);
             Checks.span(
                     "idleInTransactionTimeout", idleInTransactionTimeout, Duration.ofSeconds(1), Duration.ofHours(1));
+            Checks.span("eventRetention", eventRetention, Duration.ofHours(1), Duration.ofDays(36_500));
             if (historyRetention != null) {
                 Checks.span("historyRetention", historyRetention, Duration.ofDays(1), Duration.ofDays(36_500));
             }

@@ -2,15 +2,18 @@ package dev.shepherd.bmdb;
 
 import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineLockedException;
 import dev.shepherd.bmdb.internal.PreparedSql;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.WorkQueries;
+import dev.shepherd.bmdb.internal.WorkQueries.End;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
@@ -88,6 +91,7 @@ final class Endings {
                         tx.handle(),
                         session.id(),
                         held.stream().map(Ending::end).toList());
+                held.forEach(ending -> tell(tx.handle(), ending));
                 return true;
             });
         } catch (BmdbException e) {
@@ -96,6 +100,20 @@ final class Endings {
                 throw new MachineLockedException(e);
             }
             throw e;
+        }
+    }
+
+    private static void tell(Handle db, Ending<?> ending) {
+        End end = ending.end();
+        if (ending.work().process().equals(WorkProcess.AGENT_START) && end.cause() != null) {
+            db.tell(
+                    EventKind.TAKEOVER_FAILED,
+                    ending.machineId(),
+                    Map.of(
+                            "cause",
+                            WorkQueries.shorten(end.cause()),
+                            "ended",
+                            end.event().databaseName()));
         }
     }
 

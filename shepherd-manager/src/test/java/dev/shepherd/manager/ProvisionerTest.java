@@ -20,6 +20,9 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.event.EventKind;
+import dev.shepherd.bmdb.event.StoredEvent;
+import dev.shepherd.bmdb.feed.EventFeed;
 import dev.shepherd.bmdb.provisioning.Intents;
 import dev.shepherd.bmdb.provisioning.MachineIntent;
 import dev.shepherd.manager.provisioning.Discrepancy;
@@ -178,6 +181,17 @@ class ProvisionerTest {
             assertThat(shepherd.provisioner(TYPE).step().created()).hasSize(5);
             assertThat(shepherd.status().discrepancies()).isEmpty();
         }
+        assertThat(EventFeed.of(database.bmdb()).after(EventFeed.START, 1000))
+                .extracting(StoredEvent::event)
+                .filteredOn(event -> event.machineId().isEmpty())
+                .satisfiesExactly(
+                        begun -> {
+                            assertThat(begun.kind()).isEqualTo(EventKind.DISCREPANCY);
+                            assertThat(begun.provider()).contains(TYPE);
+                            assertThat(begun.detail("machines")).contains("2");
+                            assertThat(begun.detail("named").orElseThrow()).contains("stranger-1", "stranger-2");
+                        },
+                        ended -> assertThat(ended.kind()).isEqualTo(EventKind.DISCREPANCY_RESOLVED));
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.shepherd.benchmarks.torture;
 
 import dev.shepherd.benchmarks.torture.ManagerProcess.Frozen;
+import dev.shepherd.bmdb.event.StoredEvent;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
@@ -26,6 +27,8 @@ import java.util.UUID;
  * @param machines what the database has of machines
  * @param steps what became of machines in rollouts, in its order
  * @param agents the keys of the agents that run, by the machines' ids in the database
+ * @param told the events of the feed, as a reader finds them that begins when all is over
+ * @param followed the same, as a reader found them that was there all the time
  * @param leftovers what should not be there in the end, in words
  */
 record Evidence(
@@ -37,6 +40,8 @@ record Evidence(
         List<MachineRow> machines,
         List<StepLine> steps,
         Map<UUID, String> agents,
+        List<StoredEvent> told,
+        List<StoredEvent> followed,
         List<String> leftovers) {
 
     /** A row of {@code work_history}; times in microseconds since the epoch. */
@@ -86,6 +91,8 @@ record Evidence(
             List<Effect> effects,
             List<Frozen> frozen,
             Map<UUID, String> agents,
+            List<StoredEvent> told,
+            List<StoredEvent> followed,
             List<String> leftovers)
             throws SQLException {
         List<String> all = new ArrayList<>(leftovers);
@@ -143,7 +150,8 @@ record Evidence(
                 });
             }
         }
-        return new Evidence(maxMachines, effects, frozen, sessions, history, machines, steps, agents, all);
+        return new Evidence(
+                maxMachines, effects, frozen, sessions, history, machines, steps, agents, told, followed, all);
     }
 
     @FunctionalInterface

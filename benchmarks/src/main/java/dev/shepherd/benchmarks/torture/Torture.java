@@ -7,6 +7,7 @@ import dev.shepherd.benchmarks.torture.Nemesis.Fault;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.event.StoredEvent;
 import dev.shepherd.postgres.PostgresPair;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -61,6 +62,7 @@ public final class Torture {
      * @param rollouts how many rollouts were begun
      * @param rolledOut how often a machine was brought to another agent
      * @param putBack how often a machine got its former agent back
+     * @param events how many events the feed had in the end
      * @param effects how much was done to machines
      * @param takeovers how often an agent was started
      * @param reboots how often a machine was rebooted
@@ -81,6 +83,7 @@ public final class Torture {
             int rollouts,
             long rolledOut,
             long putBack,
+            long events,
             long effects,
             long takeovers,
             long reboots,
@@ -160,6 +163,7 @@ public final class Torture {
         try (Managers fleet = new Managers(plan, pair.ports(), ports -> pair.jdbcUrl(ports, "torture"), managers);
                 Failovers failovers = new Failovers(pair, new Random(random.nextLong()), seconds);
                 Rollouter rollouts = new Rollouter(bmdb, folder, new Random(random.nextLong()));
+                Follower follower = new Follower(bmdb);
                 Stalls stalls = new Stalls()) {
             var unused = ticker.scheduleWithFixedDelay(
                     world::tick, World.TICK_MILLIS, World.TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -171,6 +175,7 @@ public final class Torture {
             awaitWork(world, fleet);
             failovers.start();
             rollouts.start();
+            follower.start();
             hurt(world, fleet, nemesis);
             progress.accept("no more faults: waiting until everything is in order");
             nemesis.healAll();
@@ -187,8 +192,16 @@ public final class Torture {
             progress.accept("checking");
             List<Frozen> frozen = new ArrayList<>(fleet.frozen());
             frozen.addAll(stalls.spans());
-            Evidence evidence =
-                    Evidence.read(url, machines, world.effects(), frozen, world.alive(), fleet.complaints());
+            List<StoredEvent> followed = follower.end();
+            Evidence evidence = Evidence.read(
+                    url,
+                    machines,
+                    world.effects(),
+                    frozen,
+                    world.alive(),
+                    follower.readAgain(),
+                    followed,
+                    fleet.complaints());
             Verdict verdict = Checker.check(evidence);
             return outcome(
                     evidence, verdict, nemesis, failedOver, rolledOut, world, fleet, stalls.longestMillis(), settled);
@@ -307,6 +320,7 @@ public final class Torture {
                 rollouts,
                 steps(evidence, "Done"),
                 steps(evidence, "Returned"),
+                evidence.told().size(),
                 evidence.effects().stream()
                         .filter(effect -> effect.kind() != Kind.RECORDED
                                 && effect.kind() != Kind.INSPECTED

@@ -9,7 +9,12 @@ import dev.shepherd.benchmarks.torture.Evidence.HistoryLine;
 import dev.shepherd.benchmarks.torture.Evidence.MachineRow;
 import dev.shepherd.benchmarks.torture.Evidence.StepLine;
 import dev.shepherd.benchmarks.torture.ManagerProcess.Frozen;
+import dev.shepherd.bmdb.event.EventKind;
+import dev.shepherd.bmdb.event.ShepherdEvent;
+import dev.shepherd.bmdb.event.StoredEvent;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +40,8 @@ class CheckerTest {
     private final List<MachineRow> machines = new ArrayList<>();
     private final List<StepLine> steps = new ArrayList<>();
     private final Map<UUID, String> agents = new HashMap<>();
+    private final List<StoredEvent> told = new ArrayList<>();
+    private final List<StoredEvent> followed = new ArrayList<>();
     private final List<String> leftovers = new ArrayList<>();
     private final UUID sessionOfOne = UUID.randomUUID();
     private final UUID sessionOfTwo = UUID.randomUUID();
@@ -77,12 +84,26 @@ class CheckerTest {
                 Optional.ofNullable(cause),
                 claim,
                 manager == 1 ? sessionOfOne : sessionOfTwo));
+        if (process.equals(START) && event.equals("Finished")) {
+            tells(EventKind.TAKEN_OVER, Map.of());
+        } else if (process.equals(START) && event.equals("Failed")) {
+            tells(EventKind.TAKEOVER_FAILED, Map.of("ended", event));
+        }
+    }
+
+    private void tells(EventKind kind, Map<String, String> details) {
+        StoredEvent stored = new StoredEvent(
+                told.size() + 1,
+                new ShepherdEvent(kind, Instant.EPOCH, Optional.of(ID), Optional.empty(), Optional.empty(), details));
+        told.add(stored);
+        followed.add(stored);
     }
 
     /** Manager 1 creates a machine and starts its agent, from second 0 to 5. */
     private void soundBeginning() {
         effect(0, 1, Kind.CREATE, ID, "");
         effect(1, 1, Kind.RECORDED, ID, "");
+        tells(EventKind.MACHINE_RECORDED, Map.of());
         UUID claim = begins(2, 1, START);
         effect(3, 1, Kind.CONNECT, ID, "");
         effect(4, 1, Kind.RUN, ID, KEY);
@@ -115,8 +136,8 @@ class CheckerTest {
     }
 
     private Verdict verdict() {
-        return Checker.check(
-                new Evidence(maxMachines, effects, frozen, sessions, history, machines, steps, agents, leftovers));
+        return Checker.check(new Evidence(
+                maxMachines, effects, frozen, sessions, history, machines, steps, agents, told, followed, leftovers));
     }
 
     private List<Rule> broken() {
@@ -133,6 +154,32 @@ class CheckerTest {
 
         assertThat(verdict().violations()).isEmpty();
         assertThat(verdict().latestEffectMillis()).isZero();
+    }
+
+    @Test
+    void anEventThatIsMissingOrTooMuchOrAtTheWrongPlaceIsFound() {
+        soundBeginning();
+        StoredEvent last = told.remove(told.size() - 1);
+        followed.remove(last);
+        assertThat(broken()).containsExactly(Rule.EVENT_MISSED);
+
+        told.add(last);
+        assertThat(broken()).as("only one of two readers saw it").containsExactly(Rule.EVENT_MISSED);
+
+        followed.add(last);
+        assertThat(broken()).isEmpty();
+        tells(EventKind.TAKEOVER_FAILED, Map.of("ended", "Failed"));
+        assertThat(broken()).as("nothing of the kind happened").containsExactly(Rule.EVENT_MISSED);
+
+        UUID claim = begins(10, 2, START);
+        ends(11, 2, START, claim, "Failed");
+        told.remove(told.size() - 1);
+        assertThat(broken()).as("a reader saw it twice").containsExactly(Rule.EVENT_MISSED);
+        followed.remove(followed.size() - 1);
+        assertThat(broken()).isEmpty();
+        Collections.swap(told, 1, 2);
+        Collections.swap(followed, 1, 2);
+        assertThat(broken()).as("in the wrong order").containsExactly(Rule.EVENT_MISSED);
     }
 
     @Test

@@ -11,6 +11,7 @@ import dev.shepherd.bmdb.MachineRecord.InstallationReport;
 import dev.shepherd.bmdb.MachineRecord.InstallationRequest;
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import dev.shepherd.bmdb.agent.HeartbeatQueries.Started;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.TagQueries;
@@ -327,7 +328,7 @@ public final class AgentCallback implements AutoCloseable {
                         .reduce((one, other) -> millis(other) > millis(one) ? other : one)
                         .orElseThrow())
                 .toList();
-        BitSet recorded = HeartbeatQueries.record(
+        HeartbeatQueries.Recorded written = HeartbeatQueries.record(
                 db,
                 machineIds(agents),
                 agents.stream().map(agent -> agent.key().array()).toArray(byte[][]::new),
@@ -337,6 +338,9 @@ public final class AgentCallback implements AutoCloseable {
                                 .map(Instant::toEpochMilli)
                                 .orElse(null))
                         .toArray(Long[]::new));
+        BitSet recorded = written.all();
+        written.first().stream()
+                .forEach(i -> db.tell(EventKind.FIRST_HEARD, agents.get(i).machineId(), Map.of()));
         List<Agent> refused = new ArrayList<>();
         for (int i = recorded.nextClearBit(0); i < agents.size(); i = recorded.nextClearBit(i + 1)) {
             refused.add(agents.get(i));

@@ -48,10 +48,10 @@ final class HeartbeatQueries {
      * @param machineIds the machine of each agent
      * @param keys the key of each agent; no agent is there twice
      * @param signedMillis when each was signed, in milliseconds since 1970; null for those that need no time
-     * @return which of them were recorded, by their position
+     * @return which of them were recorded
      */
-    static BitSet record(Handle db, UUID[] machineIds, byte[][] keys, @Nullable Long[] signedMillis) {
-        BitSet recorded = new BitSet(machineIds.length);
+    static Recorded record(Handle db, UUID[] machineIds, byte[][] keys, @Nullable Long[] signedMillis) {
+        Recorded recorded = new Recorded(new BitSet(machineIds.length), new BitSet(machineIds.length));
         db.dsl()
                 .resultQuery(
                         "with known as ("
@@ -79,16 +79,27 @@ final class HeartbeatQueries {
                                 + " or h.agent_signed_at_millis is null"
                                 + " or h.agent_signed_by <> excluded.agent_signed_by"
                                 + " or h.agent_signed_at_millis < excluded.agent_signed_at_millis"
-                                + " returning machine_id"
-                                + ") select position from known join written using (machine_id)",
+                                // Only a row that was inserted has no transaction that locked or replaced it.
+                                + " returning machine_id, xmax = 0 as first"
+                                + ") select position, first from known join written using (machine_id)",
                         db.time().now(),
                         DSL.val(machineIds, SQLDataType.UUID.getArrayDataType()),
                         DSL.val(keys, SQLDataType.BLOB.getArrayDataType()),
                         DSL.val(signedMillis, SQLDataType.BIGINT.getArrayDataType()))
-                .fetch(0, Integer.class)
-                .forEach(position -> recorded.set(position - 1));
+                .forEach(row -> {
+                    int position = row.get(0, Integer.class) - 1;
+                    recorded.all().set(position);
+                    recorded.first().set(position, row.get(1, Boolean.class));
+                });
         return recorded;
     }
+
+    /**
+     * Which heartbeats were recorded, by their position.
+     *
+     * @param first which of them are the first since the agent was started
+     */
+    record Recorded(BitSet all, BitSet first) {}
 
     /** Returns the requests of these machines that are not fulfilled. */
     static Map<UUID, InstallationRequest> pendingRequests(Handle db, UUID[] machineIds) {

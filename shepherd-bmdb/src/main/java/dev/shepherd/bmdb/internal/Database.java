@@ -6,6 +6,7 @@ import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.WorkQueries.Claim;
+import dev.shepherd.bmdb.internal.event.EventSink;
 import dev.shepherd.bmdb.meters.DatabaseEvents;
 import java.time.Duration;
 import java.util.List;
@@ -33,6 +34,9 @@ public interface Database {
 
     /** What happens between this process and the database. */
     DatabaseEvents events();
+
+    /** What becomes of the events that transactions tell of. */
+    EventSink sink();
 
     /** The pools of connections; none where the embedder has a source. */
     List<HikariDataSource> pools();

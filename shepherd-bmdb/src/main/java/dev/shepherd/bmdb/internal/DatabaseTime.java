@@ -42,7 +42,7 @@ public final class DatabaseTime {
     }
 
     /** What to add to the database's own time, as an interval in the database's way of writing it. */
-    String ahead() {
+    public String ahead() {
         return offset.get().toMillis() + " milliseconds";
     }
 

@@ -1,12 +1,18 @@
 package dev.shepherd.bmdb.internal;
 
+import dev.shepherd.bmdb.event.EventKind;
+import dev.shepherd.bmdb.internal.event.Told;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
+import org.jooq.Configuration;
 import org.jooq.DSLContext;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the statements of a transaction run on: jOOQ's view of it, the clock of tags, and the machines that it has
@@ -19,6 +25,7 @@ public final class Handle {
     private final DSLContext dsl;
     private final DatabaseTime time;
     private final Set<UUID> locked = new HashSet<>();
+    private final List<Told> told = new ArrayList<>();
 
     private Handle(DSLContext dsl, DatabaseTime time) {
         this.dsl = dsl;
@@ -34,7 +41,11 @@ public final class Handle {
 
     /** Returns the handle of the transaction that jOOQ's view belongs to. */
     public static Handle of(DSLContext dsl) {
-        return (Handle) Objects.requireNonNull(dsl.configuration().data(KEY), "this is no transaction of a Bmdb");
+        return of(dsl.configuration());
+    }
+
+    static Handle of(Configuration configuration) {
+        return (Handle) Objects.requireNonNull(configuration.data(KEY), "this is no transaction of a Bmdb");
     }
 
     public DSLContext dsl() {
@@ -60,6 +71,45 @@ public final class Handle {
         if (free.length > 0) {
             WorkQueries.lockMachines(this, free);
         }
+    }
+
+    /**
+     * Tells of something that this transaction does to a machine, for the feed of events and the listeners. Called when
+     * the machine is locked, or is as soon as a statement has written it: that keeps the events of a machine in order.
+     *
+     * @param details what else is known of it, see {@code docs/events.md}
+     */
+    public void tell(EventKind kind, UUID machineId, Map<String, String> details) {
+        told.add(new Told(kind, machineId, null, details));
+    }
+
+    /**
+     * Tells of something that this transaction does to no machine in particular.
+     *
+     * @param provider whose it is; null if it is no provider's
+     */
+    public void tellOfFleet(EventKind kind, @Nullable String provider, Map<String, String> details) {
+        told.add(new Told(kind, null, provider, details));
+    }
+
+    /** Tells of something, see {@link #tell(EventKind, UUID, Map)}. */
+    public void tell(Told one) {
+        told.add(one);
+    }
+
+    /** Returns what was told, in this order. */
+    public List<Told> told() {
+        return List.copyOf(told);
+    }
+
+    /** Returns how much was told, for {@link #untell}. */
+    int toldSoFar() {
+        return told.size();
+    }
+
+    /** Takes back what was told since: it was rolled back. */
+    void untell(int soFar) {
+        told.subList(soFar, told.size()).clear();
     }
 
     /** Notes that the machine is locked already. */

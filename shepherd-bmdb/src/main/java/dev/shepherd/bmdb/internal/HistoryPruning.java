@@ -7,9 +7,11 @@ import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.internal.event.FeedQueries;
 import dev.shepherd.bmdb.threads.LastingThread;
 import java.time.Duration;
 import java.time.OffsetDateTime;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jooq.Field;
@@ -21,7 +23,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Deletes history, what operators did and how hardware changed, once it is old enough. In small batches with pauses
+ * Deletes events, history, what operators did and how hardware changed, once it is old enough. In small batches with pauses
  * between them, each a transaction of its own that locks nothing but rows that are history; of all processes one does so
  * at a time, which holds an advisory lock for a batch. Reads along the primary keys, which count up with time, so that it
  * needs no index, and looks at one batch when there is nothing to do.
@@ -40,13 +42,19 @@ public final class HistoryPruning implements AutoCloseable {
     private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
 
     private final Transactions transactions;
-    private final Duration retention;
+    private final Optional<Duration> historyRetention;
+    private final Duration eventRetention;
     private final CountDownLatch closed = new CountDownLatch(1);
     private @Nullable LastingThread thread;
 
-    public HistoryPruning(Transactions transactions, Duration retention) {
+    /** Used by the thread alone. */
+    private boolean first = true;
+
+    /** @param historyRetention how long history is kept; empty for as long as there is a database */
+    public HistoryPruning(Transactions transactions, Optional<Duration> historyRetention, Duration eventRetention) {
         this.transactions = transactions;
-        this.retention = retention;
+        this.historyRetention = historyRetention;
+        this.eventRetention = eventRetention;
     }
 
     /** Starts to prune now and then, unless that has been started already. */
@@ -57,6 +65,13 @@ public final class HistoryPruning implements AutoCloseable {
     }
 
     private void turn() throws InterruptedException {
+        // What lives shortly leaves the events to others.
+        if (first && historyRetention.isEmpty()) {
+            first = false;
+            closed.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+            return;
+        }
+        first = false;
         try {
             prune();
         } catch (BmdbException e) {
@@ -70,10 +85,35 @@ public final class HistoryPruning implements AutoCloseable {
 
     /** Deletes what is old enough now, unless another process is doing so. Returns how many rows. */
     public long prune() throws InterruptedException {
-        long history = prune("old history", WORK_HISTORY.HISTORY_ID, WORK_HISTORY.TIMESTAMP);
-        long actions = prune("old operator actions", OPERATOR_ACTIONS.ACTION_ID, OPERATOR_ACTIONS.ACTED_AT);
-        long changes = prune("old changes of hardware", HARDWARE_HISTORY.CHANGE_ID, HARDWARE_HISTORY.CHANGED_AT);
-        long names = pruneNames();
+        long events = pruneEvents();
+        return historyRetention.isEmpty() ? events : events + pruneHistory(historyRetention.get());
+    }
+
+    private long pruneEvents() throws InterruptedException {
+        long deleted = 0;
+        boolean more = true;
+        while (more && !isClosing()) {
+            more = transactions.runAlone(
+                    "placing old events", db -> isAlone(db) && FeedQueries.place(db) == FeedQueries.BATCH);
+        }
+        int batch = BATCH;
+        while (batch == BATCH && !isClosing()) {
+            batch = transactions.runAlone(
+                    "deleting old events", db -> isAlone(db) ? FeedQueries.prune(db, eventRetention, BATCH) : 0);
+            deleted += batch;
+        }
+        if (deleted > 0) {
+            log.info("Deleted {} event(s) that are older than {}", deleted, Spans.text(eventRetention));
+        }
+        return deleted;
+    }
+
+    private long pruneHistory(Duration retention) throws InterruptedException {
+        long history = prune("old history", retention, WORK_HISTORY.HISTORY_ID, WORK_HISTORY.TIMESTAMP);
+        long actions = prune("old operator actions", retention, OPERATOR_ACTIONS.ACTION_ID, OPERATOR_ACTIONS.ACTED_AT);
+        long changes =
+                prune("old changes of hardware", retention, HARDWARE_HISTORY.CHANGE_ID, HARDWARE_HISTORY.CHANGED_AT);
+        long names = pruneNames(retention);
         if (history + actions + changes + names > 0) {
             log.info(
                     "Deleted what is older than {}: {} line(s) of history, {} operator action(s), {} change(s) of hardware, {}"
@@ -96,14 +136,14 @@ public final class HistoryPruning implements AutoCloseable {
         static final Batch NONE = new Batch(0, 0, false);
     }
 
-    private long prune(String what, TableField<?, Long> id, TableField<?, OffsetDateTime> time)
+    private long prune(String what, Duration retention, TableField<?, Long> id, TableField<?, OffsetDateTime> time)
             throws InterruptedException {
         long deleted = 0;
         Batch batch = new Batch(Long.MIN_VALUE, 0, true);
         while (batch.more() && !isClosing()) {
             long from = batch.last();
             batch = transactions.runAlone(
-                    "deleting " + what, db -> isAlone(db) ? pruneNext(db, id, time, from) : Batch.NONE);
+                    "deleting " + what, db -> isAlone(db) ? pruneNext(db, retention, id, time, from) : Batch.NONE);
             deleted += batch.deleted();
         }
         return deleted;
@@ -122,7 +162,8 @@ public final class HistoryPruning implements AutoCloseable {
     }
 
     /** The lines of work that is under way stay: they say who asked for it. */
-    private Batch pruneNext(Handle db, TableField<?, Long> id, TableField<?, OffsetDateTime> time, long from) {
+    private static Batch pruneNext(
+            Handle db, Duration retention, TableField<?, Long> id, TableField<?, OffsetDateTime> time, long from) {
         Field<OffsetDateTime> before = db.time().nowMinus(retention);
         Record3<Long, Integer, Integer> looked = db.dsl()
                 .resultQuery(
@@ -151,7 +192,7 @@ public final class HistoryPruning implements AutoCloseable {
     }
 
     /** Names of forgotten machines are needed for as long as there is history of them. */
-    private long pruneNames() throws InterruptedException {
+    private long pruneNames(Duration retention) throws InterruptedException {
         long deleted = 0;
         int batch = BATCH;
         while (batch == BATCH && !isClosing()) {

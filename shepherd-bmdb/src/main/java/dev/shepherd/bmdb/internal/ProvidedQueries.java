@@ -10,6 +10,7 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import java.net.InetAddress;
 import java.util.LinkedHashMap;
@@ -33,7 +34,9 @@ public final class ProvidedQueries {
      */
     public static void record(Handle db, UUID machineId, ProviderType provider, MachineInfo machine) {
         boolean created = TagQueries.insertMachine(db, machineId);
-        if (!insert(db, machineId, provider, machine)) {
+        if (insert(db, machineId, provider, machine)) {
+            db.tell(EventKind.MACHINE_RECORDED, machineId, Map.of());
+        } else {
             try {
                 requireSame(db, machineId, provider, machine.id());
             } catch (AlreadyRecordedException e) {

@@ -16,7 +16,10 @@ import org.jooq.exception.DataAccessException;
 final class Savepoints implements TransactionProvider {
 
     private final Connection connection;
-    private final Deque<Savepoint> savepoints = new ArrayDeque<>();
+    private final Deque<Mark> marks = new ArrayDeque<>();
+
+    /** @param told how much the transaction had told by then */
+    private record Mark(Savepoint savepoint, int told) {}
 
     Savepoints(Connection connection) {
         this.connection = connection;
@@ -25,7 +28,7 @@ final class Savepoints implements TransactionProvider {
     @Override
     public void begin(TransactionContext context) {
         try {
-            savepoints.push(connection.setSavepoint());
+            marks.push(new Mark(connection.setSavepoint(), handle(context).toldSoFar()));
         } catch (SQLException e) {
             throw new DataAccessException("the savepoint could not be set", e);
         }
@@ -34,7 +37,7 @@ final class Savepoints implements TransactionProvider {
     @Override
     public void commit(TransactionContext context) {
         try {
-            connection.releaseSavepoint(savepoints.pop());
+            connection.releaseSavepoint(marks.pop().savepoint());
         } catch (SQLException e) {
             throw new DataAccessException("the savepoint could not be released", e);
         }
@@ -43,9 +46,15 @@ final class Savepoints implements TransactionProvider {
     @Override
     public void rollback(TransactionContext context) {
         try {
-            connection.rollback(savepoints.pop());
+            Mark mark = marks.pop();
+            connection.rollback(mark.savepoint());
+            handle(context).untell(mark.told());
         } catch (SQLException e) {
             throw new DataAccessException("the savepoint could not be rolled back to", e);
         }
+    }
+
+    private static Handle handle(TransactionContext context) {
+        return Handle.of(context.configuration());
     }
 }

@@ -6,6 +6,7 @@ import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.meters.DatabaseEvents;
 import dev.shepherd.bmdb.threads.LastingThread;
 import java.time.Duration;
@@ -394,7 +395,7 @@ public final class SessionKeeper implements AutoCloseable {
     private Optional<List<Losses.Quarantined>> reapNext(
             Handle db, Set<UUID> stuck, AtomicReference<@Nullable UUID> next) {
         Optional<Record> row = db.dsl()
-                .select(SESSIONS.SESSION_ID)
+                .select(SESSIONS.SESSION_ID, SESSIONS.SESSION_COMPONENT_NAME, SESSIONS.SESSION_RUNTIME_INFO)
                 .select(reaping.first())
                 .select(Transactions.IN_A_HURRY)
                 .from(SESSIONS)
@@ -413,6 +414,16 @@ public final class SessionKeeper implements AutoCloseable {
         next.set(expired);
         List<Losses.Quarantined> quarantined = losses.record(db, expired);
         db.dsl().deleteFrom(SESSIONS).where(SESSIONS.SESSION_ID.eq(expired)).execute();
+        db.tellOfFleet(
+                EventKind.SESSION_LOST,
+                null,
+                Map.of(
+                        "session",
+                        expired.toString(),
+                        "component",
+                        row.get().get(SESSIONS.SESSION_COMPONENT_NAME),
+                        "runtime",
+                        row.get().get(SESSIONS.SESSION_RUNTIME_INFO)));
         return Optional.of(quarantined);
     }
 

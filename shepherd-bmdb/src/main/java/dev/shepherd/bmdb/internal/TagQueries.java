@@ -17,6 +17,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.InstallationResult;
 import dev.shepherd.bmdb.MachineRecord.AgentBuild;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.hardware.HardwareQueries;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -89,6 +90,9 @@ public final class TagQueries {
                         machineIds,
                         keys)
                 .fetch(db);
+        for (UUID machineId : machineIds) {
+            db.tell(EventKind.TAKEN_OVER, machineId, Map.of());
+        }
     }
 
     /** Notes which executable a started agent is of. */
@@ -107,6 +111,10 @@ public final class TagQueries {
     }
 
     public static void putAgentHeartbeat(Handle db, UUID machineId) {
+        db.lock(machineId);
+        if (!db.dsl().fetchExists(MACHINE_AGENT_HEARTBEAT, MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(machineId))) {
+            db.tell(EventKind.FIRST_HEARD, machineId, Map.of());
+        }
         db.dsl()
                 .insertInto(MACHINE_AGENT_HEARTBEAT)
                 .set(MACHINE_AGENT_HEARTBEAT.MACHINE_ID, machineId)
@@ -169,6 +177,7 @@ public final class TagQueries {
                 .set(MACHINE_OS_INSTALLATION_REQUEST.GENERATION, generation)
                 .set(MACHINE_OS_INSTALLATION_REQUEST.OS_INSTALLATION_REQUEST_RAW, raw)
                 .execute();
+        db.tell(EventKind.INSTALLATION_REQUESTED, machineId, Map.of("generation", String.valueOf(generation)));
         return generation;
     }
 
@@ -197,6 +206,10 @@ public final class TagQueries {
                 .set(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_RESULT, result.databaseName())
                 .set(MACHINE_OS_INSTALLATION_REPORT.OS_INSTALLATION_REPORT_RAW, raw)
                 .execute();
+        db.tell(
+                EventKind.INSTALLATION_REPORTED,
+                machineId,
+                Map.of("generation", String.valueOf(generation), "result", result.databaseName()));
     }
 
     public static void clearInstallationReport(Handle db, UUID machineId) {
@@ -268,12 +281,17 @@ public final class TagQueries {
         }
         clearRecovery(db, machineId);
         clearUnreachable(db, machineId);
+        db.tell(EventKind.QUARANTINED, machineId, Map.of("by", by, "cause", WorkQueries.shorten(cause)));
         return true;
     }
 
     /** Releases a machine from quarantine. Returns false if it is not quarantined. */
     public static boolean release(Handle db, UUID machineId) {
-        return clear(db, MACHINE_QUARANTINE.MACHINE_ID, machineId);
+        boolean released = clear(db, MACHINE_QUARANTINE.MACHINE_ID, machineId);
+        if (released) {
+            db.tell(EventKind.RELEASED, machineId, Map.of());
+        }
+        return released;
     }
 
     /** Returns false if there was no such row. */

@@ -4,6 +4,8 @@ import dev.shepherd.api.ShepherdException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.CommitOutcomeUnknownException;
+import dev.shepherd.bmdb.internal.event.Announcement;
+import dev.shepherd.bmdb.internal.event.EventSink;
 import dev.shepherd.bmdb.meters.DatabaseEvents;
 import dev.shepherd.bmdb.meters.DatabaseEvents.Kind;
 import dev.shepherd.bmdb.meters.DatabaseEvents.Outcome;
@@ -90,20 +92,32 @@ public final class Transactions {
     private final Limits limits;
     private final DatabaseTime time;
     private final DatabaseEvents events;
+    private final EventSink sink;
     private final Settings settings = new Settings().withRenderSchema(false).withExecuteLogging(false);
     private final ThreadLocal<Open> open = new ThreadLocal<>();
 
     /** Set when the database or the DataSource turned out to have another isolation level by default. */
     private volatile boolean setsIsolation;
 
-    /** @param servers what is to know of each transaction that is under way */
+    /**
+     * Makes what runs them.
+     *
+     * @param servers what is to know of each transaction that is under way
+     * @param sink what becomes of what they tell
+     */
     public Transactions(
-            DataSource dataSource, Servers servers, Limits limits, DatabaseTime time, DatabaseEvents events) {
+            DataSource dataSource,
+            Servers servers,
+            Limits limits,
+            DatabaseTime time,
+            DatabaseEvents events,
+            EventSink sink) {
         this.dataSource = dataSource;
         this.servers = servers;
         this.limits = limits;
         this.time = time;
         this.events = events;
+        this.sink = sink;
     }
 
     /**
@@ -306,9 +320,10 @@ public final class Transactions {
             connection.setAutoCommit(kind == Kind.STATEMENT);
             open.set(new Open(what, setsIsolation));
             try {
-                T result = body.run(Handle.begin(view(connection), time));
+                Handle db = Handle.begin(view(connection), time);
+                T result = body.run(db);
                 if (kind == Kind.WRITE) {
-                    commit(what, connection);
+                    commit(what, connection, db);
                     clean = true;
                 }
                 return result;
@@ -349,8 +364,21 @@ public final class Transactions {
         }
     }
 
-    private static void commit(String what, Connection connection) throws SQLException {
+    private void commit(String what, Connection connection, Handle db) throws SQLException {
         requireIntact(connection);
+        Announcement events = sink.announce(db);
+        try {
+            commit(what, connection);
+            events.committed();
+        } catch (SQLException e) {
+            events.rolledBack();
+            throw e;
+        } finally {
+            events.end();
+        }
+    }
+
+    private static void commit(String what, Connection connection) throws SQLException {
         try {
             connection.commit();
         } catch (SQLException e) {

@@ -6,6 +6,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.ProvidedMachine;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
@@ -14,6 +15,7 @@ import dev.shepherd.bmdb.internal.Transactions;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.function.BiConsumer;
 import java.util.function.Supplier;
@@ -156,6 +158,20 @@ public final class Listings {
      */
     public boolean update(BmdbTransaction tx, MachineInfo machine) {
         return ProvidedQueries.update(Handle.of(tx.dsl()), provider, machine);
+    }
+
+    /**
+     * Tells of a discrepancy between provider and database, or of its end, for the feed of events and the listeners.
+     *
+     * @param count of how many machines; 0 for its end
+     * @param named some of them, for people
+     */
+    public void tellOfDiscrepancy(BmdbTransaction tx, long count, String named) {
+        Handle.of(tx.dsl())
+                .tellOfFleet(
+                        count > 0 ? EventKind.DISCREPANCY : EventKind.DISCREPANCY_RESOLVED,
+                        provider.name(),
+                        count > 0 ? Map.of("machines", String.valueOf(count), "named", named) : Map.of());
     }
 
     /** Records that the provider no longer knows a machine. */

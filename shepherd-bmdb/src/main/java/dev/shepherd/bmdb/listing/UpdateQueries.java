@@ -12,6 +12,7 @@ import static org.jooq.impl.DSL.selectOne;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderStatus;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.PreparedSql;
@@ -21,6 +22,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.function.BiConsumer;
 import java.util.function.Supplier;
@@ -201,10 +203,14 @@ public final class UpdateQueries {
 
     /** The last description of a machine that the provider no longer knows is kept, for operators who look for it. */
     static void markMissing(Handle db, UUID machineId) {
-        db.dsl()
+        int marked = db.dsl()
                 .update(MACHINE_PROVIDED)
                 .set(MACHINE_PROVIDED.PROVIDER_STATUS, ProviderStatus.MISSING.databaseName())
                 .where(MACHINE_PROVIDED.MACHINE_ID.eq(machineId))
+                .and(MACHINE_PROVIDED.PROVIDER_STATUS.isDistinctFrom(ProviderStatus.MISSING.databaseName()))
                 .execute();
+        if (marked == 1) {
+            db.tell(EventKind.MISSING, machineId, Map.of());
+        }
     }
 }

@@ -6,6 +6,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.HikariPoolMXBean;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.internal.Database;
+import dev.shepherd.bmdb.internal.event.ListenerQueue;
 import dev.shepherd.bmdb.meters.BoundMeters;
 import dev.shepherd.bmdb.meters.DatabaseEvents;
 import dev.shepherd.bmdb.meters.DatabaseEvents.Kind;
@@ -70,6 +71,7 @@ public final class BmdbMetrics implements MeterBinder, AutoCloseable {
         database.events().observe(observer);
         meters.onClose(() -> database.events().forget(observer));
         database.pools().forEach(pool -> bindPool(meters, pool));
+        database.sink().queues().forEach(queue -> bindListener(meters, queue));
         meters.gauge(
                 "shepherd.database.wake.ups.connected",
                 "Whether the connection that says what becomes due is there: 1 or 0",
@@ -97,6 +99,34 @@ public final class BmdbMetrics implements MeterBinder, AutoCloseable {
                 Tags.empty(),
                 events,
                 DatabaseEvents::failedHeartbeats);
+    }
+
+    private static void bindListener(BoundMeters meters, ListenerQueue queue) {
+        Tags listener = Tags.of("listener", queue.name());
+        meters.counter(
+                "shepherd.events.listener.delivered",
+                "Events that a listener has taken",
+                listener,
+                queue,
+                ListenerQueue::delivered);
+        meters.counter(
+                "shepherd.events.listener.failed",
+                "Events that a listener threw something at",
+                listener,
+                queue,
+                ListenerQueue::failed);
+        meters.counter(
+                "shepherd.events.listener.dropped",
+                "Events that a listener was not told of, since too many waited or their commit broke",
+                listener,
+                queue,
+                ListenerQueue::dropped);
+        meters.gauge(
+                "shepherd.events.listener.waiting",
+                "Events that wait for a listener",
+                listener,
+                queue,
+                ListenerQueue::waiting);
     }
 
     private static void bindPool(BoundMeters meters, HikariDataSource pool) {

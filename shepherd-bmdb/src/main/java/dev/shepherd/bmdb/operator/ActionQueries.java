@@ -17,15 +17,18 @@ import static org.jooq.impl.DSL.val;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.hardware.HardwareChange;
 import dev.shepherd.bmdb.hardware.HardwareChange.Kind;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.event.Told;
 import dev.shepherd.bmdb.operator.LiveSession.Held;
 import dev.shepherd.bmdb.recovery.Recoveries;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -66,6 +69,24 @@ final class ActionQueries {
         db.dsl()
                 .batch(entries.stream().map(entry -> insert(db, actor, entry)).toList())
                 .execute();
+        for (Entry entry : entries) {
+            db.tell(new Told(EventKind.OPERATOR_ACTION, entry.machineId(), entry.provider(), told(actor, entry)));
+        }
+    }
+
+    private static Map<String, String> told(Actor actor, Entry entry) {
+        Map<String, String> details = new HashMap<>();
+        details.put("verb", entry.verb().databaseName());
+        details.put("by", actor.name());
+        details.put("channel", actor.channel().databaseName());
+        details.put("reason", entry.reason());
+        if (entry.subject() != null) {
+            details.put("subject", entry.subject());
+        }
+        if (entry.details() != null) {
+            details.put("details", entry.details());
+        }
+        return details;
     }
 
     private static Query insert(Handle db, Actor actor, Entry entry) {

@@ -22,6 +22,7 @@ import static org.jooq.impl.DSL.when;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
 import dev.shepherd.bmdb.internal.schema.tables.records.RecoveryFreezeRecord;
@@ -29,6 +30,7 @@ import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -197,7 +199,11 @@ public final class FreezeQueries {
                 cluster.first().truncatedTo(ChronoUnit.SECONDS).toInstant(),
                 cluster.last().truncatedTo(ChronoUnit.SECONDS).toInstant()));
         freezes.add(freeze(row));
-        changes.add(() -> db.dsl()
+        changes.add(() -> write(scope, row));
+    }
+
+    private void write(Scope scope, RecoveryFreezeRecord row) {
+        int written = db.dsl()
                 .insertInto(RECOVERY_FREEZE)
                 .set(row)
                 .onConflict(RECOVERY_FREEZE.PROVIDER, RECOVERY_FREEZE.LOCATION)
@@ -211,7 +217,18 @@ public final class FreezeQueries {
                 .setNull(RECOVERY_FREEZE.IGNORED_UNTIL)
                 // Another provider's recoverer may have frozen the fleet a moment ago.
                 .where(RECOVERY_FREEZE.RELEASED_AT.isNotNull())
-                .execute());
+                .execute();
+        if (written == 1) {
+            tell(db, EventKind.FREEZE_BEGAN, scope.provider(), scope.location(), "evidence", row.getFreezeEvidence());
+        }
+    }
+
+    private static void tell(Handle db, EventKind kind, String provider, String location, String name, String value) {
+        Map<String, String> details = new HashMap<>(Map.of(name, value));
+        if (!location.isEmpty()) {
+            details.put("location", location);
+        }
+        db.tellOfFleet(kind, provider.isEmpty() ? null : provider, details);
     }
 
     /**
@@ -261,7 +278,7 @@ public final class FreezeQueries {
      * none.
      */
     public static boolean release(Handle db, String provider, String location, String by, Duration ignoredBefore) {
-        return db.dsl()
+        boolean released = db.dsl()
                         .update(RECOVERY_FREEZE)
                         .set(RECOVERY_FREEZE.RELEASED_AT, db.time().now())
                         .set(RECOVERY_FREEZE.RELEASED_BY, by)
@@ -271,6 +288,10 @@ public final class FreezeQueries {
                         .and(RECOVERY_FREEZE.RELEASED_AT.isNull())
                         .execute()
                 == 1;
+        if (released) {
+            tell(db, EventKind.FREEZE_ENDED, provider, location, "by", by);
+        }
+        return released;
     }
 
     /** Counts for the fleet, the provider and each of its locations, in this order. */

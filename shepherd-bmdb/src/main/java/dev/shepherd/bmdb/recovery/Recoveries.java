@@ -13,6 +13,7 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
@@ -24,6 +25,7 @@ import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.listing.UpdateQueries;
 import dev.shepherd.bmdb.recovery.RecoveryLimits.Claimed;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
@@ -43,6 +45,8 @@ public final class Recoveries {
 
     /** The kind of a backoff of recovery that gives an attempt time to take effect. */
     public static final String RECOVERING = "recovering";
+
+    private static final String ACTION = "action";
 
     private final Database database;
     private final ProviderType provider;
@@ -203,6 +207,7 @@ public final class Recoveries {
                         counted.reinstalls() + (reinstall ? 1 : 0),
                         counted.failedCalls(),
                         Optional.empty()));
+        tell(db, EventKind.ATTEMPT_DECIDED, machineId, action);
         if (reinstall) {
             // Should this process end now, it is as after a call of unknown outcome.
             leaveTimeToBoot(db, machineId, action);
@@ -224,6 +229,12 @@ public final class Recoveries {
     public void restartTakeover(BmdbTransaction tx, UUID machineId, RecoveryAction action, boolean callFailed) {
         Handle db = Handle.of(tx.dsl());
         db.lock(machineId);
+        if (action != RecoveryAction.QUARANTINE) {
+            db.tell(
+                    EventKind.ATTEMPT_SENT,
+                    machineId,
+                    Map.of(ACTION, action.databaseName(), "answered", String.valueOf(!callFailed)));
+        }
         if (action != RecoveryAction.REINSTALL && isInstallationFulfilled(db, machineId)) {
             RecoveryStates.end(db, machineId, callFailed);
             RecoveryStates.prove(db, machineId);
@@ -274,6 +285,7 @@ public final class Recoveries {
         Handle db = Handle.of(tx.dsl());
         db.lock(attempt.machineId());
         // An older proof no longer counts: the machine is in recovery from now on.
+        tell(db, EventKind.ATTEMPT_REFUSED, attempt.machineId(), attempt.action());
         RecoveryStates.uncount(db, attempt.machineId(), attempt.counted());
         putBack(db, attempt);
     }
@@ -282,8 +294,13 @@ public final class Recoveries {
     public void notTried(BmdbTransaction tx, RecoveryAttempt attempt) {
         Handle db = Handle.of(tx.dsl());
         db.lock(attempt.machineId());
+        tell(db, EventKind.ATTEMPT_REFUSED, attempt.machineId(), attempt.action());
         RecoveryStates.restore(db, attempt.machineId(), attempt.before());
         putBack(db, attempt);
+    }
+
+    private static void tell(Handle db, EventKind kind, UUID machineId, RecoveryAction action) {
+        db.tell(kind, machineId, Map.of(ACTION, action.databaseName()));
     }
 
     private static void putBack(Handle db, RecoveryAttempt attempt) {

@@ -18,6 +18,7 @@ import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.ClockStep;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
@@ -125,12 +126,17 @@ public final class RecoveryLimits {
         verdict.changes().forEach(Runnable::run);
         Room room = looking ? room(verdict, limit) : noRoom(verdict);
         List<Claim> claims = new ArrayList<>();
-        room.shares().stream()
-                .map(share -> share.chosen() == null
-                        ? share
-                        : new Share(share.group(), share.places(), labels.fitting(share.chosen())))
-                .forEach(share -> claims.addAll(new DueQueue(db)
-                        .claim(sessionId, part, rules.eligible(provider).and(share.condition()), share.places())));
+        room.shares().forEach(share -> {
+            Share fitting = share.chosen() == null
+                    ? share
+                    : new Share(share.group(), share.places(), labels.fitting(share.chosen()));
+            List<Claim> some = new DueQueue(db)
+                    .claim(sessionId, part, rules.eligible(provider).and(fitting.condition()), fitting.places());
+            if (!share.group().inRecovery()) {
+                some.forEach(claim -> tellOfSilence(claim.machineId()));
+            }
+            claims.addAll(some);
+        });
         return new Claimed(claims, room.outlook());
     }
 
@@ -138,6 +144,14 @@ public final class RecoveryLimits {
     void lock() {
         ProviderRows.lock(db, provider);
         labels.lock();
+    }
+
+    private void tellOfSilence(UUID machineId) {
+        boolean isCounted = RecoveryStates.state(db, machineId)
+                .map(state -> state.counted(policy, MachineQueries.now(db)))
+                .filter(counted -> counted.attempts() + counted.reinstalls() > 0)
+                .isPresent();
+        db.tell(isCounted ? EventKind.RELAPSED : EventKind.SILENT, machineId, Map.of());
     }
 
     /**

@@ -16,6 +16,7 @@ import dev.shepherd.bmdb.RecoveryAction;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.TagQueries;
@@ -23,6 +24,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
@@ -87,6 +89,7 @@ public final class RecoveryStates {
                 .where(WORK_BACKOFF.MACHINE_ID.eq(DSL.any(proved)))
                 .and(WORK_BACKOFF.PROCESS.eq(WorkProcess.RECOVERY.name()))
                 .execute();
+        open.forEach(machineId -> db.tell(EventKind.BACK, machineId, Map.of()));
     }
 
     public static Optional<RecoveryState> state(Handle db, UUID machineId) {
@@ -185,5 +188,6 @@ public final class RecoveryStates {
                 .set(MACHINE_RECOVERY.RECOVERY_PROVED_AT, db.time().now())
                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
                 .execute();
+        db.tell(EventKind.BACK, machineId, Map.of());
     }
 }

@@ -61,6 +61,7 @@ class ClockStepTest {
                         "recovery_freeze.released_at",
                         "machines_forgotten.forgotten_at",
                         "operator_actions.acted_at",
+                        "fleet_events.event_at",
                         "agent_executables.stored_at",
                         "rollouts.rollout_started_at",
                         "rollouts.rollout_ended_at",

@@ -14,6 +14,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -26,7 +27,8 @@ class HistoryPruningTest {
     private static final Duration RETENTION = Duration.ofDays(30);
 
     private static HistoryPruning pruning() {
-        return new HistoryPruning(db.bmdb().unwrap(Database.class).transactions(), RETENTION);
+        return new HistoryPruning(
+                db.bmdb().unwrap(Database.class).transactions(), Optional.of(RETENTION), Duration.ofDays(7));
     }
 
     /** Writes lines that are so many days old, as many as are given. */

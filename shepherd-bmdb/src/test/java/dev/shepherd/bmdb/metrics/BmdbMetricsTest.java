@@ -12,6 +12,7 @@ import dev.shepherd.bmdb.WorkProcess;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -221,5 +222,31 @@ class BmdbMetricsTest {
         assertThat(registry.getMeters()).isEmpty();
         assertThat(Duration.ofNanos((long) timer.totalTime(TimeUnit.NANOSECONDS)))
                 .isPositive();
+    }
+
+    @Test
+    void whatAListenerTookAndThrewIsCounted() throws Exception {
+        Bmdb bmdb = measured(db.open(config -> config.listener(event -> {}).listener(event -> {
+            throw new IllegalStateException("on purpose");
+        })));
+        BmdbSession session = db.closeLater(bmdb.startSession("test", "host"));
+        UUID machine = db.machine();
+        session.useTransaction(tx -> tx.requestInstallation(machine, new byte[] {1}));
+
+        await().until(() -> listener("delivered", 1) == 1 && listener("failed", 2) == 1);
+        assertThat(listener("failed", 1)).isZero();
+        assertThat(listener("dropped", 1)).isZero();
+        assertThat(registry.get("shepherd.events.listener.waiting")
+                        .tag("listener", "shepherd-listener-1")
+                        .gauge()
+                        .value())
+                .isZero();
+    }
+
+    private double listener(String name, int number) {
+        return registry.get("shepherd.events.listener." + name)
+                .tag("listener", "shepherd-listener-" + number)
+                .functionCounter()
+                .count();
     }
 }

@@ -15,9 +15,11 @@ import dev.shepherd.cli.internal.Setting;
 import dev.shepherd.cli.internal.Shutdown;
 import dev.shepherd.cli.internal.WebOptions;
 import dev.shepherd.cli.internal.WebPage;
+import dev.shepherd.cli.internal.WebhookOptions;
 import dev.shepherd.cli.settings.Given;
 import dev.shepherd.cli.settings.ProcessSettings;
 import dev.shepherd.cli.settings.Settings;
+import dev.shepherd.cli.webhook.Webhook;
 import dev.shepherd.manager.Shepherd;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -104,6 +106,9 @@ public final class RunCommand implements Callable<Integer> {
     private WebOptions web = new WebOptions();
 
     @Mixin
+    private WebhookOptions webhook = new WebhookOptions();
+
+    @Mixin
     private RecoveryOptions recovery = new RecoveryOptions();
 
     @Option(
@@ -188,6 +193,7 @@ public final class RunCommand implements Callable<Integer> {
         given.putAll("loops", "--loops", loops);
         agent.give(given, database.hasFile());
         web.give(given);
+        webhook.give(given);
         recovery.give(given);
         given.put("database.migration", "--share-database", shareDatabase ? "migrate" : null);
         given.put("database.max-losses", "--max-losses", maxLosses);
@@ -254,7 +260,10 @@ public final class RunCommand implements Callable<Integer> {
                                         settings.policies(),
                                         settings.web().listen().get(),
                                         settings.web())
-                                : null) {
+                                : null;
+                @Nullable
+                        Webhook hook =
+                                Webhook.start(opened.bmdb(), settings.webhook()).orElse(null)) {
             opened.endIfGone(shutdown);
             shepherd.start();
             if (listener != null) {

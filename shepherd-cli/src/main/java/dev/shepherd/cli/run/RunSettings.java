@@ -15,6 +15,7 @@ import dev.shepherd.cli.settings.ProcessSettings;
 import dev.shepherd.cli.settings.ProviderEntry;
 import dev.shepherd.cli.settings.Settings;
 import dev.shepherd.cli.settings.WebSettings;
+import dev.shepherd.cli.settings.WebhookSettings;
 import dev.shepherd.manager.ProviderSettings;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
@@ -41,6 +42,7 @@ record RunSettings(
         Set<String> endpointNames,
         AgentCallbackConfig callback,
         WebSettings web,
+        WebhookSettings webhook,
         RecoveryPolicies policies,
         List<ConfiguredProvider> providers) {
 
@@ -60,6 +62,7 @@ record RunSettings(
         EndpointSettings endpoint = settings.endpoint();
         AgentCallbackConfig callback = settings.callback();
         WebSettings web = settings.web(false);
+        WebhookSettings webhook = settings.webhook();
         Optional<byte[]> authority = onlyCheck ? Optional.empty() : settings.authority(endpoint);
         // What holds for all is read even where each provider has its own, for what is wrong with it to be found.
         Part all = new Part(settings, process, endpoint, authority, null);
@@ -77,7 +80,15 @@ record RunSettings(
         Set<String> names = settings.endpointNames(endpoint);
         settings.requireValid();
         return new RunSettings(
-                process, database, endpoint, names, callback, web, settings.recoveryOfEach(), List.copyOf(providers));
+                process,
+                database,
+                endpoint,
+                names,
+                callback,
+                web,
+                webhook,
+                settings.recoveryOfEach(),
+                List.copyOf(providers));
     }
 
     /** A provider that is found and can be made. */
@@ -169,7 +180,8 @@ record RunSettings(
         int machines = providers.stream().mapToInt(one -> one.parallelism() + 4).sum();
         int all = machines
                 + (endpoint.listens() ? AgentListener.CONNECTIONS : 0)
-                + (web.listen().isPresent() ? WebPage.CONNECTIONS : 0);
+                + (web.listen().isPresent() ? WebPage.CONNECTIONS : 0)
+                + (webhook.url().isPresent() ? 1 : 0);
         return Math.min(all, 1000);
     }
 }

@@ -5,6 +5,7 @@ import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.callback.AgentEndpointLimits;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
@@ -34,6 +35,7 @@ public final class Sections {
     static final String ENDPOINT = "agent-endpoint";
     static final String CALLBACK = "agent-callback";
     static final String WEB = "web";
+    static final String WEBHOOK = "webhook";
     static final String PROVIDERS = "providers";
 
     private Sections() {}
@@ -227,6 +229,12 @@ public final class Sections {
                 .key("countInterval", Kind.SPAN_OF_TIME, WebSettings.Builder::countInterval, is("15s"));
     }
 
+    static final Section<WebhookSettings.Builder, WebhookSettings> OF_WEBHOOK = Section.of(
+                    WebhookSettings.Builder::new, WebhookSettings.Builder::build)
+            .key("url", Kind.TEXT, WebhookSettings.Builder::url, is(""))
+            .secret("secret", Kind.TEXT, WebhookSettings.Builder::secret, Secrecy.ALL)
+            .list("kinds", Kind.choice(EventKind.class), WebhookSettings.Builder::kinds, is(""));
+
     /**
      * Returns the section of the database.
      *
@@ -242,6 +250,8 @@ public final class Sections {
                 .key("poolSize", Kind.COUNT, DatabaseSettings.Builder::poolSize, is(""))
                 .key("maxLosses", Kind.COUNT, on(BmdbConfig.Builder::maxLosses), is(BmdbConfig.MAX_LOSSES))
                 .key("historyRetention", Kind.SPAN_OF_TIME, on(BmdbConfig.Builder::historyRetention), is(""))
+                .key("events", Kind.SWITCH, on(BmdbConfig.Builder::events), is(true))
+                .key("eventRetention", Kind.SPAN_OF_TIME, on(BmdbConfig.Builder::eventRetention), is("7d"))
                 .key("connectTimeout", Kind.SPAN_OF_TIME, on(BmdbConfig.Builder::connectTimeout), is("10s"))
                 .key("socketTimeout", Kind.SPAN_OF_TIME, on(BmdbConfig.Builder::socketTimeout), is("30s"))
                 .key("sessionInterval", Kind.SPAN_OF_TIME, on(BmdbConfig.Builder::sessionInterval), is("5s"))
@@ -328,6 +338,7 @@ public final class Sections {
         all.put(ENDPOINT, OF_ENDPOINT);
         all.put(CALLBACK, OF_CALLBACK);
         all.put(WEB, ofWeb(true));
+        all.put(WEBHOOK, OF_WEBHOOK);
         return all;
     }
 }

@@ -138,6 +138,10 @@ public final class Settings {
         return read(Sections.ofWeb(always), Sections.WEB).orElseGet(() -> usual(Sections.ofWeb(true)));
     }
 
+    public WebhookSettings webhook() {
+        return read(Sections.OF_WEBHOOK, Sections.WEBHOOK).orElseGet(() -> usual(Sections.OF_WEBHOOK));
+    }
+
     /** Prints what was read: the settings in effect, and where each comes from, without secrets. */
     public void report(PrintWriter out) {
         Report report = new Report(out);

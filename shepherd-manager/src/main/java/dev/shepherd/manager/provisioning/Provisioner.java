@@ -14,6 +14,7 @@ import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.listing.Listings;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.Pause;
 import dev.shepherd.bmdb.provisioning.Intents;
@@ -61,6 +62,9 @@ public final class Provisioner {
             .exponent(2)
             .maximum(Duration.ofHours(1))
             .build();
+
+    /** How many machines with a discrepancy an event names. */
+    private static final int MOST_TOLD = 10;
 
     private final Bmdb bmdb;
     private final Intents intents;
@@ -232,6 +236,7 @@ public final class Provisioner {
                     recordedLast);
             recordedLast = survey.recorded();
             Discrepancies found = survey.discrepancies();
+            tellOfChange(discrepancies.count(), found);
             discrepancies = found;
             tell(survey);
             if (found.count() > 0) {
@@ -267,6 +272,17 @@ public final class Provisioner {
                         failed);
             }
             return result;
+        }
+
+        /** Tells of discrepancies when they begin and when they end. */
+        private void tellOfChange(long before, Discrepancies found) throws InterruptedException {
+            if (before > 0 != found.count() > 0) {
+                String named = found.named().stream()
+                        .limit(MOST_TOLD)
+                        .map(Discrepancy::toString)
+                        .collect(Collectors.joining(", "));
+                session.useTransaction(tx -> Listings.of(bmdb, type).tellOfDiscrepancy(tx, found.count(), named));
+            }
         }
 
         /** Warns of what is passed over and held back, once for as long as it lasts. */

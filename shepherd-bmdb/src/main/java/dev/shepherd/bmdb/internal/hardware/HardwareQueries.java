@@ -4,14 +4,17 @@ import static dev.shepherd.bmdb.internal.schema.Tables.HARDWARE_HISTORY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
 
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.hardware.Hardware;
 import dev.shepherd.bmdb.hardware.HardwareChange;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.TagQueries;
+import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineHardwareReportRecord;
 import java.math.BigDecimal;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.jooq.Result;
 import org.jooq.impl.DSL;
@@ -84,7 +87,9 @@ public final class HardwareQueries {
         if (before != null && !Arrays.equals(before, raw)) {
             List<HardwareChange> changes = HardwareChange.between(Hardware.read(before), hardware);
             if (!changes.isEmpty()) {
+                db.lock(machineId);
                 keep(db, machineId, changes);
+                db.tell(EventKind.HARDWARE_CHANGED, machineId, told(changes));
             }
         }
     }
@@ -132,6 +137,11 @@ public final class HardwareQueries {
                         .limit(DSL.inline(1))
                         .offset(DSL.inline(MOST_CHANGES)))))
                 .execute();
+    }
+
+    private static Map<String, String> told(List<HardwareChange> changes) {
+        String first = WorkQueries.shorten(changes.get(0).text());
+        return Map.of("changes", String.valueOf(changes.size()), "first", first);
     }
 
     private static Object texts(String[] texts) {

@@ -1,0 +1,424 @@
+package dev.shepherd.bmdb.feed;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.Race;
+import dev.shepherd.bmdb.TestDatabase;
+import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.agent.AgentCall;
+import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.event.EventKind;
+import dev.shepherd.bmdb.event.ShepherdEvent;
+import dev.shepherd.bmdb.event.StoredEvent;
+import dev.shepherd.bmdb.internal.Database;
+import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.HistoryPruning;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.jooq.exception.DataAccessException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+class EventFeedTest {
+
+    @RegisterExtension
+    static final TestDatabase db = new TestDatabase();
+
+    private static final byte[] KEY = new byte[32];
+
+    private static EventFeed feed() {
+        return EventFeed.of(db.bmdb());
+    }
+
+    private static List<ShepherdEvent> all() throws InterruptedException {
+        return feed().after(EventFeed.START, 1000).stream()
+                .map(StoredEvent::event)
+                .toList();
+    }
+
+    private static void tell(BmdbSession session, UUID machine, int number) throws InterruptedException {
+        session.useTransaction(tx -> {
+            Handle handle = Handle.of(tx.dsl());
+            handle.lock(machine);
+            handle.tell(EventKind.SILENT, machine, Map.of("number", String.valueOf(number)));
+        });
+    }
+
+    @Test
+    void anEventNamesTheMachineTheTimeAndWhatIsKnown() throws Exception {
+        UUID machine = db.providedMachine();
+        OperatorActions operator = OperatorActions.of(db.bmdb(), Actor.program("oncall"));
+        operator.quarantine(machine, "it \"smells\"\nof smoke".replace('\n', ' '));
+        operator.release(machine, "it was the neighbour");
+
+        List<ShepherdEvent> events = all();
+
+        assertThat(events)
+                .extracting(ShepherdEvent::kind)
+                .containsExactly(
+                        EventKind.QUARANTINED,
+                        EventKind.OPERATOR_ACTION,
+                        EventKind.RELEASED,
+                        EventKind.OPERATOR_ACTION);
+        assertThat(events).allSatisfy(event -> {
+            assertThat(event.machineId()).contains(machine);
+            assertThat(event.provider()).contains(TestDatabase.PROVIDER);
+            assertThat(event.providerId().orElseThrow().value()).isEqualTo("id-" + machine);
+            assertThat(event.at())
+                    .isBetween(
+                            Instant.now().minus(1, ChronoUnit.MINUTES),
+                            Instant.now().plusSeconds(60));
+        });
+        assertThat(events.get(0).details())
+                .containsEntry("by", "oncall")
+                .containsEntry("cause", "it \"smells\" of smoke");
+        assertThat(events.get(1).detail("verb")).contains("Quarantine");
+    }
+
+    @Test
+    void aForgottenMachineIsNamedInItsLastEvent() throws Exception {
+        UUID machine = db.providedMachine();
+
+        OperatorActions.of(db.bmdb(), Actor.program("oncall")).forget(machine, "sold");
+
+        assertThat(all()).singleElement().satisfies(event -> {
+            assertThat(event.detail("verb")).contains("Forget");
+            assertThat(event.providerId().orElseThrow().value()).isEqualTo("id-" + machine);
+        });
+    }
+
+    @Test
+    void takeoversAndTheirFailuresAreTold() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        db.hold(session, WorkProcess.AGENT_START, machine)
+                .orElseThrow()
+                .fail(Backoff.constant(Duration.ofMinutes(1)), "no route to host");
+        db.execute("delete from work_backoff");
+        db.hold(session, WorkProcess.AGENT_START, machine).orElseThrow().finish(tx -> tx.putAgentStarted(machine, KEY));
+        session.useTransaction(tx -> tx.putAgentHeartbeat(machine));
+        session.useTransaction(tx -> tx.putAgentHeartbeat(machine));
+
+        assertThat(all())
+                .extracting(ShepherdEvent::kind)
+                .containsExactly(EventKind.TAKEOVER_FAILED, EventKind.TAKEN_OVER, EventKind.FIRST_HEARD);
+        assertThat(all().get(0).detail("cause")).contains("no route to host");
+    }
+
+    @Test
+    void theFirstCallOfEachAgentIsTold() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        try (AgentCallback callback = AgentCallback.of(db.bmdb())) {
+            callback.start();
+            for (int takeover = 1; takeover <= 2; takeover++) {
+                byte[] key = new byte[32];
+                key[0] = (byte) takeover;
+                session.useTransaction(tx -> {
+                    tx.clearAgentHeartbeat(machine);
+                    tx.putAgentStarted(machine, key);
+                });
+                callback.call(AgentCall.of(machine, key));
+                callback.call(AgentCall.of(machine, key));
+                callback.call(AgentCall.of(machine, key).withHardwareReport(new byte[1]));
+            }
+        }
+
+        assertThat(all())
+                .extracting(ShepherdEvent::kind)
+                .containsExactly(
+                        EventKind.TAKEN_OVER, EventKind.FIRST_HEARD, EventKind.TAKEN_OVER, EventKind.FIRST_HEARD);
+    }
+
+    @Test
+    void whatIsRolledBackIsNotTold() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        assertThatThrownBy(() -> session.useTransaction(tx -> {
+                    tx.quarantine(machine, "program", "because");
+                    throw new IllegalStateException("on purpose");
+                }))
+                .isInstanceOf(IllegalStateException.class);
+        session.useTransaction(tx -> {
+            try {
+                tx.dsl().transaction(inner -> {
+                    tx.quarantine(machine, "program", "because");
+                    throw new DataAccessException("on purpose");
+                });
+            } catch (DataAccessException e) {
+                tx.requestInstallation(machine, new byte[] {1});
+            }
+        });
+
+        assertThat(all()).extracting(ShepherdEvent::kind).containsExactly(EventKind.INSTALLATION_REQUESTED);
+    }
+
+    @Test
+    void aLostSessionIsTold() throws Exception {
+        BmdbSession session = db.session();
+        db.expire(session);
+        db.bmdb().reapExpiredSessions();
+
+        assertThat(all()).singleElement().satisfies(event -> {
+            assertThat(event.kind()).isEqualTo(EventKind.SESSION_LOST);
+            assertThat(event.machineId()).isEmpty();
+            assertThat(event.details()).containsEntry("component", "test").containsEntry("runtime", "host");
+        });
+    }
+
+    @Test
+    void aProcessThatDoesNotWriteEventsWritesNone() throws Exception {
+        UUID machine = db.providedMachine();
+        Bmdb silent = db.open(config -> config.events(false));
+
+        OperatorActions.of(silent, Actor.program("oncall")).quarantine(machine, "because");
+
+        assertThat(all()).isEmpty();
+    }
+
+    /**
+     * Transactions commit in another order than they begin, and than they draw their events' ids: a reader that went on
+     * behind the highest id that it has seen would miss what is committed later.
+     */
+    @Test
+    void aTransactionThatCommitsLateIsNotMissed() throws Exception {
+        UUID slow = db.providedMachine();
+        UUID quick = db.providedMachine();
+        BmdbSession session = db.session();
+        var transaction = db.transaction();
+        TestDatabase.execute(
+                transaction,
+                "insert into fleet_events (event_at, kind, machine_id, details) values (now(), 'Silent', ?, '{}')",
+                slow);
+        tell(session, quick, 1);
+
+        List<StoredEvent> first = feed().after(EventFeed.START, 10);
+        transaction.commit();
+        List<StoredEvent> second = feed().after(first.get(0).position(), 10);
+
+        assertThat(first)
+                .singleElement()
+                .satisfies(stored -> assertThat(stored.event().machineId()).contains(quick));
+        assertThat(second)
+                .singleElement()
+                .satisfies(stored -> assertThat(stored.event().machineId()).contains(slow));
+    }
+
+    /** Many write, several read at once with their own positions, and each sees all, those of a machine in order. */
+    @Test
+    void everyReaderSeesEverythingAndEachMachineInOrder() throws Exception {
+        int machines = 6;
+        int events = 40;
+        List<UUID> ids = new ArrayList<>();
+        for (int i = 0; i < machines; i++) {
+            ids.add(db.providedMachine());
+        }
+        BmdbSession session = db.session();
+        AtomicInteger writing = new AtomicInteger(machines);
+        List<List<StoredEvent>> seen = Race.run(machines + 3, i -> {
+            if (i < machines) {
+                UUID machine = ids.get(i);
+                // Two threads for a machine would need no order between them; two machines in one transaction do.
+                UUID other = ids.get((i + 1) % machines);
+                for (int n = 0; n < events; n++) {
+                    int number = n;
+                    session.useTransaction(tx -> {
+                        Handle handle = Handle.of(tx.dsl());
+                        handle.lock(List.of(machine, other).stream().sorted().toList());
+                        handle.tell(EventKind.SILENT, machine, Map.of("number", String.valueOf(number)));
+                        handle.tell(EventKind.BACK, other, Map.of("number", String.valueOf(number)));
+                    });
+                }
+                writing.decrementAndGet();
+                return List.of();
+            }
+            List<StoredEvent> read = new ArrayList<>();
+            long position = EventFeed.START;
+            boolean over;
+            do {
+                over = writing.get() == 0;
+                List<StoredEvent> next;
+                do {
+                    next = feed().after(position, 7);
+                    read.addAll(next);
+                    position = next.isEmpty()
+                            ? position
+                            : next.get(next.size() - 1).position();
+                } while (!next.isEmpty());
+            } while (!over);
+            return read;
+        });
+
+        for (List<StoredEvent> read : seen.subList(machines, machines + 3)) {
+            assertThat(read).hasSize(2 * machines * events);
+            assertThat(read.stream().map(StoredEvent::position)).isSorted().doesNotHaveDuplicates();
+            for (EventKind kind : List.of(EventKind.SILENT, EventKind.BACK)) {
+                Map<UUID, List<Integer>> numbers = new HashMap<>();
+                read.stream()
+                        .map(StoredEvent::event)
+                        .filter(event -> event.kind() == kind)
+                        .forEach(event -> numbers.computeIfAbsent(
+                                        event.machineId().orElseThrow(), any -> new ArrayList<>())
+                                .add(Integer.valueOf(event.detail("number").orElseThrow())));
+                assertThat(numbers.values())
+                        .hasSize(machines)
+                        .allSatisfy(of -> assertThat(of)
+                                .containsExactlyElementsOf(
+                                        IntStream.range(0, events).boxed().toList()));
+            }
+        }
+    }
+
+    @Test
+    void kindsOfANewerVersionArePassedOver() throws Exception {
+        UUID machine = db.providedMachine();
+        for (int i = 0; i < 25; i++) {
+            db.execute("insert into fleet_events (event_at, kind, details) values (now(), 'Levitated', '{}')");
+        }
+        tell(db.session(), machine, 1);
+
+        assertThat(feed().after(EventFeed.START, 10)).singleElement().satisfies(stored -> {
+            assertThat(stored.position()).isEqualTo(26);
+            assertThat(stored.event().machineId()).contains(machine);
+        });
+    }
+
+    @Test
+    void whatIsOldIsDeletedAndAReaderThatMissedItIsTold() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        for (int i = 0; i < 5; i++) {
+            tell(session, machine, i);
+        }
+        long third = feed().after(EventFeed.START, 3).get(2).position();
+        // Nobody has read these two: they count as missed all the same.
+        db.execute("update fleet_events set event_at = now() - interval '8 days' where (details->>'number')::int < 4");
+
+        HistoryPruning pruning = new HistoryPruning(
+                db.bmdb().unwrap(Database.class).transactions(), Optional.empty(), Duration.ofDays(7));
+        assertThat(pruning.prune()).isEqualTo(4);
+
+        assertThat(all())
+                .singleElement()
+                .satisfies(event -> assertThat(event.detail("number")).contains("4"));
+        assertThatThrownBy(() -> feed().after(third, 10))
+                .isInstanceOfSatisfying(EventsPrunedException.class, e -> {
+                    assertThat(e.position()).isEqualTo(third);
+                    assertThat(e.prunedUpTo()).isEqualTo(third + 1);
+                })
+                .hasMessageContaining("eventRetention");
+        assertThat(feed().after(third + 1, 10)).hasSize(1);
+        assertThat(pruning.prune()).isZero();
+    }
+
+    @Test
+    void aReaderGoesOnWhereItWasUnderAnotherSession() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession one = db.session();
+        tell(one, machine, 0);
+        EventReader reader = feed().reader(one, "tickets", EventReader.From.START);
+        assertThat(reader.next(10)).hasSize(1);
+        assertThat(reader.next(10)).as("until it is done").hasSize(1);
+        reader.done(reader.next(10).get(0));
+        tell(one, machine, 1);
+
+        BmdbSession two = db.session();
+        EventReader same = feed().reader(two, "tickets", EventReader.From.START);
+        assertThat(same.isHeld()).isFalse();
+        assertThat(same.next(10)).isEmpty();
+        assertThatThrownBy(() -> same.skipTo(99))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("tickets");
+        assertThat(feed().forgetReader("tickets")).isFalse();
+
+        db.expire(one);
+        db.bmdb().reapExpiredSessions();
+
+        assertThat(same.next(10))
+                .first()
+                .satisfies(stored -> assertThat(stored.event().detail("number")).contains("1"));
+        same.giveUp();
+        assertThat(feed().forgetReader("tickets")).isTrue();
+        assertThat(feed().forgetReader("tickets")).isFalse();
+    }
+
+    @Test
+    void aNewReaderMayBeginWithWhatComes() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        tell(session, machine, 0);
+        EventReader reader = feed().reader(session, "from-now", EventReader.From.NOW);
+        assertThat(reader.next(10)).isEmpty();
+
+        tell(session, machine, 1);
+
+        assertThat(reader.next(10))
+                .singleElement()
+                .satisfies(stored -> assertThat(stored.event().detail("number")).contains("1"));
+    }
+
+    /** What is written because of an event, and that it is done with, are one transaction. */
+    @Test
+    void ofManyReadersOfOneNameOneDoesEachEventOnce() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        int events = 50;
+        for (int i = 0; i < events; i++) {
+            tell(session, machine, i);
+        }
+        AtomicBoolean over = new AtomicBoolean();
+        List<Integer> done = Race.run(4, i -> {
+            BmdbSession own = db.bmdb().startSession("reader-" + i, "host");
+            EventReader reader = feed().reader(own, "once", EventReader.From.START);
+            int count = 0;
+            try {
+                while (!over.get()) {
+                    List<StoredEvent> next = reader.next(5);
+                    for (StoredEvent stored : next) {
+                        own.useTransaction(tx -> {
+                            tx.dsl()
+                                    .execute("insert into work_history (machine_id, process, event, claim_id)"
+                                            + " values ('" + machine + "', 'Done', 'Finished', gen_random_uuid())");
+                            reader.done(tx, stored.position());
+                        });
+                        count++;
+                    }
+                    over.compareAndSet(
+                            false, !next.isEmpty() && next.get(next.size() - 1).position() == events);
+                    reader.giveUp();
+                }
+            } finally {
+                own.close();
+            }
+            return count;
+        });
+
+        assertThat(done.stream().mapToInt(Integer::intValue).sum()).isEqualTo(events);
+        assertThat(db.number("select count(*) from work_history where process = 'Done'"))
+                .isEqualTo(events);
+    }
+
+    @Test
+    void wrongArgumentsAreNamed() throws Exception {
+        assertThatThrownBy(() -> feed().after(-1, 10)).hasMessageContaining("-1");
+        assertThatThrownBy(() -> feed().after(0, 0)).hasMessageContaining("1 to 10000");
+        assertThatThrownBy(() -> feed().reader(db.session(), "Tickets!", EventReader.From.NOW))
+                .hasMessageContaining("'Tickets!'");
+    }
+}

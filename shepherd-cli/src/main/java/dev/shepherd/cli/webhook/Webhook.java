@@ -1,0 +1,259 @@
+package dev.shepherd.cli.webhook;
+
+import dev.shepherd.api.ProviderException;
+import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.Backoff;
+import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.event.EventKind;
+import dev.shepherd.bmdb.event.StoredEvent;
+import dev.shepherd.bmdb.feed.EventFeed;
+import dev.shepherd.bmdb.feed.EventReader;
+import dev.shepherd.bmdb.feed.EventsPrunedException;
+import dev.shepherd.bmdb.threads.LastingThread;
+import dev.shepherd.cli.settings.WebhookSettings;
+import dev.shepherd.provider.support.CallThreads;
+import dev.shepherd.provider.support.HttpAnswer;
+import dev.shepherd.provider.support.HttpCalls;
+import java.net.InetAddress;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sends the events of a fleet to an HTTP server, one after the other in their order, each until it is answered with a
+ * status from 200 to 299: at least once. How far it has come is in the database, under a name that comes from the URL; of
+ * several processes with the same URL one sends at a time, and another goes on when that one ends.
+ *
+ * <p>Waits 1 s after a failure, then 2 s and so on, 5 min at most, or what the server asks for in {@code Retry-After}. A
+ * call ends within 15 s; redirections are not followed. {@code docs/events.md#webhooks} describes what is sent.
+ */
+public final class Webhook implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(Webhook.class);
+
+    private static final int BATCH = 100;
+    private static final int MOST_OF_AN_ANSWER = 4096;
+    private static final Duration CALL = Duration.ofSeconds(15);
+    private static final Duration LOOK = Duration.ofSeconds(1);
+    private static final Duration LOOK_AT_ANOTHER = Duration.ofSeconds(5);
+    private static final Duration LOG_PAUSE = Duration.ofMinutes(1);
+    private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
+
+    /** How long to wait after failures in a row. */
+    static final Backoff RETRY = Backoff.builder()
+            .initial(Duration.ofSeconds(1))
+            .exponent(2)
+            .maximum(Duration.ofMinutes(5))
+            .build();
+
+    private final Bmdb bmdb;
+    private final EventFeed feed;
+    private final URI url;
+    private final byte[] secret;
+    private final Set<EventKind> kinds;
+    private final Clock clock;
+    private final String name;
+    private final CallThreads threads = new CallThreads("shepherd-webhook-calls");
+    private final HttpCalls calls;
+    private final CountDownLatch closed = new CountDownLatch(1);
+    private final LastingThread thread;
+
+    /** Used by the thread alone. */
+    private @Nullable BmdbSession session;
+
+    private @Nullable EventReader reader;
+
+    private Webhook(Bmdb bmdb, URI url, WebhookSettings settings, Clock clock) {
+        this.bmdb = bmdb;
+        this.feed = EventFeed.of(bmdb);
+        this.url = url;
+        this.secret = settings.secret();
+        this.kinds = settings.kinds();
+        this.clock = clock;
+        this.name = readerName(url);
+        this.calls = HttpCalls.builder("webhook " + url.getHost(), threads)
+                .limit(CALL)
+                .maxBody(MOST_OF_AN_ANSWER)
+                .build();
+        this.thread = LastingThread.start("shepherd-webhook", () -> closed.getCount() == 0, LOOK, this::turn);
+    }
+
+    /** Begins to send, if the settings say where to. */
+    public static Optional<Webhook> start(Bmdb bmdb, WebhookSettings settings) {
+        Optional<Webhook> webhook = settings.url().map(url -> new Webhook(bmdb, url, settings, Clock.systemUTC()));
+        settings.url().ifPresent(url -> {
+            log.info("Sending events to {}", url.getHost());
+            if (url.getScheme().equals("http") && !isLoopback(url.getHost())) {
+                log.warn("Events are sent to {} by plain HTTP: all on the way can read them", url.getHost());
+            }
+        });
+        return webhook;
+    }
+
+    private static boolean isLoopback(String host) {
+        try {
+            return InetAddress.getByName(host).isLoopbackAddress();
+        } catch (UnknownHostException e) {
+            return false; // It is told when events are sent.
+        }
+    }
+
+    /** The name under which the position is kept: the same in each process with this URL. */
+    static String readerName(URI url) {
+        try {
+            byte[] digest =
+                    MessageDigest.getInstance("SHA-256").digest(url.toString().getBytes(StandardCharsets.UTF_8));
+            return "webhook-" + HexFormat.of().formatHex(digest, 0, 8);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private void turn() throws InterruptedException {
+        try {
+            List<StoredEvent> events = reader().next(BATCH);
+            for (StoredEvent stored : events) {
+                if (kinds.contains(stored.event().kind()) && !send(stored)) {
+                    return;
+                }
+                reader().done(stored);
+            }
+            if (events.isEmpty()) {
+                // Another process that sends is looked at less often than events.
+                pause(reader().isHeld() ? LOOK : LOOK_AT_ANOTHER);
+            }
+        } catch (EventsPrunedException e) {
+            log.warn(
+                    "The webhook {} missed events, which were not sent for so long that they were deleted: {}",
+                    url.getHost(),
+                    e.getMessage());
+            reader().skipTo(e.prunedUpTo());
+        } catch (SessionExpiredException e) {
+            end();
+        } catch (BmdbException e) {
+            log.warn(
+                    "Events cannot be read for the webhook; trying again in {}: {}",
+                    Spans.text(LOOK_AT_ANOTHER),
+                    e.getMessage());
+            pause(LOOK_AT_ANOTHER);
+        } catch (IllegalStateException e) {
+            // Another process took the reader over, so this one's session was lost.
+            end();
+        }
+    }
+
+    private EventReader reader() throws InterruptedException {
+        BmdbSession own = session;
+        if (own == null || !own.isAlive() || reader == null) {
+            end();
+            own = bmdb.startSession("webhook", url.getHost());
+            session = own;
+            reader = feed.reader(own, name, EventReader.From.NOW);
+        }
+        return reader;
+    }
+
+    /** Sends an event until it is taken. Returns false if the session was lost before that: another process may send it. */
+    private boolean send(StoredEvent stored) throws InterruptedException {
+        Message message = new Message(stored);
+        Duration wait = null;
+        long failures = 0;
+        long failingSince = System.nanoTime();
+        long loggedAt = 0;
+        while (true) {
+            Optional<Duration> asked = Optional.empty();
+            String why;
+            try {
+                HttpAnswer answer = calls.send("an event", message.request(url, secret, clock.instant()));
+                if (answer.isSuccess()) {
+                    if (failures > 0) {
+                        log.info(
+                                "The webhook {} takes events again, after {}",
+                                url.getHost(),
+                                Spans.text(Duration.ofSeconds(
+                                        TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - failingSince))));
+                    }
+                    return true;
+                }
+                asked = answer.retryAfter();
+                why = answer.failure().getMessage();
+            } catch (CancellationException e) {
+                throw new InterruptedException("the webhook is closed");
+            } catch (ProviderException e) {
+                why = e.getMessage();
+            }
+            failures++;
+            wait = RETRY.next(wait);
+            Duration pause = asked.filter(longer -> longer.compareTo(RETRY.maximum()) <= 0)
+                    .orElse(wait);
+            if (failures == 1 || System.nanoTime() - loggedAt > LOG_PAUSE.toNanos()) {
+                loggedAt = System.nanoTime();
+                log.warn(
+                        "Event {} is not taken ({} time(s)); trying again in {}: {}",
+                        stored.position(),
+                        failures,
+                        Spans.text(pause),
+                        why);
+            }
+            pause(pause);
+            if (session == null || !session.isAlive()) {
+                return false;
+            }
+        }
+    }
+
+    private void pause(Duration span) throws InterruptedException {
+        if (closed.await(span.toNanos(), TimeUnit.NANOSECONDS)) {
+            throw new InterruptedException("the webhook is closed");
+        }
+    }
+
+    private void end() throws InterruptedException {
+        BmdbSession ending = session;
+        session = null;
+        reader = null;
+        if (ending != null) {
+            ending.close();
+        }
+    }
+
+    /** Stops after the call that is under way, which is ended if it takes too long. */
+    @Override
+    public void close() {
+        closed.countDown();
+        threads.close();
+        thread.interrupt();
+        try {
+            if (!thread.awaitEnd(LONGEST_STOP)) {
+                log.warn("The thread of the webhook has not ended within {}", Spans.text(LONGEST_STOP));
+            }
+            end();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Names the server. */
+    @Override
+    public String toString() {
+        return String.format(Locale.ROOT, "webhook %s (%s)", url.getHost(), name);
+    }
+}
