@@ -17,7 +17,6 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.PlannedRecovery.Step;
 import dev.shepherd.bmdb.RecoveryAction;
@@ -243,34 +242,6 @@ public final class RecoveryLimits {
         return new Room(room, new RecoveryOutlook(all, allInRecovery, cap, heldBack, verdict.freezes()));
     }
 
-    /**
-     * How many machines may be disturbed beside those in recovery.
-     *
-     * @param all of the provider
-     * @param byLocation of each location; the others have no limit of their own
-     * @param frozen which freezes are in force
-     */
-    public record Places(int all, Map<String, Integer> byLocation, List<Freeze> frozen) {}
-
-    /** Counts the places that are free. They stay so as long as the provider's row is locked. */
-    public Places places() {
-        Map<String, Integer> sizes =
-                byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present()));
-        Map<String, Integer> inRecovery = inRecovery();
-        List<Freeze> frozen = FreezeQueries.inForce(db, provider);
-        Map<String, Integer> free = new LinkedHashMap<>();
-        sizes.forEach((location, size) -> {
-            boolean isFrozen = frozen.stream().anyMatch(one -> one.location().equals(Optional.of(location)));
-            if (!location.isEmpty()) {
-                int cap = isFrozen ? 0 : Thresholds.cap(policy, size, policy.maxPerLocation());
-                free.put(location, Math.max(0, cap - inRecovery.getOrDefault(location, 0)));
-            }
-        });
-        boolean allFrozen = frozen.stream().anyMatch(one -> one.location().isEmpty());
-        int cap = allFrozen ? 0 : Thresholds.cap(policy, sum(sizes), policy.maxPerProvider());
-        return new Places(Math.max(0, cap - sum(inRecovery)), free, frozen);
-    }
-
     /** How many machines are in recovery, and how many of the provider's may be at once. */
     public record Occupancy(int inRecovery, int limit) {}
 
@@ -325,7 +296,7 @@ public final class RecoveryLimits {
      * Counts by location the machines being worked on, and those with an attempt that have not been heard since. A
      * paused machine takes no place: no attempt is made on it, and others must not wait for that.
      */
-    private Map<String, Integer> inRecovery() {
+    Map<String, Integer> inRecovery() {
         return byLocation(isInRecovery());
     }
 

@@ -7,7 +7,7 @@ import java.time.Duration;
  *
  * @param state one of the states in the database
  * @param wave how many waves there were
- * @param pass 1, or 2 once those that were left alone are looked at again
+ * @param pass how far it is with the machines, as below
  */
 record RolloutRow(
         long id,
@@ -21,11 +21,23 @@ record RolloutRow(
         int pass,
         int done) {
 
+    /** Machines are being listed. */
+    static final int LISTING = 0;
+
+    /** All that were listed have their turn. */
+    static final int FIRST_PASS = 1;
+
+    /** Those that were left alone, and those that were missed, are being listed. */
+    static final int LISTING_AGAIN = 2;
+
+    /** These have their turn. */
+    static final int SECOND_PASS = 3;
+
     boolean isUnderWay() {
-        return state.equals(RolloutQueries.RUNNING) || isPaused();
+        return state.equals(RolloutState.RUNNING) || isPaused();
     }
 
     boolean isPaused() {
-        return state.equals(RolloutQueries.PAUSED);
+        return state.equals(RolloutState.PAUSED);
     }
 }

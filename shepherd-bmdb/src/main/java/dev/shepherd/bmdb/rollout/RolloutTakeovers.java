@@ -91,7 +91,7 @@ public final class RolloutTakeovers {
                 .select(ROLLOUTS.AGENT_SHA256)
                 .from(ROLLOUTS)
                 .where(ROLLOUTS.PROVIDER.eq(provider.name()))
-                .and(ROLLOUTS.ROLLOUT_STATE.eq(inline(RolloutQueries.COMPLETED)))
+                .and(ROLLOUTS.ROLLOUT_STATE.eq(inline(RolloutState.COMPLETED)))
                 .orderBy(ROLLOUTS.ROLLOUT_ID.desc())
                 .limit(1)
                 .fetchOptional(ROLLOUTS.AGENT_SHA256)
@@ -142,6 +142,8 @@ public final class RolloutTakeovers {
             }
             case WAITING, PASSED, RETURNED, FAILED ->
                 queries.underWay()
+                        // While it lists its machines, it comes to this one by itself.
+                        .filter(rollout -> rollout.pass() != RolloutRow.LISTING)
                         .filter(rollout ->
                                 build.filter(started -> isOf(rollout, started)).isEmpty())
                         .ifPresent(rollout -> queries.enrol(machineId, rollout.id()));

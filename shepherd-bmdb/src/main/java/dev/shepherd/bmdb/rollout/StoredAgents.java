@@ -111,11 +111,11 @@ public final class StoredAgents {
     public static void prune(Handle db) {
         dev.shepherd.bmdb.internal.schema.tables.Rollouts later = ROLLOUTS.as("later");
         Condition isLastCompleted = ROLLOUTS.ROLLOUT_STATE
-                .eq(inline(RolloutQueries.COMPLETED))
+                .eq(inline(RolloutState.COMPLETED))
                 .and(not(exists(selectOne()
                         .from(later)
                         .where(later.PROVIDER.eq(ROLLOUTS.PROVIDER))
-                        .and(later.ROLLOUT_STATE.eq(inline(RolloutQueries.COMPLETED)))
+                        .and(later.ROLLOUT_STATE.eq(inline(RolloutState.COMPLETED)))
                         .and(later.ROLLOUT_ID.gt(ROLLOUTS.ROLLOUT_ID)))));
         Condition hasMachines = exists(selectOne()
                 .from(MACHINE_ROLLOUT)
