@@ -35,8 +35,23 @@ public final class RolloutTakeovers {
      *
      * @param executable empty for the one that the manager is set up with
      * @param isRollouts whether a rollout has chosen the machine for it
+     * @param isFirst whether no takeover for this rollout has begun on the machine before
      */
-    public record Assignment(Optional<Stored> executable, boolean isRollouts) {}
+    public record Assignment(Optional<Stored> executable, boolean isRollouts, boolean isFirst) {
+
+        /** Nothing was assigned: the machine is not even contacted. */
+        public static final Assignment NONE = new Assignment(Optional.empty(), false, false);
+    }
+
+    /** What is to blame for a takeover that failed. */
+    public enum Blame {
+        /** Perhaps the machine: its rollout gives it up. */
+        MACHINE,
+        /** The executable, which is not in the database as it was stored: its rollout stops. */
+        DAMAGED_EXECUTABLE,
+        /** Neither: it is tried again. */
+        OTHERS
+    }
 
     /** What is known of a machine in a rollout. */
     private record Progress(
@@ -57,7 +72,10 @@ public final class RolloutTakeovers {
                 case CHOSEN, STARTING -> {
                     if (rollout.isUnderWay()) {
                         queries.step(List.of(machineId), RolloutStep.STARTING, RolloutQueries.TURN, null);
-                        return new Assignment(Optional.of(stored(db, rollout.sha256())), true);
+                        return new Assignment(
+                                Optional.of(stored(db, rollout.sha256())),
+                                true,
+                                progress.get().step() == RolloutStep.CHOSEN);
                     }
                     queries.step(
                             List.of(machineId),
@@ -67,12 +85,12 @@ public final class RolloutTakeovers {
                 }
                 case DONE -> {
                     // It was heard for long enough with this one, whatever became of the rollout.
-                    return new Assignment(Optional.of(stored(db, rollout.sha256())), false);
+                    return new Assignment(Optional.of(stored(db, rollout.sha256())), false, false);
                 }
                 default -> {}
             }
         }
-        return new Assignment(current(db, provider), false);
+        return new Assignment(current(db, provider), false, false);
     }
 
     private static Optional<Progress> progress(Handle db, RolloutQueries queries, UUID machineId) {
@@ -180,22 +198,33 @@ public final class RolloutTakeovers {
     }
 
     /**
-     * Notes that a takeover failed that a rollout wanted.
+     * Notes that a takeover failed that a rollout wanted. One that did not even begin, whatever its machine has to do with
+     * it, leaves the machine as it was before.
      *
-     * @param ofMachine whether the machine may be to blame: the rollout gives it up then. If not, it is tried again
+     * @param assigned what it was to put on the machine
      */
     public static void failed(
-            BmdbTransaction tx, UUID machineId, ProviderType provider, String cause, boolean ofMachine) {
+            BmdbTransaction tx, UUID machineId, ProviderType provider, Assignment assigned, String cause, Blame blame) {
         Handle db = Handle.of(tx.dsl());
         db.lock(machineId);
         RolloutQueries queries = new RolloutQueries(db, provider);
-        boolean isStarting = progress(db, queries, machineId)
-                .filter(progress -> progress.step() == RolloutStep.STARTING)
-                .isPresent();
-        if (isStarting && ofMachine) {
-            queries.step(List.of(machineId), RolloutStep.FAILED, null, cause);
-        } else if (isStarting) {
-            queries.step(List.of(machineId), RolloutStep.CHOSEN, RolloutQueries.TURN, null);
+        Optional<Progress> starting = progress(db, queries, machineId)
+                .filter(progress -> assigned.isRollouts() && progress.step() == RolloutStep.STARTING);
+        if (starting.isEmpty()) {
+            return;
         }
+        if (blame == Blame.MACHINE) {
+            queries.step(List.of(machineId), RolloutStep.FAILED, null, cause);
+            return;
+        }
+        if (blame == Blame.DAMAGED_EXECUTABLE) {
+            queries.end(starting.get().rollout().id(), RolloutState.STOPPED, cause);
+        }
+        // After a takeover that died in the middle, the machine may run either agent, whatever became of this one.
+        queries.step(
+                List.of(machineId),
+                assigned.isFirst() ? RolloutStep.CHOSEN : RolloutStep.STARTING,
+                RolloutQueries.TURN,
+                null);
     }
 }
