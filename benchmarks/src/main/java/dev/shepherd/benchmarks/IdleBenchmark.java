@@ -2,6 +2,7 @@ package dev.shepherd.benchmarks;
 
 import com.zaxxer.hikari.HikariDataSource;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.benchmarks.idle.CountingDataSource;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbSession;

@@ -16,6 +16,7 @@ final class Main {
             new FloodBenchmark(),
             new ClaimsBenchmark(),
             new IdleBenchmark(),
+            new RolloutBenchmark(),
             new WakeUpBenchmark(),
             new ReconcileBenchmark(),
             new TakeoverBenchmark(),

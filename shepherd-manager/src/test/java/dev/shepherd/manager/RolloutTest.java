@@ -35,6 +35,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -418,6 +419,131 @@ class RolloutTest extends RecoveryScenario {
         assertThat(read(rollout).counts().done()).isGreaterThan(40);
         assertThat(read(rollout).wave()).isBetween(4, 7);
         assertThat(read(rollout).troubles()).isEmpty();
+    }
+
+    @Test
+    void allManagersDownForAnHourInTheMiddleOfARolloutMakeNobodySilent() throws Exception {
+        fleet(60, 2);
+        fleet.manager(POLICY);
+        pass(2);
+        Rollout rollout = start("2.0", PLAN);
+        pass(25);
+        assertThat(read(rollout).counts().done()).isEqualTo(3);
+        assertThat(read(rollout).counts().baking()).isPositive();
+        int baking = read(rollout).counts().baking();
+
+        // No manager runs, and with them the endpoint is away, so nothing is heard either.
+        fleet.ingestWorks(false);
+        fleet.passWithoutManagers(Duration.ofHours(1));
+        pass(8);
+        assertThat(read(rollout).counts().baking()).isEqualTo(baking);
+        assertThat(read(rollout).troubles()).isEmpty();
+        assertThat(fleet.effects()).isEmpty();
+        fleet.ingestWorks(true);
+
+        for (int minute = 0; minute < 400 && read(rollout).state().isUnderWay(); minute++) {
+            pass(1);
+        }
+        assertThat(read(rollout).state()).isEqualTo(State.COMPLETED);
+        assertThat(read(rollout).counts().done()).isEqualTo(60);
+        assertThat(read(rollout).troubles()).isEmpty();
+        assertThat(fleet.effects()).as("reboots").isEmpty();
+    }
+
+    @Test
+    void anHourInWhichNoHeartbeatArrivesStopsNoRollout() throws Exception {
+        fleet(60, 2);
+        fleet.manager(POLICY);
+        pass(2);
+        Rollout rollout = start("2.0", PLAN);
+        pass(25);
+        int baking = read(rollout).counts().baking();
+        assertThat(baking).isPositive();
+
+        fleet.ingestWorks(false);
+        pass(60);
+        assertThat(read(rollout).counts().baking()).isEqualTo(baking);
+        assertThat(read(rollout).counts().passed()).isZero();
+        assertThat(read(rollout).troubles()).isEmpty();
+        fleet.ingestWorks(true);
+
+        for (int minute = 0; minute < 400 && read(rollout).state().isUnderWay(); minute++) {
+            pass(1);
+        }
+        assertThat(read(rollout).counts()).isEqualTo(new Rollout.Counts(0, 0, 0, 60, 0, 0, 0, 0));
+        assertThat(fleet.effects()).as("reboots").isEmpty();
+    }
+
+    @Test
+    void anExecutableThatIsDamagedInTheDatabaseReachesNoMachine() throws Exception {
+        fleet(40, 2);
+        fleet.manager(POLICY);
+        pass(2);
+        List<String> damages = List.of(
+                "delete from agent_executable_parts where part = 1",
+                "delete from agent_executable_parts where part = 2",
+                "update agent_executable_parts set content = set_byte(content, 7, 255 - get_byte(content, 7)) where part = 1",
+                "update agent_executable_parts set content = content || 'x' where part = 2");
+        AtomicInteger uploads = new AtomicInteger();
+        fleet.beforeTakeover(target -> uploads.incrementAndGet());
+        for (String damage : damages) {
+            Rollout rollout = start("2.0", PLAN);
+            inTransaction(tx -> tx.dsl().execute(damage));
+
+            pass(20);
+
+            Rollout after = read(rollout);
+            assertThat(after.state()).as(damage).isEqualTo(State.STOPPED);
+            assertThat(after.cause())
+                    .hasValueSatisfying(cause -> assertThat(cause)
+                            .startsWith("the executable of agent 2.0 ")
+                            .contains("is damaged in the database: "));
+            assertThat(after.counts().waiting()).isEqualTo(37);
+            assertThat(after.counts().passed()).as("nothing was done to them").isEqualTo(3);
+            assertThat(uploads).as(damage).hasValue(0);
+            assertThat(running("2.0")).isZero();
+        }
+
+        // The same file, stored once more, mends it.
+        Rollout rollout = start("2.0", PLAN);
+        pass(60);
+        assertThat(read(rollout).counts().done()).isGreaterThan(3);
+        assertThat(read(rollout).troubles()).isEmpty();
+        assertThat(fleet.effects()).isEmpty();
+    }
+
+    @Test
+    void anExecutableThatIsDamagedAfterTheCanariesStopsTheRolloutThere() throws Exception {
+        fleet(40, 2);
+        fleet.manager(POLICY);
+        pass(2);
+        Rollout rollout = start("2.0", PLAN);
+        pass(3);
+        assertThat(running("2.0")).isEqualTo(3);
+        inTransaction(tx -> tx.dsl()
+                .execute("update agent_executable_parts set content = set_byte(content, 7, 255 - get_byte(content, 7))"
+                        + " where part = 1"));
+
+        pass(40);
+
+        Rollout after = read(rollout);
+        assertThat(after.state()).isEqualTo(State.STOPPED);
+        assertThat(after.cause()).hasValueSatisfying(cause -> assertThat(cause).endsWith("part 1 was altered"));
+        assertThat(running("2.0")).as("the canaries keep it").isEqualTo(3);
+        assertThat(after.counts().done()).isEqualTo(3);
+        assertThat(Operator.of(database.bmdb()).quarantined()).isEmpty();
+
+        // A canary that has to be taken over again gets no damaged one either, and keeps waiting.
+        UUID canary = fleet.versions().entrySet().stream()
+                .filter(entry -> entry.getValue().equals("2.0"))
+                .map(Map.Entry::getKey)
+                .findFirst()
+                .orElseThrow();
+        OperatorActions.of(database.bmdb(), Actor.program("oncall")).restartAgent(canary, "a test");
+        pass(3);
+        assertThat(Operator.of(database.bmdb()).backoffs(dev.shepherd.bmdb.operator.BackoffFilter.ALL, null, 10))
+                .singleElement()
+                .satisfies(backoff -> assertThat(backoff.kind()).isEqualTo("executable_damaged"));
     }
 
     private static void stepAll(Shepherd manager) throws InterruptedException {

@@ -11,6 +11,7 @@ import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.web.api.HardwareJson;
 import dev.shepherd.web.api.Json;
+import dev.shepherd.web.api.RolloutJson;
 import dev.shepherd.web.http.BadRequestException;
 import dev.shepherd.web.http.Query;
 import dev.shepherd.web.http.WebRequest;
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 final class ApiRoutes {
 
     private static final int DEFAULT_LIMIT = 100;
+    private static final int MOST_ROLLOUTS = 100;
 
     private final Bmdb bmdb;
     private final Operator operator;
@@ -92,9 +94,18 @@ final class ApiRoutes {
                             MachineLinks.filter(query), MachineLinks.place(query), limit(query, Fleet.LARGEST_PAGE))));
                 case "actions" -> Optional.of(actions(null, query));
                 case "pauses" -> Optional.of(Json.list("pauses", operator.pauses(), Json::pause));
+                case "rollouts" ->
+                    Optional.of(Json.list(
+                            "rollouts", operator.rollouts(limit(query, MOST_ROLLOUTS)), RolloutJson::rollout));
                 case "sessions" -> Optional.of(Json.list("sessions", operator.sessions(), Json::session));
                 default -> Optional.empty();
             };
+        }
+        if (path.size() == 2 && path.get(0).equals("rollouts")) {
+            Optional<Long> number = Routes.rollout(path.get(1));
+            return number.isEmpty()
+                    ? Optional.empty()
+                    : operator.rollout(number.get()).map(RolloutJson::of);
         }
         if (path.size() >= 2 && path.size() <= 3 && path.get(0).equals("machines")) {
             UUID machine = Routes.id(path.get(1));

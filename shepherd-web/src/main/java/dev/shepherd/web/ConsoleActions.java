@@ -9,6 +9,7 @@ import dev.shepherd.bmdb.operator.BackoffFilter;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.operator.Pause;
+import dev.shepherd.bmdb.operator.RolloutActions;
 import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.web.access.Authorizer;
@@ -131,7 +132,8 @@ final class ConsoleActions {
     }
 
     /**
-     * Does what a path says: {@code machines/ID/VERB}, {@code pauses/ID/end} or {@code freezes/release}.
+     * Does what a path says: {@code machines/ID/VERB}, {@code pauses/ID/end}, {@code freezes/release} or {@code
+     * rollouts/NUMBER/VERB}.
      *
      * @param form {@code reason}, and what else the verb needs: {@code minutes}, {@code force}, {@code request}
      * @return what came of it; empty if nothing is done at this path
@@ -150,7 +152,31 @@ final class ConsoleActions {
         if (path.equals(List.of("freezes", "release"))) {
             return Optional.of(unfreeze(principal, channel, form));
         }
+        if (path.size() == 3 && path.get(0).equals("rollouts")) {
+            return Optional.of(toRollout(path.get(1), path.get(2), principal, channel, form));
+        }
         return Optional.empty();
+    }
+
+    private Outcome toRollout(String number, String word, String principal, Actor.Channel channel, Query form)
+            throws InterruptedException {
+        Verb verb = switch (word) {
+            case "pause" -> Verb.PAUSE_ROLLOUT;
+            case "resume" -> Verb.RESUME_ROLLOUT;
+            case "abort" -> Verb.ABORT_ROLLOUT;
+            default -> throw new BadRequestException("a rollout can be paused, resumed and aborted here");
+        };
+        long rollout =
+                Routes.rollout(number).orElseThrow(() -> new BadRequestException("a rollout is named by its number"));
+        require(principal, verb, null);
+        String reason = reason(form);
+        RolloutActions actions = RolloutActions.of(bmdb, new Actor(principal, channel));
+        return switch (verb) {
+            case PAUSE_ROLLOUT -> actions.pause(rollout, reason) ? Outcome.ROLLOUT_PAUSED : Outcome.ROLLOUT_NOT_RUNNING;
+            case RESUME_ROLLOUT ->
+                actions.resume(rollout, reason) ? Outcome.ROLLOUT_RESUMED : Outcome.ROLLOUT_NOT_PAUSED;
+            default -> actions.abort(rollout, reason) ? Outcome.ROLLOUT_ABORTED : Outcome.ROLLOUT_ENDED_BEFORE;
+        };
     }
 
     private Outcome toMachine(UUID machine, String word, String principal, Actor.Channel channel, Query form)

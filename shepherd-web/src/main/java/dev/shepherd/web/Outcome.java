@@ -26,6 +26,12 @@ enum Outcome {
     REBOOTED("The provider agreed to reboot it.", true),
     REINSTALLED("The provider agreed to reinstall it.", true),
     FORGOTTEN("It was forgotten.", true),
+    ROLLOUT_PAUSED("The rollout is paused: it chooses no further machines.", true),
+    ROLLOUT_NOT_RUNNING("The rollout is not running.", false),
+    ROLLOUT_RESUMED("The rollout goes on.", true),
+    ROLLOUT_NOT_PAUSED("The rollout is not paused.", false),
+    ROLLOUT_ABORTED("The rollout has ended.", true),
+    ROLLOUT_ENDED_BEFORE("The rollout had ended already.", false),
     UNKNOWN("It was not there any more.", false);
 
     private final String text;

@@ -43,6 +43,10 @@ import org.jspecify.annotations.Nullable;
 final class Routes {
 
     private static final int PAGE = 100;
+
+    /** How many rollouts are shown that have ended. */
+    private static final int LAST_ROLLOUTS = 3;
+
     private static final Duration DAY = Duration.ofDays(1);
 
     private final Bmdb bmdb;
@@ -163,12 +167,14 @@ final class Routes {
                         watch.summary(),
                         fleet.samples(now.minus(DAY)),
                         operator.freezes(),
+                        operator.rollouts(LAST_ROLLOUTS),
                         operator.pauses(),
                         shepherd.map(Shepherd::status),
                         operator.sessions(),
                         actions.may(principal, Verb.UNFREEZE, null),
                         pause -> actions.may(
                                 principal, Verb.RESUME, pause.machineId().orElse(null)),
+                        verb -> actions.may(principal, verb, null),
                         now));
         return html(200, page);
     }
@@ -236,6 +242,11 @@ final class Routes {
         } catch (NumberFormatException e) {
             throw new BadRequestException("before must be a number");
         }
+    }
+
+    /** Reads the number of a rollout; empty if it is none. */
+    static Optional<Long> rollout(String text) {
+        return text.matches("[0-9]{1,18}") ? Optional.of(Long.valueOf(text)) : Optional.empty();
     }
 
     private WebResponse stream() {

@@ -562,7 +562,15 @@ class BrowserTest {
     void theFleetOfADayLooksAlive() throws Exception {
         UUID machine = fleet.lively();
         awaitCounts();
-        sees("metal", "racks", "static", "ams1", "hall 2", "the switch of row 4 is replaced");
+        sees(
+                "metal",
+                "racks",
+                "static",
+                "ams1",
+                "hall 2",
+                "the switch of row 4 is replaced",
+                "Rollout",
+                "to racks: running");
         assertThat(browser.findAll("polyline")).hasSizeGreaterThanOrEqualTo(4);
         browser.size(1280, 1560);
         picture("fleet");

@@ -199,7 +199,7 @@ class OpenApiTest {
 
     @Test
     void anEmptyFleetIsAnsweredAsDescribed() throws Exception {
-        for (String path : List.of("/fleet", "/machines", "/actions", "/pauses", "/sessions")) {
+        for (String path : List.of("/fleet", "/machines", "/actions", "/pauses", "/sessions", "/rollouts")) {
             get(path, path);
         }
         UUID absent = UUID.randomUUID();
@@ -285,6 +285,11 @@ class OpenApiTest {
         }
         for (String path : List.of("/actions", "/pauses", "/sessions")) {
             get(path, path);
+        }
+        JsonNode rollouts = get("/rollouts", "/rollouts").path("rollouts");
+        assertThat(rollouts.findValuesAsText("state")).containsExactly("running", "stopped", "stopped");
+        for (JsonNode rollout : rollouts) {
+            get("/rollouts/{rollout}", "/rollouts/" + rollout.path("id").asText());
         }
 
         Set<String> all = new TreeSet<>();
@@ -381,6 +386,25 @@ class OpenApiTest {
                     .path("outcome")
                     .asText());
         }
+        long rollout = fleet.rollout("Running", null, "2.2", rebootable("baking"), "Baking", null);
+        for (String verb : List.of("pause", "pause", "resume", "resume", "abort", "abort")) {
+            outcomes.add(answer(
+                            "POST",
+                            "/rollouts/{rollout}/{verb}",
+                            "/rollouts/" + rollout + "/" + verb,
+                            "",
+                            "{\"reason\": \"r\"}")
+                    .path("outcome")
+                    .asText());
+        }
+        assertThat(outcomes)
+                .contains(
+                        "rollout-paused",
+                        "rollout-not-running",
+                        "rollout-resumed",
+                        "rollout-not-paused",
+                        "rollout-aborted",
+                        "rollout-ended-before");
         assertThat(outcomes)
                 .contains(
                         "paused",
@@ -400,7 +424,7 @@ class OpenApiTest {
                 .contains("unfrozen", "not-frozen", "not-paused", "unknown", "not-backed-off", "retried");
         assertThat(outcomes)
                 .isSubsetOf(Stream.of(Outcome.values()).map(Outcome::word).toList());
-        for (String path : List.of("/fleet", "/machines", "/actions", "/pauses", "/sessions")) {
+        for (String path : List.of("/fleet", "/machines", "/actions", "/pauses", "/sessions", "/rollouts")) {
             get(path, path);
         }
     }
@@ -422,6 +446,15 @@ class OpenApiTest {
                 .isTrue();
         assertThat(answer("POST", "/freezes/release", "/freezes/release", "", "{}")
                         .has("error"))
+                .isTrue();
+        for (String refused : List.of("/rollouts/1/explode", "/rollouts/x/pause")) {
+            assertThat(answer("POST", "/rollouts/{rollout}/{verb}", refused, "", "{\"reason\": \"r\"}")
+                            .has("error"))
+                    .as(refused)
+                    .isTrue();
+        }
+        assertThat(get("/rollouts/{rollout}", "/rollouts/99").has("error")).isTrue();
+        assertThat(answer("GET", "/rollouts", "/rollouts", "limit=101", "").has("error"))
                 .isTrue();
         answer("POST", template, path + "pause", "", "{\"reason\": \"r\"}");
         assertThat(answer("POST", template, path + "reboot", "", "{\"reason\": \"r\"}")
@@ -459,6 +492,10 @@ class OpenApiTest {
                 .contains("may not");
         answer("POST", "/pauses/{pause}/end", "/pauses/" + UUID.randomUUID() + "/end", "", "{\"reason\": \"r\"}");
         answer("POST", "/freezes/release", "/freezes/release", "", "{\"reason\": \"r\"}");
+        assertThat(answer("POST", "/rollouts/{rollout}/{verb}", "/rollouts/1/abort", "", "{\"reason\": \"r\"}")
+                        .path("error")
+                        .asText())
+                .contains("may not");
     }
 
     private UUID rebootable(String id) throws Exception {
@@ -486,6 +523,7 @@ class OpenApiTest {
                 "actions",
                 "pauses",
                 "sessions",
+                "rollouts",
                 "history",
                 "freezes",
                 "loops",

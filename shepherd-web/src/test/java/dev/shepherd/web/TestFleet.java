@@ -1,9 +1,11 @@
 package dev.shepherd.web;
 
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.UUID;
 
 /** Machines written straight into a database. */
@@ -20,7 +22,7 @@ final class TestFleet {
         execute(
                 "truncate machines, machine_provided, machine_quarantine, work_backoff, pauses, recovery_freeze, work_history,"
                         + " sessions, operator_actions, fleet_counted, fleet_counts, fleet_silent, fleet_figures,"
-                        + " fleet_samples, fleet_hardware, hardware_history cascade");
+                        + " fleet_samples, fleet_hardware, hardware_history, rollouts, agent_executables cascade");
     }
 
     void execute(String sql, Object... parameters) throws SQLException {
@@ -56,6 +58,46 @@ final class TestFleet {
                 "insert into hardware_history (machine_id, changed_at, kind, change) values (?, now(), 'DISK_FAILING', ?)",
                 machine,
                 change);
+    }
+
+    /**
+     * Makes a rollout, and a machine that it works on or has failed on.
+     *
+     * @return its number
+     */
+    long rollout(String state, String cause, String version, UUID machine, String step, String why)
+            throws SQLException {
+        execute(
+                "insert into agent_executables values (sha256(?::bytea), ?, 17000000, now()) on conflict do nothing",
+                version.getBytes(StandardCharsets.UTF_8),
+                version);
+        boolean ended = !List.of("Running", "Paused").contains(state);
+        try (Connection connection = DriverManager.getConnection(url);
+                PreparedStatement statement = connection.prepareStatement(
+                        "insert into rollouts (provider, agent_sha256, rollout_state, rollout_cause, rollout_canary,"
+                                + " rollout_batch, rollout_bake_seconds, rollout_max_failures, rollout_wave, rollout_pass,"
+                                + " rollout_machines, rollout_done, rollout_passed, rollout_started_at, rollout_started_by,"
+                                + " rollout_ended_at) values ('racks', sha256(?::bytea), ?, ?, 5, 50, 900, 2, 3, 1, 140, 25, 4,"
+                                + " now() - interval '50 minutes', 'nightshift', case when ? then now() end)"
+                                + " returning rollout_id")) {
+            statement.setBytes(1, version.getBytes(StandardCharsets.UTF_8));
+            statement.setString(2, state);
+            statement.setString(3, cause);
+            statement.setBoolean(4, ended);
+            var result = statement.executeQuery();
+            result.next();
+            long id = result.getLong(1);
+            execute(
+                    "insert into machine_rollout (machine_id, rollout_id, rollout_step, rollout_step_at, rollout_until,"
+                            + " rollout_cause) values (?, ?, ?, now(), case when ? in ('Chosen', 'Starting', 'Baking', 'Returning')"
+                            + " then now() + interval '1 hour' end, ?)",
+                    machine,
+                    id,
+                    step,
+                    step,
+                    why);
+            return id;
+        }
     }
 
     /** Writes a text into each place that takes one from a provider, a machine, a process or a person. */
@@ -96,6 +138,8 @@ final class TestFleet {
                 text,
                 text,
                 text);
+        rollout("Stopped", text, "<b>2</b>", machine, "Failed", text);
+        execute("update rollouts set rollout_started_by = ?", text);
         return machine;
     }
 
@@ -217,6 +261,16 @@ final class TestFleet {
                     provider_id
                 from machine_provided where machine_id = ?
                 """, machine);
+        UUID failed = UUID.fromString("00000000-0000-0000-0000-0000000000f1");
+        execute("insert into machines (machine_id) values (?)", failed);
+        rollout(
+                "Stopped",
+                "3 machine(s) failed or fell silent, and at most 2 may",
+                "2.1",
+                failed,
+                "Returned",
+                "the new agent is silent for 10 min 4 s");
+        rollout("Running", null, "2.2", machine, "Baking", null);
         return machine;
     }
 }

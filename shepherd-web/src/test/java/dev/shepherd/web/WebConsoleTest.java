@@ -318,6 +318,60 @@ class WebConsoleTest {
     }
 
     @Test
+    void theRolloutUnderWayIsShownAndCanBePausedResumedAndAbortedByThoseWhoMay() throws Exception {
+        UUID bad = fleet.machine("bad", "l");
+        UUID baking = fleet.machine("baking", "l");
+        fleet.rollout("Stopped", "3 machine(s) failed", "2.1", bad, "Returned", "the new agent is silent for 10 min");
+        long id = fleet.rollout("Running", null, "2.2", baking, "Baking", null);
+        WebConsole all = operators();
+        Map<String, String> host = Map.of("Host", "localhost");
+
+        String page = text(get(all, "/", host));
+        assertThat(page)
+                .contains("Rollout " + id + " of agent 2.2", "to racks: running", "<b>25</b> done", "<b>1</b> watched")
+                .contains("racks: stopped", "3 machine(s) failed", "the new agent is silent for 10 min")
+                .contains("machines/" + bad, "rollouts/" + id + "/pause", "rollouts/" + id + "/abort")
+                .doesNotContain("/resume");
+        assertThat(text(get(all, "/api/v1/rollouts/" + id, host))).contains("\"state\":\"running\"", "\"done\":25");
+
+        WebConsole some =
+                console((principal, action, on) -> action == Verb.PAUSE_ROLLOUT, request -> Optional.of("oncall"));
+        assertThat(text(get(some, "/", host))).contains("/pause\"").doesNotContain("/abort\"");
+        assertThat(post(some, "/rollouts/" + id + "/abort", "reason=x", SAME_ORIGIN)
+                        .status())
+                .isEqualTo(403);
+        assertThat(text(get(console, "/", host))).doesNotContain("rollouts/");
+        assertThat(post(all, "/rollouts/" + id + "/pause", "reason=+", SAME_ORIGIN)
+                        .status())
+                .isEqualTo(400);
+        assertThat(post(all, "/rollouts/" + id + "/explode", "reason=x", SAME_ORIGIN)
+                        .status())
+                .isEqualTo(400);
+        assertThat(post(all, "/rollouts/x/pause", "reason=x", SAME_ORIGIN).status())
+                .isEqualTo(400);
+
+        WebResponse paused = post(all, "/rollouts/" + id + "/pause", "reason=a+look", SAME_ORIGIN);
+        assertThat(paused.status()).isEqualTo(303);
+        assertThat(paused.headers()).containsEntry("Location", "../../?done=rollout-paused");
+        assertThat(post(all, "/rollouts/" + id + "/pause", "reason=again", SAME_ORIGIN)
+                        .headers())
+                .containsEntry("Location", "../../?done=rollout-not-running");
+        assertThat(text(get(all, "/?done=rollout-paused", host)))
+                .contains("The rollout is paused", "to racks: paused", "oncall: a look", "rollouts/" + id + "/resume");
+        post(all, "/rollouts/" + id + "/resume", "reason=well", SAME_ORIGIN);
+        post(all, "/rollouts/" + id + "/abort", "reason=enough", SAME_ORIGIN);
+        assertThat(text(get(all, "/", host))).contains("to racks: aborted").doesNotContain("action=\"rollouts/");
+
+        assertThat(Operator.of(bmdb).actions(null, null, 10))
+                .extracting(OperatorAction::verb, OperatorAction::reason, OperatorAction::by, OperatorAction::channel)
+                .extracting(Object::toString)
+                .containsExactly(
+                        "(\"AbortRollout\", \"enough\", \"oncall\", the page)",
+                        "(\"ResumeRollout\", \"well\", \"oncall\", the page)",
+                        "(\"PauseRollout\", \"a look\", \"oncall\", the page)");
+    }
+
+    @Test
     void aChangeWithoutAReasonIsRefused() throws Exception {
         UUID machine = fleet.machine("m", "l");
         WebResponse response = post(operators(), "/machines/" + machine + "/quarantine", "reason=+", SAME_ORIGIN);

@@ -6,6 +6,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_SAMPLES;
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_SILENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
+import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.count;
@@ -83,6 +84,19 @@ final class CountQueries {
                         DSL.field(select(DSL.max(WORK_HISTORY.HISTORY_ID)).from(WORK_HISTORY)),
                         DSL.field(select(DSL.max(PAUSES.PAUSED_AT)).from(PAUSES)),
                         DSL.field(select(count()).from(PAUSES)),
+                        DSL.field(select(DSL.listAgg(
+                                                DSL.concat(
+                                                        ROLLOUTS.ROLLOUT_ID,
+                                                        inline(" "),
+                                                        ROLLOUTS.ROLLOUT_STATE,
+                                                        inline(" "),
+                                                        ROLLOUTS.ROLLOUT_WAVE,
+                                                        inline(" "),
+                                                        ROLLOUTS.ROLLOUT_DONE),
+                                                ",")
+                                        .withinGroupOrderBy(ROLLOUTS.ROLLOUT_ID))
+                                .from(ROLLOUTS)
+                                .where(ROLLOUTS.ROLLOUT_ENDED_AT.isNull())),
                         DSL.field(select(DSL.max(FLEET_COUNTED.COUNTED_AT)).from(FLEET_COUNTED)))
                 .fetchSingle()
                 .valuesRow()

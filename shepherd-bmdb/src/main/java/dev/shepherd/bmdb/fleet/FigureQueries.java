@@ -8,6 +8,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.OPERATOR_ACTIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.RECOVERY_FREEZE;
+import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_BACKOFF;
 import static java.util.Objects.requireNonNull;
 import static org.jooq.impl.DSL.coalesce;
@@ -25,18 +26,24 @@ import dev.shepherd.bmdb.fleet.FleetSummary.What;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
+import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.FleetFiguresRecord;
+import dev.shepherd.bmdb.internal.schema.tables.records.RolloutsRecord;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.bmdb.recovery.RecoveryLimits;
 import dev.shepherd.bmdb.recovery.RecoveryRules;
+import dev.shepherd.bmdb.rollout.RolloutCounts;
+import dev.shepherd.bmdb.rollout.RolloutState;
+import dev.shepherd.bmdb.rollout.RolloutStep;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -50,6 +57,9 @@ import org.jooq.Field;
 final class FigureQueries {
 
     private static final Duration RECENT = Duration.ofHours(1);
+
+    /** For how long a rollout that has ended is told of. */
+    private static final Duration NEWS = Duration.ofDays(1);
 
     /** A process of a later version may count more. */
     private static final Set<String> KNOWN =
@@ -121,6 +131,7 @@ final class FigureQueries {
                                             .isNull()
                                             .and(RECOVERY_FREEZE.PROVIDER.in("", provider))));
         }
+        providers.forEach(this::rollout);
         add(What.PAUSES, "", db.dsl().fetchCount(PAUSES, WorkQueries.isOn(db)));
         actions();
         db.dsl().deleteFrom(FLEET_FIGURES).execute();
@@ -169,6 +180,31 @@ final class FigureQueries {
                 .groupBy(MACHINE_PROVIDED.PROVIDER, WORK_BACKOFF.PROCESS, WORK_BACKOFF.KIND)
                 .forEach(row -> figures.add(
                         new Figure(What.BACKED_OFF, row.value1(), row.value2(), row.value3(), row.value4())));
+    }
+
+    /** Of the last rollout, while it is under way, and for a while after its end. */
+    private void rollout(String provider) {
+        Optional<RolloutsRecord> last = db.dsl()
+                .selectFrom(ROLLOUTS)
+                .where(ROLLOUTS.PROVIDER.eq(provider))
+                .orderBy(ROLLOUTS.ROLLOUT_ID.desc())
+                .limit(1)
+                .fetchOptional()
+                .filter(row -> row.getRolloutEndedAt() == null
+                        || row.getRolloutEndedAt().toInstant().plus(NEWS).isAfter(MachineQueries.now(db)));
+        for (String state : List.of(RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.STOPPED)) {
+            boolean is = last.filter(row -> row.getRolloutState().equals(state)).isPresent();
+            figures.add(new Figure(What.ROLLOUTS, provider, "", state.toLowerCase(Locale.ROOT), is ? 1 : 0));
+        }
+        Optional<RolloutCounts> counts = last.map(row -> RolloutCounts.of(db, row));
+        for (RolloutStep step : RolloutStep.values()) {
+            figures.add(new Figure(
+                    What.ROLLOUT_MACHINES,
+                    provider,
+                    "",
+                    step.databaseName().toLowerCase(Locale.ROOT),
+                    counts.map(of -> of.of(step)).orElse(0)));
+        }
     }
 
     private void actions() {

@@ -153,8 +153,8 @@ public final class Fleet {
     }
 
     /**
-     * Returns a text that is another one once work on machines began or ended, something was paused, or the fleet was counted. Cheap
-     * in a fleet of any size. Heartbeats alone do not change it.
+     * Returns a text that is another one once work on machines began or ended, something was paused, a rollout went on, or the fleet
+     * was counted. Cheap in a fleet of any size. Heartbeats alone do not change it.
      */
     public String version() throws InterruptedException {
         return transactions.ask("reading whether the fleet changed", CountQueries::version);

@@ -138,6 +138,16 @@ public final class FleetMetrics implements MeterBinder, AutoCloseable {
             case RECOVERY_LIMIT ->
                 new Name("shepherd.fleet.recovery.limit", "How many machines may be in recovery at once", provider);
             case FREEZES -> new Name("shepherd.fleet.freezes", "Freezes of recovery in force", provider);
+            case ROLLOUTS ->
+                new Name(
+                        "shepherd.fleet.rollouts",
+                        "Whether a rollout is under way, or has stopped on its own",
+                        provider.and("state", figure.kind()));
+            case ROLLOUT_MACHINES ->
+                new Name(
+                        "shepherd.fleet.rollout.machines",
+                        "Machines of the last rollout, by how far it is with them",
+                        provider.and("step", figure.kind()));
             case PAUSES -> new Name("shepherd.fleet.pauses", "Pauses in force", Tags.empty());
             case ACTIONS ->
                 new Name(

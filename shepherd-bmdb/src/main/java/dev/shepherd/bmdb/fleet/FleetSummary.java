@@ -45,6 +45,13 @@ public record FleetSummary(
         RECOVERY_LIMIT,
         /** Freezes of recovery in force, by provider; one of the whole fleet counts for each. */
         FREEZES,
+        /**
+         * 1 if the provider's last rollout is in a state: {@code running}, {@code paused}, or {@code stopped} on its own, within
+         * the last day. By provider and kind.
+         */
+        ROLLOUTS,
+        /** Machines of the provider's last rollout, until a day after its end. By provider and kind, which is the step. */
+        ROLLOUT_MACHINES,
         /** Pauses in force. */
         PAUSES,
         /** What people did within the last hour, by its verb. */

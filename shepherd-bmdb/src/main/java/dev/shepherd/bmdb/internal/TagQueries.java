@@ -69,8 +69,21 @@ public final class TagQueries {
 
     /** Deletes a machine and all its tags. */
     public static void deleteMachine(Handle db, UUID machineId) {
+        leaveRollout(db, machineId);
         TAGS.forEach(tag -> clear(db, tag, machineId));
         clear(db, MACHINES.MACHINE_ID, machineId);
+    }
+
+    /** Takes a machine out of the counts of its rollout, unless that is done with it. */
+    private static void leaveRollout(Handle db, UUID machineId) {
+        db.lock(machineId);
+        db.dsl()
+                .execute(
+                        "update rollouts set rollout_machines = rollout_machines - 1,"
+                                + " rollout_passed = rollout_passed - (o.rollout_step = 'Passed')::int"
+                                + " from machine_rollout o where o.machine_id = {0} and o.rollout_step <> 'Done'"
+                                + " and rollouts.rollout_id = o.rollout_id",
+                        DSL.val(machineId));
     }
 
     public static void putAgentsStarted(Handle db, Map<UUID, byte[]> publicKeys) {

@@ -26,6 +26,7 @@ import dev.shepherd.bmdb.recovery.FreezeQueries;
 import dev.shepherd.bmdb.recovery.RecoveryLimits;
 import dev.shepherd.bmdb.recovery.RecoveryStates;
 import java.time.OffsetDateTime;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -232,9 +233,20 @@ public final class Operator {
         }
     }
 
-    /** Reads the last rollouts, the newest first, at most so many. */
-    public List<Rollout> rollouts(int limit) throws InterruptedException {
-        return transactions.read("the rollouts", db -> RolloutActions.read(db, DSL.noCondition(), limit));
+    /**
+     * Reads all rollouts that are under way, at most one of each provider, and after them the last ones that have ended; of
+     * both, the newest first.
+     *
+     * @param ended how many that have ended at most, at least 1
+     */
+    public List<Rollout> rollouts(int ended) throws InterruptedException {
+        requireLimit(ended);
+        return transactions.read("the rollouts", db -> {
+            List<Rollout> rollouts =
+                    new ArrayList<>(RolloutActions.read(db, ROLLOUTS.ROLLOUT_ENDED_AT.isNull(), Integer.MAX_VALUE));
+            rollouts.addAll(RolloutActions.read(db, ROLLOUTS.ROLLOUT_ENDED_AT.isNotNull(), ended));
+            return rollouts;
+        });
     }
 
     /** Reads a rollout; empty if there is none with this id. */

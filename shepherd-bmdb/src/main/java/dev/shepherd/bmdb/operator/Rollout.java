@@ -2,6 +2,7 @@ package dev.shepherd.bmdb.operator;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.MachineRecord.AgentBuild;
+import dev.shepherd.bmdb.rollout.RolloutState;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -21,6 +22,8 @@ import java.util.UUID;
  * @param startedAt since when
  * @param startedBy on whose behalf
  * @param endedAt since when it chooses no more machines; empty while it is under way
+ * @param isListed whether all of the provider's machines are counted: not yet, for a while after the start, if there are
+ *     more than 5,000
  * @param counts how many machines are how far
  * @param troubles the first machines that failed
  */
@@ -35,6 +38,7 @@ public record Rollout(
         Instant startedAt,
         String startedBy,
         Optional<Instant> endedAt,
+        boolean isListed,
         Counts counts,
         List<Trouble> troubles) {
 
@@ -46,15 +50,15 @@ public record Rollout(
     /** How a rollout stands. */
     public enum State {
         /** It goes on. */
-        RUNNING("Running"),
+        RUNNING(RolloutState.RUNNING),
         /** It chooses no further machines until it is resumed. Those that it has begun with are watched as before. */
-        PAUSED("Paused"),
+        PAUSED(RolloutState.PAUSED),
         /** It has stopped, since too many machines failed. */
-        STOPPED("Stopped"),
+        STOPPED(RolloutState.STOPPED),
         /** A person has ended it. */
-        ABORTED("Aborted"),
+        ABORTED(RolloutState.ABORTED),
         /** No machine is left for it. */
-        COMPLETED("Completed");
+        COMPLETED(RolloutState.COMPLETED);
 
         private final String databaseName;
 

@@ -1,15 +1,10 @@
 package dev.shepherd.bmdb.operator;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.AGENT_EXECUTABLES;
-import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
 import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
-import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.exists;
-import static org.jooq.impl.DSL.inline;
-import static org.jooq.impl.DSL.not;
-import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 
 import dev.shepherd.api.ProviderType;
@@ -27,6 +22,8 @@ import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.RolloutsRecord;
 import dev.shepherd.bmdb.operator.ActionQueries.Entry;
 import dev.shepherd.bmdb.operator.Rollout.State;
+import dev.shepherd.bmdb.rollout.RolloutCounts;
+import dev.shepherd.bmdb.rollout.RolloutEnrolment;
 import dev.shepherd.bmdb.rollout.RolloutStep;
 import dev.shepherd.bmdb.rollout.StoredAgents;
 import java.io.IOException;
@@ -36,7 +33,6 @@ import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import org.jooq.Condition;
@@ -74,9 +70,9 @@ public final class RolloutActions {
 
     /**
      * Begins to bring a provider's machines to an executable of the agent. The executable is stored in the database, so
-     * that every manager has it. The machines are those that are recorded, and those that are taken over later while the
-     * rollout is under way, as far as they run another one and the plan's selector selects
-     * them.
+     * that every manager has it; one that was damaged there is replaced. The machines are those that are recorded, and those
+     * that are taken over later while the rollout is under way, as far as they run another one and the plan's selector
+     * selects them. If there are more than 5,000, the managers list the rest before the first wave begins.
      *
      * @param file the executable, at most 256 MiB
      * @return the rollout
@@ -112,9 +108,10 @@ public final class RolloutActions {
             throw e.getCause();
         }
         log.info(
-                "Rollout {} of agent {} to {} machine(s) of provider {} begins on behalf of {}: {}",
+                "Rollout {} of agent {} to {}{} machine(s) of provider {} begins on behalf of {}: {}",
                 started.id(),
                 build,
+                started.isListed() ? "" : "more than ",
                 started.counts().waiting(),
                 provider,
                 actor,
@@ -187,7 +184,7 @@ public final class RolloutActions {
                         ROLLOUTS.ROLLOUT_SELECTOR,
                         plan.selector().map(Selector::toString).orElse(null))
                 .set(ROLLOUTS.ROLLOUT_WAVE, 0)
-                .set(ROLLOUTS.ROLLOUT_PASS, 1)
+                .set(ROLLOUTS.ROLLOUT_PASS, 0)
                 .set(ROLLOUTS.ROLLOUT_MACHINES, 0)
                 .set(ROLLOUTS.ROLLOUT_DONE, 0)
                 .set(ROLLOUTS.ROLLOUT_PASSED, 0)
@@ -198,41 +195,8 @@ public final class RolloutActions {
                 .returning(ROLLOUTS.ROLLOUT_ID)
                 .fetchOptional(ROLLOUTS.ROLLOUT_ID)
                 .orElseThrow(() -> new RolloutException("another rollout of provider " + provider + " has just begun"));
-        Condition runsIt = exists(selectOne()
-                .from(MACHINE_AGENT_STARTED)
-                .where(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
-                .and(MACHINE_AGENT_STARTED.AGENT_SHA256.eq(sha256)));
-        int machines = db.dsl()
-                .insertInto(
-                        MACHINE_ROLLOUT,
-                        MACHINE_ROLLOUT.MACHINE_ID,
-                        MACHINE_ROLLOUT.ROLLOUT_ID,
-                        MACHINE_ROLLOUT.ROLLOUT_STEP,
-                        MACHINE_ROLLOUT.ROLLOUT_STEP_AT)
-                .select(select(
-                                MACHINE_PROVIDED.MACHINE_ID,
-                                inline(id),
-                                inline(RolloutStep.WAITING.databaseName()),
-                                db.time().now())
-                        .from(MACHINE_PROVIDED)
-                        .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                        .and(not(runsIt))
-                        .and(plan.selector()
-                                .map(selector -> LabelQueries.matches(MACHINE_PROVIDED.MACHINE_ID, selector))
-                                .orElse(DSL.noCondition())))
-                .onConflict(MACHINE_ROLLOUT.MACHINE_ID)
-                .doUpdate()
-                .set(MACHINE_ROLLOUT.ROLLOUT_ID, id)
-                .set(MACHINE_ROLLOUT.ROLLOUT_STEP, RolloutStep.WAITING.databaseName())
-                .set(MACHINE_ROLLOUT.ROLLOUT_STEP_AT, db.time().now())
-                .setNull(MACHINE_ROLLOUT.ROLLOUT_WAVE)
-                .setNull(MACHINE_ROLLOUT.ROLLOUT_CAUSE)
-                .execute();
-        db.dsl()
-                .update(ROLLOUTS)
-                .set(ROLLOUTS.ROLLOUT_MACHINES, machines)
-                .where(ROLLOUTS.ROLLOUT_ID.eq(id))
-                .execute();
+        // The rest of a large fleet is the managers': one transaction for all of it would take as long as it is large.
+        new RolloutEnrolment(db, provider, id, sha256, plan.selector().orElse(null)).next();
         return read(db, ROLLOUTS.ROLLOUT_ID.eq(id), 1).get(0);
     }
 
@@ -330,34 +294,22 @@ public final class RolloutActions {
                 row.getRolloutStartedAt().toInstant(),
                 row.getRolloutStartedBy(),
                 Optional.ofNullable(row.getRolloutEndedAt()).map(OffsetDateTime::toInstant),
+                row.getRolloutPass() > 0,
                 counts(db, row),
                 troubles(db, row.getRolloutId()));
     }
 
-    /** Only the steps with few machines are counted: those that wait are what is left of all. */
     private static Rollout.Counts counts(Handle db, RolloutsRecord row) {
-        Map<String, Integer> few = db.dsl()
-                .select(MACHINE_ROLLOUT.ROLLOUT_STEP, count())
-                .from(MACHINE_ROLLOUT)
-                .where(MACHINE_ROLLOUT.ROLLOUT_ID.eq(row.getRolloutId()))
-                .and(MACHINE_ROLLOUT.ROLLOUT_UNTIL.isNotNull().or(RolloutStep.isTrouble()))
-                .groupBy(MACHINE_ROLLOUT.ROLLOUT_STEP)
-                .fetchMap(MACHINE_ROLLOUT.ROLLOUT_STEP, count());
-        int starting = of(few, RolloutStep.CHOSEN) + of(few, RolloutStep.STARTING);
-        int some = few.values().stream().mapToInt(Integer::intValue).sum();
+        RolloutCounts counts = RolloutCounts.of(db, row);
         return new Rollout.Counts(
-                row.getRolloutMachines() - some - row.getRolloutDone() - row.getRolloutPassed(),
-                starting,
-                of(few, RolloutStep.BAKING),
-                row.getRolloutDone(),
-                of(few, RolloutStep.RETURNING),
-                of(few, RolloutStep.RETURNED),
-                of(few, RolloutStep.FAILED),
-                row.getRolloutPassed());
-    }
-
-    private static int of(Map<String, Integer> counts, RolloutStep step) {
-        return counts.getOrDefault(step.databaseName(), 0);
+                counts.of(RolloutStep.WAITING),
+                counts.of(RolloutStep.CHOSEN) + counts.of(RolloutStep.STARTING),
+                counts.of(RolloutStep.BAKING),
+                counts.of(RolloutStep.DONE),
+                counts.of(RolloutStep.RETURNING),
+                counts.of(RolloutStep.RETURNED),
+                counts.of(RolloutStep.FAILED),
+                counts.of(RolloutStep.PASSED));
     }
 
     private static List<Rollout.Trouble> troubles(Handle db, long rollout) {

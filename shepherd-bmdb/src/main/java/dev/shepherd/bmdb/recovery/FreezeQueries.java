@@ -5,6 +5,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 import static dev.shepherd.bmdb.internal.schema.Tables.RECOVERY_FREEZE;
 import static org.jooq.impl.DSL.coalesce;
@@ -49,7 +50,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Agents that should be heard are watched, and machines that SSH should reach. One is late if its last sign of life
  * is too old. If many of them stopped within a short span, however long ago, the fault is more likely on this side: in
  * what records heartbeats, in the network between, or in the clock. Machines that died one after the other are not
- * evidence of that, nor are those with an attempt to recover them.
+ * evidence of that, nor are those with an attempt to recover them, nor those that a rollout has just put an agent on.
  */
 public final class FreezeQueries {
 
@@ -395,8 +396,12 @@ public final class FreezeQueries {
                 .leftJoin(MACHINE_RECOVERY)
                 .on(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())
+                .leftJoin(MACHINE_ROLLOUT)
+                .on(MACHINE_ROLLOUT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .and(MACHINE_ROLLOUT.ROLLOUT_UNTIL.isNotNull())
                 .where(isStarted.or(isUnreachable))
                 .and(MACHINE_RECOVERY.MACHINE_ID.isNull())
+                .and(MACHINE_ROLLOUT.MACHINE_ID.isNull())
                 .and(not(MachineConditions.installationFulfilled()))
                 .and(MachineConditions.present())
                 .asTable("w");

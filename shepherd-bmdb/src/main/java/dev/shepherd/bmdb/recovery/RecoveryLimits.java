@@ -10,7 +10,6 @@ import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.PlannedRecovery.Step;
 import dev.shepherd.bmdb.RecoveryAction;
@@ -32,7 +31,6 @@ import dev.shepherd.bmdb.recovery.FreezeQueries.Verdict;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -285,39 +283,6 @@ public final class RecoveryLimits {
         heldBack.addAll(heldByLabels.texts());
         int all = InRecovery.sum(dueAgain) + InRecovery.sum(dueNow);
         return new Room(room, new RecoveryOutlook(all, allInRecovery, cap, heldBack, verdict.freezes()));
-    }
-
-    /**
-     * How many machines may be disturbed beside those in recovery.
-     *
-     * @param all of the provider
-     * @param byLocation of each location; the others have no limit of their own
-     * @param frozen which freezes are in force
-     * @param byLabels of each group of machines that a limit by labels makes
-     */
-    public record Places(int all, Map<String, Integer> byLocation, List<Freeze> frozen, LabelPlaces byLabels) {}
-
-    /**
-     * Counts the places that are free. They stay so as long as the provider's row is locked, which the caller has done; this
-     * takes the lock that limits by labels need beside it.
-     */
-    public Places places() {
-        labels.lock();
-        Map<String, Integer> sizes =
-                counts.byLocation(MACHINE_PROVIDED.PROVIDER.eq(provider.name()).and(MachineConditions.present()));
-        Map<String, Integer> inRecovery = counts.byLocation();
-        List<Freeze> frozen = FreezeQueries.inForce(db, provider);
-        Map<String, Integer> free = new LinkedHashMap<>();
-        sizes.forEach((location, size) -> {
-            boolean isFrozen = frozen.stream().anyMatch(one -> one.location().equals(Optional.of(location)));
-            if (!location.isEmpty()) {
-                int cap = isFrozen ? 0 : Thresholds.cap(policy, size, policy.maxPerLocation());
-                free.put(location, Math.max(0, cap - inRecovery.getOrDefault(location, 0)));
-            }
-        });
-        boolean allFrozen = frozen.stream().anyMatch(one -> one.location().isEmpty());
-        int cap = allFrozen ? 0 : Thresholds.cap(policy, InRecovery.sum(sizes), policy.maxPerProvider());
-        return new Places(Math.max(0, cap - InRecovery.sum(inRecovery)), free, frozen, labels.places());
     }
 
     /** How many machines are in recovery, and how many of the provider's may be at once. */

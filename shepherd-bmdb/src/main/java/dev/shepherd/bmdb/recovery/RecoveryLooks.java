@@ -6,6 +6,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.ProviderRows;
+import java.time.Instant;
 import java.util.Optional;
 import org.jooq.Condition;
 import org.jooq.Field;
@@ -29,6 +30,17 @@ public final class RecoveryLooks {
             noteLook(db, provider, policy);
             return isLooking(db, provider, policy);
         });
+    }
+
+    /** Notes a look as well, and returns since when there was no gap between looks. There must be a row of the provider. */
+    static Instant watchedSince(Handle db, ProviderType provider, RecoveryPolicy policy) {
+        noteLook(db, provider, policy);
+        return db.dsl()
+                .select(PROVIDERS.RECOVERY_LOOKING_SINCE)
+                .from(PROVIDERS)
+                .where(PROVIDERS.PROVIDER.eq(provider.name()))
+                .fetchSingle(PROVIDERS.RECOVERY_LOOKING_SINCE)
+                .toInstant();
     }
 
     private static void noteLook(Handle db, ProviderType provider, RecoveryPolicy policy) {

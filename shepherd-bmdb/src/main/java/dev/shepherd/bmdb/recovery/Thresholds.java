@@ -36,6 +36,12 @@ final class Thresholds {
         return Math.min(most, Math.max(1, (int) Math.floor(machines * policy.maxShare())));
     }
 
+    /** Returns a number of machines from which on more of them do not change {@link #cap}. */
+    static int enough(RecoveryPolicy policy, int most) {
+        // One more, since the quotient may be a little too small.
+        return (int) Math.min(Integer.MAX_VALUE, Math.ceil(most / policy.maxShare()) + 1);
+    }
+
     /** Returns how many of so many agents have to fall silent together for recovery to freeze. */
     static int freeze(RecoveryPolicy policy, int watched) {
         // With one machine alone, its own fault cannot be told from ours, and a fleet of one must not be left frozen

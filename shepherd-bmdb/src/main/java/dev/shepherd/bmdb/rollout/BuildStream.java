@@ -53,7 +53,7 @@ public final class BuildStream extends FilterInputStream {
                 version.find() ? Optional.of(version.group(1)) : Optional.empty());
     }
 
-    private static MessageDigest sha256() {
+    static MessageDigest sha256() {
         try {
             return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {

@@ -3,17 +3,20 @@ package dev.shepherd.bmdb.rollout;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
+import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.field;
+import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
 
 import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
+import dev.shepherd.bmdb.recovery.Silence;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -36,20 +39,22 @@ import org.jspecify.annotations.Nullable;
  */
 final class RolloutJudge {
 
+    private static final Field<String> LOCATION =
+            coalesce(MACHINE_PROVIDED.PROVIDER_LOCATION, inline("")).as("location");
     private static final Field<Boolean> IS_WORKED_ON = field(not(WorkQueries.notWorkedOn(WorkProcess.AGENT_START)));
     private static final Field<Boolean> IS_PRESENT = field(MachineConditions.present());
     private static final Field<Boolean> IS_INSTALLED = field(MachineConditions.installationFulfilled());
 
     private final Handle db;
     private final RolloutQueries queries;
-    private final RecoveryPolicy policy;
+    private final Silence silence;
     private final Consumer<String> tell;
     private final Map<Long, RolloutRow> rollouts = new HashMap<>();
 
-    RolloutJudge(Handle db, RolloutQueries queries, RecoveryPolicy policy, Consumer<String> tell) {
+    RolloutJudge(Handle db, RolloutQueries queries, Silence silence, Consumer<String> tell) {
         this.db = db;
         this.queries = queries;
-        this.policy = policy;
+        this.silence = silence;
         this.tell = tell;
     }
 
@@ -73,7 +78,7 @@ final class RolloutJudge {
                 "%d machine(s) failed or fell silent, and at most %d may",
                 failures,
                 rollout.maxFailures());
-        queries.end(rollout.id(), RolloutQueries.STOPPED, cause);
+        queries.end(rollout.id(), RolloutState.STOPPED, cause);
         tell.accept("rollout " + rollout.id() + " is stopped: " + cause);
         return true;
     }
@@ -84,6 +89,8 @@ final class RolloutJudge {
             return;
         }
         Instant now = MachineQueries.now(db);
+        // After a time in which nobody was there to take machines over, they have the same time for it again.
+        queries.extend(locked, silence.watchedSince());
         // Read by a statement of its own: it sees what was committed before the locks were given.
         db.dsl()
                 .select(
@@ -95,12 +102,15 @@ final class RolloutJudge {
                         MACHINE_AGENT_STARTED.AGENT_STARTED_AT,
                         MACHINE_AGENT_STARTED.AGENT_SHA256,
                         MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT,
+                        LOCATION,
                         IS_WORKED_ON.as("worked_on"),
                         IS_PRESENT.as("present"),
                         IS_INSTALLED.as("installed"))
                 .from(MACHINE_ROLLOUT)
                 .join(MACHINES)
                 .on(MACHINES.MACHINE_ID.eq(MACHINE_ROLLOUT.MACHINE_ID))
+                .leftJoin(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINE_ROLLOUT.MACHINE_ID))
                 .leftJoin(MACHINE_AGENT_STARTED)
                 .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINE_ROLLOUT.MACHINE_ID))
                 .leftJoin(MACHINE_AGENT_HEARTBEAT)
@@ -122,6 +132,7 @@ final class RolloutJudge {
         private final @Nullable Instant startedAt;
         private final byte @Nullable [] sha256;
         private final @Nullable Instant heardAt;
+        private final String location;
         private final boolean isWorkedOn;
         private final boolean isPresent;
         private final boolean isInstalled;
@@ -136,6 +147,7 @@ final class RolloutJudge {
             this.startedAt = instant(row.get(MACHINE_AGENT_STARTED.AGENT_STARTED_AT));
             this.sha256 = row.get(MACHINE_AGENT_STARTED.AGENT_SHA256);
             this.heardAt = instant(row.get(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT));
+            this.location = row.get(LOCATION);
             this.isWorkedOn = row.get("worked_on", Boolean.class);
             this.isPresent = row.get("present", Boolean.class);
             this.isInstalled = row.get("installed", Boolean.class);
@@ -200,7 +212,7 @@ final class RolloutJudge {
         }
         Instant lastSign = machine.heardAt == null ? machine.startedAt : machine.heardAt;
         Duration silent = Duration.between(lastSign, machine.now);
-        if (silent.compareTo(policy.silentAfterHeartbeat()) > 0) {
+        if (silence.isProved(lastSign, machine.location)) {
             putBack(
                     machine,
                     (machine.heardAt == null ? "the new agent was never heard, for " : "the new agent is silent for ")

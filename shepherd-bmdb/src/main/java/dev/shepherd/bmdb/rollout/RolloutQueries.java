@@ -11,7 +11,9 @@ import dev.shepherd.api.Selector;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.schema.tables.records.RolloutsRecord;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -23,11 +25,6 @@ import org.jspecify.annotations.Nullable;
 
 /** The statements on {@code rollouts} and {@code machine_rollout}, for one provider. */
 final class RolloutQueries {
-
-    static final String RUNNING = "Running";
-    static final String PAUSED = "Paused";
-    static final String STOPPED = "Stopped";
-    static final String COMPLETED = "Completed";
 
     /** How long a machine may take to be taken over, or to be put back, before its rollout gives it up. */
     static final Duration TURN = Duration.ofHours(1);
@@ -115,6 +112,21 @@ final class RolloutQueries {
         return locked;
     }
 
+    /**
+     * Gives those of some machines whose step began before a moment as much time from then on as they had at first, at the
+     * least.
+     */
+    void extend(Collection<UUID> machineIds, Instant since) {
+        OffsetDateTime from = since.atOffset(ZoneOffset.UTC);
+        db.dsl()
+                .update(MACHINE_ROLLOUT)
+                .set(MACHINE_ROLLOUT.ROLLOUT_UNTIL, from.plus(TURN))
+                .where(MACHINE_ROLLOUT.MACHINE_ID.eq(DSL.any(machineIds.toArray(UUID[]::new))))
+                .and(MACHINE_ROLLOUT.ROLLOUT_STEP_AT.lt(from))
+                .and(MACHINE_ROLLOUT.ROLLOUT_UNTIL.lt(from.plus(TURN)))
+                .execute();
+    }
+
     /** How many machines of a rollout failed, whatever became of them since. */
     int failures(long rolloutId) {
         return db.dsl()
@@ -176,14 +188,17 @@ final class RolloutQueries {
                 .set(MACHINE_ROLLOUT.ROLLOUT_ID, rolloutId)
                 .set(MACHINE_ROLLOUT.ROLLOUT_STEP, RolloutStep.WAITING.databaseName())
                 .set(MACHINE_ROLLOUT.ROLLOUT_STEP_AT, db.time().now())
+                .setNull(MACHINE_ROLLOUT.ROLLOUT_WAVE)
                 .setNull(MACHINE_ROLLOUT.ROLLOUT_CAUSE)
                 .where(MACHINE_ROLLOUT.ROLLOUT_ID.ne(rolloutId))
                 .execute();
-        db.dsl()
-                .update(ROLLOUTS)
-                .set(ROLLOUTS.ROLLOUT_MACHINES, ROLLOUTS.ROLLOUT_MACHINES.plus(isNew))
-                .where(ROLLOUTS.ROLLOUT_ID.eq(rolloutId))
-                .execute();
+        if (isNew > 0) {
+            db.dsl()
+                    .update(ROLLOUTS)
+                    .set(ROLLOUTS.ROLLOUT_MACHINES, ROLLOUTS.ROLLOUT_MACHINES.plus(isNew))
+                    .where(ROLLOUTS.ROLLOUT_ID.eq(rolloutId))
+                    .execute();
+        }
     }
 
     void end(long rolloutId, String state, @Nullable String cause) {

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param state one of the states in the database
  * @param wave how many waves there were
- * @param pass 1, or 2 once those that were left alone are looked at again
+ * @param pass how far it is with the machines, as below
  * @param selector which machines it is for; null for all of the provider's
  */
 record RolloutRow(
@@ -35,11 +35,23 @@ record RolloutRow(
         return selector == null ? DSL.noCondition() : LabelQueries.matches(machineId, selector);
     }
 
+    /** Machines are being listed. */
+    static final int LISTING = 0;
+
+    /** All that were listed have their turn. */
+    static final int FIRST_PASS = 1;
+
+    /** Those that were left alone, and those that were missed, are being listed. */
+    static final int LISTING_AGAIN = 2;
+
+    /** These have their turn. */
+    static final int SECOND_PASS = 3;
+
     boolean isUnderWay() {
-        return state.equals(RolloutQueries.RUNNING) || isPaused();
+        return state.equals(RolloutState.RUNNING) || isPaused();
     }
 
     boolean isPaused() {
-        return state.equals(RolloutQueries.PAUSED);
+        return state.equals(RolloutState.PAUSED);
     }
 }

@@ -36,8 +36,23 @@ public final class RolloutTakeovers {
      *
      * @param executable empty for the one that the manager is set up with
      * @param isRollouts whether a rollout has chosen the machine for it
+     * @param isFirst whether no takeover for this rollout has begun on the machine before
      */
-    public record Assignment(Optional<Stored> executable, boolean isRollouts) {}
+    public record Assignment(Optional<Stored> executable, boolean isRollouts, boolean isFirst) {
+
+        /** Nothing was assigned: the machine is not even contacted. */
+        public static final Assignment NONE = new Assignment(Optional.empty(), false, false);
+    }
+
+    /** What is to blame for a takeover that failed. */
+    public enum Blame {
+        /** Perhaps the machine: its rollout gives it up. */
+        MACHINE,
+        /** The executable, which is not in the database as it was stored: its rollout stops. */
+        DAMAGED_EXECUTABLE,
+        /** Neither: it is tried again. */
+        OTHERS
+    }
 
     /** What is known of a machine in a rollout. */
     private record Progress(
@@ -58,7 +73,10 @@ public final class RolloutTakeovers {
                 case CHOSEN, STARTING -> {
                     if (rollout.isUnderWay()) {
                         queries.step(List.of(machineId), RolloutStep.STARTING, RolloutQueries.TURN, null);
-                        return new Assignment(Optional.of(stored(db, rollout.sha256())), true);
+                        return new Assignment(
+                                Optional.of(stored(db, rollout.sha256())),
+                                true,
+                                progress.get().step() == RolloutStep.CHOSEN);
                     }
                     queries.step(
                             List.of(machineId),
@@ -68,12 +86,12 @@ public final class RolloutTakeovers {
                 }
                 case DONE -> {
                     // It was heard for long enough with this one, whatever became of the rollout.
-                    return new Assignment(Optional.of(stored(db, rollout.sha256())), false);
+                    return new Assignment(Optional.of(stored(db, rollout.sha256())), false, false);
                 }
                 default -> {}
             }
         }
-        return new Assignment(current(db, provider, machineId), false);
+        return new Assignment(current(db, provider, machineId), false, false);
     }
 
     private static Optional<Progress> progress(Handle db, RolloutQueries queries, UUID machineId) {
@@ -92,7 +110,7 @@ public final class RolloutTakeovers {
                 .select(ROLLOUTS.AGENT_SHA256)
                 .from(ROLLOUTS)
                 .where(ROLLOUTS.PROVIDER.eq(provider.name()))
-                .and(ROLLOUTS.ROLLOUT_STATE.eq(inline(RolloutQueries.COMPLETED)))
+                .and(ROLLOUTS.ROLLOUT_STATE.eq(inline(RolloutState.COMPLETED)))
                 .and(DSL.condition(
                         "labels_match({0}, selector_terms({1}))", DSL.val(machineId), ROLLOUTS.ROLLOUT_SELECTOR))
                 .orderBy(ROLLOUTS.ROLLOUT_ID.desc())
@@ -145,6 +163,8 @@ public final class RolloutTakeovers {
             }
             case WAITING, PASSED, RETURNED, FAILED ->
                 queries.underWay()
+                        // While it lists its machines, it comes to this one by itself.
+                        .filter(rollout -> rollout.pass() != RolloutRow.LISTING)
                         .filter(rollout ->
                                 build.filter(started -> isOf(rollout, started)).isEmpty())
                         .ifPresent(rollout -> queries.enrol(machineId, rollout));
@@ -181,22 +201,33 @@ public final class RolloutTakeovers {
     }
 
     /**
-     * Notes that a takeover failed that a rollout wanted.
+     * Notes that a takeover failed that a rollout wanted. One that did not even begin, whatever its machine has to do with
+     * it, leaves the machine as it was before.
      *
-     * @param ofMachine whether the machine may be to blame: the rollout gives it up then. If not, it is tried again
+     * @param assigned what it was to put on the machine
      */
     public static void failed(
-            BmdbTransaction tx, UUID machineId, ProviderType provider, String cause, boolean ofMachine) {
+            BmdbTransaction tx, UUID machineId, ProviderType provider, Assignment assigned, String cause, Blame blame) {
         Handle db = Handle.of(tx.dsl());
         db.lock(machineId);
         RolloutQueries queries = new RolloutQueries(db, provider);
-        boolean isStarting = progress(db, queries, machineId)
-                .filter(progress -> progress.step() == RolloutStep.STARTING)
-                .isPresent();
-        if (isStarting && ofMachine) {
-            queries.step(List.of(machineId), RolloutStep.FAILED, null, cause);
-        } else if (isStarting) {
-            queries.step(List.of(machineId), RolloutStep.CHOSEN, RolloutQueries.TURN, null);
+        Optional<Progress> starting = progress(db, queries, machineId)
+                .filter(progress -> assigned.isRollouts() && progress.step() == RolloutStep.STARTING);
+        if (starting.isEmpty()) {
+            return;
         }
+        if (blame == Blame.MACHINE) {
+            queries.step(List.of(machineId), RolloutStep.FAILED, null, cause);
+            return;
+        }
+        if (blame == Blame.DAMAGED_EXECUTABLE) {
+            queries.end(starting.get().rollout().id(), RolloutState.STOPPED, cause);
+        }
+        // After a takeover that died in the middle, the machine may run either agent, whatever became of this one.
+        queries.step(
+                List.of(machineId),
+                assigned.isFirst() ? RolloutStep.CHOSEN : RolloutStep.STARTING,
+                RolloutQueries.TURN,
+                null);
     }
 }

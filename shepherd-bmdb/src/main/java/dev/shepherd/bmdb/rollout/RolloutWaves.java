@@ -10,6 +10,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
 import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.exists;
+import static org.jooq.impl.DSL.field;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.not;
 import static org.jooq.impl.DSL.select;
@@ -22,17 +23,21 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
+import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.labels.LabelQueries;
-import dev.shepherd.bmdb.recovery.LabelPlaces;
-import dev.shepherd.bmdb.recovery.RecoveryLimits;
-import dev.shepherd.bmdb.recovery.RecoveryLimits.Places;
+import dev.shepherd.bmdb.recovery.RecoveryPlaces;
+import dev.shepherd.bmdb.recovery.Silence;
+import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
 import org.jooq.Field;
@@ -45,13 +50,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class RolloutWaves {
 
-    /** How many machines that wait are looked at, and locked, at a time. */
-    private static final int SLICE = 200;
+    /** How many machines that wait are looked at together. */
+    private static final int SLICE = 500;
 
     /** How many slices one look reads at most: the rest has time until the next one. */
-    private static final int MOST_SLICES = 25;
+    private static final int MOST_SLICES = 10;
 
-    private static final UUID FIRST = new UUID(0, 0);
+    /** How many more are locked together than may be chosen: some of them are left alone. */
+    private static final int SPARE = 200;
+
+    static final UUID FIRST = new UUID(0, 0);
 
     private static final Field<String> LOCATION = coalesce(MACHINE_PROVIDED.PROVIDER_LOCATION, inline(""));
 
@@ -59,101 +67,147 @@ final class RolloutWaves {
     private final RolloutQueries queries;
     private final ProviderType provider;
     private final RecoveryPolicy policy;
+    private final Silence silence;
     private final Consumer<String> tell;
+    private final Instant now;
 
     RolloutWaves(
-            Handle db, RolloutQueries queries, ProviderType provider, RecoveryPolicy policy, Consumer<String> tell) {
+            Handle db,
+            RolloutQueries queries,
+            ProviderType provider,
+            RecoveryPolicy policy,
+            Silence silence,
+            Consumer<String> tell) {
         this.db = db;
         this.queries = queries;
         this.provider = provider;
         this.policy = policy;
+        this.silence = silence;
         this.tell = tell;
+        this.now = MachineQueries.now(db);
     }
 
-    /** A machine that waits, and what keeps it from being chosen; null if nothing does. */
+    /** A machine that waits, and where it is. */
+    private record Waiting(UUID id, String location) {}
+
+    /** A machine that waits, and what keeps it from being chosen; null if nothing does but perhaps its silence. */
     private record Candidate(
             UUID id,
             String location,
             Map<String, String> labels,
-            @Nullable String obstacle) {}
+            @Nullable String obstacle,
+            @Nullable Instant lastSign) {}
+
+    /**
+     * What the rollout waits for now.
+     *
+     * @param what in words
+     * @param isReady whether the next look has something to do at once
+     * @param from where it should begin: those before have no room just now
+     */
+    record Next(String what, boolean isReady, UUID from) {}
 
     /**
      * Begins the next wave, or ends the rollout if no machine is left.
      *
-     * @return what it waits for now
+     * @param from the machine after which to begin, among those that wait; after the last one, the first follows
      */
-    String next(RolloutRow rollout) {
+    Next next(RolloutRow rollout, UUID from) {
         boolean isCanary = rollout.done() < rollout.canary();
-        int wanted = isCanary ? rollout.canary() - rollout.done() : rollout.batch();
-        Places places = new RecoveryLimits(db, provider, policy).places();
-        if (places.all() == 0) {
-            return places.frozen().isEmpty()
+        RecoveryPlaces places = new RecoveryPlaces(db, provider, policy);
+        int most = Math.min(isCanary ? rollout.canary() - rollout.done() : rollout.batch(), places.ofProvider());
+        if (most == 0) {
+            String room = places.frozen().isEmpty()
                     ? "room within the limits of recovery"
                     : "recovery to be no longer frozen: "
                             + places.frozen().get(0).evidence();
+            return new Next(room, false, from);
         }
-        Map<String, Integer> free = new HashMap<>(places.byLocation());
-        List<UUID> chosen = new ArrayList<>();
-        UUID after = FIRST;
-        for (int slice = 0; slice < MOST_SLICES; slice++) {
-            List<UUID> waiting = waiting(rollout, after);
-            if (waiting.isEmpty()) {
+        Set<UUID> chosen = new LinkedHashSet<>();
+        UUID after = from;
+        UUID begin = from;
+        boolean isAnyLeft = false;
+        boolean isPastEnd = from.equals(FIRST);
+        for (int slice = 0; slice < MOST_SLICES && chosen.size() < most; slice++) {
+            begin = after;
+            List<Waiting> waiting = waiting(rollout, after);
+            if (waiting.isEmpty() && isPastEnd) {
                 break;
             }
-            after = waiting.get(waiting.size() - 1);
-            choose(rollout, waiting, Math.min(wanted, places.all()), free, places.byLabels(), chosen);
-            if (chosen.size() >= Math.min(wanted, places.all())) {
-                break;
-            }
+            isPastEnd |= waiting.isEmpty();
+            after = waiting.isEmpty() ? FIRST : waiting.get(waiting.size() - 1).id();
+            isAnyLeft |= choose(rollout, waiting, most, places, chosen);
         }
         if (!chosen.isEmpty()) {
             begin(rollout, chosen, isCanary);
-            return "machines of wave " + (rollout.wave() + 1) + " of rollout " + rollout.id();
+            return new Next("machines of wave " + (rollout.wave() + 1) + " of rollout " + rollout.id(), false, begin);
         }
-        if (!waiting(rollout, FIRST).isEmpty()) {
-            return "room within the limits of recovery at the locations, or for the labels, of the machines that are left";
+        if (isAnyLeft) {
+            return new Next(
+                    "the machines that are left: for room at their locations or by their labels, or for their agents to be heard",
+                    false,
+                    after);
         }
-        return endOfPass(rollout);
+        return waiting(rollout, FIRST).isEmpty() ? endOfPass(rollout) : new Next("its next machines", true, after);
     }
 
-    private List<UUID> waiting(RolloutRow rollout, UUID after) {
+    private List<Waiting> waiting(RolloutRow rollout, UUID after) {
+        // Not a join, for which the database might read all machines.
+        Field<String> location = coalesce(
+                field(select(MACHINE_PROVIDED.PROVIDER_LOCATION)
+                        .from(MACHINE_PROVIDED)
+                        .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINE_ROLLOUT.MACHINE_ID))),
+                inline(""));
         return db.dsl()
-                .select(MACHINE_ROLLOUT.MACHINE_ID)
+                .select(MACHINE_ROLLOUT.MACHINE_ID, location)
                 .from(MACHINE_ROLLOUT)
                 .where(MACHINE_ROLLOUT.ROLLOUT_ID.eq(rollout.id()))
                 .and(MACHINE_ROLLOUT.ROLLOUT_STEP.eq(inline(RolloutStep.WAITING.databaseName())))
                 .and(MACHINE_ROLLOUT.MACHINE_ID.gt(after))
                 .orderBy(MACHINE_ROLLOUT.MACHINE_ID)
                 .limit(SLICE)
-                .fetch(MACHINE_ROLLOUT.MACHINE_ID);
+                .fetch(row -> new Waiting(row.value1(), row.value2()));
     }
 
-    private void choose(
-            RolloutRow rollout,
-            List<UUID> waiting,
-            int most,
-            Map<String, Integer> free,
-            LabelPlaces byLabels,
-            List<UUID> chosen) {
+    /**
+     * Chooses machines of a slice, and passes over those that are left alone. Only machines that have room are locked, and
+     * no more at a time than may be chosen, and a few.
+     *
+     * @return whether some of the slice still wait
+     */
+    private boolean choose(RolloutRow rollout, List<Waiting> slice, int most, RecoveryPlaces places, Set<UUID> chosen) {
+        List<UUID> withRoom = slice.stream()
+                .filter(machine -> places.hasPlace(machine.location()) && !chosen.contains(machine.id()))
+                .map(Waiting::id)
+                .toList();
         Map<String, List<UUID>> passed = new LinkedHashMap<>();
-        List<UUID> locked = queries.lockFree(waiting);
-        List<UUID> busy = new ArrayList<>(waiting);
-        busy.removeAll(locked);
-        if (!busy.isEmpty()) {
-            passed.put("it was being worked on", busy);
-        }
-        for (Candidate candidate : candidates(rollout, locked)) {
-            if (candidate.obstacle() != null) {
-                passed.computeIfAbsent(candidate.obstacle(), obstacle -> new ArrayList<>())
-                        .add(candidate.id());
-            } else if (chosen.size() < most
-                    && free.getOrDefault(candidate.location(), 1) > 0
-                    && byLabels.take(candidate.labels())) {
-                free.computeIfPresent(candidate.location(), (location, left) -> left - 1);
-                chosen.add(candidate.id());
+        int ended = 0;
+        for (int from = 0; from < withRoom.size() && chosen.size() < most; from += most + SPARE) {
+            List<UUID> some = withRoom.subList(from, Math.min(withRoom.size(), from + most + SPARE));
+            for (Candidate candidate : candidates(rollout, queries.lockFree(some))) {
+                String obstacle = candidate.obstacle();
+                if (obstacle == null && isSilent(candidate)) {
+                    if (!silence.isProved(Objects.requireNonNull(candidate.lastSign()), candidate.location())) {
+                        continue; // Nobody may have been there to hear it: it waits until that is known.
+                    }
+                    obstacle = "its agent is not heard";
+                }
+                if (obstacle != null) {
+                    passed.computeIfAbsent(obstacle, any -> new ArrayList<>()).add(candidate.id());
+                    ended++;
+                } else if (chosen.size() < most && places.take(candidate.location(), candidate.labels())) {
+                    chosen.add(candidate.id());
+                    ended++;
+                }
             }
         }
         passed.forEach((obstacle, ids) -> queries.step(ids, RolloutStep.PASSED, null, obstacle));
+        return ended < slice.size();
+    }
+
+    private boolean isSilent(Candidate candidate) {
+        return candidate.lastSign() != null
+                && candidate.lastSign().plus(policy.silentAfterHeartbeat()).isBefore(now);
     }
 
     /** What keeps a machine from being chosen is left alone with it: nothing of it is a failure. */
@@ -180,13 +234,11 @@ final class RolloutWaves {
                                 .from(MACHINE_RECOVERY)
                                 .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())),
-                        inline("it is in recovery"))
-                .when(
-                        coalesce(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, MACHINE_AGENT_STARTED.AGENT_STARTED_AT)
-                                .lt(db.time().nowMinus(policy.silentAfterHeartbeat())),
-                        inline("its agent is not heard"));
+                        inline("it is in recovery"));
+        Field<OffsetDateTime> lastSign =
+                coalesce(MACHINE_AGENT_HEARTBEAT.AGENT_HEARTBEAT_AT, MACHINE_AGENT_STARTED.AGENT_STARTED_AT);
         return db.dsl()
-                .select(MACHINES.MACHINE_ID, LOCATION, obstacle, LabelQueries.textOf(MACHINES.MACHINE_ID))
+                .select(MACHINES.MACHINE_ID, LOCATION, LabelQueries.textOf(MACHINES.MACHINE_ID), obstacle, lastSign)
                 .from(MACHINES)
                 .join(MACHINE_PROVIDED)
                 .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -196,11 +248,15 @@ final class RolloutWaves {
                 .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .where(MACHINES.MACHINE_ID.eq(DSL.any(ids.toArray(UUID[]::new))))
                 .orderBy(MACHINES.MACHINE_ID)
-                .fetch(row ->
-                        new Candidate(row.value1(), row.value2(), LabelQueries.labels(row.value4()), row.value3()));
+                .fetch(row -> new Candidate(
+                        row.value1(),
+                        row.value2(),
+                        LabelQueries.labels(row.value3()),
+                        row.value4(),
+                        row.value5() == null ? null : row.value5().toInstant()));
     }
 
-    private void begin(RolloutRow rollout, List<UUID> chosen, boolean isCanary) {
+    private void begin(RolloutRow rollout, Set<UUID> chosen, boolean isCanary) {
         queries.step(chosen, RolloutStep.CHOSEN, RolloutQueries.TURN, null);
         int wave = rollout.wave() + 1;
         db.dsl()
@@ -223,56 +279,18 @@ final class RolloutWaves {
     }
 
     /** Those that were left alone are looked at once more: what was in the way may be over. */
-    private String endOfPass(RolloutRow rollout) {
-        if (rollout.pass() == 1) {
-            int missed = enrolMissed(rollout);
-            int again = db.dsl()
-                    .update(MACHINE_ROLLOUT)
-                    .set(MACHINE_ROLLOUT.ROLLOUT_STEP, RolloutStep.WAITING.databaseName())
-                    .setNull(MACHINE_ROLLOUT.ROLLOUT_CAUSE)
-                    .where(MACHINE_ROLLOUT.ROLLOUT_ID.eq(rollout.id()))
-                    .and(MACHINE_ROLLOUT.ROLLOUT_STEP.eq(inline(RolloutStep.PASSED.databaseName())))
-                    .execute();
-            db.dsl()
-                    .update(ROLLOUTS)
-                    .set(ROLLOUTS.ROLLOUT_PASS, 2)
-                    .set(ROLLOUTS.ROLLOUT_PASSED, 0)
-                    .set(ROLLOUTS.ROLLOUT_MACHINES, ROLLOUTS.ROLLOUT_MACHINES.plus(missed))
-                    .where(ROLLOUTS.ROLLOUT_ID.eq(rollout.id()))
-                    .execute();
-            if (again + missed > 0) {
-                return "another look at " + (again + missed) + " machine(s) that were left alone, or are new";
+    private Next endOfPass(RolloutRow rollout) {
+        if (rollout.pass() == RolloutRow.FIRST_PASS) {
+            RolloutEnrolment enrolment =
+                    new RolloutEnrolment(db, provider, rollout.id(), rollout.sha256(), rollout.selector());
+            enrolment.pass(RolloutRow.LISTING_AGAIN);
+            boolean areThereMore = enrolment.nextOfSecondPass();
+            if (areThereMore || !waiting(rollout, FIRST).isEmpty()) {
+                return new Next("another look at machines that were left alone, or are new", areThereMore, FIRST);
             }
         }
-        queries.end(rollout.id(), RolloutQueries.COMPLETED, null);
+        queries.end(rollout.id(), RolloutState.COMPLETED, null);
         tell.accept("rollout " + rollout.id() + " is complete");
-        return "nothing";
-    }
-
-    /** Machines that were recorded and taken over while the rollout was being started are in no list yet. */
-    private int enrolMissed(RolloutRow rollout) {
-        return db.dsl()
-                .insertInto(
-                        MACHINE_ROLLOUT,
-                        MACHINE_ROLLOUT.MACHINE_ID,
-                        MACHINE_ROLLOUT.ROLLOUT_ID,
-                        MACHINE_ROLLOUT.ROLLOUT_STEP,
-                        MACHINE_ROLLOUT.ROLLOUT_STEP_AT)
-                .select(select(
-                                MACHINE_PROVIDED.MACHINE_ID,
-                                inline(rollout.id()),
-                                inline(RolloutStep.WAITING.databaseName()),
-                                db.time().now())
-                        .from(MACHINE_PROVIDED)
-                        .join(MACHINE_AGENT_STARTED)
-                        .on(MACHINE_AGENT_STARTED.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
-                        .leftJoin(MACHINE_ROLLOUT)
-                        .on(MACHINE_ROLLOUT.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
-                        .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                        .and(MACHINE_ROLLOUT.MACHINE_ID.isNull())
-                        .and(rollout.isFor(MACHINE_PROVIDED.MACHINE_ID))
-                        .and(MACHINE_AGENT_STARTED.AGENT_SHA256.isDistinctFrom(rollout.sha256())))
-                .onConflictDoNothing()
-                .execute();
+        return new Next("nothing", false, FIRST);
     }
 }

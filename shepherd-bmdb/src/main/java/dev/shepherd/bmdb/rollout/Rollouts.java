@@ -7,9 +7,11 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.ProviderRows;
+import dev.shepherd.bmdb.recovery.Silence;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +24,9 @@ public final class Rollouts {
     private final Database database;
     private final ProviderType provider;
     private final RecoveryPolicy policy;
+
+    /** Where the next wave looks first; what it is matters to nothing but the time that it takes. */
+    private volatile UUID from = RolloutWaves.FIRST;
 
     private Rollouts(Database database, ProviderType provider, RecoveryPolicy policy) {
         this.database = database;
@@ -39,13 +44,18 @@ public final class Rollouts {
      *
      * @param events what it did, for the log
      * @param waitingFor what the rollout waits for; empty if there is none under way
+     * @param isReady whether the next look has something to do at once
      */
-    public record Look(List<String> events, Optional<String> waitingFor) {
+    public record Look(List<String> events, Optional<String> waitingFor, boolean isReady) {
 
-        static final Look NOTHING = new Look(List.of(), Optional.empty());
+        static final Look NOTHING = new Look(List.of(), Optional.empty(), false);
 
         public Look {
             events = List.copyOf(events);
+        }
+
+        static Look waiting(List<String> events, String waitingFor) {
+            return new Look(events, Optional.of(waitingFor), false);
         }
     }
 
@@ -73,23 +83,37 @@ public final class Rollouts {
         ProviderRows.lock(db, provider);
         RolloutQueries queries = new RolloutQueries(db, provider);
         List<String> events = new ArrayList<>();
-        RolloutJudge judge = new RolloutJudge(db, queries, policy, events::add);
-        judge.run();
+        Silence silence = Silence.watch(db, provider, policy);
+        new RolloutJudge(db, queries, silence, events::add).run();
         Optional<RolloutRow> underWay = queries.underWay();
         boolean isActive = queries.isAnyActive();
         if (underWay.isEmpty()) {
-            return new Look(
-                    events,
-                    isActive ? Optional.of("machines of a rollout that has ended to be put back") : Optional.empty());
+            return isActive
+                    ? Look.waiting(events, "machines of a rollout that has ended to be put back")
+                    : new Look(events, Optional.empty(), false);
         }
         RolloutRow rollout = underWay.get();
         if (isActive) {
-            return new Look(events, Optional.of("machines of wave " + rollout.wave() + " of rollout " + rollout.id()));
+            return Look.waiting(events, "machines of wave " + rollout.wave() + " of rollout " + rollout.id());
         }
         if (rollout.isPaused()) {
-            return new Look(events, Optional.of("rollout " + rollout.id() + " to be resumed"));
+            return Look.waiting(events, "rollout " + rollout.id() + " to be resumed");
         }
-        String waitingFor = new RolloutWaves(db, queries, provider, policy, events::add).next(rollout);
-        return new Look(events, queries.underWay().map(still -> waitingFor));
+        RolloutEnrolment enrolment =
+                new RolloutEnrolment(db, provider, rollout.id(), rollout.sha256(), rollout.selector());
+        if (rollout.pass() == RolloutRow.LISTING) {
+            return listing(events, enrolment.next());
+        }
+        if (rollout.pass() == RolloutRow.LISTING_AGAIN) {
+            return listing(events, enrolment.nextOfSecondPass());
+        }
+        RolloutWaves.Next next =
+                new RolloutWaves(db, queries, provider, policy, silence, events::add).next(rollout, from);
+        from = next.from();
+        return new Look(events, queries.underWay().map(still -> next.what()), next.isReady());
+    }
+
+    private static Look listing(List<String> events, boolean areThereMore) {
+        return new Look(events, Optional.of("its machines to be listed"), areThereMore);
     }
 }

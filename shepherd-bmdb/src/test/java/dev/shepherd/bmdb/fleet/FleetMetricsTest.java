@@ -56,6 +56,8 @@ class FleetMetricsTest {
                         new Figure(What.IN_RECOVERY, "racks", "", "", 8),
                         new Figure(What.RECOVERY_LIMIT, "racks", "", "", 9),
                         new Figure(What.FREEZES, "racks", "", "", 10),
+                        new Figure(What.ROLLOUTS, "racks", "", "stopped", 1),
+                        new Figure(What.ROLLOUT_MACHINES, "racks", "", "baking", 13),
                         new Figure(What.PAUSES, "", "", "", 11),
                         new Figure(What.ACTIONS, "", "", "reboot", 12))));
 
@@ -74,6 +76,10 @@ class FleetMetricsTest {
         assertThat(value("shepherd.fleet.recovering")).isEqualTo(8);
         assertThat(value("shepherd.fleet.recovery.limit")).isEqualTo(9);
         assertThat(value("shepherd.fleet.freezes")).isEqualTo(10);
+        assertThat(value("shepherd.fleet.rollouts", "provider", "racks", "state", "stopped"))
+                .isEqualTo(1);
+        assertThat(value("shepherd.fleet.rollout.machines", "provider", "racks", "step", "baking"))
+                .isEqualTo(13);
         assertThat(value("shepherd.fleet.pauses")).isEqualTo(11);
         assertThat(value("shepherd.fleet.actions", "verb", "reboot")).isEqualTo(12);
         assertThat(registry.get("shepherd.fleet.counts.age").timeGauge().value(TimeUnit.SECONDS))

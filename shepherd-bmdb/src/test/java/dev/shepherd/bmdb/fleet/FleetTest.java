@@ -274,6 +274,59 @@ class FleetTest {
                 .sum();
     }
 
+    /** Counts the fleet now, however long that took before. */
+    private FleetSummary counted() throws Exception {
+        db.execute("update fleet_counted set took_ms = 0");
+        return fleet.count(Duration.ZERO).orElseThrow();
+    }
+
+    @Test
+    void figuresTellOfARolloutUntilADayAfterItsEnd() throws Exception {
+        UUID baking = machine("a", null);
+        UUID back = machine("b", null);
+        FleetSummary before = counted();
+        assertThat(before.figures())
+                .filteredOn(figure -> figure.what() == What.ROLLOUTS || figure.what() == What.ROLLOUT_MACHINES)
+                .as("every one is there, for what alerts compare")
+                .hasSize(3 + 9)
+                .allMatch(figure -> figure.value() == 0);
+        db.execute("insert into agent_executables values (sha256('a'), '2.0', 1, now())");
+        db.execute("insert into rollouts (provider, agent_sha256, rollout_state, rollout_canary, rollout_batch,"
+                + " rollout_bake_seconds, rollout_max_failures, rollout_wave, rollout_pass, rollout_machines, rollout_done,"
+                + " rollout_passed, rollout_started_at, rollout_started_by)"
+                + " select provider, sha256('a'), 'Running', 1, 1, 60, 1, 1, 1, 100, 20, 3, now(), 'oncall'"
+                + " from machine_provided limit 1");
+        db.execute(
+                "insert into machine_rollout (machine_id, rollout_id, rollout_step, rollout_step_at, rollout_until)"
+                        + " select ?, rollout_id, 'Baking', now(), now() + interval '1 hour' from rollouts",
+                baking);
+        db.execute(
+                "insert into machine_rollout (machine_id, rollout_id, rollout_step, rollout_step_at)"
+                        + " select ?, rollout_id, 'Returned', now() from rollouts",
+                back);
+
+        FleetSummary running = counted();
+        assertThat(figure(running, What.ROLLOUTS, "", "running")).isEqualTo(1);
+        assertThat(figure(running, What.ROLLOUTS, "", "stopped")).isZero();
+        assertThat(figure(running, What.ROLLOUT_MACHINES, "", "waiting")).isEqualTo(75);
+        assertThat(figure(running, What.ROLLOUT_MACHINES, "", "baking")).isEqualTo(1);
+        assertThat(figure(running, What.ROLLOUT_MACHINES, "", "done")).isEqualTo(20);
+        assertThat(figure(running, What.ROLLOUT_MACHINES, "", "passed")).isEqualTo(3);
+        assertThat(figure(running, What.ROLLOUT_MACHINES, "", "returned")).isEqualTo(1);
+
+        String version = fleet.version();
+        db.execute("update rollouts set rollout_state = 'Stopped', rollout_ended_at = now()");
+        assertThat(fleet.version()).as("pages look again").isNotEqualTo(version);
+        FleetSummary stopped = counted();
+        assertThat(figure(stopped, What.ROLLOUTS, "", "running")).isZero();
+        assertThat(figure(stopped, What.ROLLOUTS, "", "stopped")).isEqualTo(1);
+
+        db.advance(Duration.ofHours(25));
+        FleetSummary later = counted();
+        assertThat(figure(later, What.ROLLOUTS, "", "stopped")).isZero();
+        assertThat(figure(later, What.ROLLOUT_MACHINES, "", "done")).isZero();
+    }
+
     @Test
     void figuresTellWhatTheLoopsHaveBeforeThemAndWhatPeopleDid() throws Exception {
         Map<MachineState, UUID> machines = oneOfEach();

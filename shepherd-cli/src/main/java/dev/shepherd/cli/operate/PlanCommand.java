@@ -38,9 +38,6 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true)
 public final class PlanCommand extends FleetCommand {
 
-    /** How many rollouts are looked through for the one under way. */
-    private static final int RECENT_ROLLOUTS = 100;
-
     @Option(
             names = "--provider",
             paramLabel = "KIND",
@@ -184,7 +181,7 @@ public final class PlanCommand extends FleetCommand {
     }
 
     private static void print(PrintWriter out, Bmdb bmdb, ProviderType provider) throws InterruptedException {
-        Operator.of(bmdb).rollouts(RECENT_ROLLOUTS).stream()
+        Operator.of(bmdb).rollouts(1).stream()
                 .filter(one -> one.provider().equals(provider) && one.state().isUnderWay())
                 .forEach(one -> out.printf(
                         Locale.ROOT,

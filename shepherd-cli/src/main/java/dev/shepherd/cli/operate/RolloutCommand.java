@@ -144,9 +144,10 @@ public final class RolloutCommand implements Callable<Integer> {
             PrintWriter out = commandLine.getOut();
             out.printf(
                     Locale.ROOT,
-                    "Rollout %d of agent %s begins: %d machine(s) of %s%n",
+                    "Rollout %d of agent %s begins: %s%d machine(s) of %s%n",
                     started.id(),
                     started.build(),
+                    started.isListed() ? "" : "more than ",
                     started.counts().waiting(),
                     provider);
             out.println("To see how it goes: shepherd rollout status");
@@ -160,9 +161,6 @@ public final class RolloutCommand implements Callable<Integer> {
             description = "Shows the rollouts that are under way, or the last one, or the one that is named.",
             mixinStandardHelpOptions = true)
     static final class Status extends FleetCommand {
-
-        /** How many rollouts are looked through for those under way: there is at most one for each provider. */
-        private static final int RECENT = 100;
 
         @Parameters(arity = "0..1", paramLabel = "ID", description = "the rollout's number (default: see above)")
         private @Nullable Long id;
@@ -180,7 +178,7 @@ public final class RolloutCommand implements Callable<Integer> {
                                         () -> new ParameterException(commandLine, "there is no rollout " + wanted)));
                 return ExitCode.OK;
             }
-            List<Rollout> recent = Operator.of(bmdb).rollouts(RECENT);
+            List<Rollout> recent = Operator.of(bmdb).rollouts(1);
             if (recent.isEmpty()) {
                 out.println("There has been no rollout.");
             } else if (recent.stream().noneMatch(one -> one.state().isUnderWay())) {
@@ -223,6 +221,9 @@ public final class RolloutCommand implements Callable<Integer> {
             line(out, counts.baking(), "watched: the new agent has yet to be heard for long enough");
             line(out, counts.starting(), "due for a takeover, or in it");
             line(out, counts.waiting(), rollout.state().isUnderWay() ? "waiting for their turn" : "not reached");
+            if (!rollout.isListed() && rollout.state().isUnderWay()) {
+                out.println("  more machines are being listed");
+            }
             line(out, counts.passed(), "left alone: paused, quarantined, installed, silent or the like");
             line(out, counts.failed(), "failed");
             line(out, counts.returning(), "failed, and get their former agent back");
@@ -287,7 +288,7 @@ public final class RolloutCommand implements Callable<Integer> {
         }
 
         private static long onlyOne(Bmdb bmdb, CommandLine commandLine) throws InterruptedException {
-            List<Long> underWay = Operator.of(bmdb).rollouts(Status.RECENT).stream()
+            List<Long> underWay = Operator.of(bmdb).rollouts(1).stream()
                     .filter(one -> one.state().isUnderWay())
                     .map(Rollout::id)
                     .toList();

@@ -26,6 +26,9 @@ public final class Roller {
     /** How often a rollout is looked at while there is one, and how often it is asked for one. */
     private static final Duration WATCHING = Duration.ofSeconds(10);
 
+    /** How soon one is looked at again that has something to do at once: others want the provider's row meanwhile. */
+    private static final Duration NEXT = Duration.ofMillis(100);
+
     private static final Duration ASKING = Duration.ofSeconds(30);
 
     private final LoopContext context;
@@ -42,7 +45,7 @@ public final class Roller {
     public ControlLoop.Next run() throws InterruptedException {
         Look look = look();
         return new ControlLoop.Next(
-                look.waitingFor().isPresent() ? WATCHING : ASKING,
+                look.isReady() ? NEXT : look.waitingFor().isPresent() ? WATCHING : ASKING,
                 look.waitingFor().map(Escaped::text).orElse("a rollout"));
     }
 

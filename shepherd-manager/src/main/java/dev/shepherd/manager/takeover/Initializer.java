@@ -15,8 +15,12 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.listing.Listings;
+import dev.shepherd.bmdb.rollout.DamagedAgentException;
 import dev.shepherd.bmdb.rollout.RolloutTakeovers;
 import dev.shepherd.bmdb.rollout.RolloutTakeovers.Assignment;
+import dev.shepherd.bmdb.rollout.RolloutTakeovers.Blame;
+import dev.shepherd.bmdb.rollout.RolloutTakeovers.Stored;
+import dev.shepherd.bmdb.rollout.StoredAgents;
 import dev.shepherd.bmdb.takeover.Takeovers;
 import dev.shepherd.bmdb.takeover.Takeovers.Failures;
 import dev.shepherd.manager.internal.ControlLoop;
@@ -74,6 +78,7 @@ public final class Initializer {
     private final AtomicLong restsUntil = new AtomicLong(System.nanoTime());
     private final InitializerSettings settings;
     private final MachineTakeover takeover;
+    private final StoredAgents agents;
 
     /** When a takeover succeeded last, by the clock of the process; empty if none has. */
     private final AtomicReference<@Nullable Long> succeededAt = new AtomicReference<>();
@@ -90,6 +95,7 @@ public final class Initializer {
         this.sessions = context.sessions();
         this.settings = settings;
         this.takeover = takeover;
+        this.agents = StoredAgents.of(bmdb);
         this.monitor = context.monitor();
         this.work = new WorkLoop(
                 "shepherd-initializer-" + provider.type(),
@@ -299,7 +305,9 @@ public final class Initializer {
                     claimed,
                     describe(machine),
                     new Work.Cause("no_address", "the provider gives no address to reach it by SSH"),
-                    Reach.UNTRIED);
+                    Reach.UNTRIED,
+                    Assignment.NONE,
+                    Blame.OTHERS);
             return;
         }
         // The session may have been lost while the database was asked; not every takeover looks.
@@ -309,7 +317,21 @@ public final class Initializer {
         Assignment assigned = claimed.update(tx -> RolloutTakeovers.begin(tx, claimed.machineId(), provider.type()));
         TakeoverTarget target;
         try {
+            if (assigned.executable().isPresent()) {
+                Stored stored = assigned.executable().get();
+                agents.check(stored.build(), stored.size());
+            }
             target = target(machine, found, assigned);
+        } catch (DamagedAgentException e) {
+            log.error("Provider {}: {}; no machine gets it", provider.type(), Escaped.text(e.getMessage()));
+            fail(
+                    claimed,
+                    describe(machine),
+                    new Work.Cause("executable_damaged", Escaped.text(e.getMessage())),
+                    Reach.UNTRIED,
+                    assigned,
+                    Blame.DAMAGED_EXECUTABLE);
+            return;
         } catch (IllegalArgumentException e) {
             fail(
                     claimed,
@@ -318,7 +340,9 @@ public final class Initializer {
                             "host_key_unusable",
                             "the host key that is pinned in the database cannot be used (" + e.getMessage()
                                     + "); reset it once you know which key the machine has"),
-                    Reach.UNTRIED);
+                    Reach.UNTRIED,
+                    assigned,
+                    Blame.OTHERS);
             return;
         }
         try {
@@ -335,9 +359,9 @@ public final class Initializer {
             Work.Cause cause = new Work.Cause(kind, Escaped.text(e.summary()));
             boolean ofMachine = e.kind() != TakeoverException.Kind.EXECUTABLE_UNREADABLE;
             if (assigned.isRollouts() && ofMachine) {
-                failRollout(claimed, describe(machine), cause);
+                failRollout(claimed, describe(machine), assigned, cause);
             } else {
-                fail(claimed, describe(machine), cause, reach);
+                fail(claimed, describe(machine), cause, reach, assigned, Blame.OTHERS);
             }
         }
     }
@@ -357,7 +381,7 @@ public final class Initializer {
                 .port(found.sshPort().orElse(settings.sshPort()))
                 .name(provided.providerId().value());
         machine.sshHostKey().ifPresent(target::pinnedHostKey);
-        assigned.executable().ifPresent(stored -> target.executable(StoredExecutable.of(bmdb, stored)));
+        assigned.executable().ifPresent(stored -> target.executable(new StoredExecutable(agents, stored)));
         return target.build();
     }
 
@@ -395,20 +419,23 @@ public final class Initializer {
      * Ends a takeover that a rollout wanted. The agent before goes on, so the machine is not backed off, nor does this say
      * whether it can be reached.
      */
-    private void failRollout(Work claimed, String machine, Work.Cause cause) throws InterruptedException {
+    private void failRollout(Work claimed, String machine, Assignment assigned, Work.Cause cause)
+            throws InterruptedException {
         claimed.fail(
                 cause.text(),
-                tx -> RolloutTakeovers.failed(tx, claimed.machineId(), provider.type(), cause.text(), true));
+                tx -> RolloutTakeovers.failed(
+                        tx, claimed.machineId(), provider.type(), assigned, cause.text(), Blame.MACHINE));
         monitor.machineFailed(cause.text());
         log.warn("{}: its takeover for a rollout failed: {}", machine, cause.text());
     }
 
-    private void fail(Work claimed, String machine, Work.Cause cause, Reach reach) throws InterruptedException {
+    private void fail(Work claimed, String machine, Work.Cause cause, Reach reach, Assignment assigned, Blame blame)
+            throws InterruptedException {
         UUID machineId = claimed.machineId();
         AtomicBoolean quarantined = new AtomicBoolean();
         AtomicReference<@Nullable Failures> before = new AtomicReference<>();
         Duration period = claimed.fail(settings.backoff(), cause, tx -> {
-            RolloutTakeovers.failed(tx, machineId, provider.type(), cause.text(), false);
+            RolloutTakeovers.failed(tx, machineId, provider.type(), assigned, cause.text(), blame);
             switch (reach) {
                 case UNREACHED -> Takeovers.unreached(tx, machineId);
                 case REACHED -> Takeovers.reached(tx, machineId);

@@ -1,16 +1,11 @@
 package dev.shepherd.manager.takeover;
 
-import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.rollout.RolloutTakeovers.Stored;
 import dev.shepherd.bmdb.rollout.StoredAgents;
 import java.io.InputStream;
 
 /** An agent executable of a rollout, which is read from the database while it is uploaded. */
 record StoredExecutable(StoredAgents agents, Stored stored) implements AgentExecutable {
-
-    static StoredExecutable of(Bmdb bmdb, Stored stored) {
-        return new StoredExecutable(StoredAgents.of(bmdb), stored);
-    }
 
     @Override
     public long length() {

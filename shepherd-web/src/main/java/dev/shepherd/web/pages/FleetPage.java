@@ -11,6 +11,8 @@ import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachineState;
 import dev.shepherd.bmdb.operator.LiveSession;
 import dev.shepherd.bmdb.operator.Pause;
+import dev.shepherd.bmdb.operator.Rollout;
+import dev.shepherd.bmdb.operator.Verb;
 import dev.shepherd.manager.ShepherdStatus;
 import dev.shepherd.manager.status.LoopStatus;
 import java.time.Duration;
@@ -42,18 +44,22 @@ public final class FleetPage {
     /**
      * Makes what the page shows.
      *
+     * @param rollouts the rollouts under way, and the last ones
      * @param releases whether the person may end freezes
      * @param resumes whether the person may end a pause
+     * @param mayChangeRollouts what the person may do about rollouts
      */
     public static FleetView of(
             Optional<FleetSummary> summary,
             List<FleetSample> samples,
             List<Freeze> freezes,
+            List<Rollout> rollouts,
             List<Pause> pauses,
             Optional<ShepherdStatus> status,
             List<LiveSession> sessions,
             boolean releases,
             Predicate<Pause> resumes,
+            Predicate<Verb> mayChangeRollouts,
             Instant now) {
         Say say = new Say(now);
         List<Count> counts = summary.map(FleetSummary::counts).orElse(List.of());
@@ -119,6 +125,9 @@ public final class FleetPage {
                                 say.when(freeze.at()),
                                 Say.text(freeze.evidence()),
                                 releases))
+                        .toList(),
+                rollouts.stream()
+                        .map(rollout -> RolloutCard.of(rollout, mayChangeRollouts, say))
                         .toList(),
                 pauses.stream()
                         .map(pause -> new FleetView.PauseLine(

@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param hardware what the machines of a provider at a location are made of together
  * @param moreHardware how many locations are not shown of that
  * @param freezes where recovery is frozen
+ * @param rollouts the rollouts under way, and the last ones
  * @param pauses what is paused
  * @param discrepancies machines on which a provider and the database disagree
  * @param loops the loops of this process
@@ -37,6 +38,7 @@ public record FleetView(
         List<HardwareLine> hardware,
         int moreHardware,
         List<FreezeLine> freezes,
+        List<RolloutCard> rollouts,
         List<PauseLine> pauses,
         List<Discrepant> discrepancies,
         List<LoopLine> loops,

@@ -1,4 +1,4 @@
-package dev.shepherd.benchmarks;
+package dev.shepherd.benchmarks.idle;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -11,7 +11,7 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /** Counts the statements that go through the connections of another source, but for the heartbeats of sessions. */
-final class CountingDataSource {
+public final class CountingDataSource {
 
     /** What only a heartbeat sets. */
     private static final String HEARTBEAT = "\"session_deadline\" = now()";
@@ -19,15 +19,17 @@ final class CountingDataSource {
     private final AtomicLong count = new AtomicLong();
     private final DataSource counted;
 
-    CountingDataSource(DataSource source) {
+    public CountingDataSource(DataSource source) {
         this.counted = counting(DataSource.class, source, "");
     }
 
-    DataSource dataSource() {
+    /** Returns what to take connections from. */
+    public DataSource dataSource() {
         return counted;
     }
 
-    long statements() {
+    /** Returns how many there were. */
+    public long statements() {
         return count.get();
     }
 
