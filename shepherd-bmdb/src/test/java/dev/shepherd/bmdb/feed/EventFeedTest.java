@@ -92,6 +92,22 @@ class EventFeedTest {
     }
 
     @Test
+    void detailsMayHaveAnyText() throws Exception {
+        UUID machine = db.providedMachine();
+        String odd = "\\ \" ' \n\t\u0001 {}[],: \u00fc \uD83D\uDE80 %s";
+        db.session().useTransaction(tx -> {
+            Handle handle = Handle.of(tx.dsl());
+            handle.lock(machine);
+            handle.tell(EventKind.SILENT, machine, Map.of("odd", odd, "nul", "a\0b", "", ""));
+        });
+
+        assertThat(all())
+                .singleElement()
+                .satisfies(event -> assertThat(event.details())
+                        .containsOnly(Map.entry("odd", odd), Map.entry("nul", "a\uFFFDb"), Map.entry("", "")));
+    }
+
+    @Test
     void aForgottenMachineIsNamedInItsLastEvent() throws Exception {
         UUID machine = db.providedMachine();
 

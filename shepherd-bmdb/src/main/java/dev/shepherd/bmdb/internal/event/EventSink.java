@@ -45,6 +45,10 @@ public final class EventSink implements AutoCloseable {
         if (told.isEmpty() || !keeps && queues.isEmpty()) {
             return Announcement.NOTHING;
         }
+        if (queues.isEmpty()) {
+            EventQueries.write(db, told);
+            return Announcement.NOTHING;
+        }
         List<ShepherdEvent> events = EventQueries.complete(db, told, keeps);
         Announcement announcement = new Announcement(events);
         queues.forEach(queue -> queue.add(announcement));

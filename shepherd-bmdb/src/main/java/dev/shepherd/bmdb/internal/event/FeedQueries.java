@@ -128,10 +128,18 @@ public final class FeedQueries {
             return 0;
         }
         return new PreparedSql<>(
-                        "with next as (select event_id, row_number() over (order by event_id) as n from fleet_events"
-                                + " where position is null order by event_id limit " + BATCH + "), placed as ("
-                                + "update fleet_events e set position = p.last_position + next.n"
-                                + " from next, fleet_event_positions p where e.event_id = next.event_id returning 1)"
+                        "with next as (select n.event_id, row_number() over (order by n.event_id) as n, l.last_position,"
+                                + " coalesce(p.provider, f.provider) as provider,"
+                                + " coalesce(p.provider_id, f.provider_id) as provider_id"
+                                + " from (select event_id, machine_id from fleet_events where position is null"
+                                + " order by event_id limit " + BATCH + ") n cross join fleet_event_positions l"
+                                + " left join machine_provided p on p.machine_id = n.machine_id"
+                                + " left join machines_forgotten f"
+                                + " on f.machine_id = n.machine_id and p.machine_id is null), placed as ("
+                                + "update fleet_events e set position = next.last_position + next.n,"
+                                + " provider = coalesce(e.provider, next.provider),"
+                                + " provider_id = coalesce(e.provider_id, next.provider_id)"
+                                + " from next where e.event_id = next.event_id and e.position is null returning 1)"
                                 + " update fleet_event_positions set last_position = last_position"
                                 + " + (select count(*) from placed) returning (select count(*)::int from placed)",
                         row -> row.getInt(1))
@@ -152,13 +160,13 @@ public final class FeedQueries {
     public static int prune(Handle db, Duration retention, int limit) {
         return db.dsl()
                 .resultQuery(
-                        "with looked as (select event_id, position, event_at < {0} as old from fleet_events"
+                        "with looked as (select position, event_at < {0} as old from fleet_events"
                                 + " where position is not null order by position limit {1}),"
                                 // Up to the first that is young: no reader may find a gap in the middle.
-                                + " old as (select event_id, position from looked where position <"
+                                + " old as (select position from looked where position <"
                                 + " coalesce((select min(position) from looked where not old), 9223372036854775807)),"
                                 + " gone as (delete from fleet_events using old"
-                                + " where fleet_events.event_id = old.event_id returning old.position),"
+                                + " where fleet_events.position = old.position returning old.position),"
                                 + " noted as (update fleet_event_positions set pruned_position ="
                                 + " greatest(pruned_position, (select max(position) from gone))"
                                 + " where exists (select 1 from gone))"
