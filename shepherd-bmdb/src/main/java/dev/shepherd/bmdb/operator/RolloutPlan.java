@@ -126,7 +126,7 @@ public final class RolloutPlan {
 
         /**
          * Common: sets which of the provider's machines it is for, by their labels; null, the default, for all. The others
-         * keep their agents, also when they are taken over anew.
+         * keep their agents, also when they are taken over again.
          */
         public Builder selector(@Nullable Selector selector) {
             this.selector = selector;

@@ -29,7 +29,7 @@ import org.jooq.Record2;
  *
  * <p><strong>Why the limits hold.</strong> Claimers, and operators who have a machine rebooted, count under {@link #lock},
  * which recoverers of all providers with such limits share, and keep it until the commit; and a machine's labels are read
- * under its own lock, which whoever changes them holds as well ({@link #fitting}).
+ * under its own lock, which every change of them holds as well ({@link #fitting}).
  */
 final class LabelRoom {
 
@@ -57,7 +57,7 @@ final class LabelRoom {
      */
     void lock() {
         if (isLimited()) {
-            // There is a row unless somebody has emptied the table.
+            // There is a row unless the table was emptied.
             db.dsl()
                     .insertInto(RECOVERY_TURN)
                     .defaultValues()
@@ -120,7 +120,7 @@ final class LabelRoom {
     /**
      * Chooses machines in the order in which they are claimed, leaving out those that have no room.
      *
-     * @param which which machines come into question
+     * @param which which machines are candidates
      * @param places takes note of those that are chosen
      */
     List<UUID> choose(Condition which, int most, LabelPlaces places, HeldBack heldBack) {

@@ -33,7 +33,7 @@ public final class Silence {
         this.watchedSince = watchedSince;
     }
 
-    /** Notes that somebody watches the provider's machines now, as recoverers do. */
+    /** Notes that a roller watches the provider's machines now, as recoverers do. */
     public static Silence watch(Handle db, ProviderType provider, RecoveryPolicy policy) {
         Instant watchedSince = RecoveryLooks.watchedSince(db, provider, policy);
         return new Silence(db, provider, policy, MachineQueries.now(db), watchedSince);

@@ -9,7 +9,7 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * How many machines of a rollout are how far. Only the steps with few machines are counted when somebody asks: those that
+ * How many machines of a rollout are how far. Only the steps with few machines are counted when they are asked for: those that
  * wait are what is left of all.
  */
 public final class RolloutCounts {

@@ -156,7 +156,7 @@ public final class RolloutEnrolment {
         return done;
     }
 
-    /** Locks those of a batch that nobody else has locked, and writes their rows. */
+    /** Locks those of a batch that no other transaction has locked, and writes their rows. */
     private Done done(SQL batch, SQL write) {
         Record row = db.dsl()
                 .fetchSingle(

@@ -89,7 +89,7 @@ final class RolloutJudge {
             return;
         }
         Instant now = MachineQueries.now(db);
-        // After a time in which nobody was there to take machines over, they have the same time for it again.
+        // After a time in which no process was there to take machines over, they have the same time for it again.
         queries.extend(locked, silence.watchedSince());
         // Read by a statement of its own: it sees what was committed before the locks were given.
         db.dsl()

@@ -188,7 +188,7 @@ final class RolloutWaves {
                 String obstacle = candidate.obstacle();
                 if (obstacle == null && isSilent(candidate)) {
                     if (!silence.isProved(Objects.requireNonNull(candidate.lastSign()), candidate.location())) {
-                        continue; // Nobody may have been there to hear it: it waits until that is known.
+                        continue; // Perhaps no process was there to hear it: it waits until that is known.
                     }
                     obstacle = "its agent is not heard";
                 }

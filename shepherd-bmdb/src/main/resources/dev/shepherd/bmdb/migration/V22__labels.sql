@@ -22,7 +22,7 @@ as $$
     select split_part(pair, '=', 1), split_part(pair, '=', 2) from unnest(string_to_array(labels, ',')) pair
 $$;
 
--- Has what a provider says of a machine in force, where nobody else has said something under the same key. The machine's
+-- Has what a provider says of a machine in force, where no operator or program has said something under the same key. The machine's
 -- row is locked as for any other tag, so that two changes follow each other.
 create function machine_labels_mirror(of_machine uuid, labels text) returns void
     language plpgsql set search_path from current
@@ -85,7 +85,7 @@ as $$
         'g') m
 $$;
 
--- Whether the labels of a machine match all terms; null stands for none. Not in SQL: the plan of such a function is set up anew
+-- Whether the labels of a machine match all terms; null stands for none. Not in SQL: the plan of such a function is set up again
 -- at each call, which costs several times as much.
 create function labels_match(of_machine uuid, terms jsonb) returns boolean
     language plpgsql stable parallel safe cost 1000 set search_path from current
@@ -123,7 +123,7 @@ as $$
        and (pause.pause_terms is null or labels_match(of_machine, pause.pause_terms))
 $$;
 
--- A label that changes may end what a pause by a selector holds back. Without such a pause nobody waits for that.
+-- A label that changes may end what a pause by a selector holds back. Without such a pause no process waits for that.
 create function work_due_after_labels() returns trigger
     language plpgsql set search_path from current
 as $$

@@ -323,7 +323,7 @@ class EventFeedTest {
             tell(session, machine, i);
         }
         long third = feed().after(EventFeed.START, 3).get(2).position();
-        // Nobody has read these two: they count as missed all the same.
+        // No reader has seen these two: they count as missed all the same.
         db.execute("update fleet_events set event_at = now() - interval '8 days' where (details->>'number')::int < 4");
 
         HistoryPruning pruning = new HistoryPruning(

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Agents that are not heard, and what a rollout makes of it: theirs is the fault only if somebody was there to hear them. */
+/** Agents that are not heard, and what a rollout makes of it: theirs is the fault only if a process was there to hear them. */
 class RolloutSilenceTest {
 
     @RegisterExtension

@@ -29,7 +29,7 @@ public final class Advice {
             case "executable_unreadable" ->
                 "the file of --agent cannot be read where Shepherd runs; no machine is at fault";
             case "executable_damaged" ->
-                "find out what changed the database, and start a rollout with the same file again: it is stored anew";
+                "find out what changed the database, and start a rollout with the same file again, which replaces the damaged one";
             case "upload_failed" ->
                 "check that the folder of --agent-path exists, is writable for the user and has room";
             case "agent_failed", "bad_answer" ->

@@ -105,7 +105,7 @@ public final class EventsCommand extends FleetCommand {
                 next = feed.after(position, EventFeed.MOST);
                 position = show(next, position, out);
                 if (out.checkError()) {
-                    return; // Nobody reads it any more.
+                    return; // No one reads it any more.
                 }
             }
         }

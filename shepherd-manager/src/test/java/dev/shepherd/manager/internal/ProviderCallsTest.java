@@ -79,7 +79,7 @@ class ProviderCallsTest {
                 .withMessageContaining("swallowed");
     }
 
-    /** A machine whose labels nobody has checked. */
+    /** A machine whose labels were not checked. */
     private record Labelled(ProviderID id, Map<String, String> labels) implements Machine {
         @Override
         public Optional<InetAddress> address() {

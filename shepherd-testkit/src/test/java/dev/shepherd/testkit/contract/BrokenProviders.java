@@ -281,7 +281,7 @@ final class BrokenProviders {
             ProviderID id, Availability availability, Optional<InetAddress> address, Optional<String> location)
             implements Machine {}
 
-    /** A free machine with labels that nobody has checked. */
+    /** A free machine with labels that were not checked. */
     private record Labelled(ProviderID id, Map<String, String> labels) implements Machine {
         @Override
         public Optional<InetAddress> address() {
