@@ -176,7 +176,7 @@ final class ClaimsBenchmark implements Benchmark {
     /** Makes the same machines due again, and tidies up after the previous run. */
     private static void reset(BenchmarkDatabase database) throws SQLException {
         database.execute("delete from machine_agent_started s using due_machines d where d.machine_id = s.machine_id");
-        database.execute("truncate work_history, fleet_events");
+        database.execute("truncate work_history, fleet_event_inbox");
         database.execute("vacuum analyze");
         database.execute("checkpoint");
     }

@@ -90,7 +90,8 @@ class StatementCostTest {
             db.execute("insert into " + table + " from machines");
         }
         db.execute("insert into machines_forgotten select machine_id, 'test', 'id', now(), 'oncall' from machines");
-        db.execute("insert into fleet_events (event_at, kind, details) select now(), 'Silent', '{}' from machines");
+        db.execute(
+                "insert into fleet_event_inbox (event_at, kind, details) select now(), 'Silent', '{}' from machines");
         db.execute("insert into fleet_event_readers (reader, position)"
                 + " select 'reader-' || n, 0 from generate_series(1, 2000) n");
         db.execute("analyze");

@@ -1,23 +1,28 @@
--- What happened to the fleet, for programs that must not miss any of it. A row is written in the transaction that does what it
--- tells of, so it is there exactly if that is done. It refers to nothing, since it outlives the machine, and names the machine
--- as its provider does.
+-- What happened to the fleet, for programs that must not miss any of it.
 --
--- event_id is drawn while the machine is locked. Transactions commit in another order, so it is no place to read on from:
--- position is. It is given to rows that are committed, by one transaction at a time, in the order of event_id.
--- The machine's name is filled in with the position, which readers pay for and not those who write.
-create table fleet_events (
+-- A row of the inbox is written in the transaction that does what it tells of, so it is there exactly if that is done. event_id is
+-- drawn while the machine is locked. Transactions commit in another order, so it is no place to read on from.
+create table fleet_event_inbox (
     event_id    bigint      not null generated always as identity primary key,
-    position    bigint,
     event_at    timestamptz not null,
     kind        text        not null check (kind <> ''),
+    machine_id  uuid,
+    provider    text,
+    details     jsonb       not null
+);
+
+-- The feed. Committed rows of the inbox are moved here when a reader asks for what is new, by one transaction at a time and in the
+-- order of event_id. So what is costly is paid by those who read: the names of machines, as their providers have them, and the
+-- position from which a reader goes on. It refers to nothing, since it outlives the machine.
+create table fleet_events (
+    position    bigint      not null primary key,
+    event_at    timestamptz not null,
+    kind        text        not null,
     machine_id  uuid,
     provider    text,
     provider_id varchar(128),
     details     jsonb       not null
 );
-
-create unique index fleet_events_by_position on fleet_events (position) where position is not null;
-create index fleet_events_without_position on fleet_events (event_id) where position is null;
 
 -- At most one row, made when it is first needed: the last position that was given, and the last of those whose events were
 -- deleted for their age.

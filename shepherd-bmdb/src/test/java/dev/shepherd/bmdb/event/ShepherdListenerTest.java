@@ -56,7 +56,7 @@ class ShepherdListenerTest {
                 .extracting(ShepherdEvent::kind)
                 .containsExactly(EventKind.QUARANTINED, EventKind.OPERATOR_ACTION);
         assertThat(heard.get(0).providerId().orElseThrow().value()).isEqualTo("id-" + machine);
-        assertThat(db.number("select count(*) from fleet_events")).isZero();
+        assertThat(db.number("select count(*) from fleet_event_inbox")).isZero();
     }
 
     @Test

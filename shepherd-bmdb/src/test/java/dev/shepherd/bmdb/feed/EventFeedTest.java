@@ -220,7 +220,7 @@ class EventFeedTest {
         var transaction = db.transaction();
         TestDatabase.execute(
                 transaction,
-                "insert into fleet_events (event_at, kind, machine_id, details) values (now(), 'Silent', ?, '{}')",
+                "insert into fleet_event_inbox (event_at, kind, machine_id, details) values (now(), 'Silent', ?, '{}')",
                 slow);
         tell(session, quick, 1);
 
@@ -305,7 +305,7 @@ class EventFeedTest {
     void kindsOfANewerVersionArePassedOver() throws Exception {
         UUID machine = db.providedMachine();
         for (int i = 0; i < 25; i++) {
-            db.execute("insert into fleet_events (event_at, kind, details) values (now(), 'Levitated', '{}')");
+            db.execute("insert into fleet_event_inbox (event_at, kind, details) values (now(), 'Levitated', '{}')");
         }
         tell(db.session(), machine, 1);
 
@@ -324,7 +324,10 @@ class EventFeedTest {
         }
         long third = feed().after(EventFeed.START, 3).get(2).position();
         // No reader has seen these two: they count as missed all the same.
-        db.execute("update fleet_events set event_at = now() - interval '8 days' where (details->>'number')::int < 4");
+        for (String table : List.of("fleet_events", "fleet_event_inbox")) {
+            db.execute("update " + table + " set event_at = now() - interval '8 days'"
+                    + " where (details->>'number')::int < 4");
+        }
 
         HistoryPruning pruning = new HistoryPruning(
                 db.bmdb().unwrap(Database.class).transactions(), Optional.empty(), Duration.ofDays(7));

@@ -62,6 +62,7 @@ class ClockStepTest {
                         "machines_forgotten.forgotten_at",
                         "operator_actions.acted_at",
                         "fleet_events.event_at",
+                        "fleet_event_inbox.event_at",
                         "agent_executables.stored_at",
                         "rollouts.rollout_started_at",
                         "rollouts.rollout_ended_at",

@@ -25,7 +25,7 @@ final class EventQueries {
 
     /** Without the machines' names, which would cost as much again: readers add them. */
     private static final String WRITE =
-            "with written as (insert into fleet_events (event_at, kind, machine_id, provider, details)"
+            "with written as (insert into fleet_event_inbox (event_at, kind, machine_id, provider, details)"
                     + " select clock_timestamp() + ?::interval, e.kind, e.machine_id, e.provider, e.details::jsonb"
                     + COLUMNS + " order by e.n returning 1) select count(*) from written";
 
@@ -37,12 +37,11 @@ final class EventQueries {
                     + " left join machine_provided p on p.machine_id = e.machine_id"
                     + " left join machines_forgotten f on f.machine_id = e.machine_id and p.machine_id is null)";
 
-    private static final String WRITE_AND_NAME = NAMED
-            + " insert into fleet_events (event_at, kind, machine_id, provider, provider_id, details)"
-            + " select event_at, kind, machine_id, provider, provider_id, details from told order by n"
-            + " returning event_at, provider, provider_id";
+    private static final String NAME = " select event_at, provider, provider_id from told order by n";
 
-    private static final String NAME = NAMED + " select event_at, provider, provider_id from told order by n";
+    private static final String WRITE_AND_NAME = NAMED
+            + ", written as (insert into fleet_event_inbox (event_at, kind, machine_id, provider, details)"
+            + " select event_at, kind, machine_id, provider, details from told order by n)" + NAME;
 
     private EventQueries() {}
 
@@ -68,7 +67,7 @@ final class EventQueries {
      */
     static List<ShepherdEvent> complete(Handle db, List<Told> all, boolean keep) {
         List<Named> named =
-                sql(keep ? WRITE_AND_NAME : NAME, Named::read, db, all).fetch(db);
+                sql(keep ? WRITE_AND_NAME : NAMED + NAME, Named::read, db, all).fetch(db);
         List<ShepherdEvent> events = new ArrayList<>();
         for (int i = 0; i < all.size(); i++) {
             Told told = all.get(i);

@@ -33,7 +33,7 @@ public final class FeedQueries {
     public static final int BATCH = 10_000;
 
     private static final String READ =
-            "select p.pruned_position, exists (select 1 from fleet_events where position is null), e.position, e.event_at,"
+            "select p.pruned_position, exists (select 1 from fleet_event_inbox), e.position, e.event_at,"
                     + " e.kind, e.machine_id, e.provider, e.provider_id,"
                     + " array(select t from jsonb_each_text(e.details) d, unnest(array[d.key, d.value]) t)"
                     + " from (select coalesce(max(pruned_position), 0) as pruned_position from fleet_event_positions) p"
@@ -128,18 +128,17 @@ public final class FeedQueries {
             return 0;
         }
         return new PreparedSql<>(
-                        "with next as (select n.event_id, row_number() over (order by n.event_id) as n, l.last_position,"
-                                + " coalesce(p.provider, f.provider) as provider,"
-                                + " coalesce(p.provider_id, f.provider_id) as provider_id"
-                                + " from (select event_id, machine_id from fleet_events where position is null"
-                                + " order by event_id limit " + BATCH + ") n cross join fleet_event_positions l"
+                        "with next as materialized (select * from fleet_event_inbox order by event_id limit " + BATCH
+                                + "), gone as (delete from fleet_event_inbox i using next where i.event_id = next.event_id),"
+                                + " placed as (insert into fleet_events"
+                                + " (position, event_at, kind, machine_id, provider, provider_id, details)"
+                                + " select l.last_position + row_number() over (order by n.event_id), n.event_at, n.kind,"
+                                + " n.machine_id, coalesce(n.provider, p.provider, f.provider),"
+                                + " coalesce(p.provider_id, f.provider_id), n.details"
+                                + " from next n cross join fleet_event_positions l"
                                 + " left join machine_provided p on p.machine_id = n.machine_id"
                                 + " left join machines_forgotten f"
-                                + " on f.machine_id = n.machine_id and p.machine_id is null), placed as ("
-                                + "update fleet_events e set position = next.last_position + next.n,"
-                                + " provider = coalesce(e.provider, next.provider),"
-                                + " provider_id = coalesce(e.provider_id, next.provider_id)"
-                                + " from next where e.event_id = next.event_id and e.position is null returning 1)"
+                                + " on f.machine_id = n.machine_id and p.machine_id is null returning 1)"
                                 + " update fleet_event_positions set last_position = last_position"
                                 + " + (select count(*) from placed) returning (select count(*)::int from placed)",
                         row -> row.getInt(1))
@@ -161,7 +160,7 @@ public final class FeedQueries {
         return db.dsl()
                 .resultQuery(
                         "with looked as (select position, event_at < {0} as old from fleet_events"
-                                + " where position is not null order by position limit {1}),"
+                                + " order by position limit {1}),"
                                 // Up to the first that is young: no reader may find a gap in the middle.
                                 + " old as (select position from looked where position <"
                                 + " coalesce((select min(position) from looked where not old), 9223372036854775807)),"
