@@ -358,8 +358,8 @@ class HardwareReportsTest {
                     .isEqualTo(2);
             byte[] other = Reports.bytes(Reports.node().removeBlockDevice(0).removeBlockDevice(0));
             assertThat(statements(source, session, tx -> tx.putHardwareReport(machine, other)) - none)
-                    .as("of one that says of changes: those, and what they push out")
-                    .isEqualTo(4);
+                    .as("of one that says of changes: the machine's lock, those, what they push out, and the event")
+                    .isEqualTo(6);
         }
     }
 
