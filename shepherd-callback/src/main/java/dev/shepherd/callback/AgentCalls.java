@@ -40,6 +40,9 @@ final class AgentCalls implements AutoCloseable {
     /** Of so many agents it is known that they are one; those that have not called for the longest are forgotten. */
     private static final int MOST_AGENTS = 200_000;
 
+    /** Reading as much takes less than waking a thread. */
+    private static final int SMALL_BODY = 1024;
+
     private static final int MOST_ADDRESSES = 100_000;
 
     private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
@@ -261,6 +264,9 @@ final class AgentCalls implements AutoCloseable {
         FairQueue.Added added;
         if (stranger) {
             added = queue.add(address, WAITING_PER_ADDRESS, task);
+        } else if (request.signedMillis() == null && body.length <= SMALL_BODY) {
+            // There is no signature to check, and hardly anything to read.
+            added = queue.runOrAdd(request.agent(), WAITING_PER_AGENT, task);
         } else {
             added = queue.add(request.agent(), WAITING_PER_AGENT, task);
         }

@@ -109,6 +109,26 @@ final class FairQueue implements AutoCloseable {
         }
     }
 
+    /**
+     * Has the calling thread carry out a task at once, if its lane is free; adds it otherwise. For tasks that cost no more
+     * than a thread's turn would. What the task throws is thrown here then.
+     */
+    Added runOrAdd(Object key, int mostInLane, Task task) {
+        Lane lane;
+        lock.lock();
+        try {
+            if (closed || lanes.containsKey(key)) {
+                return add(key, mostInLane, task);
+            }
+            lane = new Lane(key);
+            lanes.put(key, lane);
+        } finally {
+            lock.unlock();
+        }
+        run(lane, task);
+        return Added.WAITING;
+    }
+
     int waiting() {
         lock.lock();
         try {

@@ -1,6 +1,7 @@
 package dev.shepherd.callback;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import java.util.ArrayList;
@@ -49,6 +50,30 @@ class FairQueueTest {
             releases.get(0).run();
             await().until(() -> releases.size() == 2);
             assertThat(queue.waiting()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void whatIsLightIsDoneAtOnceUnlessItsLaneIsTaken() {
+        try (FairQueue queue = new FairQueue("test-fair", 1, 1_000)) {
+            List<Runnable> releases = new ArrayList<>();
+            assertThat(queue.runOrAdd("light", 1, releases::add)).isEqualTo(FairQueue.Added.WAITING);
+            assertThat(releases).as("without a thread of the queue's").hasSize(1);
+            assertThat(queue.runOrAdd("light", 1, task("light"))).isEqualTo(FairQueue.Added.WAITING);
+            assertThat(queue.runOrAdd("light", 1, task("light"))).isEqualTo(FairQueue.Added.LANE_FULL);
+            assertThat(queue.waiting()).isEqualTo(1);
+            assertThat(done).isEmpty();
+            queue.start();
+            releases.get(0).run();
+            await().until(() -> done.contains("light"));
+            assertThatThrownBy(() -> queue.runOrAdd("thrown", 1, release -> {
+                        throw new IllegalStateException("on purpose");
+                    }))
+                    .isInstanceOf(IllegalStateException.class);
+            queue.runOrAdd("thrown", 1, task("free again"));
+            assertThat(done).contains("free again");
+            queue.close();
+            assertThat(queue.runOrAdd("light", 1, task("late"))).isEqualTo(FairQueue.Added.CLOSED);
         }
     }
 
