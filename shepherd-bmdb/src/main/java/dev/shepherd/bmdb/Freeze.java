@@ -23,6 +23,15 @@ public record Freeze(
         String evidence,
         Optional<Instant> calmSince) {
 
+    /**
+     * Tells whether it keeps recovery off a machine of its provider.
+     *
+     * @param where the machine's location; empty if it has none
+     */
+    public boolean covers(String where) {
+        return location.isEmpty() || location.get().equals(where);
+    }
+
     /** Returns what is frozen, for people. */
     public String scope() {
         if (provider.isEmpty()) {

@@ -97,13 +97,8 @@ public final class FreezeQueries {
 
     /** What is frozen now, and what has to be written so that all processes know. */
     record Verdict(List<Freeze> freezes, List<Runnable> changes) {
-        boolean coversAll() {
-            return freezes.stream().anyMatch(freeze -> freeze.location().isEmpty());
-        }
-
         boolean covers(String location) {
-            return coversAll()
-                    || freezes.stream().anyMatch(freeze -> freeze.location().equals(Optional.of(location)));
+            return freezes.stream().anyMatch(freeze -> freeze.covers(location));
         }
     }
 

@@ -13,7 +13,7 @@ import java.util.Optional;
 /**
  * How many more machines of each group the limits that go by labels leave room for. Not safe for use by several threads.
  */
-public final class LabelPlaces {
+final class LabelPlaces {
 
     private final List<LabelLimit> limits;
     private final Map<LabelLimit, Map<Selector, Integer>> taken = new HashMap<>();
@@ -62,12 +62,12 @@ public final class LabelPlaces {
                 .findFirst();
     }
 
-    /** Takes a place in each of its groups for a machine, unless one of them has none left. */
-    public boolean take(Map<String, String> labels) {
-        boolean isFree = full(labels).isEmpty();
-        if (isFree) {
+    /** Takes a place in each of its groups for a machine. Returns what leaves no room for it; then none is taken. */
+    Optional<Full> take(Map<String, String> labels) {
+        Optional<Full> full = full(labels);
+        if (full.isEmpty()) {
             add(labels);
         }
-        return isFree;
+        return full;
     }
 }

@@ -136,13 +136,9 @@ final class LabelRoom {
             for (Record2<UUID, String> row = rows.fetchNext();
                     row != null && chosen.size() < most;
                     row = rows.fetchNext()) {
-                Map<String, String> of = LabelQueries.labels(row.value2());
-                Optional<Full> full = places.full(of);
-                if (full.isEmpty() && places.take(of)) {
-                    chosen.add(row.value1());
-                } else {
-                    full.ifPresent(heldBack::add);
-                }
+                UUID machineId = row.value1();
+                places.take(LabelQueries.labels(row.value2()))
+                        .ifPresentOrElse(heldBack::add, () -> chosen.add(machineId));
             }
         }
         return chosen;
@@ -165,7 +161,7 @@ final class LabelRoom {
         Map<UUID, Map<String, String>> labels = LabelQueries.of(db, locked);
         LabelPlaces places = places();
         return locked.stream()
-                .filter(id -> places.take(labels.getOrDefault(id, Map.of())))
+                .filter(id -> places.take(labels.getOrDefault(id, Map.of())).isEmpty())
                 .toList();
     }
 

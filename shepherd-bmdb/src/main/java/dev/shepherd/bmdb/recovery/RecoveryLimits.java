@@ -347,9 +347,9 @@ public final class RecoveryLimits {
     }
 
     private Optional<Refusal> freeze(UUID machineId) {
-        Optional<String> location = location(machineId);
+        String location = location(machineId).orElse("");
         return FreezeQueries.inForce(db, provider).stream()
-                .filter(one -> one.location().isEmpty() || one.location().equals(location))
+                .filter(one -> one.covers(location))
                 .findFirst()
                 .map(one -> new Refusal(
                         Refusal.Kind.FROZEN,

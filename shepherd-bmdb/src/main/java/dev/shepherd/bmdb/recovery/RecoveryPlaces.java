@@ -12,7 +12,6 @@ import dev.shepherd.bmdb.internal.MachineConditions;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.jooq.Condition;
 import org.jooq.impl.DSL;
 
@@ -68,7 +67,7 @@ public final class RecoveryPlaces {
 
     /** Takes a place for a machine at a location and with these labels, if there is one. */
     public boolean take(String location, Map<String, String> labels) {
-        if (!hasPlace(location) || !byLabels.take(labels)) {
+        if (!hasPlace(location) || byLabels.take(labels).isPresent()) {
             return false;
         }
         left.computeIfPresent(location, (where, places) -> places - 1);
@@ -76,7 +75,7 @@ public final class RecoveryPlaces {
     }
 
     private int ofLocation(String location) {
-        if (frozen.stream().anyMatch(one -> one.location().equals(Optional.of(location)))) {
+        if (frozen.stream().anyMatch(one -> one.covers(location))) {
             return 0;
         }
         return left(

@@ -7,7 +7,6 @@ import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import java.time.Instant;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -71,7 +70,6 @@ public final class Silence {
     }
 
     private static boolean covers(List<Freeze> freezes, String location) {
-        return freezes.stream()
-                .anyMatch(one -> one.location().isEmpty() || one.location().equals(Optional.of(location)));
+        return freezes.stream().anyMatch(one -> one.covers(location));
     }
 }

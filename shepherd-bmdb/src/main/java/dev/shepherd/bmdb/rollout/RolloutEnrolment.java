@@ -86,6 +86,10 @@ public final class RolloutEnrolment {
                 : LabelQueries.matches(DSL.field(DSL.name("p", "machine_id"), UUID.class), selector);
     }
 
+    static RolloutEnrolment of(Handle db, ProviderType provider, RolloutRow rollout) {
+        return new RolloutEnrolment(db, provider, rollout.id(), rollout.sha256(), rollout.selector());
+    }
+
     /** How many machines there were to list, at most {@link #BATCH}, and of how many that was done. */
     private record Done(int found, int written) {
         boolean isAll() {

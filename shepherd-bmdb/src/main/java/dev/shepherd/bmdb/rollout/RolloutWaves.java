@@ -281,8 +281,7 @@ final class RolloutWaves {
     /** Those that were left alone are looked at once more: what was in the way may be over. */
     private Next endOfPass(RolloutRow rollout) {
         if (rollout.pass() == RolloutRow.FIRST_PASS) {
-            RolloutEnrolment enrolment =
-                    new RolloutEnrolment(db, provider, rollout.id(), rollout.sha256(), rollout.selector());
+            RolloutEnrolment enrolment = RolloutEnrolment.of(db, provider, rollout);
             enrolment.pass(RolloutRow.LISTING_AGAIN);
             boolean areThereMore = enrolment.nextOfSecondPass();
             if (areThereMore || !waiting(rollout, FIRST).isEmpty()) {

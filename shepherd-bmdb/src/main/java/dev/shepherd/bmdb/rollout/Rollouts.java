@@ -99,8 +99,7 @@ public final class Rollouts {
         if (rollout.isPaused()) {
             return Look.waiting(events, "rollout " + rollout.id() + " to be resumed");
         }
-        RolloutEnrolment enrolment =
-                new RolloutEnrolment(db, provider, rollout.id(), rollout.sha256(), rollout.selector());
+        RolloutEnrolment enrolment = RolloutEnrolment.of(db, provider, rollout);
         if (rollout.pass() == RolloutRow.LISTING) {
             return listing(events, enrolment.next());
         }
