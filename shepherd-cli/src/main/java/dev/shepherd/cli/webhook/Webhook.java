@@ -53,7 +53,7 @@ public final class Webhook implements AutoCloseable {
     private static final int MOST_OF_AN_ANSWER = 4096;
     private static final Duration CALL = Duration.ofSeconds(15);
     private static final Duration LOOK = Duration.ofSeconds(1);
-    private static final Duration LOOK_AT_ANOTHER = Duration.ofSeconds(5);
+    private static final Duration WHILE_AWAY = Duration.ofSeconds(5);
     private static final Duration LOG_PAUSE = Duration.ofMinutes(1);
     private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
 
@@ -130,15 +130,23 @@ public final class Webhook implements AutoCloseable {
     private void turn() throws InterruptedException {
         try {
             List<StoredEvent> events = reader().next(BATCH);
+            StoredEvent passed = null;
             for (StoredEvent stored : events) {
-                if (kinds.contains(stored.event().kind()) && !send(stored)) {
+                if (!kinds.contains(stored.event().kind())) {
+                    passed = stored;
+                    continue;
+                }
+                if (!send(stored)) {
                     return;
                 }
                 reader().done(stored);
+                passed = null;
+            }
+            if (passed != null) {
+                reader().done(passed);
             }
             if (events.isEmpty()) {
-                // Another process that sends is looked at less often than events.
-                pause(reader().isHeld() ? LOOK : LOOK_AT_ANOTHER);
+                pause(LOOK);
             }
         } catch (EventsPrunedException e) {
             log.warn(
@@ -151,9 +159,9 @@ public final class Webhook implements AutoCloseable {
         } catch (BmdbException e) {
             log.warn(
                     "Events cannot be read for the webhook; trying again in {}: {}",
-                    Spans.text(LOOK_AT_ANOTHER),
+                    Spans.text(WHILE_AWAY),
                     e.getMessage());
-            pause(LOOK_AT_ANOTHER);
+            pause(WHILE_AWAY);
         } catch (IllegalStateException e) {
             // Another process took the reader over, so this one's session was lost.
             end();

@@ -187,21 +187,22 @@ public final class FeedQueries {
         FleetEventReadersRecord row = db.dsl()
                 .selectFrom(FLEET_EVENT_READERS)
                 .where(FLEET_EVENT_READERS.READER.eq(reader))
-                .forNoKeyUpdate()
                 .fetchOne();
         if (row == null) {
             return new Taken(false, Optional.empty());
         }
-        if (row.getSessionId() == null) {
-            db.dsl()
-                    .update(FLEET_EVENT_READERS)
-                    .set(FLEET_EVENT_READERS.SESSION_ID, sessionId)
-                    .where(FLEET_EVENT_READERS.READER.eq(reader))
-                    .execute();
-        } else if (!row.getSessionId().equals(sessionId)) {
-            return new Taken(true, Optional.empty());
-        }
-        return new Taken(true, Optional.of(row.getPosition()));
+        // A holder looks all the time, and need not write for it.
+        return new Taken(
+                true,
+                sessionId.equals(row.getSessionId())
+                        ? Optional.of(row.getPosition())
+                        : db.dsl()
+                                .update(FLEET_EVENT_READERS)
+                                .set(FLEET_EVENT_READERS.SESSION_ID, sessionId)
+                                .where(FLEET_EVENT_READERS.READER.eq(reader))
+                                .and(FLEET_EVENT_READERS.SESSION_ID.isNull())
+                                .returning(FLEET_EVENT_READERS.POSITION)
+                                .fetchOptional(FLEET_EVENT_READERS.POSITION));
     }
 
     /** Makes a reader that no session holds, unless there is one of that name. */
