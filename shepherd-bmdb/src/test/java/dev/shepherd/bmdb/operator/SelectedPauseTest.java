@@ -166,7 +166,7 @@ class SelectedPauseTest {
     }
 
     /**
-     * A label that is set under the lock of a machine nobody works on keeps off every claim that comes after. The claims pass
+     * A label that is set under the lock of a machine that no session works on keeps off every claim that comes after. The claims pass
      * over many machines first, so that theirs is the older look.
      */
     @Test

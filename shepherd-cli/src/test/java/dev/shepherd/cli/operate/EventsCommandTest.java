@@ -3,18 +3,12 @@ package dev.shepherd.cli.operate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.shepherd.api.Availability;
-import dev.shepherd.api.CreateMachineRequest;
-import dev.shepherd.api.MachineInfo;
-import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderType;
-import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.cli.CommandLineProcess;
 import dev.shepherd.cli.CommandLineRun;
+import dev.shepherd.cli.RecordedMachine;
 import dev.shepherd.testkit.database.BmdbExtension;
-import java.net.InetAddress;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.time.Duration;
@@ -38,15 +32,7 @@ class EventsCommandTest {
 
     @BeforeEach
     void aMachine() throws Exception {
-        machine = UUID.randomUUID();
-        try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.useTransaction(tx -> tx.recordMachine(
-                    new ProviderType("static"),
-                    CreateMachineRequest.any(machine),
-                    MachineInfo.builder(new ProviderID("rack-1"), Availability.POSSIBLY_USED)
-                            .address(InetAddress.getLoopbackAddress())
-                            .build()));
-        }
+        machine = RecordedMachine.record(database.bmdb(), "rack-1");
     }
 
     private CommandLineRun run(String... options) {

@@ -2,15 +2,10 @@ package dev.shepherd.cli.operate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.shepherd.api.Availability;
-import dev.shepherd.api.CreateMachineRequest;
-import dev.shepherd.api.MachineInfo;
-import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.cli.CommandLineRun;
+import dev.shepherd.cli.RecordedMachine;
 import dev.shepherd.testkit.database.BmdbExtension;
-import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,14 +33,8 @@ class RolloutCommandTest {
         agent = Files.writeString(folder.resolve("agent"), "#!/bin/sh\n# Shepherd-Agent-Version: 2.0\n");
         try (BmdbSession session = database.bmdb().startSession("test", "here")) {
             for (String name : List.of("rack-1", "rack-2")) {
-                UUID id = UUID.randomUUID();
-                MachineInfo info = MachineInfo.builder(new ProviderID(name), Availability.POSSIBLY_USED)
-                        .address(InetAddress.getLoopbackAddress())
-                        .build();
-                session.useTransaction(tx -> {
-                    tx.recordMachine(new ProviderType("static"), CreateMachineRequest.any(id), info);
-                    tx.putAgentStarted(id, new byte[32]);
-                });
+                UUID id = RecordedMachine.record(database.bmdb(), name);
+                session.useTransaction(tx -> tx.putAgentStarted(id, new byte[32]));
             }
         }
     }

@@ -5,15 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.sun.net.httpserver.HttpServer;
-import dev.shepherd.api.Availability;
-import dev.shepherd.api.CreateMachineRequest;
-import dev.shepherd.api.MachineInfo;
-import dev.shepherd.api.ProviderID;
-import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
-import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.OperatorActions;
+import dev.shepherd.cli.RecordedMachine;
 import dev.shepherd.cli.settings.Given;
 import dev.shepherd.cli.settings.Settings;
 import dev.shepherd.cli.settings.WebhookSettings;
@@ -70,15 +65,7 @@ class WebhookTest {
             exchange.close();
         });
         server.start();
-        machine = UUID.randomUUID();
-        try (BmdbSession session = database.bmdb().startSession("test", "here")) {
-            session.useTransaction(tx -> tx.recordMachine(
-                    new ProviderType("static"),
-                    CreateMachineRequest.any(machine),
-                    MachineInfo.builder(new ProviderID("rack-1"), Availability.POSSIBLY_USED)
-                            .address(InetAddress.getLoopbackAddress())
-                            .build()));
-        }
+        machine = RecordedMachine.record(database.bmdb(), "rack-1");
     }
 
     @AfterEach
