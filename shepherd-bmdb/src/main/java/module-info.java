@@ -15,6 +15,7 @@ module dev.shepherd.bmdb {
 
     exports dev.shepherd.bmdb;
     exports dev.shepherd.bmdb.agent;
+    exports dev.shepherd.bmdb.disruption;
     exports dev.shepherd.bmdb.event;
     exports dev.shepherd.bmdb.feed;
     exports dev.shepherd.bmdb.fleet;

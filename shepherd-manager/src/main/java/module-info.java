@@ -10,6 +10,7 @@ module dev.shepherd.manager {
     requires org.slf4j;
 
     exports dev.shepherd.manager;
+    exports dev.shepherd.manager.disruption;
     exports dev.shepherd.manager.listing;
     exports dev.shepherd.manager.operator;
     exports dev.shepherd.manager.provisioning;

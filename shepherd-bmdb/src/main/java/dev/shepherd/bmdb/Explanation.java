@@ -51,6 +51,8 @@ public record Explanation(MachineRecord machine, List<OfProcess> processes, Opti
         COOLDOWN,
         /** Earlier failures back it off for a while. */
         BACKED_OFF,
+        /** A gate holds back what would take it down, or work is moved away from it. */
+        HELD_BACK,
         /** Recovery is frozen. */
         FROZEN,
         /** Recovery could not watch for a while, or has just begun to. */

@@ -86,6 +86,8 @@ class StatementCostTest {
                 "machine_os_installation_request select machine_id, 1, ''",
                 "machine_os_installation_report select machine_id, 1, 'Success', ''",
                 "machine_ssh_host_key select machine_id, 'key', now()",
+                "machine_disruption select machine_id, gen_random_uuid(), 'Reboot', 'UnderWay', now(), null, null, false,"
+                        + " null, null, ''",
                 "machine_labels select machine_id, 'rack', '7', 'Operator'")) {
             db.execute("insert into " + table + " from machines");
         }

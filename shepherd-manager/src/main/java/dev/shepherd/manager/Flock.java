@@ -4,7 +4,9 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.manager.internal.Approvals;
 import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.GateCalls;
 import dev.shepherd.manager.internal.LoopContext;
 import dev.shepherd.manager.internal.LoopMonitor;
 import dev.shepherd.manager.internal.ProviderCalls;
@@ -68,11 +70,12 @@ final class Flock {
             Clock clock,
             String runtimeInfo) {}
 
-    Flock(Bmdb bmdb, ProviderCalls calls, Settings settings, Executor executor) {
+    Flock(Bmdb bmdb, ProviderCalls calls, GateCalls gates, Settings settings, Executor executor) {
         this.bmdb = bmdb;
         this.settings = settings;
         this.calls = calls;
         this.provider = calls.type();
+        Approvals approvals = new Approvals(bmdb, calls, settings.recoverer().policy(), gates);
         Map<LoopKind, LoopContext> contexts = new EnumMap<>(LoopKind.class);
         for (LoopKind kind : LoopKind.values()) {
             contexts.put(
@@ -80,6 +83,7 @@ final class Flock {
                     new LoopContext(
                             bmdb,
                             calls,
+                            approvals,
                             new SessionSource(bmdb, kind + "-" + provider, settings.runtimeInfo()),
                             new LoopMonitor(kind.toString(), provider, settings.clock()),
                             executor,
@@ -92,7 +96,8 @@ final class Flock {
         this.recoverer = new MachineRecoverer(of.apply(LoopKind.RECOVERER), settings.recoverer());
         this.updater = new Updater(of.apply(LoopKind.UPDATER), settings.updater());
         this.roller = new Roller(of.apply(LoopKind.ROLLER), settings.recoverer().policy());
-        this.intervention = new Intervention(bmdb, calls, settings.recoverer().policy(), settings.runtimeInfo());
+        this.intervention =
+                new Intervention(bmdb, calls, approvals, settings.recoverer().policy(), settings.runtimeInfo());
         add(LoopKind.PROVISIONER, of.apply(LoopKind.PROVISIONER), provisioner::run);
         add(LoopKind.INITIALIZER, of.apply(LoopKind.INITIALIZER), initializer::run);
         add(LoopKind.RECOVERER, of.apply(LoopKind.RECOVERER), recoverer::run);

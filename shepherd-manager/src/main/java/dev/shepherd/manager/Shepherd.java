@@ -14,8 +14,11 @@ import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.manager.disruption.DisruptionSettings;
 import dev.shepherd.manager.internal.ControlLoop;
+import dev.shepherd.manager.internal.GateCalls;
 import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.internal.SessionSource;
 import dev.shepherd.manager.listing.Updater;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.operator.Intervention.Wish;
@@ -34,8 +37,6 @@ import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.TakeoverResult;
 import dev.shepherd.manager.takeover.TakeoverTarget;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -80,6 +81,7 @@ public final class Shepherd implements AutoCloseable {
     private final Map<ProviderType, Flock> flocks = new LinkedHashMap<>();
     private final Set<LoopKind> loops;
     private final LazyExecutor executor;
+    private final GateCalls gates;
     private final Object lock = new Object();
     private State state = State.NEW;
 
@@ -87,6 +89,7 @@ public final class Shepherd implements AutoCloseable {
         this.bmdb = bmdb;
         this.executor = new LazyExecutor(builder.executor);
         this.loops = EnumSet.copyOf(builder.loops);
+        this.gates = new GateCalls(builder.disruptions);
         Flock.Settings all = new Flock.Settings(
                 takeover,
                 builder.provisioner,
@@ -97,7 +100,11 @@ public final class Shepherd implements AutoCloseable {
                 builder.runtimeInfo);
         for (Added added : builder.providers) {
             Flock flock = new Flock(
-                    bmdb, new ProviderCalls(added.provider()), added.settings().over(all), executor);
+                    bmdb,
+                    new ProviderCalls(added.provider()),
+                    gates,
+                    added.settings().over(all),
+                    executor);
             if (flocks.put(flock.provider(), flock) != null) {
                 throw new ConfigurationException(
                         "provider",
@@ -179,6 +186,10 @@ public final class Shepherd implements AutoCloseable {
         return loops;
     }
 
+    GateCalls gates() {
+        return gates;
+    }
+
     List<Flock> flocks() {
         return List.copyOf(flocks.values());
     }
@@ -206,7 +217,7 @@ public final class Shepherd implements AutoCloseable {
      * within its limit of concurrent calls. Who asked for it and why is recorded with the attempt, before the provider
      * is called, and {@link Operator#actions} reads it; the history of the machine says how it went.
      *
-     * <p>A pause, a freeze, and the limits of recovery stop it, unless it is forced; neither cooldown nor quarantine
+     * <p>A pause, a freeze, the limits of recovery and {@linkplain DisruptionSettings gates} stop it, unless it is forced; neither cooldown nor quarantine
      * does. Afterwards the machine is in recovery like any other that was rebooted: it takes a place within the limits,
      * even if it was forced, its cooldown runs, and the reboot counts as one of {@link RecoveryPolicy#maxReboots()},
      * until its agent is heard. One in quarantine takes no place, stays there, and is not taken over until it is
@@ -215,7 +226,7 @@ public final class Shepherd implements AutoCloseable {
      *
      * @param actor who asks for it, and through what
      * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
-     * @param force whether to act though a pause, a freeze or a limit is in the way
+     * @param force whether to act though a pause, a freeze, a limit or a gate is in the way
      * @return what the loops make of the machine now
      * @throws InterventionException if it is refused, or the machine cannot be held; nothing was done
      * @throws dev.shepherd.api.ProviderException if the provider fails. Only with {@link
@@ -299,38 +310,22 @@ public final class Shepherd implements AutoCloseable {
         return find(provider).provisioner();
     }
 
-    /**
-     * Returns the initializer of a provider, for running its steps by hand instead of starting the loops.
-     *
-     * @throws IllegalArgumentException if there is no such provider here
-     */
+    /** Returns the initializer of a provider, like {@link #provisioner}. */
     public Initializer initializer(ProviderType provider) {
         return find(provider).initializer();
     }
 
-    /**
-     * Returns the roller of a provider, for running its steps by hand instead of starting the loops.
-     *
-     * @throws IllegalArgumentException if there is no such provider here
-     */
+    /** Returns the roller of a provider, like {@link #provisioner}. */
     public Roller roller(ProviderType provider) {
         return find(provider).roller();
     }
 
-    /**
-     * Returns the recoverer of a provider, for running its steps by hand instead of starting the loops.
-     *
-     * @throws IllegalArgumentException if there is no such provider here
-     */
+    /** Returns the recoverer of a provider, like {@link #provisioner}. */
     public MachineRecoverer recoverer(ProviderType provider) {
         return find(provider).recoverer();
     }
 
-    /**
-     * Returns the updater of a provider, for running its steps by hand instead of starting the loops.
-     *
-     * @throws IllegalArgumentException if there is no such provider here
-     */
+    /** Returns the updater of a provider, like {@link #provisioner}. */
     public Updater updater(ProviderType provider) {
         return find(provider).updater();
     }
@@ -361,6 +356,7 @@ public final class Shepherd implements AutoCloseable {
             interrupted |= flock.close(deadline);
         }
         executor.close();
+        gates.close();
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
@@ -376,10 +372,11 @@ public final class Shepherd implements AutoCloseable {
         private InitializerSettings initializer = InitializerSettings.DEFAULT;
         private RecovererSettings recoverer = RecovererSettings.DEFAULT;
         private UpdaterSettings updater = UpdaterSettings.DEFAULT;
+        private DisruptionSettings disruptions = DisruptionSettings.DEFAULT;
         private Set<LoopKind> loops = EnumSet.allOf(LoopKind.class);
         private @Nullable ExecutorService executor;
         private Clock clock = Clock.systemUTC();
-        private String runtimeInfo = hostName();
+        private String runtimeInfo = SessionSource.thisProcess();
 
         private Builder() {}
 
@@ -431,10 +428,13 @@ public final class Shepherd implements AutoCloseable {
             return this;
         }
 
-        /**
-         * Rare: sets which loops {@link Shepherd#start()} starts, at least one; all by default. Others can be run
-         * elsewhere, or not at all.
-         */
+        /** Common: sets who has a say before machines go down; by default none but the rules of recovery. */
+        public Builder disruptions(DisruptionSettings settings) {
+            this.disruptions = Objects.requireNonNull(settings, "settings");
+            return this;
+        }
+
+        /** Rare: sets which loops {@link Shepherd#start()} starts, at least one; all by default. Others can run elsewhere. */
         public Builder loops(Set<LoopKind> loops) {
             this.loops = Set.copyOf(loops);
             return this;
@@ -456,10 +456,7 @@ public final class Shepherd implements AutoCloseable {
             return this;
         }
 
-        /**
-         * Rare: sets what operators read in the table of sessions about where this runs; the host's name and the
-         * process id by default.
-         */
+        /** Rare: sets what operators read about where this runs; the host's name and the process id by default. */
         public Builder runtimeInfo(String runtimeInfo) {
             this.runtimeInfo = Objects.requireNonNull(runtimeInfo, "runtimeInfo");
             return this;
@@ -483,16 +480,6 @@ public final class Shepherd implements AutoCloseable {
             recoverer.paced(); // Checks all spans against each other.
             providers.forEach(added -> added.settings.requirePaced());
             return new Shepherd(this, database, agents);
-        }
-
-        private static String hostName() {
-            String host;
-            try {
-                host = InetAddress.getLocalHost().getHostName();
-            } catch (UnknownHostException e) {
-                host = "unknown host";
-            }
-            return host + ", process " + ProcessHandle.current().pid();
         }
     }
 }

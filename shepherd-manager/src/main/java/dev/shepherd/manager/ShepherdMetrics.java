@@ -50,6 +50,7 @@ public final class ShepherdMetrics implements MeterBinder, AutoCloseable {
         synchronized (lock) {
             BoundMeters meters = new BoundMeters(registry);
             bound.add(meters);
+            GateMeters.bind(meters, shepherd.gates());
             for (Flock flock : shepherd.flocks()) {
                 ProviderMeters.bind(meters, flock.calls());
                 shepherd.loops().forEach(kind -> bindLoop(meters, flock, kind));

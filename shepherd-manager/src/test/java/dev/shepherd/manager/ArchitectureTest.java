@@ -68,7 +68,7 @@ class ArchitectureTest {
     void onlyTheMetricsKnowOfMicrometerWhichIsOptional() {
         noClasses()
                 .that()
-                .haveNameNotMatching(".*\\.(ShepherdMetrics|ProviderMeters|TakeoverMeters)(\\$.*)?")
+                .haveNameNotMatching(".*\\.(ShepherdMetrics|GateMeters|ProviderMeters|TakeoverMeters)(\\$.*)?")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.micrometer..")

@@ -244,8 +244,8 @@ class MachineRecovererTest extends RecoveryScenario {
                 .claim(dying, 1)
                 .work()
                 .get(0);
-        Optional<RecoveryAttempt> begun = work.update(tx ->
-                Recoveries.of(database.bmdb(), VirtualFleet.TYPE, POLICY).begin(tx, silent, RecoveryAction.REBOOT));
+        Optional<RecoveryAttempt> begun = work.update(tx -> Recoveries.of(database.bmdb(), VirtualFleet.TYPE, POLICY)
+                .begin(tx, silent, RecoveryAction.REBOOT, Optional.empty()));
         assertThat(begun).isPresent();
         fleet.provider()
                 .rebootMachine(database.bmdb()

@@ -14,6 +14,7 @@ import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.MachineRecord.AgentBuild;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.rollout.BuildStream;
+import dev.shepherd.manager.disruption.DisruptionSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
 import dev.shepherd.manager.takeover.AgentExecutable;
 import dev.shepherd.manager.takeover.InitializerSettings;
@@ -72,6 +73,8 @@ final class VirtualFleet implements AutoCloseable {
     /** What is told of each takeover before it has its effect; it may block, or fail it. */
     private volatile Consumer<TakeoverTarget> beforeTakeover = target -> {};
 
+    private volatile Consumer<UUID> beforeEffect = machine -> {};
+
     /** What is told of each takeover after its effect. */
     private volatile Consumer<TakeoverTarget> afterTakeover = target -> {};
 
@@ -83,6 +86,7 @@ final class VirtualFleet implements AutoCloseable {
         private final String location;
         private volatile Health health = Health.WELL;
         private volatile boolean agentRuns;
+        private volatile boolean isDown;
         private volatile AgentBuild build = OWN;
         /** Until when its agent is heard; null for ever. */
         private volatile @Nullable Duration heardUntil;
@@ -160,16 +164,30 @@ final class VirtualFleet implements AutoCloseable {
         return manager(database.bmdb(), policy);
     }
 
+    Shepherd manager(RecoveryPolicy policy, DisruptionSettings disruptions) {
+        return manager(database.bmdb(), policy, disruptions);
+    }
+
     Shepherd manager(Bmdb bmdb, RecoveryPolicy policy) {
+        return manager(bmdb, policy, DisruptionSettings.DEFAULT);
+    }
+
+    Shepherd manager(Bmdb bmdb, RecoveryPolicy policy, DisruptionSettings disruptions) {
         Shepherd manager = Shepherd.builder()
                 .bmdb(bmdb)
                 .provider(provider)
                 .takeover(this::takeOver)
                 .initializer(InitializerSettings.builder().parallelism(50).build())
                 .recoverer(RecovererSettings.builder().policy(policy).build())
+                .disruptions(disruptions)
                 .build();
         managers.add(manager);
         return manager;
+    }
+
+    /** Lets a manager do nothing any more. */
+    void forget(Shepherd manager) {
+        managers.remove(manager);
     }
 
     private TakeoverResult takeOver(TakeoverTarget target) {
@@ -183,6 +201,7 @@ final class VirtualFleet implements AutoCloseable {
         @Nullable Duration lifetime = lifetimes.get(build.version().orElseThrow());
         machine.heardUntil = lifetime == null ? null : elapsed.plus(lifetime);
         machine.build = build;
+        machine.isDown = false;
         machine.agentRuns = true;
         afterTakeover.accept(target);
         return new TakeoverResult(target.machineId(), AGENT_KEY, HOST_KEY, List.of(), Map.of()).withBuild(build);
@@ -224,8 +243,20 @@ final class VirtualFleet implements AutoCloseable {
         return machine(id).location;
     }
 
+    /** Tells something of each reboot and reinstallation, before it has its effect. */
+    void beforeEffect(Consumer<UUID> what) {
+        beforeEffect = what;
+    }
+
+    /** Tells whether a machine was rebooted or reinstalled, and no agent was started on it since. */
+    boolean isDown(UUID id) {
+        return machine(id).isDown;
+    }
+
     private void acted(ProviderID id, String what) {
         Machine machine = byProviderId.get(id);
+        beforeEffect.accept(machine.id);
+        machine.isDown = true;
         machine.agentRuns = false;
         if (machine.health == Health.HUNG) {
             machine.health = Health.WELL;
@@ -272,6 +303,12 @@ final class VirtualFleet implements AutoCloseable {
     /** Lets an agent die on a machine that is well. */
     void killAgent(UUID id) {
         machine(id).agentRuns = false;
+    }
+
+    /** Lets an agent run again that was only out of reach. */
+    void revive(UUID id) {
+        machine(id).health = Health.WELL;
+        machine(id).agentRuns = true;
     }
 
     /** Whether heartbeats reach the database. */

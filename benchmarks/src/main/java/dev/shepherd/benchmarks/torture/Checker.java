@@ -39,6 +39,10 @@ final class Checker {
         AFTER_END,
         /** An effect long after the session had expired. */
         AFTER_LOSS,
+        /** A reboot that no gate of its manager approved, or that used an approval for the second time. */
+        NOT_APPROVED,
+        /** A reboot of a machine while another one of its group was down. */
+        TWO_OF_A_GROUP,
         /** Two reboots of one machine within its cooldown. */
         REBOOTED_TWICE,
         /** A machine that was taken into use under two intents, or recorded under another one. */
@@ -126,6 +130,7 @@ final class Checker {
         checker.checkHistory();
         checker.checkEffects();
         checker.checkReboots();
+        new DisruptionChecker(checker::frozen, checker::found).check(evidence.effects());
         checker.checkCreations();
         checker.checkInspections();
         checker.checkAgents();
@@ -191,7 +196,7 @@ final class Checker {
                         checkEffect(effect, id, "ShepherdRecovery");
                     }
                 }
-                case CREATE, RECORDED, INSPECTED, BUILD -> {
+                case CREATE, RECORDED, INSPECTED, BUILD, APPROVE -> {
                     // Not done to a machine under a claim.
                 }
             }

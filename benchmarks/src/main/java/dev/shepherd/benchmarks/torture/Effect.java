@@ -29,6 +29,8 @@ record Effect(long micros, int manager, Kind kind, String machine, String first,
         RUN,
         /** A takeover is about to run this build of the agent; first: the agent's key, second: the SHA-256. */
         BUILD,
+        /** A gate approves a reboot of the machine; first: what it is called. */
+        APPROVE,
         /** The provider reboots the machine. */
         REBOOT,
         /** A process of an embedder's begins with a machine; first: its id in the database, second: the claim. */

@@ -94,6 +94,7 @@ final class LoggedProvider implements Recoverer {
                 .address(Plan.address(number))
                 .status(ProviderStatus.RUNNING)
                 .intentId(intent)
+                .labels(Map.of(Plan.GROUP, String.valueOf(Plan.group(Plan.machine(number)))))
                 .build();
     }
 

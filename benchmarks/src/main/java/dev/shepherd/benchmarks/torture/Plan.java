@@ -26,6 +26,10 @@ record Plan(Path folder, long startedAtMillis, long seconds, int machines) {
     static final String PROVIDER = "torture";
     static final String INSPECTION = "TortureInspection";
 
+    /** The label that says which group a machine is in. */
+    static final String GROUP = "group";
+
+    private static final int GROUP_SIZE = 3;
     private static final double THERE_AT_ONCE = 0.4;
     private static final double THERE_AFTER = 0.7;
 
@@ -56,6 +60,11 @@ record Plan(Path folder, long startedAtMillis, long seconds, int machines) {
 
     static String machine(int number) {
         return String.format(Locale.ROOT, "t-%05d", number);
+    }
+
+    /** Returns the group that a machine is in: of each, one may be down at once. */
+    static int group(String machine) {
+        return Integer.parseInt(machine.substring(2)) / GROUP_SIZE;
     }
 
     static InetAddress address(int number) {

@@ -7,6 +7,8 @@ import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.disruption.DisruptionBudget;
+import dev.shepherd.manager.disruption.DisruptionSettings;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -133,6 +135,13 @@ final class TortureManager {
                         .restInterval(Duration.ofSeconds(60))
                         .motionInterval(Duration.ofSeconds(5))
                         .pollInterval(Duration.ofSeconds(2))
+                        .build())
+                .disruptions(DisruptionSettings.builder()
+                        .gate(new MoodyGate(effects))
+                        .gate(DisruptionBudget.parse("1 of " + Plan.GROUP))
+                        .answerWithin(Duration.ofSeconds(1))
+                        .askAgainAfter(Duration.ofSeconds(1))
+                        .approvalGoodFor(Duration.ofSeconds(5))
                         .build())
                 .runtimeInfo(Plan.runtimeInfo(manager))
                 .build()) {

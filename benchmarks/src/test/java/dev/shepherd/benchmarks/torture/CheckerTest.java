@@ -123,6 +123,7 @@ class CheckerTest {
 
     private void reboot(double at, int manager) {
         UUID claim = begins(at - 0.1, manager, RECOVERY);
+        effect(at - 0.05, manager, Kind.APPROVE, "", "");
         effect(at, manager, Kind.REBOOT, "", "");
         ends(at + 0.1, manager, RECOVERY, claim, "Finished");
     }
@@ -229,6 +230,7 @@ class CheckerTest {
     void anEffectWithoutAClaimIsFound() {
         soundBeginning();
         effect(10, 2, Kind.CONNECT, ID, "");
+        effect(11, 1, Kind.APPROVE, "", "");
         effect(11, 1, Kind.REBOOT, "", "");
 
         assertThat(broken()).containsExactly(Rule.NO_CLAIM, Rule.NO_CLAIM);
@@ -238,6 +240,7 @@ class CheckerTest {
     void anEffectUnderAClaimOfAnotherManagerIsFound() {
         soundBeginning();
         UUID claim = begins(10, 1, RECOVERY);
+        effect(11, 2, Kind.APPROVE, "", "");
         effect(11, 2, Kind.REBOOT, "", "");
         ends(12, 1, RECOVERY, claim, "Finished");
 
@@ -303,6 +306,52 @@ class CheckerTest {
         effect(30, 1, Kind.CONNECT, ID, "");
 
         assertThat(broken()).containsExactly(Rule.AFTER_LOSS);
+    }
+
+    @Test
+    void aRebootThatNoGateOfItsManagerApprovedIsFound() {
+        soundBeginning();
+        UUID claim = begins(19, 1, RECOVERY);
+        effect(19.5, 2, Kind.APPROVE, "", "");
+        effect(20, 1, Kind.REBOOT, "", "");
+        ends(21, 1, RECOVERY, claim, "Finished");
+        soundTakeover(22);
+        UUID second = begins(39, 1, RECOVERY);
+        effect(40, 1, Kind.REBOOT, "", "");
+        ends(41, 1, RECOVERY, second, "Finished");
+        soundTakeover(42);
+
+        assertThat(broken()).containsExactly(Rule.NOT_APPROVED, Rule.NOT_APPROVED);
+    }
+
+    @Test
+    void anApprovalThatIsUsedTwiceIsFound() {
+        soundBeginning();
+        reboot(20, 1);
+        soundTakeover(22);
+        UUID claim = begins(39, 1, RECOVERY);
+        effect(40, 1, Kind.REBOOT, "", "");
+        ends(41, 1, RECOVERY, claim, "Finished");
+        soundTakeover(42);
+
+        assertThat(broken()).containsExactly(Rule.NOT_APPROVED);
+    }
+
+    @Test
+    void twoMachinesOfOneGroupThatAreDownTogetherAreFound() {
+        List<Effect> told = new ArrayList<>();
+        List<String> found = new ArrayList<>();
+        for (String machine : List.of("t-00003", "t-00004", "t-00006")) {
+            told.add(new Effect(micros(told.size()), 1, Kind.APPROVE, machine, "", ""));
+            told.add(new Effect(micros(told.size()), 1, Kind.REBOOT, machine, "", ""));
+        }
+        new DisruptionChecker((manager, from, to) -> 0, (rule, what) -> found.add(rule.name())).check(told);
+        assertThat(found).containsExactly("TWO_OF_A_GROUP");
+
+        found.clear();
+        told.add(2, new Effect(micros(1.5), 2, Kind.RUN, "t-00003", "", ""));
+        new DisruptionChecker((manager, from, to) -> 0, (rule, what) -> found.add(rule.name())).check(told);
+        assertThat(found).isEmpty();
     }
 
     @Test

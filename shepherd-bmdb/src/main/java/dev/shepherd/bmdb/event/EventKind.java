@@ -26,6 +26,9 @@ public enum EventKind {
     /** As {@link #SILENT}, of a machine that had been brought back not long enough ago for that to be forgotten. */
     RELAPSED("Relapsed"),
 
+    /** A gate said of a machine that is about to be taken down: not now, or never. */
+    HELD_BACK("HeldBack"),
+
     /** A reboot or another attempt at recovery is about to be made, by a recoverer or a person. */
     ATTEMPT_DECIDED("AttemptDecided"),
 

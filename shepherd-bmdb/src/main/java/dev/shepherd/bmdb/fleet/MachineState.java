@@ -15,6 +15,8 @@ public enum MachineState {
     INSTALLED("the requested system is installed"),
     /** Its provider is making or installing it. */
     PROVISIONING("being installed by its provider"),
+    /** A gate holds back what would bring it back, or work is moved away from it before. */
+    HELD_BACK("held back by a gate"),
     /** Something was tried to bring it back, and its agent has not been heard since. */
     RECOVERING("being brought back"),
     /** A session is starting its agent. */

@@ -3,6 +3,7 @@ package dev.shepherd.bmdb.fleet;
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_SILENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_DISRUPTION;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INSTALLED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
@@ -25,6 +26,7 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
+import dev.shepherd.bmdb.recovery.DisruptionQueries;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.List;
@@ -65,6 +67,7 @@ final class MachineStates {
                 rule(MachineState.MISSING, ProviderStatus.MISSING),
                 new Rule(MachineState.INSTALLED, exists(installed()), notExists(installed())),
                 rule(MachineState.PROVISIONING, ProviderStatus.PROVISIONING),
+                rule(MachineState.HELD_BACK, MACHINE_DISRUPTION.MACHINE_ID),
                 rule(MachineState.RECOVERING, MACHINE_RECOVERY.MACHINE_ID),
                 rule(MachineState.TAKEOVER, WORK.MACHINE_ID),
                 new Rule(
@@ -139,6 +142,11 @@ final class MachineStates {
                         .from(WORK_DUE)
                         .where(WORK_DUE.PROCESS.eq(inline(WorkProcess.AGENT_START.name())))
                         .asTable("waiting");
+            case HELD_BACK ->
+                select(MACHINE_DISRUPTION.MACHINE_ID)
+                        .from(MACHINE_DISRUPTION)
+                        .where(DisruptionQueries.holdsRecoveryBack())
+                        .asTable("held_back");
             case SILENT -> knowsSilent ? FLEET_SILENT : null;
             default -> null;
         };
@@ -147,6 +155,9 @@ final class MachineStates {
     private Table<? extends Record> withTags(Table<?> machines) {
         return machines.leftJoin(MACHINE_QUARANTINE)
                 .on(MACHINE_QUARANTINE.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
+                .leftJoin(MACHINE_DISRUPTION)
+                .on(MACHINE_DISRUPTION.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
+                .and(DisruptionQueries.holdsRecoveryBack())
                 .leftJoin(MACHINE_RECOVERY)
                 .on(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
                 .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())

@@ -32,7 +32,8 @@ public final class ClockStep {
             "machine_unreachable.unreachable_since",
             "machine_recovery.recovery_attempted_at",
             "machine_recovery.recovery_proved_at",
-            "machine_rollout.rollout_step_at");
+            "machine_rollout.rollout_step_at",
+            "machine_disruption.disruption_at");
 
     private ClockStep() {}
 
@@ -68,6 +69,11 @@ public final class ClockStep {
                 .execute(
                         "update machine_rollout set rollout_until = rollout_until - {1}"
                                 + " where rollout_step_at > {0} and rollout_until is not null",
+                        now, back);
+        db.dsl()
+                .execute(
+                        "update machine_disruption set disruption_until = disruption_until - {1},"
+                                + " disruption_deadline = disruption_deadline - {1} where disruption_at > {0}",
                         now, back);
         EVENTS.forEach(event -> {
             String table = event.substring(0, event.indexOf('.'));

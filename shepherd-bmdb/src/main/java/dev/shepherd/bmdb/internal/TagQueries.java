@@ -3,6 +3,7 @@ package dev.shepherd.bmdb.internal;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_DISRUPTION;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_HARDWARE_REPORT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_LABELS;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_OS_INSTALLATION_REPORT;
@@ -51,6 +52,7 @@ public final class TagQueries {
             MACHINE_UNREACHABLE.MACHINE_ID,
             MACHINE_RECOVERY.MACHINE_ID,
             MACHINE_ROLLOUT.MACHINE_ID,
+            MACHINE_DISRUPTION.MACHINE_ID,
             MACHINE_QUARANTINE.MACHINE_ID,
             MACHINE_LABELS.MACHINE_ID);
 

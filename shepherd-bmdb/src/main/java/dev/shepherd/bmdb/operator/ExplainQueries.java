@@ -19,12 +19,15 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.disruption.DisruptionKind;
+import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.Losses;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineQuarantineRecord;
 import dev.shepherd.bmdb.listing.UpdateQueries;
+import dev.shepherd.bmdb.recovery.DisruptionQueries;
 import dev.shepherd.bmdb.recovery.RecoveryLimits;
 import dev.shepherd.bmdb.recovery.RecoveryLooks;
 import dev.shepherd.bmdb.recovery.RecoveryRules;
@@ -54,6 +57,7 @@ final class ExplainQueries {
     private final Optional<Quarantine> quarantine;
     private final Optional<RecoveryState> recovery;
     private final int unreachableAttempts;
+    private final Optional<MachineDisruption> disruption;
 
     private ExplainQueries(Handle db, RecoveryPolicy policy, MachineRecord machine) {
         this.db = db;
@@ -69,6 +73,7 @@ final class ExplainQueries {
                 .where(MACHINE_UNREACHABLE.MACHINE_ID.eq(machine.machineId()))
                 .fetchOptional(MACHINE_UNREACHABLE.UNREACHABLE_ATTEMPTS)
                 .orElse(0);
+        this.disruption = DisruptionQueries.of(db, machine.machineId());
     }
 
     static Optional<Explanation> explain(Handle db, RecoveryPolicy policy, UUID machineId) {
@@ -131,6 +136,17 @@ final class ExplainQueries {
                                 RecoveryRules.describe(backoff),
                                 RecoveryRules.END_OF_BACKOFF,
                                 backoff.until())))
+                .or(() -> disruption
+                        .filter(held -> held.kind() == DisruptionKind.ROLLOUT)
+                        .filter(held -> held.until().filter(now::isBefore).isPresent())
+                        .map(held -> no(
+                                process,
+                                Rule.HELD_BACK,
+                                held.whyItWaits().orElseThrow(),
+                                "the gate's consent; or asking the gates again",
+                                held.until()
+                                        .filter(until -> until.isBefore(Instant.MAX))
+                                        .orElse(null))))
                 .orElseGet(() -> eligible(
                         process,
                         machine.agentStarted().isEmpty()
@@ -247,7 +263,7 @@ final class ExplainQueries {
 
     private Optional<OfProcess> recoveryKeptOff() {
         return new RecoveryRules(db.time(), policy)
-                .inTheWay(db, new RecoveryRules.Facts(machine, recovery, unreachableAttempts))
+                .inTheWay(db, new RecoveryRules.Facts(machine, recovery, unreachableAttempts, disruption))
                 .map(rule -> no(
                         WorkProcess.RECOVERY,
                         rule.name(),

@@ -30,6 +30,8 @@ public enum Verb {
     REINSTALL("Reinstall"),
     /** Gives up the session of a process that will not come back. */
     END_SESSION("EndSession"),
+    /** Has gates asked again before a machine is taken down; an approval that was not used is none any more. */
+    ASK_AGAIN("AskAgain"),
     /** Sets labels of a machine, or takes them off. */
     LABEL("Label"),
     /** Deletes what is recorded of a machine, except its history. */

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb.recovery;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_DISRUPTION;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
@@ -35,7 +36,7 @@ final class InRecovery {
     }
 
     /**
-     * Counts by location the machines being worked on, and those with an attempt that have not been heard since. A
+     * Counts by location the machines being worked on or drained, and those with an attempt that have not been heard since. A
      * paused machine takes no place: no attempt is made on it, and others must not wait for that.
      */
     Map<String, Integer> byLocation() {
@@ -58,7 +59,10 @@ final class InRecovery {
                         .where(isWorkedOn)
                         .union(select(MACHINE_RECOVERY.MACHINE_ID)
                                 .from(MACHINE_RECOVERY)
-                                .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull())))
+                                .where(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()))
+                        .union(select(MACHINE_DISRUPTION.MACHINE_ID)
+                                .from(MACHINE_DISRUPTION)
+                                .where(DisruptionQueries.isDrainedForRecovery())))
                 .and(exists(selectOne()
                                 .from(WORK)
                                 .where(WORK.MACHINE_ID.eq(MACHINES.MACHINE_ID))
@@ -85,12 +89,16 @@ final class InRecovery {
         return counts.values().stream().mapToInt(Integer::intValue).sum();
     }
 
-    /** With an attempt to recover it, and not heard since. */
+    /** With an attempt to recover it and not heard since, or being drained for one. It has its place already. */
     static Condition isOpen() {
         return exists(selectOne()
-                .from(MACHINE_RECOVERY)
-                .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()));
+                        .from(MACHINE_RECOVERY)
+                        .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()))
+                .or(exists(selectOne()
+                        .from(MACHINE_DISRUPTION)
+                        .where(MACHINE_DISRUPTION.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                        .and(DisruptionQueries.isDrainedForRecovery())));
     }
 
     /** At a location; the empty text stands for none. */

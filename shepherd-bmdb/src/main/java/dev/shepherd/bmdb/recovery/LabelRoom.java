@@ -57,14 +57,15 @@ final class LabelRoom {
      */
     void lock() {
         if (isLimited()) {
-            // There is a row unless the table was emptied.
-            db.dsl()
-                    .insertInto(RECOVERY_TURN)
-                    .defaultValues()
-                    .onConflictDoNothing()
-                    .execute();
-            db.dsl().selectFrom(RECOVERY_TURN).forUpdate().fetch();
+            takeTurn(db);
         }
+    }
+
+    /** The lock itself. */
+    static void takeTurn(Handle db) {
+        // There is a row unless the table was emptied.
+        db.dsl().insertInto(RECOVERY_TURN).defaultValues().onConflictDoNothing().execute();
+        db.dsl().selectFrom(RECOVERY_TURN).forUpdate().fetch();
     }
 
     /** Counts. It stays true only under the lock. */

@@ -13,6 +13,7 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.disruption.DisruptionKind;
 import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.DueQueue;
@@ -150,11 +151,22 @@ public final class Recoveries {
      * be wiped is accepted. {@link #refused} and {@link #notTried} put them back.
      *
      * @param action what is about to be done: anything but {@link RecoveryAction#QUARANTINE}
-     * @return the attempt; empty if the machine is to be left alone
+     * @param approval the claim of the work that gates gave their approval to; empty if none is needed
+     * @return the attempt; empty if the machine is to be left alone, since it is no longer due, or its approval was withdrawn or has
+     *     lapsed
      */
-    public Optional<RecoveryAttempt> begin(BmdbTransaction tx, UUID machineId, RecoveryAction action) {
+    public Optional<RecoveryAttempt> begin(
+            BmdbTransaction tx, UUID machineId, RecoveryAction action, Optional<UUID> approval) {
         Handle.of(tx.dsl()).lock(machineId);
-        return isDue(tx, machineId) ? Optional.of(begun(tx, machineId, action)) : Optional.empty();
+        return isDue(tx, machineId) && isApproved(tx, machineId, action, approval)
+                ? Optional.of(begun(tx, machineId, action))
+                : Optional.empty();
+    }
+
+    private static boolean isApproved(
+            BmdbTransaction tx, UUID machineId, RecoveryAction action, Optional<UUID> approval) {
+        DisruptionKind kind = action == RecoveryAction.REINSTALL ? DisruptionKind.REINSTALL : DisruptionKind.REBOOT;
+        return approval.isEmpty() || Disruptions.use(tx, machineId, kind, approval.get());
     }
 
     /**
@@ -177,8 +189,10 @@ public final class Recoveries {
      *
      * @param action {@link RecoveryAction#REBOOT} or {@link RecoveryAction#REINSTALL}
      * @param force whether to begin even if {@link #refusal} says no
+     * @param approval as for {@link #begin}
      */
-    public Begun beginIntervention(BmdbTransaction tx, UUID machineId, RecoveryAction action, boolean force) {
+    public Begun beginIntervention(
+            BmdbTransaction tx, UUID machineId, RecoveryAction action, boolean force, Optional<UUID> approval) {
         Handle db = Handle.of(tx.dsl());
         db.lock(machineId);
         // No recoverer may have made it yet.
@@ -186,6 +200,10 @@ public final class Recoveries {
         RecoveryLimits limits = new RecoveryLimits(db, provider, policy);
         limits.lock();
         Optional<Refusal> refusal = force ? Optional.empty() : limits.refusal(machineId, action);
+        if (refusal.isEmpty() && !isApproved(tx, machineId, action, approval)) {
+            refusal = Optional.of(new Refusal(
+                    Refusal.Kind.HELD_BACK, "the approval that the gates gave was withdrawn, or has lapsed"));
+        }
         return refusal.isPresent()
                 ? new Begun(Optional.empty(), refusal)
                 : new Begun(Optional.of(begun(tx, machineId, action)), Optional.empty());

@@ -138,7 +138,11 @@ public final class RecoveryLimits {
         return new Claimed(claims, room.outlook());
     }
 
+    /** Once: a machine that gates held back is claimed again and again. */
     private void tellOfSilence(UUID machineId) {
+        if (DisruptionQueries.of(db, machineId).isPresent()) {
+            return;
+        }
         boolean isCounted = RecoveryStates.state(db, machineId)
                 .map(state -> state.counted(policy, MachineQueries.now(db)))
                 .filter(counted -> counted.attempts() + counted.reinstalls() > 0)
@@ -196,7 +200,8 @@ public final class RecoveryLimits {
                         + " agents to be heard",
                 due,
                 Spans.text(policy.freezeReleaseAfter()));
-        List<String> heldBack = due == 0 ? List.of() : List.of(why);
+        List<String> heldBack = new ArrayList<>(due == 0 ? List.of() : List.of(why));
+        heldBack.addAll(DisruptionQueries.heldBack(db, provider));
         return new Room(
                 List.of(),
                 new RecoveryOutlook(due, InRecovery.sum(counts.byLocation()), 0, heldBack, verdict.freezes()));
@@ -212,7 +217,8 @@ public final class RecoveryLimits {
     }
 
     private RecoveryOutlook quiet() {
-        return new RecoveryOutlook(0, InRecovery.sum(counts.byLocation()), 0, List.of(), List.of());
+        return new RecoveryOutlook(
+                0, InRecovery.sum(counts.byLocation()), 0, DisruptionQueries.heldBack(db, provider), List.of());
     }
 
     private Room room(Verdict verdict, int limit) {
@@ -281,6 +287,7 @@ public final class RecoveryLimits {
             places -= put(room, share);
         }
         heldBack.addAll(heldByLabels.texts());
+        heldBack.addAll(DisruptionQueries.heldBack(db, provider));
         int all = InRecovery.sum(dueAgain) + InRecovery.sum(dueNow);
         return new Room(room, new RecoveryOutlook(all, allInRecovery, cap, heldBack, verdict.freezes()));
     }
@@ -310,11 +317,14 @@ public final class RecoveryLimits {
         return db.dsl()
                 .fetchExists(
                         MACHINES,
-                        MACHINES.MACHINE_ID
-                                .eq(machineId)
-                                .and(rules.eligibleWhileHeld(provider))
-                                .and(not(WorkQueries.paused(db, WorkProcess.RECOVERY)))
-                                .and(not(FreezeQueries.frozen())));
+                        MACHINES.MACHINE_ID.eq(machineId).and(isStillDue(db, rules.eligibleWhileHeld(provider))));
+    }
+
+    /** The machine of {@code machines} that rules let be recovered is neither paused nor frozen. */
+    static Condition isStillDue(Handle db, Condition eligibleWhileHeld) {
+        return eligibleWhileHeld
+                .and(not(WorkQueries.paused(db, WorkProcess.RECOVERY)))
+                .and(not(FreezeQueries.frozen()));
     }
 
     /**

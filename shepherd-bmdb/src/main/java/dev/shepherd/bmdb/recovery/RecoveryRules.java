@@ -3,6 +3,7 @@ package dev.shepherd.bmdb.recovery;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_DISRUPTION;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
@@ -29,6 +30,7 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineConditions;
@@ -87,7 +89,11 @@ public final class RecoveryRules {
             String change) {}
 
     /** What is known of a machine when a rule is put into words. */
-    public record Facts(MachineRecord machine, Optional<RecoveryState> recovery, int unreachableAttempts) {}
+    public record Facts(
+            MachineRecord machine,
+            Optional<RecoveryState> recovery,
+            int unreachableAttempts,
+            Optional<MachineDisruption> disruption) {}
 
     /**
      * The first rule that blocks.
@@ -99,7 +105,21 @@ public final class RecoveryRules {
     public RecoveryRules(DatabaseTime time, RecoveryPolicy policy) {
         this.time = time;
         this.policy = policy;
-        this.rules = List.of(hasNoAgent(), isHeard(), isRolledOut(), coolsDown(), isBackedOff());
+        this.rules = List.of(hasNoAgent(), isHeard(), isRolledOut(), coolsDown(), isBackedOff(), isHeldBack());
+    }
+
+    private RecoveryRules(DatabaseTime time, RecoveryPolicy policy, List<RecoveryRule> rules) {
+        this.time = time;
+        this.policy = policy;
+        this.rules = rules;
+    }
+
+    /** The same rules, as if no gate held anything back. */
+    RecoveryRules withoutGates() {
+        return new RecoveryRules(
+                time,
+                policy,
+                rules.stream().filter(rule -> rule.name() != Rule.HELD_BACK).toList());
     }
 
     /**
@@ -194,6 +214,17 @@ public final class RecoveryRules {
                         .map(RecoveryRules::describe)
                         .orElse("it is backed off"),
                 END_OF_BACKOFF);
+    }
+
+    private static RecoveryRule isHeldBack() {
+        return rule(
+                Rule.HELD_BACK,
+                when(MACHINE_DISRUPTION.DISRUPTION_UNTIL.ge(inline(DisruptionQueries.NEVER)), NEVER)
+                        .otherwise(coalesce(MACHINE_DISRUPTION.DISRUPTION_UNTIL, AT_ONCE)),
+                facts -> facts.disruption()
+                        .flatMap(MachineDisruption::whyItWaits)
+                        .orElse("a gate holds it back"),
+                "the gate's consent; its agent being heard; or asking the gates again");
     }
 
     /**
@@ -304,6 +335,9 @@ public final class RecoveryRules {
                 .on(MACHINE_ROLLOUT.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
                 .leftJoin(WORK_BACKOFF)
                 .on(WORK_BACKOFF.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
-                .and(WORK_BACKOFF.PROCESS.eq(inline(WorkProcess.RECOVERY.name())));
+                .and(WORK_BACKOFF.PROCESS.eq(inline(WorkProcess.RECOVERY.name())))
+                .leftJoin(MACHINE_DISRUPTION)
+                .on(MACHINE_DISRUPTION.MACHINE_ID.eq(MACHINE_PROVIDED.MACHINE_ID))
+                .and(DisruptionQueries.isOfRecovery());
     }
 }

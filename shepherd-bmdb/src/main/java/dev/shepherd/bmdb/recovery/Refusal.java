@@ -15,6 +15,8 @@ public record Refusal(Kind kind, String why) {
         /** Recovery of the machine's location, provider or fleet is frozen. */
         FROZEN,
         /** As many machines are in recovery as may be. */
-        AT_LIMIT
+        AT_LIMIT,
+        /** The approval of the gates is none any more. */
+        HELD_BACK
     }
 }

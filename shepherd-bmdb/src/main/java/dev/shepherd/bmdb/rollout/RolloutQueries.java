@@ -127,6 +127,20 @@ final class RolloutQueries {
                 .execute();
     }
 
+    /** Has a machine's turn last until its time from a moment on, at the least. */
+    void extend(UUID machineId, Instant from) {
+        db.dsl()
+                .update(MACHINE_ROLLOUT)
+                .set(
+                        MACHINE_ROLLOUT.ROLLOUT_UNTIL,
+                        DSL.greatest(
+                                MACHINE_ROLLOUT.ROLLOUT_UNTIL,
+                                DSL.val(from.atOffset(ZoneOffset.UTC).plus(TURN))))
+                .where(MACHINE_ROLLOUT.MACHINE_ID.eq(machineId))
+                .and(IS_ACTIVE)
+                .execute();
+    }
+
     /** How many machines of a rollout failed, whatever became of them since. */
     int failures(long rolloutId) {
         return db.dsl()

@@ -8,8 +8,11 @@ import static org.jooq.impl.DSL.inline;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.BmdbTransaction;
 import dev.shepherd.bmdb.MachineRecord.AgentBuild;
+import dev.shepherd.bmdb.disruption.DisruptionKind;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
+import dev.shepherd.bmdb.recovery.Disruptions;
+import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -58,15 +61,67 @@ public final class RolloutTakeovers {
     private record Progress(
             RolloutRow rollout, RolloutStep step, @Nullable String cause) {}
 
+    /** Tells whether the takeover that is about to begin takes an agent down because a rollout wants another one. */
+    public static boolean isDisruption(BmdbTransaction tx, UUID machineId, ProviderType provider) {
+        Handle db = Handle.of(tx.dsl());
+        return isChosen(progress(db, new RolloutQueries(db, provider), machineId));
+    }
+
+    private static boolean isChosen(Optional<Progress> progress) {
+        return progress.filter(
+                        at -> at.step() == RolloutStep.CHOSEN && at.rollout().isUnderWay())
+                .isPresent();
+    }
+
+    /**
+     * Has a machine that a rollout has chosen wait again, since a gate holds it back.
+     *
+     * @param why what the gate said, if it refuses for good: then the rollout leaves the machine alone; empty if its turn comes
+     *     again
+     */
+    public static void holdBack(BmdbTransaction tx, UUID machineId, ProviderType provider, Optional<String> why) {
+        Handle db = Handle.of(tx.dsl());
+        db.lock(machineId);
+        RolloutQueries queries = new RolloutQueries(db, provider);
+        if (isChosen(progress(db, queries, machineId))) {
+            queries.step(
+                    List.of(machineId),
+                    why.isPresent() ? RolloutStep.PASSED : RolloutStep.WAITING,
+                    null,
+                    why.orElse(null));
+        }
+    }
+
+    /** Gives a machine that is drained for a rollout more time for its turn, which begins after that. */
+    public static void extend(BmdbTransaction tx, UUID machineId, ProviderType provider, Instant until) {
+        Handle db = Handle.of(tx.dsl());
+        db.lock(machineId);
+        new RolloutQueries(db, provider).extend(machineId, until);
+    }
+
     /**
      * Says which executable a takeover that is about to begin puts on a machine. If a rollout has chosen the machine, its
      * turn has begun from here on, and the machine may run either agent.
+     *
+     * @param approval the claim of the work that gates gave their approval to; empty if none is needed
+     * @return empty if that takes an agent down and is not approved any more: then the machine must be left alone
      */
-    public static Assignment begin(BmdbTransaction tx, UUID machineId, ProviderType provider) {
+    public static Optional<Assignment> begin(
+            BmdbTransaction tx, UUID machineId, ProviderType provider, Optional<UUID> approval) {
         Handle db = Handle.of(tx.dsl());
         db.lock(machineId);
         RolloutQueries queries = new RolloutQueries(db, provider);
         Optional<Progress> progress = progress(db, queries, machineId);
+        if (isChosen(progress)
+                && approval.isPresent()
+                && !Disruptions.use(tx, machineId, DisruptionKind.ROLLOUT, approval.get())) {
+            return Optional.empty();
+        }
+        return Optional.of(begin(db, queries, progress, machineId, provider));
+    }
+
+    private static Assignment begin(
+            Handle db, RolloutQueries queries, Optional<Progress> progress, UUID machineId, ProviderType provider) {
         if (progress.isPresent()) {
             RolloutRow rollout = progress.get().rollout();
             switch (progress.get().step()) {

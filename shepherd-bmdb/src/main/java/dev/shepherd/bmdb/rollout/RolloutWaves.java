@@ -3,6 +3,7 @@ package dev.shepherd.bmdb.rollout;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_DISRUPTION;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
@@ -26,6 +27,7 @@ import dev.shepherd.bmdb.internal.MachineConditions;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.labels.LabelQueries;
+import dev.shepherd.bmdb.recovery.DisruptionQueries;
 import dev.shepherd.bmdb.recovery.RecoveryPlaces;
 import dev.shepherd.bmdb.recovery.Silence;
 import java.time.Instant;
@@ -37,9 +39,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
+import org.jooq.Condition;
 import org.jooq.Field;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -60,6 +64,9 @@ final class RolloutWaves {
     private static final int SPARE = 200;
 
     static final UUID FIRST = new UUID(0, 0);
+
+    /** So many machines may be held back by gates while others go on. More of them are not even chosen. */
+    private static final int MOST_HELD_BACK = 1_000;
 
     private static final Field<String> LOCATION = coalesce(MACHINE_PROVIDED.PROVIDER_LOCATION, inline(""));
 
@@ -88,7 +95,7 @@ final class RolloutWaves {
     }
 
     /** A machine that waits, and where it is. */
-    private record Waiting(UUID id, String location) {}
+    private record Waiting(UUID id, String location, boolean isHeldBack) {}
 
     /** A machine that waits, and what keeps it from being chosen; null if nothing does but perhaps its silence. */
     private record Candidate(
@@ -123,6 +130,10 @@ final class RolloutWaves {
                             + places.frozen().get(0).evidence();
             return new Next(room, false, from);
         }
+        Optional<String> gates = heldBack(rollout);
+        if (gates.isPresent()) {
+            return new Next(gates.get(), false, from);
+        }
         Set<UUID> chosen = new LinkedHashSet<>();
         UUID after = from;
         UUID begin = from;
@@ -144,7 +155,8 @@ final class RolloutWaves {
         }
         if (isAnyLeft) {
             return new Next(
-                    "the machines that are left: for room at their locations or by their labels, or for their agents to be heard",
+                    "the machines that are left: for room at their locations or by their labels, for their agents to be"
+                            + " heard, or for gates that hold them back",
                     false,
                     after);
         }
@@ -158,15 +170,40 @@ final class RolloutWaves {
                         .from(MACHINE_PROVIDED)
                         .where(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINE_ROLLOUT.MACHINE_ID))),
                 inline(""));
+        Condition isHeldBack = exists(selectOne()
+                .from(MACHINE_DISRUPTION)
+                .where(MACHINE_DISRUPTION.MACHINE_ID.eq(MACHINE_ROLLOUT.MACHINE_ID))
+                .and(isHeldBack()));
         return db.dsl()
-                .select(MACHINE_ROLLOUT.MACHINE_ID, location)
+                .select(MACHINE_ROLLOUT.MACHINE_ID, location, field(isHeldBack))
                 .from(MACHINE_ROLLOUT)
                 .where(MACHINE_ROLLOUT.ROLLOUT_ID.eq(rollout.id()))
                 .and(MACHINE_ROLLOUT.ROLLOUT_STEP.eq(inline(RolloutStep.WAITING.databaseName())))
                 .and(MACHINE_ROLLOUT.MACHINE_ID.gt(after))
                 .orderBy(MACHINE_ROLLOUT.MACHINE_ID)
                 .limit(SLICE)
-                .fetch(row -> new Waiting(row.value1(), row.value2()));
+                .fetch(row -> new Waiting(row.value1(), row.value2(), row.value3()));
+    }
+
+    private Condition isHeldBack() {
+        return DisruptionQueries.isOfRollout()
+                .and(MACHINE_DISRUPTION.DISRUPTION_UNTIL.gt(db.time().now()));
+    }
+
+    /** Says what gates hold back, if it is so much that no further machine is chosen. */
+    private Optional<String> heldBack(RolloutRow rollout) {
+        int held = db.dsl()
+                .fetchCount(selectOne()
+                        .from(MACHINE_DISRUPTION)
+                        .join(MACHINE_ROLLOUT)
+                        .on(MACHINE_ROLLOUT.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
+                        .where(MACHINE_ROLLOUT.ROLLOUT_ID.eq(rollout.id()))
+                        .and(MACHINE_ROLLOUT.ROLLOUT_STEP.eq(inline(RolloutStep.WAITING.databaseName())))
+                        .and(isHeldBack())
+                        .limit(MOST_HELD_BACK));
+        return held < MOST_HELD_BACK
+                ? Optional.empty()
+                : Optional.of("gates, which hold back " + MOST_HELD_BACK + " of its machines");
     }
 
     /**
@@ -177,7 +214,8 @@ final class RolloutWaves {
      */
     private boolean choose(RolloutRow rollout, List<Waiting> slice, int most, RecoveryPlaces places, Set<UUID> chosen) {
         List<UUID> withRoom = slice.stream()
-                .filter(machine -> places.hasPlace(machine.location()) && !chosen.contains(machine.id()))
+                .filter(machine ->
+                        !machine.isHeldBack() && places.hasPlace(machine.location()) && !chosen.contains(machine.id()))
                 .map(Waiting::id)
                 .toList();
         Map<String, List<UUID>> passed = new LinkedHashMap<>();

@@ -90,6 +90,10 @@ class FleetTest {
         db.execute(
                 "insert into machine_recovery values (?, 'Reboot', now(), false, 1, 0, 0, now())",
                 machines.get(MachineState.UP));
+        db.execute(
+                "insert into machine_disruption values (?, gen_random_uuid(), 'Reboot', 'HeldBack', now(),"
+                        + " now() + interval '1 hour', null, false, null, 'windows', 'it is day')",
+                machines.get(MachineState.HELD_BACK));
         db.advance(Duration.ofHours(-1));
         session.useTransaction(tx -> {
             tx.putAgentStarted(machines.get(MachineState.SILENT), new byte[32]);
@@ -361,7 +365,7 @@ class FleetTest {
                 .isEqualTo(1);
         assertThat(figure(counted, What.INSTALLATIONS_PENDING, "", "")).isEqualTo(1);
         assertThat(figure(counted, What.IN_RECOVERY, "", "")).isEqualTo(1);
-        assertThat(figure(counted, What.RECOVERY_LIMIT, "", "")).isEqualTo(1);
+        assertThat(figure(counted, What.RECOVERY_LIMIT, "", "")).isEqualTo(2);
         assertThat(figure(counted, What.FREEZES, "", ""))
                 .as("its own one and that of the whole fleet")
                 .isEqualTo(2);

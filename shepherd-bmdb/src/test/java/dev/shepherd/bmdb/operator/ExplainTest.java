@@ -255,6 +255,15 @@ class ExplainTest {
                     1 + random.nextInt(3),
                     random.nextBoolean());
         }
+        if (random.nextInt(5) == 0) {
+            db.execute(
+                    "insert into machine_disruption values (?, gen_random_uuid(), ?, ?, now(),"
+                            + " now() + ? * interval '1 minute', null, false, null, 'windows', 'it is day')",
+                    machine,
+                    random.nextInt(4) == 0 ? "Rollout" : "Reboot",
+                    random.nextInt(4) == 0 ? "Refused" : "HeldBack",
+                    random.nextInt(20) - 5);
+        }
         if (random.nextInt(2) == 0) {
             db.execute(
                     "insert into work_history (machine_id, process, event, timestamp)"

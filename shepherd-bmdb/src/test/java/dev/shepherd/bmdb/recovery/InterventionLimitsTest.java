@@ -17,6 +17,7 @@ import dev.shepherd.bmdb.recovery.Refusal.Kind;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -66,7 +67,7 @@ class InterventionLimitsTest {
     }
 
     private Begun begin(Work work, RecoveryAction action, boolean force) throws InterruptedException {
-        return work.update(tx -> recoveries.beginIntervention(tx, work.machineId(), action, force));
+        return work.update(tx -> recoveries.beginIntervention(tx, work.machineId(), action, force, Optional.empty()));
     }
 
     private Refusal refused(UUID machine) throws Exception {

@@ -21,6 +21,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -225,8 +226,8 @@ class LabelLimitsTest {
 
             List<Integer> taken = Race.run(5, runner -> {
                 if (runner == 4) {
-                    Begun begun = held.update(
-                            tx -> recoveries(POLICY).beginIntervention(tx, byHand, RecoveryAction.REBOOT, false));
+                    Begun begun = held.update(tx -> recoveries(POLICY)
+                            .beginIntervention(tx, byHand, RecoveryAction.REBOOT, false, Optional.empty()));
                     return begun.attempt().isPresent() ? 1 : 0;
                 }
                 return Recoveries.of(db.bmdb(), runner % 2 == 0 ? TestDatabase.PROVIDER : OTHER, POLICY)

@@ -91,7 +91,7 @@ class ReinstallationRaceTest {
 
     private RecoveryAttempt begin(Work work) throws InterruptedException {
         return work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
-                .beginIntervention(tx, machine, RecoveryAction.REINSTALL, false)
+                .beginIntervention(tx, machine, RecoveryAction.REINSTALL, false, Optional.empty())
                 .attempt()
                 .orElseThrow());
     }
@@ -164,8 +164,9 @@ class ReinstallationRaceTest {
         CompletableFuture<AgentReply> report = success(OLD);
         awaitLockWaits(1);
 
-        CompletableFuture<Optional<RecoveryAttempt>> beginning = background(() -> work.update(tx ->
-                Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY).begin(tx, machine, RecoveryAction.REINSTALL)));
+        CompletableFuture<Optional<RecoveryAttempt>> beginning =
+                background(() -> work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
+                        .begin(tx, machine, RecoveryAction.REINSTALL, Optional.empty())));
         awaitLockWaits(2);
         blocking.commit();
 
@@ -200,7 +201,7 @@ class ReinstallationRaceTest {
         CountDownLatch waits = new CountDownLatch(1);
         CompletableFuture<RecoveryAttempt> beginning = background(() -> work.update(tx -> {
             RecoveryAttempt attempt = Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
-                    .beginIntervention(tx, machine, RecoveryAction.REINSTALL, false)
+                    .beginIntervention(tx, machine, RecoveryAction.REINSTALL, false, Optional.empty())
                     .attempt()
                     .orElseThrow();
             waits.await();
@@ -324,7 +325,7 @@ class ReinstallationRaceTest {
         List<String> before = state();
         Work work = hold(db.session());
         work.update(tx -> Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
-                .beginIntervention(tx, machine, RecoveryAction.REBOOT, false));
+                .beginIntervention(tx, machine, RecoveryAction.REBOOT, false, Optional.empty()));
         work.finish(tx -> {
             Recoveries.of(db.bmdb(), TestDatabase.PROVIDER, POLICY)
                     .restartTakeover(tx, machine, RecoveryAction.REBOOT, false);

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
@@ -112,7 +113,8 @@ class RolloutRaceTest {
             UUID machine = UUID.fromString(db.rows("select machine_id from machine_rollout"
                             + " where rollout_step = 'Chosen' order by machine_id limit 1")
                     .get(0));
-            session.useTransaction(tx -> RolloutTakeovers.begin(tx, machine, TestDatabase.PROVIDER));
+            session.useTransaction(tx -> RolloutTakeovers.begin(tx, machine, TestDatabase.PROVIDER, Optional.empty())
+                    .orElseThrow());
 
             Race.run(2, number -> {
                 if (number == 0) {

@@ -79,12 +79,14 @@ class RolloutSilenceTest {
     }
 
     private void begin(UUID machine) throws Exception {
-        session.useTransaction(tx -> RolloutTakeovers.begin(tx, machine, TestDatabase.PROVIDER));
+        session.useTransaction(tx -> RolloutTakeovers.begin(tx, machine, TestDatabase.PROVIDER, Optional.empty())
+                .orElseThrow());
     }
 
     private void start(UUID machine) throws Exception {
         session.useTransaction(tx -> {
-            RolloutTakeovers.begin(tx, machine, TestDatabase.PROVIDER);
+            RolloutTakeovers.begin(tx, machine, TestDatabase.PROVIDER, Optional.empty())
+                    .orElseThrow();
             tx.putAgentStarted(machine, new byte[32], rollout.build());
             RolloutTakeovers.started(tx, machine, TestDatabase.PROVIDER, Optional.of(rollout.build()));
             tx.putAgentHeartbeat(machine);

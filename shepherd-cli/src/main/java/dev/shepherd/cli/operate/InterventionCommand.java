@@ -5,6 +5,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.cli.internal.DisruptionOptions;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
@@ -43,7 +44,7 @@ abstract class InterventionCommand extends FleetCommand {
 
     @Option(
             names = "--force",
-            description = "do it though a pause, a freeze or a limit of recovery is in the way; the record says so")
+            description = "do it though a pause, a freeze, a limit or a gate is in the way; the record says so")
     private boolean force;
 
     @Mixin
@@ -54,16 +55,21 @@ abstract class InterventionCommand extends FleetCommand {
     private RecoveryOptions recovery = new RecoveryOptions();
 
     @Mixin
+    private DisruptionOptions disruptions = new DisruptionOptions();
+
+    @Mixin
     private OperatorOption operator = new OperatorOption();
 
     @Override
     void give(Given given) {
         recovery.give(given);
+        disruptions.give(given);
     }
 
     @Override
     void check(CommandLine commandLine) {
         settings().recovery();
+        settings().disruptions();
     }
 
     /** Returns the machine as it was named. */
@@ -98,6 +104,7 @@ abstract class InterventionCommand extends FleetCommand {
                         .recoverer(RecovererSettings.builder()
                                 .policy(settings().recovery(name))
                                 .build())
+                        .disruptions(settings().disruptions())
                         .takeover(target -> {
                             throw new IllegalStateException("this command takes nothing over");
                         })

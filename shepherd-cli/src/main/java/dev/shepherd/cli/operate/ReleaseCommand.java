@@ -2,6 +2,7 @@ package dev.shepherd.cli.operate;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Freeze;
+import dev.shepherd.bmdb.operator.DisruptionActions;
 import dev.shepherd.bmdb.operator.Operator;
 import java.io.PrintWriter;
 import java.util.List;
@@ -17,7 +18,10 @@ import picocli.CommandLine.Parameters;
 /** {@code shepherd release}. */
 @Command(
         name = "release",
-        description = "Releases a machine from quarantine; or, with --freeze, ends all freezes of recovery.",
+        description = {
+            "Releases a machine from quarantine; with --gates has the gates asked again before it is taken down; with --freeze"
+                    + " ends all freezes of recovery."
+        },
         mixinStandardHelpOptions = true)
 public final class ReleaseCommand extends FleetCommand {
 
@@ -30,6 +34,13 @@ public final class ReleaseCommand extends FleetCommand {
     @Option(names = "--freeze", description = "end all freezes; silent machines are then recovered, within the limits")
     private boolean freeze;
 
+    @Option(
+            names = "--gates",
+            description =
+                    "forget what gates said of the machine: one that holds it back or refuses is asked again, and an approval"
+                            + " that was not used is none any more; what has begun is not stopped")
+    private boolean gates;
+
     @Mixin
     private OperatorOption operator = new OperatorOption();
 
@@ -38,6 +49,9 @@ public final class ReleaseCommand extends FleetCommand {
         if ((machine == null) != freeze) {
             throw new ParameterException(commandLine, "give either a machine or --freeze");
         }
+        if (gates && freeze) {
+            throw new ParameterException(commandLine, "--gates goes with a machine, and not with --freeze");
+        }
     }
 
     @Override
@@ -45,6 +59,11 @@ public final class ReleaseCommand extends FleetCommand {
         PrintWriter out = commandLine.getOut();
         if (machine != null) {
             UUID machineId = MachineArgument.find(bmdb, machine, "--type", type);
+            if (gates) {
+                boolean said = DisruptionActions.of(bmdb, operator.actor()).askAgain(machineId, operator.reason());
+                out.println(said ? "The gates are asked again" : "No gate has said anything that can be taken back");
+                return 0;
+            }
             boolean released = operator.actions(bmdb).release(machineId, operator.reason());
             out.println(released ? "Released" : "It was not quarantined");
             return 0;

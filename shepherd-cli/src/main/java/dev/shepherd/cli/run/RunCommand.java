@@ -6,6 +6,7 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.cli.internal.AgentListener;
 import dev.shepherd.cli.internal.DatabaseOptions;
+import dev.shepherd.cli.internal.DisruptionOptions;
 import dev.shepherd.cli.internal.FoundProvider;
 import dev.shepherd.cli.internal.PluginOptions;
 import dev.shepherd.cli.internal.PropertyOptions;
@@ -111,6 +112,9 @@ public final class RunCommand implements Callable<Integer> {
     @Mixin
     private RecoveryOptions recovery = new RecoveryOptions();
 
+    @Mixin
+    private DisruptionOptions disruptions = new DisruptionOptions();
+
     @Option(
             names = "--ssh-port",
             paramLabel = "PORT",
@@ -195,6 +199,7 @@ public final class RunCommand implements Callable<Integer> {
         web.give(given);
         webhook.give(given);
         recovery.give(given);
+        disruptions.give(given);
         given.put("database.migration", "--share-database", shareDatabase ? "migrate" : null);
         given.put("database.max-losses", "--max-losses", maxLosses);
         given.putSpan("database.history-retention", "--history-retention", historyRetention);
@@ -280,8 +285,10 @@ public final class RunCommand implements Callable<Integer> {
     }
 
     private static Shepherd shepherd(RunSettings settings, Bmdb bmdb, Providers providers) {
-        Shepherd.Builder shepherd =
-                Shepherd.builder().bmdb(bmdb).loops(settings.process().loops());
+        Shepherd.Builder shepherd = Shepherd.builder()
+                .bmdb(bmdb)
+                .disruptions(settings.disruptions())
+                .loops(settings.process().loops());
         settings.process().runtimeInfo().ifPresent(shepherd::runtimeInfo);
         providers.addTo(shepherd);
         return shepherd.build();

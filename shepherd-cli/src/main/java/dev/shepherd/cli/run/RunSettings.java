@@ -17,6 +17,7 @@ import dev.shepherd.cli.settings.Settings;
 import dev.shepherd.cli.settings.WebSettings;
 import dev.shepherd.cli.settings.WebhookSettings;
 import dev.shepherd.manager.ProviderSettings;
+import dev.shepherd.manager.disruption.DisruptionSettings;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -43,6 +44,7 @@ record RunSettings(
         AgentCallbackConfig callback,
         WebSettings web,
         WebhookSettings webhook,
+        DisruptionSettings disruptions,
         RecoveryPolicies policies,
         List<ConfiguredProvider> providers) {
 
@@ -63,6 +65,7 @@ record RunSettings(
         AgentCallbackConfig callback = settings.callback();
         WebSettings web = settings.web(false);
         WebhookSettings webhook = settings.webhook();
+        DisruptionSettings disruptions = settings.disruptions();
         Optional<byte[]> authority = onlyCheck ? Optional.empty() : settings.authority(endpoint);
         // What holds for all is read even where each provider has its own, for what is wrong with it to be found.
         Part all = new Part(settings, process, endpoint, authority, null);
@@ -87,6 +90,7 @@ record RunSettings(
                 callback,
                 web,
                 webhook,
+                disruptions,
                 settings.recoveryOfEach(),
                 List.copyOf(providers));
     }

@@ -5,8 +5,10 @@ import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbConfig.Migration;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
+import dev.shepherd.bmdb.disruption.DisruptionKind;
 import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.callback.AgentEndpointLimits;
+import dev.shepherd.manager.disruption.DisruptionSettings;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -30,6 +32,7 @@ public final class Sections {
     static final String INITIALIZER = "initializer";
     static final String RECOVERER = "recoverer";
     static final String RECOVERY = "recovery";
+    static final String DISRUPTIONS = "disruptions";
     static final String UPDATER = "updater";
     static final String AGENT = "agent";
     static final String ENDPOINT = "agent-endpoint";
@@ -147,6 +150,19 @@ public final class Sections {
                         RecoveryPolicy.Builder::relapseAfter,
                         RecoveryPolicy::relapseAfter);
     }
+
+    /** The gates that need no program. */
+    static final Section<GateSettings, DisruptionSettings> OF_DISRUPTIONS = Section.of(
+                    GateSettings::new, GateSettings::build)
+            .list("windows", Kind.TEXT, GateSettings::windows, is(""))
+            .list("windowsFor", Kind.choice(DisruptionKind.class), GateSettings::windowsFor, is(""))
+            .list("limits", Kind.LABEL_LIMIT, GateSettings::limits, is(""))
+            .key("askAgainAfter", Kind.SPAN_OF_TIME, GateSettings::askAgainAfter, DisruptionSettings::askAgainAfter)
+            .key(
+                    "approvalGoodFor",
+                    Kind.SPAN_OF_TIME,
+                    GateSettings::approvalGoodFor,
+                    DisruptionSettings::approvalGoodFor);
 
     static final Section<UpdaterSettings.Builder, UpdaterSettings> OF_UPDATER = Section.of(
                     UpdaterSettings::builder, UpdaterSettings.Builder::build)
@@ -333,6 +349,7 @@ public final class Sections {
         all.put(INITIALIZER, OF_INITIALIZER);
         all.put(RECOVERER, OF_RECOVERER);
         all.put(RECOVERY, OF_RECOVERY);
+        all.put(DISRUPTIONS, OF_DISRUPTIONS);
         all.put(UPDATER, OF_UPDATER);
         all.put(AGENT, ofAgent(AgentSettings.Defaults.NONE));
         all.put(ENDPOINT, OF_ENDPOINT);

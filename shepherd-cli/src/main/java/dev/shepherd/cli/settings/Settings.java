@@ -6,6 +6,7 @@ import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
+import dev.shepherd.manager.disruption.DisruptionSettings;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -136,6 +137,10 @@ public final class Settings {
      */
     public WebSettings web(boolean always) {
         return read(Sections.ofWeb(always), Sections.WEB).orElseGet(() -> usual(Sections.ofWeb(true)));
+    }
+
+    public DisruptionSettings disruptions() {
+        return read(Sections.OF_DISRUPTIONS, Sections.DISRUPTIONS).orElseGet(() -> usual(Sections.OF_DISRUPTIONS));
     }
 
     public WebhookSettings webhook() {

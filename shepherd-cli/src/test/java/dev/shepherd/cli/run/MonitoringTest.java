@@ -114,7 +114,9 @@ class MonitoringTest {
                 "--web-listen",
                 String.valueOf(port),
                 "--web-tokens",
-                tokens.toString());
+                tokens.toString(),
+                "--disruption-limit",
+                "1 of raft-group");
         await().atMost(LIMIT).pollInterval(Duration.ofMillis(500)).until(() -> !process.isAlive() || isComplete());
         assertThat(process.isAlive()).as(process.log()).isTrue();
     }

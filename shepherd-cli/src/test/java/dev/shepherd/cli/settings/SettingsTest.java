@@ -242,7 +242,7 @@ class SettingsTest {
                 .containsExactly(
                         "shepherd.yaml:1:1: a configuration file has no \"databse\"; did you mean database?"
                                 + " Known here: plugins, loops, runtime-info, database, provisioner, initializer,"
-                                + " recoverer, recovery, updater, agent, agent-endpoint, agent-callback, web, webhook, providers",
+                                + " recoverer, recovery, disruptions, updater, agent, agent-endpoint, agent-callback, web, webhook, providers",
                         "shepherd.yaml:4:14: database.pool-size must be a whole number, not \"many\"",
                         "shepherd.yaml:5:15: database.max-losses must be from 2 to 1000, not 1",
                         "shepherd.yaml:6:9: loops must be one of provisioner, initializer, recoverer, updater, roller, not"

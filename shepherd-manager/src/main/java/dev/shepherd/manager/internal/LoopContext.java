@@ -6,6 +6,7 @@ import java.util.concurrent.Executor;
 /**
  * What a loop of one provider works with.
  *
+ * @param approvals the say of others before a machine goes down
  * @param sessions the loop's own session
  * @param monitor the loop's own monitor
  * @param executor runs what the loop does to several machines at once
@@ -15,6 +16,7 @@ import java.util.concurrent.Executor;
 public record LoopContext(
         Bmdb bmdb,
         ProviderCalls provider,
+        Approvals approvals,
         SessionSource sessions,
         LoopMonitor monitor,
         Executor executor,

@@ -2,6 +2,8 @@ package dev.shepherd.manager.internal;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import org.jspecify.annotations.Nullable;
 
 /** The session of one loop: the same one for as long as it lives, then a new one. */
@@ -18,6 +20,17 @@ public final class SessionSource implements AutoCloseable {
         this.bmdb = bmdb;
         this.component = component;
         this.runtimeInfo = runtimeInfo;
+    }
+
+    /** Says where this runs, for people: the host's name and the process id. */
+    public static String thisProcess() {
+        String host;
+        try {
+            host = InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            host = "unknown host";
+        }
+        return host + ", process " + ProcessHandle.current().pid();
     }
 
     /** Returns a session that was alive a moment ago. */

@@ -12,6 +12,7 @@ import dev.shepherd.bmdb.RecoveryAction;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.disruption.DisruptionKind;
 import dev.shepherd.bmdb.listing.Listings;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.OperatorActions;
@@ -21,9 +22,11 @@ import dev.shepherd.bmdb.recovery.Recoveries.Begun;
 import dev.shepherd.bmdb.recovery.RecoveryAttempt;
 import dev.shepherd.bmdb.recovery.Refusal;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.internal.Approvals;
 import dev.shepherd.manager.internal.LogContext;
 import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.recovery.MachineRecoverer;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -32,7 +35,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Reboots or reinstalls one machine because an operator wants it. Of the conditions of the {@link MachineRecoverer},
- * silence, cooldown and quarantine do not apply here; pauses, freezes and limits do unless it is forced. What makes its
+ * silence, cooldown and quarantine do not apply here; pauses, freezes, limits and gates do unless it is forced. What makes its
  * attempts safe holds here as well: the machine is held, under {@link WorkProcess#ACCESS}; the attempt is written
  * immediately before the call, on the same thread; and a call of unknown outcome is not repeated.
  */
@@ -42,13 +45,16 @@ public final class Intervention {
 
     private final Bmdb bmdb;
     private final ProviderCalls provider;
+    private final Approvals approvals;
     private final Recoveries recoveries;
     private final Listings listings;
     private final String runtimeInfo;
 
-    public Intervention(Bmdb bmdb, ProviderCalls provider, RecoveryPolicy policy, String runtimeInfo) {
+    public Intervention(
+            Bmdb bmdb, ProviderCalls provider, Approvals approvals, RecoveryPolicy policy, String runtimeInfo) {
         this.bmdb = bmdb;
         this.provider = provider;
+        this.approvals = approvals;
         this.recoveries = Recoveries.of(bmdb, provider.type(), policy);
         this.listings = Listings.of(bmdb, provider.type());
         this.runtimeInfo = runtimeInfo;
@@ -58,7 +64,7 @@ public final class Intervention {
      * What a person wants.
      *
      * @param action {@link RecoveryAction#REBOOT} or {@link RecoveryAction#REINSTALL}
-     * @param force whether to act though a pause, a freeze or a limit is in the way
+     * @param force whether to act though a pause, a freeze, a limit or a gate is in the way
      */
     public record Wish(
             UUID machineId, ProviderID id, RecoveryAction action, Actor actor, String reason, boolean force) {
@@ -105,6 +111,7 @@ public final class Intervention {
                     case PAUSED -> InterventionException.Reason.PAUSED;
                     case FROZEN -> InterventionException.Reason.FROZEN;
                     case AT_LIMIT -> InterventionException.Reason.AT_LIMIT;
+                    case HELD_BACK -> InterventionException.Reason.HELD_BACK;
                 },
                 machineId,
                 refusal.why());
@@ -113,8 +120,9 @@ public final class Intervention {
     private void act(Work work, Wish wish) throws InterruptedException {
         UUID machineId = work.machineId();
         AtomicReference<RecoveryAttempt> attempt = new AtomicReference<>();
+        Optional<UUID> approval = wish.force() ? Optional.empty() : approval(work, wish);
         ProviderCalls.LastCheck begin = () -> {
-            Begun begun = work.update(tx -> begin(tx, wish));
+            Begun begun = work.update(tx -> begin(tx, wish, approval));
             begun.refusal().ifPresent(refusal -> {
                 throw refused(machineId, refusal);
             });
@@ -145,9 +153,23 @@ public final class Intervention {
         });
     }
 
+    /** Asks the gates, and waits until work has been moved away. */
+    private Optional<UUID> approval(Work work, Wish wish) throws InterruptedException {
+        DisruptionKind kind =
+                wish.action() == RecoveryAction.REINSTALL ? DisruptionKind.REINSTALL : DisruptionKind.REBOOT;
+        Approvals.Outcome outcome = approvals.askAndWait(
+                work, new Approvals.Wish(wish.id(), kind, wish.reason(), Optional.of(wish.actor())));
+        if (!outcome.mayGoOn()) {
+            String obstacle = outcome.obstacle().orElseThrow();
+            work.giveUp(obstacle, outcome.write());
+            throw refused(work.machineId(), new Refusal(Refusal.Kind.HELD_BACK, obstacle));
+        }
+        return outcome.approval();
+    }
+
     /** The attempt and its record are one transaction: whatever becomes of the call, it is known who asked for it. */
-    private Begun begin(BmdbTransaction tx, Wish wish) {
-        Begun begun = recoveries.beginIntervention(tx, wish.machineId(), wish.action(), wish.force());
+    private Begun begin(BmdbTransaction tx, Wish wish, Optional<UUID> approval) {
+        Begun begun = recoveries.beginIntervention(tx, wish.machineId(), wish.action(), wish.force(), approval);
         if (begun.attempt().isPresent()) {
             OperatorActions.of(bmdb, wish.actor())
                     .record(tx, wish.verb(), wish.machineId(), wish.reason(), wish.force() ? "forced" : null);

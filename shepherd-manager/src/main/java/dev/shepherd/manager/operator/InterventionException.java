@@ -24,7 +24,9 @@ public final class InterventionException extends ShepherdException {
         /** Recovery of the machine's location, provider or fleet is frozen. Release the freeze first, or force it. */
         FROZEN,
         /** As many machines of the location or the provider are in recovery as may be. Wait, or force it. */
-        AT_LIMIT
+        AT_LIMIT,
+        /** A gate does not agree, or its approval was withdrawn. Ask again later, or force it. */
+        HELD_BACK
     }
 
     private final Reason reason;

@@ -10,7 +10,6 @@ import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbTransaction;
-import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.ProvidedMachine;
@@ -20,11 +19,15 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.disruption.DisruptionKind;
 import dev.shepherd.bmdb.listing.Listings;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.recovery.Recoveries;
 import dev.shepherd.bmdb.recovery.RecoveryAttempt;
 import dev.shepherd.bmdb.recovery.RecoveryClaims;
+import dev.shepherd.manager.internal.Approvals;
+import dev.shepherd.manager.internal.Approvals.Outcome;
+import dev.shepherd.manager.internal.Approvals.Wish;
 import dev.shepherd.manager.internal.ControlLoop;
 import dev.shepherd.manager.internal.LoopContext;
 import dev.shepherd.manager.internal.LoopMonitor;
@@ -32,11 +35,9 @@ import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.internal.SessionSource;
 import dev.shepherd.manager.internal.WorkLoop;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
@@ -70,6 +71,7 @@ public final class MachineRecoverer {
     private final Listings listings;
     private final Recoveries recoveries;
     private final ProviderCalls provider;
+    private final Approvals approvals;
     private final ProviderType type;
     private final RecoveryPolicy policy;
     private final SessionSource sessions;
@@ -77,13 +79,14 @@ public final class MachineRecoverer {
     private final WorkLoop work;
     private final Object stepping = new Object();
     private final AtomicLong restsUntil = new AtomicLong(System.nanoTime());
-    private final Set<String> frozen = new HashSet<>();
+    private final FreezeNews freezes = new FreezeNews();
 
     private volatile RecoveryOutlook outlook = RecoveryOutlook.QUIET;
 
     public MachineRecoverer(LoopContext context, RecovererSettings settings) {
         this.bmdb = context.bmdb();
         this.provider = context.provider();
+        this.approvals = context.approvals();
         this.type = provider.type();
         this.policy = settings.paced();
         this.listings = Listings.of(bmdb, type);
@@ -110,16 +113,18 @@ public final class MachineRecoverer {
     }
 
     public ControlLoop.Next run() throws InterruptedException {
+        approvals.settleNowAndThen(sessions);
         ControlLoop.Next next = work.run();
         if (isResting()) {
             return new ControlLoop.Next(next.delay(), "the provider, which takes no calls for now");
         }
         RecoveryOutlook seen = outlook;
         if (!seen.freezes().isEmpty()) {
-            return new ControlLoop.Next(next.delay(), "heartbeats to resume, or an operator: " + describe(seen));
+            return new ControlLoop.Next(
+                    next.delay(), "heartbeats to resume, or an operator: " + FreezeNews.describe(seen));
         }
         if (!seen.heldBack().isEmpty()) {
-            return new ControlLoop.Next(next.delay(), "room within its limits: " + describe(seen));
+            return new ControlLoop.Next(next.delay(), "what holds machines back to end: " + FreezeNews.describe(seen));
         }
         return next;
     }
@@ -139,6 +144,7 @@ public final class MachineRecoverer {
      */
     public int step() throws InterruptedException {
         synchronized (stepping) {
+            approvals.settle(sessions);
             return work.step();
         }
     }
@@ -169,7 +175,7 @@ public final class MachineRecoverer {
         }
         RecoveryClaims claims = recoveries.claim(sessions.current(), limit);
         outlook = claims.outlook();
-        tellOfFreezes(claims.outlook().freezes());
+        freezes.tellOf(claims.outlook().freezes());
         return claims.work();
     }
 
@@ -177,38 +183,8 @@ public final class MachineRecoverer {
         return restsUntil.get() - System.nanoTime() > 0;
     }
 
-    private void tellOfFreezes(List<Freeze> freezes) {
-        Set<String> now = new HashSet<>();
-        for (Freeze freeze : freezes) {
-            now.add(freeze.scope());
-            if (frozen.add(freeze.scope())) {
-                log.error(
-                        "Recovery of {} is frozen since {}, nothing is rebooted there: {}",
-                        freeze.scope(),
-                        freeze.at(),
-                        Escaped.text(freeze.evidence()));
-            }
-        }
-        frozen.removeIf(scope -> {
-            boolean over = !now.contains(scope);
-            if (over) {
-                log.warn("Recovery of {} is no longer frozen", scope);
-            }
-            return over;
-        });
-    }
-
     private static Duration shorter(Duration a, Duration b) {
         return a.compareTo(b) <= 0 ? a : b;
-    }
-
-    private static String describe(RecoveryOutlook seen) {
-        List<String> what = seen.freezes().isEmpty()
-                ? seen.heldBack()
-                : seen.freezes().stream()
-                        .map(freeze -> freeze.scope() + " is frozen: " + freeze.evidence())
-                        .toList();
-        return String.join("; ", what);
     }
 
     private void recover(Work claimed) throws InterruptedException {
@@ -304,7 +280,7 @@ public final class MachineRecoverer {
         }
 
         private void restartAgent() throws InterruptedException {
-            if (!begin(RecoveryAction.AGENT_RESTART)) {
+            if (!begin(RecoveryAction.AGENT_RESTART, Optional.empty())) {
                 leaveAlone();
                 return;
             }
@@ -312,11 +288,17 @@ public final class MachineRecoverer {
         }
 
         private void act(RecoveryAction action) throws InterruptedException {
+            DisruptionKind kind = action == RecoveryAction.REBOOT ? DisruptionKind.REBOOT : DisruptionKind.REINSTALL;
+            Outcome outcome = approvals.ask(claimed, new Wish(providerId, kind, whyDue(), Optional.empty()));
+            if (!outcome.mayGoOn()) {
+                heldBack(action, outcome);
+                return;
+            }
             boolean called;
             try {
                 called = action == RecoveryAction.REBOOT
-                        ? provider.rebootMachine(providerId, () -> begin(action))
-                        : provider.reinstallMachine(providerId, () -> begin(action));
+                        ? provider.rebootMachine(providerId, () -> begin(action, outcome.approval()))
+                        : provider.reinstallMachine(providerId, () -> begin(action, outcome.approval()));
             } catch (ProviderException e) {
                 failed(action, e);
                 return;
@@ -328,15 +310,27 @@ public final class MachineRecoverer {
             }
         }
 
-        private boolean begin(RecoveryAction action) throws InterruptedException {
-            begun = claimed.update(tx -> recoveries.begin(tx, machineId, action));
+        private boolean begin(RecoveryAction action, Optional<UUID> approval) throws InterruptedException {
+            begun = claimed.update(tx -> recoveries.begin(tx, machineId, action, approval));
             return begun.isPresent();
+        }
+
+        private void heldBack(RecoveryAction action, Outcome outcome) throws InterruptedException {
+            String obstacle = outcome.obstacle().orElseThrow();
+            claimed.giveUp(name(action) + ": " + obstacle, outcome.write());
+            monitor.machineGivenUp();
+            if (outcome.isNews()) {
+                log.warn("{}: {}; no {} for now: {}", this, whyDue(), name(action), obstacle);
+            }
         }
 
         private void leaveAlone() {
             claimed.close();
             monitor.machineGivenUp();
-            log.info("{}: left alone, since it was heard, paused or frozen after it had been claimed", this);
+            log.info(
+                    "{}: left alone, since it was heard, paused or frozen after it had been claimed, or its approval was"
+                            + " withdrawn or has lapsed",
+                    this);
         }
 
         private void accepted(RecoveryAction action) throws InterruptedException {

@@ -74,6 +74,7 @@ public final class Initializer {
     private final Bmdb bmdb;
     private final Listings listings;
     private final ProviderCalls provider;
+    private final RolloutTurns turns;
     private final SessionSource sessions;
     private final AtomicLong restsUntil = new AtomicLong(System.nanoTime());
     private final InitializerSettings settings;
@@ -91,6 +92,7 @@ public final class Initializer {
     public Initializer(LoopContext context, InitializerSettings settings, MachineTakeover takeover) {
         this.bmdb = context.bmdb();
         this.provider = context.provider();
+        this.turns = new RolloutTurns(context);
         this.listings = Listings.of(bmdb, provider.type());
         this.sessions = context.sessions();
         this.settings = settings;
@@ -314,7 +316,11 @@ public final class Initializer {
         if (Thread.interrupted()) {
             throw new InterruptedException("interrupted before taking over machine " + machine.machineId());
         }
-        Assignment assigned = claimed.update(tx -> RolloutTakeovers.begin(tx, claimed.machineId(), provider.type()));
+        Optional<Assignment> begun = turns.begin(claimed, machine);
+        if (begun.isEmpty()) {
+            return;
+        }
+        Assignment assigned = begun.get();
         TakeoverTarget target;
         try {
             if (assigned.executable().isPresent()) {

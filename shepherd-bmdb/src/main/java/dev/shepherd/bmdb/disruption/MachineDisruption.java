@@ -1,0 +1,50 @@
+package dev.shepherd.bmdb.disruption;
+
+import dev.shepherd.api.internal.Escaped;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * What gates said of taking a machine down, and what became of it. Immutable.
+ *
+ * @param id stays the same from the first question until the machine is well again, whichever process asks
+ * @param since since when it is in this state
+ * @param until until when it waits: then the gates are asked again. Empty unless it is held back or drained; a time that never comes
+ *     ({@link Instant#MAX}) if it is refused
+ * @param deadline until when work may be moved away, or the approval is good; empty in other states
+ * @param drained whether drain hooks were told that it begins
+ * @param gate which gate holds it back; empty if none does
+ * @param why what that gate said, for people; empty text if none holds it back
+ */
+public record MachineDisruption(
+        UUID id,
+        UUID machineId,
+        DisruptionKind kind,
+        DisruptionState state,
+        Instant since,
+        Optional<Instant> until,
+        Optional<Instant> deadline,
+        boolean drained,
+        Optional<String> gate,
+        String why) {
+
+    /** Makes one line of each text, in which what others say is escaped. */
+    public MachineDisruption {
+        gate = gate.map(Escaped::text);
+        why = Escaped.text(why);
+    }
+
+    /** Says in words why the machine waits; empty if it does not wait. */
+    public Optional<String> whyItWaits() {
+        String name = gate.orElse("");
+        return switch (state) {
+            case HELD_BACK -> Optional.of("gate %s holds its %s back: %s".formatted(name, kind, why));
+            case REFUSED -> Optional.of("gate %s refuses its %s: %s".formatted(name, kind, why));
+            case DRAINING ->
+                Optional.of("its %s is approved, and work is moved away until %s"
+                        .formatted(kind, deadline.map(Instant::toString).orElse("it is time")));
+            case APPROVED, UNDER_WAY -> Optional.empty();
+        };
+    }
+}
