@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -64,7 +65,7 @@ class DisruptionBudgetTest extends RecoveryScenario {
 
     /** Puts machines that follow each other into one group, and watches that no two of one are down together. */
     private void inGroupsOf(int size) throws InterruptedException {
-        List<UUID> all = fleet.all();
+        List<UUID> all = inOrder();
         for (int i = 0; i < all.size(); i++) {
             groups.put(all.get(i), i / size);
         }
@@ -74,6 +75,11 @@ class DisruptionBudgetTest extends RecoveryScenario {
                         machine,
                         String.valueOf(group))));
         fleet.beforeEffect(this::check);
+    }
+
+    /** As the database orders them, which is the order in which a rollout comes to them. */
+    private List<UUID> inOrder() {
+        return fleet.all().stream().sorted(Comparator.comparing(UUID::toString)).toList();
     }
 
     private void check(UUID machine) {
@@ -109,7 +115,7 @@ class DisruptionBudgetTest extends RecoveryScenario {
             all.add(fleet.manager(i == 0 ? database.bmdb() : database.openAnother(), WIDE, budget()));
         }
         fleet.passWithoutManagers(MINUTE);
-        fleet.become(Health.HUNG, fleet.all().subList(0, hung).toArray(UUID[]::new));
+        fleet.become(Health.HUNG, inOrder().subList(0, hung).toArray(UUID[]::new));
 
         for (int minute = 0; minute < 12 + minutes && statistics().recovered() < hung; minute++) {
             fleet.passWithoutManagers(MINUTE);
@@ -141,7 +147,7 @@ class DisruptionBudgetTest extends RecoveryScenario {
         inGroupsOf(3);
         fleet.manager(WIDE, budget());
         pass(2);
-        UUID dead = fleet.all().get(0);
+        UUID dead = inOrder().get(2);
         OperatorActions.of(database.bmdb(), ACTOR).quarantine(dead, "its disks are gone");
 
         Rollout rollout = start(5);
@@ -151,7 +157,7 @@ class DisruptionBudgetTest extends RecoveryScenario {
         assertThat(read(rollout).counts().done())
                 .as("of the other group, one by one")
                 .isEqualTo(3);
-        assertThat(fleet.versions().get(fleet.all().get(1))).isEqualTo("own");
+        assertThat(fleet.versions().get(inOrder().get(0))).isEqualTo("own");
 
         OperatorActions.of(database.bmdb(), ACTOR).release(dead, "it has new ones");
         passWhileUnderWay(rollout, 90);

@@ -393,7 +393,10 @@ public final class DisruptionQueries {
                 .join(ROLLOUTS)
                 .on(ROLLOUTS.ROLLOUT_ID.eq(MACHINE_ROLLOUT.ROLLOUT_ID))
                 .where(MACHINE_ROLLOUT.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
-                .and(MACHINE_ROLLOUT.ROLLOUT_STEP.in(inline("Waiting"), inline("Chosen")))
+                .and(MACHINE_ROLLOUT
+                        .ROLLOUT_STEP
+                        .eq(inline("Chosen"))
+                        .or(MACHINE_ROLLOUT.ROLLOUT_STEP.eq(inline("Waiting")).and(not(is(DisruptionState.DRAINING)))))
                 .and(ROLLOUTS.ROLLOUT_ENDED_AT.isNull()));
         Condition ofRecovery =
                 isDone.and(not(isOpen)).and(not(isBooting)).or(not(isDone).and(not(isDue)));

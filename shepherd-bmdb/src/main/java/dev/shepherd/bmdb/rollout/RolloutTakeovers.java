@@ -104,7 +104,8 @@ public final class RolloutTakeovers {
      * turn has begun from here on, and the machine may run either agent.
      *
      * @param approval the claim of the work that gates gave their approval to; empty if none is needed
-     * @return empty if that takes an agent down and is not approved any more: then the machine must be left alone
+     * @return empty if the machine must be left alone: that would take an agent down, and is not approved any more, or the rollout
+     *     that wanted it has ended
      */
     public static Optional<Assignment> begin(
             BmdbTransaction tx, UUID machineId, ProviderType provider, Optional<UUID> approval) {
@@ -112,6 +113,11 @@ public final class RolloutTakeovers {
         db.lock(machineId);
         RolloutQueries queries = new RolloutQueries(db, provider);
         Optional<Progress> progress = progress(db, queries, machineId);
+        if (progress.filter(at -> at.step() == RolloutStep.CHOSEN).isPresent() && !isChosen(progress)) {
+            // Its agent was not touched yet, and need not be.
+            queries.step(List.of(machineId), RolloutStep.PASSED, null, "the rollout ended before its turn came");
+            return Optional.empty();
+        }
         if (isChosen(progress)
                 && approval.isPresent()
                 && !Disruptions.use(tx, machineId, DisruptionKind.ROLLOUT, approval.get())) {

@@ -136,11 +136,9 @@ final class RolloutWaves {
         }
         Set<UUID> chosen = new LinkedHashSet<>();
         UUID after = from;
-        UUID begin = from;
         boolean isAnyLeft = false;
         boolean isPastEnd = from.equals(FIRST);
         for (int slice = 0; slice < MOST_SLICES && chosen.size() < most; slice++) {
-            begin = after;
             List<Waiting> waiting = waiting(rollout, after);
             if (waiting.isEmpty() && isPastEnd) {
                 break;
@@ -151,7 +149,10 @@ final class RolloutWaves {
         }
         if (!chosen.isEmpty()) {
             begin(rollout, chosen, isCanary);
-            return new Next("machines of wave " + (rollout.wave() + 1) + " of rollout " + rollout.id(), false, begin);
+            // The next look goes on behind them: what comes first, and waits again, must not keep others from their
+            // turn.
+            return new Next(
+                    "machines of wave " + (rollout.wave() + 1) + " of rollout " + rollout.id(), false, last(chosen));
         }
         if (isAnyLeft) {
             return new Next(
@@ -161,6 +162,14 @@ final class RolloutWaves {
                     after);
         }
         return waiting(rollout, FIRST).isEmpty() ? endOfPass(rollout) : new Next("its next machines", true, after);
+    }
+
+    private static UUID last(Set<UUID> chosen) {
+        UUID last = FIRST;
+        for (UUID id : chosen) {
+            last = id;
+        }
+        return last;
     }
 
     private List<Waiting> waiting(RolloutRow rollout, UUID after) {

@@ -102,6 +102,25 @@ class RolloutRaceTest {
         assertThat(db.number("select count(*) from agent_executables")).isEqualTo(1);
     }
 
+    @Test
+    void aTakeoverThatBeginsAfterTheEndOfItsRolloutLeavesTheRunningAgentAlone() throws Exception {
+        BmdbSession session = db.session();
+        Rollouts rollouts = Rollouts.of(db.bmdb(), TestDatabase.PROVIDER, POLICY);
+        Rollout rollout = start();
+        rollouts.look(session);
+        UUID machine = UUID.fromString(db.rows("select machine_id from machine_rollout"
+                        + " where rollout_step = 'Chosen' order by machine_id limit 1")
+                .get(0));
+        actions.abort(rollout.id(), "a test");
+        session.useTransaction(
+                tx -> assertThat(RolloutTakeovers.begin(tx, machine, TestDatabase.PROVIDER, Optional.empty()))
+                        .isEmpty());
+        assertThat(db.rows("select rollout_step from machine_rollout where machine_id = ?", machine))
+                .containsExactly("Passed");
+        assertThat(db.rows("select process from work_due where machine_id = ?", machine))
+                .doesNotContain("ShepherdAgentStart");
+    }
+
     /** Whoever comes first: a machine of an ended rollout is left with neither agent half-way. */
     @Test
     void anEndOfTheRolloutThatMeetsTheEndOfATakeoverPutsTheFormerAgentBack() throws Exception {
@@ -122,8 +141,7 @@ class RolloutRaceTest {
                 }
                 session.useTransaction(tx -> {
                     tx.putAgentStarted(machine, new byte[32], rollout.build());
-                    RolloutTakeovers.started(
-                            tx, machine, TestDatabase.PROVIDER, java.util.Optional.of(rollout.build()));
+                    RolloutTakeovers.started(tx, machine, TestDatabase.PROVIDER, Optional.of(rollout.build()));
                 });
                 return true;
             });
@@ -135,7 +153,7 @@ class RolloutRaceTest {
                     .contains("ShepherdAgentStart");
             session.useTransaction(tx -> {
                 tx.putAgentStarted(machine, new byte[32], OWN);
-                RolloutTakeovers.started(tx, machine, TestDatabase.PROVIDER, java.util.Optional.of(OWN));
+                RolloutTakeovers.started(tx, machine, TestDatabase.PROVIDER, Optional.of(OWN));
             });
             assertThat(active()).isZero();
         }

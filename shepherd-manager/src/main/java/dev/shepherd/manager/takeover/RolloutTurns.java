@@ -58,7 +58,7 @@ final class RolloutTurns {
             claimed.close();
             monitor.machineGivenUp();
             log.info(
-                    "{}: left alone, since its approval was withdrawn or has lapsed",
+                    "{}: left alone, since its rollout has ended, or its approval was withdrawn or has lapsed",
                     provider.describe(machineId, provided.providerId()));
         }
         return assigned;
