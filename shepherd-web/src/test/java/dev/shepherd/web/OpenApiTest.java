@@ -234,6 +234,9 @@ class OpenApiTest {
         fleet.execute("insert into machine_labels values (?, 'rack', '7', 'Operator')", lively);
         fleet.execute("insert into pauses (pause_id, paused_by, pause_reason, paused_at, pause_selector)"
                 + " values (gen_random_uuid(), 'oncall', 'r', now(), 'rack=6')");
+        fleet.execute(
+                "insert into machine_disruption values (md5('m12')::uuid, gen_random_uuid(), 'Reboot', 'HeldBack', now(),"
+                        + " now() + interval '1 hour', null, false, null, 'windows', 'it is day')");
         fleet.execute("update work_history set session_id = gen_random_uuid()");
         // Not by a session, whose process would end those that were written here.
         fleet.hardware(lively, TestHardware.withFailingDisk("S1"), "a disk: critical warning");

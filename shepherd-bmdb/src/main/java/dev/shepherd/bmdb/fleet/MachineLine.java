@@ -13,9 +13,9 @@ import java.util.TreeMap;
  * @param machine what the provider says of it
  * @param state what it is to the people who run it
  * @param heardAt when its agent was last heard, if it has one that was
- * @param since since when it is quarantined, worked on, being brought back, or has its agent; empty where that is not known
- * @param until when the next attempt is made, if a failure put it off
- * @param cause why it is quarantined, or why the last takeover failed; text of others, not escaped
+ * @param since since when it is quarantined, held back, worked on, being brought back, or has its agent; empty where that is not known
+ * @param until when the next attempt is made, if a failure or a gate postponed it
+ * @param cause why it is quarantined or held back, or why the last takeover failed; text of others, not escaped
  * @param labels its labels that are in force, in the order of their keys
  */
 public record MachineLine(

@@ -2,6 +2,7 @@ package dev.shepherd.bmdb.fleet;
 
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_HEARTBEAT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_AGENT_STARTED;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_DISRUPTION;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_LABELS;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
@@ -16,11 +17,14 @@ import static org.jooq.impl.DSL.noCondition;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Selector;
 import dev.shepherd.api.Selector.Term;
+import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.fleet.MachinePage.Place;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
+import dev.shepherd.bmdb.recovery.DisruptionQueries;
+import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -116,6 +120,7 @@ final class PageQueries {
                         WORK.WORK_STARTED_AT,
                         WORK_BACKOFF.UNTIL,
                         WORK_BACKOFF.CAUSE)
+                .select(MACHINE_DISRUPTION.fields())
                 .from(machines)
                 .where(condition);
     }
@@ -210,7 +215,11 @@ final class PageQueries {
 
     private MachineLine line(Record row) {
         MachineState is = MachineState.valueOf(row.get(state));
+        Optional<MachineDisruption> held = is == MachineState.HELD_BACK
+                ? Optional.of(DisruptionQueries.disruption(row.into(MACHINE_DISRUPTION)))
+                : Optional.empty();
         OffsetDateTime since = switch (is) {
+            case HELD_BACK -> row.get(MACHINE_DISRUPTION.DISRUPTION_AT);
             case QUARANTINED -> row.get(MACHINE_QUARANTINE.QUARANTINED_AT);
             case RECOVERING -> row.get(MACHINE_RECOVERY.RECOVERY_ATTEMPTED_AT);
             case TAKEOVER -> row.get(WORK.WORK_STARTED_AT);
@@ -218,6 +227,7 @@ final class PageQueries {
             default -> null;
         };
         String cause = switch (is) {
+            case HELD_BACK -> held.flatMap(MachineDisruption::whyItWaits).orElse(null);
             case QUARANTINED -> row.get(MACHINE_QUARANTINE.QUARANTINE_CAUSE);
             case FAILING -> row.get(WORK_BACKOFF.CAUSE);
             default -> null;
@@ -230,8 +240,10 @@ final class PageQueries {
                         .filter(at -> hasAgent)
                         .map(OffsetDateTime::toInstant),
                 Optional.ofNullable(since).map(OffsetDateTime::toInstant),
-                Optional.ofNullable(is == MachineState.FAILING ? row.get(WORK_BACKOFF.UNTIL) : null)
-                        .map(OffsetDateTime::toInstant),
+                held.isPresent()
+                        ? held.flatMap(MachineDisruption::until).filter(Instant.MAX::isAfter)
+                        : Optional.ofNullable(is == MachineState.FAILING ? row.get(WORK_BACKOFF.UNTIL) : null)
+                                .map(OffsetDateTime::toInstant),
                 Optional.ofNullable(cause),
                 LabelQueries.labels(row.get(labels)));
     }

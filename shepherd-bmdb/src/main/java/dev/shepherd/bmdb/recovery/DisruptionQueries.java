@@ -99,7 +99,8 @@ public final class DisruptionQueries {
                 .fetchOptional(DisruptionQueries::disruption);
     }
 
-    private static MachineDisruption disruption(MachineDisruptionRecord row) {
+    /** Reads a row. */
+    public static MachineDisruption disruption(MachineDisruptionRecord row) {
         return new MachineDisruption(
                 row.getDisruptionId(),
                 row.getMachineId(),

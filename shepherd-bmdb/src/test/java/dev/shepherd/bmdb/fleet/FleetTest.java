@@ -151,6 +151,10 @@ class FleetTest {
                 .hasValueSatisfying(cause -> assertThat(cause).contains("the key is refused"));
         assertThat(failing.until())
                 .hasValueSatisfying(until -> assertThat(until).isAfter(Instant.now()));
+        MachineLine held = fleet.machine(machines.get(MachineState.HELD_BACK)).orElseThrow();
+        assertThat(held.cause()).contains("gate windows holds its reboot back: it is day");
+        assertThat(held.since()).isPresent();
+        assertThat(held.until()).hasValueSatisfying(until -> assertThat(until).isAfter(Instant.now()));
         MachineLine silent = fleet.machine(machines.get(MachineState.SILENT)).orElseThrow();
         assertThat(silent.heardAt())
                 .hasValueSatisfying(at -> assertThat(at).isBefore(Instant.now().minus(Duration.ofMinutes(30))));

@@ -78,6 +78,7 @@ public final class MachinesPage {
         return switch (line.state()) {
             case QUARANTINED -> cause;
             case FAILING -> until + ": " + cause;
+            case HELD_BACK -> until.isEmpty() ? cause : until + ": " + cause;
             case RECOVERING, TAKEOVER -> since;
             default -> "";
         };
