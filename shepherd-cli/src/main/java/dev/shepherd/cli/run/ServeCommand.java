@@ -1,5 +1,6 @@
 package dev.shepherd.cli.run;
 
+import dev.shepherd.api.internal.settings.ListenAddress;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.cli.internal.DatabaseOptions;
 import dev.shepherd.cli.internal.RecoveryOptions;
@@ -8,7 +9,6 @@ import dev.shepherd.cli.internal.WebOptions;
 import dev.shepherd.cli.internal.WebPage;
 import dev.shepherd.cli.settings.DatabaseSettings;
 import dev.shepherd.cli.settings.Given;
-import dev.shepherd.cli.settings.ListenAddress;
 import dev.shepherd.cli.settings.Settings;
 import dev.shepherd.cli.settings.WebSettings;
 import java.net.InetSocketAddress;

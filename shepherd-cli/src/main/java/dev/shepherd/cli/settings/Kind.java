@@ -2,6 +2,7 @@ package dev.shepherd.cli.settings;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.api.internal.settings.ListenAddress;
 import dev.shepherd.bmdb.labels.LabelLimit;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

@@ -12,7 +12,7 @@
  *   <li>{@link dev.shepherd.cli.settings.DatabaseSettings}, {@link dev.shepherd.cli.settings.EndpointSettings},
  *       {@link dev.shepherd.cli.settings.WebSettings}, {@link dev.shepherd.cli.settings.ProcessSettings}, {@code
  *       AgentSettings}: what is more than one builder
- *   <li>{@link dev.shepherd.cli.settings.OptionFile}, {@link dev.shepherd.cli.settings.ListenAddress}: texts of options
+ *   <li>{@link dev.shepherd.cli.settings.OptionFile}: texts of options that are in files
  * </ul>
  */
 @NullMarked

@@ -15,9 +15,16 @@ import java.util.Optional;
  * @param headers the headers, by their names in lower case; of several with one name the first
  * @param body the content; empty if there is none. A server need not read more than one byte past {@link #LARGEST_BODY}
  * @param secure whether it came over TLS
+ * @param user who sends it, where the server knows: in a servlet container, whom its own security found; empty otherwise
  */
 public record WebRequest(
-        String method, String path, String query, Map<String, String> headers, byte[] body, boolean secure) {
+        String method,
+        String path,
+        String query,
+        Map<String, String> headers,
+        byte[] body,
+        boolean secure,
+        Optional<String> user) {
 
     /** The largest body that is taken: 64 KiB. One that is larger is answered with 413. */
     public static final int LARGEST_BODY = 64 * 1024;
@@ -32,6 +39,13 @@ public record WebRequest(
         Map<String, String> lower = new HashMap<>();
         headers.forEach((name, value) -> lower.put(name.toLowerCase(Locale.ROOT), value));
         headers = Map.copyOf(lower);
+        Objects.requireNonNull(user, "user");
+    }
+
+    /** A request of which the server does not know who sends it. */
+    public WebRequest(
+            String method, String path, String query, Map<String, String> headers, byte[] body, boolean secure) {
+        this(method, path, query, headers, body, secure, Optional.empty());
     }
 
     /** Returns a header, by its name in any case. */

@@ -14,12 +14,13 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Mounts a console in a servlet container. Map it to a path with everything below, such as {@code /fleet/*}, and with {@code
- * asyncSupported}, without which open pages ask now and then instead of being told. What the container knows of the person is for the
- * console's {@link dev.shepherd.web.access.Authenticator} to find out: by a header that a filter sets, for example.
+ * asyncSupported}, without which open pages ask now and then instead of being told. Whom the container's own security found to send a request is its
+ * {@link WebRequest#user()}, which {@link dev.shepherd.web.access.Authenticator#SERVER} takes for a proof.
  */
 public final class WebConsoleServlet extends HttpServlet {
 
@@ -54,7 +55,13 @@ public final class WebConsoleServlet extends HttpServlet {
         WebResponse answer;
         try {
             answer = console.handle(new WebRequest(
-                    request.getMethod(), path, query == null ? "" : query, headers, body, request.isSecure()));
+                    request.getMethod(),
+                    path,
+                    query == null ? "" : query,
+                    headers,
+                    body,
+                    request.isSecure(),
+                    Optional.ofNullable(request.getRemoteUser())));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             refuse(response, "Interrupted.");

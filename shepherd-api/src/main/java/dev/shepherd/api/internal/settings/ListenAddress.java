@@ -1,9 +1,9 @@
-package dev.shepherd.cli.settings;
+package dev.shepherd.api.internal.settings;
 
 import dev.shepherd.api.ConfigurationException;
 import java.net.InetSocketAddress;
 
-/** Addresses to listen at, as options give them. */
+/** Addresses to listen at, as settings give them. */
 public final class ListenAddress {
 
     private ListenAddress() {}
@@ -13,7 +13,7 @@ public final class ListenAddress {
      *
      * @throws ConfigurationException if it is neither, or there is no such host
      */
-    public static InetSocketAddress of(String option, String text) {
+    public static InetSocketAddress of(String setting, String text) {
         int colon = text.lastIndexOf(':');
         String host = colon < 0 ? "127.0.0.1" : text.substring(0, colon).replaceAll("^\\[|]$", "");
         int port;
@@ -23,11 +23,11 @@ public final class ListenAddress {
             port = 0;
         }
         if (port < 1 || port > 65_535 || host.isEmpty()) {
-            throw new ConfigurationException(option, option + " is a port from 1 to 65535 or HOST:PORT, not " + text);
+            throw new ConfigurationException(setting, setting + " is a port from 1 to 65535 or HOST:PORT, not " + text);
         }
         InetSocketAddress address = new InetSocketAddress(host, port);
         if (address.isUnresolved()) {
-            throw new ConfigurationException(option, option + ": there is no host " + host);
+            throw new ConfigurationException(setting, setting + ": there is no host " + host);
         }
         return address;
     }
