@@ -33,16 +33,19 @@ final class DisruptionChecker {
     }
 
     private void check(Effect effect) {
-        Set<String> ofGroup = down.computeIfAbsent(Plan.group(effect.machine()), any -> new HashSet<>());
         switch (effect.kind()) {
             case APPROVE -> approvals.put(effect.machine(), effect);
-            case REBOOT -> reboot(effect, ofGroup);
+            case REBOOT -> reboot(effect, downOfGroup(effect));
             // It is well at the earliest when its agent runs again.
-            case RUN -> ofGroup.remove(effect.machine());
+            case RUN -> downOfGroup(effect).remove(effect.machine());
             default -> {
                 // Takes nothing down.
             }
         }
+    }
+
+    private Set<String> downOfGroup(Effect effect) {
+        return down.computeIfAbsent(Plan.group(effect.machine()), any -> new HashSet<>());
     }
 
     private void reboot(Effect reboot, Set<String> downOfGroup) {

@@ -8,6 +8,7 @@ import dev.shepherd.manager.disruption.DisruptionGate;
 import dev.shepherd.manager.disruption.DisruptionSettings;
 import dev.shepherd.manager.disruption.TimeWindows;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 
 /** Makes the gates that need no program: windows of time, and limits by labels. */
@@ -59,10 +60,6 @@ final class GateSettings {
         } catch (IllegalArgumentException e) {
             throw new ConfigurationException("windows", "windows: " + e.getMessage(), e);
         }
-        return windowsFor.isEmpty()
-                ? gate
-                : gate.onlyFor(
-                        windowsFor.get(0),
-                        windowsFor.subList(1, windowsFor.size()).toArray(DisruptionKind[]::new));
+        return windowsFor.isEmpty() ? gate : gate.onlyFor(EnumSet.copyOf(windowsFor));
     }
 }

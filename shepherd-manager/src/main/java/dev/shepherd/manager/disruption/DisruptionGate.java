@@ -22,6 +22,9 @@ import java.util.Set;
 @FunctionalInterface
 public interface DisruptionGate {
 
+    /** What a gate is called whose class has no name. */
+    String UNNAMED = "gate";
+
     /**
      * Says whether it may be done now. Does nothing else: an answer is no promise that it is done.
      *
@@ -36,7 +39,7 @@ public interface DisruptionGate {
     default String name() {
         String simple = getClass().getSimpleName();
         int lambda = simple.indexOf("$$");
-        return simple.isEmpty() || lambda >= 0 ? "gate" : simple;
+        return simple.isEmpty() || lambda >= 0 ? UNNAMED : simple;
     }
 
     /** Returns this gate under another name. */
@@ -52,7 +55,12 @@ public interface DisruptionGate {
 
     /** Returns a gate that has something to say only of some kinds, and agrees to all others. */
     default DisruptionGate onlyFor(DisruptionKind first, DisruptionKind... others) {
-        Set<DisruptionKind> kinds = EnumSet.of(first, others);
+        return onlyFor(EnumSet.of(first, others));
+    }
+
+    /** Returns a gate that has something to say only of some kinds, and agrees to all others. */
+    default DisruptionGate onlyFor(Set<DisruptionKind> some) {
+        Set<DisruptionKind> kinds = Set.copyOf(some);
         return new ConditionalGate(this, name(), disruption -> kinds.contains(disruption.kind()));
     }
 }

@@ -31,6 +31,11 @@ final class BeanReference<T> {
                 .toList();
     }
 
+    /** Returns what the bean is called. */
+    String name() {
+        return name;
+    }
+
     /** Returns the bean, and keeps it: it is asked for until after the application has begun to end. */
     T get() {
         T found = bean;

@@ -134,9 +134,16 @@ final class ShepherdAutoConfiguration {
     @Bean(destroyMethod = "close")
     @ConditionalOnMissingBean
     Shepherd shepherd(
-            Bmdb bmdb, FleetSettings settings, Providers providers, ObjectProvider<ShepherdCustomizer> customizers) {
+            Bmdb bmdb,
+            ShepherdProperties properties,
+            FleetSettings settings,
+            Providers providers,
+            ConfigurableListableBeanFactory beans,
+            ObjectProvider<ShepherdCustomizer> customizers) {
         return Setting.named(ShepherdProperties.PREFIX, () -> {
-            Shepherd.Builder shepherd = Shepherd.builder().bmdb(bmdb);
+            Shepherd.Builder shepherd = Shepherd.builder()
+                    .bmdb(bmdb)
+                    .disruptions(properties.disruptions().settings(beans));
             settings.applyTo(shepherd);
             for (Provider provider : providers.all()) {
                 shepherd.provider(provider, settings.of(provider.type()));

@@ -40,6 +40,7 @@ record ShepherdProperties(
         @NestedConfigurationProperty @DefaultValue RecovererProperties recoverer,
         @NestedConfigurationProperty @DefaultValue RecoveryProperties recovery,
         @NestedConfigurationProperty @DefaultValue UpdaterProperties updater,
+        @NestedConfigurationProperty @DefaultValue DisruptionProperties disruptions,
         @NestedConfigurationProperty @DefaultValue AgentProperties agent,
         @NestedConfigurationProperty @DefaultValue AgentEndpointProperties agentEndpoint,
         @NestedConfigurationProperty @DefaultValue AgentCallbackProperties agentCallback,

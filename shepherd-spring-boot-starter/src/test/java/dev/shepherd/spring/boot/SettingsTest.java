@@ -44,6 +44,7 @@ class SettingsTest {
             Map.entry("RecovererSettings", List.of("shepherd.recoverer")),
             Map.entry("RecoveryPolicy", List.of("shepherd.recovery")),
             Map.entry("UpdaterSettings", List.of("shepherd.updater")),
+            Map.entry("DisruptionSettings", List.of("shepherd.disruptions")),
             Map.entry("AgentTakeover", List.of("shepherd.agent")),
             Map.entry("AgentCallbackConfig", List.of("shepherd.agent-callback")),
             Map.entry("AgentEndpoint", List.of("shepherd.agent-endpoint")),

@@ -363,4 +363,57 @@ class ShepherdAutoConfigurationTest {
             };
         }
     }
+
+    @Test
+    void gatesAndDrainHooksAreBeansAndMayNeedWhatAsksThem() {
+        complete()
+                .withUserConfiguration(Saying.class)
+                .withPropertyValues(
+                        "shepherd.disruptions.windows=Sat 00:00-24:00",
+                        "shepherd.disruptions.windows-for=rollout",
+                        "shepherd.disruptions.limits=1 of raft-group")
+                .run(context -> {
+                    assertThat(context).hasNotFailed();
+                    context.getBean(FakeProvider.class).addReservations(1);
+                    Bmdb bmdb = context.getBean(Bmdb.class);
+                    Fleet fleet = Fleet.of(bmdb, RecoveryPolicies.of(RecoveryPolicy.DEFAULT));
+                    await().until(() -> fleet.page(MachineFilter.ALL, 10).machines().size() == 1);
+                    UUID machine = fleet.page(MachineFilter.ALL, 10)
+                            .machines()
+                            .get(0)
+                            .machine()
+                            .machineId();
+                    assertThatThrownBy(() -> context.getBean(Shepherd.class)
+                                    .reboot(machine, Actor.program("oncall"), "it is slow", false))
+                            .hasMessageContaining("gate customer holds it back: 1 provider(s), not now");
+                });
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class Saying {
+
+        @Bean
+        DisruptionGate customer(Shepherd shepherd) {
+            return disruption -> GateAnswer.notNow(
+                    shepherd.status().recovery().size() + " provider(s), not now");
+        }
+
+        @Bean
+        DrainHook scheduler() {
+            return disruption -> Duration.ZERO;
+        }
+    }
+
+    @Test
+    void whatIsWrongWithAWindowNamesTheProperty() {
+        complete()
+                .withPropertyValues("shepherd.disruptions.windows=Mo 10:00-11:00")
+                .run(context -> assertThat(context)
+                        .getFailure()
+                        .rootCause()
+                        .hasMessageContaining("there is no day \"Mo\""));
+        complete()
+                .withPropertyValues("shepherd.disruptions.windows-for=rollout")
+                .run(context -> assertThat(context).getFailure().hasStackTraceContaining("shepherd.disruptions.windows-for"));
+    }
 }
