@@ -22,7 +22,7 @@ class DocumentationTest {
     @Test
     void theReadmeShowsTheExampleAsItIsCompiled() throws IOException {
         List<String> readme = Files.readAllLines(ROOT.resolve("README.md"));
-        String example = example();
+        String example = tagged("src/main/java/com/example/fleet/Fleet.java", "embedding");
         assertThat(String.join("\n", readme)).contains(example);
         int lastLine = String.join("\n", readme)
                         .substring(0, String.join("\n", readme).indexOf(example))
@@ -30,6 +30,13 @@ class DocumentationTest {
                         .length
                 + example.split("\n").length;
         assertThat(lastLine).as("the last line of the example").isLessThan(75);
+    }
+
+    @Test
+    void theTestInTheReadmeAndTheDocsIsTheOneThatRuns() throws IOException {
+        String example = tagged("src/test/java/com/example/fleet/RecoveryTest.java", "testing");
+        assertThat(ROOT.resolve("README.md")).content().contains("```java\n" + example + "\n```");
+        assertThat(ROOT.resolve("docs/testing.md")).content().contains("```java\n" + example + "\n```");
     }
 
     @Test
@@ -102,11 +109,11 @@ class DocumentationTest {
         return sources;
     }
 
-    private static String example() throws IOException {
-        String source = Files.readString(Path.of("src/main/java/com/example/fleet/Fleet.java"));
+    private static String tagged(String file, String tag) throws IOException {
+        String source = Files.readString(Path.of(file));
         String tagged = source.substring(
-                source.indexOf("\n", source.indexOf("// tag::embedding[]")) + 1,
-                source.lastIndexOf("\n", source.indexOf("// end::embedding[]")));
+                source.indexOf("\n", source.indexOf("// tag::" + tag + "[]")) + 1,
+                source.lastIndexOf("\n", source.indexOf("// end::" + tag + "[]")));
         return tagged.stripIndent();
     }
 }
