@@ -27,7 +27,7 @@ class BaselineTest {
     }
 
     @Test
-    void aPublicConstantThatIsGoneFailsTheComparisonWithTheLastReleaseAndOneMoreDoesNot() throws Exception {
+    void aMethodThatIsNoLongerPublicFailsTheComparisonWithTheLastReleaseAndOneMoreDoesNot() throws Exception {
         Outside outside = Outside.in(folder);
         Path module = folder.resolve("next");
         Outside.copy(Outside.ROOT.resolve("shepherd-api"), module);
@@ -56,20 +56,20 @@ class BaselineTest {
         Files.createDirectory(folder.resolve(".mvn"));
         Files.copy(Outside.ROOT.resolve(".mvn/jvm.config"), folder.resolve(".mvn/jvm.config"));
         Path source = module.resolve("src/main/java/dev/shepherd/api/MachineInfo.java");
-        String constant = "public static final int MAX_TEXT_LENGTH";
+        String method = "public Builder toBuilder() {";
         String before = Files.readString(source);
-        assertThat(before).contains(constant);
+        assertThat(before).contains(method);
         String build = "mvn -q verify -Dmaven.test.skip=true -Dspotless.check.skip=true -Dshepherd.baseline="
                 + Outside.VERSION;
 
         Files.writeString(
-                source, before.replace(constant, "/** New. */ public static final int NEW = 1;\n" + constant));
+                source, before.replace(method, "public void more() {}\n" + method));
         outside.run(build);
 
-        Files.writeString(source, before.replace(constant, "static final int MAX_TEXT_LENGTH"));
+        Files.writeString(source, before.replace(method, "Builder toBuilder() {"));
         assertThatThrownBy(() -> outside.run(build))
                 .isInstanceOf(AssertionError.class)
-                .hasMessageContaining("dev.shepherd.api.MachineInfo.MAX_TEXT_LENGTH:FIELD_LESS_ACCESSIBLE");
+                .hasMessageContaining("dev.shepherd.api.MachineInfo.toBuilder():METHOD_LESS_ACCESSIBLE");
     }
 
     @Test
