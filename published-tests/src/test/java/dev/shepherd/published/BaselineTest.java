@@ -23,7 +23,7 @@ class BaselineTest {
 
     @BeforeAll
     static void onlyInTheProfileRelease() {
-        assumeTrue(Outside.RELEASE.isPresent(), "nothing is released here: that takes the profile release");
+        assumeTrue(Outside.RELEASE.isPresent(), "nothing is released here: that takes the profile release, online");
     }
 
     @Test
@@ -62,8 +62,7 @@ class BaselineTest {
         String build = "mvn -q verify -Dmaven.test.skip=true -Dspotless.check.skip=true -Dshepherd.baseline="
                 + Outside.VERSION;
 
-        Files.writeString(
-                source, before.replace(method, "public void more() {}\n" + method));
+        Files.writeString(source, before.replace(method, "public void more() {}\n" + method));
         outside.run(build);
 
         Files.writeString(source, before.replace(method, "Builder toBuilder() {"));

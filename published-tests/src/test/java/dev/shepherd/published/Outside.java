@@ -24,10 +24,17 @@ final class Outside {
     static final String VERSION = property("published.version");
     static final Path ROOT = Path.of("").toAbsolutePath().getParent();
 
+    /** Whether the build is offline: then Maven neither deploys to the folder that is released nor makes SBOMs. */
+    static final boolean OFFLINE = property("published.offline").equals("is true");
+
     /** The folder that is released, in the profile {@code release}. */
     static final Optional<Path> RELEASE = Optional.of(property("published.release"))
-            .filter(path -> !path.isEmpty())
+            .filter(path -> !path.isEmpty() && !OFFLINE)
             .map(Path::of);
+
+    /** What Maven has as its local repository outside of the build. */
+    static final Path LOCAL_REPOSITORY =
+            Path.of(property("published.repository") + (RELEASE.isPresent() ? "-of-release" : ""));
 
     /** As for this build: its JVMs live for seconds. */
     private static final String JVM_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
@@ -52,7 +59,7 @@ final class Outside {
                     """.formatted(
                             Path.of(property("published.maven"), "bin", "mvn"),
                             Files.writeString(folder.resolve(".settings.xml"), settings()),
-                            property("published.repository"),
+                            LOCAL_REPOSITORY,
                             JVM_OPTIONS));
             outside.environment.put("PATH", bin + ":" + System.getenv("PATH"));
             outside.environment.put("JAVA_HOME", System.getProperty("java.home"));

@@ -62,7 +62,7 @@ final class Published {
      * @param ending what its name ends with after the version, such as {@code -sources.jar}
      */
     static Optional<Path> file(String artifact, String ending) throws IOException {
-        Path repository = Outside.RELEASE.orElseGet(() -> Path.of(Outside.property("published.repository")));
+        Path repository = Outside.RELEASE.orElse(Outside.LOCAL_REPOSITORY);
         Path folder = repository.resolve("dev/shepherd").resolve(artifact).resolve(Outside.VERSION);
         if (!Files.isDirectory(folder)) {
             return Optional.empty();

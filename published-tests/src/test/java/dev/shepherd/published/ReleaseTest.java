@@ -49,7 +49,7 @@ class ReleaseTest {
 
     @BeforeAll
     static void onlyInTheProfileRelease() throws Exception {
-        assumeTrue(Outside.RELEASE.isPresent(), "nothing is released here: that takes the profile release");
+        assumeTrue(Outside.RELEASE.isPresent(), "nothing is released here: that takes the profile release, online");
         Path publicKey = Path.of(Outside.property("published.signed-by"));
         if (Files.exists(publicKey)) {
             keys = Optional.of(Files.createTempDirectory(
@@ -92,15 +92,6 @@ class ReleaseTest {
         return artifacts;
     }
 
-    private static boolean hasBills() {
-        // Maven makes none while it is offline.
-        return !Outside.property("published.offline").equals("is true");
-    }
-
-    private static boolean isExpected(String ending) {
-        return hasBills() || !ending.contains("cyclonedx");
-    }
-
     /** All files that stand for themselves: neither checksums, nor signatures, nor lists of versions. */
     private static List<Path> files() throws Exception {
         try (Stream<Path> files = Files.walk(Outside.RELEASE.orElseThrow())) {
@@ -116,13 +107,11 @@ class ReleaseTest {
         Set<Path> wanted = new TreeSet<>();
         for (String artifact : artifacts()) {
             for (String ending : endings(artifact)) {
-                if (isExpected(ending)) {
-                    Optional<Path> file = Published.file(artifact, ending);
-                    assertThat(file)
-                            .as("%s, the file that ends with %s", artifact, ending)
-                            .isPresent();
-                    wanted.add(file.orElseThrow());
-                }
+                Optional<Path> file = Published.file(artifact, ending);
+                assertThat(file)
+                        .as("%s, the file that ends with %s", artifact, ending)
+                        .isPresent();
+                wanted.add(file.orElseThrow());
             }
         }
         assertThat(wanted).hasSizeGreaterThan(60);
@@ -202,7 +191,6 @@ class ReleaseTest {
 
     @Test
     void eachBillOfMaterialsKeepsToTheFormatAndListsWhatTheArtifactBringsAlong() throws Exception {
-        assumeTrue(hasBills(), "there are no SBOMs: Maven is offline");
         Map<String, Set<String>> lists = DependenciesTest.runtimeDependencies();
         Schema schema = formatOfBills();
         for (String artifact : Published.libraries()) {
@@ -223,7 +211,9 @@ class ReleaseTest {
                         .isEmpty();
             }
             JsonNode json = new ObjectMapper()
-                    .readTree(Published.file(artifact, "-cyclonedx.json").orElseThrow().toFile());
+                    .readTree(Published.file(artifact, "-cyclonedx.json")
+                            .orElseThrow()
+                            .toFile());
             assertThat(json.get("bomFormat").textValue()).isEqualTo("CycloneDX");
             assertThat(json.get("components")).hasSameSizeAs(names);
         }
@@ -270,7 +260,7 @@ class ReleaseTest {
 
         outside.run("mvn org.apache.maven.plugins:maven-dependency-plugin:3.10.0:list -DincludeScope=runtime");
 
-        Path local = Path.of(Outside.property("published.repository"), "dev", "shepherd");
+        Path local = Outside.LOCAL_REPOSITORY.resolve("dev/shepherd");
         int found = 0;
         try (Stream<Path> files = Files.walk(local)) {
             for (Path file :
