@@ -2,7 +2,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -72,12 +71,17 @@ final class Pages {
     }
 
     private void page(Path file) throws IOException {
-        List<String> lines = new ArrayList<>();
+        // On a small screen the menu is below the page.
+        StringBuilder text = new StringBuilder("<a class=\"menu\" href=\"#leftColumn\">Menu</a>\n\n");
+        // A link may go on in the next line.
+        StringBuilder prose = new StringBuilder();
         Map<String, Integer> anchors = new HashMap<>();
         boolean code = false;
         for (String line : Files.readAllLines(file)) {
-            if (line.stripLeading().startsWith("```")) {
-                code = !code;
+            boolean fence = line.stripLeading().startsWith("```");
+            if (fence && !code) {
+                text.append(linked(file, prose.toString()));
+                prose.setLength(0);
             }
             Matcher heading = HEADING.matcher(line);
             if (!code && heading.matches()) {
@@ -85,14 +89,15 @@ final class Pages {
                 int before = anchors.merge(anchor, 1, Integer::sum) - 1;
                 // A heading of one word in small letters has the same anchor from the site plugin.
                 if (!anchor.equals(heading.group(2).replace("`", ""))) {
-                    lines.add("<a id=\"" + anchor + (before == 0 ? "" : "-" + before) + "\"></a>");
-                    lines.add("");
+                    prose.append("<a id=\"" + anchor + (before == 0 ? "" : "-" + before) + "\"></a>\n\n");
                 }
             }
-            lines.add(code ? line : linked(file, line));
+            (code || fence ? text : prose).append(line).append('\n');
+            code ^= fence;
         }
+        text.append(linked(file, prose.toString()));
         Path page = file.endsWith("README.md") ? Path.of("index.md") : root.relativize(file);
-        put(page, lines);
+        put(page, text.toString());
     }
 
     /** The name of a heading in links, as the hosts of repositories make it. */
@@ -103,8 +108,8 @@ final class Pages {
                 .replace(' ', '-');
     }
 
-    private String linked(Path from, String line) {
-        return LINK.matcher(line).replaceAll(link -> {
+    private String linked(Path from, String prose) {
+        return LINK.matcher(prose).replaceAll(link -> {
             Path target = from.resolveSibling(link.group(2)).normalize();
             String fragment = link.group(3) == null ? "" : link.group(3);
             return Matcher.quoteReplacement(link.group(1) + "(" + place(from, target) + fragment + ")");
@@ -137,14 +142,14 @@ final class Pages {
                 titles.put(file.getFileName().toString(), title);
             }
         }
-        List<String> lines = new ArrayList<>(List.of("# Decisions", "", "Why things are as they are.", ""));
-        titles.forEach((file, title) -> lines.add("- [" + title + "](" + file + ")"));
-        put(Path.of("docs/decisions/index.md"), lines);
+        StringBuilder list = new StringBuilder("# Decisions\n\nWhy things are as they are.\n\n");
+        titles.forEach((file, title) -> list.append("- [" + title + "](" + file + ")\n"));
+        put(Path.of("docs/decisions/index.md"), list.toString());
     }
 
-    private void put(Path page, List<String> lines) throws IOException {
+    private void put(Path page, String text) throws IOException {
         Path file = markdown.resolve(page);
         Files.createDirectories(file.getParent());
-        Files.write(file, lines);
+        Files.writeString(file, text);
     }
 }
