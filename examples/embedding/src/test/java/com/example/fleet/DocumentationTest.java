@@ -130,7 +130,7 @@ class DocumentationTest {
     private static Map<String, String> sources() throws IOException {
         Pattern declared = Pattern.compile("\\b(?:class|interface|record|enum) ([A-Z]\\w*)");
         Map<String, String> sources = new HashMap<>();
-        try (Stream<Path> modules = Files.list(ROOT)) {
+        try (Stream<Path> modules = Stream.concat(Files.list(ROOT), Files.list(ROOT.resolve("examples")))) {
             for (Path module : modules.filter(folder -> Files.isDirectory(folder.resolve("src")))
                     .toList()) {
                 try (Stream<Path> files = Files.walk(module.resolve("src"))) {
