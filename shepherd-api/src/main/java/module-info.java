@@ -15,6 +15,7 @@ module dev.shepherd.api {
             dev.shepherd.provider.staticlist,
             dev.shepherd.provider.support,
             dev.shepherd.spring.boot,
+            dev.shepherd.testkit.fleet,
             dev.shepherd.web;
     exports dev.shepherd.api.internal.settings to
             dev.shepherd.bmdb,

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -87,6 +89,14 @@ class DependenciesTest {
                 .sorted()
                 .distinct()
                 .collect(Collectors.joining("\n"));
+    }
+
+    /** Returns what each artifact brings along. */
+    static Map<String, Set<String>> runtimeDependencies() throws Exception {
+        Map<String, Set<String>> dependencies = new TreeMap<>();
+        lists().forEach((artifact, list) ->
+                dependencies.put(artifact, list.lines().collect(Collectors.toCollection(TreeSet::new))));
+        return dependencies;
     }
 
     /** Reads the lists: an artifact's name in brackets, and below it what it brings, one a line. */

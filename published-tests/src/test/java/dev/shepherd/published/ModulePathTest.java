@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,13 +53,10 @@ class ModulePathTest {
     }
 
     private static List<Path> jars() throws Exception {
-        Path repository = Path.of(Outside.property("published.repository"), "dev", "shepherd");
-        List<Path> jars = Published.libraries().stream()
-                .map(artifact -> repository
-                        .resolve(artifact)
-                        .resolve(Outside.VERSION)
-                        .resolve(artifact + "-" + Outside.VERSION + ".jar"))
-                .toList();
+        List<Path> jars = new ArrayList<>();
+        for (String artifact : Published.libraries()) {
+            jars.add(Published.file(artifact, ".jar").orElseThrow());
+        }
         assertThat(jars).hasSizeGreaterThan(7);
         return jars;
     }

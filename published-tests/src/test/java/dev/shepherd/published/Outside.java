@@ -7,20 +7,34 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A place outside of this build: a folder in which commands run, with a Maven that knows of this project only what was put
- * into a repository of its own. What that repository does not have comes from the one of this build, as from a remote
- * one, and then from Maven Central.
+ * A place outside of this build: a folder in which commands run, with a Maven that knows of this project only what is
+ * released, in a repository that only it has. Without the profile {@code release}, what the modules have built was put there
+ * before. The artifacts of others come from the repository of this build, as from a remote one, and then from Maven Central.
  */
 final class Outside {
 
     static final String VERSION = property("published.version");
     static final Path ROOT = Path.of("").toAbsolutePath().getParent();
+
+    /** Whether the build is offline: then Maven neither deploys to the folder that is released nor makes SBOMs. */
+    static final boolean OFFLINE = property("published.offline").equals("is true");
+
+    /** The folder that is released, in the profile {@code release}. */
+    static final Optional<Path> RELEASE = Optional.of(property("published.release"))
+            .filter(path -> !path.isEmpty() && !OFFLINE)
+            .map(Path::of);
+
+    /** What Maven has as its local repository outside of the build. */
+    static final Path LOCAL_REPOSITORY =
+            Path.of(property("published.repository") + (RELEASE.isPresent() ? "-of-release" : ""));
 
     /** As for this build: its JVMs live for seconds. */
     private static final String JVM_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
@@ -45,7 +59,7 @@ final class Outside {
                     """.formatted(
                             Path.of(property("published.maven"), "bin", "mvn"),
                             Files.writeString(folder.resolve(".settings.xml"), settings()),
-                            property("published.repository"),
+                            LOCAL_REPOSITORY,
                             JVM_OPTIONS));
             outside.environment.put("PATH", bin + ":" + System.getenv("PATH"));
             outside.environment.put("JAVA_HOME", System.getProperty("java.home"));
@@ -56,16 +70,17 @@ final class Outside {
         return outside;
     }
 
+    /** What is released comes first, and only from there. */
     private static String settings() {
-        String repository = """
-                <%1$s>
-                  <id>known</id>
-                  <url>%2$s</url>
-                  <releases><checksumPolicy>ignore</checksumPolicy></releases>
-                  <snapshots><enabled>false</enabled></snapshots>
-                </%1$s>
-                """;
-        String known = Path.of(property("published.known-artifacts")).toUri().toString();
+        Map<String, String> urls = new LinkedHashMap<>();
+        RELEASE.ifPresent(folder -> urls.put("release", folder.toUri().toString()));
+        urls.put("known", Path.of(property("published.known-artifacts")).toUri().toString());
+        StringBuilder repositories = new StringBuilder();
+        StringBuilder pluginRepositories = new StringBuilder();
+        urls.forEach((id, url) -> {
+            repositories.append(repository("repository", id, url));
+            pluginRepositories.append(repository("pluginRepository", id, url));
+        });
         return """
                 <settings>
                   <profiles>
@@ -79,8 +94,19 @@ final class Outside {
                     <activeProfile>known</activeProfile>
                   </activeProfiles>
                 </settings>
-                """.formatted(
-                        repository.formatted("repository", known), repository.formatted("pluginRepository", known));
+                """.formatted(repositories, pluginRepositories);
+    }
+
+    private static String repository(String kind, String id, String url) {
+        boolean release = id.equals("release");
+        return """
+                <%1$s>
+                  <id>%2$s</id>
+                  <url>%3$s</url>
+                  <releases><checksumPolicy>%4$s</checksumPolicy></releases>
+                  <snapshots><enabled>%5$s</enabled><updatePolicy>always</updatePolicy><checksumPolicy>%4$s</checksumPolicy></snapshots>
+                </%1$s>
+                """.formatted(kind, id, url, release ? "fail" : "ignore", release);
     }
 
     static String property(String name) {

@@ -1,8 +1,13 @@
 package dev.shepherd.published;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
 import javax.xml.xpath.XPath;
 import javax.xml.xpath.XPathConstants;
@@ -49,6 +54,27 @@ final class Published {
                 .map(Module::artifact)
                 .filter(artifact -> !artifact.equals("shepherd-bom") && !artifact.equals("shepherd-provider-archetype"))
                 .toList();
+    }
+
+    /**
+     * Finds a file that was published.
+     *
+     * @param ending what its name ends with after the version, such as {@code -sources.jar}
+     */
+    static Optional<Path> file(String artifact, String ending) throws IOException {
+        Path repository = Outside.RELEASE.orElse(Outside.LOCAL_REPOSITORY);
+        Path folder = repository.resolve("dev/shepherd").resolve(artifact).resolve(Outside.VERSION);
+        if (!Files.isDirectory(folder)) {
+            return Optional.empty();
+        }
+        // A snapshot in a repository that others read has the time in place of the word.
+        String version = Pattern.quote(Outside.VERSION).replace("-SNAPSHOT", "\\E-(SNAPSHOT|\\d{8}\\.\\d{6}-\\d+)\\Q");
+        Pattern name = Pattern.compile(Pattern.quote(artifact) + "-" + version + Pattern.quote(ending));
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(
+                            file -> name.matcher(file.getFileName().toString()).matches())
+                    .findFirst();
+        }
     }
 
     static String text(Document pom, String path) throws Exception {

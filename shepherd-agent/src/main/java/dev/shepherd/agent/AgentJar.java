@@ -4,7 +4,6 @@ import dev.shepherd.agent.messages.takeover.TakeoverInit;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
@@ -67,7 +66,8 @@ public final class AgentJar {
         if (Files.isDirectory(source)) {
             collect(source, prefix, classes);
         } else {
-            try (FileSystem jar = FileSystems.newFileSystem(URI.create("jar:" + source.toUri()), Map.of())) {
+            // By its path and not by a URI, under which a process can have it open only once.
+            try (FileSystem jar = FileSystems.newFileSystem(source)) {
                 collect(jar.getPath("/"), prefix, classes);
             }
         }

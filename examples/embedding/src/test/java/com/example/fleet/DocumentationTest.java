@@ -3,14 +3,18 @@ package com.example.fleet;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -22,7 +26,7 @@ class DocumentationTest {
     @Test
     void theReadmeShowsTheExampleAsItIsCompiled() throws IOException {
         List<String> readme = Files.readAllLines(ROOT.resolve("README.md"));
-        String example = example();
+        String example = tagged("src/main/java/com/example/fleet/Fleet.java", "embedding");
         assertThat(String.join("\n", readme)).contains(example);
         int lastLine = String.join("\n", readme)
                         .substring(0, String.join("\n", readme).indexOf(example))
@@ -33,21 +37,64 @@ class DocumentationTest {
     }
 
     @Test
+    void theTestInTheReadmeAndTheDocsIsTheOneThatRuns() throws IOException {
+        String example = tagged("src/test/java/com/example/fleet/RecoveryTest.java", "testing");
+        assertThat(ROOT.resolve("README.md")).content().contains("```java\n" + example + "\n```");
+        assertThat(ROOT.resolve("docs/testing.md")).content().contains("```java\n" + example + "\n```");
+    }
+
+    @Test
     void everyLinkBetweenTheDocumentsLeadsSomewhere() throws IOException {
         try (Stream<Path> files = Stream.concat(
                 Files.list(ROOT).filter(file -> file.toString().endsWith(".md")), Files.walk(ROOT.resolve("docs")))) {
             List<Path> documents =
                     files.filter(file -> file.toString().endsWith(".md")).toList();
             assertThat(documents).hasSizeGreaterThan(5);
+            List<String> broken = new ArrayList<>();
+            int followed = 0;
             for (Path document : documents) {
-                var links = Pattern.compile("\\]\\((?!https?:|#)([^)#\\s]+)").matcher(Files.readString(document));
-                while (links.find()) {
-                    assertThat(document.resolveSibling(links.group(1)))
-                            .as("a link in %s", ROOT.relativize(document))
-                            .exists();
+                Matcher link =
+                        Pattern.compile("\\]\\(([^)#\\s]*)(?:#([^)\\s]*))?\\)").matcher(prose(document));
+                while (link.find()) {
+                    followed++;
+                    if (!leadsSomewhere(document, link.group(1), link.group(2))) {
+                        broken.add(ROOT.relativize(document) + " -> " + link.group());
+                    }
                 }
             }
+            assertThat(broken).isEmpty();
+            assertThat(followed).isGreaterThan(400);
         }
+    }
+
+    /** Other hosts are not asked: of a link to them only the form is looked at. */
+    private static boolean leadsSomewhere(Path document, String path, String heading) throws IOException {
+        if (path.matches("(https?|mailto):.*")) {
+            return path.startsWith("mailto:") || URI.create(path).getHost() != null;
+        }
+        Path target = path.isEmpty() ? document : document.resolveSibling(path);
+        return Files.exists(target)
+                && (heading == null
+                        || !target.toString().endsWith(".md")
+                        || headings(target).contains(heading));
+    }
+
+    /** A document without its blocks of code. */
+    private static String prose(Path document) throws IOException {
+        return Files.readString(document).replaceAll("(?ms)^ *```.*?^ *```", "");
+    }
+
+    /** What the headings of a document are called in links, as the hosts of repositories have it. */
+    private static Set<String> headings(Path document) throws IOException {
+        return Pattern.compile("(?m)^#{1,6} +(.*)$")
+                .matcher(prose(document))
+                .results()
+                .map(heading -> heading.group(1)
+                        .replaceAll("\\[([^\\]]*)\\]\\([^)]*\\)", "$1")
+                        .toLowerCase(Locale.ROOT)
+                        .replaceAll("[^\\p{L}\\p{N} _-]", "")
+                        .replace(' ', '-'))
+                .collect(Collectors.toSet());
     }
 
     @Test
@@ -83,7 +130,7 @@ class DocumentationTest {
     private static Map<String, String> sources() throws IOException {
         Pattern declared = Pattern.compile("\\b(?:class|interface|record|enum) ([A-Z]\\w*)");
         Map<String, String> sources = new HashMap<>();
-        try (Stream<Path> modules = Files.list(ROOT)) {
+        try (Stream<Path> modules = Stream.concat(Files.list(ROOT), Files.list(ROOT.resolve("examples")))) {
             for (Path module : modules.filter(folder -> Files.isDirectory(folder.resolve("src")))
                     .toList()) {
                 try (Stream<Path> files = Files.walk(module.resolve("src"))) {
@@ -102,11 +149,11 @@ class DocumentationTest {
         return sources;
     }
 
-    private static String example() throws IOException {
-        String source = Files.readString(Path.of("src/main/java/com/example/fleet/Fleet.java"));
+    private static String tagged(String file, String tag) throws IOException {
+        String source = Files.readString(Path.of(file));
         String tagged = source.substring(
-                source.indexOf("\n", source.indexOf("// tag::embedding[]")) + 1,
-                source.lastIndexOf("\n", source.indexOf("// end::embedding[]")));
+                source.indexOf("\n", source.indexOf("// tag::" + tag + "[]")) + 1,
+                source.lastIndexOf("\n", source.indexOf("// end::" + tag + "[]")));
         return tagged.stripIndent();
     }
 }

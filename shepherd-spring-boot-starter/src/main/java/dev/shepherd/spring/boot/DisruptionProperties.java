@@ -51,7 +51,8 @@ record DisruptionProperties(
                 TimeWindows gate = parsed("windows", windows, TimeWindows::parse);
                 settings.gate(windowsFor.isEmpty() ? gate : gate.onlyFor(windowsFor));
             } else if (!windowsFor.isEmpty()) {
-                throw new ConfigurationException("windowsFor", "what windows are for goes with windows, and there is none");
+                throw new ConfigurationException(
+                        "windowsFor", "what windows are for goes with windows, and there is none");
             }
             if (!limits.isEmpty()) {
                 settings.gate(parsed("limits", limits, DisruptionBudget::parse));

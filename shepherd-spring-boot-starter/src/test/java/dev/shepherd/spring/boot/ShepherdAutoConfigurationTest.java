@@ -1,27 +1,37 @@
 package dev.shepherd.spring.boot;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.event.ShepherdEvent;
 import dev.shepherd.bmdb.event.ShepherdListener;
+import dev.shepherd.bmdb.fleet.Fleet;
+import dev.shepherd.bmdb.fleet.MachineFilter;
+import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.ShepherdMetrics;
+import dev.shepherd.manager.disruption.DisruptionGate;
+import dev.shepherd.manager.disruption.DrainHook;
+import dev.shepherd.manager.disruption.GateAnswer;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
@@ -376,8 +386,9 @@ class ShepherdAutoConfigurationTest {
                     assertThat(context).hasNotFailed();
                     context.getBean(FakeProvider.class).addReservations(1);
                     Bmdb bmdb = context.getBean(Bmdb.class);
-                    Fleet fleet = Fleet.of(bmdb, RecoveryPolicies.of(RecoveryPolicy.DEFAULT));
-                    await().until(() -> fleet.page(MachineFilter.ALL, 10).machines().size() == 1);
+                    Fleet fleet = Fleet.of(bmdb, RecoveryPolicy.DEFAULT);
+                    await().until(() ->
+                            fleet.page(MachineFilter.ALL, 10).machines().size() == 1);
                     UUID machine = fleet.page(MachineFilter.ALL, 10)
                             .machines()
                             .get(0)
@@ -394,8 +405,7 @@ class ShepherdAutoConfigurationTest {
 
         @Bean
         DisruptionGate customer(Shepherd shepherd) {
-            return disruption -> GateAnswer.notNow(
-                    shepherd.status().recovery().size() + " provider(s), not now");
+            return disruption -> GateAnswer.notNow(shepherd.status().recovery().size() + " provider(s), not now");
         }
 
         @Bean
@@ -408,12 +418,11 @@ class ShepherdAutoConfigurationTest {
     void whatIsWrongWithAWindowNamesTheProperty() {
         complete()
                 .withPropertyValues("shepherd.disruptions.windows=Mo 10:00-11:00")
-                .run(context -> assertThat(context)
-                        .getFailure()
-                        .rootCause()
-                        .hasMessageContaining("there is no day \"Mo\""));
+                .run(context ->
+                        assertThat(context).getFailure().rootCause().hasMessageContaining("there is no day \"Mo\""));
         complete()
                 .withPropertyValues("shepherd.disruptions.windows-for=rollout")
-                .run(context -> assertThat(context).getFailure().hasStackTraceContaining("shepherd.disruptions.windows-for"));
+                .run(context ->
+                        assertThat(context).getFailure().hasStackTraceContaining("shepherd.disruptions.windows-for"));
     }
 }

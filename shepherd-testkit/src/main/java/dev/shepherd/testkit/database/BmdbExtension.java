@@ -2,12 +2,7 @@ package dev.shepherd.testkit.database;
 
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
-import dev.shepherd.bmdb.SchemaException;
-import dev.shepherd.postgres.TestPostgres;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.AfterAllCallback;
@@ -33,23 +28,18 @@ import org.junit.jupiter.api.extension.ParameterResolver;
  * }
  * }</pre>
  *
- * <p>In a static field it makes one database for the class, in an instance field one for each test; either is a
- * copy of a migrated template and takes milliseconds. The server is the one that {@link TestPostgres} finds: an
- * external one if it is named, else a container where a Docker engine answers, else an embedded one. Parameters of
- * type {@link Bmdb} are resolved to {@link #bmdb()}. Safe for use by several threads.
+ * <p>In a static field it makes one database for the class and the classes nested in it, in an instance field one for each
+ * test. {@link TestDatabase} says on which server. Parameters of type {@link Bmdb} are resolved to {@link #bmdb()}. Safe for
+ * use by several threads.
  */
 public final class BmdbExtension
         implements BeforeAllCallback, BeforeEachCallback, AfterEachCallback, AfterAllCallback, ParameterResolver {
 
-    private static final String TEMPLATE = "shepherd-bmdb";
-
     private final UnaryOperator<BmdbConfig.Builder> settings;
-    private final AtomicReference<Duration> offset = new AtomicReference<>(Duration.ZERO);
     private final Object lock = new Object();
-    private final Deque<Bmdb> opened = new ArrayDeque<>();
-    private @Nullable String url;
-    private @Nullable Bmdb bmdb;
-    private boolean perClass;
+    private @Nullable TestDatabase database;
+    /** How many classes are under way that it is registered for: nested ones share the database of the outermost. */
+    private int classes;
 
     private BmdbExtension(UnaryOperator<BmdbConfig.Builder> settings) {
         this.settings = settings;
@@ -67,53 +57,51 @@ public final class BmdbExtension
 
     @Override
     public void beforeAll(ExtensionContext context) {
-        perClass = true;
-        open();
+        synchronized (lock) {
+            if (classes == 0) {
+                database = TestDatabase.create(settings);
+            }
+            classes++;
+        }
     }
 
     @Override
     public void beforeEach(ExtensionContext context) {
-        if (!perClass) {
-            open();
+        synchronized (lock) {
+            if (classes == 0) {
+                database = TestDatabase.create(settings);
+            }
         }
     }
 
     @Override
     public void afterEach(ExtensionContext context) {
-        if (!perClass) {
-            close();
-        }
+        close();
     }
 
     @Override
     public void afterAll(ExtensionContext context) {
-        close();
-    }
-
-    private void open() {
         synchronized (lock) {
-            url = TestPostgres.shared()
-                    .freshDatabase(TEMPLATE, template -> Bmdb.open(template).close());
-            try {
-                bmdb = open(BmdbConfig.Migration.CHECK);
-            } catch (SchemaException e) {
-                // A server that outlives the tests may hold a template of an older schema.
-                bmdb = open(BmdbConfig.Migration.MIGRATE);
-            }
+            classes--;
         }
+        close();
     }
 
     private void close() {
         synchronized (lock) {
-            while (!opened.isEmpty()) {
-                opened.pop().close();
+            if (database != null && classes == 0) {
+                database.close();
+                database = null;
             }
-            if (url != null) {
-                TestPostgres.shared().drop(url);
+        }
+    }
+
+    private TestDatabase database() {
+        synchronized (lock) {
+            if (database == null) {
+                throw new IllegalStateException("there is a database only while a test runs");
             }
-            url = null;
-            bmdb = null;
-            offset.set(Duration.ZERO);
+            return database;
         }
     }
 
@@ -123,12 +111,7 @@ public final class BmdbExtension
      * @throws IllegalStateException outside of a test
      */
     public Bmdb bmdb() {
-        synchronized (lock) {
-            if (bmdb == null) {
-                throw new IllegalStateException("there is a database only while a test runs");
-            }
-            return bmdb;
-        }
+        return database().bmdb();
     }
 
     /**
@@ -137,35 +120,25 @@ public final class BmdbExtension
      * @throws IllegalStateException outside of a test
      */
     public String jdbcUrl() {
-        synchronized (lock) {
-            if (url == null) {
-                throw new IllegalStateException("there is a database only while a test runs");
-            }
-            return url;
-        }
+        return database().jdbcUrl();
     }
 
-    /** Opens the same database once more, as another process would. It is closed with the first. */
+    /**
+     * Opens the same database once more, as another process would. It is closed with the first.
+     *
+     * @throws IllegalStateException outside of a test
+     */
     public Bmdb openAnother() {
-        return open(BmdbConfig.Migration.CHECK);
+        return database().openAnother();
     }
 
-    private Bmdb open(BmdbConfig.Migration migration) {
-        synchronized (lock) {
-            BmdbConfig.Builder config = BmdbConfig.builder()
-                    .jdbcUrl(jdbcUrl())
-                    .poolSize(4)
-                    .migration(migration)
-                    .timeOffset(offset::get);
-            Bmdb another = Bmdb.open(settings.apply(config).build());
-            opened.push(another);
-            return another;
-        }
-    }
-
-    /** Moves the time of tags, backoff and eligibility forward. Sessions do not notice. */
+    /**
+     * Moves the time of tags, backoff and eligibility forward. Sessions do not notice.
+     *
+     * @throws IllegalStateException outside of a test
+     */
     public void advance(Duration by) {
-        offset.updateAndGet(current -> current.plus(by));
+        database().advance(by);
     }
 
     @Override
