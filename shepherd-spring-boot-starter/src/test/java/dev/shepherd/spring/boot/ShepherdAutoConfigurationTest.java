@@ -376,7 +376,12 @@ class ShepherdAutoConfigurationTest {
 
     @Test
     void gatesAndDrainHooksAreBeansAndMayNeedWhatAsksThem() {
-        complete()
+        // Of its own, since the tests share a database.
+        ProviderType gated = new ProviderType("gated");
+        MachineFilter its = MachineFilter.ALL.of(gated);
+        withDatabase()
+                .withBean(MachineTakeover.class, () -> NEVER)
+                .withBean(FakeProvider.class, () -> FakeProvider.create(gated))
                 .withUserConfiguration(Saying.class)
                 .withPropertyValues(
                         "shepherd.disruptions.windows=Sat 00:00-24:00",
@@ -387,10 +392,9 @@ class ShepherdAutoConfigurationTest {
                     context.getBean(FakeProvider.class).addReservations(1);
                     Bmdb bmdb = context.getBean(Bmdb.class);
                     Fleet fleet = Fleet.of(bmdb, RecoveryPolicy.DEFAULT);
-                    await().until(() ->
-                            fleet.page(MachineFilter.ALL, 10).machines().size() == 1);
-                    UUID machine = fleet.page(MachineFilter.ALL, 10)
-                            .machines()
+                    await().until(() -> fleet.machines(its, null, 10).lines().size() == 1);
+                    UUID machine = fleet.machines(its, null, 10)
+                            .lines()
                             .get(0)
                             .machine()
                             .machineId();
