@@ -175,6 +175,24 @@ class DrainTest extends RecoveryScenario {
         span.set(Duration.ZERO);
         passUntilEffects(1);
         assertThat(told).last().isEqualTo("begin");
+        assertThat(ids)
+                .as("of another disruption, which the end of the former cannot be taken for")
+                .hasSize(2);
+    }
+
+    @Test
+    void aMachineThatARebootDidNotBringBackIsDrainedStillAndEndsOnce() throws Exception {
+        fleet(20, 2);
+        fleet.manager(POLICY, settings());
+        UUID machine = hungMachine();
+        fleet.become(Health.DEAD, machine);
+        drained.add(machine);
+        passUntilEffects(3);
+        assertThat(told).containsExactly("begin");
+        passUntilTold(2);
+        assertThat(told).containsExactly("begin", "done");
+        assertThat(Operator.of(database.bmdb()).quarantine(machine)).isPresent();
+        assertThat(ids).hasSize(1);
     }
 
     @Test

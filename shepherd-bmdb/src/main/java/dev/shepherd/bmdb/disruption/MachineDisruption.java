@@ -8,14 +8,15 @@ import java.util.UUID;
 /**
  * What gates said of taking a machine down, and what became of it. Immutable.
  *
- * @param id stays the same from the first question until the machine is well again, whichever process asks
+ * @param id stays the same from the first question until the machine is well again, whichever process asks; another one from when
+ *     drain hooks were told that it is cancelled
  * @param since since when it is in this state
  * @param until until when it waits: then the gates are asked again. Empty unless it is held back or drained; a time that never comes
  *     ({@link Instant#MAX}) if it is refused
  * @param deadline until when work may be moved away, or the approval is good; empty in other states
  * @param drained whether drain hooks were told that it begins
- * @param gate which gate holds it back; empty if none does
- * @param why what that gate said, for people; empty text if none holds it back
+ * @param gate which gate holds it back; empty if none does, or if it waits for another reason
+ * @param why what that gate said, or what the other reason is, for people; empty text if it does not wait
  */
 public record MachineDisruption(
         UUID id,
@@ -39,7 +40,8 @@ public record MachineDisruption(
     public Optional<String> whyItWaits() {
         String name = gate.orElse("");
         return switch (state) {
-            case HELD_BACK -> Optional.of("gate %s holds its %s back: %s".formatted(name, kind, why));
+            case HELD_BACK ->
+                Optional.of(gate.isEmpty() ? why : "gate %s holds its %s back: %s".formatted(name, kind, why));
             case REFUSED -> Optional.of("gate %s refuses its %s: %s".formatted(name, kind, why));
             case DRAINING ->
                 Optional.of("its %s is approved, and work is moved away until %s"

@@ -121,7 +121,7 @@ public final class DisruptionQueries {
     /**
      * What is to be known of a machine from now on.
      *
-     * @param id its id, if nothing is known of the machine yet
+     * @param id its id from now on
      * @param until a time that never comes for null, where the state has one
      * @param drained whether hooks were told; null to leave that as it is
      */
@@ -156,6 +156,7 @@ public final class DisruptionQueries {
                 .set(MACHINE_DISRUPTION.DISRUPTION_WHY, change.why())
                 .onConflict(MACHINE_DISRUPTION.MACHINE_ID)
                 .doUpdate()
+                .set(MACHINE_DISRUPTION.DISRUPTION_ID, change.id())
                 .set(MACHINE_DISRUPTION.DISRUPTION_KIND, change.kind().databaseName())
                 .set(MACHINE_DISRUPTION.DISRUPTION_STATE, change.state().databaseName())
                 .set(MACHINE_DISRUPTION.DISRUPTION_AT, db.time().now())
@@ -223,6 +224,38 @@ public final class DisruptionQueries {
                         DSL.least(value(until), MACHINE_DISRUPTION.DISRUPTION_DEADLINE))
                 .where(MACHINE_DISRUPTION.MACHINE_ID.eq(machineId))
                 .and(is(DisruptionState.DRAINING))
+                .execute();
+    }
+
+    /**
+     * Has what is over be held back, so that drain hooks can be told that it is cancelled: whoever asks for the machine from then on
+     * begins another drain.
+     */
+    static void cancel(Handle db, ProviderType provider, RecoveryPolicy policy, MachineDisruption read) {
+        db.dsl()
+                .update(MACHINE_DISRUPTION)
+                .set(MACHINE_DISRUPTION.DISRUPTION_STATE, DisruptionState.HELD_BACK.databaseName())
+                .set(MACHINE_DISRUPTION.DISRUPTION_AT, db.time().now())
+                .set(MACHINE_DISRUPTION.DISRUPTION_UNTIL, db.time().now())
+                .setNull(MACHINE_DISRUPTION.DISRUPTION_DEADLINE)
+                .setNull(MACHINE_DISRUPTION.DISRUPTION_CLAIM)
+                .setNull(MACHINE_DISRUPTION.DISRUPTION_GATE)
+                .set(MACHINE_DISRUPTION.DISRUPTION_WHY, "it is no longer due")
+                .from(MACHINES)
+                .where(MACHINES.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
+                .and(isAsRead(read))
+                .and(isOver(db, provider, policy))
+                .execute();
+    }
+
+    /** Notes that drain hooks know that what is held back is cancelled: what may begin from here on is another disruption. */
+    static void toldOfCancellation(Handle db, MachineDisruption read) {
+        db.dsl()
+                .update(MACHINE_DISRUPTION)
+                .set(MACHINE_DISRUPTION.DISRUPTION_ID, UUID.randomUUID())
+                .set(MACHINE_DISRUPTION.DISRUPTION_DRAINED, false)
+                .where(isAsRead(read))
+                .and(isOneOf(DisruptionState.HELD_BACK, DisruptionState.REFUSED))
                 .execute();
     }
 
@@ -421,15 +454,9 @@ public final class DisruptionQueries {
                 .and(isAsRead(read))
                 .and(isOver(db, provider, policy))
                 .execute();
-        if (ended == 1) {
-            return;
+        if (ended == 0) {
+            toldOfCancellation(db, read);
         }
-        db.dsl()
-                .update(MACHINE_DISRUPTION)
-                .set(MACHINE_DISRUPTION.DISRUPTION_DRAINED, false)
-                .where(isAsRead(read))
-                .and(isOneOf(DisruptionState.HELD_BACK, DisruptionState.REFUSED))
-                .execute();
     }
 
     private static Condition isAsRead(MachineDisruption read) {
@@ -458,8 +485,8 @@ public final class DisruptionQueries {
                         null,
                         null,
                         null,
-                        "operator",
-                        "the gates are to be asked again")));
+                        null,
+                        "the gates are asked again")));
         return before;
     }
 }

@@ -74,9 +74,25 @@ public final class Disruptions {
         Optional<MachineDisruption> disruption = DisruptionQueries.of(db, machineId);
         return new Standing(
                 MachineQueries.now(db),
-                disruption.map(MachineDisruption::id).orElseGet(UUID::randomUUID),
+                disruption
+                        .filter(before -> !isCancelled(before))
+                        .map(MachineDisruption::id)
+                        .orElseGet(UUID::randomUUID),
                 LabelQueries.of(db, List.of(machineId)).getOrDefault(machineId, Map.of()),
                 disruption);
+    }
+
+    /** Tells whether drain hooks that were told of the beginning have yet to be told that it is cancelled. */
+    public static boolean isCancelled(MachineDisruption disruption) {
+        return disruption.drained()
+                && (disruption.state() == DisruptionState.HELD_BACK || disruption.state() == DisruptionState.REFUSED);
+    }
+
+    /** Notes that they were told. */
+    public void toldOfCancellation(BmdbTransaction tx, MachineDisruption cancelled) {
+        Handle db = Handle.of(tx.dsl());
+        db.lock(cancelled.machineId());
+        DisruptionQueries.toldOfCancellation(db, cancelled);
     }
 
     /**
@@ -224,6 +240,18 @@ public final class Disruptions {
                 .read(
                         "the disruptions of provider " + provider + " that are over",
                         db -> DisruptionQueries.over(db, provider, policy, MOST_ENDED));
+    }
+
+    /**
+     * Cancels one of {@link #over} that drain hooks were told of and that was not done, unless it has moved on. It is among
+     * those that are over again, and drain hooks are told then.
+     */
+    public void cancel(BmdbSession session, MachineDisruption over) throws InterruptedException {
+        session.useTransaction(tx -> {
+            Handle db = Handle.of(tx.dsl());
+            db.lock(over.machineId());
+            DisruptionQueries.cancel(db, provider, policy, over);
+        });
     }
 
     /**

@@ -12,8 +12,8 @@ import java.util.UUID;
 /**
  * What is about to take a machine down. Immutable.
  *
- * @param id stays the same from the first question about a machine until the machine is well again, whichever process asks; what
- *     drain hooks are told carries it
+ * @param id stays the same from the first question about a machine until the machine is well again, whichever process asks, or until
+ *     drain hooks are told that it is cancelled; what they are told carries it
  * @param kind what is to be done
  * @param machineId the machine's id in the database
  * @param provider its provider

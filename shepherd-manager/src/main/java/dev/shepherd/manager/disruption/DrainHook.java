@@ -7,7 +7,7 @@ import java.time.Duration;
  *
  * <p>Each {@link #begin} is followed by one end, {@link #done} or {@link #cancelled}, sooner or later and from any process: also when
  * the process that began has died. All are told <em>at least once</em>, under the same {@link Disruption#id}; a hook must put up with
- * being told again. A new {@code begin} may follow on {@code cancelled} under the same id.
+ * being told again. After {@code cancelled}, a new {@code begin} has another id: an end that is told once more is none of it.
  *
  * <p>Hooks are called on threads of their own, by several at once, and have {@link DisruptionSettings.Builder#answerWithin} for each
  * call. If one throws or takes longer, the machine is held back, as by a gate, and {@code begin} is told again later.

@@ -146,6 +146,15 @@ public final class Approvals {
         }
 
         Outcome ask() throws InterruptedException {
+            Optional<MachineDisruption> cancelled = standing.disruption().filter(Disruptions::isCancelled);
+            if (cancelled.isPresent()) {
+                // This is another disruption: hooks must not take the end of the former for its end.
+                if (!tellOfEnd(cancelled.get())) {
+                    return held(
+                            "drain", GateAnswer.notNow("a drain hook has yet to hear that it was cancelled before"));
+                }
+                work.write(tx -> disruptions.toldOfCancellation(tx, cancelled.get()));
+            }
             Optional<Instant> drainedBy = standing.disruption()
                     .filter(before -> before.state() == DisruptionState.DRAINING)
                     .flatMap(MachineDisruption::deadline);
@@ -161,7 +170,7 @@ public final class Approvals {
                 }
                 answer.limits().forEach(limit -> limits.putIfAbsent(limit, GateCalls.nameOf(gate)));
             }
-            boolean drains = drainedBy.isEmpty() && !settings.drainHooks().isEmpty();
+            boolean drains = !isDrained() && !settings.drainHooks().isEmpty();
             Optional<NoRoom> full = work.update(tx -> disruptions.approve(
                     tx,
                     work,
@@ -175,6 +184,15 @@ public final class Approvals {
                 return held(gate, GateAnswer.notNow(full.get().why()));
             }
             return drains ? drain() : Outcome.goOn(Optional.of(work.claimId()));
+        }
+
+        /** Work was moved away before, and has not been told to come back: after a first reboot that did not help, too. */
+        private boolean isDrained() {
+            return standing.disruption()
+                    .filter(before -> before.drained()
+                            && (before.state() == DisruptionState.DRAINING
+                                    || before.state() == DisruptionState.UNDER_WAY))
+                    .isPresent();
         }
 
         /** The approval is written, and takes its place, before any work is moved. */
@@ -247,7 +265,10 @@ public final class Approvals {
     public void settle(SessionSource sessions) throws InterruptedException {
         gates.flushLog();
         for (MachineDisruption over : disruptions.over()) {
-            if (!over.drained() || tellOfEnd(over)) {
+            boolean isDone = over.state() == DisruptionState.UNDER_WAY;
+            if (over.drained() && !isDone && !Disruptions.isCancelled(over)) {
+                disruptions.cancel(sessions.current(), over);
+            } else if (!over.drained() || tellOfEnd(over)) {
                 disruptions.end(sessions.current(), over);
             }
         }
@@ -274,9 +295,7 @@ public final class Approvals {
         if (over.state() == DisruptionState.UNDER_WAY) {
             return gates.endDrain(ended, Optional.empty());
         }
-        String why = over.whyItWaits()
-                .filter(any -> over.state() != DisruptionState.DRAINING)
-                .orElse("it is no longer due");
+        String why = over.whyItWaits().orElse("it is no longer due");
         log.info("{}: no longer drained: {}", provider.describe(over.machineId(), ended.providerId()), why);
         return gates.endDrain(ended, Optional.of(why));
     }

@@ -1,5 +1,7 @@
 package dev.shepherd.manager.internal;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.agent.FailureLog;
 import dev.shepherd.manager.disruption.Disruption;
@@ -8,13 +10,13 @@ import dev.shepherd.manager.disruption.DisruptionSettings;
 import dev.shepherd.manager.disruption.DrainHook;
 import dev.shepherd.manager.disruption.GateAnswer;
 import java.time.Duration;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -45,12 +47,17 @@ public final class GateCalls implements AutoCloseable {
 
     private final DisruptionSettings settings;
     private final ThreadPoolExecutor threads;
-    private final Map<Object, Semaphore> places = new ConcurrentHashMap<>();
+
+    /** Of each gate and hook, whatever it says that it is equal to. */
+    private final Map<Object, Semaphore> places = new IdentityHashMap<>();
+
     private final List<Observer> observers = new CopyOnWriteArrayList<>();
     private final FailureLog failures = new FailureLog(log::warn, log::info, System::nanoTime);
 
     public GateCalls(DisruptionSettings settings) {
         this.settings = settings;
+        settings.gates().forEach(gate -> places.put(gate, new Semaphore(MOST_AT_ONCE)));
+        settings.drainHooks().forEach(hook -> places.put(hook, new Semaphore(MOST_AT_ONCE)));
         AtomicInteger number = new AtomicInteger();
         this.threads =
                 new ThreadPoolExecutor(0, Integer.MAX_VALUE, 10, TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
@@ -187,7 +194,7 @@ public final class GateCalls implements AutoCloseable {
     }
 
     private <T> T call(Object callee, Callable<T> question) throws Unanswered, InterruptedException {
-        Semaphore free = places.computeIfAbsent(callee, any -> new Semaphore(MOST_AT_ONCE));
+        Semaphore free = requireNonNull(places.get(callee), "it is none of the settings");
         if (!free.tryAcquire()) {
             throw new Unanswered(MOST_AT_ONCE + " earlier calls have not ended yet");
         }
