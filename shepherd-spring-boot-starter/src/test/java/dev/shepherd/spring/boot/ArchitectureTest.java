@@ -62,6 +62,7 @@ class ArchitectureTest {
                         "dev.shepherd.api..",
                         "dev.shepherd.bmdb",
                         "dev.shepherd.bmdb.agent",
+                        "dev.shepherd.bmdb.disruption",
                         "dev.shepherd.bmdb.event",
                         "dev.shepherd.bmdb.fleet",
                         "dev.shepherd.bmdb.labels",

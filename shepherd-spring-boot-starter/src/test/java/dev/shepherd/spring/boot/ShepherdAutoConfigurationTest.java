@@ -384,6 +384,8 @@ class ShepherdAutoConfigurationTest {
                 .withBean(FakeProvider.class, () -> FakeProvider.create(gated))
                 .withUserConfiguration(Saying.class)
                 .withPropertyValues(
+                        // The others would work on the machine.
+                        "shepherd.loops=provisioner",
                         "shepherd.disruptions.windows=Sat 00:00-24:00",
                         "shepherd.disruptions.windows-for=rollout",
                         "shepherd.disruptions.limits=1 of raft-group")
