@@ -142,8 +142,9 @@ class SiteTest {
                 }
             }
         }
-        for (String testkit : List.of("shepherd-testkit", "shepherd-testkit-fleet")) {
-            Path sources = ROOT.resolve(testkit).resolve("src/main/java");
+        // Those without a descriptor.
+        for (String module : List.of("shepherd-testkit", "shepherd-testkit-fleet", "shepherd-spring-boot-starter")) {
+            Path sources = ROOT.resolve(module).resolve("src/main/java");
             try (Stream<Path> files = Files.walk(sources)) {
                 files.filter(file -> file.endsWith("package-info.java"))
                         .map(file ->
