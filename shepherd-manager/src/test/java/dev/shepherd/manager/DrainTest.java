@@ -48,6 +48,7 @@ class DrainTest extends RecoveryScenario {
     private final AtomicReference<Duration> span = new AtomicReference<>(Duration.ofMinutes(10));
     private final AtomicReference<GateAnswer> answer = new AtomicReference<>(GateAnswer.proceed());
     private volatile boolean broken;
+    private volatile boolean deaf;
 
     private final class Hook implements DrainHook {
         @Override
@@ -74,6 +75,9 @@ class DrainTest extends RecoveryScenario {
         @Override
         public void cancelled(Disruption disruption, String why) {
             ids.add(disruption.id());
+            if (deaf) {
+                throw new IllegalStateException("it cannot take note of that now");
+            }
             told.add("cancelled: " + why);
         }
     }
@@ -178,6 +182,24 @@ class DrainTest extends RecoveryScenario {
         assertThat(ids)
                 .as("of another disruption, which the end of the former cannot be taken for")
                 .hasSize(2);
+    }
+
+    @Test
+    void anEndThatAHookCouldNotTakeNoteOfIsToldAgainUnderTheSameId() throws Exception {
+        fleet(20, 2);
+        fleet.manager(POLICY, settings());
+        hungMachine();
+        passUntilTold(1);
+        deaf = true;
+        answer.set(GateAnswer.notNow("the window has closed"));
+        pass(20);
+        assertThat(told).containsExactly("begin");
+        assertThat(fleet.effects()).isEmpty();
+        assertThat(ids).hasSize(1);
+        deaf = false;
+        passUntilTold(2);
+        assertThat(told.get(1)).startsWith("cancelled: ");
+        assertThat(ids).as("it is the end of what it was told of").hasSize(1);
     }
 
     @Test

@@ -197,22 +197,20 @@ public final class DisruptionQueries {
 
     /**
      * Has an approval of some work wait until work was moved away from the machine. The place that it takes stays taken.
-     *
-     * @return false if the approval was withdrawn
+     * Nothing is done if the approval was withdrawn.
      */
-    static boolean drain(Handle db, UUID machineId, UUID claimId, Instant deadline, Instant until) {
-        return db.dsl()
-                        .update(MACHINE_DISRUPTION)
-                        .set(MACHINE_DISRUPTION.DISRUPTION_STATE, DisruptionState.DRAINING.databaseName())
-                        .set(MACHINE_DISRUPTION.DISRUPTION_AT, db.time().now())
-                        .set(MACHINE_DISRUPTION.DISRUPTION_UNTIL, value(until))
-                        .set(MACHINE_DISRUPTION.DISRUPTION_DEADLINE, value(deadline))
-                        .setNull(MACHINE_DISRUPTION.DISRUPTION_CLAIM)
-                        .where(MACHINE_DISRUPTION.MACHINE_ID.eq(machineId))
-                        .and(is(DisruptionState.APPROVED))
-                        .and(MACHINE_DISRUPTION.DISRUPTION_CLAIM.eq(claimId))
-                        .execute()
-                == 1;
+    static void drain(Handle db, UUID machineId, UUID claimId, Instant deadline, Instant until) {
+        db.dsl()
+                .update(MACHINE_DISRUPTION)
+                .set(MACHINE_DISRUPTION.DISRUPTION_STATE, DisruptionState.DRAINING.databaseName())
+                .set(MACHINE_DISRUPTION.DISRUPTION_AT, db.time().now())
+                .set(MACHINE_DISRUPTION.DISRUPTION_UNTIL, value(until))
+                .set(MACHINE_DISRUPTION.DISRUPTION_DEADLINE, value(deadline))
+                .setNull(MACHINE_DISRUPTION.DISRUPTION_CLAIM)
+                .where(MACHINE_DISRUPTION.MACHINE_ID.eq(machineId))
+                .and(is(DisruptionState.APPROVED))
+                .and(MACHINE_DISRUPTION.DISRUPTION_CLAIM.eq(claimId))
+                .execute();
     }
 
     /** Has a machine be drained for longer, but not past the deadline. */
@@ -228,7 +226,7 @@ public final class DisruptionQueries {
     }
 
     /**
-     * Has what is over be held back, so that drain hooks can be told that it is cancelled: whoever asks for the machine from then on
+     * Has what is over be held back, so that drain hooks can be told that it is cancelled: work that asks for the machine from then on
      * begins another drain.
      */
     static void cancel(Handle db, ProviderType provider, RecoveryPolicy policy, MachineDisruption read) {

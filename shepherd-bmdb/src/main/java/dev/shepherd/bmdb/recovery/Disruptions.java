@@ -201,16 +201,15 @@ public final class Disruptions {
     }
 
     /**
-     * Has what was approved wait until work was moved away from the machine.
+     * Has what was approved wait until work was moved away from the machine; does nothing if the approval was withdrawn meanwhile.
      *
      * @param deadline when that is over at the latest
      * @param until when to ask whether it is over already
-     * @return false if the approval was withdrawn meanwhile
      */
-    public boolean drain(BmdbTransaction tx, Work work, Instant deadline, Instant until) {
+    public void drain(BmdbTransaction tx, Work work, Instant deadline, Instant until) {
         Handle db = Handle.of(tx.dsl());
         db.lock(work.machineId());
-        return DisruptionQueries.drain(db, work.machineId(), work.claimId(), deadline, until);
+        DisruptionQueries.drain(db, work.machineId(), work.claimId(), deadline, until);
     }
 
     /** Has a machine that is still being drained wait on, but not past the deadline. */

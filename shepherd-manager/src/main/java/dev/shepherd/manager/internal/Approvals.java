@@ -150,8 +150,11 @@ public final class Approvals {
             if (cancelled.isPresent()) {
                 // This is another disruption: hooks must not take the end of the former for its end.
                 if (!tellOfEnd(cancelled.get())) {
+                    // Under the id that the hook knows.
                     return held(
-                            "drain", GateAnswer.notNow("a drain hook has yet to hear that it was cancelled before"));
+                            cancelled.get().id(),
+                            "drain",
+                            GateAnswer.notNow("a drain hook has yet to hear that it was cancelled before"));
                 }
                 work.write(tx -> disruptions.toldOfCancellation(tx, cancelled.get()));
             }
@@ -226,6 +229,10 @@ public final class Approvals {
         }
 
         private Outcome held(String gate, GateAnswer answer) {
+            return held(standing.id(), gate, answer);
+        }
+
+        private Outcome held(UUID id, String gate, GateAnswer answer) {
             boolean isForGood = answer.verdict() == GateAnswer.Verdict.NEVER;
             String why = answer.why().isBlank() ? "it gives no reason" : answer.why();
             Optional<Instant> until = isForGood ? Optional.empty() : Optional.of(askAgainAt(answer));
@@ -240,8 +247,7 @@ public final class Approvals {
                     isNews,
                     isForGood,
                     Optional.empty(),
-                    tx -> disruptions.holdBack(
-                            tx, machineId, standing.id(), wish.kind(), gate, Escaped.text(why), until));
+                    tx -> disruptions.holdBack(tx, machineId, id, wish.kind(), gate, Escaped.text(why), until));
         }
 
         private Instant askAgainAt(GateAnswer answer) {
