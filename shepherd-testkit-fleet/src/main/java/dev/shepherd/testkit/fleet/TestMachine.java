@@ -74,13 +74,13 @@ public final class TestMachine {
         host.killProcesses();
     }
 
-    /** Has it answer nobody until it is rebooted: its processes are killed, and SSH refused. */
+    /** Has it stop answering until it is rebooted: its processes are killed, and SSH refused. */
     public void hang() {
         host.setMood(Mood.REFUSE);
         killAgent();
     }
 
-    /** Has it answer nobody from now on, however often it is rebooted. */
+    /** Has it stop answering from now on, however often it is rebooted. */
     public void die() {
         dead = true;
         hang();
