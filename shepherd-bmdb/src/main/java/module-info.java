@@ -1,6 +1,7 @@
 /** The bare metal database: sessions, transactions, work, backoff, history and tags on PostgreSQL. */
 module dev.shepherd.bmdb {
     requires static micrometer.core;
+    requires static micrometer.observation;
     requires static transitive org.jspecify;
     requires transitive dev.shepherd.api;
     requires transitive java.sql;
@@ -23,6 +24,7 @@ module dev.shepherd.bmdb {
     exports dev.shepherd.bmdb.labels;
     exports dev.shepherd.bmdb.metrics;
     exports dev.shepherd.bmdb.operator;
+    exports dev.shepherd.bmdb.trace;
     // The protocol of the loops, which an embedder has no use for.
     exports dev.shepherd.bmdb.listing to
             dev.shepherd.manager;

@@ -20,6 +20,7 @@ import dev.shepherd.bmdb.internal.event.EventSink;
 import dev.shepherd.bmdb.internal.history.HistoryPruning;
 import dev.shepherd.bmdb.meters.DatabaseEvents;
 import dev.shepherd.bmdb.operator.OperatorActions;
+import dev.shepherd.bmdb.trace.Tracer;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -217,6 +218,11 @@ public final class Bmdb implements AutoCloseable {
 
     SessionKeeper keeper() {
         return keeper;
+    }
+
+    /** Returns what is told of all that is done here while it is done; {@link Tracer#NONE} by default. */
+    public Tracer tracer() {
+        return config.tracer();
     }
 
     /** Reads everything about a machine. */

@@ -4,6 +4,7 @@ import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.event.ShepherdListener;
 import dev.shepherd.bmdb.internal.JdbcUrls;
+import dev.shepherd.bmdb.trace.Tracer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -136,6 +137,10 @@ public final class BmdbConfig {
         return values.listeners;
     }
 
+    Tracer tracer() {
+        return values.tracer;
+    }
+
     boolean wakeUps() {
         return values.wakeUps;
     }
@@ -171,6 +176,7 @@ public final class BmdbConfig {
         private boolean events = true;
         private Duration eventRetention = Duration.ofDays(7);
         private List<ShepherdListener> listeners = List.of();
+        private Tracer tracer = Tracer.NONE;
         private boolean wakeUps = true;
         private Supplier<Duration> timeOffset = () -> Duration.ZERO;
 
@@ -194,6 +200,7 @@ public final class BmdbConfig {
             events = other.events;
             eventRetention = other.eventRetention;
             listeners = other.listeners;
+            tracer = other.tracer;
             wakeUps = other.wakeUps;
             timeOffset = other.timeOffset;
         }
@@ -329,6 +336,15 @@ public final class BmdbConfig {
             List<ShepherdListener> more = new ArrayList<>(listeners);
             more.add(Objects.requireNonNull(listener, "listener"));
             listeners = List.copyOf(more);
+            return this;
+        }
+
+        /**
+         * Common: sets what is told of claims, of ends of work, and of all that a manager on this database does, while it is
+         * done; by default nothing. {@link dev.shepherd.bmdb.trace.ObservationTracer} makes traces of it.
+         */
+        public Builder tracer(Tracer tracer) {
+            this.tracer = Objects.requireNonNull(tracer, "tracer");
             return this;
         }
 

@@ -12,6 +12,7 @@ import dev.shepherd.bmdb.internal.SessionQueries;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.Uninterruptibly;
 import dev.shepherd.bmdb.internal.WorkQueries;
+import dev.shepherd.bmdb.trace.Tracer;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
@@ -49,6 +50,7 @@ public final class BmdbSession implements AutoCloseable {
     private final Duration interval;
     private final Transactions transactions;
     private final SessionKeeper keeper;
+    private final Tracer tracer;
     private final Session providersView = new ProvidersView();
     private final Lease lease = new Lease();
     private final Endings endings = new Endings(this);
@@ -66,12 +68,14 @@ public final class BmdbSession implements AutoCloseable {
             Duration interval,
             Transactions transactions,
             SessionKeeper keeper,
+            Tracer tracer,
             long deadlineNanos) {
         this.id = id;
         this.component = component;
         this.interval = interval;
         this.transactions = transactions;
         this.keeper = keeper;
+        this.tracer = tracer;
         this.deadlineNanos = deadlineNanos;
     }
 
@@ -92,8 +96,8 @@ public final class BmdbSession implements AutoCloseable {
             SessionQueries.insert(db, id, component, runtimeInfo, interval);
             return now;
         });
-        BmdbSession session =
-                new BmdbSession(id, component, interval, transactions, keeper, sentAt + interval.toNanos());
+        BmdbSession session = new BmdbSession(
+                id, component, interval, transactions, keeper, config.tracer(), sentAt + interval.toNanos());
         keeper.keep(session.lease);
         return session;
     }
@@ -359,6 +363,10 @@ public final class BmdbSession implements AutoCloseable {
 
     Endings endings() {
         return endings;
+    }
+
+    Tracer tracer() {
+        return tracer;
     }
 
     void requireNoTransaction(String what) {

@@ -10,11 +10,15 @@ import dev.shepherd.bmdb.internal.SqlStates;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.WorkQueries.End;
+import dev.shepherd.bmdb.trace.Span;
+import dev.shepherd.bmdb.trace.SpanName;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
@@ -44,6 +48,13 @@ final class Endings {
 
     /** Ends a piece of work, perhaps in one transaction with others that end at the same moment. */
     void end(Ending<?> ending) throws InterruptedException {
+        span(ending.work()).run(span -> {
+            endInQueue(ending);
+            return span.tag("outcome", word(ending.event()));
+        });
+    }
+
+    private void endInQueue(Ending<?> ending) throws InterruptedException {
         try {
             queue.end(ending);
             ended(ending);
@@ -52,11 +63,27 @@ final class Endings {
         }
     }
 
+    private Span span(Work work) {
+        return span(work.process(), work.provider()).detail("machine", work.machineId());
+    }
+
+    private Span span(WorkProcess process, String provider) {
+        return session.tracer()
+                .span(SpanName.WORK_END)
+                .tag("provider", provider)
+                .tag("process", process.name())
+                .detail("session", session.id());
+    }
+
+    private static String word(WorkEvent event) {
+        return event.databaseName().toLowerCase(Locale.ROOT);
+    }
+
     private static void ended(Ending<?> ending) {
         if (!ending.wasHeld()) {
             throw ending.work().lost();
         }
-        ending.work().hasEnded();
+        ending.work().hasEnded(ending.event());
     }
 
     /**
@@ -135,7 +162,12 @@ final class Endings {
                     held.add(work);
                 });
             }
-            finishHeld(held, body, failures);
+            Work one = works.get(0);
+            span(one.process(), one.provider()).detail("ended", held.size()).run(span -> {
+                finishHeld(held, body, failures);
+                failures.first().ifPresentOrElse(span::failed, () -> span.tag("outcome", word(WorkEvent.FINISHED)));
+                return true;
+            });
         } finally {
             works.forEach(Work::unlock);
         }
@@ -185,7 +217,7 @@ final class Endings {
         }
         // Those that have to wait do so when all others have ended.
         for (Ending<?> ending : locked) {
-            failures.catchFrom(() -> end(ending));
+            failures.catchFrom(() -> endInQueue(ending));
         }
     }
 
@@ -222,6 +254,10 @@ final class Endings {
             }
         }
 
+        Optional<RuntimeException> first() {
+            return Optional.ofNullable(first);
+        }
+
         void throwFirst() {
             if (first != null) {
                 throw first;
@@ -244,7 +280,7 @@ final class Endings {
             if (!ending.wasHeld() && !isRecorded(ending, unknown)) {
                 throw work.lost();
             }
-            work.hasEnded();
+            work.hasEnded(ending.event());
         } catch (SessionExpiredException e) {
             // The session cannot be reaped before its transactions have ended. So where it is gone, this claim's
             // row with it, the history is final.
@@ -255,7 +291,7 @@ final class Endings {
             if (!isRecorded(ending, unknown)) {
                 throw e;
             }
-            work.hasEnded();
+            work.hasEnded(ending.event());
         } catch (WorkLostException e) {
             throw e;
         } catch (BmdbException e) {
@@ -286,15 +322,11 @@ final class Endings {
      */
     boolean cancel(Work work) {
         try {
-            session.useTransaction(tx -> {
-                Handle db = tx.handle();
-                db.dsl().select(Transactions.IN_A_HURRY).fetch(); // It is tried again later.
-                // The claim may still be on its way in: one whose commit broke, and which the server may not have
-                // carried out yet.
-                db.lock(work.machineId());
-                WorkQueries.end(db, session.id(), List.of(Ending.canceled(work).end()));
+            return span(work).run(span -> {
+                writeCancellation(work);
+                span.tag("outcome", word(WorkEvent.CANCELED));
+                return true;
             });
-            return true;
         } catch (SessionExpiredException e) {
             return true; // It went, or will go, with the session.
         } catch (InterruptedException e) {
@@ -306,6 +338,17 @@ final class Endings {
             log.warn("{} could not be released and is released with a later heartbeat: {}", work, e.getMessage());
         }
         return false;
+    }
+
+    private void writeCancellation(Work work) throws InterruptedException {
+        session.useTransaction(tx -> {
+            Handle db = tx.handle();
+            db.dsl().select(Transactions.IN_A_HURRY).fetch(); // It is tried again later.
+            // The claim may still be on its way in: one whose commit broke, and which the server may not have carried
+            // out yet.
+            db.lock(work.machineId());
+            WorkQueries.end(db, session.id(), List.of(Ending.canceled(work).end()));
+        });
     }
 
     /** Remembers work whose cancellation could not be written, so that a later heartbeat writes it. */

@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.regex.Pattern;
@@ -38,15 +39,18 @@ public final class Work implements AutoCloseable {
     private final WorkProcess process;
     private final UUID machineId;
     private final UUID claimId;
+    private final String provider;
 
     private final ReentrantLock lock = new ReentrantLock();
-    private boolean ended;
+    private @Nullable WorkEvent ended;
 
-    Work(BmdbSession session, WorkProcess process, UUID machineId, UUID claimId) {
+    /** @param provider the name of the machine's provider; empty if it is not known */
+    Work(BmdbSession session, WorkProcess process, String provider, UUID machineId, UUID claimId) {
         this.session = session;
         this.process = process;
         this.machineId = machineId;
         this.claimId = claimId;
+        this.provider = provider;
     }
 
     /** Returns the session that holds this work. */
@@ -67,6 +71,20 @@ public final class Work implements AutoCloseable {
     /** Returns what tells this claim from every other in {@code work_history}. */
     public UUID claimId() {
         return claimId;
+    }
+
+    String provider() {
+        return provider;
+    }
+
+    /** Returns how the work has ended, as far as this process knows; empty while it is held. */
+    public Optional<WorkEvent> ended() {
+        lock.lock();
+        try {
+            return Optional.ofNullable(ended);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /**
@@ -308,14 +326,14 @@ public final class Work implements AutoCloseable {
 
     /** Fails if the work has ended. The caller holds {@link #lock}. */
     void requireHeld() {
-        if (ended) {
+        if (ended != null) {
             throw new WorkLostException(machineId, process, this + " has ended already");
         }
     }
 
-    /** Notes that the work has ended. The caller holds {@link #lock}. */
-    void hasEnded() {
-        ended = true;
+    /** Notes how the work has ended. The caller holds {@link #lock}. */
+    void hasEnded(WorkEvent how) {
+        ended = how;
     }
 
     WorkLostException lost() {
@@ -336,11 +354,13 @@ public final class Work implements AutoCloseable {
     boolean tryCancel() {
         lock.lock();
         try {
-            if (ended) {
+            if (ended != null) {
                 return true;
             }
-            ended = session.endings().cancel(this);
-            return ended;
+            if (session.endings().cancel(this)) {
+                ended = WorkEvent.CANCELED;
+            }
+            return ended != null;
         } finally {
             lock.unlock();
         }

@@ -98,10 +98,10 @@ class ArchitectureTest {
     }
 
     @Test
-    void onlyTheMetricsKnowOfMicrometerWhichIsOptional() {
+    void onlyTheMetricsAndTracesKnowOfMicrometerWhichIsOptional() {
         noClasses()
                 .that()
-                .haveNameNotMatching(".*\\.(BoundMeters|[A-Za-z]+Metrics)(\\$.*)?")
+                .haveNameNotMatching(".*\\.(BoundMeters|ObservationTracer|[A-Za-z]+Metrics)(\\$.*)?")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.micrometer..")

@@ -1,10 +1,10 @@
 package dev.shepherd.callback;
 
+import dev.shepherd.api.internal.FailureLog;
 import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.agent.AgentCallException;
 import dev.shepherd.bmdb.agent.AgentCallback;
 import dev.shepherd.bmdb.agent.AgentReply;
-import dev.shepherd.bmdb.agent.FailureLog;
 import dev.shepherd.callback.AgentEndpointStatus.Outcome;
 import dev.shepherd.callback.IncomingCall.Agent;
 import java.time.Instant;

@@ -1,9 +1,9 @@
 package dev.shepherd.callback;
 
 import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.internal.FailureLog;
 import dev.shepherd.api.internal.settings.Checks;
 import dev.shepherd.bmdb.agent.AgentCallback;
-import dev.shepherd.bmdb.agent.FailureLog;
 import dev.shepherd.bmdb.threads.LastingThread;
 import dev.shepherd.callback.AgentServer.Port;
 import dev.shepherd.callback.tls.ServerTls;

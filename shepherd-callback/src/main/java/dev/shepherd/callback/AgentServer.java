@@ -1,6 +1,6 @@
 package dev.shepherd.callback;
 
-import dev.shepherd.bmdb.agent.FailureLog;
+import dev.shepherd.api.internal.FailureLog;
 import dev.shepherd.callback.tls.ServerTls;
 import dev.shepherd.callback.transport.AgentTransport;
 import io.netty.bootstrap.ServerBootstrap;

@@ -1,6 +1,6 @@
 package dev.shepherd.callback;
 
-import dev.shepherd.bmdb.agent.FailureLog;
+import dev.shepherd.api.internal.FailureLog;
 import io.netty.channel.Channel;
 import java.net.Inet6Address;
 import java.net.InetAddress;

@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.manager.internal.Approvals;
 import dev.shepherd.manager.internal.ControlLoop;
 import dev.shepherd.manager.internal.GateCalls;
+import dev.shepherd.manager.internal.LogContext;
 import dev.shepherd.manager.internal.LoopContext;
 import dev.shepherd.manager.internal.LoopMonitor;
 import dev.shepherd.manager.internal.ProviderCalls;
@@ -76,6 +77,8 @@ final class Flock {
         this.calls = calls;
         this.provider = calls.type();
         Approvals approvals = new Approvals(bmdb, calls, settings.recoverer().policy(), gates);
+        Executor carrying =
+                task -> executor.execute(LogContext.here(bmdb.tracer().here(task)));
         Map<LoopKind, LoopContext> contexts = new EnumMap<>(LoopKind.class);
         for (LoopKind kind : LoopKind.values()) {
             contexts.put(
@@ -86,7 +89,7 @@ final class Flock {
                             approvals,
                             new SessionSource(bmdb, kind + "-" + provider, settings.runtimeInfo()),
                             new LoopMonitor(kind.toString(), provider, settings.clock()),
-                            executor,
+                            carrying,
                             () -> wake(kind),
                             () -> wake(LoopKind.INITIALIZER)));
         }
@@ -106,7 +109,8 @@ final class Flock {
     }
 
     private void add(LoopKind kind, LoopContext context, ControlLoop.Step step) {
-        ControlLoop control = new ControlLoop("shepherd-" + kind + "-" + provider, context.monitor(), step);
+        ControlLoop control =
+                new ControlLoop("shepherd-" + kind + "-" + provider, context.monitor(), bmdb.tracer(), step);
         loops.put(kind, new Loop(control, context.sessions(), context.monitor()));
     }
 

@@ -89,7 +89,7 @@ public final class Shepherd implements AutoCloseable {
         this.bmdb = bmdb;
         this.executor = new LazyExecutor(builder.executor);
         this.loops = EnumSet.copyOf(builder.loops);
-        this.gates = new GateCalls(builder.disruptions);
+        this.gates = new GateCalls(builder.disruptions, bmdb.tracer());
         Flock.Settings all = new Flock.Settings(
                 takeover,
                 builder.provisioner,
@@ -101,7 +101,7 @@ public final class Shepherd implements AutoCloseable {
         for (Added added : builder.providers) {
             Flock flock = new Flock(
                     bmdb,
-                    new ProviderCalls(added.provider()),
+                    new ProviderCalls(added.provider(), bmdb.tracer()),
                     gates,
                     added.settings().over(all),
                     executor);

@@ -16,6 +16,7 @@ import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.meters.BoundMeters;
+import dev.shepherd.bmdb.trace.Tracer;
 import dev.shepherd.manager.internal.ProviderCalls;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
@@ -246,7 +247,7 @@ class ShepherdMetricsTest {
     void callsOfTheProviderAreCountedByOperationAndOutcomeAndTimed() throws Exception {
         ProviderID id = used(provider);
         provider.onReinstall(machine -> {});
-        ProviderCalls calls = new ProviderCalls(provider);
+        ProviderCalls calls = new ProviderCalls(provider, Tracer.NONE);
         try (BoundMeters meters = new BoundMeters(registry)) {
             ProviderMeters.bind(meters, calls);
             ProviderCalls.Visitor visitor = visitor(machine -> {});
@@ -314,7 +315,7 @@ class ShepherdMetricsTest {
     void callsUnderWayAndThoseThatWaitForTheirTurnAreShown() throws Exception {
         FakeProvider single = FakeProvider.create(TYPE, 1);
         ProviderID id = used(single);
-        ProviderCalls calls = new ProviderCalls(single);
+        ProviderCalls calls = new ProviderCalls(single, Tracer.NONE);
         ProviderMeters.bind(new BoundMeters(registry), calls);
         assertThat(provided("shepherd.provider.calls.limit")).isEqualTo(1);
         assertThat(provided("shepherd.provider.calls.active")).isZero();

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.WorkEvent;
+import dev.shepherd.bmdb.trace.Tracer;
 import dev.shepherd.manager.internal.ControlLoop;
 import dev.shepherd.manager.internal.LoopMonitor;
 import dev.shepherd.manager.status.LoopKind;
@@ -54,7 +55,7 @@ class ThreadsTest extends InitializerScenario {
     @Test
     void aLoopWhoseExecutorRefusesItIsNotRunningAndClosesAtOnce() {
         LoopMonitor monitor = new LoopMonitor("test", TYPE, Clock.systemUTC());
-        ControlLoop loop = new ControlLoop("test", monitor, () -> new ControlLoop.Next(SOON, "nothing"));
+        ControlLoop loop = new ControlLoop("test", monitor, Tracer.NONE, () -> new ControlLoop.Next(SOON, "nothing"));
 
         assertThatThrownBy(() -> loop.start(task -> {
                     throw new RejectedExecutionException("of a test");
@@ -70,7 +71,7 @@ class ThreadsTest extends InitializerScenario {
         AtomicInteger steps = new AtomicInteger();
         LinkedBlockingQueue<Runnable> forgotten = new LinkedBlockingQueue<>();
         LoopMonitor monitor = new LoopMonitor("test", TYPE, Clock.systemUTC());
-        ControlLoop loop = new ControlLoop("test", monitor, () -> {
+        ControlLoop loop = new ControlLoop("test", monitor, Tracer.NONE, () -> {
             steps.incrementAndGet();
             return new ControlLoop.Next(SOON, "nothing");
         });
@@ -175,7 +176,7 @@ class ThreadsTest extends InitializerScenario {
         // Its clock is asked when a failure is noted: what tells of an error can fail as well.
         AtomicInteger noted = new AtomicInteger();
         Clock erring = new ErringClock(thrown, () -> steps.get() == 1 && noted.getAndIncrement() < 3);
-        ControlLoop loop = new ControlLoop("test", new LoopMonitor("test", TYPE, erring), () -> {
+        ControlLoop loop = new ControlLoop("test", new LoopMonitor("test", TYPE, erring), Tracer.NONE, () -> {
             if (steps.incrementAndGet() < 3) {
                 ThreadsTest.<RuntimeException>sneak(thrown);
             }

@@ -3,6 +3,7 @@ package dev.shepherd.bmdb.agent;
 import static java.util.Objects.requireNonNull;
 
 import dev.shepherd.api.internal.Escaped;
+import dev.shepherd.api.internal.FailureLog;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbException;

@@ -7,7 +7,6 @@
  *   <li>{@link dev.shepherd.bmdb.agent.AgentCallbackConfig}: settings
  *   <li>{@code AgentCallQueue}: calls that wait, in batches; {@code HeartbeatQueries}: the statements
  *   <li>{@link dev.shepherd.bmdb.agent.AgentCallbackMetrics}, {@code AgentCallCounters}: how calls were answered
- *   <li>{@link dev.shepherd.bmdb.agent.FailureLog}: warns of failing calls at most once a minute, for transports
  * </ul>
  */
 @NullMarked

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb.internal;
 
 import com.zaxxer.hikari.HikariDataSource;
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Work;
@@ -53,8 +54,10 @@ public interface Database {
         /**
          * Claims in one transaction of the session. If its commit breaks, the database is asked what became of the claims.
          *
+         * @param provider whose machines
          * @param claiming writes the claims and returns them; may run more than once
          */
-        List<Work> take(WorkProcess process, Transactions.Body<List<Claim>> claiming) throws InterruptedException;
+        List<Work> take(WorkProcess process, ProviderType provider, Transactions.Body<List<Claim>> claiming)
+                throws InterruptedException;
     }
 }

@@ -86,7 +86,7 @@ public final class Recoveries {
         AtomicReference<Claimed> claimed = new AtomicReference<>(Claimed.AGAIN);
         List<Work> work;
         do {
-            work = database.claiming(session).take(WorkProcess.RECOVERY, db -> {
+            work = database.claiming(session).take(WorkProcess.RECOVERY, provider, db -> {
                 Claimed taken = new RecoveryLimits(db, provider, policy).claim(session.id(), limit);
                 claimed.set(taken);
                 return taken.claims();

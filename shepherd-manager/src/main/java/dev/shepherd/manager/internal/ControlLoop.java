@@ -5,6 +5,9 @@ import dev.shepherd.api.SessionExpiredException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
 import dev.shepherd.bmdb.BmdbException;
+import dev.shepherd.bmdb.trace.Span;
+import dev.shepherd.bmdb.trace.SpanName;
+import dev.shepherd.bmdb.trace.Tracer;
 import dev.shepherd.manager.status.LoopStatus;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -57,6 +60,7 @@ public final class ControlLoop implements AutoCloseable {
 
     private final String name;
     private final LoopMonitor monitor;
+    private final Tracer tracer;
     private final Step step;
     private final CountDownLatch ended = new CountDownLatch(1);
     private final AtomicReference<@Nullable Thread> runner = new AtomicReference<>();
@@ -71,9 +75,10 @@ public final class ControlLoop implements AutoCloseable {
     /** How many steps failed in a row. Only used by the thread. */
     private int failures;
 
-    public ControlLoop(String name, LoopMonitor monitor, Step step) {
+    public ControlLoop(String name, LoopMonitor monitor, Tracer tracer, Step step) {
         this.name = name;
         this.monitor = monitor;
+        this.tracer = tracer;
         this.step = step;
     }
 
@@ -169,9 +174,15 @@ public final class ControlLoop implements AutoCloseable {
     private Next runStep() throws InterruptedException {
         monitor.stepBegins("its step to end");
         try {
-            Next next = step.run();
-            monitor.stepSucceeded();
-            return next;
+            Span traced = tracer.span(SpanName.LOOP_STEP)
+                    .tag("provider", monitor.provider().name())
+                    .tag("loop", monitor.name());
+            return traced.run(span -> {
+                Next next = step.run();
+                monitor.stepSucceeded();
+                span.tag("outcome", "succeeded");
+                return next;
+            });
         } finally {
             monitor.stepEnded();
         }

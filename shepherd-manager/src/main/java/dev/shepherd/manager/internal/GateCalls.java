@@ -2,8 +2,9 @@ package dev.shepherd.manager.internal;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.shepherd.api.internal.FailureLog;
 import dev.shepherd.api.internal.Spans;
-import dev.shepherd.bmdb.agent.FailureLog;
+import dev.shepherd.bmdb.trace.Tracer;
 import dev.shepherd.manager.disruption.Disruption;
 import dev.shepherd.manager.disruption.DisruptionGate;
 import dev.shepherd.manager.disruption.DisruptionSettings;
@@ -46,6 +47,7 @@ public final class GateCalls implements AutoCloseable {
     private static final String CLOSED = "the manager is closing";
 
     private final DisruptionSettings settings;
+    private final Tracer tracer;
     private final ThreadPoolExecutor threads;
 
     /** Of each gate and hook, whatever it says that it is equal to. */
@@ -54,8 +56,9 @@ public final class GateCalls implements AutoCloseable {
     private final List<Observer> observers = new CopyOnWriteArrayList<>();
     private final FailureLog failures = new FailureLog(log::warn, log::info, System::nanoTime);
 
-    public GateCalls(DisruptionSettings settings) {
+    public GateCalls(DisruptionSettings settings, Tracer tracer) {
         this.settings = settings;
+        this.tracer = tracer;
         settings.gates().forEach(gate -> places.put(gate, new Semaphore(MOST_AT_ONCE)));
         settings.drainHooks().forEach(hook -> places.put(hook, new Semaphore(MOST_AT_ONCE)));
         AtomicInteger number = new AtomicInteger();
@@ -199,11 +202,12 @@ public final class GateCalls implements AutoCloseable {
             throw new Unanswered(MOST_AT_ONCE + " earlier calls have not ended yet");
         }
         FutureTask<T> task = new FutureTask<>(question);
+        Runnable carried = LogContext.here(tracer.here(task));
         try {
             // The place is free when the call has ended, not when it is no longer waited for.
             threads.execute(() -> {
                 try {
-                    task.run();
+                    carried.run();
                 } finally {
                     free.release();
                 }

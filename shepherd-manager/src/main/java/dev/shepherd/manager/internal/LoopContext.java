@@ -9,7 +9,7 @@ import java.util.concurrent.Executor;
  * @param approvals the say of others before a machine goes down
  * @param sessions the loop's own session
  * @param monitor the loop's own monitor
- * @param executor runs what the loop does to several machines at once
+ * @param executor runs what the loop does to several machines at once, as a part of what the loop is doing for logs and traces
  * @param wake wakes the loop itself
  * @param wakeInitializer wakes the initializer, when a machine may have become due
  */

@@ -16,6 +16,9 @@ import dev.shepherd.api.Session;
 import dev.shepherd.api.ShepherdException;
 import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.api.internal.Spans;
+import dev.shepherd.bmdb.trace.Span;
+import dev.shepherd.bmdb.trace.SpanName;
+import dev.shepherd.bmdb.trace.Tracer;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -57,22 +60,24 @@ public final class ProviderCalls {
     private final boolean creationCheap;
     private final Semaphore semaphore;
     private final Duration longestListing;
+    private final Tracer tracer;
     private final List<Observer> observers = new CopyOnWriteArrayList<>();
     private final LongAdder labelsPassedOver = new LongAdder();
 
     /** What was said of labels that were passed over: once each, since a provider says the same at every listing. */
     private final Set<String> toldLabels = ConcurrentHashMap.newKeySet();
 
-    public ProviderCalls(Provider provider) {
-        this(provider, LONGEST_WAIT);
+    public ProviderCalls(Provider provider, Tracer tracer) {
+        this(provider, LONGEST_WAIT, tracer);
     }
 
     /**
      * A listing must not take longer than others wait for it. The provider's properties never change, and are read
      * before there can be another call.
      */
-    public ProviderCalls(Provider provider, Duration longestListing) {
+    public ProviderCalls(Provider provider, Duration longestListing, Tracer tracer) {
         this.longestListing = longestListing;
+        this.tracer = tracer;
         this.provider = provider;
         this.type = provider.type();
         this.permits = provider.maxConcurrentCalls();
@@ -173,7 +178,7 @@ public final class ProviderCalls {
      * even if the provider swallows it.
      */
     public void forEachMachine(Visitor visitor) throws InterruptedException {
-        call(Operation.LIST, "listing the machines", () -> {
+        call(new Asked(Operation.LIST, ProviderID.INVALID, "listing the machines"), () -> {
             Listing listing = new Listing(visitor);
             provider.forEachMachine(listing);
             return listing.end();
@@ -239,7 +244,7 @@ public final class ProviderCalls {
 
     /** Describes a machine, which keeps the rules and has this id. What is wrong with it concerns this machine only. */
     public MachineInfo getMachine(ProviderID id) throws InterruptedException {
-        return call(Operation.GET, "asking for machine " + id, () -> {
+        return call(new Asked(Operation.GET, id, "asking for machine " + id), () -> {
             Machine described = provider.getMachine(id);
             if (described == null) {
                 return null;
@@ -287,7 +292,8 @@ public final class ProviderCalls {
 
     /** Creates and records a machine. Returns its id. */
     public ProviderID createMachine(Session session, CreateMachineRequest request) throws InterruptedException {
-        return call(Operation.CREATE, "creating a machine for intent " + request.intentId(), () -> {
+        String what = "creating a machine for intent " + request.intentId();
+        return call(new Asked(Operation.CREATE, ProviderID.INVALID, what), () -> {
             Machine machine = provider.createMachine(session, request);
             return machine == null ? null : machine.id();
         });
@@ -320,14 +326,17 @@ public final class ProviderCalls {
     /** Reboots a machine. Returns false if the check did not pass; then the provider was not called. */
     public boolean rebootMachine(ProviderID id, LastCheck check) throws InterruptedException {
         Recoverer recoverer = recoverer();
-        return callAfter(Operation.REBOOT, check, "rebooting machine " + id, () -> recoverer.rebootMachine(id));
+        return callAfter(
+                new Asked(Operation.REBOOT, id, "rebooting machine " + id), check, () -> recoverer.rebootMachine(id));
     }
 
     /** Reinstalls a machine. Returns false if the check did not pass; then the provider was not called. */
     public boolean reinstallMachine(ProviderID id, LastCheck check) throws InterruptedException {
         Recoverer recoverer = recoverer();
         return callAfter(
-                Operation.REINSTALL, check, "reinstalling machine " + id, () -> recoverer.reinstallMachine(id));
+                new Asked(Operation.REINSTALL, id, "reinstalling machine " + id),
+                check,
+                () -> recoverer.reinstallMachine(id));
     }
 
     @FunctionalInterface
@@ -335,17 +344,16 @@ public final class ProviderCalls {
         void run() throws InterruptedException;
     }
 
-    private boolean callAfter(Operation operation, LastCheck check, String what, Action action)
-            throws InterruptedException {
-        return inTurn(operation, what, () -> {
+    private boolean callAfter(Asked asked, LastCheck check, Action action) throws InterruptedException {
+        return inTurn(asked, () -> {
             boolean go = check.passes();
             // The answer to the check may have come late: then the session was lost meanwhile, and this interrupted. A
             // provider need not look before it calls.
             if (go && Thread.interrupted()) {
-                throw new InterruptedException("interrupted before " + what);
+                throw new InterruptedException("interrupted before " + asked.what());
             }
             if (go) {
-                observed(operation, what, () -> {
+                observed(asked, () -> {
                     action.run();
                     return true;
                 });
@@ -367,18 +375,26 @@ public final class ProviderCalls {
         T run() throws InterruptedException;
     }
 
-    private <T> T call(Operation operation, String what, Call<T> call) throws InterruptedException {
-        return inTurn(operation, what, () -> observed(operation, what, call));
+    /**
+     * What a call is for.
+     *
+     * @param id the machine that it is about; {@link ProviderID#INVALID} if it is not about one that there is
+     * @param what the same for people
+     */
+    private record Asked(Operation operation, ProviderID id, String what) {}
+
+    private <T> T call(Asked asked, Call<T> call) throws InterruptedException {
+        return inTurn(asked, () -> observed(asked, call));
     }
 
-    private <T> T inTurn(Operation operation, String what, Call<T> turn) throws InterruptedException {
+    private <T> T inTurn(Asked asked, Call<T> turn) throws InterruptedException {
         long askedAt = System.nanoTime();
         boolean admitted = false;
         try {
             admitted = semaphore.tryAcquire(LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS);
         } finally {
             long waited = System.nanoTime() - askedAt;
-            observers.forEach(observer -> observer.waited(operation, waited));
+            observers.forEach(observer -> observer.waited(asked.operation(), waited));
         }
         if (!admitted) {
             throw ProviderException.builder(
@@ -388,31 +404,52 @@ public final class ProviderCalls {
                                     "provider %s: %s had to wait for longer than %s, since %d call(s) are still"
                                             + " running",
                                     type,
-                                    what,
+                                    asked.what(),
                                     Spans.text(LONGEST_WAIT),
                                     permits))
                     .scope(Scope.PROVIDER)
                     .build();
         }
         try {
-            return checked(what, turn);
+            return checked(asked.what(), turn);
         } finally {
             semaphore.release();
         }
     }
 
-    private <T> T observed(Operation operation, String what, Call<T> call) throws InterruptedException {
+    private <T> T observed(Asked asked, Call<T> call) throws InterruptedException {
+        Span traced = tracer.span(SpanName.PROVIDER_CALL)
+                .tag("provider", type.name())
+                .tag("operation", asked.operation().name().toLowerCase(Locale.ROOT));
+        if (!asked.id().equals(ProviderID.INVALID)) {
+            traced.detail("provider.id", asked.id());
+        }
+        return traced.run(span -> {
+            try {
+                T answer = timed(asked, call);
+                span.tag("outcome", "ok");
+                return answer;
+            } catch (ProviderException e) {
+                throw e;
+            } catch (RuntimeException e) {
+                span.tag("outcome", "given_up"); // As metrics have it: the provider did not fail.
+                throw e;
+            }
+        });
+    }
+
+    private <T> T timed(Asked asked, Call<T> call) throws InterruptedException {
         long startedAt = System.nanoTime();
         @Nullable Exception failure = null;
         try {
-            return checked(what, call);
+            return checked(asked.what(), call);
         } catch (InterruptedException | RuntimeException e) {
             failure = e;
             throw e;
         } finally {
             long took = System.nanoTime() - startedAt;
             for (Observer observer : observers) {
-                observer.ended(operation, failure, took);
+                observer.ended(asked.operation(), failure, took);
             }
         }
     }

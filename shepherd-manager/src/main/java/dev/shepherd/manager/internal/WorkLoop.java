@@ -8,6 +8,7 @@ import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.WorkLostException;
+import dev.shepherd.bmdb.trace.Tracer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -70,6 +71,7 @@ public final class WorkLoop {
     private final Backoff backoff;
     private final ProviderType provider;
     private final LoopMonitor monitor;
+    private final Tracer tracer;
     private final Executor executor;
     private final Runnable wake;
     private final Task task;
@@ -95,6 +97,7 @@ public final class WorkLoop {
         this.backoff = pace.backoff();
         this.provider = context.provider().type();
         this.monitor = context.monitor();
+        this.tracer = context.bmdb().tracer();
         this.executor = context.executor();
         this.wake = context.wake();
         this.task = task;
@@ -196,10 +199,10 @@ public final class WorkLoop {
             if (!begin(current)) {
                 return; // It was given up while it waited, and the thread that did so releases it.
             }
-            try (LogContext about = LogContext.ofWork(provider, work);
+            try (WorkContext about = WorkContext.of(tracer, provider, work);
                     work) {
                 current.setName(name + " " + work.machineId());
-                runGuarded(work);
+                runGuarded(work, about);
             } catch (RuntimeException | Error e) {
                 // Such as an error while a failure was reported. The work is closed, or closing it is retried.
                 logLast(e);
@@ -294,7 +297,7 @@ public final class WorkLoop {
         }
     }
 
-    private void runGuarded(Work work) {
+    private void runGuarded(Work work, WorkContext about) {
         BmdbSession session = work.session();
         try (var guard = session.interruptOnLoss()) {
             task.run(work);
@@ -318,16 +321,17 @@ public final class WorkLoop {
                                 new Work.Cause("database_away", "the database could not be reached: " + e.getMessage()),
                                 tx -> {}));
             } else {
-                failed(work, e);
+                failed(work, about, e);
             }
         } catch (RuntimeException | Error e) {
-            failed(work, e);
+            failed(work, about, e);
         }
     }
 
-    private void failed(Work work, Throwable e) {
+    private void failed(Work work, WorkContext about, Throwable e) {
         // First: telling of it may fail too.
         end(work, () -> work.fail(backoff, new Work.Cause("unexpected", "failed unexpectedly: " + e)));
+        about.failed(e);
         monitor.machineFailed(String.valueOf(e.getMessage()));
         log.error("{}: failed unexpectedly", work, Escaped.failure(e));
     }

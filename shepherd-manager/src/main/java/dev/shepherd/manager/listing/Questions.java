@@ -4,7 +4,6 @@ import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Scope;
 import dev.shepherd.bmdb.listing.ProviderCheck;
-import dev.shepherd.manager.internal.LogContext;
 import dev.shepherd.manager.internal.ProviderCalls;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -53,7 +52,7 @@ final class Questions {
         try {
             try {
                 for (int i = 0; i < Math.min(helpers, checks.size() - 1); i++) {
-                    executor.execute(LogContext.here(this::help));
+                    executor.execute(this::help);
                 }
             } catch (RejectedExecutionException e) {
                 // It is being closed, or has no thread left: what helps, helps.

@@ -23,8 +23,8 @@ import dev.shepherd.bmdb.recovery.RecoveryAttempt;
 import dev.shepherd.bmdb.recovery.Refusal;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.internal.Approvals;
-import dev.shepherd.manager.internal.LogContext;
 import dev.shepherd.manager.internal.ProviderCalls;
+import dev.shepherd.manager.internal.WorkContext;
 import dev.shepherd.manager.recovery.MachineRecoverer;
 import java.util.Optional;
 import java.util.UUID;
@@ -97,7 +97,7 @@ public final class Intervention {
                             InterventionException.Reason.WORKED_ON,
                             machineId,
                             "is being worked on; try again when that has ended"));
-            try (LogContext about = LogContext.ofWork(provider.type(), work);
+            try (WorkContext about = WorkContext.of(bmdb.tracer(), provider.type(), work);
                     work) {
                 act(work, wish);
             }

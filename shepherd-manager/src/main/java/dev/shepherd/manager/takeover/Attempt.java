@@ -115,7 +115,7 @@ final class Attempt {
     }
 
     private Thread newThread() {
-        Runnable work = LogContext.here(this::work);
+        Runnable work = LogContext.here(target.trace().here(this::work));
         if (settings.threadFactory != null) {
             return settings.threadFactory.newThread(work);
         }
@@ -167,6 +167,7 @@ final class Attempt {
         } catch (Throwable e) {
             failed = e;
         }
+        target.trace().leave();
         connection.close();
         connection.awaitReader(PATIENCE);
         synchronized (lock) {

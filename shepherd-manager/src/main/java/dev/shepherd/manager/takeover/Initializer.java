@@ -96,7 +96,7 @@ public final class Initializer {
         this.listings = Listings.of(bmdb, provider.type());
         this.sessions = context.sessions();
         this.settings = settings;
-        this.takeover = takeover;
+        this.takeover = new TracedTakeover(takeover, bmdb.tracer(), provider.type());
         this.agents = StoredAgents.of(bmdb);
         this.monitor = context.monitor();
         this.work = new WorkLoop(
@@ -353,7 +353,6 @@ public final class Initializer {
         }
         try {
             TakeoverResult result = takeover.takeover(target);
-            AnswerChecks.checkAgentKey(target, result);
             SshPublicKey hostKey = AnswerChecks.hostKey(target, result);
             observers.forEach(observer -> observer.succeeded(result));
             record(claimed, machine, result, hostKey);

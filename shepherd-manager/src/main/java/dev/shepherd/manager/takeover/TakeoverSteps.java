@@ -53,6 +53,7 @@ final class TakeoverSteps {
      */
     TakeoverResult run(Consumer<Exception> failing) throws IOException, StepFailure, SshFailure {
         Executable executable = executable();
+        target.trace().enter(TakeoverStep.CONNECT);
         // In packets of 1 KiB, the smallest, each confirmed, an upload makes the host send an eighth of its length.
         connection.limit(MAX_OVERHEAD + settings.maxStdout + settings.maxStderr + executable.length() / 4);
         connection.connect(settings.connectTimeout);
@@ -67,6 +68,7 @@ final class TakeoverSteps {
         enter(TakeoverStep.ANSWER);
         Answer answer = agent.check(stdout);
         leave();
+        target.trace().succeeded();
         SshPublicKey hostKey = Objects.requireNonNull(connection.hostKey(), "no host key was shown");
         TakeoverResult taken = new TakeoverResult(
                         target.machineId(),
@@ -81,6 +83,7 @@ final class TakeoverSteps {
 
     private void enter(TakeoverStep next) {
         leave();
+        target.trace().enter(next);
         step = next;
     }
 

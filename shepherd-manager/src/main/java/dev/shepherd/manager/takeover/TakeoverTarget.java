@@ -22,6 +22,7 @@ public final class TakeoverTarget {
     private final String name;
     private final @Nullable SshPublicKey pinnedHostKey;
     private final @Nullable AgentExecutable executable;
+    private final TakeoverTrace trace;
 
     private TakeoverTarget(Builder builder) {
         this.machineId = builder.machineId;
@@ -30,6 +31,26 @@ public final class TakeoverTarget {
         this.name = builder.name;
         this.pinnedHostKey = builder.pinnedHostKey;
         this.executable = builder.executable;
+        this.trace = TakeoverTrace.NONE;
+    }
+
+    private TakeoverTarget(TakeoverTarget other, TakeoverTrace trace) {
+        this.machineId = other.machineId;
+        this.address = other.address;
+        this.port = other.port;
+        this.name = other.name;
+        this.pinnedHostKey = other.pinnedHostKey;
+        this.executable = other.executable;
+        this.trace = trace;
+    }
+
+    /** Returns the same machine for one takeover, which tells of its steps. */
+    TakeoverTarget withTrace(TakeoverTrace trace) {
+        return new TakeoverTarget(this, trace);
+    }
+
+    TakeoverTrace trace() {
+        return trace;
     }
 
     /**

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.disruption.DisruptionKind;
+import dev.shepherd.bmdb.trace.Tracer;
 import dev.shepherd.manager.disruption.Disruption;
 import dev.shepherd.manager.disruption.DisruptionGate;
 import dev.shepherd.manager.disruption.DisruptionSettings;
@@ -36,10 +37,12 @@ class GateCallsTest {
             Instant.EPOCH);
 
     private static GateCalls calls(DisruptionGate gate) {
-        return new GateCalls(DisruptionSettings.builder()
-                .gate(gate)
-                .answerWithin(Duration.ofMillis(20))
-                .build());
+        return new GateCalls(
+                DisruptionSettings.builder()
+                        .gate(gate)
+                        .answerWithin(Duration.ofMillis(20))
+                        .build(),
+                Tracer.NONE);
     }
 
     private static long threads() {

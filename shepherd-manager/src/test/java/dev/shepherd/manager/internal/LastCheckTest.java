@@ -7,6 +7,7 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.trace.Tracer;
 import dev.shepherd.testkit.provider.FakeProvider;
 import java.net.InetAddress;
 import org.junit.jupiter.api.Test;
@@ -17,7 +18,7 @@ class LastCheckTest {
 
     private final FakeProvider provider =
             FakeProvider.builder(new ProviderType("lab")).build();
-    private final ProviderCalls calls = new ProviderCalls(provider);
+    private final ProviderCalls calls = new ProviderCalls(provider, Tracer.NONE);
 
     LastCheckTest() {
         provider.addMachine(MachineInfo.builder(ID, Availability.KNOWN_USED)

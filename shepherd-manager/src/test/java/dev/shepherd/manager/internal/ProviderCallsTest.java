@@ -10,6 +10,7 @@ import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.ProviderException.Reason;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.trace.Tracer;
 import dev.shepherd.manager.ShowingProvider;
 import dev.shepherd.testkit.LogCapture;
 import dev.shepherd.testkit.provider.FakeProvider;
@@ -38,14 +39,14 @@ class ProviderCallsTest {
         provider.addReservations(3);
         List<Machine> seen = new ArrayList<>();
 
-        new ProviderCalls(provider).forEachMachine(visitor(seen::add));
+        new ProviderCalls(provider, Tracer.NONE).forEachMachine(visitor(seen::add));
 
         assertThat(seen).hasSize(3);
     }
 
     @Test
     void aListingThatNeverEndsIsGivenUp() {
-        ProviderCalls calls = new ProviderCalls(ENDLESS, Duration.ofMillis(50));
+        ProviderCalls calls = new ProviderCalls(ENDLESS, Duration.ofMillis(50), Tracer.NONE);
 
         assertThatExceptionOfType(ProviderException.class)
                 .isThrownBy(() -> calls.forEachMachine(visitor(machine -> {})))
@@ -55,7 +56,7 @@ class ProviderCallsTest {
 
     @Test
     void anInterruptionEndsAListingThatWaitsForNothing() {
-        ProviderCalls calls = new ProviderCalls(ENDLESS);
+        ProviderCalls calls = new ProviderCalls(ENDLESS, Tracer.NONE);
 
         assertThatExceptionOfType(InterruptedException.class)
                 .isThrownBy(() -> calls.forEachMachine(
@@ -64,13 +65,15 @@ class ProviderCallsTest {
 
     @Test
     void aListingWhoseEndTheProviderSwallowedIsNotAWholeOne() {
-        ProviderCalls calls = new ProviderCalls(new ShowingProvider(TYPE, visitor -> {
-            try {
-                visitor.visit(machine());
-            } catch (IllegalStateException e) {
-                // As a provider would that goes on to its next page.
-            }
-        }));
+        ProviderCalls calls = new ProviderCalls(
+                new ShowingProvider(TYPE, visitor -> {
+                    try {
+                        visitor.visit(machine());
+                    } catch (IllegalStateException e) {
+                        // As a provider would that goes on to its next page.
+                    }
+                }),
+                Tracer.NONE);
 
         assertThatExceptionOfType(ProviderException.class)
                 .isThrownBy(() -> calls.forEachMachine(visitor(machine -> {
@@ -94,10 +97,12 @@ class ProviderCallsTest {
 
     @Test
     void aLabelThatBreaksARuleIsPassedOverAndCountedAndNothingElse() throws Exception {
-        ProviderCalls calls = new ProviderCalls(new ShowingProvider(TYPE, visitor -> {
-            visitor.visit(new Labelled(new ProviderID("m-1"), Map.of("rack number", "7", "tier", "db")));
-            visitor.visit(new Labelled(new ProviderID("m-2"), Map.of("tier", "web")));
-        }));
+        ProviderCalls calls = new ProviderCalls(
+                new ShowingProvider(TYPE, visitor -> {
+                    visitor.visit(new Labelled(new ProviderID("m-1"), Map.of("rack number", "7", "tier", "db")));
+                    visitor.visit(new Labelled(new ProviderID("m-2"), Map.of("tier", "web")));
+                }),
+                Tracer.NONE);
         List<MachineInfo> seen = new ArrayList<>();
         LogCapture log = LogCapture.of("dev.shepherd.manager");
         log.start();

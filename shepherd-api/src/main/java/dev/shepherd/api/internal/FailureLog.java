@@ -1,4 +1,4 @@
-package dev.shepherd.bmdb.agent;
+package dev.shepherd.api.internal;
 
 import java.time.Duration;
 import java.util.HashMap;
