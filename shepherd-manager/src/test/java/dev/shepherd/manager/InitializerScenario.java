@@ -5,16 +5,22 @@ import dev.shepherd.api.CreateMachineRequest;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkHistoryEntry;
 import dev.shepherd.manager.status.LoopKind;
+import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.MachineTakeover;
+import dev.shepherd.manager.takeover.SshCredentials;
+import dev.shepherd.testkit.agent.TestAgent;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
+import dev.shepherd.testkit.ssh.SshHost;
 import java.net.InetAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -22,6 +28,7 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
 
 /** An initializer, and machines for it to take over. */
 abstract class InitializerScenario {
@@ -30,11 +37,39 @@ abstract class InitializerScenario {
     static final Duration LIMIT = Duration.ofSeconds(30);
 
     @RegisterExtension
-    final BmdbExtension database = BmdbExtension.create(config -> config.sessionInterval(Duration.ofSeconds(10)));
+    final BmdbExtension database =
+            BmdbExtension.create(config -> settings(config.sessionInterval(Duration.ofSeconds(10))));
+
+    @TempDir
+    Path folder;
 
     private final AtomicInteger machines = new AtomicInteger();
 
     final FakeProvider provider = FakeProvider.create(TYPE);
+
+    /** Adds settings of the database. */
+    BmdbConfig.Builder settings(BmdbConfig.Builder config) {
+        return config;
+    }
+
+    SshHost host() {
+        return SshHost.builder()
+                .authorizedKey(credentials().publicKey().orElseThrow())
+                .start();
+    }
+
+    private SshCredentials credentials() {
+        return SshCredentials.generateIfAbsent(folder.resolve("id_ed25519"));
+    }
+
+    AgentTakeover ssh(Duration limit) {
+        return AgentTakeover.builder()
+                .executable(TestAgent.write(folder.resolve("agent")))
+                .credentials(credentials())
+                .endpoint("https://fleet.example:7834")
+                .totalTimeout(limit)
+                .build();
+    }
 
     Shepherd shepherd(MachineTakeover takeover) {
         return shepherd(takeover, InitializerSettings.DEFAULT.maxFailures());

@@ -9,16 +9,12 @@ import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkEvent;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.recovery.Recoveries;
-import dev.shepherd.manager.takeover.AgentTakeover;
-import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverStep;
-import dev.shepherd.testkit.agent.TestAgent;
 import dev.shepherd.testkit.ssh.Mood;
 import dev.shepherd.testkit.ssh.SshHost;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
@@ -33,7 +29,6 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -47,9 +42,6 @@ class SshInitializerTest extends InitializerScenario {
     /** The moods in which a host has not answered before it could know who calls. */
     private static final Set<Mood> OUT_OF_REACH =
             EnumSet.of(Mood.REFUSE, Mood.HANG_BEFORE_BANNER, Mood.HANG_AFTER_BANNER, Mood.RESET);
-
-    @TempDir
-    Path folder;
 
     @Test
     void aMachineIsTakenOverAndItsAgentAndHostKeyRecorded() throws Exception {
@@ -244,25 +236,6 @@ class SshInitializerTest extends InitializerScenario {
                 return found.next() ? found.getInt(1) : 0;
             }
         }
-    }
-
-    private SshHost host() {
-        return SshHost.builder()
-                .authorizedKey(credentials().publicKey().orElseThrow())
-                .start();
-    }
-
-    private SshCredentials credentials() {
-        return SshCredentials.generateIfAbsent(folder.resolve("id_ed25519"));
-    }
-
-    private AgentTakeover ssh(Duration limit) {
-        return AgentTakeover.builder()
-                .executable(TestAgent.write(folder.resolve("agent")))
-                .credentials(credentials())
-                .endpoint("https://fleet.example:7834")
-                .totalTimeout(limit)
-                .build();
     }
 
     private void forgetAgent(UUID machine) throws InterruptedException {

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbConfig;
+import dev.shepherd.bmdb.trace.ObservationTracer;
+import dev.shepherd.bmdb.trace.Tracer;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
@@ -15,6 +18,7 @@ import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -72,8 +76,13 @@ class WithoutMicrometerTest {
             // Frameworks look at all methods of a class.
             assertThat(loader.loadClass(Shepherd.class.getName()).getDeclaredMethods())
                     .isNotEmpty();
-            assertThat(loader.loadClass(Shepherd.Builder.class.getName()).getDeclaredMethods())
-                    .isNotEmpty();
+            for (Class<?> one : List.of(Shepherd.Builder.class, Bmdb.class, BmdbConfig.Builder.class, Tracer.class)) {
+                assertThat(loader.loadClass(one.getName()).getDeclaredMethods()).isNotEmpty();
+            }
+            assertThatThrownBy(() ->
+                            loader.loadClass(ObservationTracer.class.getName()).getDeclaredMethods())
+                    .isInstanceOf(NoClassDefFoundError.class)
+                    .hasMessageContaining("micrometer");
             assertThatThrownBy(() -> loader.loadClass(ShepherdMetrics.class.getName()))
                     .isInstanceOf(NoClassDefFoundError.class)
                     .hasMessageContaining("micrometer");

@@ -1,6 +1,7 @@
 package dev.shepherd.bmdb.trace;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -66,10 +67,17 @@ public enum SpanName {
         return text;
     }
 
-    /** Returns what a span with these tags is called where people look at it, such as {@code claim ShepherdAgentStart}. */
+    /**
+     * Returns what a span with these tags is called where people look at it, such as {@code claim shepherd-agent-start}:
+     * without capitals, since Micrometer makes a hyphen and a small letter of each.
+     */
     public String title(Map<String, String> tags) {
         String what = text.substring("shepherd.".length()).replace('.', ' ');
-        return titleTag.map(tag -> what + " " + tags.get(tag)).orElse(what);
+        return titleTag.map(tag -> what + " " + hyphened(tags.get(tag))).orElse(what);
+    }
+
+    private static String hyphened(@Nullable String value) {
+        return String.valueOf(value).replaceAll("(?<=.)([A-Z])", "-$1").toLowerCase(Locale.ROOT);
     }
 
     /** Returns the keys of the tags. All have a value when the span ends: {@code none} where there is nothing to say. */

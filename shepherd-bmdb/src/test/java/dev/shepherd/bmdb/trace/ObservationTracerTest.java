@@ -93,7 +93,7 @@ class ObservationTracerTest {
 
         assertThat(answer).isEqualTo("done");
         Observation.Context context = recorder.begun.get(0);
-        assertThat(context.getContextualName()).isEqualTo("claim UnitTest");
+        assertThat(context.getContextualName()).isEqualTo("claim unit-test");
         assertThat(tags(context)).isEqualTo(Map.of("process", "UnitTest", "provider", "none", "outcome", "claimed"));
         assertThat(context.getHighCardinalityKeyValues())
                 .containsExactlyInAnyOrder(KeyValue.of("session", "7"), KeyValue.of("claimed", "2"));

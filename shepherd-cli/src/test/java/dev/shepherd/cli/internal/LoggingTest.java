@@ -122,7 +122,8 @@ class LoggingTest {
                 .containsEntry("provider", "racks")
                 .containsEntry("machine", machine.toString())
                 .containsEntry("process", "ShepherdAgentStart")
-                .containsOnlyKeys("provider", "machine", "process", "session");
+                .containsEntry("loop", "initializer")
+                .containsOnlyKeys("provider", "loop", "machine", "process", "session");
         assertThat(UUID.fromString(ofWork.get("session"))).isNotNull();
         assertThat(lines.with("recorded machine").get(0).getMDCPropertyMap())
                 .containsEntry("provider", "racks")

@@ -7,6 +7,7 @@ import dev.shepherd.api.ProviderFactory;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbConfig;
 import dev.shepherd.bmdb.event.ShepherdListener;
+import dev.shepherd.bmdb.trace.Tracer;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
@@ -49,6 +50,7 @@ final class ShepherdAutoConfiguration {
             ConfigurableListableBeanFactory beans,
             ObjectProvider<DataSource> dataSources,
             @ShepherdDataSource ObjectProvider<DataSource> marked,
+            ObjectProvider<Tracer> tracers,
             ObjectProvider<BmdbConfigCustomizer> customizers) {
         Libraries.requireJooq(beans.getBeanClassLoader());
         DatabaseProperties database = properties.database();
@@ -68,6 +70,7 @@ final class ShepherdAutoConfiguration {
             BeanReference.all(beans, ShepherdListener.class)
                     .forEach(listener ->
                             settings.listener(event -> listener.get().onEvent(event)));
+            tracers.ifUnique(settings::tracer);
             customizers.orderedStream().forEach(customizer -> customizer.customize(settings));
             return settings.build();
         });

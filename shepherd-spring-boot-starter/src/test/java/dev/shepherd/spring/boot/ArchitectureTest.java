@@ -34,7 +34,8 @@ class ArchitectureTest {
     void whatAnApplicationNeedNotHaveIsKnownWhereItIsConfiguredAlone() {
         only("dev.shepherd.web..", "WebAutoConfiguration.*");
         only("jakarta.servlet..", "WebAutoConfiguration.*");
-        only("io.micrometer..", "MetricsAutoConfiguration.*");
+        only("io.micrometer.core..", "MetricsAutoConfiguration.*");
+        only("io.micrometer.observation..", "TracesAutoConfiguration.*");
         only("org.springframework.boot.actuate..", "(Actuator|Health)AutoConfiguration.*|ShepherdEndpoint.*");
         only("org.springframework.boot.health..", "HealthAutoConfiguration.*");
         only("org.springframework.boot.autoconfigure.flyway..", "FlywayGuardAutoConfiguration.*");
@@ -68,11 +69,13 @@ class ArchitectureTest {
                         "dev.shepherd.bmdb.labels",
                         "dev.shepherd.bmdb.metrics",
                         "dev.shepherd.bmdb.operator",
+                        "dev.shepherd.bmdb.trace",
                         "dev.shepherd.callback",
                         "dev.shepherd.manager..",
                         "dev.shepherd.spring.boot",
                         "dev.shepherd.web..",
                         "io.micrometer.core.instrument..",
+                        "io.micrometer.observation",
                         "jakarta.servlet..",
                         "org.flywaydb.core..",
                         "org.jspecify..",
