@@ -12,10 +12,13 @@ import dev.shepherd.api.Availability;
 import dev.shepherd.api.MachineInfo;
 import dev.shepherd.api.ProviderID;
 import dev.shepherd.api.ProviderType;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.BackoffFilter;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.manager.disruption.DisruptionSettings;
+import dev.shepherd.manager.disruption.GateAnswer;
 import dev.shepherd.manager.takeover.TakeoverException;
 import dev.shepherd.manager.takeover.TakeoverStep;
 import dev.shepherd.manager.takeover.TakeoverTarget;
@@ -27,6 +30,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -44,8 +48,12 @@ class LoggingTest {
     private static final ProviderType RACKS = new ProviderType("racks");
     private static final Logger SHEPHERD = (Logger) LoggerFactory.getLogger("dev.shepherd");
 
+    /** With which context a listener was called. */
+    private final Map<EventKind, Map<String, String>> heard = new ConcurrentHashMap<>();
+
     @RegisterExtension
-    final BmdbExtension database = BmdbExtension.create();
+    final BmdbExtension database = BmdbExtension.create(
+            config -> config.listener(event -> heard.put(event.kind(), Map.copyOf(MDC.getCopyOfContextMap()))));
 
     private final Lines lines = new Lines();
 
@@ -138,6 +146,41 @@ class LoggingTest {
         assertThat(executor.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
         for (Future<Map<String, String>> one : left) {
             assertThat(one.get()).isNullOrEmpty();
+        }
+    }
+
+    @Test
+    void codeOfAnEmbeddersIsCalledInTheContextOfTheMachineItIsAbout() throws Exception {
+        Map<String, String> atTheGate = new ConcurrentHashMap<>();
+        try (Shepherd shepherd = Shepherd.builder()
+                .bmdb(database.bmdb())
+                .provider(provider())
+                .takeover(target -> {
+                    throw refused(target);
+                })
+                .disruptions(DisruptionSettings.builder()
+                        .gate(disruption -> {
+                            atTheGate.putAll(MDC.getCopyOfContextMap());
+                            return GateAnswer.proceed();
+                        })
+                        .build())
+                .build()) {
+            shepherd.provisioner(RACKS).step();
+            UUID machine = database.bmdb()
+                    .findMachine(RACKS, new ProviderID("rack-1-07"))
+                    .orElseThrow();
+
+            shepherd.reboot(machine, Actor.program("console"), "it hangs", false);
+
+            assertThat(atTheGate)
+                    .containsEntry("machine", machine.toString())
+                    .containsEntry("provider", "racks")
+                    .containsEntry("process", "ShepherdAccess")
+                    .containsKey("session");
+            assertThat(MDC.getCopyOfContextMap()).isNullOrEmpty();
+            await().until(() -> heard.containsKey(EventKind.ATTEMPT_DECIDED));
+            assertThat(heard.get(EventKind.ATTEMPT_DECIDED))
+                    .containsExactlyInAnyOrderEntriesOf(Map.of("machine", machine.toString(), "provider", "racks"));
         }
     }
 

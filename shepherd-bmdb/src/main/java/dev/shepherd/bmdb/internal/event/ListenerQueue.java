@@ -14,6 +14,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
 
 /**
  * The events that wait for one listener, and the thread that delivers them. Nothing waits for either: what does not fit
@@ -31,6 +32,9 @@ public final class ListenerQueue {
 
     /** A commit ends sooner, or its connection is broken. */
     private static final Duration LONGEST_COMMIT = Duration.ofMinutes(1);
+
+    private static final String MACHINE = "machine";
+    private static final String PROVIDER = "provider";
 
     private static final String CLOSED = "the database was closed before it took them";
     private static final Duration REST = Duration.ofMillis(100);
@@ -128,7 +132,10 @@ public final class ListenerQueue {
         }
     }
 
+    /** Delivers it with what it is about in the context of the log, as the loops' lines have it. */
     private void deliver(ShepherdEvent event) {
+        event.machineId().ifPresent(id -> MDC.put(MACHINE, id.toString()));
+        event.provider().ifPresent(provider -> MDC.put(PROVIDER, provider.name()));
         try {
             listener.onEvent(event);
             delivered.increment();
@@ -137,6 +144,9 @@ public final class ListenerQueue {
             failed(event, e);
         } catch (Exception | Error e) {
             failed(event, e);
+        } finally {
+            MDC.remove(MACHINE);
+            MDC.remove(PROVIDER);
         }
     }
 
