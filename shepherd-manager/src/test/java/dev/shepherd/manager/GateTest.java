@@ -15,6 +15,7 @@ import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.feed.EventFeed;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.DisruptionActions;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.manager.VirtualFleet.Health;
 import dev.shepherd.manager.disruption.Disruption;
@@ -73,7 +74,7 @@ class GateTest extends RecoveryScenario {
     }
 
     private Optional<MachineDisruption> said(UUID machine) throws InterruptedException {
-        return DisruptionActions.of(database.bmdb(), ACTOR).of(machine);
+        return Operator.of(database.bmdb()).disruption(machine);
     }
 
     @Test

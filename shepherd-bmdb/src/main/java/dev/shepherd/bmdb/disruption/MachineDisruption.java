@@ -36,6 +36,18 @@ public record MachineDisruption(
         why = Escaped.text(why);
     }
 
+    /** Tells whether the gates can be asked again: what has begun cannot be taken back. */
+    public boolean mayBeTakenBack() {
+        return state != DisruptionState.UNDER_WAY;
+    }
+
+    /** Says in words how far it has come. */
+    public String describe() {
+        return whyItWaits()
+                .orElseGet(
+                        () -> "its " + kind + (state == DisruptionState.APPROVED ? " is approved" : " is under way"));
+    }
+
     /** Says in words why the machine waits; empty if it does not wait. */
     public Optional<String> whyItWaits() {
         String name = gate.orElse("");

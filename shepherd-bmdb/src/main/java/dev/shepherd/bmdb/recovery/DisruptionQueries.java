@@ -470,8 +470,7 @@ public final class DisruptionQueries {
      * Returns what was known; empty if there was nothing, or it is under way.
      */
     public static Optional<MachineDisruption> askAgain(Handle db, UUID machineId) {
-        Optional<MachineDisruption> before =
-                of(db, machineId).filter(disruption -> disruption.state() != DisruptionState.UNDER_WAY);
+        Optional<MachineDisruption> before = of(db, machineId).filter(MachineDisruption::mayBeTakenBack);
         before.ifPresent(disruption -> write(
                 db,
                 machineId,
