@@ -246,6 +246,7 @@ public final class Json {
         json.put("kind", disruption.kind().toString());
         json.put("state", disruption.state().name().toLowerCase(Locale.ROOT));
         json.put("since", disruption.since().toString());
+        json.put("askedAt", disruption.askedAt().toString());
         put(json, "until", disruption.until().filter(Instant.MAX::isAfter));
         put(json, "deadline", disruption.deadline());
         json.put("drained", disruption.drained());

@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.MachineRecord.Label;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkHistoryEntry;
+import dev.shepherd.bmdb.disruption.DisruptionState;
 import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachineLine;
@@ -144,7 +145,12 @@ public final class OneMachinePage {
                         + count(state.attempts(), "attempt") + ", " + count(state.failedCalls(), "failed call")
                         + "; the last",
                 state.attemptedAt()));
-        disruption.ifPresent(said -> add("What gates say", said.describe() + "; so", said.since()));
+        disruption.ifPresent(said -> {
+            add("What gates say", said.describe() + "; so", said.since());
+            if (said.state() == DisruptionState.HELD_BACK || said.state() == DisruptionState.DRAINING) {
+                add("Last asked", "", said.askedAt());
+            }
+        });
         machine.work()
                 .forEach(work ->
                         add("Worked on by session", work.sessionId() + " (" + work.process() + ")", work.startedAt()));
