@@ -1,6 +1,7 @@
 package dev.shepherd.benchmarks.torture;
 
 import dev.shepherd.benchmarks.torture.Effect.Kind;
+import dev.shepherd.bmdb.disruption.DisruptionKind;
 import dev.shepherd.manager.disruption.Disruption;
 import dev.shepherd.manager.disruption.DrainHook;
 import java.time.Duration;
@@ -13,7 +14,8 @@ final class MoodyHook implements DrainHook {
 
     private static final double FAILS = 0.04;
     private static final double SLEEPS = 0.05;
-    private static final double NEEDS_NO_TIME = 0.3;
+    private static final double NEEDS_NO_TIME = 0.2;
+    private static final double MOSTLY_NO_TIME = 0.8;
     private static final double IS_DRAINED = 0.25;
     private static final int SHORTEST_MILLIS = 500;
     private static final int LONGEST_MILLIS = 5_000;
@@ -33,7 +35,8 @@ final class MoodyHook implements DrainHook {
             log(Kind.DRAIN, disruption, "");
             failOrSleep(mood);
         }
-        Duration span = mood < NEEDS_NO_TIME
+        // Rollouts have many machines to go through, and reboots are what is checked.
+        Duration span = mood < (disruption.kind() == DisruptionKind.ROLLOUT ? MOSTLY_NO_TIME : NEEDS_NO_TIME)
                 ? Duration.ZERO
                 : Duration.ofMillis(random.nextInt(SHORTEST_MILLIS, LONGEST_MILLIS));
         log(

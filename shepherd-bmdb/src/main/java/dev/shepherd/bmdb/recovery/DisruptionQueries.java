@@ -34,12 +34,14 @@ import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineDisruptionRecord;
 import dev.shepherd.bmdb.listing.UpdateQueries;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
@@ -328,6 +330,22 @@ public final class DisruptionQueries {
                         .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINE_AGENT_STARTED.MACHINE_ID))
                         .where(MACHINE_AGENT_STARTED.MACHINE_ID.eq(machineId))
                         .and(lastSign().ge(db.time().nowMinus(policy.silentAfterHeartbeat()))));
+    }
+
+    /** Returns for how long the machine is in a state already that is in it the longest, by provider. */
+    public static Map<String, Duration> longestHeldBack(Handle db, DisruptionState state) {
+        Instant now = MachineQueries.now(db);
+        Field<OffsetDateTime> since = min(MACHINE_DISRUPTION.DISRUPTION_AT);
+        return db.dsl()
+                .select(MACHINE_PROVIDED.PROVIDER, since)
+                .from(MACHINE_DISRUPTION)
+                .join(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
+                .where(isOfRecovery().and(is(state)))
+                .groupBy(MACHINE_PROVIDED.PROVIDER)
+                .fetchMap(
+                        MACHINE_PROVIDED.PROVIDER,
+                        row -> Duration.between(row.value2().toInstant(), now));
     }
 
     /** Says in words what gates hold back from recovery of a provider, and why; empty if they hold nothing back. */
