@@ -18,17 +18,29 @@ final class Ending<T extends @Nullable Object> {
     private final @Nullable String cause;
     private final boolean clearsBackoff;
     private final BmdbTransaction.Body<T> body;
+    private final boolean isQuestion;
 
     private @Nullable T result;
     private boolean held;
 
     private Ending(
             Work work, WorkEvent event, @Nullable String cause, boolean clearsBackoff, BmdbTransaction.Body<T> body) {
+        this(work, event, cause, clearsBackoff, body, false);
+    }
+
+    private Ending(
+            Work work,
+            WorkEvent event,
+            @Nullable String cause,
+            boolean clearsBackoff,
+            BmdbTransaction.Body<T> body,
+            boolean isQuestion) {
         this.work = work;
         this.event = event;
         this.cause = cause;
         this.clearsBackoff = clearsBackoff;
         this.body = body;
+        this.isQuestion = isQuestion;
     }
 
     static <T extends @Nullable Object> Ending<T> finished(Work work, BmdbTransaction.Body<T> body) {
@@ -45,6 +57,11 @@ final class Ending<T extends @Nullable Object> {
 
     static <T extends @Nullable Object> Ending<T> givenUp(Work work, String cause, BmdbTransaction.Body<T> body) {
         return new Ending<>(work, WorkEvent.CANCELED, cause, false, body);
+    }
+
+    /** The work was only to ask something. If the body returns false, the answer is no news, and the history forgets it. */
+    static Ending<Boolean> asked(Work work, String cause, BmdbTransaction.Body<Boolean> body) {
+        return new Ending<>(work, WorkEvent.CANCELED, cause, false, body, true);
     }
 
     static Ending<Boolean> canceled(Work work) {
@@ -65,6 +82,16 @@ final class Ending<T extends @Nullable Object> {
 
     WorkEvent event() {
         return event;
+    }
+
+    /** Tells whether something was to be done to the machine, and not only asked. */
+    boolean isAttempt() {
+        return !isQuestion;
+    }
+
+    /** Tells whether the history keeps it; known when the body has run. */
+    boolean isKept() {
+        return isAttempt() || Boolean.TRUE.equals(result);
     }
 
     Claim claim() {

@@ -9,6 +9,7 @@ import dev.shepherd.bmdb.internal.PreparedSql;
 import dev.shepherd.bmdb.internal.SqlStates;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.WorkQueries;
+import dev.shepherd.bmdb.internal.WorkQueries.Claim;
 import dev.shepherd.bmdb.internal.WorkQueries.End;
 import dev.shepherd.bmdb.trace.Span;
 import dev.shepherd.bmdb.trace.SpanName;
@@ -119,6 +120,13 @@ final class Endings {
                         tx.handle(),
                         session.id(),
                         held.stream().map(Ending::end).toList());
+                List<Claim> repeated = held.stream()
+                        .filter(ending -> !ending.isKept())
+                        .map(Ending::claim)
+                        .toList();
+                if (!repeated.isEmpty()) {
+                    WorkQueries.forget(tx.handle(), repeated);
+                }
                 held.forEach(ending -> tell(tx.handle(), ending));
                 return true;
             });
@@ -133,7 +141,7 @@ final class Endings {
 
     private static void tell(Handle db, Ending<?> ending) {
         End end = ending.end();
-        if (ending.work().process().equals(WorkProcess.AGENT_START) && end.cause() != null) {
+        if (ending.isAttempt() && ending.work().process().equals(WorkProcess.AGENT_START) && end.cause() != null) {
             db.tell(
                     EventKind.TAKEOVER_FAILED,
                     ending.machineId(),
@@ -270,7 +278,8 @@ final class Endings {
      *
      * <p>The row of this claim and its history change in one transaction, so the history tells. While the broken
      * transaction is still running in the server, it holds the row: the repeated one waits for it, finds the row
-     * gone and reads the history after that.
+     * gone and reads the history after that. An end that the history forgets takes the beginning with it, which every other
+     * end leaves there.
      */
     private void resolve(Ending<?> ending, CommitOutcomeUnknownException unknown) throws InterruptedException {
         Work work = ending.work();
@@ -302,7 +311,10 @@ final class Endings {
 
     private boolean isRecorded(Ending<?> ending, CommitOutcomeUnknownException unknown) throws InterruptedException {
         return readAfter(
-                unknown, db -> WorkQueries.isRecorded(db, ending.claimId(), ending.machineId(), ending.event()));
+                unknown,
+                db -> ending.isKept()
+                        ? WorkQueries.isRecorded(db, ending.claimId(), ending.machineId(), ending.event())
+                        : !WorkQueries.isRecorded(db, ending.claimId(), ending.machineId(), WorkEvent.STARTED));
     }
 
     private boolean readAfter(CommitOutcomeUnknownException unknown, Transactions.Body<Boolean> question)

@@ -236,6 +236,20 @@ public final class Work implements AutoCloseable {
     }
 
     /**
+     * Ends the work as given up, like {@link #giveUp(String, BmdbTransaction.Use)}: for work that only asked whether it may be
+     * done, and may not. Where the answer is no news, the work is taken out of the history again, from its beginning on, so that
+     * a question that is repeated each minute leaves one line there.
+     *
+     * @param cause what was said, for people; cut after 4,000 characters
+     * @param body what to write, and whether it is news; it may run more than once
+     * @return what the body returned
+     */
+    public boolean giveUpQuietly(String cause, BmdbTransaction.Body<Boolean> body) throws InterruptedException {
+        Objects.requireNonNull(cause, "cause");
+        return end(Ending.asked(this, WorkQueries.shorten(cause), body));
+    }
+
+    /**
      * Ends the work as given up, like {@link #giveUp(String, BmdbTransaction.Use)}, and keeps this process off the
      * machine for a while.
      *

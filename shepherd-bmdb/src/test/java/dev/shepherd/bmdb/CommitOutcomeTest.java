@@ -126,6 +126,54 @@ class CommitOutcomeTest {
     }
 
     @Test
+    void aQuestionThatTheHistoryForgetsIsEndedOnceWhateverBreaks() throws Exception {
+        db.providedMachines(4);
+        for (Hook fault : List.of(answerLost, requestLost, broken)) {
+            Work work = claim(1).get(0);
+            source.onNext("commit", fault);
+
+            assertThat(work.giveUpQuietly("as before", tx -> false)).isFalse();
+
+            assertThat(db.work(work.machineId())).isEmpty();
+            assertThat(db.history(work.machineId())).isEmpty();
+            assertThatThrownBy(work::finish).isInstanceOf(WorkLostException.class);
+        }
+        Work work = claim(1).get(0);
+        source.onNext("commit", answerLost);
+        assertThat(work.giveUpQuietly("it is news", tx -> true)).isTrue();
+        assertThat(db.history(work.machineId()))
+                .containsExactly("ShepherdAgentStart|Started|null", "ShepherdAgentStart|Canceled|it is news");
+    }
+
+    @Test
+    void aQuestionWhoseSessionWasReapedBeforeItsEndIsLostAndStaysInTheHistory() throws Exception {
+        Work work = claimOne();
+        source.onNext("commit", (connection, original) -> {
+            try {
+                return answerLost.call(connection, original);
+            } finally {
+                reapTheSession();
+            }
+        });
+        assertThat(work.giveUpQuietly("as before", tx -> false)).isFalse();
+        assertThat(db.history(work.machineId())).isEmpty();
+
+        session = open(Duration.ofMinutes(1)).startSession("test", "host");
+        awaitFirstHeartbeat();
+        Work lost = claim(1).get(0);
+        source.onNext("commit", (connection, original) -> {
+            try {
+                return broken.call(connection, original);
+            } finally {
+                reapTheSession();
+            }
+        });
+        assertThatThrownBy(() -> lost.giveUpQuietly("as before", tx -> false))
+                .isInstanceOf(SessionExpiredException.class);
+        assertThat(db.history(lost.machineId())).hasSize(2).last().asString().contains("|Canceled|");
+    }
+
+    @Test
     void whatAClaimTookIsFoundAfterItsAnswerWasLost() throws Exception {
         db.providedMachines(5);
 

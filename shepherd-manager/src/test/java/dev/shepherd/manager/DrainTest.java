@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.shepherd.bmdb.Explanation.Rule;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.event.EventKind;
+import dev.shepherd.bmdb.feed.EventFeed;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorActions;
@@ -127,6 +129,14 @@ class DrainTest extends RecoveryScenario {
         pass(15);
         assertThat(told).containsExactly("begin", "done");
         assertThat(ids).hasSize(1);
+        assertThat(database.bmdb().history(machine, 100))
+                .filteredOn(entry -> entry.process().equals(WorkProcess.RECOVERY))
+                .extracting(entry -> entry.event()
+                        + entry.failedCause()
+                                .map(cause -> cause.replaceAll("until .*", ""))
+                                .orElse(""))
+                .as("each look at the hook in between has left nothing there; the newest first")
+                .containsExactly("FINISHED", "STARTED", "CANCELEDreboot: work is moved away from it ", "STARTED");
     }
 
     @Test
@@ -235,11 +245,18 @@ class DrainTest extends RecoveryScenario {
     void aHookThatFailsHoldsTheMachineBack() throws Exception {
         fleet(20, 2);
         fleet.manager(POLICY, settings());
-        hungMachine();
+        UUID machine = hungMachine();
         broken = true;
         pass(20);
         assertThat(fleet.effects()).isEmpty();
         assertThat(told).isNotEmpty().allMatch(one -> one.startsWith("cancelled: "));
+        assertThat(EventFeed.of(database.bmdb()).after(EventFeed.START, 1000))
+                .filteredOn(event -> event.event().kind() == EventKind.HELD_BACK)
+                .as("it is approved again each time, and that is no news")
+                .hasSize(1);
+        assertThat(database.bmdb().history(machine, 100))
+                .filteredOn(entry -> entry.process().equals(WorkProcess.RECOVERY))
+                .hasSize(2);
         broken = false;
         drained.addAll(fleet.all());
         passUntilEffects(1);
@@ -312,9 +329,24 @@ class DrainTest extends RecoveryScenario {
         assertThat(fleet.versions().values()).containsOnly("own");
         assertThat(read(rollout).state()).isEqualTo(State.RUNNING);
         assertThat(read(rollout).counts().waiting()).isEqualTo(6);
+        for (UUID machine : fleet.all()) {
+            assertThat(database.bmdb().history(machine, 100))
+                    .as("each that was asked about has that in its history once")
+                    .filteredOn(entry -> entry.failedCause().isPresent())
+                    .hasSizeLessThanOrEqualTo(1)
+                    .allMatch(entry ->
+                            entry.failedCause().orElseThrow().equals("gate gate holds it back: not during the day"));
+        }
+        assertThat(EventFeed.of(database.bmdb()).after(EventFeed.START, 1000))
+                .extracting(event -> event.event().kind())
+                .contains(EventKind.HELD_BACK)
+                .as("no takeover has failed")
+                .doesNotContain(EventKind.TAKEOVER_FAILED);
 
         answer.set(GateAnswer.proceed());
-        pass(4);
+        for (int minute = 0; minute < 15 && !fleet.versions().containsValue("2.0"); minute++) {
+            pass(1);
+        }
         assertThat(fleet.versions().values()).contains("2.0").contains("own");
         answer.set(GateAnswer.never("it is evidence"));
         for (int minute = 0; minute < 30 && read(rollout).state().isUnderWay(); minute++) {

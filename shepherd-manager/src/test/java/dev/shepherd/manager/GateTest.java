@@ -15,6 +15,7 @@ import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.feed.EventFeed;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.DisruptionActions;
+import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.manager.VirtualFleet.Health;
 import dev.shepherd.manager.disruption.Disruption;
@@ -24,6 +25,8 @@ import dev.shepherd.manager.disruption.GateAnswer;
 import dev.shepherd.manager.operator.InterventionException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -73,7 +76,7 @@ class GateTest extends RecoveryScenario {
     }
 
     private Optional<MachineDisruption> said(UUID machine) throws InterruptedException {
-        return DisruptionActions.of(database.bmdb(), ACTOR).of(machine);
+        return Operator.of(database.bmdb()).disruption(machine);
     }
 
     @Test
@@ -112,7 +115,9 @@ class GateTest extends RecoveryScenario {
         assertThat(asked).as("it is asked again when it said").hasSize(1);
         OfProcess explained = recovery(manager, machine);
         assertThat(explained.rule()).isEqualTo(Rule.HELD_BACK);
-        assertThat(explained.because()).isEqualTo("gate customer holds its reboot back: not during the day");
+        assertThat(explained.because())
+                .startsWith("gate customer holds its reboot back: not during the day; so since ")
+                .contains(", last asked at ");
         assertThat(Duration.between(evening, explained.nextLookAt().orElseThrow())
                         .abs())
                 .isLessThan(Duration.ofSeconds(1));
@@ -144,21 +149,125 @@ class GateTest extends RecoveryScenario {
     void itIsAskedAgainAfterAMinuteIfItNamesNoTimeAndAfterAnHourIfItNamesALateOne() throws Exception {
         fleet(20, 2);
         fleet.manager(POLICY, with(gate()));
-        hungMachine();
+        UUID machine = hungMachine();
         answer.set(GateAnswer.notNow("busy"));
-        pass(30);
-        assertThat(asked).hasSizeBetween(15, 25);
+        pass(60);
+        List<Duration> pauses = new ArrayList<>();
+        for (int i = 1; i < asked.size(); i++) {
+            pauses.add(Duration.between(asked.get(i - 1).at(), asked.get(i).at()));
+        }
+        assertThat(pauses.subList(0, 2)).allMatch(pause -> pause.compareTo(Duration.ofMinutes(3)) < 0);
+        assertThat(pauses)
+                .last()
+                .satisfies(pause -> assertThat(pause).isBetween(Duration.ofMinutes(10), Duration.ofMinutes(12)));
+        assertThat(pauses.get(pauses.size() - 2)).isBetween(Duration.ofMinutes(10), Duration.ofMinutes(12));
+        assertThat(Duration.between(
+                        said(machine).orElseThrow().since(),
+                        said(machine).orElseThrow().askedAt()))
+                .as("since when is another moment than when it was last asked")
+                .isGreaterThan(Duration.ofMinutes(25));
+        assertThat(said(machine).orElseThrow().askedAt())
+                .isBetween(
+                        asked.get(asked.size() - 1).at(),
+                        asked.get(asked.size() - 1).at().plusSeconds(30));
         assertThat(EventFeed.of(database.bmdb()).after(EventFeed.START, 1000))
                 .filteredOn(event -> event.event().kind() == EventKind.HELD_BACK)
                 .as("it said the same each time")
                 .hasSize(1);
 
         answer.set(GateAnswer.notNow(database.bmdb().now().plus(Duration.ofDays(30)), "on holiday"));
-        pass(2);
+        pass(12);
         int before = asked.size();
         pass(70);
         assertThat(asked.size() - before).isEqualTo(1);
         assertThat(fleet.effects()).isEmpty();
+    }
+
+    /** What the loops did to a machine for recovery, the oldest first. */
+    private List<String> lines(UUID machine) throws InterruptedException {
+        List<String> lines = new ArrayList<>(database.bmdb().history(machine, 100).stream()
+                .filter(entry -> entry.process().equals(WorkProcess.RECOVERY))
+                .map(entry -> entry.event()
+                        + entry.failedCause().map(cause -> ": " + cause).orElse(""))
+                .toList());
+        Collections.reverse(lines);
+        return lines;
+    }
+
+    @Test
+    void theHistoryHasEachAnswerOnceHoweverOftenItIsRepeated() throws Exception {
+        fleet(20, 2);
+        fleet.manager(POLICY, with(gate()));
+        UUID machine = hungMachine();
+        List<String> lines = new ArrayList<>(List.of("STARTED", "CANCELED: reboot: gate customer holds it back: busy"));
+        answer.set(GateAnswer.notNow("busy"));
+        pass(40);
+        assertThat(asked).hasSizeGreaterThan(4);
+        assertThat(lines(machine)).isEqualTo(lines);
+
+        answer.set(GateAnswer.notNow("busier"));
+        pass(30);
+        lines.addAll(List.of("STARTED", "CANCELED: reboot: gate customer holds it back: busier"));
+        assertThat(lines(machine)).as("another reason").isEqualTo(lines);
+
+        answer.set(GateAnswer.never("busier"));
+        pass(12);
+        lines.addAll(List.of("STARTED", "CANCELED: reboot: gate customer refuses: busier"));
+        assertThat(lines(machine)).as("another answer for the same reason").isEqualTo(lines);
+
+        DisruptionActions.of(database.bmdb(), ACTOR).askAgain(machine, "a person wants to know");
+        pass(2);
+        lines.addAll(List.of("STARTED", "CANCELED: reboot: gate customer refuses: busier"));
+        assertThat(lines(machine)).as("a person asked").isEqualTo(lines);
+
+        DisruptionActions.of(database.bmdb(), ACTOR).askAgain(machine, "once more");
+        answer.set(GateAnswer.proceed());
+        passUntilEffects(1);
+        lines.addAll(List.of("STARTED", "FINISHED"));
+        assertThat(lines(machine)).isEqualTo(lines);
+        assertThat(database.bmdb().machine(machine).orElseThrow().work()).isEmpty();
+    }
+
+    @Test
+    void whatIsTakenBackWhileAGateThinksIsAskedAgainWhateverItSays() throws Exception {
+        fleet(20, 2);
+        CountDownLatch thinks = new CountDownLatch(1);
+        CountDownLatch answers = new CountDownLatch(1);
+        Shepherd manager = fleet.manager(
+                POLICY,
+                DisruptionSettings.builder()
+                        .gate(named("slow", disruption -> {
+                            asked.add(disruption);
+                            if (asked.size() == 2) {
+                                thinks.countDown();
+                                answers.await();
+                            }
+                            return asked.size() <= 2 ? GateAnswer.notNow("busy") : answer.get();
+                        }))
+                        .answerWithin(MINUTE)
+                        .build());
+        UUID machine = hungMachine();
+        while (asked.isEmpty()) {
+            pass(1);
+        }
+        answer.set(GateAnswer.proceed());
+        var step = background(() -> {
+            while (thinks.getCount() > 0) {
+                manager.recoverer(VirtualFleet.TYPE).step();
+            }
+        });
+        fleet.passWithoutManagers(Duration.ofMinutes(2));
+        assertThat(thinks.await(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(DisruptionActions.of(database.bmdb(), ACTOR).askAgain(machine, "the customer agreed"))
+                .isTrue();
+        answers.countDown();
+        step.get(30, TimeUnit.SECONDS);
+
+        assertThat(said(machine).orElseThrow().why()).isEqualTo("the gates are asked again");
+        assertThat(fleet.effects()).isEmpty();
+        manager.recoverer(VirtualFleet.TYPE).step();
+        assertThat(asked).hasSize(3);
+        assertThat(fleet.effects()).hasSize(1);
     }
 
     @Test
@@ -173,7 +282,8 @@ class GateTest extends RecoveryScenario {
 
         assertThat(asked).hasSize(1);
         assertThat(fleet.effects()).isEmpty();
-        assertThat(recovery(manager, machine).because()).isEqualTo("gate customer refuses its reboot: it is evidence");
+        assertThat(recovery(manager, machine).because())
+                .startsWith("gate customer refuses its reboot: it is evidence; so since ");
         assertThat(recovery(manager, machine).nextLookAt()).isEmpty();
         assertThat(manager.status().recovery().get(VirtualFleet.TYPE).heldBack())
                 .containsExactly("1 machine(s): gate customer refuses for good: it is evidence");
@@ -221,7 +331,7 @@ class GateTest extends RecoveryScenario {
         assertThat(fleet.effects()).isEmpty();
         assertThat(asked).as("the first that does not agree decides").isEmpty();
         assertThat(recovery(manager, machine).because())
-                .isEqualTo("gate sleeper holds its reboot back: it did not answer within 300 ms");
+                .startsWith("gate sleeper holds its reboot back: it did not answer within 300 ms; so since ");
         never.countDown();
         passUntilEffects(1);
     }

@@ -113,7 +113,8 @@ final class ApiRoutes {
                 Optional<Explanation> explanation = Routes.explain(bmdb, policies, machine);
                 return explanation.isEmpty()
                         ? Optional.empty()
-                        : Optional.of(Json.machine(explanation.get(), fleet.machine(machine)));
+                        : Optional.of(
+                                Json.machine(explanation.get(), fleet.machine(machine), operator.disruption(machine)));
             }
             return switch (path.get(2)) {
                 case "history" ->

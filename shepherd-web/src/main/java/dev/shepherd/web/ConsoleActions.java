@@ -4,8 +4,12 @@ import dev.shepherd.api.ShepherdException;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.MachineRecord;
+import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.BackoffFilter;
+import dev.shepherd.bmdb.operator.DisruptionActions;
+import dev.shepherd.bmdb.operator.LabelActions;
+import dev.shepherd.bmdb.operator.LabelActions.Changes;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.bmdb.operator.Pause;
@@ -23,12 +27,15 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** What can be done through the console, and who may do it. Each of these writes its own record. */
 final class ConsoleActions {
 
     private static final long LONGEST_PAUSE = Duration.ofDays(365).toMinutes();
+
+    private static final Pattern BETWEEN = Pattern.compile("[\\s,]+");
 
     private final Bmdb bmdb;
     private final Optional<Shepherd> shepherd;
@@ -64,7 +71,8 @@ final class ConsoleActions {
     }
 
     /** Returns what a person may do to a machine, as it is now. */
-    List<Action> offered(String principal, MachineRecord machine, boolean quarantined) {
+    List<Action> offered(
+            String principal, MachineRecord machine, boolean quarantined, Optional<MachineDisruption> disruption) {
         List<Action> offers = new ArrayList<>();
         if (shepherd.isPresent() && machine.provided().isPresent()) {
             offers.add(Action.harmful(
@@ -86,6 +94,19 @@ final class ConsoleActions {
                                 word(Verb.RELEASE), "Release", "Lets the loops back to it, with a clean record.")
                         : Action.harmless(
                                 word(Verb.QUARANTINE), "Quarantine", "Keeps every loop off it until it is released."));
+        if (disruption.filter(MachineDisruption::mayBeTakenBack).isPresent()) {
+            offers.add(Action.harmless(
+                    word(Verb.ASK_AGAIN),
+                    "Ask the gates again",
+                    "Takes back what gates said of it: those that hold it back or refuse are asked again, and an approval"
+                            + " that was not used is none any more."));
+        }
+        offers.add(Action.harmless(
+                        word(Verb.LABEL),
+                        "Label",
+                        "Sets labels and takes labels off. One that is set here counts before those of the same key that"
+                                + " its provider or a program says.")
+                .asking(Field.LABELS));
         if (!machine.backoffs().isEmpty()) {
             offers.add(Action.harmless(word(Verb.RETRY), "Try again now", "Ends the waiting after its last failures."));
         }
@@ -135,7 +156,8 @@ final class ConsoleActions {
      * Does what a path says: {@code machines/ID/VERB}, {@code pauses/ID/end}, {@code freezes/release} or {@code
      * rollouts/NUMBER/VERB}.
      *
-     * @param form {@code reason}, and what else the verb needs: {@code minutes}, {@code force}, {@code request}
+     * @param form {@code reason}, and what else the verb needs: {@code minutes}, {@code force}, {@code request}, {@code
+     *     labels}
      * @return what came of it; empty if nothing is done at this path
      * @throws RefusedException if the person may not
      * @throws BadRequestException if the form lacks something, or there is no such verb
@@ -206,6 +228,14 @@ final class ConsoleActions {
                 actions.takeBackInstallation(machine, reason) ? Outcome.INSTALLATION_TAKEN_BACK : Outcome.NOT_REQUESTED;
             case TRUST -> actions.trust(machine, reason) ? Outcome.TRUSTED : Outcome.NOT_PINNED;
             case FORGET -> actions.forget(machine, reason) ? Outcome.FORGOTTEN : Outcome.UNKNOWN;
+            case LABEL ->
+                LabelActions.of(bmdb, actor)
+                                .change(machine, labels(form), reason)
+                                .isEmpty()
+                        ? Outcome.NOT_LABELED
+                        : Outcome.LABELED;
+            case ASK_AGAIN ->
+                DisruptionActions.of(bmdb, actor).askAgain(machine, reason) ? Outcome.ASKED_AGAIN : Outcome.NOT_ASKED;
             case REBOOT, REINSTALL -> {
                 Shepherd running = shepherd.orElseThrow(
                         () -> new BadRequestException("this process runs no loops, and cannot call the provider"));
@@ -219,6 +249,18 @@ final class ConsoleActions {
             }
             default -> throw new BadRequestException(verb + " is not done to a machine here");
         };
+    }
+
+    /** Reads which labels to set and to take off: with blanks, commas or line breaks between. */
+    private static Changes labels(Query form) {
+        List<String> changes = form.get("labels").stream()
+                .flatMap(BETWEEN::splitAsStream)
+                .filter(change -> !change.isEmpty())
+                .toList();
+        if (changes.isEmpty()) {
+            throw new BadRequestException("the labels are missing: key=value sets one, key- takes one off");
+        }
+        return Changes.parse(changes);
     }
 
     /** Reads what to install. Base64 may come with line breaks, as programs print it. */

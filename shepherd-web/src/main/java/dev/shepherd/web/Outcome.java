@@ -23,6 +23,12 @@ enum Outcome {
     INSTALLATION_REQUESTED("The installation was requested: its agent gets it with the next heartbeat.", true),
     INSTALLATION_TAKEN_BACK("The request was taken back.", true),
     NOT_REQUESTED("No installation was requested.", false),
+    LABELED("Its labels were changed.", true),
+    NOT_LABELED(
+            "Its labels are as asked for already. What its provider says cannot be taken off, only set to another value.",
+            false),
+    ASKED_AGAIN("The gates are asked again: what they said before counts no more.", true),
+    NOT_ASKED("There is nothing that gates said and that could be taken back.", false),
     REBOOTED("The provider agreed to reboot it.", true),
     REINSTALLED("The provider agreed to reinstall it.", true),
     FORGOTTEN("It was forgotten.", true),

@@ -5,6 +5,7 @@ import dev.shepherd.bmdb.Explanation;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkHistoryEntry;
+import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.fleet.Fleet;
 import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachinePage;
@@ -209,6 +210,7 @@ final class Routes {
         }
         List<WorkHistoryEntry> history = bmdb.history(machineId, OneMachinePage.HISTORY + 1);
         List<OperatorAction> done = operator.actions(machineId, null, OneMachinePage.HISTORY);
+        Optional<MachineDisruption> disruption = operator.disruption(machineId);
         boolean quarantined = operator.quarantine(machineId).isPresent();
         byte[] page = Pages.machine(
                 frame(request, "Machine", "machines", principal, true),
@@ -216,11 +218,12 @@ final class Routes {
                         explanation.get(),
                         fleet.machine(machineId),
                         operator.recovery(machineId),
+                        disruption,
                         history,
                         done,
                         operator.hardwareReport(machineId),
                         operator.hardwareHistory(machineId, null, OneMachinePage.HISTORY),
-                        actions.offered(principal, explanation.get().machine(), quarantined),
+                        actions.offered(principal, explanation.get().machine(), quarantined, disruption),
                         new Say(bmdb.now())));
         return html(200, page);
     }

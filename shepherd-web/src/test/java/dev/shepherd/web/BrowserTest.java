@@ -232,10 +232,28 @@ class BrowserTest {
                 .containsExactly(1, 2, 3);
         act("Take the installation back", "wrong machine");
         sees("The request was taken back.");
+        offered("Label").findElement(By.name("labels")).sendKeys("tier=db raft-group=17");
+        submit("Label", "it joins");
+        sees("Its labels were changed.", "Label raft-group");
+        follow("db (operator's)");
+        assertThat(browser.address()).endsWith("/ops/fleet/machines?selector=tier%3Ddb");
+        follow("rack-1-7");
+        offered("Label").findElement(By.name("labels")).sendKeys("tier-");
+        submit("Label", "it leaves");
+        sees("Its labels were changed.");
+        assertThat(browser.text()).doesNotContain("Label tier");
+        fleet.disruption(machine, "Refused", "cluster", "it is the last voter");
+        open("machines/" + machine);
+        sees("gate cluster refuses its reboot: it is the last voter");
+        act("Ask the gates again", "the customer agreed");
+        sees("The gates are asked again:");
 
         assertThat(provider.calls(Operation.REBOOT)).isEqualTo(1);
         assertThat(done(machine))
                 .containsExactly(
+                        "AskAgain by oncall through the page: the customer agreed",
+                        "Label by oncall through the page: it leaves",
+                        "Label by oncall through the page: it joins",
                         "TakeBackInstallation by oncall through the page: wrong machine",
                         "Install by oncall through the page: for the new tenant",
                         "Reboot by oncall through the page: hangs",

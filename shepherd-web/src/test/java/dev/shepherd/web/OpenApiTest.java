@@ -234,9 +234,8 @@ class OpenApiTest {
         fleet.execute("insert into machine_labels values (?, 'rack', '7', 'Operator')", lively);
         fleet.execute("insert into pauses (pause_id, paused_by, pause_reason, paused_at, pause_selector)"
                 + " values (gen_random_uuid(), 'oncall', 'r', now(), 'rack=6')");
-        fleet.execute(
-                "insert into machine_disruption values (md5('m12')::uuid, gen_random_uuid(), 'Reboot', 'HeldBack', now(),"
-                        + " now() + interval '1 hour', null, false, null, 'windows', 'it is day')");
+        fleet.disruption(lively, "HeldBack", "windows", "it is day");
+        fleet.disruption(bare, "Draining", null, "");
         fleet.execute("update work_history set session_id = gen_random_uuid()");
         // Not by a session, whose process would end those that were written here.
         fleet.hardware(lively, TestHardware.withFailingDisk("S1"), "a disk: critical warning");
@@ -330,7 +329,7 @@ class OpenApiTest {
                 parameter.path("schema").path("enum").forEach(verb -> verbs.add(verb.asText()));
             }
         });
-        assertThat(verbs).hasSize(11);
+        assertThat(verbs).hasSize(13);
         for (String verb : verbs) {
             UUID machine = rebootable("rack-" + verb);
             fleet.execute("insert into machine_ssh_host_key values (?, 'ssh-ed25519 AAAA', now())", machine);
@@ -346,6 +345,9 @@ class OpenApiTest {
             if (verb.equals("install")) {
                 installed.add(machine);
             }
+            if (verb.equals("ask-again")) {
+                fleet.disruption(machine, "Draining", null, "");
+            }
             if (verb.equals("retry")) {
                 fleet.execute(
                         "insert into work_backoff (machine_id, process, until, cause, last_interval_seconds)"
@@ -358,7 +360,8 @@ class OpenApiTest {
                         "/machines/{machine}/{verb}",
                         "/machines/" + machine + "/" + verb,
                         "",
-                        "{\"reason\": \"a test\", \"force\": true, \"minutes\": 5, \"request\": \"AQID\"}");
+                        "{\"reason\": \"a test\", \"force\": true, \"minutes\": 5, \"request\": \"AQID\","
+                                + " \"labels\": \"rack=7 tier-\"}");
                 outcomes.add(done.path("outcome").asText());
                 get("/machines/{machine}", "/machines/" + machine);
                 get("/machines/{machine}/actions", "/machines/" + machine + "/actions");
@@ -424,6 +427,7 @@ class OpenApiTest {
                         "installation-requested",
                         "installation-taken-back",
                         "not-requested")
+                .contains("labeled", "not-labeled", "asked-again")
                 .contains("unfrozen", "not-frozen", "not-paused", "unknown", "not-backed-off", "retried");
         assertThat(outcomes)
                 .isSubsetOf(Stream.of(Outcome.values()).map(Outcome::word).toList());

@@ -7,6 +7,7 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /** Machines written straight into a database. */
 final class TestFleet {
@@ -45,6 +46,21 @@ final class TestFleet {
                 id,
                 location);
         return machineId;
+    }
+
+    /** Writes what a gate said of a reboot: {@code HeldBack}, {@code Draining}, {@code Refused} or {@code UnderWay}. */
+    void disruption(UUID machine, String state, @Nullable String gate, String why) throws SQLException {
+        execute(
+                "insert into machine_disruption (machine_id, disruption_id, disruption_kind, disruption_state, disruption_at,"
+                        + " disruption_until, disruption_deadline, disruption_drained, disruption_gate, disruption_why)"
+                        + " select ?, gen_random_uuid(), 'Reboot', s, now(),"
+                        + " case when s <> 'UnderWay' then now() + interval '1 hour' end,"
+                        + " case when s = 'Draining' then now() + interval '2 hours' end, s = 'Draining', ?::text, ?"
+                        + " from (values (?::text)) v (s)",
+                machine,
+                gate,
+                why,
+                state);
     }
 
     /** Writes a hardware report as a process of an older version would, and a change that it may have told of. */
@@ -106,6 +122,7 @@ final class TestFleet {
         execute("update machine_provided set provider_reservation_id = ? where machine_id = ?", text, machine);
         execute("insert into machine_quarantine values (?, now(), ?, ?)", machine, text, text + "\u202e\u001b[31m");
         execute("insert into machine_ssh_host_key values (?, ?, now())", machine, text);
+        disruption(machine, "HeldBack", text, text + "\u202e\u001b[31m");
         execute("insert into machine_unreachable values (?, now(), 3)", machine);
         execute(
                 "insert into work_backoff (machine_id, process, until, cause, last_interval_seconds)"

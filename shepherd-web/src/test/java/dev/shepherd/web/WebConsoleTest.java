@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.disruption.DisruptionState;
 import dev.shepherd.bmdb.fleet.FleetSummary;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.bmdb.operator.OperatorAction;
@@ -315,6 +316,111 @@ class WebConsoleTest {
                         "(\"Pause\", \"new disk\", \"oncall\", the page)",
                         "(\"Quarantine\", \"it burns\", \"oncall\", the page)");
         assertThat(text(get(all, "/actions", Map.of("Host", "localhost")))).contains("it burns", "oncall", "the page");
+    }
+
+    @Test
+    void labelsAreSetAndTakenOffByThoseWhoMay() throws Exception {
+        UUID machine = fleet.machine("m", "l");
+        fleet.execute("insert into machine_labels values (?, 'rack', '7', 'Provider')", machine);
+        String path = "/machines/" + machine + "/label";
+        WebConsole all = operators();
+        WebConsole some = console((principal, action, on) -> action == Verb.PAUSE, request -> Optional.of("oncall"));
+        Map<String, String> host = Map.of("Host", "localhost");
+
+        assertThat(post(some, path, "reason=x&labels=tier%3Ddb", SAME_ORIGIN).status())
+                .isEqualTo(403);
+        assertThat(text(get(some, "/machines/" + machine, host))).doesNotContain("/label\"");
+        assertThat(text(get(all, "/machines/" + machine, host))).contains("/label\"", "name=\"labels\"");
+        for (String form : List.of(
+                "labels=tier%3Ddb",
+                "reason=x",
+                "reason=x&labels=+%2C+",
+                "reason=x&labels=tier",
+                "reason=x&labels=tier%3Da+tier%3Db",
+                "reason=x&labels=tier%3Da+tier-",
+                "reason=x&labels=tier%3D%3Cb%3E",
+                "reason=x&labels=-bad-%3D1")) {
+            WebResponse refused = post(all, path, form, SAME_ORIGIN);
+            assertThat(refused.status()).as(form).isEqualTo(400);
+            assertThat(text(refused)).as(form).doesNotContain("<b>");
+        }
+        assertThat(Operator.of(bmdb).actions(null, null, 10)).isEmpty();
+
+        assertThat(post(all, path, "reason=it+joins&labels=tier%3Ddb%2C+raft-group%3D17%0D%0Aspare%3D", SAME_ORIGIN)
+                        .headers())
+                .containsEntry("Location", "../" + machine + "?done=labeled");
+        assertThat(post(all, path, "reason=it+joins&labels=tier%3Ddb+rack-+nothing-", SAME_ORIGIN)
+                        .headers())
+                .as("as it is already, the provider's, and one that is not there")
+                .containsEntry("Location", "../" + machine + "?done=not-labeled");
+        assertThat(post(all, path, "reason=it+moves&labels=tier-+rack%3D8", SAME_ORIGIN)
+                        .headers())
+                .containsEntry("Location", "../" + machine + "?done=labeled");
+
+        assertThat(bmdb.machine(machine).orElseThrow().labels())
+                .hasToString("{rack=Label[value=8, source=OPERATOR], raft-group=Label[value=17, source=OPERATOR],"
+                        + " spare=Label[value=, source=OPERATOR]}");
+        assertThat(text(get(all, "/machines/" + machine + "?done=labeled", host)))
+                .contains("Its labels were changed.", "Label raft-group", "17 (operator's)", "Label rack");
+        assertThat(Operator.of(bmdb).actions(machine, null, 10))
+                .extracting(action -> action.verb() + " by " + action.by() + " through " + action.channel() + ": "
+                        + action.reason() + " (" + action.details().orElse("") + ")")
+                .containsExactly(
+                        "Label by oncall through the page: it moves (rack=8 (was 7), tier taken off (was db))",
+                        "Label by oncall through the page: it joins (raft-group=17, spare=, tier=db)");
+
+        post(all, "/machines/" + machine + "/forget", "reason=gone", SAME_ORIGIN);
+        WebResponse stale = post(all, path, "reason=late&labels=tier%3Ddb", SAME_ORIGIN);
+        assertThat(stale.status()).isEqualTo(409);
+        assertThat(text(stale)).contains("there is no such machine");
+    }
+
+    @Test
+    void theGatesAreAskedAgainByThoseWhoMay() throws Exception {
+        UUID machine = fleet.machine("m", "l");
+        UUID other = fleet.machine("other", "l");
+        fleet.disruption(machine, "Refused", "cluster", "it is the last <voter>");
+        String path = "/machines/" + machine + "/ask-again";
+        Map<String, String> host = Map.of("Host", "localhost");
+        WebConsole all = operators();
+        WebConsole some = console((principal, action, on) -> action == Verb.PAUSE, request -> Optional.of("oncall"));
+
+        assertThat(text(get(all, "/machines/" + machine, host)))
+                .contains("Ask the gates again", "gate cluster refuses its reboot: it is the last &lt;voter&gt;");
+        assertThat(text(get(all, "/machines/" + other, host))).doesNotContain("Ask the gates again");
+        assertThat(text(get(some, "/machines/" + machine, host))).doesNotContain("Ask the gates again");
+        assertThat(post(some, path, "reason=x", SAME_ORIGIN).status()).isEqualTo(403);
+        assertThat(post(all, path, "reason=", SAME_ORIGIN).status()).isEqualTo(400);
+        assertThat(post(all, path, "reason=x", Map.of("Origin", "http://attacker.example"))
+                        .status())
+                .isEqualTo(403);
+        assertThat(Operator.of(bmdb).disruption(machine).orElseThrow().state()).isEqualTo(DisruptionState.REFUSED);
+
+        assertThat(post(all, path, "reason=the+customer+agreed", SAME_ORIGIN).headers())
+                .containsEntry("Location", "../" + machine + "?done=asked-again");
+        assertThat(Operator.of(bmdb).disruption(machine).orElseThrow().state()).isEqualTo(DisruptionState.HELD_BACK);
+        assertThat(text(get(all, "/machines/" + machine + "?done=asked-again", host)))
+                .contains("The gates are asked again:");
+        assertThat(Operator.of(bmdb).actions(machine, null, 10))
+                .extracting(action -> action.verb() + " by " + action.by() + ": " + action.reason() + " ("
+                        + action.details().orElse("") + ")")
+                .containsExactly("AskAgain by oncall: the customer agreed (reboot, Refused)");
+
+        // A page that has been open for a while: the machine goes down, or was never held back.
+        fleet.execute("delete from machine_disruption where machine_id = ?", machine);
+        fleet.disruption(machine, "UnderWay", null, "");
+        assertThat(text(get(all, "/machines/" + machine, host)))
+                .contains("its reboot is under way")
+                .doesNotContain("Ask the gates again");
+        for (UUID late : List.of(machine, other)) {
+            assertThat(post(all, "/machines/" + late + "/ask-again", "reason=late", SAME_ORIGIN)
+                            .headers())
+                    .containsEntry("Location", "../" + late + "?done=not-asked");
+        }
+        assertThat(post(all, "/machines/" + UUID.randomUUID() + "/ask-again", "reason=late", SAME_ORIGIN)
+                        .status())
+                .isEqualTo(409);
+        assertThat(Operator.of(bmdb).actions(null, null, 10)).hasSize(1);
     }
 
     @Test

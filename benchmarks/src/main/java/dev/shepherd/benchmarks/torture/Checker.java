@@ -5,6 +5,7 @@ import dev.shepherd.benchmarks.torture.Evidence.HistoryLine;
 import dev.shepherd.benchmarks.torture.Evidence.MachineRow;
 import dev.shepherd.benchmarks.torture.Evidence.StepLine;
 import dev.shepherd.benchmarks.torture.ManagerProcess.Frozen;
+import dev.shepherd.benchmarks.torture.Torture.Drains;
 import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.event.StoredEvent;
 import java.time.Duration;
@@ -43,6 +44,10 @@ final class Checker {
         NOT_APPROVED,
         /** A reboot of a machine while another one of its group was down. */
         TWO_OF_A_GROUP,
+        /** A reboot of a machine before work was moved away from it, or when it may be back. */
+        NOT_DRAINED,
+        /** Work that was moved away, and no word, or two different ones, that it may come back. */
+        DRAIN_WITHOUT_END,
         /** Two reboots of one machine within its cooldown. */
         REBOOTED_TWICE,
         /** A machine that was taken into use under two intents, or recorded under another one. */
@@ -79,8 +84,9 @@ final class Checker {
      * @param violations what must not have happened
      * @param latestEffectMillis how long after the end of its claim the latest effect came, without the time for which
      *     its manager was frozen
+     * @param drains how much work was moved away, and by whom
      */
-    record Verdict(List<Violation> violations, long latestEffectMillis) {}
+    record Verdict(List<Violation> violations, long latestEffectMillis, Drains drains) {}
 
     /** How late a loss is noticed: by design a tenth of the interval; the rest is for threads that wait for a processor. */
     static final Duration NOTICE = Plan.SESSION_INTERVAL.dividedBy(10).plusMillis(700);
@@ -131,6 +137,7 @@ final class Checker {
         checker.checkEffects();
         checker.checkReboots();
         new DisruptionChecker(checker::frozen, checker::found).check(evidence.effects());
+        Drains drains = new DrainChecker(checker::frozen, evidence.killed(), checker::found).check(evidence.effects());
         checker.checkCreations();
         checker.checkInspections();
         checker.checkAgents();
@@ -138,7 +145,8 @@ final class Checker {
         checker.checkRollouts();
         checker.checkEvents();
         evidence.leftovers().forEach(left -> checker.found(Rule.LEFT_OVER, left));
-        return new Verdict(List.copyOf(checker.violations), TimeUnit.MICROSECONDS.toMillis(checker.latestEffect));
+        return new Verdict(
+                List.copyOf(checker.violations), TimeUnit.MICROSECONDS.toMillis(checker.latestEffect), drains);
     }
 
     private void found(Rule rule, String what) {
@@ -196,7 +204,7 @@ final class Checker {
                         checkEffect(effect, id, "ShepherdRecovery");
                     }
                 }
-                case CREATE, RECORDED, INSPECTED, BUILD, APPROVE -> {
+                case CREATE, RECORDED, INSPECTED, BUILD, APPROVE, DRAIN, DRAINED, DRAIN_DONE, DRAIN_CANCELLED -> {
                     // Not done to a machine under a claim.
                 }
             }

@@ -31,12 +31,31 @@ record Effect(long micros, int manager, Kind kind, String machine, String first,
         BUILD,
         /** A gate approves a reboot of the machine; first: what it is called. */
         APPROVE,
+        /**
+         * A drain hook begins to move work away; first: what it is called, second: when that is over at the latest, in
+         * microseconds, or nothing if the hook never says.
+         */
+        DRAIN,
+        /** A drain hook says that all work is away; first: what it is called. */
+        DRAINED,
+        /** A drain hook is told that the machine is back; first: what it is called. */
+        DRAIN_DONE,
+        /** A drain hook is told that the machine does not go down; first: what it is called. */
+        DRAIN_CANCELLED,
         /** The provider reboots the machine. */
         REBOOT,
         /** A process of an embedder's begins with a machine; first: its id in the database, second: the claim. */
         INSPECT,
         /** The database answered that this is finished; first: the claim, second: the number that was written. */
-        INSPECTED
+        INSPECTED;
+
+        /** Tells whether something is done to a machine, or at its provider. */
+        boolean isStep() {
+            return switch (this) {
+                case CREATE, CONNECT, UPLOAD, RUN, APPROVE, REBOOT, INSPECT -> true;
+                case RECORDED, BUILD, INSPECTED, DRAIN, DRAINED, DRAIN_DONE, DRAIN_CANCELLED -> false;
+            };
+        }
     }
 
     private static final int FIELDS = 6;

@@ -22,6 +22,7 @@ import java.util.UUID;
  * @param maxMachines how many machines there may be
  * @param effects what managers did
  * @param frozen when they did not run
+ * @param killed when which of them was killed, in microseconds since the epoch
  * @param sessions the numbers of the managers, by the sessions that they ever had
  * @param history what the database recorded of work, in its order
  * @param machines what the database has of machines
@@ -35,6 +36,7 @@ record Evidence(
         int maxMachines,
         List<Effect> effects,
         List<Frozen> frozen,
+        Map<Integer, Long> killed,
         Map<UUID, Integer> sessions,
         List<HistoryLine> history,
         List<MachineRow> machines,
@@ -90,6 +92,7 @@ record Evidence(
             int maxMachines,
             List<Effect> effects,
             List<Frozen> frozen,
+            Map<Integer, Long> killed,
             Map<UUID, String> agents,
             List<StoredEvent> told,
             List<StoredEvent> followed,
@@ -142,7 +145,8 @@ record Evidence(
                     all.add(row.getLong(1) + " machine(s) are still at work in a rollout");
                 }
             });
-            for (String table : List.of("work", "machine_intent", "sessions", "machine_quarantine")) {
+            for (String table :
+                    List.of("work", "machine_intent", "sessions", "machine_quarantine", "machine_disruption")) {
                 each(connection, "select count(*) from " + table, row -> {
                     if (row.getLong(1) > 0) {
                         all.add(row.getLong(1) + " row(s) are left in " + table);
@@ -151,7 +155,7 @@ record Evidence(
             }
         }
         return new Evidence(
-                maxMachines, effects, frozen, sessions, history, machines, steps, agents, told, followed, all);
+                maxMachines, effects, frozen, killed, sessions, history, machines, steps, agents, told, followed, all);
     }
 
     @FunctionalInterface

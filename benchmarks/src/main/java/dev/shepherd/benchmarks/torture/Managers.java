@@ -4,7 +4,9 @@ import dev.shepherd.benchmarks.torture.ManagerProcess.Frozen;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -20,6 +22,7 @@ final class Managers implements AutoCloseable {
     private final Urls urls;
     private final List<Slot> slots = new ArrayList<>();
     private final List<Frozen> frozen = new ArrayList<>();
+    private final Map<Integer, Long> killed = new HashMap<>();
     private final List<String> complaints = new ArrayList<>();
     private final ExecutorService closer = Executors.newSingleThreadExecutor(task -> {
         Thread thread = new Thread(task, "torture-wires");
@@ -88,7 +91,9 @@ final class Managers implements AutoCloseable {
     }
 
     void kill(int slot) throws InterruptedException {
-        manager(slot).kill();
+        ManagerProcess manager = manager(slot);
+        manager.kill();
+        killed.put(manager.number(), Effect.now());
         slots.get(slot).manager = null;
     }
 
@@ -137,6 +142,11 @@ final class Managers implements AutoCloseable {
 
     List<Frozen> frozen() {
         return Collections.unmodifiableList(frozen);
+    }
+
+    /** Returns when which manager was killed, in microseconds since the epoch. */
+    Map<Integer, Long> killed() {
+        return Collections.unmodifiableMap(killed);
     }
 
     List<String> complaints() {

@@ -54,6 +54,15 @@ public final class Torture {
     private final Consumer<String> progress;
 
     /**
+     * How much work was moved away from machines before they went down.
+     *
+     * @param begun drains that hooks were told of
+     * @param goneOn those whose manager was killed, and whose machine another one then rebooted
+     * @param endedByAnother those whose manager was killed before their end, which hooks then heard from another one
+     */
+    public record Drains(int begun, int goneOn, int endedByAnother) {}
+
+    /**
      * What came out.
      *
      * @param violations what must not have happened
@@ -66,6 +75,7 @@ public final class Torture {
      * @param effects how much was done to machines
      * @param takeovers how often an agent was started
      * @param reboots how often a machine was rebooted
+     * @param drains how much work was moved away before, and by whom
      * @param finishes how many ends of work the database recorded as finished
      * @param silenced how many agents fell silent
      * @param commitsCut how many commits there were of which the answer was swallowed
@@ -87,6 +97,7 @@ public final class Torture {
             long effects,
             long takeovers,
             long reboots,
+            Drains drains,
             long finishes,
             long silenced,
             int commitsCut,
@@ -198,6 +209,7 @@ public final class Torture {
                     machines,
                     world.effects(),
                     frozen,
+                    fleet.killed(),
                     world.alive(),
                     follower.readAgain(),
                     followed,
@@ -270,7 +282,7 @@ public final class Torture {
         }
     }
 
-    /** Counts the machines whose agent is recorded and heard, and that no loop works on. */
+    /** Counts the machines whose agent is recorded and heard, that no loop works on, and that no gate or hook has to do with. */
     private static int machinesInOrder(String url, Map<UUID, String> alive) {
         int count = 0;
         try (Connection connection = DriverManager.getConnection(url);
@@ -278,7 +290,8 @@ public final class Torture {
                         "select machine_id, encode(agent_public_key, 'hex') from machine_agent_started"
                                 + " join machine_agent_heartbeat using (machine_id) where machine_id not in"
                                 + " (select machine_id from work where process <> ?) and machine_id not in"
-                                + " (select machine_id from machine_rollout where rollout_until is not null)")) {
+                                + " (select machine_id from machine_rollout where rollout_until is not null) and machine_id not in"
+                                + " (select machine_id from machine_disruption)")) {
             statement.setString(1, Plan.INSPECTION);
             try (ResultSet rows = statement.executeQuery()) {
                 while (rows.next()) {
@@ -322,12 +335,11 @@ public final class Torture {
                 steps(evidence, "Returned"),
                 evidence.told().size(),
                 evidence.effects().stream()
-                        .filter(effect -> effect.kind() != Kind.RECORDED
-                                && effect.kind() != Kind.INSPECTED
-                                && effect.kind() != Kind.BUILD)
+                        .filter(effect -> effect.kind().isStep())
                         .count(),
                 count(evidence, Kind.RUN),
                 count(evidence, Kind.REBOOT),
+                verdict.drains(),
                 evidence.history().stream()
                         .filter(line -> line.event().equals("Finished"))
                         .count(),

@@ -139,6 +139,8 @@ final class TortureManager {
                 .disruptions(DisruptionSettings.builder()
                         .gate(new MoodyGate(effects))
                         .gate(DisruptionBudget.parse("1 of " + Plan.GROUP))
+                        .drainHook(new MoodyHook(effects))
+                        .drainPoll(Duration.ofSeconds(1))
                         .answerWithin(Duration.ofSeconds(1))
                         .askAgainAfter(Duration.ofSeconds(1))
                         .approvalGoodFor(Duration.ofSeconds(5))

@@ -35,6 +35,7 @@ class CheckerTest {
 
     private final List<Effect> effects = new ArrayList<>();
     private final List<Frozen> frozen = new ArrayList<>();
+    private final Map<Integer, Long> killed = new HashMap<>();
     private final Map<UUID, Integer> sessions = new HashMap<>();
     private final List<HistoryLine> history = new ArrayList<>();
     private final List<MachineRow> machines = new ArrayList<>();
@@ -123,9 +124,27 @@ class CheckerTest {
 
     private void reboot(double at, int manager) {
         UUID claim = begins(at - 0.1, manager, RECOVERY);
-        effect(at - 0.05, manager, Kind.APPROVE, "", "");
+        approve(at - 0.05, manager);
         effect(at, manager, Kind.REBOOT, "", "");
         ends(at + 0.1, manager, RECOVERY, claim, "Finished");
+    }
+
+    /** With a drain that takes no time, and ends well a second later. */
+    private void approve(double at, int manager) {
+        String id = UUID.randomUUID().toString();
+        effect(at - 0.03, manager, Kind.DRAIN, id, String.valueOf(micros(at - 0.03)));
+        effect(at, manager, Kind.APPROVE, id, "");
+        effect(at + 1, manager, Kind.DRAIN_DONE, id, "");
+    }
+
+    /** A sound fleet whose machine is rebooted at second 20 by manager 1, with approval, and what hooks have said before. */
+    private void rebootAfter(String id) {
+        soundBeginning();
+        UUID claim = begins(19, 1, RECOVERY);
+        effect(19.9, 1, Kind.APPROVE, id, "");
+        effect(20, 1, Kind.REBOOT, "", "");
+        ends(21, 1, RECOVERY, claim, "Finished");
+        soundTakeover(22);
     }
 
     private void inspected(int manager, double at, UUID claim, String event, long number) {
@@ -138,7 +157,18 @@ class CheckerTest {
 
     private Verdict verdict() {
         return Checker.check(new Evidence(
-                maxMachines, effects, frozen, sessions, history, machines, steps, agents, told, followed, leftovers));
+                maxMachines,
+                effects,
+                frozen,
+                killed,
+                sessions,
+                history,
+                machines,
+                steps,
+                agents,
+                told,
+                followed,
+                leftovers));
     }
 
     private List<Rule> broken() {
@@ -230,7 +260,7 @@ class CheckerTest {
     void anEffectWithoutAClaimIsFound() {
         soundBeginning();
         effect(10, 2, Kind.CONNECT, ID, "");
-        effect(11, 1, Kind.APPROVE, "", "");
+        approve(11, 1);
         effect(11, 1, Kind.REBOOT, "", "");
 
         assertThat(broken()).containsExactly(Rule.NO_CLAIM, Rule.NO_CLAIM);
@@ -240,7 +270,7 @@ class CheckerTest {
     void anEffectUnderAClaimOfAnotherManagerIsFound() {
         soundBeginning();
         UUID claim = begins(10, 1, RECOVERY);
-        effect(11, 2, Kind.APPROVE, "", "");
+        approve(11, 2);
         effect(11, 2, Kind.REBOOT, "", "");
         ends(12, 1, RECOVERY, claim, "Finished");
 
@@ -312,7 +342,7 @@ class CheckerTest {
     void aRebootThatNoGateOfItsManagerApprovedIsFound() {
         soundBeginning();
         UUID claim = begins(19, 1, RECOVERY);
-        effect(19.5, 2, Kind.APPROVE, "", "");
+        approve(19.5, 2);
         effect(20, 1, Kind.REBOOT, "", "");
         ends(21, 1, RECOVERY, claim, "Finished");
         soundTakeover(22);
@@ -352,6 +382,77 @@ class CheckerTest {
         told.add(2, new Effect(micros(1.5), 2, Kind.RUN, "t-00003", "", ""));
         new DisruptionChecker((manager, from, to) -> 0, (rule, what) -> found.add(rule.name())).check(told);
         assertThat(found).isEmpty();
+    }
+
+    @Test
+    void aRebootBeforeItsDrainIsOverIsFound() {
+        rebootAfter("x");
+        effect(15, 2, Kind.DRAIN, "x", String.valueOf(micros(20.1)));
+        effect(23, 2, Kind.DRAIN_DONE, "x", "");
+        assertThat(broken()).containsExactly(Rule.NOT_DRAINED);
+
+        effect(18, 2, Kind.DRAINED, "y", "");
+        assertThat(broken()).as("another drain is over").containsExactly(Rule.NOT_DRAINED);
+        effect(18, 2, Kind.DRAINED, "x", "");
+        assertThat(broken()).as("it is over early").isEmpty();
+        effect(18.5, 1, Kind.DRAIN, "x", String.valueOf(micros(20.1)));
+        assertThat(broken()).as("it has begun once more").containsExactly(Rule.NOT_DRAINED);
+    }
+
+    @Test
+    void aRebootWhenTheTimeOfItsDrainIsOverIsSound() {
+        rebootAfter("x");
+        effect(15, 2, Kind.DRAIN, "x", String.valueOf(micros(19.8)));
+        effect(23, 2, Kind.DRAIN_DONE, "x", "");
+        assertThat(broken()).isEmpty();
+    }
+
+    @Test
+    void aRebootWithoutADrainOrWithOneThatNeverSaidHowLongItTakesIsFound() {
+        rebootAfter("x");
+        assertThat(broken()).containsExactly(Rule.NOT_DRAINED);
+        effect(15, 2, Kind.DRAIN, "x", "");
+        effect(23, 2, Kind.DRAIN_DONE, "x", "");
+        assertThat(broken()).containsExactly(Rule.NOT_DRAINED);
+    }
+
+    @Test
+    void aRebootWhoseDrainHasEndedIsFoundUnlessItsManagerWasFrozen() {
+        rebootAfter("x");
+        effect(15, 2, Kind.DRAIN, "x", String.valueOf(micros(15)));
+        effect(19.95, 2, Kind.DRAIN_CANCELLED, "x", "");
+        assertThat(broken()).containsExactly(Rule.NOT_DRAINED);
+        frozen.add(new Frozen(1, micros(19.91), micros(19.99)));
+        assertThat(broken()).isEmpty();
+    }
+
+    @Test
+    void aDrainHasOneEndThatMayBeToldTwice() {
+        soundBeginning();
+        effect(15, 2, Kind.DRAIN, "x", String.valueOf(micros(16)));
+        assertThat(broken()).as("no end").containsExactly(Rule.DRAIN_WITHOUT_END);
+        effect(17, 1, Kind.DRAIN_CANCELLED, "x", "");
+        effect(18, 2, Kind.DRAIN_CANCELLED, "x", "");
+        assertThat(broken()).isEmpty();
+        effect(19, 2, Kind.DRAIN_DONE, "x", "");
+        assertThat(broken()).as("two ends").containsExactly(Rule.DRAIN_WITHOUT_END);
+    }
+
+    @Test
+    void drainsThatWentOnElsewhereAfterAKillAreCounted() {
+        rebootAfter("x");
+        effect(15, 2, Kind.DRAIN, "x", String.valueOf(micros(19)));
+        effect(23, 1, Kind.DRAIN_DONE, "x", "");
+        assertThat(verdict().drains()).as("no one was killed").isEqualTo(new Torture.Drains(1, 0, 0));
+        killed.put(2, micros(14));
+        assertThat(verdict().drains()).as("before it began").isEqualTo(new Torture.Drains(1, 0, 0));
+        killed.put(2, micros(18));
+        assertThat(verdict().drains()).isEqualTo(new Torture.Drains(1, 1, 1));
+        killed.put(2, micros(22));
+        assertThat(verdict().drains()).as("before its end").isEqualTo(new Torture.Drains(1, 0, 1));
+        killed.put(2, micros(24));
+        assertThat(verdict().drains()).as("after its end").isEqualTo(new Torture.Drains(1, 0, 0));
+        assertThat(broken()).isEmpty();
     }
 
     @Test

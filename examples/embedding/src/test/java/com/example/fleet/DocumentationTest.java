@@ -17,6 +17,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the README and the docs show is what is compiled and tested here. */
 class DocumentationTest {
@@ -41,6 +44,35 @@ class DocumentationTest {
         String example = tagged("src/test/java/com/example/fleet/RecoveryTest.java", "testing");
         assertThat(ROOT.resolve("README.md")).content().contains("```java\n" + example + "\n```");
         assertThat(ROOT.resolve("docs/testing.md")).content().contains("```java\n" + example + "\n```");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "gate, docs/disruptions.md",
+        "drain, docs/disruptions.md",
+        "listener, docs/events.md",
+        "feed, docs/events.md",
+    })
+    void theSnippetsInTheDocsAreThoseThatRun(String tag, String document) throws IOException {
+        String snippet = tagged("src/test/java/com/example/fleet/SnippetsTest.java", tag);
+        assertThat(ROOT.resolve(document)).content().contains("```java\n" + snippet + "\n```");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"docs/disruptions.md", "docs/events.md", "docs/testing.md"})
+    void noOtherJavaIsInThese(String document) throws IOException {
+        String tests = Files.readString(Path.of("src/test/java/com/example/fleet/SnippetsTest.java"))
+                + Files.readString(Path.of("src/test/java/com/example/fleet/RecoveryTest.java"));
+        Matcher block = Pattern.compile("(?s)```java\n(.*?)\n```").matcher(Files.readString(ROOT.resolve(document)));
+        int found = 0;
+        while (block.find()) {
+            found++;
+            assertThat(tests.lines().map(String::strip).toList())
+                    .as(block.group(1))
+                    .containsSubsequence(
+                            block.group(1).lines().map(String::strip).toList());
+        }
+        assertThat(found).isPositive();
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.shepherd.bmdb.disruption;
 
 import dev.shepherd.api.internal.Escaped;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -11,6 +12,7 @@ import java.util.UUID;
  * @param id stays the same from the first question until the machine is well again, whichever process asks; another one from when
  *     drain hooks were told that it is cancelled
  * @param since since when it is in this state
+ * @param askedAt when gates or drain hooks were last asked, or what they said was last taken back
  * @param until until when it waits: then the gates are asked again. Empty unless it is held back or drained; a time that never comes
  *     ({@link Instant#MAX}) if it is refused
  * @param deadline until when work may be moved away, or the approval is good; empty in other states
@@ -24,6 +26,7 @@ public record MachineDisruption(
         DisruptionKind kind,
         DisruptionState state,
         Instant since,
+        Instant askedAt,
         Optional<Instant> until,
         Optional<Instant> deadline,
         boolean drained,
@@ -34,6 +37,27 @@ public record MachineDisruption(
     public MachineDisruption {
         gate = gate.map(Escaped::text);
         why = Escaped.text(why);
+    }
+
+    /** Tells whether the gates can be asked again: what has begun cannot be taken back. */
+    public boolean mayBeTakenBack() {
+        return state != DisruptionState.UNDER_WAY;
+    }
+
+    /** Says in words how far it has come. */
+    public String describe() {
+        return whyItWaits()
+                .orElseGet(
+                        () -> "its " + kind + (state == DisruptionState.APPROVED ? " is approved" : " is under way"));
+    }
+
+    /** Says in words why the machine waits, since when, and when that was last asked; empty if it does not wait. */
+    public Optional<String> explain() {
+        return whyItWaits()
+                .map(waits -> waits + "; so since " + since.truncatedTo(ChronoUnit.SECONDS)
+                        + (state == DisruptionState.REFUSED
+                                ? ""
+                                : ", last asked at " + askedAt.truncatedTo(ChronoUnit.SECONDS)));
     }
 
     /** Says in words why the machine waits; empty if it does not wait. */

@@ -5,6 +5,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_COUNTS;
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_SAMPLES;
 import static dev.shepherd.bmdb.internal.schema.Tables.FLEET_SILENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static dev.shepherd.bmdb.internal.schema.Tables.OPERATOR_ACTIONS;
 import static dev.shepherd.bmdb.internal.schema.Tables.PAUSES;
 import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
 import static dev.shepherd.bmdb.internal.schema.Tables.WORK_HISTORY;
@@ -82,6 +83,7 @@ final class CountQueries {
         return db.dsl()
                 .select(
                         DSL.field(select(DSL.max(WORK_HISTORY.HISTORY_ID)).from(WORK_HISTORY)),
+                        DSL.field(select(DSL.max(OPERATOR_ACTIONS.ACTION_ID)).from(OPERATOR_ACTIONS)),
                         DSL.field(select(DSL.max(PAUSES.PAUSED_AT)).from(PAUSES)),
                         DSL.field(select(count()).from(PAUSES)),
                         DSL.field(select(DSL.listAgg(

@@ -21,6 +21,7 @@ import static org.jooq.impl.DSL.sum;
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.disruption.DisruptionState;
 import dev.shepherd.bmdb.fleet.FleetSummary.Figure;
 import dev.shepherd.bmdb.fleet.FleetSummary.What;
 import dev.shepherd.bmdb.internal.DueQueue;
@@ -32,6 +33,7 @@ import dev.shepherd.bmdb.internal.schema.tables.records.FleetFiguresRecord;
 import dev.shepherd.bmdb.internal.schema.tables.records.RolloutsRecord;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.bmdb.operator.Verb;
+import dev.shepherd.bmdb.recovery.DisruptionQueries;
 import dev.shepherd.bmdb.recovery.RecoveryLimits;
 import dev.shepherd.bmdb.recovery.RecoveryRules;
 import dev.shepherd.bmdb.rollout.RolloutCounts;
@@ -131,6 +133,7 @@ final class FigureQueries {
                                             .isNull()
                                             .and(RECOVERY_FREEZE.PROVIDER.in("", provider))));
         }
+        heldBack(providers);
         providers.forEach(this::rollout);
         add(What.PAUSES, "", db.dsl().fetchCount(PAUSES, WorkQueries.isOn(db)));
         actions();
@@ -180,6 +183,21 @@ final class FigureQueries {
                 .groupBy(MACHINE_PROVIDED.PROVIDER, WORK_BACKOFF.PROCESS, WORK_BACKOFF.KIND)
                 .forEach(row -> figures.add(
                         new Figure(What.BACKED_OFF, row.value1(), row.value2(), row.value3(), row.value4())));
+    }
+
+    /** Reads what gates hold back, not the fleet. */
+    private void heldBack(List<String> providers) {
+        for (DisruptionState state : List.of(DisruptionState.HELD_BACK, DisruptionState.REFUSED)) {
+            Map<String, Duration> longest = DisruptionQueries.longestHeldBack(db, state);
+            for (String provider : providers) {
+                figures.add(new Figure(
+                        What.HELD_BACK,
+                        provider,
+                        "",
+                        state == DisruptionState.REFUSED ? "never" : "not_now",
+                        longest.getOrDefault(provider, Duration.ZERO).toSeconds()));
+            }
+        }
     }
 
     /** Of the last rollout, while it is under way, and for a while after its end. */

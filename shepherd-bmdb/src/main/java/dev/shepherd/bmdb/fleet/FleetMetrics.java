@@ -137,6 +137,11 @@ public final class FleetMetrics implements MeterBinder, AutoCloseable {
                         provider);
             case RECOVERY_LIMIT ->
                 new Name("shepherd.fleet.recovery.limit", "How many machines may be in recovery at once", provider);
+            case HELD_BACK ->
+                new Name(
+                        "shepherd.fleet.held.back.seconds",
+                        "For how long the machine is held back that gates hold back the longest",
+                        provider.and("answer", figure.kind()));
             case FREEZES -> new Name("shepherd.fleet.freezes", "Freezes of recovery in force", provider);
             case ROLLOUTS ->
                 new Name(

@@ -43,6 +43,11 @@ public record FleetSummary(
         IN_RECOVERY,
         /** How many of a provider's machines may be in recovery at once, by provider. */
         RECOVERY_LIMIT,
+        /**
+         * For how many seconds the machine is held back that a gate keeps from recovery the longest; 0 if none is. By provider and
+         * kind, which is what the gate said: {@code not_now} or {@code never}.
+         */
+        HELD_BACK,
         /** Freezes of recovery in force, by provider; one of the whole fleet counts for each. */
         FREEZES,
         /**

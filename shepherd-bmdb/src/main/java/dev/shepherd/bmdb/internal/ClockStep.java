@@ -33,7 +33,8 @@ public final class ClockStep {
             "machine_recovery.recovery_attempted_at",
             "machine_recovery.recovery_proved_at",
             "machine_rollout.rollout_step_at",
-            "machine_disruption.disruption_at");
+            "machine_disruption.disruption_at",
+            "machine_disruption.disruption_asked_at");
 
     private ClockStep() {}
 
@@ -73,7 +74,7 @@ public final class ClockStep {
         db.dsl()
                 .execute(
                         "update machine_disruption set disruption_until = disruption_until - {1},"
-                                + " disruption_deadline = disruption_deadline - {1} where disruption_at > {0}",
+                                + " disruption_deadline = disruption_deadline - {1} where disruption_asked_at > {0}",
                         now, back);
         EVENTS.forEach(event -> {
             String table = event.substring(0, event.indexOf('.'));

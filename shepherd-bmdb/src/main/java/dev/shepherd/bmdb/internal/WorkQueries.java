@@ -253,6 +253,17 @@ public final class WorkQueries {
                 .fetch(db);
     }
 
+    /** Takes claims out of the history, their beginnings and their ends: nothing came of them that is not known already. */
+    public static void forget(Handle db, List<Claim> claims) {
+        db.dsl()
+                .deleteFrom(WORK_HISTORY)
+                .where(WORK_HISTORY.MACHINE_ID.eq(
+                        any(claims.stream().map(Claim::machineId).toArray(UUID[]::new))))
+                .and(WORK_HISTORY.CLAIM_ID.eq(
+                        any(claims.stream().map(Claim::claimId).toArray(UUID[]::new))))
+                .execute();
+    }
+
     /**
      * Locks the machines that a session works on. Machines before work: a claim of one of them by its id waits here,
      * not half-way. Returns false if there are none.

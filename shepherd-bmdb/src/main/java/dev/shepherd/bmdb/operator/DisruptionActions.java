@@ -38,11 +38,6 @@ public final class DisruptionActions {
                 bmdb.unwrap(Database.class).transactions(), Objects.requireNonNull(actor, "actor"));
     }
 
-    /** Returns what gates said of taking a machine down, and what became of it; empty if they were not asked. */
-    public Optional<MachineDisruption> of(UUID machineId) throws InterruptedException {
-        return transactions.read("what gates said of machine " + machineId, db -> DisruptionQueries.of(db, machineId));
-    }
-
     /**
      * Withdraws what gates said of a machine: an approval that was not used by now is none any more, and nothing is done to the
      * machine before all gates agree again. Where one refused for good or holds the machine back, the gates are asked again at

@@ -142,7 +142,7 @@ final class ExplainQueries {
                         .map(held -> no(
                                 process,
                                 Rule.HELD_BACK,
-                                held.whyItWaits().orElseThrow(),
+                                held.explain().orElseThrow(),
                                 "the gate's consent; or asking the gates again",
                                 held.until()
                                         .filter(until -> until.isBefore(Instant.MAX))

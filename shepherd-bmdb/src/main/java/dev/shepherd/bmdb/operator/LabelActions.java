@@ -12,6 +12,9 @@ import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import dev.shepherd.bmdb.operator.ActionQueries.Entry;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -30,6 +33,9 @@ public final class LabelActions {
 
     private static final Logger log = LoggerFactory.getLogger(LabelActions.class);
 
+    /** How much of a text that is no change is shown. */
+    private static final int SHOWN = 100;
+
     private final Transactions transactions;
     private final Actor actor;
 
@@ -44,35 +50,78 @@ public final class LabelActions {
     }
 
     /**
+     * What is to be changed of a machine's labels. Immutable.
+     *
+     * @param set the labels to set, by the rules of {@link Labels}
+     * @param remove the keys of the labels to take off
+     */
+    public record Changes(Map<String, String> set, Set<String> remove) {
+
+        /**
+         * Checks and copies the changes.
+         *
+         * @throws IllegalArgumentException if a label breaks a rule, or if a key is to be both set and taken off
+         */
+        public Changes {
+            set = LabelQueries.checked(set, remove);
+            remove = Set.copyOf(remove);
+        }
+
+        /**
+         * Reads changes as people write them: {@code tier=db} sets a label, {@code tier-} takes it off.
+         *
+         * @throws IllegalArgumentException if a text is neither, if a key is named twice, or if a label breaks a rule
+         */
+        public static Changes parse(Collection<String> texts) {
+            Map<String, String> set = new LinkedHashMap<>();
+            Set<String> remove = new LinkedHashSet<>();
+            for (String text : texts) {
+                int sign = text.indexOf('=');
+                boolean isNew;
+                if (sign > 0) {
+                    isNew = set.put(text.substring(0, sign), text.substring(sign + 1)) == null;
+                } else if (sign < 0 && text.length() > 1 && text.endsWith("-")) {
+                    isNew = remove.add(text.substring(0, text.length() - 1));
+                } else {
+                    throw new IllegalArgumentException(
+                            "a change is key=value or key-, not " + Escaped.quoted(text, SHOWN));
+                }
+                if (!isNew) {
+                    throw new IllegalArgumentException("a key is named twice: " + Escaped.quoted(text, SHOWN));
+                }
+            }
+            return new Changes(set, remove);
+        }
+    }
+
+    /**
      * Sets labels of a machine, and takes others off, in one transaction. A label that is set here counts before those of the
      * same key that a program or the provider says. Where one is taken off that an operator or a program has set, what the
      * provider says under its key is in force again; that itself cannot be taken off, but only set to another value.
      *
      * <p>Takes effect at the next claim: for pauses and limits of recovery that go by labels as well.
      *
-     * @param set the labels to set, by the rules of {@link Labels}
-     * @param remove the keys of the labels to take off
      * @param reason why: one line of 1 to 1,000 characters, not blank, without control characters
      * @return the labels that were changed, as they were; a key has an empty value where there was none
-     * @throws IllegalArgumentException if a label or the reason breaks a rule, or if a key is to be both set and taken off
+     * @throws IllegalArgumentException if the reason breaks a rule
      * @throws OperatorException if there is no such machine
      * @throws BmdbException if the machine would have more than {@value Labels#MOST} labels that do not come from its
      *     provider, or if the database cannot be reached
      * @throws InterruptedException if the thread is interrupted
      */
-    public Map<String, Optional<Label>> change(
-            UUID machineId, Map<String, String> set, Set<String> remove, String reason) throws InterruptedException {
+    public Map<String, Optional<Label>> change(UUID machineId, Changes changes, String reason)
+            throws InterruptedException {
         OperatorText.checkReason("reason", reason);
-        Map<String, String> copy = LabelQueries.checked(set, remove);
         AtomicReference<String> what = new AtomicReference<>("");
         Map<String, Optional<Label>> changed = transactions.runAlone("labels of machine " + machineId, db -> {
             if (!WorkQueries.lockMachine(db, machineId)) {
                 throw new OperatorException(
                         OperatorException.Reason.UNKNOWN_MACHINE, machineId, "there is no such machine");
             }
-            Map<String, Optional<Label>> were = LabelQueries.change(db, machineId, copy, remove, Label.Source.OPERATOR);
+            Map<String, Optional<Label>> were =
+                    LabelQueries.change(db, machineId, changes.set(), changes.remove(), Label.Source.OPERATOR);
             if (!were.isEmpty()) {
-                what.set(describe(were, copy));
+                what.set(describe(were, changes.set()));
                 ActionQueries.record(db, actor, List.of(Entry.onMachine(Verb.LABEL, machineId, reason, what.get())));
             }
             return were;
@@ -81,6 +130,12 @@ public final class LabelActions {
             log.info("Machine {}: labels {} by {}: {}", machineId, what.get(), actor, Escaped.text(reason));
         }
         return changed;
+    }
+
+    /** Sets labels and takes others off, like {@link #change(UUID, Changes, String)}. */
+    public Map<String, Optional<Label>> change(
+            UUID machineId, Map<String, String> set, Set<String> remove, String reason) throws InterruptedException {
+        return change(machineId, new Changes(set, remove), reason);
     }
 
     private static String describe(Map<String, Optional<Label>> changed, Map<String, String> set) {

@@ -16,12 +16,14 @@ import dev.shepherd.bmdb.PlannedRecovery;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
+import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.Transactions;
 import dev.shepherd.bmdb.internal.WorkQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.PausesRecord;
+import dev.shepherd.bmdb.recovery.DisruptionQueries;
 import dev.shepherd.bmdb.recovery.FreezeQueries;
 import dev.shepherd.bmdb.recovery.RecoveryLimits;
 import dev.shepherd.bmdb.recovery.RecoveryStates;
@@ -89,6 +91,11 @@ public final class Operator {
     /** Reads what was tried to bring a machine back; empty if nothing was. */
     public Optional<RecoveryState> recovery(UUID machineId) throws InterruptedException {
         return transactions.ask("reading machine " + machineId, db -> RecoveryStates.state(db, machineId));
+    }
+
+    /** Reads what gates said of taking a machine down, and what became of it; empty if they were not asked. */
+    public Optional<MachineDisruption> disruption(UUID machineId) throws InterruptedException {
+        return transactions.ask("reading machine " + machineId, db -> DisruptionQueries.of(db, machineId));
     }
 
     /** Counts machines, work and backoffs. Reads every machine: use it for a dashboard, not in a loop. */

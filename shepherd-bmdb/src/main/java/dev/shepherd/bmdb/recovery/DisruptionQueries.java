@@ -34,12 +34,14 @@ import dev.shepherd.bmdb.internal.MachineQueries;
 import dev.shepherd.bmdb.internal.labels.LabelQueries;
 import dev.shepherd.bmdb.internal.schema.tables.records.MachineDisruptionRecord;
 import dev.shepherd.bmdb.listing.UpdateQueries;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jooq.Condition;
@@ -57,7 +59,20 @@ public final class DisruptionQueries {
     /** A time that never comes. */
     static final OffsetDateTime NEVER = UpdateQueries.AT_REST;
 
+    /** Why a machine waits whose gates are to be asked again: they, or a person, took back what they had said. */
+    private static final String ASKED_AGAIN = "the gates are asked again";
+
     private DisruptionQueries() {}
+
+    /** Tells whether what gates said of a machine was taken back since it was read, and they have not said anything since. */
+    static boolean isTakenBack(MachineDisruption now, Optional<MachineDisruption> read) {
+        return now.state() == DisruptionState.HELD_BACK
+                && now.gate().isEmpty()
+                && now.why().equals(ASKED_AGAIN)
+                && read.filter(before ->
+                                before.state() == now.state() && before.since().equals(now.since()))
+                        .isEmpty();
+    }
 
     private static Condition is(DisruptionState state) {
         return MACHINE_DISRUPTION.DISRUPTION_STATE.eq(inline(state.databaseName()));
@@ -107,6 +122,7 @@ public final class DisruptionQueries {
                 DisruptionKind.ofDatabaseName(row.getDisruptionKind()),
                 DisruptionState.ofDatabaseName(row.getDisruptionState()),
                 row.getDisruptionAt().toInstant(),
+                row.getDisruptionAskedAt().toInstant(),
                 Optional.ofNullable(row.getDisruptionUntil()).map(DisruptionQueries::instant),
                 Optional.ofNullable(row.getDisruptionDeadline()).map(OffsetDateTime::toInstant),
                 row.getDisruptionDrained(),
@@ -124,6 +140,7 @@ public final class DisruptionQueries {
      * @param id its id from now on
      * @param until a time that never comes for null, where the state has one
      * @param drained whether hooks were told; null to leave that as it is
+     * @param since since when it is in this state; null for now
      */
     record Change(
             UUID id,
@@ -134,20 +151,23 @@ public final class DisruptionQueries {
             @Nullable Boolean drained,
             @Nullable UUID claimId,
             @Nullable String gate,
-            String why) {}
+            String why,
+            @Nullable Instant since) {}
 
     static void write(Handle db, UUID machineId, Change change) {
         Field<OffsetDateTime> until = switch (change.state()) {
             case HELD_BACK, DRAINING, REFUSED -> value(change.until() == null ? NEVER.toInstant() : change.until());
             case APPROVED, UNDER_WAY -> value(null);
         };
+        Field<OffsetDateTime> since = change.since() == null ? db.time().now() : value(change.since());
         db.dsl()
                 .insertInto(MACHINE_DISRUPTION)
                 .set(MACHINE_DISRUPTION.MACHINE_ID, machineId)
                 .set(MACHINE_DISRUPTION.DISRUPTION_ID, change.id())
                 .set(MACHINE_DISRUPTION.DISRUPTION_KIND, change.kind().databaseName())
                 .set(MACHINE_DISRUPTION.DISRUPTION_STATE, change.state().databaseName())
-                .set(MACHINE_DISRUPTION.DISRUPTION_AT, db.time().now())
+                .set(MACHINE_DISRUPTION.DISRUPTION_AT, since)
+                .set(MACHINE_DISRUPTION.DISRUPTION_ASKED_AT, db.time().now())
                 .set(MACHINE_DISRUPTION.DISRUPTION_UNTIL, until)
                 .set(MACHINE_DISRUPTION.DISRUPTION_DEADLINE, value(change.deadline()))
                 .set(MACHINE_DISRUPTION.DISRUPTION_DRAINED, Boolean.TRUE.equals(change.drained()))
@@ -159,7 +179,8 @@ public final class DisruptionQueries {
                 .set(MACHINE_DISRUPTION.DISRUPTION_ID, change.id())
                 .set(MACHINE_DISRUPTION.DISRUPTION_KIND, change.kind().databaseName())
                 .set(MACHINE_DISRUPTION.DISRUPTION_STATE, change.state().databaseName())
-                .set(MACHINE_DISRUPTION.DISRUPTION_AT, db.time().now())
+                .set(MACHINE_DISRUPTION.DISRUPTION_AT, since)
+                .set(MACHINE_DISRUPTION.DISRUPTION_ASKED_AT, db.time().now())
                 .set(MACHINE_DISRUPTION.DISRUPTION_UNTIL, until)
                 .set(MACHINE_DISRUPTION.DISRUPTION_DEADLINE, value(change.deadline()))
                 .set(
@@ -197,26 +218,29 @@ public final class DisruptionQueries {
 
     /**
      * Has an approval of some work wait until work was moved away from the machine. The place that it takes stays taken.
-     * Nothing is done if the approval was withdrawn.
+     * Returns false, and does nothing, if the approval was withdrawn.
      */
-    static void drain(Handle db, UUID machineId, UUID claimId, Instant deadline, Instant until) {
-        db.dsl()
-                .update(MACHINE_DISRUPTION)
-                .set(MACHINE_DISRUPTION.DISRUPTION_STATE, DisruptionState.DRAINING.databaseName())
-                .set(MACHINE_DISRUPTION.DISRUPTION_AT, db.time().now())
-                .set(MACHINE_DISRUPTION.DISRUPTION_UNTIL, value(until))
-                .set(MACHINE_DISRUPTION.DISRUPTION_DEADLINE, value(deadline))
-                .setNull(MACHINE_DISRUPTION.DISRUPTION_CLAIM)
-                .where(MACHINE_DISRUPTION.MACHINE_ID.eq(machineId))
-                .and(is(DisruptionState.APPROVED))
-                .and(MACHINE_DISRUPTION.DISRUPTION_CLAIM.eq(claimId))
-                .execute();
+    static boolean drain(Handle db, UUID machineId, UUID claimId, Instant deadline, Instant until) {
+        return db.dsl()
+                        .update(MACHINE_DISRUPTION)
+                        .set(MACHINE_DISRUPTION.DISRUPTION_STATE, DisruptionState.DRAINING.databaseName())
+                        .set(MACHINE_DISRUPTION.DISRUPTION_AT, db.time().now())
+                        .set(MACHINE_DISRUPTION.DISRUPTION_ASKED_AT, db.time().now())
+                        .set(MACHINE_DISRUPTION.DISRUPTION_UNTIL, value(until))
+                        .set(MACHINE_DISRUPTION.DISRUPTION_DEADLINE, value(deadline))
+                        .setNull(MACHINE_DISRUPTION.DISRUPTION_CLAIM)
+                        .where(MACHINE_DISRUPTION.MACHINE_ID.eq(machineId))
+                        .and(is(DisruptionState.APPROVED))
+                        .and(MACHINE_DISRUPTION.DISRUPTION_CLAIM.eq(claimId))
+                        .execute()
+                == 1;
     }
 
     /** Has a machine be drained for longer, but not past the deadline. */
     static void drainOn(Handle db, UUID machineId, Instant until) {
         db.dsl()
                 .update(MACHINE_DISRUPTION)
+                .set(MACHINE_DISRUPTION.DISRUPTION_ASKED_AT, db.time().now())
                 .set(
                         MACHINE_DISRUPTION.DISRUPTION_UNTIL,
                         DSL.least(value(until), MACHINE_DISRUPTION.DISRUPTION_DEADLINE))
@@ -306,6 +330,22 @@ public final class DisruptionQueries {
                         .on(MACHINE_AGENT_HEARTBEAT.MACHINE_ID.eq(MACHINE_AGENT_STARTED.MACHINE_ID))
                         .where(MACHINE_AGENT_STARTED.MACHINE_ID.eq(machineId))
                         .and(lastSign().ge(db.time().nowMinus(policy.silentAfterHeartbeat()))));
+    }
+
+    /** Returns for how long the machine is in a state already that is in it the longest, by provider. */
+    public static Map<String, Duration> longestHeldBack(Handle db, DisruptionState state) {
+        Instant now = MachineQueries.now(db);
+        Field<OffsetDateTime> since = min(MACHINE_DISRUPTION.DISRUPTION_AT);
+        return db.dsl()
+                .select(MACHINE_PROVIDED.PROVIDER, since)
+                .from(MACHINE_DISRUPTION)
+                .join(MACHINE_PROVIDED)
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
+                .where(isOfRecovery().and(is(state)))
+                .groupBy(MACHINE_PROVIDED.PROVIDER)
+                .fetchMap(
+                        MACHINE_PROVIDED.PROVIDER,
+                        row -> Duration.between(row.value2().toInstant(), now));
     }
 
     /** Says in words what gates hold back from recovery of a provider, and why; empty if they hold nothing back. */
@@ -470,8 +510,7 @@ public final class DisruptionQueries {
      * Returns what was known; empty if there was nothing, or it is under way.
      */
     public static Optional<MachineDisruption> askAgain(Handle db, UUID machineId) {
-        Optional<MachineDisruption> before =
-                of(db, machineId).filter(disruption -> disruption.state() != DisruptionState.UNDER_WAY);
+        Optional<MachineDisruption> before = of(db, machineId).filter(MachineDisruption::mayBeTakenBack);
         before.ifPresent(disruption -> write(
                 db,
                 machineId,
@@ -484,7 +523,8 @@ public final class DisruptionQueries {
                         null,
                         null,
                         null,
-                        "the gates are asked again")));
+                        ASKED_AGAIN,
+                        null)));
         return before;
     }
 }

@@ -2,6 +2,7 @@ package dev.shepherd.bmdb.recovery;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.Selector;
+import dev.shepherd.api.internal.Escaped;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.BmdbTransaction;
@@ -96,12 +97,16 @@ public final class Disruptions {
     }
 
     /**
-     * Records that a gate does not agree, and tells of it unless the same gate said so before.
+     * Records that a gate does not agree, and tells of it unless the same gate said so before. Where what was said is taken back
+     * since the gates were asked, they are asked again, and what they said now counts no more.
      *
+     * @param before what was known when they were asked
      * @param until when the gates are asked again; empty if it refuses for good
+     * @return false if the same gate said the same before
      */
-    public void holdBack(
+    public boolean holdBack(
             BmdbTransaction tx,
+            Standing before,
             UUID machineId,
             UUID id,
             DisruptionKind kind,
@@ -111,11 +116,16 @@ public final class Disruptions {
         Handle db = Handle.of(tx.dsl());
         db.lock(machineId);
         DisruptionState state = until.isPresent() ? DisruptionState.HELD_BACK : DisruptionState.REFUSED;
-        boolean isNews = DisruptionQueries.of(db, machineId)
-                .filter(before ->
-                        before.kind() == kind && before.gate().equals(Optional.of(gate)) && before.state() == state)
-                .isEmpty();
-        if (isNews) {
+        if (DisruptionQueries.of(db, machineId)
+                .filter(now -> DisruptionQueries.isTakenBack(now, before.disruption()))
+                .isPresent()) {
+            return true;
+        }
+        // Not what is there now: it may have been approved in between, and drain hooks have failed.
+        Optional<MachineDisruption> same =
+                before.disruption().filter(said -> said.kind() == kind && said.state() == state);
+        boolean isSameGate = same.flatMap(MachineDisruption::gate).equals(Optional.of(Escaped.text(gate)));
+        if (!isSameGate) {
             db.tell(
                     EventKind.HELD_BACK,
                     machineId,
@@ -130,7 +140,20 @@ public final class Disruptions {
                             String.valueOf(until.isEmpty())));
         }
         DisruptionQueries.write(
-                db, machineId, new Change(id, kind, state, until.orElse(null), null, null, null, gate, why));
+                db,
+                machineId,
+                new Change(
+                        id,
+                        kind,
+                        state,
+                        until.orElse(null),
+                        null,
+                        null,
+                        null,
+                        gate,
+                        why,
+                        same.map(MachineDisruption::since).orElse(null)));
+        return !isSameGate || !same.map(MachineDisruption::why).equals(Optional.of(Escaped.text(why)));
     }
 
     /** What leaves no room for another machine to go down, in words. */
@@ -170,7 +193,8 @@ public final class Disruptions {
                             drains ? true : null,
                             work.claimId(),
                             null,
-                            ""));
+                            "",
+                            null));
         }
         return full;
     }
@@ -205,11 +229,12 @@ public final class Disruptions {
      *
      * @param deadline when that is over at the latest
      * @param until when to ask whether it is over already
+     * @return false if it was withdrawn
      */
-    public void drain(BmdbTransaction tx, Work work, Instant deadline, Instant until) {
+    public boolean drain(BmdbTransaction tx, Work work, Instant deadline, Instant until) {
         Handle db = Handle.of(tx.dsl());
         db.lock(work.machineId());
-        DisruptionQueries.drain(db, work.machineId(), work.claimId(), deadline, until);
+        return DisruptionQueries.drain(db, work.machineId(), work.claimId(), deadline, until);
     }
 
     /** Has a machine that is still being drained wait on, but not past the deadline. */

@@ -221,9 +221,7 @@ public final class RecoveryRules {
                 Rule.HELD_BACK,
                 when(MACHINE_DISRUPTION.DISRUPTION_UNTIL.ge(inline(DisruptionQueries.NEVER)), NEVER)
                         .otherwise(coalesce(MACHINE_DISRUPTION.DISRUPTION_UNTIL, AT_ONCE)),
-                facts -> facts.disruption()
-                        .flatMap(MachineDisruption::whyItWaits)
-                        .orElse("a gate holds it back"),
+                facts -> facts.disruption().flatMap(MachineDisruption::explain).orElse("a gate holds it back"),
                 "the gate's consent; its agent being heard; or asking the gates again");
     }
 

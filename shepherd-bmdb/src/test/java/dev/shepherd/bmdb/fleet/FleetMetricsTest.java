@@ -55,6 +55,7 @@ class FleetMetricsTest {
                         new Figure(What.INSTALLATIONS_PENDING, "racks", "", "", 7),
                         new Figure(What.IN_RECOVERY, "racks", "", "", 8),
                         new Figure(What.RECOVERY_LIMIT, "racks", "", "", 9),
+                        new Figure(What.HELD_BACK, "racks", "", "never", 14),
                         new Figure(What.FREEZES, "racks", "", "", 10),
                         new Figure(What.ROLLOUTS, "racks", "", "stopped", 1),
                         new Figure(What.ROLLOUT_MACHINES, "racks", "", "baking", 13),
@@ -75,6 +76,8 @@ class FleetMetricsTest {
         assertThat(value("shepherd.fleet.installations.pending")).isEqualTo(7);
         assertThat(value("shepherd.fleet.recovering")).isEqualTo(8);
         assertThat(value("shepherd.fleet.recovery.limit")).isEqualTo(9);
+        assertThat(value("shepherd.fleet.held.back.seconds", "provider", "racks", "answer", "never"))
+                .isEqualTo(14);
         assertThat(value("shepherd.fleet.freezes")).isEqualTo(10);
         assertThat(value("shepherd.fleet.rollouts", "provider", "racks", "state", "stopped"))
                 .isEqualTo(1);

@@ -289,6 +289,32 @@ class FleetTest {
     }
 
     @Test
+    void figuresTellForHowLongTheMachineIsHeldBackThatIsTheLongest() throws Exception {
+        for (String row : List.of(
+                "Reboot HeldBack 600", "Reinstall HeldBack 7200", "Reboot Refused 60", "Rollout HeldBack 90000")) {
+            String[] words = row.split(" ");
+            db.execute(
+                    "insert into machine_disruption values (?, gen_random_uuid(), ?, ?, now() - ? * interval '1 s',"
+                            + " now() + interval '1 hour', null, false, null, 'windows', 'it is day')",
+                    machine(row.replace(' ', '-'), null),
+                    words[0],
+                    words[1],
+                    Integer.parseInt(words[2]));
+        }
+        FleetSummary summary = counted();
+        assertThat(figure(summary, What.HELD_BACK, "", "not_now"))
+                .as("a machine that a rollout waits for is well")
+                .isBetween(7200L, 7260L);
+        assertThat(figure(summary, What.HELD_BACK, "", "never")).isBetween(60L, 120L);
+
+        db.execute("delete from machine_disruption");
+        assertThat(counted().figures())
+                .filteredOn(figure -> figure.what() == What.HELD_BACK)
+                .hasSize(2)
+                .allMatch(figure -> figure.value() == 0);
+    }
+
+    @Test
     void figuresTellOfARolloutUntilADayAfterItsEnd() throws Exception {
         UUID baking = machine("a", null);
         UUID back = machine("b", null);

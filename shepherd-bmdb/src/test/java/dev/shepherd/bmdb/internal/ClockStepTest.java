@@ -49,6 +49,7 @@ class ClockStepTest {
                         "machine_rollout.rollout_step_at",
                         "machine_rollout.rollout_until",
                         "machine_disruption.disruption_at",
+                        "machine_disruption.disruption_asked_at",
                         "machine_disruption.disruption_until",
                         "machine_disruption.disruption_deadline",
                         "providers.recovery_looked_at",
@@ -100,7 +101,7 @@ class ClockStepTest {
                         + " union all select 'check', provider_check_at <= now() + interval '1 h' from machine_provided"
                         + " union all select 'rollout', rollout_step_at <= now() and rollout_until <= now() + interval '1 h'"
                         + "   from machine_rollout"
-                        + " union all select 'disruption', disruption_at <= now() and disruption_until <= now() + interval '1 h'"
+                        + " union all select 'disruption', disruption_asked_at <= now() and disruption_until <= now() + interval '1 h'"
                         + "   from machine_disruption"
                         + " union all select 'looks', recovery_looked_at <= now() from providers"))
                 .containsExactlyInAnyOrder(
@@ -165,8 +166,9 @@ class ClockStepTest {
                         + " values ('test', sha256('a'), 'Running', 1, 1, 60, 0, 0, 1, 1, 0, 0, " + tomorrow + ", 'a')",
                 "insert into machine_rollout select '" + machine + "', rollout_id, 'Baking', " + tomorrow + ", "
                         + tomorrow + " + interval '30 min' from rollouts",
-                "insert into machine_disruption values ('" + machine + "', gen_random_uuid(), 'Reboot', 'HeldBack', "
-                        + tomorrow + ", " + tomorrow + " + interval '30 min', null, false, null, 'windows', 'x')",
+                "insert into machine_disruption values ('" + machine
+                        + "', gen_random_uuid(), 'Reboot', 'HeldBack', now(), " + tomorrow
+                        + " + interval '30 min', null, false, null, 'windows', 'x', " + tomorrow + ")",
                 "insert into pauses values (gen_random_uuid(), '" + machine + "', null, null, 'a', 'b', " + tomorrow
                         + ", " + tomorrow + " + interval '30 min')",
                 "insert into work_schedule values ('" + machine + "', 'Own', " + tomorrow + " + interval '30 min', "

@@ -14,6 +14,9 @@ public final class DisruptionSettings {
     /** The defaults: no gates and no drain hooks. */
     public static final DisruptionSettings DEFAULT = builder().build();
 
+    /** After how many times {@link #askAgainAfter()} a gate is asked again at the latest that named no time. */
+    public static final int LONGEST_PAUSE = 10;
+
     private final List<DisruptionGate> gates;
     private final List<DrainHook> drainHooks;
     private final Duration answerWithin;
@@ -52,7 +55,7 @@ public final class DisruptionSettings {
         return answerWithin;
     }
 
-    /** Returns after what time a gate is asked again that named none. */
+    /** Returns after what time a gate is asked again that named none, at first. */
     public Duration askAgainAfter() {
         return askAgainAfter;
     }
@@ -117,7 +120,10 @@ public final class DisruptionSettings {
             return this;
         }
 
-        /** Rare: sets after what time a gate is asked again that named none, 1 s to 1 h; 1 min by default. */
+        /**
+         * Rare: sets after what time a gate is asked again that named none, 1 s to 1 h; 1 min by default. The longer it holds a
+         * machine back, the longer the pause: as long as that has been, up to {@value #LONGEST_PAUSE} times this, and up to 1 h.
+         */
         public Builder askAgainAfter(Duration span) {
             askAgainAfter = Objects.requireNonNull(span, "span");
             return this;

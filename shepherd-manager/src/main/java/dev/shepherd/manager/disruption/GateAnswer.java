@@ -49,7 +49,7 @@ public final class GateAnswer {
     }
 
     /**
-     * Not now: it is asked again after {@link DisruptionSettings.Builder#askAgainAfter}.
+     * Not now: it is asked again after {@link DisruptionSettings.Builder#askAgainAfter}, and after longer the longer it says so.
      *
      * @param why for people: one line
      */

@@ -74,21 +74,19 @@ public final class Approvals {
      *
      * @param approval whom it was given to, as the last check wants it; empty if none is needed, or none was given
      * @param obstacle what keeps it from being done, in words; empty if it may be done
-     * @param isNews whether that is not what was said the time before
      * @param isForGood whether a gate refused
      * @param drainedBy when work has been moved away at the latest, if that is what it waits for
-     * @param write records it, in the transaction that ends the work or before
+     * @param write records it, in the transaction that ends the work or before; returns whether it is not what was said before
      */
     public record Outcome(
             Optional<UUID> approval,
             Optional<String> obstacle,
-            boolean isNews,
             boolean isForGood,
             Optional<Instant> drainedBy,
-            BmdbTransaction.Use write) {
+            BmdbTransaction.Body<Boolean> write) {
 
         private static Outcome goOn(Optional<UUID> approval) {
-            return new Outcome(approval, Optional.empty(), false, false, Optional.empty(), tx -> {});
+            return new Outcome(approval, Optional.empty(), false, Optional.empty(), tx -> false);
         }
 
         /** Tells whether it may be done. */
@@ -113,7 +111,7 @@ public final class Approvals {
     public Outcome askAndWait(Work work, Wish wish) throws InterruptedException {
         Outcome outcome = ask(work, wish);
         while (outcome.drainedBy().isPresent()) {
-            work.write(outcome.write());
+            work.update(outcome.write());
             Thread.sleep(Math.min(settings.drainPoll().toMillis(), 1000));
             outcome = ask(work, wish);
         }
@@ -163,7 +161,10 @@ public final class Approvals {
                     .flatMap(MachineDisruption::deadline);
             if (drainedBy.filter(standing.now()::isBefore).isPresent() && !gates.areDrained(disruption)) {
                 Instant again = standing.now().plus(settings.drainPoll());
-                return draining(drainedBy.get(), tx -> disruptions.drainOn(tx, machineId, again));
+                return draining(drainedBy.get(), tx -> {
+                    disruptions.drainOn(tx, machineId, again);
+                    return false;
+                });
             }
             Map<LabelLimit, String> limits = new LinkedHashMap<>();
             for (DisruptionGate gate : settings.gates()) {
@@ -215,14 +216,10 @@ public final class Approvals {
                     deadline, tx -> disruptions.drain(tx, work, deadline, again.isBefore(deadline) ? again : deadline));
         }
 
-        private Outcome draining(Instant deadline, BmdbTransaction.Use write) {
-            boolean isNews = standing.disruption()
-                    .filter(before -> before.state() == DisruptionState.DRAINING)
-                    .isEmpty();
+        private Outcome draining(Instant deadline, BmdbTransaction.Body<Boolean> write) {
             return new Outcome(
                     Optional.empty(),
                     Optional.of("work is moved away from it until " + deadline),
-                    isNews,
                     false,
                     Optional.of(deadline),
                     write);
@@ -236,25 +233,32 @@ public final class Approvals {
             boolean isForGood = answer.verdict() == GateAnswer.Verdict.NEVER;
             String why = answer.why().isBlank() ? "it gives no reason" : answer.why();
             Optional<Instant> until = isForGood ? Optional.empty() : Optional.of(askAgainAt(answer));
-            boolean isNews = standing.disruption()
-                    .filter(before -> before.gate().equals(Optional.of(Escaped.text(gate)))
-                            && before.why().equals(Escaped.text(why)))
-                    .isEmpty();
             return new Outcome(
                     Optional.empty(),
                     Optional.of("gate %s %s: %s"
                             .formatted(Escaped.text(gate), isForGood ? "refuses" : "holds it back", Escaped.text(why))),
-                    isNews,
                     isForGood,
                     Optional.empty(),
-                    tx -> disruptions.holdBack(tx, machineId, id, wish.kind(), gate, Escaped.text(why), until));
+                    tx -> disruptions.holdBack(
+                            tx, standing, machineId, id, wish.kind(), gate, Escaped.text(why), until));
         }
 
         private Instant askAgainAt(GateAnswer answer) {
-            Instant usual = standing.now().plus(settings.askAgainAfter());
+            Instant usual = standing.now().plus(pause());
             Instant latest = standing.now().plus(LONGEST_HOLD);
             Instant asked = answer.until().filter(standing.now()::isBefore).orElse(usual);
             return asked.isBefore(latest) ? asked : latest;
+        }
+
+        /** The longer a machine is held back, the longer it is until the gates are asked again: as long as it was, at most. */
+        private Duration pause() {
+            Duration shortest = settings.askAgainAfter();
+            Duration longest = shortest.multipliedBy(DisruptionSettings.LONGEST_PAUSE);
+            Duration held = standing.disruption()
+                    .filter(before -> before.kind() == wish.kind() && before.state() == DisruptionState.HELD_BACK)
+                    .map(before -> Duration.between(before.since(), standing.now()))
+                    .orElse(Duration.ZERO);
+            return held.compareTo(shortest) < 0 ? shortest : held.compareTo(longest) > 0 ? longest : held;
         }
     }
 

@@ -161,7 +161,9 @@ public final class Intervention {
                 work, new Approvals.Wish(wish.id(), kind, wish.reason(), Optional.of(wish.actor())));
         if (!outcome.mayGoOn()) {
             String obstacle = outcome.obstacle().orElseThrow();
-            work.giveUp(obstacle, outcome.write());
+            work.giveUp(obstacle, tx -> {
+                outcome.write().run(tx);
+            });
             throw refused(work.machineId(), new Refusal(Refusal.Kind.HELD_BACK, obstacle));
         }
         return outcome.approval();

@@ -317,9 +317,9 @@ public final class MachineRecoverer {
 
         private void heldBack(RecoveryAction action, Outcome outcome) throws InterruptedException {
             String obstacle = outcome.obstacle().orElseThrow();
-            claimed.giveUp(name(action) + ": " + obstacle, outcome.write());
+            boolean isNews = claimed.giveUpQuietly(name(action) + ": " + obstacle, outcome.write());
             monitor.machineGivenUp();
-            if (outcome.isNews()) {
+            if (isNews) {
                 log.warn("{}: {}; no {} for now: {}", this, whyDue(), name(action), obstacle);
             }
         }

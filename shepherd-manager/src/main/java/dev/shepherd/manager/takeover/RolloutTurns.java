@@ -68,8 +68,8 @@ final class RolloutTurns {
     private void heldBack(Work claimed, ProvidedMachine provided, Outcome outcome) throws InterruptedException {
         UUID machineId = claimed.machineId();
         String obstacle = outcome.obstacle().orElseThrow();
-        claimed.write(tx -> {
-            outcome.write().run(tx);
+        boolean isNews = claimed.giveUpQuietly(obstacle, tx -> {
+            boolean isOther = outcome.write().run(tx);
             if (outcome.drainedBy().isPresent()) {
                 RolloutTakeovers.extend(
                         tx, machineId, provider.type(), outcome.drainedBy().get());
@@ -77,10 +77,10 @@ final class RolloutTurns {
                 RolloutTakeovers.holdBack(
                         tx, machineId, provider.type(), outcome.isForGood() ? Optional.of(obstacle) : Optional.empty());
             }
+            return isOther;
         });
-        claimed.close();
         monitor.machineGivenUp();
-        if (outcome.isNews()) {
+        if (isNews) {
             log.info("{}: the rollout has to wait: {}", provider.describe(machineId, provided.providerId()), obstacle);
         }
     }

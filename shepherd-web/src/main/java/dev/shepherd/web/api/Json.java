@@ -11,6 +11,7 @@ import dev.shepherd.bmdb.Freeze;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.WorkHistoryEntry;
+import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.fleet.FleetSummary;
 import dev.shepherd.bmdb.fleet.MachineLine;
 import dev.shepherd.bmdb.fleet.MachinePage;
@@ -22,6 +23,7 @@ import dev.shepherd.web.http.BadRequestException;
 import dev.shepherd.web.pages.MachineLinks;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -188,7 +190,8 @@ public final class Json {
     }
 
     /** Says all there is of a machine. */
-    public static ObjectNode machine(Explanation explanation, Optional<MachineLine> line) {
+    public static ObjectNode machine(
+            Explanation explanation, Optional<MachineLine> line, Optional<MachineDisruption> disruption) {
         ObjectNode json = MAPPER.createObjectNode();
         MachineRecord machine = explanation.machine();
         json.put("id", machine.machineId().toString());
@@ -226,6 +229,7 @@ public final class Json {
                         .put("until", backoff.until().toString())
                         .put("kind", backoff.kind())
                         .put("cause", backoff.cause()));
+        disruption.ifPresent(said -> disruption(json.putObject("disruption"), said));
         add(json, "processes", explanation.processes(), (one, process) -> {
             one.put("process", process.process().name())
                     .put("eligible", process.eligible())
@@ -235,6 +239,19 @@ public final class Json {
             put(one, "nextLookAt", process.nextLookAt());
         });
         return json;
+    }
+
+    private static void disruption(ObjectNode json, MachineDisruption disruption) {
+        json.put("id", disruption.id().toString());
+        json.put("kind", disruption.kind().toString());
+        json.put("state", disruption.state().name().toLowerCase(Locale.ROOT));
+        json.put("since", disruption.since().toString());
+        json.put("askedAt", disruption.askedAt().toString());
+        put(json, "until", disruption.until().filter(Instant.MAX::isAfter));
+        put(json, "deadline", disruption.deadline());
+        json.put("drained", disruption.drained());
+        put(json, "gate", disruption.gate());
+        json.put("why", disruption.why());
     }
 
     /** Says a line of the history of a machine. */

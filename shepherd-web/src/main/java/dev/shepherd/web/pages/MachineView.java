@@ -86,7 +86,9 @@ public record MachineView(
             /** Whether to go past limits. */
             FORCE,
             /** What to install. */
-            REQUEST
+            REQUEST,
+            /** Which labels to set and to take off. */
+            LABELS
         }
 
         /** Returns one that disturbs nothing. */

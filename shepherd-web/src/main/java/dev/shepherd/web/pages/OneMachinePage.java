@@ -7,6 +7,8 @@ import dev.shepherd.bmdb.MachineRecord.Label;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkHistoryEntry;
+import dev.shepherd.bmdb.disruption.DisruptionState;
+import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachineLine;
 import dev.shepherd.bmdb.operator.HardwareHistoryEntry;
@@ -42,6 +44,7 @@ public final class OneMachinePage {
             Explanation explanation,
             Optional<MachineLine> line,
             Optional<RecoveryState> recovery,
+            Optional<MachineDisruption> disruption,
             List<WorkHistoryEntry> history,
             List<OperatorAction> done,
             Optional<HardwareReport> hardware,
@@ -50,7 +53,7 @@ public final class OneMachinePage {
             Say say) {
         OneMachinePage page = new OneMachinePage(say);
         MachineRecord machine = explanation.machine();
-        page.addFacts(machine, recovery);
+        page.addFacts(machine, recovery, disruption);
         return new MachineView(
                 machine.machineId().toString(),
                 machine.provided()
@@ -113,7 +116,8 @@ public final class OneMachinePage {
         return all.stream().limit(HISTORY).map(Timed::event).toList();
     }
 
-    private void addFacts(MachineRecord machine, Optional<RecoveryState> recovery) {
+    private void addFacts(
+            MachineRecord machine, Optional<RecoveryState> recovery, Optional<MachineDisruption> disruption) {
         add("Id", machine.machineId().toString());
         machine.provided().ifPresent(this::addProvided);
         machine.labels().forEach(this::addLabel);
@@ -141,6 +145,12 @@ public final class OneMachinePage {
                         + count(state.attempts(), "attempt") + ", " + count(state.failedCalls(), "failed call")
                         + "; the last",
                 state.attemptedAt()));
+        disruption.ifPresent(said -> {
+            add("What gates say", said.describe() + "; so", said.since());
+            if (said.state() == DisruptionState.HELD_BACK || said.state() == DisruptionState.DRAINING) {
+                add("Last asked", "", said.askedAt());
+            }
+        });
         machine.work()
                 .forEach(work ->
                         add("Worked on by session", work.sessionId() + " (" + work.process() + ")", work.startedAt()));
