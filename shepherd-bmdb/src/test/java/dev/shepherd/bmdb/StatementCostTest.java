@@ -121,10 +121,9 @@ class StatementCostTest {
         bmdb.close();
 
         await().until(() -> db.number("select sum(idx_scan) from pg_stat_user_tables") > 20);
-        // What is held back, in recovery, drained or rolled out is few, and is read whole.
-        List<String> readWhole = db.rows(
-                "select relname, seq_tup_read, idx_tup_fetch from pg_stat_user_tables"
-                        + " where seq_tup_read > 500 or idx_tup_fetch > 1000");
+        // What is held back, in recovery, drained, rolled out or worked on at a moment is few, and is read whole.
+        List<String> readWhole = db.rows("select relname, seq_tup_read, idx_tup_fetch from pg_stat_user_tables"
+                + " where (seq_tup_read > 500 or idx_tup_fetch > 1000) and relname <> 'work'");
         assertThat(readWhole).isEmpty();
     }
 
