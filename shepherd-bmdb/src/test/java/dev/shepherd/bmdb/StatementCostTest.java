@@ -5,8 +5,15 @@ import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.agent.AgentCall;
 import dev.shepherd.bmdb.agent.AgentCallback;
+import dev.shepherd.bmdb.disruption.DisruptionKind;
+import dev.shepherd.bmdb.labels.LabelLimit;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.DisruptionActions;
+import dev.shepherd.bmdb.operator.Operator;
+import dev.shepherd.bmdb.recovery.Disruptions;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -57,6 +64,66 @@ class StatementCostTest {
         // The positions of events are one row.
         List<String> readWhole = db.rows("select relname, seq_scan from pg_stat_user_tables where seq_scan > 0"
                 + " and relname <> 'fleet_event_positions'");
+        assertThat(readWhole).isEmpty();
+    }
+
+    /** One machine of a group of three is asked for, ten others of the fleet are held back. */
+    @Test
+    void whatGatesHoldBackReadsNoWholeTableInALargeFleet() throws Exception {
+        fillALargeFleet();
+        db.execute("delete from machine_disruption");
+        db.execute("delete from machine_recovery");
+        db.execute("insert into machine_disruption select machine_id, gen_random_uuid(), 'Reboot', 'HeldBack', now(),"
+                + " now() - interval '1 s', null, false, null, 'g', 'busy' from machines order by machine_id limit 10");
+        db.execute("insert into machine_labels select machine_id, 'group', '1', 'Operator' from machines"
+                + " order by machine_id desc limit 3");
+        db.execute("vacuum analyze machine_disruption, machine_recovery, machine_labels");
+        Bmdb bmdb = db.open(config -> config.sessionInterval(TestDatabase.LASTING));
+        BmdbSession session = bmdb.startSession("test", "host");
+        Disruptions disruptions = Disruptions.of(bmdb, TestDatabase.PROVIDER, RecoveryPolicy.DEFAULT);
+        UUID machine = UUID.fromString(db.rows("select machine_id from machines order by machine_id desc limit 1")
+                .get(0));
+        db.execute("select pg_stat_force_next_flush()");
+        db.execute("select pg_stat_reset()");
+
+        assertThat(disruptions.over())
+                .as("they have an agent that is not silent")
+                .isNotEmpty();
+        for (int i = 0; i < 2; i++) {
+            Work work = session.claimMachine(PROCESS, machine).orElseThrow();
+            Disruptions.Standing standing = work.update(tx -> disruptions.standing(tx, machine));
+            Optional<Disruptions.NoRoom> full = work.update(tx -> disruptions.approve(
+                    tx,
+                    work,
+                    standing.id(),
+                    DisruptionKind.REBOOT,
+                    List.of(LabelLimit.parse("1 of group")),
+                    false,
+                    Duration.ofMinutes(1)));
+            assertThat(full).isEmpty();
+            boolean isNews = work.giveUpQuietly(
+                    "busy",
+                    tx -> disruptions.holdBack(
+                            tx,
+                            standing,
+                            machine,
+                            standing.id(),
+                            DisruptionKind.REBOOT,
+                            "g",
+                            "busy",
+                            Optional.of(standing.now().plusSeconds(60))));
+            assertThat(isNews).isEqualTo(i == 0);
+        }
+        assertThat(DisruptionActions.of(bmdb, Actor.program("test")).askAgain(machine, "a test"))
+                .isTrue();
+        assertThat(Operator.of(bmdb).disruption(machine)).isPresent();
+        session.close();
+        bmdb.close();
+
+        await().until(() -> db.number("select sum(idx_scan) from pg_stat_user_tables") > 20);
+        // What is held back, in recovery, drained, rolled out or worked on at a moment is few, and is read whole.
+        List<String> readWhole = db.rows("select relname, seq_tup_read, idx_tup_fetch from pg_stat_user_tables"
+                + " where (seq_tup_read > 500 or idx_tup_fetch > 1000) and relname <> 'work'");
         assertThat(readWhole).isEmpty();
     }
 

@@ -116,7 +116,7 @@ class GateTest extends RecoveryScenario {
         OfProcess explained = recovery(manager, machine);
         assertThat(explained.rule()).isEqualTo(Rule.HELD_BACK);
         assertThat(explained.because())
-                .startsWith("gate customer holds its reboot back: not during the day; so since ")
+                .startsWith("gate customer holds its reboot back: not during the day; since ")
                 .contains(", last asked at ");
         assertThat(Duration.between(evening, explained.nextLookAt().orElseThrow())
                         .abs())
@@ -283,7 +283,7 @@ class GateTest extends RecoveryScenario {
         assertThat(asked).hasSize(1);
         assertThat(fleet.effects()).isEmpty();
         assertThat(recovery(manager, machine).because())
-                .startsWith("gate customer refuses its reboot: it is evidence; so since ");
+                .startsWith("gate customer refuses its reboot: it is evidence; since ");
         assertThat(recovery(manager, machine).nextLookAt()).isEmpty();
         assertThat(manager.status().recovery().get(VirtualFleet.TYPE).heldBack())
                 .containsExactly("1 machine(s): gate customer refuses for good: it is evidence");
@@ -331,7 +331,7 @@ class GateTest extends RecoveryScenario {
         assertThat(fleet.effects()).isEmpty();
         assertThat(asked).as("the first that does not agree decides").isEmpty();
         assertThat(recovery(manager, machine).because())
-                .startsWith("gate sleeper holds its reboot back: it did not answer within 300 ms; so since ");
+                .startsWith("gate sleeper holds its reboot back: it did not answer within 300 ms; since ");
         never.countDown();
         passUntilEffects(1);
     }

@@ -62,6 +62,7 @@ class ArchitectureTest {
                         "com.fasterxml.jackson..",
                         "dev.shepherd.api..",
                         "dev.shepherd.bmdb",
+                        "dev.shepherd.bmdb.disruption",
                         "dev.shepherd.bmdb.fleet",
                         "dev.shepherd.bmdb.hardware",
                         "dev.shepherd.bmdb.operator",

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
@@ -88,8 +89,14 @@ final class Nemesis {
         if (atWork.isEmpty() || wounds.size() >= managers.count() - 1) {
             return;
         }
-        int slot = atWork.get(random.nextInt(atWork.size()));
         Fault fault = draw();
+        Set<Integer> draining = fault == Fault.KILL ? world.draining() : Set.of();
+        List<Integer> drainers = atWork.stream()
+                .filter(slot -> draining.contains(managers.number(slot).orElseThrow()))
+                .toList();
+        // One that dies with work half moved away is the one to see.
+        List<Integer> chosen = drainers.isEmpty() ? atWork : drainers;
+        int slot = chosen.get(random.nextInt(chosen.size()));
         counts.merge(fault, 1, Integer::sum);
         long interval = Plan.SESSION_INTERVAL.toNanos();
         switch (fault) {

@@ -14,6 +14,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,12 +46,16 @@ final class World {
     private final Map<UUID, Agent> agents = new HashMap<>();
     private final Map<String, UUID> ids = new HashMap<>();
     private final Set<String> bad = new HashSet<>();
+    private final Map<String, Drain> drains = new HashMap<>();
     private final Map<Integer, Long> lastEffects = new HashMap<>();
     private long ticks;
     private long silenced;
 
     /** What runs on a machine since when; dead if it was rebooted or fell silent after that. */
     private record Agent(String key, long since, boolean alive) {}
+
+    /** Work that a manager began to move away from a machine, and until when that takes. */
+    private record Drain(int manager, long until) {}
 
     World(EffectReader reader, AgentCallback callback, Random random) {
         this.reader = reader;
@@ -102,12 +107,27 @@ final class World {
                             bad.add(effect.first());
                         }
                     }
+                    case DRAIN -> {
+                        if (!effect.second().isEmpty()) {
+                            drains.put(effect.first(), new Drain(effect.manager(), Long.parseLong(effect.second())));
+                        }
+                    }
+                    case DRAINED, DRAIN_DONE, DRAIN_CANCELLED -> drains.remove(effect.first());
                     case REBOOT -> kill(ids.get(effect.machine()), effect.micros());
                     default -> {
                         // Nothing that an agent notices.
                     }
                 }
             }
+        }
+    }
+
+    /** Returns the managers that began to move work away, which is not over yet. */
+    Set<Integer> draining() {
+        synchronized (lock) {
+            long now = Effect.now();
+            drains.values().removeIf(drain -> drain.until() <= now);
+            return drains.values().stream().map(Drain::manager).collect(Collectors.toSet());
         }
     }
 

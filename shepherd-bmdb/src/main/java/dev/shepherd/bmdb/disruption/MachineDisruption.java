@@ -54,7 +54,7 @@ public record MachineDisruption(
     /** Says in words why the machine waits, since when, and when that was last asked; empty if it does not wait. */
     public Optional<String> explain() {
         return whyItWaits()
-                .map(waits -> waits + "; so since " + since.truncatedTo(ChronoUnit.SECONDS)
+                .map(waits -> waits + "; since " + since.truncatedTo(ChronoUnit.SECONDS)
                         + (state == DisruptionState.REFUSED
                                 ? ""
                                 : ", last asked at " + askedAt.truncatedTo(ChronoUnit.SECONDS)));

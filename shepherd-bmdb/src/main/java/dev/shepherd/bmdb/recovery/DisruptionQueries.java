@@ -421,14 +421,17 @@ public final class DisruptionQueries {
      * hooks have yet to be told of.
      */
     static List<MachineDisruption> over(Handle db, ProviderType provider, RecoveryPolicy policy, int limit) {
+        // The few machines by their ids, or the database may read all there are.
+        Field<UUID[]> few = DSL.array(select(MACHINE_DISRUPTION.MACHINE_ID).from(MACHINE_DISRUPTION));
         return db.dsl()
                 .select(MACHINE_DISRUPTION.fields())
-                .from(MACHINE_DISRUPTION)
+                .from(MACHINES)
+                .join(MACHINE_DISRUPTION)
+                .on(MACHINE_DISRUPTION.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .join(MACHINE_PROVIDED)
-                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
-                .join(MACHINES)
-                .on(MACHINES.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
-                .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
+                .where(MACHINES.MACHINE_ID.eq(DSL.any(few)))
+                .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(isOver(db, provider, policy)
                         .or(MACHINE_DISRUPTION
                                 .DISRUPTION_DRAINED

@@ -7,12 +7,16 @@ import dev.shepherd.bmdb.Explanation.OfProcess;
 import dev.shepherd.bmdb.MachineRecord;
 import dev.shepherd.bmdb.MachineRecord.Label;
 import dev.shepherd.bmdb.RecoveryPolicy;
+import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.operator.Operator;
 import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.settings.Given;
 import java.io.PrintWriter;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import picocli.CommandLine;
@@ -55,7 +59,7 @@ public final class ExplainCommand extends FleetCommand {
                 .map(provided -> settings().recovery(provided.provider()))
                 .orElseGet(settings()::recovery);
         Explanation explanation = Operator.of(bmdb).explain(id, policy).orElseThrow();
-        print(commandLine.getOut(), explanation);
+        print(commandLine.getOut(), explanation, Operator.of(bmdb).disruption(id));
         return 0;
     }
 
@@ -64,7 +68,7 @@ public final class ExplainCommand extends FleetCommand {
         return label.getKey() + "=" + label.getValue().value() + " (" + source + ")";
     }
 
-    static void print(PrintWriter out, Explanation explanation) {
+    static void print(PrintWriter out, Explanation explanation, Optional<MachineDisruption> disruption) {
         MachineRecord machine = explanation.machine();
         out.println("Machine " + machine.machineId()
                 + machine.provided()
@@ -82,6 +86,13 @@ public final class ExplainCommand extends FleetCommand {
                             .map(ExplainCommand::label)
                             .collect(Collectors.joining(", ")));
         }
+        // Whichever rule comes first: these are the limits of this command, and gates went by those of the fleet.
+        disruption.ifPresent(said -> out.println("Gates: "
+                + said.explain().orElseGet(said::describe)
+                + said.until()
+                        .filter(Instant.MAX::isAfter)
+                        .map(until -> ", asked again from " + until.truncatedTo(ChronoUnit.SECONDS) + " on")
+                        .orElse("")));
         for (OfProcess process : explanation.processes()) {
             out.println();
             out.println(process.process() + ": " + (process.eligible() ? "yes" : "no") + ", " + process.rule());

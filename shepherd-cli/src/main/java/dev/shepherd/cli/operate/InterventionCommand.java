@@ -13,6 +13,7 @@ import dev.shepherd.cli.internal.RecoveryOptions;
 import dev.shepherd.cli.settings.Given;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.recovery.RecovererSettings;
+import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -90,7 +91,7 @@ abstract class InterventionCommand extends FleetCommand {
             UUID machineId = MachineArgument.find(bmdb, machine, "--type", name.name());
             Explanation explanation = act(bmdb, found, name, machineId, actor, why);
             commandLine.getOut().println(done() + " machine " + machineId + "; what follows:");
-            ExplainCommand.print(commandLine.getOut(), explanation);
+            ExplainCommand.print(commandLine.getOut(), explanation, Optional.empty());
             return 0;
         });
     }

@@ -22,6 +22,9 @@ import dev.shepherd.testkit.agent.TestHardware;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -103,6 +106,33 @@ class OperatorCommandsTest {
             count += bmdb.machine(id).orElseThrow().backoffs().size();
         }
         return count;
+    }
+
+    @Test
+    void whatGatesSayIsExplainedAndTakenBack() throws Exception {
+        try (Connection connection = DriverManager.getConnection(url);
+                PreparedStatement insert = connection.prepareStatement(
+                        "insert into machine_disruption values (?, gen_random_uuid(), 'Reboot', 'HeldBack',"
+                                + " now() - interval '1 hour', now() + interval '10 min', null, false, null, 'cluster',"
+                                + " 'it is the last voter', now())")) {
+            insert.setObject(1, machines.get("rack-6"));
+            insert.executeUpdate();
+        }
+
+        assertThat(done("explain", "rack-6"))
+                .as("it has no agent, which is said first")
+                .contains("NO_AGENT")
+                .containsPattern(
+                        "Gates: gate cluster holds its reboot back: it is the last voter; since \\S+Z, last asked at"
+                                + " \\S+Z, asked again from \\S+Z on");
+        assertThat(done("explain", "rack-1")).doesNotContain("Gates:");
+        assertThat(done("machines", "--state", "held_back")).contains("rack-6", "it is the last voter", "1 held_back");
+        assertThat(done("release", "rack-6", "--gates", "--reason", "it is well"))
+                .contains("The gates are asked again");
+        assertThat(done("release", "rack-1", "--gates", "--reason", "it is well"))
+                .contains("No gate has said anything that can be taken back");
+        assertThat(done("explain", "rack-6")).contains("Gates: the gates are asked again; since ");
+        assertThat(done("history", "rack-6")).contains("AskAgain", "it is well");
     }
 
     @Test

@@ -7,7 +7,6 @@ import dev.shepherd.bmdb.MachineRecord.Label;
 import dev.shepherd.bmdb.ProvidedMachine;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkHistoryEntry;
-import dev.shepherd.bmdb.disruption.DisruptionState;
 import dev.shepherd.bmdb.disruption.MachineDisruption;
 import dev.shepherd.bmdb.fleet.MachineFilter;
 import dev.shepherd.bmdb.fleet.MachineLine;
@@ -146,8 +145,9 @@ public final class OneMachinePage {
                         + "; the last",
                 state.attemptedAt()));
         disruption.ifPresent(said -> {
-            add("What gates say", said.describe() + "; so", said.since());
-            if (said.state() == DisruptionState.HELD_BACK || said.state() == DisruptionState.DRAINING) {
+            add("What gates say", said.describe());
+            add(said.whyItWaits().isPresent() ? "First said" : "Since", "", said.since());
+            if (said.until().filter(Instant.MAX::isAfter).isPresent()) {
                 add("Last asked", "", said.askedAt());
             }
         });
