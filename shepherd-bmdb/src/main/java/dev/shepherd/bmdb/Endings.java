@@ -88,11 +88,12 @@ final class Endings {
                 endings.forEach(ending -> ending.found(tx, claims.contains(ending.claimId())));
                 List<Ending<?>> held = endings.stream().filter(Ending::wasHeld).toList();
                 writing.write(tx, held);
-                WorkQueries.end(
-                        tx.handle(),
-                        session.id(),
-                        held.stream().map(Ending::end).toList());
                 held.forEach(ending -> tell(tx.handle(), ending));
+                tx.handle()
+                        .last(WorkQueries.end(
+                                tx.handle(),
+                                session.id(),
+                                held.stream().map(Ending::end).toList()));
                 return true;
             });
         } catch (BmdbException e) {
@@ -292,7 +293,8 @@ final class Endings {
                 // The claim may still be on its way in: one whose commit broke, and which the server may not have
                 // carried out yet.
                 db.lock(work.machineId());
-                WorkQueries.end(db, session.id(), List.of(Ending.canceled(work).end()));
+                WorkQueries.end(db, session.id(), List.of(Ending.canceled(work).end()))
+                        .fetch(db);
             });
             return true;
         } catch (SessionExpiredException e) {

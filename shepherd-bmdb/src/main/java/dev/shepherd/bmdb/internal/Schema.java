@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
 final class Schema {
 
     /** Of the newest of the migrations, which this library needs. */
-    static final int VERSION = 24;
+    static final int VERSION = 25;
 
     private static final Logger log = LoggerFactory.getLogger(Schema.class);
 
