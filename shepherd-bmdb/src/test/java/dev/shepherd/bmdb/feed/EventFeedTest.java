@@ -244,6 +244,22 @@ class EventFeedTest {
                         "4 BACK " + one + " test {}");
     }
 
+    /** Not one after it, which a crash in between would leave out; nor one before it, which would tell of what is not done. */
+    @Test
+    void anEventIsWrittenByTheTransactionThatItTellsOf() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        session.useTransaction(tx -> tx.quarantine(machine, "program", "because"));
+        assertThat(db.rows("select i.xmin = q.xmin from fleet_event_inbox i, machine_quarantine q"))
+                .containsExactly("t");
+
+        db.execute("delete from fleet_event_inbox");
+        db.execute("delete from machine_quarantine");
+        db.hold(session, WorkProcess.AGENT_START, machine).orElseThrow().finish(tx -> tx.putAgentStarted(machine, KEY));
+        assertThat(db.rows("select i.xmin = s.xmin, i.kinds from fleet_event_inbox i, machine_agent_started s"))
+                .containsExactly("t|{TakenOver}");
+    }
+
     @Test
     void aLostSessionIsTold() throws Exception {
         BmdbSession session = db.session();
@@ -403,6 +419,23 @@ class EventFeedTest {
                 .hasMessageContaining("eventRetention");
         assertThat(feed().after(third + 1, 10)).hasSize(1);
         assertThat(pruning.prune()).isZero();
+    }
+
+    /** Clocks are set back: an old event behind a young one stays, so that readers find no gap in the middle. */
+    @Test
+    void nothingIsDeletedBehindAYoungEvent() throws Exception {
+        UUID machine = db.providedMachine();
+        for (int i = 0; i < 3; i++) {
+            tell(db.session(), machine, i);
+        }
+        assertThat(all()).hasSize(3);
+        db.execute("update fleet_events set event_at = now() - interval '8 days' where position <> 2");
+
+        HistoryPruning pruning = new HistoryPruning(
+                db.bmdb().unwrap(Database.class).transactions(), Optional.empty(), Duration.ofDays(7));
+        assertThat(pruning.prune()).isEqualTo(1);
+
+        assertThat(feed().after(1, 10)).extracting(StoredEvent::position).containsExactly(2L, 3L);
     }
 
     @Test
