@@ -368,13 +368,13 @@ public final class Bmdb implements AutoCloseable {
     public void close() {
         // Also on an interrupted thread, on which the pools would leave connections behind.
         Uninterruptibly.run(() -> {
+            notifications.close();
             keeper.close();
             // Before the connections go: a listener may use them.
             sink.close();
             if (!sink.awaitEnd()) {
                 log.warn("A listener has not returned, although it was interrupted; its thread is left behind");
             }
-            notifications.close();
             pruning.close();
             pools.close();
             if (!keeper.awaitEnd(LONGEST_STOP)) {

@@ -116,10 +116,12 @@ final class Endings {
                 endings.forEach(ending -> ending.found(tx, claims.contains(ending.claimId())));
                 List<Ending<?>> held = endings.stream().filter(Ending::wasHeld).toList();
                 writing.write(tx, held);
-                WorkQueries.end(
-                        tx.handle(),
-                        session.id(),
-                        held.stream().map(Ending::end).toList());
+                held.forEach(ending -> tell(tx.handle(), ending));
+                tx.handle()
+                        .last(WorkQueries.end(
+                                tx.handle(),
+                                session.id(),
+                                held.stream().map(Ending::end).toList()));
                 List<Claim> repeated = held.stream()
                         .filter(ending -> !ending.isKept())
                         .map(Ending::claim)
@@ -127,7 +129,6 @@ final class Endings {
                 if (!repeated.isEmpty()) {
                     WorkQueries.forget(tx.handle(), repeated);
                 }
-                held.forEach(ending -> tell(tx.handle(), ending));
                 return true;
             });
         } catch (BmdbException e) {
@@ -359,7 +360,8 @@ final class Endings {
             // The claim may still be on its way in: one whose commit broke, and which the server may not have carried
             // out yet.
             db.lock(work.machineId());
-            WorkQueries.end(db, session.id(), List.of(Ending.canceled(work).end()));
+            WorkQueries.end(db, session.id(), List.of(Ending.canceled(work).end()))
+                    .fetch(db);
         });
     }
 

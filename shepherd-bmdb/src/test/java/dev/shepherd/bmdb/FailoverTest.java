@@ -6,6 +6,12 @@ import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.api.ProviderType;
 import dev.shepherd.api.SessionExpiredException;
+import dev.shepherd.bmdb.event.EventKind;
+import dev.shepherd.bmdb.event.StoredEvent;
+import dev.shepherd.bmdb.feed.EventFeed;
+import dev.shepherd.bmdb.feed.EventReader;
+import dev.shepherd.bmdb.operator.Actor;
+import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.postgres.PostgresPair;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -22,6 +28,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -81,6 +88,71 @@ class FailoverTest {
     private void failOver() {
         pair.crashPrimary();
         pair.promote();
+    }
+
+    /** What a webhook is made of: each event whose commit was answered is read, in order, by the one that goes on. */
+    @Test
+    void aReaderOfEventsGoesOnOnTheNewPrimary() throws Exception {
+        int events = 40;
+        try (Bmdb bmdb = open(TestDatabase.LASTING)) {
+            OperatorActions actions = OperatorActions.of(bmdb, Actor.program("oncall"));
+            execute("insert into machines values ('00000000-0000-0000-0000-000000000001')");
+            UUID machine = new UUID(0, 1);
+            List<StoredEvent> read = new ArrayList<>();
+            AtomicBoolean over = new AtomicBoolean();
+            CompletableFuture<Void> reading = CompletableFuture.runAsync(() -> readUntil(bmdb, over, events, read));
+            for (int i = 0; i < events / 4; i++) {
+                actions.quarantine(machine, "round " + i);
+                if (i == events / 8) {
+                    failOver();
+                }
+                actions.release(machine, "round " + i);
+            }
+            over.set(true);
+            reading.get(120, TimeUnit.SECONDS);
+
+            assertThat(read).extracting(StoredEvent::position).isSorted();
+            assertThat(read)
+                    .filteredOn(one -> one.event().machineId().isPresent())
+                    .extracting(one -> one.event().kind())
+                    .hasSize(events)
+                    .startsWith(EventKind.QUARANTINED, EventKind.OPERATOR_ACTION, EventKind.RELEASED);
+        }
+    }
+
+    private static void readUntil(Bmdb bmdb, AtomicBoolean over, int events, List<StoredEvent> read) {
+        EventReader reader = null;
+        try {
+            while (true) {
+                try {
+                    if (reader == null) {
+                        reader = EventFeed.of(bmdb)
+                                .reader(bmdb.startSession("reader", ""), "tickets", EventReader.From.START);
+                    }
+                    List<StoredEvent> next = reader.next(3);
+                    for (StoredEvent one : next) {
+                        // What is read again, since its end was not noted, is known by its position.
+                        if (read.isEmpty() || read.get(read.size() - 1).position() < one.position()) {
+                            read.add(one);
+                        }
+                        reader.done(one);
+                    }
+                    long ofMachine = read.stream()
+                            .filter(one -> one.event().machineId().isPresent())
+                            .count();
+                    if (over.get() && next.isEmpty() && ofMachine >= events) {
+                        return;
+                    }
+                    Thread.sleep(next.isEmpty() ? 20 : 0);
+                } catch (SessionExpiredException | IllegalStateException e) {
+                    reader = null;
+                } catch (BmdbException e) {
+                    Thread.sleep(200);
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     @Test

@@ -155,12 +155,12 @@ class StatementCostTest {
                 "machine_ssh_host_key select machine_id, 'key', now()",
                 "machine_disruption select machine_id, gen_random_uuid(), 'Reboot', 'UnderWay', now(), null, null, false,"
                         + " null, null, ''",
+                "machine_silence select machine_id, now()",
                 "machine_labels select machine_id, 'rack', '7', 'Operator'")) {
             db.execute("insert into " + table + " from machines");
         }
         db.execute("insert into machines_forgotten select machine_id, 'test', 'id', now(), 'oncall' from machines");
-        db.execute(
-                "insert into fleet_event_inbox (event_at, kind, details) select now(), 'Silent', '{}' from machines");
+        db.execute("insert into fleet_event_inbox (event_at, kinds) select now(), '{Silent}' from machines");
         db.execute("insert into fleet_event_readers (reader, position)"
                 + " select 'reader-' || n, 0 from generate_series(1, 2000) n");
         db.execute("analyze");

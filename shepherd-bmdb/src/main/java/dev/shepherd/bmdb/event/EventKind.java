@@ -20,7 +20,7 @@ public enum EventKind {
     /** The agent that was started last was heard for the first time. */
     FIRST_HEARD("FirstHeard"),
 
-    /** A recoverer claimed a machine whose agent was not heard for too long, or that SSH did not reach. */
+    /** A recoverer first saw that an agent was not heard for too long, or that SSH did not reach a machine. */
     SILENT("Silent"),
 
     /** As {@link #SILENT}, of a machine that had been brought back not long enough ago for that to be forgotten. */
@@ -47,7 +47,7 @@ public enum EventKind {
     /** A machine was released from quarantine. */
     RELEASED("Released"),
 
-    /** The provider no longer knows a machine that is recorded. */
+    /** The provider no longer knows a machine that is recorded, or says that it is missing. */
     MISSING("Missing"),
 
     /** Recovery froze, since too many machines fell silent together. */

@@ -39,6 +39,13 @@ public final class DueNotifications implements AutoCloseable {
     private static final Duration SILENCE = Duration.ofSeconds(30);
 
     private static final Duration ANSWER = Duration.ofSeconds(5);
+
+    /** For how long it waits for notifications before it looks whether it is closed. Costs the database nothing. */
+    private static final Duration LOOK = Duration.ofMillis(250);
+
+    /** How long the thread has to hand its connection back before that is cut off. */
+    private static final Duration GRACE = Duration.ofSeconds(1);
+
     private static final Duration PAUSE_WHILE_AWAY = Duration.ofMillis(250);
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
@@ -177,17 +184,24 @@ public final class DueNotifications implements AutoCloseable {
     }
 
     private void wakeByThem(Connection connection, PGConnection notifications) throws SQLException {
+        long heardAt = System.nanoTime();
         while (!isClosed()) {
-            PGNotification[] arrived = notifications.getNotifications(Math.toIntExact(SILENCE.toMillis()));
-            if (arrived == null || arrived.length == 0) {
-                if (!isClosed() && !connection.isValid(Math.toIntExact(ANSWER.toSeconds()))) {
+            PGNotification[] arrived = notifications.getNotifications(Math.toIntExact(LOOK.toMillis()));
+            if (arrived != null && arrived.length > 0) {
+                for (PGNotification notification : arrived) {
+                    wake(notification.getParameter());
+                }
+                heardAt = System.nanoTime();
+            } else if (System.nanoTime() - heardAt > SILENCE.toNanos()) {
+                if (!connection.isValid(Math.toIntExact(ANSWER.toSeconds()))) {
                     throw new SQLException("the connection has gone silent");
                 }
-                continue;
+                heardAt = System.nanoTime();
             }
-            for (PGNotification notification : arrived) {
-                wake(notification.getParameter());
-            }
+        }
+        // It may go back to an embedder's pool.
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("unlisten " + CHANNEL);
         }
     }
 
@@ -239,30 +253,23 @@ public final class DueNotifications implements AutoCloseable {
         }
     }
 
-    /** Ends the thread, also one that waits for the database; does not wait for it. */
+    /** Has the thread hand its connection back and end; does not wait for that. */
     @Override
     public void close() {
-        Connection ending;
         lock.lock();
         try {
             closed = true;
             closing.signalAll();
-            ending = listening;
         } finally {
             lock.unlock();
         }
         subscribers.clear();
-        if (ending != null) {
-            try {
-                // Not close(), which would wait for the thread that is reading.
-                ending.abort(Runnable::run);
-            } catch (SQLException e) {
-                log.debug("the connection for notifications could not be cut off", Escaped.failure(e));
-            }
-        }
     }
 
-    /** Waits until the thread has ended, after {@link #close}. Returns false if it has not by then. */
+    /**
+     * Waits until the thread has ended, after {@link #close}, and cuts its connection off if it does not: it may wait for
+     * a database that does not answer. Returns false if it has not ended by then.
+     */
     public boolean awaitEnd(Duration limit) throws InterruptedException {
         LastingThread ending;
         lock.lock();
@@ -271,6 +278,28 @@ public final class DueNotifications implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        return ending == null || ending.awaitEnd(limit);
+        if (ending == null || ending.awaitEnd(GRACE.compareTo(limit) < 0 ? GRACE : limit)) {
+            return true;
+        }
+        cutOff();
+        return ending.awaitEnd(limit);
+    }
+
+    private void cutOff() {
+        Connection ending;
+        lock.lock();
+        try {
+            ending = listening;
+        } finally {
+            lock.unlock();
+        }
+        if (ending != null) {
+            try {
+                // Not close(), which would wait for the thread that is reading.
+                ending.abort(Runnable::run);
+            } catch (SQLException e) {
+                log.debug("the connection for notifications could not be cut off", Escaped.failure(e));
+            }
+        }
     }
 }

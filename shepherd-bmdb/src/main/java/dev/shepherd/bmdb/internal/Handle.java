@@ -1,6 +1,8 @@
 package dev.shepherd.bmdb.internal;
 
 import dev.shepherd.bmdb.event.EventKind;
+import dev.shepherd.bmdb.event.ShepherdEvent;
+import dev.shepherd.bmdb.internal.event.EventSink;
 import dev.shepherd.bmdb.internal.event.Told;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -26,15 +28,19 @@ public final class Handle {
     private final DatabaseTime time;
     private final Set<UUID> locked = new HashSet<>();
     private final List<Told> told = new ArrayList<>();
+    private final List<ShepherdEvent> written = new ArrayList<>();
+    private final EventSink sink;
+    private int toldAndWritten;
 
-    private Handle(DSLContext dsl, DatabaseTime time) {
+    private Handle(DSLContext dsl, DatabaseTime time, EventSink sink) {
         this.dsl = dsl;
         this.time = time;
+        this.sink = sink;
     }
 
     /** Makes the handle of a transaction, which {@link #of} finds from there on. */
-    public static Handle begin(DSLContext dsl, DatabaseTime time) {
-        Handle handle = new Handle(dsl, time);
+    public static Handle begin(DSLContext dsl, DatabaseTime time, EventSink sink) {
+        Handle handle = new Handle(dsl, time, sink);
         dsl.configuration().data(KEY, handle);
         return handle;
     }
@@ -97,9 +103,25 @@ public final class Handle {
         told.add(one);
     }
 
-    /** Returns what was told, in this order. */
-    public List<Told> told() {
-        return List.copyOf(told);
+    /** Returns what was told and is not written yet, in this order. */
+    public List<Told> unwritten() {
+        return List.copyOf(told.subList(toldAndWritten, told.size()));
+    }
+
+    /**
+     * Notes that what was told is written.
+     *
+     * @param count how much of it, the first that was not
+     * @param events what listeners are to be told of it
+     */
+    public void wrote(int count, List<ShepherdEvent> events) {
+        toldAndWritten += count;
+        written.addAll(events);
+    }
+
+    /** Returns what listeners are to be told of what is written, in this order. */
+    public List<ShepherdEvent> written() {
+        return List.copyOf(written);
     }
 
     /** Returns how much was told, for {@link #untell}. */
@@ -107,9 +129,21 @@ public final class Handle {
         return told.size();
     }
 
-    /** Takes back what was told since: it was rolled back. */
+    /** Takes back what was told since: it was rolled back, with what was written of it. */
     void untell(int soFar) {
         told.subList(soFar, told.size()).clear();
+        if (toldAndWritten > soFar) {
+            toldAndWritten = soFar;
+            written.subList(Math.min(soFar, written.size()), written.size()).clear();
+        }
+    }
+
+    /**
+     * Runs a statement after which the transaction tells nothing more, as a rule: what it has told is written in the same
+     * round trip. Not to be used within a savepoint.
+     */
+    public <T> List<T> last(PreparedSql<T> statement) {
+        return sink.writeWith(this, statement);
     }
 
     /** Notes that the machine is locked already. */

@@ -3,6 +3,7 @@ package dev.shepherd.bmdb.internal;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINES;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_INTENT;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
+import static org.jooq.impl.DSL.field;
 
 import dev.shepherd.api.AlreadyRecordedException;
 import dev.shepherd.api.MachineInfo;
@@ -17,6 +18,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import org.jooq.Field;
+import org.jooq.Record2;
 import org.jooq.TableField;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +39,9 @@ public final class ProvidedQueries {
         boolean created = TagQueries.insertMachine(db, machineId);
         if (insert(db, machineId, provider, machine)) {
             db.tell(EventKind.MACHINE_RECORDED, machineId, Map.of());
+            if (isMissing(machine)) {
+                db.tell(EventKind.MISSING, machineId, Map.of());
+            }
         } else {
             try {
                 requireSame(db, machineId, provider, machine.id());
@@ -79,24 +85,36 @@ public final class ProvidedQueries {
 
     /** Overwrites what a provider says of one of its machines. Returns false if there is no such machine. */
     public static boolean update(Handle db, ProviderType provider, MachineInfo machine) {
-        var locked = DSL.select(MACHINES.MACHINE_ID)
+        // With its description: what it was before this update has to be what the last one has left.
+        var locked = DSL.select(MACHINES.MACHINE_ID, MACHINE_PROVIDED.PROVIDER_STATUS.as("status_before"))
                 .from(MACHINES)
                 .join(MACHINE_PROVIDED)
                 .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
                 .where(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
                 .and(MACHINE_PROVIDED.PROVIDER_ID.eq(machine.id().value()))
                 .forNoKeyUpdate()
-                .of(MACHINES)
+                .of(MACHINES, MACHINE_PROVIDED)
                 .asTable("locked");
-        return db.dsl()
-                        .update(MACHINE_PROVIDED)
-                        .set(columns(machine))
-                        .from(locked)
-                        .where(MACHINE_PROVIDED.MACHINE_ID.eq(locked.field(MACHINES.MACHINE_ID)))
-                        .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                        .and(MACHINE_PROVIDED.PROVIDER_ID.eq(machine.id().value()))
-                        .execute()
-                == 1;
+        Field<Boolean> wasMissing = field(DSL.field(DSL.name("locked", "status_before"), String.class)
+                .isNotDistinctFrom(ProviderStatus.MISSING.databaseName()));
+        Record2<UUID, Boolean> updated = db.dsl()
+                .update(MACHINE_PROVIDED)
+                .set(columns(machine))
+                .from(locked)
+                .where(MACHINE_PROVIDED.MACHINE_ID.eq(locked.field(MACHINES.MACHINE_ID)))
+                .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
+                .and(MACHINE_PROVIDED.PROVIDER_ID.eq(machine.id().value()))
+                .returningResult(MACHINE_PROVIDED.MACHINE_ID, wasMissing)
+                .fetchOne();
+        if (updated != null && isMissing(machine) && !updated.value2()) {
+            db.tell(EventKind.MISSING, updated.value1(), Map.of());
+        }
+        return updated != null;
+    }
+
+    /** The provider lists a machine that it says it no longer has. */
+    private static boolean isMissing(MachineInfo machine) {
+        return machine.status().equals(Optional.of(ProviderStatus.MISSING));
     }
 
     /** The columns that a provider may change. */

@@ -12,6 +12,7 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
+import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SILENCE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_SSH_HOST_KEY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_UNREACHABLE;
 
@@ -51,6 +52,7 @@ public final class TagQueries {
             MACHINE_SSH_HOST_KEY.MACHINE_ID,
             MACHINE_UNREACHABLE.MACHINE_ID,
             MACHINE_RECOVERY.MACHINE_ID,
+            MACHINE_SILENCE.MACHINE_ID,
             MACHINE_ROLLOUT.MACHINE_ID,
             MACHINE_DISRUPTION.MACHINE_ID,
             MACHINE_QUARANTINE.MACHINE_ID,

@@ -301,7 +301,7 @@ public final class Transactions {
             connection.setAutoCommit(kind == Kind.STATEMENT);
             open.set(new Open(what, setsIsolation));
             try {
-                Handle db = Handle.begin(view(connection), time);
+                Handle db = Handle.begin(view(connection), time, sink);
                 T result = body.run(db);
                 if (kind == Kind.WRITE) {
                     commit(what, connection, db);

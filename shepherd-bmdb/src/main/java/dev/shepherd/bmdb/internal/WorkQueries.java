@@ -239,18 +239,17 @@ public final class WorkQueries {
      * before in the same transaction has made the machines what they are now; only from here on are they due for
      * anything.
      */
-    public static void end(Handle db, UUID sessionId, List<End> ends) {
-        new PreparedSql<>(
-                        "select work_end(?, ?, ?, ?, ?, ?, ?::interval)",
-                        row -> true,
-                        sessionId,
-                        ends.stream().map(end -> end.claim().machineId()).toArray(UUID[]::new),
-                        ends.stream().map(end -> end.claim().claimId()).toArray(UUID[]::new),
-                        ends.stream().map(end -> end.event().databaseName()).toArray(String[]::new),
-                        ends.stream().map(End::cause).toArray(String[]::new),
-                        ends.stream().map(End::clearsBackoff).toArray(Boolean[]::new),
-                        db.time().ahead())
-                .fetch(db);
+    public static PreparedSql<Boolean> end(Handle db, UUID sessionId, List<End> ends) {
+        return new PreparedSql<>(
+                "select work_end(?, ?, ?, ?, ?, ?, ?::interval)",
+                row -> true,
+                sessionId,
+                ends.stream().map(end -> end.claim().machineId()).toArray(UUID[]::new),
+                ends.stream().map(end -> end.claim().claimId()).toArray(UUID[]::new),
+                ends.stream().map(end -> end.event().databaseName()).toArray(String[]::new),
+                ends.stream().map(End::cause).toArray(String[]::new),
+                ends.stream().map(End::clearsBackoff).toArray(Boolean[]::new),
+                db.time().ahead());
     }
 
     /** Takes claims out of the history, their beginnings and their ends: nothing came of them that is not known already. */

@@ -17,7 +17,6 @@ import dev.shepherd.bmdb.RecoveryOutlook;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.RecoveryState;
 import dev.shepherd.bmdb.WorkProcess;
-import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.internal.ClockStep;
 import dev.shepherd.bmdb.internal.DueQueue;
 import dev.shepherd.bmdb.internal.Handle;
@@ -122,6 +121,10 @@ public final class RecoveryLimits {
         lock();
         Verdict verdict = new FreezeQueries(db, provider, policy).judge();
         verdict.changes().forEach(Runnable::run);
+        SilenceEvents silences = new SilenceEvents(db, policy);
+        if (looking) {
+            silences.tell(DueQueue.isUp(db, part).and(rules.eligible(provider)));
+        }
         Room room = looking ? room(verdict, limit) : noRoom(verdict);
         List<Claim> claims = new ArrayList<>();
         for (Share share : room.shares()) {
@@ -131,23 +134,11 @@ public final class RecoveryLimits {
             List<Claim> some = new DueQueue(db)
                     .claim(sessionId, part, rules.eligible(provider).and(fitting.condition()), fitting.places());
             if (!share.group().inRecovery()) {
-                some.forEach(claim -> tellOfSilence(claim.machineId()));
+                silences.tellOfClaimed(some.stream().map(Claim::machineId).toList());
             }
             claims.addAll(some);
         }
         return new Claimed(claims, room.outlook());
-    }
-
-    /** Once: a machine that gates held back is claimed again and again. */
-    private void tellOfSilence(UUID machineId) {
-        if (DisruptionQueries.of(db, machineId).isPresent()) {
-            return;
-        }
-        boolean isCounted = RecoveryStates.state(db, machineId)
-                .map(state -> state.counted(policy, MachineQueries.now(db)))
-                .filter(counted -> counted.attempts() + counted.reinstalls() > 0)
-                .isPresent();
-        db.tell(isCounted ? EventKind.RELAPSED : EventKind.SILENT, machineId, Map.of());
     }
 
     /** Takes turns with all who count under the same limits, until the transaction ends. */
@@ -208,7 +199,11 @@ public final class RecoveryLimits {
     }
 
     private boolean isThereAnything() {
-        return db.dsl().fetchExists(MACHINES, due())
+        // Of a machine that a pause covers is told, too.
+        Condition isDue = DueQueue.isUp(db, part)
+                .and(rules.eligible(provider))
+                .and(not(WorkQueries.paused(db, WorkProcess.RECOVERY)).or(SilenceEvents.isUntold()));
+        return db.dsl().fetchExists(MACHINES, isDue)
                 || !FreezeQueries.inForce(db, provider).isEmpty();
     }
 

@@ -93,17 +93,24 @@ public final class RecoveryStates {
     }
 
     public static Optional<RecoveryState> state(Handle db, UUID machineId) {
+        return Optional.ofNullable(states(db, List.of(machineId)).get(machineId));
+    }
+
+    /** What was tried to bring machines back; without those of which nothing was. */
+    static Map<UUID, RecoveryState> states(Handle db, List<UUID> machineIds) {
         return db.dsl()
                 .selectFrom(MACHINE_RECOVERY)
-                .where(MACHINE_RECOVERY.MACHINE_ID.eq(machineId))
-                .fetchOptional(row -> new RecoveryState(
-                        RecoveryAction.ofDatabaseName(row.getRecoveryAction()),
-                        row.getRecoveryAttemptedAt().toInstant(),
-                        row.getRecoveryUnderWay(),
-                        row.getRecoveryAttempts(),
-                        row.getRecoveryReinstalls(),
-                        row.getRecoveryFailedCalls(),
-                        Optional.ofNullable(row.getRecoveryProvedAt()).map(OffsetDateTime::toInstant)));
+                .where(MACHINE_RECOVERY.MACHINE_ID.eq(DSL.any(machineIds.toArray(UUID[]::new))))
+                .fetchMap(
+                        MACHINE_RECOVERY.MACHINE_ID,
+                        row -> new RecoveryState(
+                                RecoveryAction.ofDatabaseName(row.getRecoveryAction()),
+                                row.getRecoveryAttemptedAt().toInstant(),
+                                row.getRecoveryUnderWay(),
+                                row.getRecoveryAttempts(),
+                                row.getRecoveryReinstalls(),
+                                row.getRecoveryFailedCalls(),
+                                Optional.ofNullable(row.getRecoveryProvedAt()).map(OffsetDateTime::toInstant)));
     }
 
     /** Writes an attempt that begins now. */

@@ -12,6 +12,7 @@ import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.agent.AgentCallException.Reason;
 import dev.shepherd.bmdb.internal.DatabaseTime;
 import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.event.EventSink;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -248,7 +249,8 @@ class AgentCallbackRaceTest {
                 started(db.bmdb(), AgentCallbackConfig.builder().timeout(PATIENT));
         callback.call(AgentCall.of(machine, KEY));
         Connection frozen = db.transaction();
-        Handle held = Handle.begin(DSL.using(frozen, SQLDialect.POSTGRES), new DatabaseTime(db::offset));
+        Handle held = Handle.begin(
+                DSL.using(frozen, SQLDialect.POSTGRES), new DatabaseTime(db::offset), new EventSink(false, List.of()));
         HeartbeatQueries.begin(held, PATIENT, Duration.ofMillis(500));
         HeartbeatQueries.record(held, new UUID[] {machine}, new byte[][] {KEY}, new Long[] {null});
 

@@ -1,9 +1,11 @@
 package dev.shepherd.bmdb.event;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbException;
 import dev.shepherd.bmdb.BmdbSession;
 import dev.shepherd.bmdb.Race;
 import dev.shepherd.bmdb.TestDatabase;
@@ -57,6 +59,34 @@ class ShepherdListenerTest {
                 .containsExactly(EventKind.QUARANTINED, EventKind.OPERATOR_ACTION);
         assertThat(heard.get(0).providerId().orElseThrow().value()).isEqualTo("id-" + machine);
         assertThat(db.number("select count(*) from fleet_event_inbox")).isZero();
+    }
+
+    /** The announcement is in its queue while the commit is under way. */
+    @Test
+    void itWaitsForACommitThatTakesLongAndIsNotToldOfOneThatFails() throws Exception {
+        UUID machine = db.providedMachine();
+        UUID refused = db.providedMachine();
+        db.execute("create function slow_commit() returns trigger language plpgsql as $$ begin"
+                + " perform pg_sleep(0.5);"
+                + " if new.quarantine_cause = 'refused' then raise exception 'on purpose'; end if;"
+                + " return null; end $$");
+        try {
+            db.execute("create constraint trigger slow_commit after insert on machine_quarantine"
+                    + " deferrable initially deferred for each row execute function slow_commit()");
+            List<Long> quarantined = Collections.synchronizedList(new ArrayList<>());
+            Bmdb bmdb = db.open(config ->
+                    config.listener(event -> quarantined.add(db.number("select count(*) from machine_quarantine"))));
+            BmdbSession session = db.closeLater(bmdb.startSession("test", "host"));
+
+            assertThatThrownBy(() -> session.useTransaction(tx -> tx.quarantine(refused, "program", "refused")))
+                    .isInstanceOf(BmdbException.class);
+            session.useTransaction(tx -> tx.quarantine(machine, "program", "because"));
+
+            await().until(() -> !quarantined.isEmpty());
+            assertThat(quarantined).containsExactly(1L);
+        } finally {
+            db.execute("drop function slow_commit cascade");
+        }
     }
 
     @Test

@@ -3,6 +3,11 @@ package dev.shepherd.bmdb.feed;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderStatus;
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.BmdbSession;
@@ -17,8 +22,10 @@ import dev.shepherd.bmdb.event.StoredEvent;
 import dev.shepherd.bmdb.internal.Database;
 import dev.shepherd.bmdb.internal.Handle;
 import dev.shepherd.bmdb.internal.history.HistoryPruning;
+import dev.shepherd.bmdb.listing.Listings;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.OperatorActions;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -185,6 +192,74 @@ class EventFeedTest {
         assertThat(all()).extracting(ShepherdEvent::kind).containsExactly(EventKind.INSTALLATION_REQUESTED);
     }
 
+    /** Whether the listing leaves it out or says so of it: each time that it becomes so, and once. */
+    @Test
+    void aMachineThatTheProviderNoLongerHasIsToldOnce() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        Listings listings = Listings.of(db.bmdb(), TestDatabase.PROVIDER);
+        MachineInfo.Builder listed = MachineInfo.builder(new ProviderID("id-" + machine), Availability.KNOWN_USED)
+                .address(InetAddress.getLoopbackAddress());
+        MachineInfo missing = listed.status(ProviderStatus.MISSING).build();
+        MachineInfo running = listed.status(ProviderStatus.RUNNING).build();
+
+        for (MachineInfo said : List.of(running, missing, missing, running, missing)) {
+            session.useTransaction(tx -> assertThat(listings.update(tx, said)).isTrue());
+        }
+        session.useTransaction(tx -> listings.markMissing(tx, machine));
+        assertThat(all()).extracting(ShepherdEvent::kind).containsExactly(EventKind.MISSING, EventKind.MISSING);
+
+        session.useTransaction(tx -> listings.update(tx, running));
+        session.useTransaction(tx -> listings.markMissing(tx, machine));
+        session.useTransaction(tx -> listings.update(tx, missing));
+        assertThat(all())
+                .hasSize(3)
+                .allSatisfy(event -> assertThat(event.machineId()).contains(machine));
+    }
+
+    /** What one transaction tells is one row of the inbox, whatever it is of. */
+    @Test
+    void whatOneTransactionTellsKeepsItsOrderAndItsMachines() throws Exception {
+        UUID one = db.providedMachine();
+        UUID other = db.providedMachine();
+        db.session().useTransaction(tx -> {
+            Handle handle = Handle.of(tx.dsl());
+            handle.lock(List.of(one, other));
+            handle.tell(EventKind.SILENT, one, Map.of());
+            handle.tellOfFleet(EventKind.FREEZE_BEGAN, "rack", Map.of("evidence", "all of them"));
+            handle.tell(EventKind.SILENT, other, Map.of("n", "2"));
+            handle.tell(EventKind.BACK, one, Map.of());
+        });
+        assertThat(db.number("select count(*) from fleet_event_inbox")).isEqualTo(1);
+
+        assertThat(feed().after(EventFeed.START, 10))
+                .extracting(stored -> stored.position() + " " + stored.event().kind() + " "
+                        + stored.event().machineId().map(UUID::toString).orElse("-") + " "
+                        + stored.event().provider().map(ProviderType::name).orElse("-") + " "
+                        + stored.event().details())
+                .containsExactly(
+                        "1 SILENT " + one + " test {}",
+                        "2 FREEZE_BEGAN - rack {evidence=all of them}",
+                        "3 SILENT " + other + " test {n=2}",
+                        "4 BACK " + one + " test {}");
+    }
+
+    /** Not one after it, which a crash in between would leave out; nor one before it, which would tell of what is not done. */
+    @Test
+    void anEventIsWrittenByTheTransactionThatItTellsOf() throws Exception {
+        UUID machine = db.providedMachine();
+        BmdbSession session = db.session();
+        session.useTransaction(tx -> tx.quarantine(machine, "program", "because"));
+        assertThat(db.rows("select i.xmin = q.xmin from fleet_event_inbox i, machine_quarantine q"))
+                .containsExactly("t");
+
+        db.execute("delete from fleet_event_inbox");
+        db.execute("delete from machine_quarantine");
+        db.hold(session, WorkProcess.AGENT_START, machine).orElseThrow().finish(tx -> tx.putAgentStarted(machine, KEY));
+        assertThat(db.rows("select i.xmin = s.xmin, i.kinds from fleet_event_inbox i, machine_agent_started s"))
+                .containsExactly("t|{TakenOver}");
+    }
+
     @Test
     void aLostSessionIsTold() throws Exception {
         BmdbSession session = db.session();
@@ -220,7 +295,7 @@ class EventFeedTest {
         var transaction = db.transaction();
         TestDatabase.execute(
                 transaction,
-                "insert into fleet_event_inbox (event_at, kind, machine_id, details) values (now(), 'Silent', ?, '{}')",
+                "insert into fleet_event_inbox (event_at, kinds, machine_ids) values (now(), '{Silent}', array[?::uuid])",
                 slow);
         tell(session, quick, 1);
 
@@ -305,7 +380,7 @@ class EventFeedTest {
     void kindsOfANewerVersionArePassedOver() throws Exception {
         UUID machine = db.providedMachine();
         for (int i = 0; i < 25; i++) {
-            db.execute("insert into fleet_event_inbox (event_at, kind, details) values (now(), 'Levitated', '{}')");
+            db.execute("insert into fleet_event_inbox (event_at, kinds) values (now(), '{Levitated}')");
         }
         tell(db.session(), machine, 1);
 
@@ -324,10 +399,10 @@ class EventFeedTest {
         }
         long third = feed().after(EventFeed.START, 3).get(2).position();
         // No reader has seen these two: they count as missed all the same.
-        for (String table : List.of("fleet_events", "fleet_event_inbox")) {
-            db.execute("update " + table + " set event_at = now() - interval '8 days'"
-                    + " where (details->>'number')::int < 4");
-        }
+        db.execute("update fleet_events set event_at = now() - interval '8 days'"
+                + " where (details->>'number')::int < 4");
+        db.execute("update fleet_event_inbox set event_at = now() - interval '8 days'"
+                + " where (details[1]->>'number')::int < 4");
 
         HistoryPruning pruning = new HistoryPruning(
                 db.bmdb().unwrap(Database.class).transactions(), Optional.empty(), Duration.ofDays(7));
@@ -344,6 +419,23 @@ class EventFeedTest {
                 .hasMessageContaining("eventRetention");
         assertThat(feed().after(third + 1, 10)).hasSize(1);
         assertThat(pruning.prune()).isZero();
+    }
+
+    /** Clocks are set back: an old event behind a young one stays, so that readers find no gap in the middle. */
+    @Test
+    void nothingIsDeletedBehindAYoungEvent() throws Exception {
+        UUID machine = db.providedMachine();
+        for (int i = 0; i < 3; i++) {
+            tell(db.session(), machine, i);
+        }
+        assertThat(all()).hasSize(3);
+        db.execute("update fleet_events set event_at = now() - interval '8 days' where position <> 2");
+
+        HistoryPruning pruning = new HistoryPruning(
+                db.bmdb().unwrap(Database.class).transactions(), Optional.empty(), Duration.ofDays(7));
+        assertThat(pruning.prune()).isEqualTo(1);
+
+        assertThat(feed().after(1, 10)).extracting(StoredEvent::position).containsExactly(2L, 3L);
     }
 
     @Test

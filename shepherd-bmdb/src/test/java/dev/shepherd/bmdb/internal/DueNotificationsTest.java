@@ -3,7 +3,9 @@ package dev.shepherd.bmdb.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.zaxxer.hikari.HikariDataSource;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.TcpProxy;
 import dev.shepherd.bmdb.TestDatabase;
 import dev.shepherd.bmdb.WorkProcess;
 import dev.shepherd.bmdb.operator.Actor;
@@ -85,6 +87,52 @@ class DueNotificationsTest {
             await().until(() -> woken.get() == 2);
         }
         assertThat(TestDatabase.threads()).noneMatch(name -> name.contains("wake-ups"));
+    }
+
+    /** A pool logs a warning, with a stack trace, of a connection that was cut off. This one is handed back as it came. */
+    @Test
+    void theConnectionOfAnEmbeddersPoolIsHandedBackUnharmed() throws Exception {
+        try (HikariDataSource pool = new HikariDataSource()) {
+            pool.setJdbcUrl(db.url());
+            pool.setMaximumPoolSize(4);
+            pool.setMinimumIdle(4);
+            long listener;
+            long startedAt;
+            try (Bmdb bmdb = Bmdb.open(pool)) {
+                AtomicInteger woken = new AtomicInteger();
+                bmdb.onDue(WorkProcess.AGENT_START, TestDatabase.PROVIDER, woken::incrementAndGet);
+                await().until(() -> woken.get() == 1);
+                listener = db.number("select max(pid) from pg_stat_activity where query = 'listen shepherd_due'");
+                startedAt = System.nanoTime();
+            }
+            assertThat(Duration.ofNanos(System.nanoTime() - startedAt)).isLessThan(Duration.ofSeconds(5));
+            assertThat(TestDatabase.threads()).noneMatch(name -> name.contains("wake-ups"));
+            assertThat(pool.getHikariPoolMXBean().getActiveConnections()).isZero();
+            assertThat(db.number("select count(*) from pg_stat_activity where pid = ?", listener))
+                    .as("it was not cut off")
+                    .isEqualTo(1);
+            assertThat(db.rows("select query from pg_stat_activity where pid = ?", listener))
+                    .as("what it was used for last")
+                    .containsExactly("unlisten shepherd_due");
+        }
+    }
+
+    /** The database no longer answers: closing does not wait for it. */
+    @Test
+    void aConnectionThatHangsIsCutOff() throws Exception {
+        TcpProxy proxy = db.closeLater(new TcpProxy(db.url()));
+        PGSimpleDataSource source = new PGSimpleDataSource();
+        source.setUrl(proxy.url(db.url()));
+        try (Bmdb bmdb = Bmdb.open(source)) {
+            AtomicInteger woken = new AtomicInteger();
+            bmdb.onDue(WorkProcess.AGENT_START, TestDatabase.PROVIDER, woken::incrementAndGet);
+            await().until(() -> woken.get() == 1);
+            proxy.freeze();
+            long startedAt = System.nanoTime();
+            bmdb.close();
+            assertThat(Duration.ofNanos(System.nanoTime() - startedAt)).isLessThan(Duration.ofSeconds(15));
+            assertThat(TestDatabase.threads()).noneMatch(name -> name.contains("wake-ups"));
+        }
     }
 
     @Test

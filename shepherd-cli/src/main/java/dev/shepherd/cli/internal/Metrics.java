@@ -7,6 +7,7 @@ import dev.shepherd.bmdb.fleet.FleetMetrics;
 import dev.shepherd.bmdb.fleet.FleetSummary;
 import dev.shepherd.bmdb.metrics.BmdbMetrics;
 import dev.shepherd.callback.AgentEndpointMetrics;
+import dev.shepherd.cli.webhook.Webhook;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.ShepherdMetrics;
 import dev.shepherd.web.MetricsSource;
@@ -58,8 +59,9 @@ final class Metrics implements MetricsSource, AutoCloseable {
      *
      * @param shepherd whose loops are measured; null where the command runs none
      * @param listener what takes calls of agents; null where the command takes none
+     * @param webhook what sends events; null where the command sends none
      */
-    Metrics(Bmdb bmdb, @Nullable Shepherd shepherd, @Nullable AgentListener listener) {
+    Metrics(Bmdb bmdb, @Nullable Shepherd shepherd, @Nullable AgentListener listener, @Nullable Webhook webhook) {
         registry.config()
                 .meterFilter(MeterFilter.denyUnless(
                         id -> id.getName().startsWith("shepherd.") || OF_THE_JVM.contains(id.getName())));
@@ -89,6 +91,25 @@ final class Metrics implements MetricsSource, AutoCloseable {
             bind(AgentCallbackMetrics.of(listener.callback()));
             bind(AgentEndpointMetrics.of(listener.endpoint()));
         }
+        if (webhook != null) {
+            measure(webhook);
+        }
+    }
+
+    private void measure(Webhook webhook) {
+        FunctionCounter.builder("shepherd.webhook.sent", webhook, Webhook::sent)
+                .description("Events that the receiver of the webhook has taken")
+                .register(registry);
+        FunctionCounter.builder("shepherd.webhook.failures", webhook, Webhook::failures)
+                .description("Times that the receiver of the webhook did not take an event, which is sent again")
+                .register(registry);
+        Gauge.builder("shepherd.webhook.behind.events", webhook, Webhook::eventsBehind)
+                .description("Events that wait to be sent; not a number where another process sends")
+                .register(registry);
+        Gauge.builder("shepherd.webhook.behind", webhook, Webhook::secondsBehind)
+                .description("How long ago the first event happened that waits to be sent")
+                .baseUnit("seconds")
+                .register(registry);
     }
 
     private void bind(MeterBinder binder) {

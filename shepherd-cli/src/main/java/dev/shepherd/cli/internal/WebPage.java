@@ -6,6 +6,7 @@ import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.RecoveryPolicy;
 import dev.shepherd.bmdb.operator.RecoveryPolicies;
 import dev.shepherd.cli.settings.WebSettings;
+import dev.shepherd.cli.webhook.Webhook;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.web.WebConsole;
 import dev.shepherd.web.WebServer;
@@ -43,12 +44,14 @@ public final class WebPage implements AutoCloseable {
      *
      * @param shepherd whose loops are shown, and who reboots; null where the command runs none
      * @param listener where agents report to; null where that is elsewhere
+     * @param webhook what sends events; null where the command sends none
      * @throws ConfigurationException if it cannot be served so
      */
     public static WebPage start(
             Bmdb bmdb,
             @Nullable Shepherd shepherd,
             @Nullable AgentListener listener,
+            @Nullable Webhook webhook,
             RecoveryPolicies policies,
             InetSocketAddress address,
             WebSettings options) {
@@ -80,7 +83,7 @@ public final class WebPage implements AutoCloseable {
         }
         options.countInterval().ifPresent(settings::countInterval);
         tokens.ifPresent(file -> settings.authenticator(file).authorizer(file));
-        WebPage page = start(settings, new Metrics(bmdb, shepherd, listener), address, tls);
+        WebPage page = start(settings, new Metrics(bmdb, shepherd, listener, webhook), address, tls);
         log.info("The page is at {}", page.url());
         return page;
     }
@@ -101,7 +104,7 @@ public final class WebPage implements AutoCloseable {
                 .authorizer((principal, action, machine) -> true);
         return start(
                 settings,
-                new Metrics(bmdb, shepherd, listener),
+                new Metrics(bmdb, shepherd, listener, null),
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
                 null);
     }

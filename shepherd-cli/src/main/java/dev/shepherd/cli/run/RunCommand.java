@@ -257,18 +257,19 @@ public final class RunCommand implements Callable<Integer> {
                                 : null;
                 Shepherd shepherd = shepherd(settings, opened.bmdb(), providers);
                 @Nullable
+                        Webhook hook =
+                                Webhook.start(opened.bmdb(), settings.webhook()).orElse(null);
+                @Nullable
                         WebPage page = settings.web().listen().isPresent()
                                 ? WebPage.start(
                                         opened.bmdb(),
                                         shepherd,
                                         listener,
+                                        hook,
                                         settings.policies(),
                                         settings.web().listen().get(),
                                         settings.web())
-                                : null;
-                @Nullable
-                        Webhook hook =
-                                Webhook.start(opened.bmdb(), settings.webhook()).orElse(null)) {
+                                : null) {
             opened.endIfGone(shutdown);
             shepherd.start();
             if (listener != null) {

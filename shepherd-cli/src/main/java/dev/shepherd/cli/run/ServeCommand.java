@@ -61,7 +61,7 @@ public final class ServeCommand implements Callable<Integer> {
         try (Shutdown shutdown = new Shutdown();
                 DatabaseOptions.Opened opened =
                         DatabaseOptions.openExisting(where, spec.commandLine(), WebPage.CONNECTIONS);
-                WebPage served = WebPage.start(opened.bmdb(), null, null, policies, address, page)) {
+                WebPage served = WebPage.start(opened.bmdb(), null, null, null, policies, address, page)) {
             opened.endIfGone(shutdown);
             spec.commandLine().getOut().println("The page is at " + served.url() + " until this is interrupted");
             spec.commandLine().getOut().flush();

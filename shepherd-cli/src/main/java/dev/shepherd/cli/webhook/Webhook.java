@@ -25,6 +25,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -33,6 +34,7 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,7 +44,7 @@ import org.slf4j.LoggerFactory;
  * status from 200 to 299: at least once. How far it has come is in the database, under a name that comes from the URL; of
  * several processes with the same URL one sends at a time, and another goes on when that one ends.
  *
- * <p>Waits 1 s after a failure, then 2 s and so on, 5 min at most, or what the server asks for in {@code Retry-After}. A
+ * <p>Waits 1 s after a failure, then 2 s and so on, 5 min at most, or what the server asks for in {@code Retry-After}, 1 s to 5 min. A
  * call ends within 15 s; redirections are not followed. {@code docs/events.md#webhooks} describes what is sent.
  */
 public final class Webhook implements AutoCloseable {
@@ -69,28 +71,44 @@ public final class Webhook implements AutoCloseable {
     private final URI url;
     private final byte[] secret;
     private final Set<EventKind> kinds;
-    private final Clock clock;
+    private final Clock clock = Clock.systemUTC();
+    private final Backoff retry;
     private final String name;
     private final CallThreads threads = new CallThreads("shepherd-webhook-calls");
     private final HttpCalls calls;
     private final CountDownLatch closed = new CountDownLatch(1);
+    private final LongAdder sent = new LongAdder();
+    private final LongAdder failures = new LongAdder();
     private final LastingThread thread;
+
+    private volatile Behind behind = Behind.UNKNOWN;
 
     /** Used by the thread alone. */
     private @Nullable BmdbSession session;
 
     private @Nullable EventReader reader;
 
-    private Webhook(Bmdb bmdb, URI url, WebhookSettings settings, Clock clock) {
+    /**
+     * What waits to be sent.
+     *
+     * @param events how many; not a number if another process sends, or it is not known yet
+     * @param since when the first of them happened; empty if none waits
+     */
+    private record Behind(double events, Optional<Instant> since) {
+        static final Behind UNKNOWN = new Behind(Double.NaN, Optional.empty());
+        static final Behind NOTHING = new Behind(0, Optional.empty());
+    }
+
+    private Webhook(Bmdb bmdb, URI url, WebhookSettings settings, Duration longestCall, Backoff retry) {
         this.bmdb = bmdb;
         this.feed = EventFeed.of(bmdb);
         this.url = url;
         this.secret = settings.secret();
         this.kinds = settings.kinds();
-        this.clock = clock;
+        this.retry = retry;
         this.name = readerName(url);
         this.calls = HttpCalls.builder("webhook " + url.getHost(), threads)
-                .limit(CALL)
+                .limit(longestCall)
                 .maxBody(MOST_OF_AN_ANSWER)
                 .build();
         this.thread = LastingThread.start("shepherd-webhook", () -> closed.getCount() == 0, LOOK, this::turn);
@@ -98,7 +116,17 @@ public final class Webhook implements AutoCloseable {
 
     /** Begins to send, if the settings say where to. */
     public static Optional<Webhook> start(Bmdb bmdb, WebhookSettings settings) {
-        Optional<Webhook> webhook = settings.url().map(url -> new Webhook(bmdb, url, settings, Clock.systemUTC()));
+        return start(bmdb, settings, CALL, RETRY);
+    }
+
+    /**
+     * The same with other spans.
+     *
+     * @param longestCall how long a call may take
+     * @param retry how long to wait after failures in a row
+     */
+    static Optional<Webhook> start(Bmdb bmdb, WebhookSettings settings, Duration longestCall, Backoff retry) {
+        Optional<Webhook> webhook = settings.url().map(url -> new Webhook(bmdb, url, settings, longestCall, retry));
         settings.url().ifPresent(url -> {
             log.info("Sending events to {}", url.getHost());
             if (url.getScheme().equals("http") && !isLoopback(url.getHost())) {
@@ -130,8 +158,13 @@ public final class Webhook implements AutoCloseable {
     private void turn() throws InterruptedException {
         try {
             List<StoredEvent> events = reader().next(BATCH);
+            if (events.isEmpty()) {
+                behind = reader().isHeld() ? Behind.NOTHING : Behind.UNKNOWN;
+            }
+            long last = events.size() < BATCH ? lastOf(events) : feed.last();
             StoredEvent passed = null;
             for (StoredEvent stored : events) {
+                behind = behind(stored, last);
                 if (!kinds.contains(stored.event().kind())) {
                     passed = stored;
                     continue;
@@ -168,6 +201,42 @@ public final class Webhook implements AutoCloseable {
         }
     }
 
+    private static long lastOf(List<StoredEvent> events) {
+        return events.isEmpty() ? 0 : events.get(events.size() - 1).position();
+    }
+
+    /** @param last the position of the last event that there is */
+    private static Behind behind(StoredEvent next, long last) {
+        return new Behind(last - next.position() + 1, Optional.of(next.event().at()));
+    }
+
+    /** Returns how many events were taken. */
+    public long sent() {
+        return sent.sum();
+    }
+
+    /** Returns how often an event was not taken. */
+    public long failures() {
+        return failures.sum();
+    }
+
+    /** Returns how many events wait, also of kinds that are not sent; not a number if another process sends. */
+    public double eventsBehind() {
+        return behind.events();
+    }
+
+    /**
+     * Returns how many seconds ago, by this host's clock, the first event happened that waits; 0 if none does, not a number
+     * if another process sends.
+     */
+    public double secondsBehind() {
+        Behind now = behind;
+        return now.since()
+                .map(since ->
+                        Math.max(0, Duration.between(since, clock.instant()).toMillis() / 1e3))
+                .orElse(now.events());
+    }
+
     private EventReader reader() throws InterruptedException {
         BmdbSession own = session;
         if (own == null || !own.isAlive() || reader == null) {
@@ -183,7 +252,7 @@ public final class Webhook implements AutoCloseable {
     private boolean send(StoredEvent stored) throws InterruptedException {
         Message message = new Message(stored);
         Duration wait = null;
-        long failures = 0;
+        long inARow = 0;
         long failingSince = System.nanoTime();
         long loggedAt = 0;
         while (true) {
@@ -192,7 +261,8 @@ public final class Webhook implements AutoCloseable {
             try {
                 HttpAnswer answer = calls.send("an event", message.request(url, secret, clock.instant()));
                 if (answer.isSuccess()) {
-                    if (failures > 0) {
+                    sent.increment();
+                    if (inARow > 0) {
                         log.info(
                                 "The webhook {} takes events again, after {}",
                                 url.getHost(),
@@ -208,16 +278,16 @@ public final class Webhook implements AutoCloseable {
             } catch (ProviderException e) {
                 why = e.getMessage();
             }
-            failures++;
-            wait = RETRY.next(wait);
-            Duration pause = asked.filter(longer -> longer.compareTo(RETRY.maximum()) <= 0)
-                    .orElse(wait);
-            if (failures == 1 || System.nanoTime() - loggedAt > LOG_PAUSE.toNanos()) {
+            failures.increment();
+            inARow++;
+            wait = retry.next(wait);
+            Duration pause = asked.map(this::within).orElse(wait);
+            if (inARow == 1 || System.nanoTime() - loggedAt > LOG_PAUSE.toNanos()) {
                 loggedAt = System.nanoTime();
                 log.warn(
                         "Event {} is not taken ({} time(s)); trying again in {}: {}",
                         stored.position(),
-                        failures,
+                        inARow,
                         Spans.text(pause),
                         why);
             }
@@ -225,6 +295,23 @@ public final class Webhook implements AutoCloseable {
             if (session == null || !session.isAlive()) {
                 return false;
             }
+            look(stored);
+        }
+    }
+
+    /** A receiver that asks for no pause at all would be called all the time, and one that asks for days forgotten. */
+    private Duration within(Duration asked) {
+        if (asked.compareTo(retry.initial()) < 0) {
+            return retry.initial();
+        }
+        return asked.compareTo(retry.maximum()) <= 0 ? asked : retry.maximum();
+    }
+
+    private void look(StoredEvent next) throws InterruptedException {
+        try {
+            behind = behind(next, feed.last());
+        } catch (BmdbException e) {
+            log.debug("the database does not say how many events wait", e);
         }
     }
 
@@ -238,6 +325,7 @@ public final class Webhook implements AutoCloseable {
         BmdbSession ending = session;
         session = null;
         reader = null;
+        behind = Behind.UNKNOWN;
         if (ending != null) {
             ending.close();
         }

@@ -116,7 +116,13 @@ class MonitoringTest {
                 "--web-tokens",
                 tokens.toString(),
                 "--disruption-limit",
-                "1 of raft-group");
+                "1 of raft-group",
+                "--webhook",
+                // Where no receiver is: its metrics are there all the same.
+                "http://127.0.0.1:" + freePort() + "/",
+                "--webhook-secret-file",
+                Files.writeString(folder.resolve("webhook-secret"), "an-old-secret-of-the-receiver")
+                        .toString());
         await().atMost(LIMIT).pollInterval(Duration.ofMillis(500)).until(() -> !process.isAlive() || isComplete());
         assertThat(process.isAlive()).as(process.log()).isTrue();
     }

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.OperatorActions;
@@ -18,17 +20,23 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -36,16 +44,51 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 
 class WebhookTest {
 
+    private static final Backoff QUICK = Backoff.constant(Duration.ofSeconds(1));
+
     private static final String SECRET = "an-old-secret-of-the-receiver";
 
     @RegisterExtension
     final BmdbExtension database = BmdbExtension.create();
 
     private final List<Received> received = Collections.synchronizedList(new ArrayList<>());
-    private final ConcurrentLinkedDeque<Integer> answers = new ConcurrentLinkedDeque<>();
+    private final ConcurrentLinkedDeque<Answer> answers = new ConcurrentLinkedDeque<>();
     private final ExecutorService threads = Executors.newCachedThreadPool();
+    private final CountDownLatch hanging = new CountDownLatch(1);
     private HttpServer server;
     private UUID machine;
+
+    /** What the receiver does with a call. */
+    private interface Answer {
+        void to(HttpExchange exchange) throws IOException;
+    }
+
+    private static Answer status(int status) {
+        return exchange -> exchange.sendResponseHeaders(status, -1);
+    }
+
+    private static Answer later(int status, String retryAfter) {
+        return exchange -> {
+            exchange.getResponseHeaders().add("Retry-After", retryAfter);
+            exchange.sendResponseHeaders(status, -1);
+        };
+    }
+
+    /** Says that it took the event, and breaks off in the middle of the answer. */
+    private static void breakOff(HttpExchange exchange) throws IOException {
+        exchange.sendResponseHeaders(200, 100);
+        exchange.getResponseBody().write(new byte[10]);
+        exchange.getResponseBody().flush();
+        // Closing the exchange closes the connection, since 90 bytes are missing.
+    }
+
+    private void hang(HttpExchange exchange) throws IOException {
+        try {
+            hanging.await(30, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            throw new IOException(e);
+        }
+    }
 
     private record Received(String id, String time, String signature, String body) {}
 
@@ -60,8 +103,8 @@ class WebhookTest {
                     exchange.getRequestHeaders().getFirst("webhook-timestamp"),
                     exchange.getRequestHeaders().getFirst("webhook-signature"),
                     body));
-            Integer status = answers.poll();
-            exchange.sendResponseHeaders(status == null ? 204 : status, -1);
+            Answer answer = answers.poll();
+            (answer == null ? status(204) : answer).to(exchange);
             exchange.close();
         });
         server.start();
@@ -70,6 +113,7 @@ class WebhookTest {
 
     @AfterEach
     void noReceiver() {
+        hanging.countDown();
         server.stop(0);
         threads.shutdownNow();
     }
@@ -153,7 +197,7 @@ class WebhookTest {
 
     @Test
     void anEventIsSentAgainUntilItIsTakenAndTheNextOneWaits() throws Exception {
-        answers.addAll(List.of(500, 302, 404));
+        answers.addAll(List.of(status(500), status(302), status(404)));
         try (Webhook webhook = start(database.bmdb(), toTheReceiver())) {
             awaitReader();
             operator().quarantine(machine, "because");
@@ -163,6 +207,122 @@ class WebhookTest {
         assertThat(received)
                 .extracting(Received::id)
                 .containsExactly("event-2", "event-2", "event-2", "event-2", "event-3");
+    }
+
+    /** 410 Gone is no reason to stop: who configured the webhook decides that, and an alert says that it is behind. */
+    @Test
+    void aReceiverThatHangsBreaksOffOrIsGoneIsSentTheEventAgain() throws Exception {
+        answers.addAll(List.of(this::hang, WebhookTest::breakOff, status(410), status(503)));
+        try (Webhook webhook = Webhook.start(database.bmdb(), toTheReceiver(), Duration.ofSeconds(1), QUICK)
+                .orElseThrow()) {
+            awaitReader();
+            operator().quarantine(machine, "because");
+            await().atMost(Duration.ofSeconds(30)).until(() -> received.size() == 6);
+            await().until(() -> webhook.eventsBehind() == 0);
+            assertThat(webhook.failures()).isEqualTo(4);
+            assertThat(webhook.sent()).isEqualTo(2);
+            assertThat(webhook.secondsBehind()).isZero();
+        }
+
+        assertThat(received)
+                .extracting(Received::id)
+                .containsExactly("event-2", "event-2", "event-2", "event-2", "event-2", "event-3");
+    }
+
+    @Test
+    void itWaitsForAsLongAsTheReceiverAsksForWithinLimits() throws Exception {
+        Backoff retry = Backoff.builder()
+                .initial(Duration.ofSeconds(1))
+                .maximum(Duration.ofSeconds(3))
+                .build();
+        answers.addAll(List.of(later(429, "2"), later(503, "0"), later(429, "86400")));
+        List<Long> at = Collections.synchronizedList(new ArrayList<>());
+        try (Webhook webhook = Webhook.start(database.bmdb(), toTheReceiver(), Duration.ofSeconds(5), retry)
+                .orElseThrow()) {
+            awaitReader();
+            operator().quarantine(machine, "because");
+            await().pollInterval(Duration.ofMillis(10))
+                    .atMost(Duration.ofSeconds(30))
+                    .until(() -> {
+                        while (at.size() < received.size()) {
+                            at.add(System.nanoTime());
+                        }
+                        return at.size() >= 4;
+                    });
+        }
+
+        assertThat(between(at, 0)).as("as long as asked").isBetween(1800L, 12000L);
+        assertThat(between(at, 1)).as("not at once").isBetween(900L, 12000L);
+        assertThat(between(at, 2)).as("not for a day").isBetween(2800L, 20000L);
+    }
+
+    private static long between(List<Long> at, int index) {
+        return TimeUnit.NANOSECONDS.toMillis(at.get(index + 1) - at.get(index));
+    }
+
+    @Test
+    void itSaysHowFarItIsBehind() throws Exception {
+        answers.addAll(Collections.nCopies(1000, status(500)));
+        try (Webhook webhook = Webhook.start(database.bmdb(), toTheReceiver(), Duration.ofSeconds(5), QUICK)
+                .orElseThrow()) {
+            awaitReader();
+            await().until(() -> webhook.eventsBehind() == 0);
+            operator().quarantine(machine, "because");
+            operator().release(machine, "because");
+            await().until(() -> webhook.eventsBehind() == 4 && webhook.secondsBehind() > 0.5);
+            assertThat(webhook.sent()).isZero();
+            try (Webhook other = startSecond()) {
+                await().during(Duration.ofMillis(500)).until(() -> Double.isNaN(other.eventsBehind()));
+                assertThat(other.secondsBehind()).as("another one sends").isNaN();
+            }
+            answers.clear();
+            await().until(() -> webhook.eventsBehind() == 0);
+            assertThat(webhook.secondsBehind()).isZero();
+        }
+    }
+
+    /**
+     * As a failover looks from here: all connections break, more than once, and the session is lost. That no reader misses
+     * an event with a real one is FailoverTest's.
+     */
+    @Test
+    void noEventIsMissingAfterTheDatabaseWasAway() throws Exception {
+        int rounds = 10;
+        try (Webhook webhook = start(database.bmdb(), toTheReceiver());
+                Connection other = DriverManager.getConnection(database.jdbcUrl());
+                Statement statement = other.createStatement()) {
+            awaitReader();
+            for (int i = 0; i < rounds; i++) {
+                operator().quarantine(machine, "round " + i);
+                if (i % 3 == 2) {
+                    statement.execute("select pg_terminate_backend(pid) from pg_stat_activity"
+                            + " where datname = current_database() and pid <> pg_backend_pid()");
+                    statement.execute("update sessions set session_deadline = now() - interval '1 second'");
+                }
+                operator().release(machine, "round " + i);
+            }
+            await().atMost(Duration.ofSeconds(60))
+                    .until(() -> ids("OperatorAction").size() == 2 * rounds);
+            await().until(() -> webhook.eventsBehind() == 0);
+        }
+
+        // The loss of its session is an event, too.
+        assertThat(ids("Quarantined")).hasSize(rounds);
+        assertThat(ids("Released")).hasSize(rounds);
+        assertThat(ids(""))
+                .as("each, in order, perhaps again")
+                .isSortedAccordingTo(Comparator.comparing(id -> Integer.valueOf(id.substring("event-".length()))));
+    }
+
+    /** The first time that each was received. */
+    private List<String> ids(String type) {
+        synchronized (received) {
+            return received.stream()
+                    .filter(one -> one.body().startsWith("{\"type\":\"" + type))
+                    .map(Received::id)
+                    .distinct()
+                    .toList();
+        }
     }
 
     @Test

@@ -9,45 +9,52 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
-/** The statement that writes events, at the end of each transaction that tells of some. */
+/** The statement that writes events, with the last one of each transaction that tells of some. */
 final class EventQueries {
 
-    private static final String COLUMNS =
-            " from unnest(?, ?, ?, ?) with ordinality as e (kind, machine_id, provider, details, n)";
-
-    /** Without the machines' names, which would cost as much again: readers add them. */
     private static final String WRITE =
-            "with written as (insert into fleet_event_inbox (event_at, kind, machine_id, provider, details)"
-                    + " select clock_timestamp() + ?::interval, e.kind, e.machine_id, e.provider, e.details::jsonb"
-                    + COLUMNS + " order by e.n returning 1) select count(*) from written";
+            "insert into fleet_event_inbox (event_at, kinds, machine_ids, providers, details)"
+                    + " values (clock_timestamp() + ?::interval, ?, ?, ?, ?::jsonb[]) returning";
 
-    /** What the events are, with the machines' names: of a machine that was forgotten just now as well. */
-    private static final String NAMED =
-            "with told as (select e.n, clock_timestamp() + ?::interval as event_at, e.kind, e.machine_id,"
-                    + " coalesce(p.provider, f.provider, e.provider) as provider,"
-                    + " coalesce(p.provider_id, f.provider_id) as provider_id, e.details::jsonb as details" + COLUMNS
-                    + " left join machine_provided p on p.machine_id = e.machine_id"
-                    + " left join machines_forgotten f on f.machine_id = e.machine_id and p.machine_id is null)";
+    /** Without the machines' names, which would cost more than all else: readers add them. */
+    private static final String WRITE_ONLY = WRITE + " event_at";
 
-    private static final String NAME = " select event_at, provider, provider_id from told order by n";
+    /** Adds the machines' names, also those of machines that were forgotten just now. */
+    private static final String NAME = " select t.event_at, coalesce(p.provider, f.provider, e.provider),"
+            + " coalesce(p.provider_id, f.provider_id)"
+            + " from told t cross join unnest(t.kinds, t.machine_ids, t.providers)"
+            + " with ordinality as e (kind, machine_id, provider, n)"
+            + " left join machine_provided p on p.machine_id = e.machine_id"
+            + " left join machines_forgotten f on f.machine_id = e.machine_id and p.machine_id is null order by e.n";
 
-    private static final String WRITE_AND_NAME = NAMED
-            + ", written as (insert into fleet_event_inbox (event_at, kind, machine_id, provider, details)"
-            + " select event_at, kind, machine_id, provider, details from told order by n)" + NAME;
+    private static final String WRITE_AND_NAME =
+            "with told as (" + WRITE + " event_at, kinds, machine_ids, providers)" + NAME;
+
+    private static final String NAME_ONLY = "with told as (select clock_timestamp() + ?::interval as event_at,"
+            + " ?::text[] as kinds, ?::uuid[] as machine_ids, ?::text[] as providers, ?::jsonb[] as details)" + NAME;
 
     private EventQueries() {}
 
     /** When something happened, and to what, as the database says it. */
-    private record Named(Instant at, Optional<ProviderType> provider, Optional<ProviderID> providerId) {
-        static Named read(ResultSet row) throws SQLException {
+    record Named(Instant at, Optional<ProviderType> provider, Optional<ProviderID> providerId) {
+
+        /** Of an event that no listener waits for. */
+        static final Named UNASKED = new Named(Instant.EPOCH, Optional.empty(), Optional.empty());
+
+        ShepherdEvent event(Told told) {
+            return new ShepherdEvent(
+                    told.kind(), at, Optional.ofNullable(told.machineId()), provider, providerId, told.details());
+        }
+
+        private static Named read(ResultSet row) throws SQLException {
             return new Named(
                     row.getObject(1, OffsetDateTime.class).toInstant(),
                     Optional.ofNullable(row.getString(2)).map(ProviderType::new),
@@ -55,42 +62,52 @@ final class EventQueries {
         }
     }
 
-    /** Writes events to the feed. */
-    static void write(Handle db, List<Told> all) {
-        sql(WRITE, row -> row.getLong(1), db, all).fetch(db);
+    /** Writes events to the feed, as one row. */
+    static PreparedSql<Named> write(Handle db, List<Told> all) {
+        return sql(WRITE_ONLY, row -> Named.UNASKED, db, all);
     }
 
     /**
-     * Completes events with their time and their machine's name.
+     * Asks for the time of events and their machines' names.
      *
      * @param keep whether to write them to the feed as well
      */
-    static List<ShepherdEvent> complete(Handle db, List<Told> all, boolean keep) {
-        List<Named> named =
-                sql(keep ? WRITE_AND_NAME : NAMED + NAME, Named::read, db, all).fetch(db);
-        List<ShepherdEvent> events = new ArrayList<>();
-        for (int i = 0; i < all.size(); i++) {
-            Told told = all.get(i);
-            events.add(new ShepherdEvent(
-                    told.kind(),
-                    named.get(i).at(),
-                    Optional.ofNullable(told.machineId()),
-                    named.get(i).provider(),
-                    named.get(i).providerId(),
-                    told.details()));
-        }
-        return events;
+    static PreparedSql<Named> name(Handle db, List<Told> all, boolean keep) {
+        return sql(keep ? WRITE_AND_NAME : NAME_ONLY, Named::read, db, all);
     }
 
-    private static <T> PreparedSql<T> sql(String statement, PreparedSql.Reader<T> reader, Handle db, List<Told> all) {
+    private static PreparedSql<Named> sql(
+            String statement, PreparedSql.Reader<Named> reader, Handle db, List<Told> all) {
+        int count = all.size();
+        String[] kinds = new String[count];
+        UUID[] machineIds = new UUID[count];
+        String[] providers = new String[count];
+        String[] details = new String[count];
+        for (int i = 0; i < count; i++) {
+            Told told = all.get(i);
+            kinds[i] = told.kind().databaseName();
+            machineIds[i] = told.machineId();
+            providers[i] = told.provider();
+            details[i] = told.details().isEmpty() ? null : json(told.details());
+        }
         return new PreparedSql<>(
                 statement,
                 reader,
                 db.time().ahead(),
-                all.stream().map(told -> told.kind().databaseName()).toArray(String[]::new),
-                all.stream().map(Told::machineId).toArray(UUID[]::new),
-                all.stream().map(Told::provider).toArray(String[]::new),
-                all.stream().map(told -> json(told.details())).toArray(String[]::new));
+                kinds,
+                unlessEmpty(machineIds),
+                unlessEmpty(providers),
+                unlessEmpty(details));
+    }
+
+    /** The array, or null if it holds only nulls. */
+    private static <T> T @Nullable [] unlessEmpty(T[] array) {
+        for (T element : array) {
+            if (element != null) {
+                return array;
+            }
+        }
+        return null;
     }
 
     private static String json(Map<String, String> details) {

@@ -3,6 +3,7 @@ package dev.shepherd.bmdb.internal.event;
 import dev.shepherd.bmdb.event.ShepherdEvent;
 import dev.shepherd.bmdb.event.ShepherdListener;
 import dev.shepherd.bmdb.internal.Handle;
+import dev.shepherd.bmdb.internal.PreparedSql;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -37,22 +38,53 @@ public final class EventSink implements AutoCloseable {
     }
 
     /**
-     * Writes what a transaction tells of, as its last statement, and announces it to the listeners. To be settled once
-     * the outcome of the commit is known.
+     * Runs the last statement of a transaction, and writes with it, in the same round trip, what the transaction has told
+     * so far. What it tells after that costs a round trip more.
+     */
+    public <T> List<T> writeWith(Handle db, PreparedSql<T> last) {
+        List<Told> told = db.unwritten();
+        if (told.isEmpty() || !isOn()) {
+            return last.fetch(db);
+        }
+        PreparedSql.Both<T, EventQueries.Named> both = last.fetchWith(db, writing(db, told));
+        written(db, told, both.second());
+        return both.first();
+    }
+
+    /**
+     * Writes what a transaction tells of and is not written yet, as its last statement, and announces all to the
+     * listeners. To be settled once the outcome of the commit is known.
      */
     public Announcement announce(Handle db) {
-        List<Told> told = db.told();
-        if (told.isEmpty() || !keeps && queues.isEmpty()) {
+        if (!isOn()) {
             return Announcement.NOTHING;
         }
-        if (queues.isEmpty()) {
-            EventQueries.write(db, told);
+        List<Told> told = db.unwritten();
+        if (!told.isEmpty()) {
+            written(db, told, writing(db, told).fetch(db));
+        }
+        if (queues.isEmpty() || db.written().isEmpty()) {
             return Announcement.NOTHING;
         }
-        List<ShepherdEvent> events = EventQueries.complete(db, told, keeps);
-        Announcement announcement = new Announcement(events);
+        Announcement announcement = new Announcement(db.written());
         queues.forEach(queue -> queue.add(announcement));
         return announcement;
+    }
+
+    private boolean isOn() {
+        return keeps || !queues.isEmpty();
+    }
+
+    private PreparedSql<EventQueries.Named> writing(Handle db, List<Told> told) {
+        return queues.isEmpty() ? EventQueries.write(db, told) : EventQueries.name(db, told, keeps);
+    }
+
+    private void written(Handle db, List<Told> told, List<EventQueries.Named> named) {
+        List<ShepherdEvent> events = new ArrayList<>();
+        for (int i = 0; i < told.size() && !queues.isEmpty(); i++) {
+            events.add(named.get(i).event(told.get(i)));
+        }
+        db.wrote(told.size(), events);
     }
 
     /** The queues of the listeners, in the order in which the listeners were given. */

@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
 /** The statements that read the feed of events, and give its events their positions. */
 public final class FeedQueries {
 
-    /** How many events get their positions in one transaction. */
-    public static final int BATCH = 10_000;
+    /** Of how many transactions the events get their positions at once. */
+    public static final int BATCH = 5_000;
 
     private static final String READ =
             "select p.pruned_position, exists (select 1 from fleet_event_inbox), e.position, e.event_at,"
@@ -107,8 +107,8 @@ public final class FeedQueries {
     }
 
     /**
-     * Gives committed events their positions, unless another transaction is doing so. Returns how many; {@link #BATCH}
-     * if there may be more.
+     * Gives committed events their positions, unless another transaction is doing so. Returns of how many transactions;
+     * {@link #BATCH} if there may be more.
      */
     public static int place(Handle db) {
         db.dsl()
@@ -132,15 +132,17 @@ public final class FeedQueries {
                                 + "), gone as (delete from fleet_event_inbox i using next where i.event_id = next.event_id),"
                                 + " placed as (insert into fleet_events"
                                 + " (position, event_at, kind, machine_id, provider, provider_id, details)"
-                                + " select l.last_position + row_number() over (order by n.event_id), n.event_at, n.kind,"
-                                + " n.machine_id, coalesce(n.provider, p.provider, f.provider),"
-                                + " coalesce(p.provider_id, f.provider_id), n.details"
-                                + " from next n cross join fleet_event_positions l"
-                                + " left join machine_provided p on p.machine_id = n.machine_id"
+                                + " select l.last_position + row_number() over (order by t.event_id, e.n), t.event_at, e.kind,"
+                                + " e.machine_id, coalesce(e.provider, p.provider, f.provider),"
+                                + " coalesce(p.provider_id, f.provider_id), coalesce(e.details, '{}')"
+                                + " from next t cross join unnest(t.kinds, t.machine_ids, t.providers, t.details)"
+                                + " with ordinality as e (kind, machine_id, provider, details, n)"
+                                + " cross join fleet_event_positions l"
+                                + " left join machine_provided p on p.machine_id = e.machine_id"
                                 + " left join machines_forgotten f"
-                                + " on f.machine_id = n.machine_id and p.machine_id is null returning 1)"
+                                + " on f.machine_id = e.machine_id and p.machine_id is null returning 1)"
                                 + " update fleet_event_positions set last_position = last_position"
-                                + " + (select count(*) from placed) returning (select count(*)::int from placed)",
+                                + " + (select count(*) from placed) returning (select count(*)::int from next)",
                         row -> row.getInt(1))
                 .fetch(db)
                 .get(0);
