@@ -117,6 +117,8 @@ class FailoverTest {
                     .extracting(one -> one.event().kind())
                     .hasSize(events)
                     .startsWith(EventKind.QUARANTINED, EventKind.OPERATOR_ACTION, EventKind.RELEASED);
+        } finally {
+            pair.restoreStandby();
         }
     }
 

@@ -49,6 +49,7 @@ class DrainTest extends RecoveryScenario {
     private final Set<UUID> ids = ConcurrentHashMap.newKeySet();
     private final AtomicReference<Duration> span = new AtomicReference<>(Duration.ofMinutes(10));
     private final AtomicReference<GateAnswer> answer = new AtomicReference<>(GateAnswer.proceed());
+    private final AtomicReference<Runnable> onDone = new AtomicReference<>(() -> {});
     private volatile boolean broken;
     private volatile boolean deaf;
 
@@ -72,6 +73,7 @@ class DrainTest extends RecoveryScenario {
         public void done(Disruption disruption) {
             ids.add(disruption.id());
             told.add("done");
+            onDone.getAndSet(() -> {}).run();
         }
 
         @Override
@@ -225,6 +227,27 @@ class DrainTest extends RecoveryScenario {
         assertThat(told).containsExactly("begin", "done");
         assertThat(Operator.of(database.bmdb()).quarantine(machine)).isPresent();
         assertThat(ids).hasSize(1);
+    }
+
+    @Test
+    void aMachineThatIsToGoDownAgainWhileTheHookHearsOfTheEndIsDrainedAgain() throws Exception {
+        fleet(20, 2);
+        Shepherd manager = fleet.manager(POLICY, settings());
+        UUID machine = hungMachine();
+        passUntilTold(1);
+        drained.add(machine);
+        onDone.set(() -> {
+            try {
+                manager.reboot(machine, ACTOR, "once more", false);
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        pass(30);
+
+        assertThat(told).startsWith("begin", "done", "done", "begin");
+        assertThat(fleet.effects()).hasSize(2);
+        assertThat(ids).as("the second has an id of its own").hasSize(2);
     }
 
     @Test

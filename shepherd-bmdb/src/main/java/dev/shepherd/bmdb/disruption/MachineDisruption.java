@@ -10,13 +10,14 @@ import java.util.UUID;
  * What gates said of taking a machine down, and what became of it. Immutable.
  *
  * @param id stays the same from the first question until the machine is well again, whichever process asks; another one from when
- *     drain hooks were told that it is cancelled
+ *     drain hooks were told how it ended
  * @param since since when it is in this state
  * @param askedAt when gates or drain hooks were last asked, or what they said was last taken back
  * @param until until when it waits: then the gates are asked again. Empty unless it is held back or drained; a time that never comes
  *     ({@link Instant#MAX}) if it is refused
  * @param deadline until when work may be moved away, or the approval is good; empty in other states
- * @param drained whether drain hooks were told that it begins
+ * @param drained whether drain hooks were told that it begins, and have yet to be told how it ends
+ * @param done whether it was done, and it only remains to tell drain hooks so
  * @param gate which gate holds it back; empty if none does, or if it waits for another reason
  * @param why what that gate said, or what the other reason is, for people; empty text if it does not wait
  */
@@ -30,6 +31,7 @@ public record MachineDisruption(
         Optional<Instant> until,
         Optional<Instant> deadline,
         boolean drained,
+        boolean done,
         Optional<String> gate,
         String why) {
 

@@ -8,15 +8,12 @@ import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_PROVIDED;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_QUARANTINE;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_RECOVERY;
 import static dev.shepherd.bmdb.internal.schema.Tables.MACHINE_ROLLOUT;
-import static dev.shepherd.bmdb.internal.schema.Tables.ROLLOUTS;
-import static dev.shepherd.bmdb.internal.schema.Tables.WORK;
 import static org.jooq.impl.DSL.coalesce;
 import static org.jooq.impl.DSL.count;
 import static org.jooq.impl.DSL.exists;
 import static org.jooq.impl.DSL.inline;
 import static org.jooq.impl.DSL.min;
 import static org.jooq.impl.DSL.not;
-import static org.jooq.impl.DSL.notExists;
 import static org.jooq.impl.DSL.select;
 import static org.jooq.impl.DSL.selectOne;
 
@@ -74,11 +71,11 @@ public final class DisruptionQueries {
                         .isEmpty();
     }
 
-    private static Condition is(DisruptionState state) {
+    static Condition is(DisruptionState state) {
         return MACHINE_DISRUPTION.DISRUPTION_STATE.eq(inline(state.databaseName()));
     }
 
-    private static Condition isOneOf(DisruptionState... states) {
+    static Condition isOneOf(DisruptionState... states) {
         List<Field<String>> names = new ArrayList<>();
         for (DisruptionState state : states) {
             names.add(inline(state.databaseName()));
@@ -126,6 +123,7 @@ public final class DisruptionQueries {
                 Optional.ofNullable(row.getDisruptionUntil()).map(DisruptionQueries::instant),
                 Optional.ofNullable(row.getDisruptionDeadline()).map(OffsetDateTime::toInstant),
                 row.getDisruptionDrained(),
+                row.getDisruptionDone(),
                 Optional.ofNullable(row.getDisruptionGate()),
                 row.getDisruptionWhy());
     }
@@ -186,6 +184,9 @@ public final class DisruptionQueries {
                 .set(
                         MACHINE_DISRUPTION.DISRUPTION_DRAINED,
                         change.drained() == null ? MACHINE_DISRUPTION.DISRUPTION_DRAINED : inline(change.drained()))
+                .set(
+                        MACHINE_DISRUPTION.DISRUPTION_DONE,
+                        change.drained() == null ? MACHINE_DISRUPTION.DISRUPTION_DONE : inline(false))
                 .set(MACHINE_DISRUPTION.DISRUPTION_CLAIM, change.claimId())
                 .set(MACHINE_DISRUPTION.DISRUPTION_GATE, change.gate())
                 .set(MACHINE_DISRUPTION.DISRUPTION_WHY, change.why())
@@ -246,38 +247,6 @@ public final class DisruptionQueries {
                         DSL.least(value(until), MACHINE_DISRUPTION.DISRUPTION_DEADLINE))
                 .where(MACHINE_DISRUPTION.MACHINE_ID.eq(machineId))
                 .and(is(DisruptionState.DRAINING))
-                .execute();
-    }
-
-    /**
-     * Has what is over be held back, so that drain hooks can be told that it is cancelled: work that asks for the machine from then on
-     * begins another drain.
-     */
-    static void cancel(Handle db, ProviderType provider, RecoveryPolicy policy, MachineDisruption read) {
-        db.dsl()
-                .update(MACHINE_DISRUPTION)
-                .set(MACHINE_DISRUPTION.DISRUPTION_STATE, DisruptionState.HELD_BACK.databaseName())
-                .set(MACHINE_DISRUPTION.DISRUPTION_AT, db.time().now())
-                .set(MACHINE_DISRUPTION.DISRUPTION_UNTIL, db.time().now())
-                .setNull(MACHINE_DISRUPTION.DISRUPTION_DEADLINE)
-                .setNull(MACHINE_DISRUPTION.DISRUPTION_CLAIM)
-                .setNull(MACHINE_DISRUPTION.DISRUPTION_GATE)
-                .set(MACHINE_DISRUPTION.DISRUPTION_WHY, "it is no longer due")
-                .from(MACHINES)
-                .where(MACHINES.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
-                .and(isAsRead(read))
-                .and(isOver(db, provider, policy))
-                .execute();
-    }
-
-    /** Notes that drain hooks know that what is held back is cancelled: what may begin from here on is another disruption. */
-    static void toldOfCancellation(Handle db, MachineDisruption read) {
-        db.dsl()
-                .update(MACHINE_DISRUPTION)
-                .set(MACHINE_DISRUPTION.DISRUPTION_ID, UUID.randomUUID())
-                .set(MACHINE_DISRUPTION.DISRUPTION_DRAINED, false)
-                .where(isAsRead(read))
-                .and(isOneOf(DisruptionState.HELD_BACK, DisruptionState.REFUSED))
                 .execute();
     }
 
@@ -414,98 +383,6 @@ public final class DisruptionQueries {
                         soonest,
                         Escaped.text(why));
         };
-    }
-
-    /**
-     * Reads what is over: what a gate held back that is no longer due, and what was done and is well again. And what drain
-     * hooks have yet to be told of.
-     */
-    static List<MachineDisruption> over(Handle db, ProviderType provider, RecoveryPolicy policy, int limit) {
-        // The few machines by their ids, or the database may read all there are.
-        Field<UUID[]> few = DSL.array(select(MACHINE_DISRUPTION.MACHINE_ID).from(MACHINE_DISRUPTION));
-        return db.dsl()
-                .select(MACHINE_DISRUPTION.fields())
-                .from(MACHINES)
-                .join(MACHINE_DISRUPTION)
-                .on(MACHINE_DISRUPTION.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .join(MACHINE_PROVIDED)
-                .on(MACHINE_PROVIDED.MACHINE_ID.eq(MACHINES.MACHINE_ID))
-                .where(MACHINES.MACHINE_ID.eq(DSL.any(few)))
-                .and(MACHINE_PROVIDED.PROVIDER.eq(provider.name()))
-                .and(isOver(db, provider, policy)
-                        .or(MACHINE_DISRUPTION
-                                .DISRUPTION_DRAINED
-                                .isTrue()
-                                .and(isOneOf(DisruptionState.HELD_BACK, DisruptionState.REFUSED))
-                                .and(isNotWorkedOn())))
-                .orderBy(MACHINE_DISRUPTION.DISRUPTION_AT, MACHINE_DISRUPTION.MACHINE_ID)
-                .limit(limit)
-                .fetchInto(MACHINE_DISRUPTION)
-                .map(DisruptionQueries::disruption);
-    }
-
-    private static Condition isNotWorkedOn() {
-        return notExists(selectOne().from(WORK).where(WORK.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID)));
-    }
-
-    private static Condition isOver(Handle db, ProviderType provider, RecoveryPolicy policy) {
-        Condition isDone = is(DisruptionState.UNDER_WAY);
-        Condition isOpen = exists(selectOne()
-                .from(MACHINE_RECOVERY)
-                .where(MACHINE_RECOVERY.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
-                .and(MACHINE_RECOVERY.RECOVERY_PROVED_AT.isNull()));
-        // The agent of a machine with an installed system is not waited for.
-        Condition isBooting = MachineConditions.installationFulfilled()
-                .and(MACHINE_DISRUPTION.DISRUPTION_AT.gt(db.time().nowMinus(policy.bootTime())));
-        Condition isDue = RecoveryLimits.isStillDue(
-                db, new RecoveryRules(db.time(), policy).withoutGates().eligibleWhileHeld(provider));
-        Condition isRolledOut = exists(selectOne()
-                .from(MACHINE_ROLLOUT)
-                .where(MACHINE_ROLLOUT.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
-                .and(MACHINE_ROLLOUT.ROLLOUT_UNTIL.isNotNull()));
-        Condition isToBeRolledOut = exists(selectOne()
-                .from(MACHINE_ROLLOUT)
-                .join(ROLLOUTS)
-                .on(ROLLOUTS.ROLLOUT_ID.eq(MACHINE_ROLLOUT.ROLLOUT_ID))
-                .where(MACHINE_ROLLOUT.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
-                .and(MACHINE_ROLLOUT
-                        .ROLLOUT_STEP
-                        .eq(inline("Chosen"))
-                        .or(MACHINE_ROLLOUT.ROLLOUT_STEP.eq(inline("Waiting")).and(not(is(DisruptionState.DRAINING)))))
-                .and(ROLLOUTS.ROLLOUT_ENDED_AT.isNull()));
-        Condition ofRecovery =
-                isDone.and(not(isOpen)).and(not(isBooting)).or(not(isDone).and(not(isDue)));
-        Condition ofRollout = isDone.and(not(isRolledOut)).or(not(isDone).and(not(isToBeRolledOut)));
-        // The work that an approval was given to is gone: no other can take it up.
-        return isNotWorkedOn()
-                .and(is(DisruptionState.APPROVED)
-                        .or(isOfRecovery().and(ofRecovery.or(not(MachineConditions.present()))))
-                        .or(isOfRollout().and(ofRollout)));
-    }
-
-    /**
-     * Deletes what is known of a disruption if it is over, and otherwise notes that drain hooks know that it is cancelled for now.
-     * Does nothing if it has moved on since it was read.
-     */
-    static void end(Handle db, ProviderType provider, RecoveryPolicy policy, MachineDisruption read) {
-        int ended = db.dsl()
-                .deleteFrom(MACHINE_DISRUPTION)
-                .using(MACHINES)
-                .where(MACHINES.MACHINE_ID.eq(MACHINE_DISRUPTION.MACHINE_ID))
-                .and(isAsRead(read))
-                .and(isOver(db, provider, policy))
-                .execute();
-        if (ended == 0) {
-            toldOfCancellation(db, read);
-        }
-    }
-
-    private static Condition isAsRead(MachineDisruption read) {
-        return MACHINE_DISRUPTION
-                .MACHINE_ID
-                .eq(read.machineId())
-                .and(MACHINE_DISRUPTION.DISRUPTION_ID.eq(read.id()))
-                .and(is(read.state()));
     }
 
     /**

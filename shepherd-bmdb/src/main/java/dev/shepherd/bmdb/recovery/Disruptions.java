@@ -76,24 +76,24 @@ public final class Disruptions {
         return new Standing(
                 MachineQueries.now(db),
                 disruption
-                        .filter(before -> !isCancelled(before))
+                        .filter(before -> !isEndOwed(before))
                         .map(MachineDisruption::id)
                         .orElseGet(UUID::randomUUID),
                 LabelQueries.of(db, List.of(machineId)).getOrDefault(machineId, Map.of()),
                 disruption);
     }
 
-    /** Tells whether drain hooks that were told of the beginning have yet to be told that it is cancelled. */
-    public static boolean isCancelled(MachineDisruption disruption) {
+    /** Tells whether it has ended, and drain hooks that were told of the beginning have yet to be told of that. */
+    public static boolean isEndOwed(MachineDisruption disruption) {
         return disruption.drained()
                 && (disruption.state() == DisruptionState.HELD_BACK || disruption.state() == DisruptionState.REFUSED);
     }
 
     /** Notes that they were told. */
-    public void toldOfCancellation(BmdbTransaction tx, MachineDisruption cancelled) {
+    public void toldOfEnd(BmdbTransaction tx, MachineDisruption ended) {
         Handle db = Handle.of(tx.dsl());
-        db.lock(cancelled.machineId());
-        DisruptionQueries.toldOfCancellation(db, cancelled);
+        db.lock(ended.machineId());
+        DisruptionEnds.toldOfEnd(db, ended);
     }
 
     /**
@@ -263,18 +263,18 @@ public final class Disruptions {
         return database.transactions()
                 .read(
                         "the disruptions of provider " + provider + " that are over",
-                        db -> DisruptionQueries.over(db, provider, policy, MOST_ENDED));
+                        db -> DisruptionEnds.over(db, provider, policy, MOST_ENDED));
     }
 
     /**
-     * Cancels one of {@link #over} that drain hooks were told of and that was not done, unless it has moved on. It is among
-     * those that are over again, and drain hooks are told then.
+     * Ends one of {@link #over} that drain hooks were told of, unless it has moved on. It is among those that are over again, and drain
+     * hooks are told then: not before no other work can take it for drained.
      */
-    public void cancel(BmdbSession session, MachineDisruption over) throws InterruptedException {
+    public void oweEnd(BmdbSession session, MachineDisruption over) throws InterruptedException {
         session.useTransaction(tx -> {
             Handle db = Handle.of(tx.dsl());
             db.lock(over.machineId());
-            DisruptionQueries.cancel(db, provider, policy, over);
+            DisruptionEnds.oweEnd(db, provider, policy, over);
         });
     }
 
@@ -286,7 +286,7 @@ public final class Disruptions {
         session.useTransaction(tx -> {
             Handle db = Handle.of(tx.dsl());
             db.lock(over.machineId());
-            DisruptionQueries.end(db, provider, policy, over);
+            DisruptionEnds.end(db, provider, policy, over);
         });
     }
 }

@@ -144,17 +144,17 @@ public final class Approvals {
         }
 
         Outcome ask() throws InterruptedException {
-            Optional<MachineDisruption> cancelled = standing.disruption().filter(Disruptions::isCancelled);
-            if (cancelled.isPresent()) {
+            Optional<MachineDisruption> ended = standing.disruption().filter(Disruptions::isEndOwed);
+            if (ended.isPresent()) {
                 // This is another disruption: hooks must not take the end of the former for its end.
-                if (!tellOfEnd(cancelled.get())) {
+                if (!tellOfEnd(ended.get())) {
                     // Under the id that the hook knows.
                     return held(
-                            cancelled.get().id(),
+                            ended.get().id(),
                             "drain",
-                            GateAnswer.notNow("a drain hook has yet to hear that it was cancelled before"));
+                            GateAnswer.notNow("a drain hook has yet to hear how the last one ended"));
                 }
-                work.write(tx -> disruptions.toldOfCancellation(tx, cancelled.get()));
+                work.write(tx -> disruptions.toldOfEnd(tx, ended.get()));
             }
             Optional<Instant> drainedBy = standing.disruption()
                     .filter(before -> before.state() == DisruptionState.DRAINING)
@@ -275,9 +275,8 @@ public final class Approvals {
     public void settle(SessionSource sessions) throws InterruptedException {
         gates.flushLog();
         for (MachineDisruption over : disruptions.over()) {
-            boolean isDone = over.state() == DisruptionState.UNDER_WAY;
-            if (over.drained() && !isDone && !Disruptions.isCancelled(over)) {
-                disruptions.cancel(sessions.current(), over);
+            if (over.drained() && !Disruptions.isEndOwed(over)) {
+                disruptions.oweEnd(sessions.current(), over);
             } else if (!over.drained() || tellOfEnd(over)) {
                 disruptions.end(sessions.current(), over);
             }
@@ -302,7 +301,7 @@ public final class Approvals {
                 over.why(),
                 Optional.empty(),
                 over.since());
-        if (over.state() == DisruptionState.UNDER_WAY) {
+        if (over.done()) {
             return gates.endDrain(ended, Optional.empty());
         }
         String why = over.whyItWaits().orElse("it is no longer due");
