@@ -47,7 +47,7 @@ final class ClaimsBenchmark implements Benchmark {
     /** How many machines a worker takes at once, which is the library's own way of claiming. */
     private static final int BATCH = 20;
 
-    /** In how many turns the due machines are worked off, with events and without. */
+    /** In how many turns the due machines are worked off, with events and without; fewer if they are few. */
     private static final int TURNS = 20;
 
     /** Longer than any stall of a machine that is busy otherwise. */
@@ -219,10 +219,11 @@ final class ClaimsBenchmark implements Benchmark {
             throws Exception {
         reset(database);
         Turns turns = new Turns();
-        int turn = Math.max(BATCH, due / TURNS);
+        int pairs = Math.max(1, Math.min(TURNS, due / BATCH) / 2);
+        int turn = due / (2 * pairs);
         try (BmdbSession session = bmdb.startSession("benchmark", "");
                 BmdbSession without = eventless.startSession("benchmark", "")) {
-            for (int pair = 0; pair < TURNS / 2; pair++) {
+            for (int pair = 0; pair < pairs; pair++) {
                 if (pair % 2 == 0) {
                     turns.with.add(turn(session, turn, workers));
                     turns.without.add(turn(without, turn, workers));
