@@ -185,7 +185,9 @@ public final class Approvals {
                     settings.approvalGoodFor()));
             if (full.isPresent()) {
                 String gate = limits.getOrDefault(full.get().limit(), "");
-                return held(gate, GateAnswer.notNow(full.get().why()));
+                // Another machine may give its place back at any moment.
+                Instant soon = standing.now().plus(settings.askAgainAfter());
+                return held(gate, GateAnswer.notNow(soon, full.get().why()));
             }
             return drains ? drain() : Outcome.goOn(Optional.of(work.claimId()));
         }
