@@ -17,7 +17,6 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
@@ -51,7 +50,7 @@ final class Endings {
     void end(Ending<?> ending) throws InterruptedException {
         span(ending.work()).run(span -> {
             endInQueue(ending);
-            return span.tag("outcome", word(ending.event()));
+            return span.tag("outcome", ending.event());
         });
     }
 
@@ -74,10 +73,6 @@ final class Endings {
                 .tag("provider", provider)
                 .tag("process", process.name())
                 .detail("session", session.id());
-    }
-
-    private static String word(WorkEvent event) {
-        return event.databaseName().toLowerCase(Locale.ROOT);
     }
 
     private static void ended(Ending<?> ending) {
@@ -174,7 +169,7 @@ final class Endings {
             Work one = works.get(0);
             span(one.process(), one.provider()).detail("ended", held.size()).run(span -> {
                 finishHeld(held, body, failures);
-                failures.first().ifPresentOrElse(span::failed, () -> span.tag("outcome", word(WorkEvent.FINISHED)));
+                failures.first().ifPresentOrElse(span::failed, () -> span.tag("outcome", WorkEvent.FINISHED));
                 return true;
             });
         } finally {
@@ -337,7 +332,7 @@ final class Endings {
         try {
             return span(work).run(span -> {
                 writeCancellation(work);
-                span.tag("outcome", word(WorkEvent.CANCELED));
+                span.tag("outcome", WorkEvent.CANCELED);
                 return true;
             });
         } catch (SessionExpiredException e) {

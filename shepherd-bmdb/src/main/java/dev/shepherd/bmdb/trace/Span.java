@@ -1,5 +1,6 @@
 package dev.shepherd.bmdb.trace;
 
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,6 +46,11 @@ public interface Span extends AutoCloseable {
      * @param value one of few
      */
     Span tag(String key, String value);
+
+    /** Sets a tag to a value of an enumeration, in small letters. */
+    default Span tag(String key, Enum<?> value) {
+        return tag(key, value.name().toLowerCase(Locale.ROOT));
+    }
 
     /**
      * Sets a detail.

@@ -418,9 +418,8 @@ public final class ProviderCalls {
     }
 
     private <T> T observed(Asked asked, Call<T> call) throws InterruptedException {
-        Span traced = tracer.span(SpanName.PROVIDER_CALL)
-                .tag("provider", type.name())
-                .tag("operation", asked.operation().name().toLowerCase(Locale.ROOT));
+        Span traced =
+                tracer.span(SpanName.PROVIDER_CALL).tag("provider", type.name()).tag("operation", asked.operation());
         if (!asked.id().equals(ProviderID.INVALID)) {
             traced.detail("provider.id", asked.id());
         }

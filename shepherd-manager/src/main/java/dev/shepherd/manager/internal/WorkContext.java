@@ -5,7 +5,6 @@ import dev.shepherd.bmdb.Work;
 import dev.shepherd.bmdb.trace.Span;
 import dev.shepherd.bmdb.trace.SpanName;
 import dev.shepherd.bmdb.trace.Tracer;
-import java.util.Locale;
 
 /**
  * Work on a machine as the log and traces show it, for the thread that does it. Closed after the work is, and by the same
@@ -40,9 +39,7 @@ public final class WorkContext implements AutoCloseable {
     @Override
     public void close() {
         // Where it has not ended, the database could not be reached, and the session releases the work later.
-        span.tag(
-                "outcome",
-                work.ended().map(event -> event.name().toLowerCase(Locale.ROOT)).orElse("held"));
+        work.ended().ifPresentOrElse(event -> span.tag("outcome", event), () -> span.tag("outcome", "held"));
         span.close();
         lines.close();
     }

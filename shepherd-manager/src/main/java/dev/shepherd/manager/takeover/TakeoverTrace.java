@@ -3,7 +3,6 @@ package dev.shepherd.manager.takeover;
 import dev.shepherd.bmdb.trace.Span;
 import dev.shepherd.bmdb.trace.SpanName;
 import dev.shepherd.bmdb.trace.Tracer;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,10 +29,6 @@ final class TakeoverTrace {
         this.target = target;
     }
 
-    static String word(Enum<?> value) {
-        return value.name().toLowerCase(Locale.ROOT);
-    }
-
     /** Returns the same task, to be run by the thread that takes the steps. */
     Runnable here(Runnable task) {
         return tracer.here(task);
@@ -46,7 +41,7 @@ final class TakeoverTrace {
             if (!over && target != null) {
                 step = tracer.span(SpanName.TAKEOVER_STEP)
                         .tag("provider", provider)
-                        .tag("step", word(next))
+                        .tag("step", next)
                         .detail("machine", target.machineId())
                         .detail("provider.id", target.name())
                         .enter();

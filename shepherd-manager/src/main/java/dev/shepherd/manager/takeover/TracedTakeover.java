@@ -34,7 +34,7 @@ final class TracedTakeover implements MachineTakeover {
                 return result;
             } catch (TakeoverException e) {
                 trace.end(e);
-                span.tag("step", TakeoverTrace.word(e.step())).tag("kind", TakeoverTrace.word(e.kind()));
+                span.tag("step", e.step()).tag("kind", e.kind());
                 throw e;
             } catch (InterruptedException | RuntimeException | Error e) {
                 trace.end(e);
