@@ -182,8 +182,22 @@ public final class PostgresPair implements AutoCloseable {
     /** Makes an empty database and returns its {@link #jdbcUrl(String)}. */
     public String createDatabase(String name) {
         Databases.checkName(name);
-        execute(primary, "create database \"" + name + "\" template template0");
+        execute("create database \"" + name + "\" template template0");
         return jdbcUrl(name);
+    }
+
+    /**
+     * Connects to the primary, past whatever became of the other server: a URL that names both leads through a frozen
+     * one, at which a driver waits for ever. One that takes no writes for the moment is connected to as well. Waits for
+     * 20 s at most, and for 120 s for each answer.
+     *
+     * @param database its name
+     * @throws PostgresException if the primary does not answer, or refuses
+     */
+    public Connection connect(String database) {
+        return new Databases("jdbc:postgresql://" + Postmaster.ADDRESS + ":" + nodes[primary].port() + "/"
+                        + Databases.checkName(database) + "?user=" + Postmaster.USER + "&password=" + password)
+                .connect();
     }
 
     /** Kills the primary, as a loss of its host would: it writes and answers nothing more. */
@@ -299,11 +313,11 @@ public final class PostgresPair implements AutoCloseable {
                         Reason.NOT_STARTED, "No standby can be made of " + from.home() + ": " + e, e);
             }
             awaitRow("select 1 from pg_stat_replication where state = 'streaming'");
-            execute(primary, "alter system set synchronous_standby_names = '*'");
-            execute(primary, "select pg_reload_conf()");
+            execute("alter system set synchronous_standby_names = '*'");
+            execute("select pg_reload_conf()");
             awaitRow("select 1 from pg_stat_replication where sync_state = 'sync'");
             // What was committed before commits waited for the standby is to be there too.
-            String last = query(primary, "select pg_current_wal_lsn()");
+            String last = query("select pg_current_wal_lsn()");
             awaitRow("select 1 from pg_stat_replication where flush_lsn >= '" + last + "'");
         }
     }
@@ -315,7 +329,7 @@ public final class PostgresPair implements AutoCloseable {
         Folders.delete(next);
         Files.createDirectory(next, Folders.privateFolder());
         account.own(next);
-        try (Connection connection = connect(primary);
+        try (Connection connection = connect(DATABASE);
                 Statement statement = connection.createStatement()) {
             statement.execute("select pg_backup_start('standby', true)");
             copyFiles(from.data(), next);
@@ -363,35 +377,29 @@ public final class PostgresPair implements AutoCloseable {
         account.own(file);
     }
 
-    private Connection connect(int node) {
-        return new Databases("jdbc:postgresql://" + Postmaster.ADDRESS + ":" + nodes[node].port() + "/" + DATABASE
-                        + "?user=" + Postmaster.USER + "&password=" + password)
-                .connect();
-    }
-
-    private void execute(int node, String sql) {
-        try (Connection connection = connect(node);
+    private void execute(String sql) {
+        try (Connection connection = connect(DATABASE);
                 Statement statement = connection.createStatement()) {
             statement.execute(sql);
         } catch (SQLException e) {
-            throw new PostgresException(Reason.REFUSED, nodes[node].name() + " refuses: " + e.getMessage(), e);
+            throw new PostgresException(Reason.REFUSED, nodes[primary].name() + " refuses: " + e.getMessage(), e);
         }
     }
 
-    private String query(int node, String sql) {
-        try (Connection connection = connect(node);
+    private String query(String sql) {
+        try (Connection connection = connect(DATABASE);
                 Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery(sql)) {
             row.next();
             return row.getString(1);
         } catch (SQLException e) {
-            throw new PostgresException(Reason.REFUSED, nodes[node].name() + " refuses: " + e.getMessage(), e);
+            throw new PostgresException(Reason.REFUSED, nodes[primary].name() + " refuses: " + e.getMessage(), e);
         }
     }
 
     private void awaitRow(String sql) {
         long start = System.nanoTime();
-        try (Connection connection = connect(primary);
+        try (Connection connection = connect(DATABASE);
                 Statement statement = connection.createStatement()) {
             while (true) {
                 try (ResultSet row = statement.executeQuery(sql)) {

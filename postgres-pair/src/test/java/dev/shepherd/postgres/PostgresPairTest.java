@@ -41,6 +41,23 @@ class PostgresPairTest {
         }
     }
 
+    /** The frozen one is the first in the URL, and would take a connection without ever answering it. */
+    @Test
+    void aConnectionIsMadePastAServerThatIsFrozen() throws SQLException {
+        try (PostgresPair pair = PostgresPair.start()) {
+            assertThat(pair.primary()).isZero();
+            pair.freezePrimary();
+            pair.promote();
+
+            try (Connection connection = pair.connect("postgres");
+                    Statement statement = connection.createStatement();
+                    ResultSet row = statement.executeQuery("select pg_is_in_recovery()")) {
+                row.next();
+                assertThat(row.getBoolean(1)).isFalse();
+            }
+        }
+    }
+
     @Test
     void thereAreNeverTwoPrimaries() {
         try (PostgresPair pair = PostgresPair.start()) {

@@ -14,7 +14,6 @@ import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.OperatorActions;
 import dev.shepherd.postgres.PostgresPair;
 import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -47,6 +46,7 @@ class FailoverTest {
     private static PostgresPair pair;
     private static final AtomicInteger databases = new AtomicInteger();
 
+    private String database;
     private String url;
 
     @BeforeAll
@@ -61,7 +61,8 @@ class FailoverTest {
 
     @BeforeEach
     void makeADatabase() {
-        url = pair.createDatabase("fleet" + databases.incrementAndGet());
+        database = "fleet" + databases.incrementAndGet();
+        url = pair.createDatabase(database);
     }
 
     private Bmdb open(Duration interval) {
@@ -70,7 +71,7 @@ class FailoverTest {
     }
 
     private long number(String sql) throws SQLException {
-        try (Connection connection = DriverManager.getConnection(url);
+        try (Connection connection = pair.connect(database);
                 Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery(sql)) {
             row.next();
@@ -79,7 +80,7 @@ class FailoverTest {
     }
 
     private void execute(String sql) throws SQLException {
-        try (Connection connection = DriverManager.getConnection(url);
+        try (Connection connection = pair.connect(database);
                 Statement statement = connection.createStatement()) {
             statement.execute(sql);
         }
@@ -183,7 +184,7 @@ class FailoverTest {
             assertThat(number("select count(*) from machine_agent_started")).isEqualTo(MACHINES);
             assertThat(number("select count(*) from work_history where event = 'Finished'"))
                     .isEqualTo(MACHINES);
-            try (Connection connection = DriverManager.getConnection(url);
+            try (Connection connection = pair.connect(database);
                     Statement statement = connection.createStatement();
                     ResultSet rows =
                             statement.executeQuery("select claim_id from work_history where event = 'Finished'")) {
@@ -338,7 +339,7 @@ class FailoverTest {
         try (Bmdb bmdb = open(Duration.ofSeconds(30));
                 BmdbSession session = bmdb.startSession("test", "host")) {
             // As a primary that was demoted while something between, such as a pooler, kept the connections open.
-            try (Connection connection = DriverManager.getConnection(url)) {
+            try (Connection connection = pair.connect(database)) {
                 run(connection, "alter system set default_transaction_read_only = on");
                 run(connection, "select pg_reload_conf()");
                 try {
@@ -382,7 +383,7 @@ class FailoverTest {
     }
 
     private boolean isReadOnly() throws SQLException {
-        try (Connection connection = DriverManager.getConnection(url.replace("&targetServerType=primary", ""));
+        try (Connection connection = pair.connect(database);
                 Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery("show default_transaction_read_only")) {
             row.next();

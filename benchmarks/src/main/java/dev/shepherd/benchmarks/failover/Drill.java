@@ -14,7 +14,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.security.GeneralSecurityException;
 import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -205,7 +204,7 @@ public final class Drill implements AutoCloseable {
     /** Returns when what happened since a moment, by the database's clock, which is this host's too. */
     private List<Long> events(String event, long sinceMillis) throws SQLException {
         List<Long> events = new ArrayList<>();
-        try (Connection connection = connect();
+        try (Connection connection = pair.connect(DATABASE);
                 PreparedStatement query = connection.prepareStatement(
                         "select at from (select (extract(epoch from \"timestamp\") * 1000)::bigint as at from work_history"
                                 + " where event = ?) as events where at >= ? order by at")) {
@@ -221,7 +220,7 @@ public final class Drill implements AutoCloseable {
     }
 
     private void record(HttpAgent agent) throws SQLException {
-        try (Connection connection = connect();
+        try (Connection connection = pair.connect(DATABASE);
                 PreparedStatement insert = connection.prepareStatement(
                         "with made as (insert into machines (machine_id) values (?) returning machine_id)"
                                 + " insert into machine_agent_started select machine_id, now(), ? from made")) {
@@ -232,15 +231,10 @@ public final class Drill implements AutoCloseable {
     }
 
     private void execute(String sql) throws SQLException {
-        try (Connection connection = connect();
+        try (Connection connection = pair.connect(DATABASE);
                 Statement statement = connection.createStatement()) {
             statement.execute(sql);
         }
-    }
-
-    private Connection connect() throws SQLException {
-        int primary = pair.primary();
-        return DriverManager.getConnection(pair.jdbcUrl(pair.ports().subList(primary, primary + 1), DATABASE));
     }
 
     @Override
