@@ -17,11 +17,11 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jooq.impl.DSL;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.AfterAllCallback;
@@ -282,15 +282,24 @@ public final class TestDatabase implements BeforeAllCallback, AfterEachCallback,
 
     /** Returns the names of the threads that this library has running. */
     public static List<String> threads() {
-        return Stream.of(threadsOfAll())
+        return threadsBeside(Set.of());
+    }
+
+    /**
+     * Returns the names of those that are not among others. Threads are compared, not names: what an earlier test began
+     * may end at any moment.
+     */
+    public static List<String> threadsBeside(Set<Thread> others) {
+        return allThreads().stream()
+                .filter(thread -> !others.contains(thread))
                 .map(Thread::getName)
                 .filter(name -> name.startsWith("shepherd"))
                 .sorted()
                 .toList();
     }
 
-    private static Thread[] threadsOfAll() {
-        return Thread.getAllStackTraces().keySet().toArray(Thread[]::new);
+    public static Set<Thread> allThreads() {
+        return Thread.getAllStackTraces().keySet();
     }
 
     /** Claims a machine under any process, also for recovery past its limits. */

@@ -224,7 +224,7 @@ final class TestFleet {
         UUID session = UUID.randomUUID();
         execute(
                 "insert into sessions values (?, 'initializer of metal', 'ops-1.example.com, process 4711',"
-                        + " now() - interval '5 hours', 10, now() + interval '1 hour')",
+                        + " now() - interval '5 hours', 3600, now() + interval '1 hour')",
                 session);
         execute(
                 "insert into work (machine_id, session_id, process) select md5('m' || i)::uuid, ?, 'ShepherdAgentStart'"

@@ -164,8 +164,10 @@ class WebConsoleTest {
                 .build()) {
             counting.start();
 
-            await().until(() -> told.stream()
-                    .anyMatch(counts -> counts.countedAt().isAfter(told.get(0).countedAt())));
+            await().atMost(Duration.ofSeconds(60))
+                    .until(() -> told.stream()
+                            .anyMatch(counts ->
+                                    counts.countedAt().isAfter(told.get(0).countedAt())));
             assertThat(told.get(0).machines()).isEqualTo(1);
         }
     }

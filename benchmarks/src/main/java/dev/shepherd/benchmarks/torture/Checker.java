@@ -6,8 +6,6 @@ import dev.shepherd.benchmarks.torture.Evidence.MachineRow;
 import dev.shepherd.benchmarks.torture.Evidence.StepLine;
 import dev.shepherd.benchmarks.torture.ManagerProcess.Frozen;
 import dev.shepherd.benchmarks.torture.Torture.Drains;
-import dev.shepherd.bmdb.event.EventKind;
-import dev.shepherd.bmdb.event.StoredEvent;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -94,7 +92,6 @@ final class Checker {
     private static final Set<String> EXCLUSIVE = Set.of("ShepherdAccess", "ShepherdAgentStart", "ShepherdRecovery");
     private static final String STARTED = "Started";
     private static final String FINISHED = "Finished";
-    private static final String FAILED = "Failed";
     private static final String AGENT_START = "ShepherdAgentStart";
     private static final String CANCELED = "Canceled";
     private static final String EXPIRED = "the session expired";
@@ -143,7 +140,7 @@ final class Checker {
         checker.checkAgents();
         checker.checkBuilds();
         checker.checkRollouts();
-        checker.checkEvents();
+        new EventChecker(evidence, checker::found).check();
         evidence.leftovers().forEach(left -> checker.found(Rule.LEFT_OVER, left));
         return new Verdict(
                 List.copyOf(checker.violations), TimeUnit.MICROSECONDS.toMillis(checker.latestEffect), drains);
@@ -281,50 +278,6 @@ final class Checker {
                 if (between < cooldown - notice - frozen) {
                     found(Rule.REBOOTED_TWICE, before + " and, " + between + " µs later, " + reboot);
                 }
-            }
-        }
-    }
-
-    /** Compares what was told of takeovers with the history, machine by machine, and what was read when with what is there. */
-    private void checkEvents() {
-        if (!evidence.followed().equals(evidence.told())) {
-            found(
-                    Rule.EVENT_MISSED,
-                    "a reader read " + evidence.followed().size()
-                            + " event(s) while they happened, and one that came late "
-                            + evidence.told().size() + ", or others, or in another order");
-        }
-        Map<UUID, List<String>> told = new HashMap<>();
-        Map<UUID, Integer> recorded = new HashMap<>();
-        for (StoredEvent stored : evidence.told()) {
-            UUID machine = stored.event().machineId().orElse(null);
-            EventKind kind = stored.event().kind();
-            if (machine != null && kind == EventKind.MACHINE_RECORDED) {
-                recorded.merge(machine, 1, Integer::sum);
-            } else if (machine != null && kind == EventKind.TAKEN_OVER) {
-                told.computeIfAbsent(machine, any -> new ArrayList<>()).add(FINISHED);
-            } else if (machine != null
-                    && kind == EventKind.TAKEOVER_FAILED
-                    && stored.event().detail("ended").orElse("").equals(FAILED)) {
-                told.computeIfAbsent(machine, any -> new ArrayList<>()).add(FAILED);
-            }
-        }
-        Map<UUID, List<String>> happened = new HashMap<>();
-        for (HistoryLine line : evidence.history()) {
-            if (line.process().equals(AGENT_START)
-                    && (line.event().equals(FINISHED) || line.event().equals(FAILED))) {
-                happened.computeIfAbsent(line.machine(), any -> new ArrayList<>())
-                        .add(line.event());
-            }
-        }
-        for (MachineRow machine : evidence.machines()) {
-            List<String> ends = happened.getOrDefault(machine.id(), List.of());
-            List<String> of = told.getOrDefault(machine.id(), List.of());
-            if (!of.equals(ends)) {
-                found(Rule.EVENT_MISSED, machine + ": takeovers ended as " + ends + ", and were told of as " + of);
-            }
-            if (recorded.getOrDefault(machine.id(), 0) != 1) {
-                found(Rule.EVENT_MISSED, machine + " was told of as recorded " + recorded.get(machine.id()) + " times");
             }
         }
     }

@@ -13,6 +13,7 @@ import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.event.ShepherdEvent;
 import dev.shepherd.bmdb.event.StoredEvent;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -20,6 +21,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Logs made by hand, with one thing wrong in each. Two managers, 1 and 2; times in seconds. */
@@ -58,6 +61,10 @@ class CheckerTest {
     }
 
     private void effect(double at, int manager, Kind kind, Object first, String second) {
+        if (kind == Kind.REBOOT) {
+            tells(EventKind.SILENT, Map.of());
+            tells(EventKind.ATTEMPT_DECIDED, Map.of("action", "Reboot"), at - 0.01);
+        }
         effects.add(new Effect(micros(at), manager, kind, MACHINE, first.toString(), second));
     }
 
@@ -93,9 +100,14 @@ class CheckerTest {
     }
 
     private void tells(EventKind kind, Map<String, String> details) {
+        tells(kind, details, 0);
+    }
+
+    private void tells(EventKind kind, Map<String, String> details, double at) {
+        Instant instant = Instant.EPOCH.plus(micros(at), ChronoUnit.MICROS);
         StoredEvent stored = new StoredEvent(
                 told.size() + 1,
-                new ShepherdEvent(kind, Instant.EPOCH, Optional.of(ID), Optional.empty(), Optional.empty(), details));
+                new ShepherdEvent(kind, instant, Optional.of(ID), Optional.empty(), Optional.empty(), details));
         told.add(stored);
         followed.add(stored);
     }
@@ -127,6 +139,19 @@ class CheckerTest {
         approve(at - 0.05, manager);
         effect(at, manager, Kind.REBOOT, "", "");
         ends(at + 0.1, manager, RECOVERY, claim, "Finished");
+        tells(EventKind.ATTEMPT_SENT, Map.of());
+    }
+
+    /** Takes an event out of the feed, or puts another in its place. */
+    private void retell(EventKind kind, ShepherdEvent... others) {
+        for (List<StoredEvent> feed : List.of(told, followed)) {
+            int place = IntStream.range(0, feed.size())
+                    .filter(i -> feed.get(i).event().kind() == kind)
+                    .findFirst()
+                    .orElseThrow();
+            long position = feed.remove(place).position();
+            Stream.of(others).forEach(other -> feed.add(place, new StoredEvent(position, other)));
+        }
     }
 
     /** With a drain that takes no time, and ends well a second later. */
@@ -211,6 +236,59 @@ class CheckerTest {
         Collections.swap(told, 1, 2);
         Collections.swap(followed, 1, 2);
         assertThat(broken()).as("in the wrong order").containsExactly(Rule.EVENT_MISSED);
+    }
+
+    private void rebootedAndTakenOver() {
+        soundBeginning();
+        reboot(20, 2);
+        soundTakeover(21);
+    }
+
+    @Test
+    void aRebootThatWasNotToldOfAsDecidedIsFound() {
+        rebootedAndTakenOver();
+        retell(EventKind.ATTEMPT_SENT);
+        assertThat(broken()).as("its manager may have died").isEmpty();
+
+        retell(EventKind.ATTEMPT_DECIDED);
+        assertThat(broken()).containsExactly(Rule.EVENT_MISSED);
+    }
+
+    @Test
+    void aRebootThatWasDecidedOnAfterItHappenedIsFound() {
+        rebootedAndTakenOver();
+        ShepherdEvent decided = told.stream()
+                .map(StoredEvent::event)
+                .filter(event -> event.kind() == EventKind.ATTEMPT_DECIDED)
+                .findFirst()
+                .orElseThrow();
+        retell(
+                EventKind.ATTEMPT_DECIDED,
+                new ShepherdEvent(
+                        decided.kind(),
+                        decided.at().plusSeconds(1),
+                        decided.machineId(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        decided.details()));
+
+        assertThat(broken()).containsExactly(Rule.EVENT_MISSED);
+    }
+
+    @Test
+    void anAttemptAtAMachineThatWasNotToldOfAsSilentIsFound() {
+        rebootedAndTakenOver();
+        retell(EventKind.SILENT);
+
+        assertThat(broken()).containsExactly(Rule.EVENT_MISSED);
+    }
+
+    @Test
+    void anAnswerToNoAttemptIsFound() {
+        rebootedAndTakenOver();
+        tells(EventKind.ATTEMPT_SENT, Map.of());
+
+        assertThat(broken()).containsExactly(Rule.EVENT_MISSED);
     }
 
     @Test

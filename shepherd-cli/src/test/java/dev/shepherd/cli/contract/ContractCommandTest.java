@@ -313,7 +313,7 @@ class ContractCommandTest {
             String used = api.addDevice("try-1", "shepherd").toString();
             CommandLineRun run = run(equinix(api, "--machine", used));
 
-            assertThat(run.exitCode()).isEqualTo(2);
+            assertThat(run.exitCode()).as(run.out() + run.err()).isEqualTo(2);
             assertThat(run.err()).contains("--machine: " + used + " is not free, but KNOWN_USED");
             assertThat(run.out()).isEmpty();
         }

@@ -351,7 +351,7 @@ class FakeBmcTest {
         assertThat(threads()).isNotEmpty();
         bmc.close();
         bmc.close();
-        assertThat(threads()).isEmpty();
+        await().untilAsserted(() -> assertThat(threads()).isEmpty());
         assertThat(waiting).failsWithin(Duration.ofSeconds(10));
         assertThatIOException().isThrownBy(() -> client.get("/redfish/v1")).isInstanceOf(ConnectException.class);
         assertThat(told).isEmpty();
