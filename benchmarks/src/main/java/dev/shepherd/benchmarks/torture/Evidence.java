@@ -78,11 +78,13 @@ record Evidence(
                     + " machine_id uuid not null, step text not null, active boolean not null,"
                     + " at timestamptz not null default clock_timestamp())");
             statement.execute("create function torture_note_step() returns trigger language plpgsql as $$"
-                    + " begin insert into torture_steps (machine_id, step, active)"
-                    + " values (new.machine_id, new.rollout_step, new.rollout_until is not null);"
+                    // Each machine waits in the beginning. One that waits again was held back, and is not looked after.
+                    + " begin if new.rollout_step <> 'Waiting' or tg_op = 'UPDATE' and old.rollout_step <> 'Waiting' then"
+                    + " insert into torture_steps (machine_id, step, active)"
+                    + " values (new.machine_id, new.rollout_step, new.rollout_until is not null); end if;"
                     + " return null; end $$");
             statement.execute("create trigger torture_note_step after insert or update on machine_rollout"
-                    + " for each row when (new.rollout_step <> 'Waiting') execute function torture_note_step()");
+                    + " for each row execute function torture_note_step()");
         }
     }
 

@@ -191,7 +191,7 @@ class LifecycleTest {
                         "--spring.datasource.url=" + database.jdbcUrl(),
                         "--spring.lifecycle.timeout-per-shutdown-phase=1s");
         try {
-            await().until(() -> Stubborn.reached);
+            await().atMost(Duration.ofSeconds(60)).until(() -> Stubborn.reached);
         } finally {
             long start = System.nanoTime();
             context.close();
