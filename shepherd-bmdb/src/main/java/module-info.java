@@ -39,7 +39,8 @@ module dev.shepherd.bmdb {
     // What their metrics are made with.
     exports dev.shepherd.bmdb.meters to
             dev.shepherd.callback,
-            dev.shepherd.manager;
+            dev.shepherd.manager,
+            dev.shepherd.web;
     // Their threads go on as those here do.
     exports dev.shepherd.bmdb.threads to
             dev.shepherd.callback,

@@ -31,7 +31,8 @@ class ArchitectureTest {
                         "dev.shepherd.web.api",
                         "dev.shepherd.web.http",
                         "dev.shepherd.web.live",
-                        "dev.shepherd.web.pages..")
+                        "dev.shepherd.web.pages..",
+                        "dev.shepherd.web.webhook")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("dev.shepherd.web")
@@ -50,12 +51,35 @@ class ArchitectureTest {
     }
 
     @Test
+    void onlyTheMetricsKnowOfMicrometerWhichIsOptional() {
+        noClasses()
+                .that()
+                .haveNameNotMatching(".*\\.WebhookMetrics(\\$.*)?")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.micrometer..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void onlyTheWebhookMakesCalls() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.shepherd.web.webhook")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.shepherd.provider..")
+                .check(CLASSES);
+    }
+
+    @Test
     void theModuleUsesTheLibrariesItNamesAndNoOther() {
         classes()
                 .should()
                 .onlyDependOnClassesThat()
                 .resideInAnyPackage(
                         "java..",
+                        "javax.crypto..",
                         "javax.net.ssl..",
                         "javax.annotation.processing..",
                         "com.sun.net.httpserver..",
@@ -63,13 +87,18 @@ class ArchitectureTest {
                         "dev.shepherd.api..",
                         "dev.shepherd.bmdb",
                         "dev.shepherd.bmdb.disruption",
+                        "dev.shepherd.bmdb.event",
+                        "dev.shepherd.bmdb.feed",
                         "dev.shepherd.bmdb.fleet",
                         "dev.shepherd.bmdb.hardware",
+                        "dev.shepherd.bmdb.meters",
                         "dev.shepherd.bmdb.operator",
                         "dev.shepherd.bmdb.threads",
                         "dev.shepherd.manager..",
+                        "dev.shepherd.provider.support",
                         "dev.shepherd.web..",
                         "gg.jte..",
+                        "io.micrometer..",
                         "jakarta.servlet..",
                         "org.jspecify..",
                         "org.slf4j..")

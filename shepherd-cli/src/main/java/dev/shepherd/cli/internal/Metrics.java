@@ -7,11 +7,12 @@ import dev.shepherd.bmdb.fleet.FleetMetrics;
 import dev.shepherd.bmdb.fleet.FleetSummary;
 import dev.shepherd.bmdb.metrics.BmdbMetrics;
 import dev.shepherd.callback.AgentEndpointMetrics;
-import dev.shepherd.cli.webhook.Webhook;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.ShepherdMetrics;
 import dev.shepherd.web.MetricsSource;
 import dev.shepherd.web.http.WebResponse;
+import dev.shepherd.web.webhook.Webhook;
+import dev.shepherd.web.webhook.WebhookMetrics;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.binder.MeterBinder;
@@ -92,24 +93,8 @@ final class Metrics implements MetricsSource, AutoCloseable {
             bind(AgentEndpointMetrics.of(listener.endpoint()));
         }
         if (webhook != null) {
-            measure(webhook);
+            bind(WebhookMetrics.of(webhook));
         }
-    }
-
-    private void measure(Webhook webhook) {
-        FunctionCounter.builder("shepherd.webhook.sent", webhook, Webhook::sent)
-                .description("Events that the receiver of the webhook has taken")
-                .register(registry);
-        FunctionCounter.builder("shepherd.webhook.failures", webhook, Webhook::failures)
-                .description("Times that the receiver of the webhook did not take an event, which is sent again")
-                .register(registry);
-        Gauge.builder("shepherd.webhook.behind.events", webhook, Webhook::eventsBehind)
-                .description("Events that wait to be sent; not a number where another process sends")
-                .register(registry);
-        Gauge.builder("shepherd.webhook.behind", webhook, Webhook::secondsBehind)
-                .description("How long ago the first event happened that waits to be sent")
-                .baseUnit("seconds")
-                .register(registry);
     }
 
     private void bind(MeterBinder binder) {

@@ -10,7 +10,7 @@ import dev.shepherd.bmdb.event.StoredEvent;
 import dev.shepherd.bmdb.feed.EventFeed;
 import dev.shepherd.bmdb.feed.EventsPrunedException;
 import dev.shepherd.cli.internal.Shutdown;
-import dev.shepherd.cli.webhook.EventJson;
+import dev.shepherd.web.webhook.EventJson;
 import java.io.PrintWriter;
 import java.time.temporal.ChronoUnit;
 import java.util.List;

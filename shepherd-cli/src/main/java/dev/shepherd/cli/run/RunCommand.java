@@ -20,8 +20,8 @@ import dev.shepherd.cli.internal.WebhookOptions;
 import dev.shepherd.cli.settings.Given;
 import dev.shepherd.cli.settings.ProcessSettings;
 import dev.shepherd.cli.settings.Settings;
-import dev.shepherd.cli.webhook.Webhook;
 import dev.shepherd.manager.Shepherd;
+import dev.shepherd.web.webhook.Webhook;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -257,8 +257,9 @@ public final class RunCommand implements Callable<Integer> {
                                 : null;
                 Shepherd shepherd = shepherd(settings, opened.bmdb(), providers);
                 @Nullable
-                        Webhook hook =
-                                Webhook.start(opened.bmdb(), settings.webhook()).orElse(null);
+                        Webhook hook = settings.webhook()
+                                .map(to -> Webhook.of(opened.bmdb(), to))
+                                .orElse(null);
                 @Nullable
                         WebPage page = settings.web().listen().isPresent()
                                 ? WebPage.start(
@@ -271,6 +272,9 @@ public final class RunCommand implements Callable<Integer> {
                                         settings.web())
                                 : null) {
             opened.endIfGone(shutdown);
+            if (hook != null) {
+                hook.start();
+            }
             shepherd.start();
             if (listener != null) {
                 log.info("Accepting calls of agents at {}", settings.endpoint().places());

@@ -15,7 +15,6 @@ import dev.shepherd.cli.settings.ProcessSettings;
 import dev.shepherd.cli.settings.ProviderEntry;
 import dev.shepherd.cli.settings.Settings;
 import dev.shepherd.cli.settings.WebSettings;
-import dev.shepherd.cli.settings.WebhookSettings;
 import dev.shepherd.manager.ProviderSettings;
 import dev.shepherd.manager.disruption.DisruptionSettings;
 import dev.shepherd.manager.listing.UpdaterSettings;
@@ -24,6 +23,7 @@ import dev.shepherd.manager.recovery.RecovererSettings;
 import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.InitializerSettings;
+import dev.shepherd.web.webhook.WebhookSettings;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -43,7 +43,7 @@ record RunSettings(
         Set<String> endpointNames,
         AgentCallbackConfig callback,
         WebSettings web,
-        WebhookSettings webhook,
+        Optional<WebhookSettings> webhook,
         DisruptionSettings disruptions,
         RecoveryPolicies policies,
         List<ConfiguredProvider> providers) {
@@ -64,7 +64,7 @@ record RunSettings(
         EndpointSettings endpoint = settings.endpoint();
         AgentCallbackConfig callback = settings.callback();
         WebSettings web = settings.web(false);
-        WebhookSettings webhook = settings.webhook();
+        Optional<WebhookSettings> webhook = settings.webhook();
         DisruptionSettings disruptions = settings.disruptions();
         Optional<byte[]> authority = onlyCheck ? Optional.empty() : settings.authority(endpoint);
         // What holds for all is read even where each provider has its own, for what is wrong with it to be found.
@@ -185,7 +185,7 @@ record RunSettings(
         int all = machines
                 + (endpoint.listens() ? AgentListener.CONNECTIONS : 0)
                 + (web.listen().isPresent() ? WebPage.CONNECTIONS : 0)
-                + (webhook.url().isPresent() ? 1 : 0);
+                + (webhook.isPresent() ? 1 : 0);
         return Math.min(all, 1000);
     }
 }

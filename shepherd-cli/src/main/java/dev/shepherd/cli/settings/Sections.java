@@ -16,8 +16,10 @@ import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.HostKeyPolicy;
 import dev.shepherd.manager.takeover.InitializerSettings;
+import dev.shepherd.web.webhook.WebhookSettings;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 
@@ -245,11 +247,11 @@ public final class Sections {
                 .key("countInterval", Kind.SPAN_OF_TIME, WebSettings.Builder::countInterval, is("15s"));
     }
 
-    static final Section<WebhookSettings.Builder, WebhookSettings> OF_WEBHOOK = Section.of(
-                    WebhookSettings.Builder::new, WebhookSettings.Builder::build)
-            .key("url", Kind.TEXT, WebhookSettings.Builder::url, is(""))
-            .secret("secret", Kind.TEXT, WebhookSettings.Builder::secret, Secrecy.ALL)
-            .list("kinds", Kind.choice(EventKind.class), WebhookSettings.Builder::kinds, is(""));
+    static final Section<WebhookSection, Optional<WebhookSettings>> OF_WEBHOOK = Section.of(
+                    WebhookSection::new, WebhookSection::build)
+            .key("url", Kind.TEXT, WebhookSection::url, is(""))
+            .secret("secret", Kind.TEXT, WebhookSection::secret, Secrecy.ALL)
+            .list("kinds", Kind.choice(EventKind.class), WebhookSection::kinds, is(""));
 
     /**
      * Returns the section of the database.

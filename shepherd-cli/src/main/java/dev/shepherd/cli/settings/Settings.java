@@ -13,6 +13,7 @@ import dev.shepherd.manager.recovery.RecovererSettings;
 import dev.shepherd.manager.takeover.AgentTakeover;
 import dev.shepherd.manager.takeover.InitializerSettings;
 import dev.shepherd.manager.takeover.SshCredentials;
+import dev.shepherd.web.webhook.WebhookSettings;
 import java.io.PrintWriter;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -143,7 +144,8 @@ public final class Settings {
         return read(Sections.OF_DISRUPTIONS, Sections.DISRUPTIONS).orElseGet(() -> usual(Sections.OF_DISRUPTIONS));
     }
 
-    public WebhookSettings webhook() {
+    /** Returns where events are sent, if that is said. */
+    public Optional<WebhookSettings> webhook() {
         return read(Sections.OF_WEBHOOK, Sections.WEBHOOK).orElseGet(() -> usual(Sections.OF_WEBHOOK));
     }
 

@@ -50,7 +50,8 @@ class SettingsTest {
             Map.entry("AgentEndpoint", List.of("shepherd.agent-endpoint")),
             Map.entry("AgentTls", List.of("shepherd.agent-endpoint.tls")),
             Map.entry("AgentEndpointLimits", List.of("shepherd.agent-endpoint.limits")),
-            Map.entry("WebConsole", List.of("shepherd.web")));
+            Map.entry("WebConsole", List.of("shepherd.web")),
+            Map.entry("WebhookSettings", List.of("shepherd.webhook")));
 
     /** Builders of values; and {@code ProviderSettings}, which are what stands below each provider. */
     private static final Set<String> OTHERS =

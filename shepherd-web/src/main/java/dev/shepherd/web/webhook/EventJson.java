@@ -1,4 +1,4 @@
-package dev.shepherd.cli.webhook;
+package dev.shepherd.web.webhook;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
@@ -11,7 +11,10 @@ import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Writes an event as a JSON object, in ASCII: with {@code type}, {@code timestamp} and {@code data}. */
+/**
+ * Writes an event as a JSON object, in ASCII: with {@code type}, {@code timestamp} and {@code data}, which {@code
+ * docs/events.md} describes. Safe for use by several threads.
+ */
 public final class EventJson {
 
     private static final JsonFactory JSON =

@@ -1,4 +1,4 @@
-package dev.shepherd.cli.webhook;
+package dev.shepherd.web.webhook;
 
 import dev.shepherd.bmdb.event.StoredEvent;
 import java.net.URI;

@@ -1,4 +1,4 @@
-package dev.shepherd.cli.webhook;
+package dev.shepherd.web.webhook;
 
 import dev.shepherd.api.ProviderException;
 import dev.shepherd.api.SessionExpiredException;
@@ -13,7 +13,6 @@ import dev.shepherd.bmdb.feed.EventFeed;
 import dev.shepherd.bmdb.feed.EventReader;
 import dev.shepherd.bmdb.feed.EventsPrunedException;
 import dev.shepherd.bmdb.threads.LastingThread;
-import dev.shepherd.cli.settings.WebhookSettings;
 import dev.shepherd.provider.support.CallThreads;
 import dev.shepherd.provider.support.HttpAnswer;
 import dev.shepherd.provider.support.HttpCalls;
@@ -29,6 +28,7 @@ import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
@@ -42,10 +42,13 @@ import org.slf4j.LoggerFactory;
 /**
  * Sends the events of a fleet to an HTTP server, one after the other in their order, each until it is answered with a
  * status from 200 to 299: at least once. How far it has come is in the database, under a name that comes from the URL; of
- * several processes with the same URL one sends at a time, and another goes on when that one ends.
+ * several processes with the same URL one sends at a time, and another goes on when that one ends. It begins with what
+ * happens after it was first started.
  *
  * <p>Waits 1 s after a failure, then 2 s and so on, 5 min at most, or what the server asks for in {@code Retry-After}, 1 s to 5 min. A
  * call ends within 15 s; redirections are not followed. {@code docs/events.md#webhooks} describes what is sent.
+ *
+ * <p>Safe for use by several threads. Nothing runs before {@link #start()}, nothing is left after {@link #close()}.
  */
 public final class Webhook implements AutoCloseable {
 
@@ -79,11 +82,14 @@ public final class Webhook implements AutoCloseable {
     private final CountDownLatch closed = new CountDownLatch(1);
     private final LongAdder sent = new LongAdder();
     private final LongAdder failures = new LongAdder();
-    private final LastingThread thread;
+    private final Object lock = new Object();
+
+    /** Guarded by {@link #lock}. */
+    private @Nullable LastingThread thread;
 
     private volatile Behind behind = Behind.UNKNOWN;
 
-    /** Used by the thread alone. */
+    /** Used by the thread alone, and by what closes this once it has ended. */
     private @Nullable BmdbSession session;
 
     private @Nullable EventReader reader;
@@ -99,10 +105,10 @@ public final class Webhook implements AutoCloseable {
         static final Behind NOTHING = new Behind(0, Optional.empty());
     }
 
-    private Webhook(Bmdb bmdb, URI url, WebhookSettings settings, Duration longestCall, Backoff retry) {
+    private Webhook(Bmdb bmdb, WebhookSettings settings, Duration longestCall, Backoff retry) {
         this.bmdb = bmdb;
         this.feed = EventFeed.of(bmdb);
-        this.url = url;
+        this.url = settings.url();
         this.secret = settings.secret();
         this.kinds = settings.kinds();
         this.retry = retry;
@@ -111,12 +117,15 @@ public final class Webhook implements AutoCloseable {
                 .limit(longestCall)
                 .maxBody(MOST_OF_AN_ANSWER)
                 .build();
-        this.thread = LastingThread.start("shepherd-webhook", () -> closed.getCount() == 0, LOOK, this::turn);
     }
 
-    /** Begins to send, if the settings say where to. */
-    public static Optional<Webhook> start(Bmdb bmdb, WebhookSettings settings) {
-        return start(bmdb, settings, CALL, RETRY);
+    /**
+     * Makes one, which sends nothing before {@link #start()}.
+     *
+     * @param bmdb the database, which stays open until the webhook is closed. It needs a connection for the webhook
+     */
+    public static Webhook of(Bmdb bmdb, WebhookSettings settings) {
+        return of(bmdb, settings, CALL, RETRY);
     }
 
     /**
@@ -125,15 +134,34 @@ public final class Webhook implements AutoCloseable {
      * @param longestCall how long a call may take
      * @param retry how long to wait after failures in a row
      */
-    static Optional<Webhook> start(Bmdb bmdb, WebhookSettings settings, Duration longestCall, Backoff retry) {
-        Optional<Webhook> webhook = settings.url().map(url -> new Webhook(bmdb, url, settings, longestCall, retry));
-        settings.url().ifPresent(url -> {
-            log.info("Sending events to {}", url.getHost());
-            if (url.getScheme().equals("http") && !isLoopback(url.getHost())) {
-                log.warn("Events are sent to {} by plain HTTP: all on the way can read them", url.getHost());
+    static Webhook of(Bmdb bmdb, WebhookSettings settings, Duration longestCall, Backoff retry) {
+        return new Webhook(
+                Objects.requireNonNull(bmdb, "bmdb"), Objects.requireNonNull(settings, "settings"), longestCall, retry);
+    }
+
+    /**
+     * Begins to send, on a thread of its own.
+     *
+     * @throws IllegalStateException if it was started or closed before
+     */
+    public void start() {
+        synchronized (lock) {
+            if (thread != null) {
+                throw new IllegalStateException("the webhook was started before: make another one");
             }
-        });
-        return webhook;
+            if (isClosed()) {
+                throw new IllegalStateException("the webhook is closed: make another one");
+            }
+            thread = LastingThread.start("shepherd-webhook", this::isClosed, LOOK, this::turn);
+        }
+        log.info("Sending events to {}", url.getHost());
+        if (url.getScheme().equals("http") && !isLoopback(url.getHost())) {
+            log.warn("Events are sent to {} by plain HTTP: all on the way can read them", url.getHost());
+        }
+    }
+
+    private boolean isClosed() {
+        return closed.getCount() == 0;
     }
 
     private static boolean isLoopback(String host) {
@@ -331,14 +359,24 @@ public final class Webhook implements AutoCloseable {
         }
     }
 
-    /** Stops after the call that is under way, which is ended if it takes too long. */
+    /**
+     * Stops, and waits up to 10 s for the end of its thread. A call that is under way is ended; its event is sent again by
+     * the next webhook with this URL. Closing one that was not started, or is closed, changes nothing else.
+     */
     @Override
     public void close() {
-        closed.countDown();
+        LastingThread started;
+        synchronized (lock) {
+            closed.countDown();
+            started = thread;
+        }
         threads.close();
-        thread.interrupt();
+        if (started == null) {
+            return;
+        }
+        started.interrupt();
         try {
-            if (!thread.awaitEnd(LONGEST_STOP)) {
+            if (!started.awaitEnd(LONGEST_STOP)) {
                 log.warn("The thread of the webhook has not ended within {}", Spans.text(LONGEST_STOP));
             }
             end();

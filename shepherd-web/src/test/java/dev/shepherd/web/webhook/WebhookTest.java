@@ -1,4 +1,4 @@
-package dev.shepherd.cli.webhook;
+package dev.shepherd.web.webhook;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -6,18 +6,25 @@ import static org.awaitility.Awaitility.await;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import dev.shepherd.api.Availability;
+import dev.shepherd.api.ConfigurationException;
+import dev.shepherd.api.CreateMachineRequest;
+import dev.shepherd.api.MachineInfo;
+import dev.shepherd.api.ProviderID;
+import dev.shepherd.api.ProviderType;
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.Bmdb;
+import dev.shepherd.bmdb.BmdbSession;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.bmdb.operator.Actor;
 import dev.shepherd.bmdb.operator.OperatorActions;
-import dev.shepherd.cli.RecordedMachine;
-import dev.shepherd.cli.settings.Given;
-import dev.shepherd.cli.settings.Settings;
-import dev.shepherd.cli.settings.WebhookSettings;
 import dev.shepherd.testkit.database.BmdbExtension;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.sql.Connection;
@@ -31,6 +38,7 @@ import java.util.Base64;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.CountDownLatch;
@@ -108,7 +116,7 @@ class WebhookTest {
             exchange.close();
         });
         server.start();
-        machine = RecordedMachine.record(database.bmdb(), "rack-1");
+        machine = record(database.bmdb(), "rack-1");
     }
 
     @AfterEach
@@ -118,24 +126,32 @@ class WebhookTest {
         threads.shutdownNow();
     }
 
-    private static Settings settings(String... pairs) {
-        Given given = new Given();
-        for (int i = 0; i < pairs.length; i += 2) {
-            given.put("webhook." + pairs[i], "--webhook-" + pairs[i], pairs[i + 1]);
-        }
-        return Settings.of(null, given);
-    }
-
     private WebhookSettings toTheReceiver() {
-        String url = "http://127.0.0.1:" + server.getAddress().getPort() + "/events";
-        Settings all = settings("url", url, "secret", SECRET);
-        WebhookSettings webhook = all.webhook();
-        all.requireValid();
-        return webhook;
+        return WebhookSettings.builder()
+                .url(URI.create("http://127.0.0.1:" + server.getAddress().getPort() + "/events"))
+                .secret(SECRET)
+                .build();
     }
 
     private static Webhook start(Bmdb bmdb, WebhookSettings settings) {
-        return Webhook.start(bmdb, settings).orElseThrow();
+        return started(Webhook.of(bmdb, settings));
+    }
+
+    private static Webhook started(Webhook webhook) {
+        webhook.start();
+        return webhook;
+    }
+
+    private static UUID record(Bmdb bmdb, String providerId) throws InterruptedException {
+        UUID id = UUID.randomUUID();
+        MachineInfo info = MachineInfo.builder(new ProviderID(providerId), Availability.POSSIBLY_USED)
+                .address(InetAddress.getLoopbackAddress())
+                .build();
+        try (BmdbSession session = bmdb.startSession("test", "here")) {
+            session.useTransaction(
+                    tx -> tx.recordMachine(new ProviderType("static"), CreateMachineRequest.any(id), info));
+        }
+        return id;
     }
 
     private OperatorActions operator() {
@@ -213,8 +229,7 @@ class WebhookTest {
     @Test
     void aReceiverThatHangsBreaksOffOrIsGoneIsSentTheEventAgain() throws Exception {
         answers.addAll(List.of(this::hang, WebhookTest::breakOff, status(410), status(503)));
-        try (Webhook webhook = Webhook.start(database.bmdb(), toTheReceiver(), Duration.ofSeconds(1), QUICK)
-                .orElseThrow()) {
+        try (Webhook webhook = started(Webhook.of(database.bmdb(), toTheReceiver(), Duration.ofSeconds(1), QUICK))) {
             awaitReader();
             operator().quarantine(machine, "because");
             await().atMost(Duration.ofSeconds(30)).until(() -> received.size() == 6);
@@ -237,8 +252,7 @@ class WebhookTest {
                 .build();
         answers.addAll(List.of(later(429, "2"), later(503, "0"), later(429, "86400")));
         List<Long> at = Collections.synchronizedList(new ArrayList<>());
-        try (Webhook webhook = Webhook.start(database.bmdb(), toTheReceiver(), Duration.ofSeconds(5), retry)
-                .orElseThrow()) {
+        try (Webhook webhook = started(Webhook.of(database.bmdb(), toTheReceiver(), Duration.ofSeconds(5), retry))) {
             awaitReader();
             operator().quarantine(machine, "because");
             await().pollInterval(Duration.ofMillis(10))
@@ -263,8 +277,7 @@ class WebhookTest {
     @Test
     void itSaysHowFarItIsBehind() throws Exception {
         answers.addAll(Collections.nCopies(1000, status(500)));
-        try (Webhook webhook = Webhook.start(database.bmdb(), toTheReceiver(), Duration.ofSeconds(5), QUICK)
-                .orElseThrow()) {
+        try (Webhook webhook = started(Webhook.of(database.bmdb(), toTheReceiver(), Duration.ofSeconds(5), QUICK))) {
             awaitReader();
             await().until(() -> webhook.eventsBehind() == 0);
             operator().quarantine(machine, "because");
@@ -361,28 +374,126 @@ class WebhookTest {
     }
 
     @Test
-    void wrongSettingsAreNamedWithoutTheSecret() {
-        assertWrong("a secret", "url", "http://127.0.0.1/");
-        assertWrong("at least 16", "url", "http://127.0.0.1/", "secret", "short-secret");
-        assertWrong("is not Base64", "url", "http://127.0.0.1/", "secret", "whsec_short-secret");
-        assertWrong("http://HOST", "url", "ftp://127.0.0.1/", "secret", SECRET);
-        assertWrong("without a user", "url", "http://me:short-secret@127.0.0.1/", "secret", SECRET);
-        assertWrong("--webhook", "secret", SECRET);
-        assertWrong("freeze-began", "url", "http://127.0.0.1/", "secret", SECRET, "kinds", "levitated");
-    }
+    void kindsThatAreNotWantedArePassedOver() throws Exception {
+        WebhookSettings released = WebhookSettings.builder()
+                .url(toTheReceiver().url())
+                .secret("whsec_" + Base64.getEncoder().encodeToString(SECRET.getBytes(StandardCharsets.UTF_8)))
+                .kinds(Set.of(EventKind.RELEASED))
+                .build();
+        try (Webhook webhook = start(database.bmdb(), released)) {
+            awaitReader();
+            operator().quarantine(machine, "because");
+            operator().release(machine, "because");
+            await().until(() -> webhook.eventsBehind() == 0 && webhook.sent() == 1);
+        }
 
-    private static void assertWrong(String message, String... pairs) {
-        Settings settings = settings(pairs);
-        settings.webhook();
-        assertThatThrownBy(settings::requireValid)
-                .hasMessageContaining(message)
-                .message()
-                .doesNotContain(SECRET)
-                .doesNotContain("short-secret");
+        assertThat(received).singleElement().satisfies(one -> {
+            assertThat(one.body()).startsWith("{\"type\":\"Released\"");
+            assertThat(one.signature())
+                    .isEqualTo("v1,"
+                            + hmac(
+                                    SECRET.getBytes(StandardCharsets.UTF_8),
+                                    one.id() + "." + one.time() + "." + one.body()));
+        });
     }
 
     @Test
-    void nothingIsSentUnlessItIsSaidWhereTo() throws IOException {
-        assertThat(Webhook.start(database.bmdb(), settings().webhook())).isEmpty();
+    void nothingRunsBeforeItIsStartedAndItStartsOnce() throws Exception {
+        Webhook webhook = Webhook.of(database.bmdb(), toTheReceiver());
+        assertThat(ownThreads()).isEmpty();
+        webhook.start();
+        assertThatThrownBy(webhook::start).isInstanceOf(IllegalStateException.class);
+        awaitReader();
+        webhook.close();
+        webhook.close();
+
+        assertThat(ownThreads()).isEmpty();
+        assertThat(database.bmdb().<Integer>query(dsl -> dsl.fetchCount(org.jooq.impl.DSL.table("sessions"))))
+                .isZero();
+        assertThatThrownBy(webhook::start).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void oneThatWasNotStartedCanBeClosedAndNotStartedAfterwards() {
+        Webhook webhook = Webhook.of(database.bmdb(), toTheReceiver());
+        webhook.close();
+        webhook.close();
+
+        assertThatThrownBy(webhook::start).isInstanceOf(IllegalStateException.class);
+        assertThat(ownThreads()).isEmpty();
+    }
+
+    private static List<String> ownThreads() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .map(Thread::getName)
+                .filter(name -> name.startsWith("shepherd-webhook"))
+                .toList();
+    }
+
+    @Test
+    void itsMetricsAreThereUntilTheyAreClosed() throws Exception {
+        MeterRegistry registry = new SimpleMeterRegistry();
+        try (Webhook webhook = Webhook.of(database.bmdb(), toTheReceiver())) {
+            WebhookMetrics metrics = WebhookMetrics.of(webhook);
+            metrics.bindTo(registry);
+            assertThat(registry.get("shepherd.webhook.behind").timeGauge().value(TimeUnit.SECONDS))
+                    .as("not known yet")
+                    .isNaN();
+            webhook.start();
+            awaitReader();
+            answers.add(status(500));
+            operator().quarantine(machine, "because");
+            await().until(() ->
+                    registry.get("shepherd.webhook.sent").functionCounter().count() == 2);
+            assertThat(registry.get("shepherd.webhook.failures")
+                            .functionCounter()
+                            .count())
+                    .isEqualTo(1);
+            await().until(() ->
+                    registry.get("shepherd.webhook.behind.events").gauge().value() == 0);
+            assertThat(registry.get("shepherd.webhook.behind").timeGauge().value(TimeUnit.SECONDS))
+                    .isZero();
+            metrics.close();
+            assertThat(registry.getMeters()).isEmpty();
+        }
+    }
+
+    private static WebhookSettings.Builder settings(String url) {
+        return WebhookSettings.builder().url(URI.create(url));
+    }
+
+    @Test
+    void wrongSettingsAreNamedWithoutTheSecret() {
+        String url = "http://127.0.0.1/";
+        assertWrong("url", "url is missing", WebhookSettings.builder().secret(SECRET));
+        assertWrong("url", "http://HOST", settings("ftp://127.0.0.1/").secret(SECRET));
+        assertWrong(
+                "url",
+                "without a user",
+                settings("http://me:short-secret@127.0.0.1/").secret(SECRET));
+        assertWrong("url", "a fragment", settings(url + "#short-secret").secret(SECRET));
+        assertWrong("secret", "secret is missing", settings(url));
+        assertWrong("secret", "at least 16", settings(url).secret("short-secret"));
+        assertWrong("secret", "is not Base64", settings(url).secret("whsec_short-secret"));
+        assertWrong("secret", "at least 16", settings(url).secret("whsec_c2hvcnQtc2VjcmV0"));
+        assertWrong("kinds", "at least one", settings(url).secret(SECRET).kinds(Set.of()));
+    }
+
+    private static void assertWrong(String property, String message, WebhookSettings.Builder settings) {
+        assertThatThrownBy(settings::build)
+                .isInstanceOfSatisfying(
+                        ConfigurationException.class,
+                        refused -> assertThat(refused.property()).contains(property))
+                .hasMessageContaining(message)
+                .message()
+                .doesNotContain(SECRET, "short-secret", "c2hvcnQ");
+    }
+
+    @Test
+    void nothingThatIsPrintedHasTheSecret() {
+        assertThat(toTheReceiver()).asString().contains("127.0.0.1").doesNotContain(SECRET);
+        try (Webhook webhook = Webhook.of(database.bmdb(), toTheReceiver())) {
+            assertThat(webhook).asString().contains("127.0.0.1").doesNotContain(SECRET);
+        }
     }
 }
