@@ -10,6 +10,8 @@ import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.callback.AgentEndpointMetrics;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.manager.ShepherdMetrics;
+import dev.shepherd.web.webhook.Webhook;
+import dev.shepherd.web.webhook.WebhookMetrics;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -25,7 +27,12 @@ import org.springframework.context.annotation.Configuration;
  * anything is started.
  */
 @AutoConfiguration(
-        after = {ShepherdAutoConfiguration.class, AgentEndpointAutoConfiguration.class, WebAutoConfiguration.class},
+        after = {
+            ShepherdAutoConfiguration.class,
+            AgentEndpointAutoConfiguration.class,
+            WebAutoConfiguration.class,
+            WebhookAutoConfiguration.class
+        },
         afterName = {
             "org.springframework.boot.actuate.autoconfigure.metrics.CompositeMeterRegistryAutoConfiguration",
             "org.springframework.boot.micrometer.metrics.autoconfigure.CompositeMeterRegistryAutoConfiguration"
@@ -65,6 +72,18 @@ final class MetricsAutoConfiguration {
     @ConditionalOnMissingBean
     FleetMetrics shepherdFleetMetrics() {
         return FleetMetrics.create();
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(Webhook.class)
+    @ConditionalOnBean(name = WebhookAutoConfiguration.LIFECYCLE)
+    static class OfTheWebhook {
+
+        @Bean(destroyMethod = "close")
+        @ConditionalOnMissingBean
+        WebhookMetrics shepherdWebhookMetrics(Webhook webhook) {
+            return WebhookMetrics.of(webhook);
+        }
     }
 
     /** The page counts anyway. */

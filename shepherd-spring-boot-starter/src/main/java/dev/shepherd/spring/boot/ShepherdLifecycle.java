@@ -7,6 +7,7 @@ import dev.shepherd.callback.AgentEndpoint;
 import dev.shepherd.manager.Shepherd;
 import dev.shepherd.spring.boot.ShepherdProperties.AgentCallbackProperties;
 import dev.shepherd.spring.boot.ShepherdProperties.WebProperties;
+import dev.shepherd.spring.boot.ShepherdProperties.WebhookProperties;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,6 +54,7 @@ final class ShepherdLifecycle implements SmartLifecycle {
                     WebAutoConfiguration.PREFIX + ".hosts",
                     WebAutoConfiguration.PREFIX + ".hosts goes with " + path + ", which is not given");
         }
+        requireWebhookWithEffect();
         properties.agentEndpoint().requireAddress();
         if (!properties.agentEndpoint().listens()
                 && !properties.agentCallback().equals(AgentCallbackProperties.NONE)
@@ -60,6 +62,19 @@ final class ShepherdLifecycle implements SmartLifecycle {
             String section = ShepherdProperties.PREFIX + ".agent-callback";
             throw new ConfigurationException(
                     section, section + " goes with " + AgentEndpointProperties.PREFIX + ".address, which is not given");
+        }
+    }
+
+    private void requireWebhookWithEffect() {
+        WebhookProperties webhook = properties.webhook();
+        String url = WebhookAutoConfiguration.PREFIX + ".url";
+        if (webhook.url() != null && !beans.containsBean(WebhookAutoConfiguration.LIFECYCLE)) {
+            throw new ConfigurationException(
+                    url, url + ": there is nothing that sends: it takes dev.shepherd:shepherd-web on the class path");
+        }
+        if (webhook.url() == null && (webhook.secret() != null || webhook.kinds() != null)) {
+            String given = WebhookAutoConfiguration.PREFIX + (webhook.secret() != null ? ".secret" : ".kinds");
+            throw new ConfigurationException(given, given + " goes with " + url + ", which is not given");
         }
     }
 

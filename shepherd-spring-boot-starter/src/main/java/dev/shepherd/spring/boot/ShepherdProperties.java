@@ -4,11 +4,13 @@ import static dev.shepherd.spring.boot.Setting.set;
 
 import dev.shepherd.bmdb.Backoff;
 import dev.shepherd.bmdb.agent.AgentCallbackConfig;
+import dev.shepherd.bmdb.event.EventKind;
 import dev.shepherd.manager.listing.UpdaterSettings;
 import dev.shepherd.manager.provisioning.ProvisionerSettings;
 import dev.shepherd.manager.recovery.RecovererSettings;
 import dev.shepherd.manager.status.LoopKind;
 import dev.shepherd.manager.takeover.InitializerSettings;
+import java.net.URI;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
@@ -45,6 +47,7 @@ record ShepherdProperties(
         @NestedConfigurationProperty @DefaultValue AgentEndpointProperties agentEndpoint,
         @NestedConfigurationProperty @DefaultValue AgentCallbackProperties agentCallback,
         @NestedConfigurationProperty @DefaultValue WebProperties web,
+        @NestedConfigurationProperty @DefaultValue WebhookProperties webhook,
         @DefaultValue Map<String, ProviderProperties> providers) {
 
     static final String PREFIX = "shepherd";
@@ -235,4 +238,23 @@ record ShepherdProperties(
             @Nullable String path,
             @Nullable Set<String> hosts,
             @Nullable Duration countInterval) {}
+
+    /**
+     * Where events are sent, with shepherd-web.
+     *
+     * @param url Where events are sent by POST, as JSON and signed; none are sent unless this is given.
+     * @param secret Key of the signatures: at least 16 bytes, or 'whsec_' and Base64.
+     * @param kinds Kinds of events that are sent, such as 'quarantined'; all by default.
+     */
+    record WebhookProperties(
+            @Nullable URI url,
+            @Nullable String secret,
+            @Nullable Set<EventKind> kinds) {
+
+        /** Shows neither the secret nor a URL that may have one. */
+        @Override
+        public String toString() {
+            return "WebhookProperties[kinds=" + kinds + "]";
+        }
+    }
 }

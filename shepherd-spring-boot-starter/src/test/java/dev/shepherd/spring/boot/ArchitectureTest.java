@@ -32,7 +32,10 @@ class ArchitectureTest {
 
     @Test
     void whatAnApplicationNeedNotHaveIsKnownWhereItIsConfiguredAlone() {
-        only("dev.shepherd.web..", "WebAutoConfiguration.*");
+        only("dev.shepherd.web.webhook..", "WebhookAutoConfiguration.*|MetricsAutoConfiguration\\$OfTheWebhook");
+        only(
+                "dev.shepherd.web..",
+                "WebAutoConfiguration.*|WebhookAutoConfiguration.*|MetricsAutoConfiguration\\$OfTheWebhook");
         only("jakarta.servlet..", "WebAutoConfiguration.*");
         only("io.micrometer.core..", "MetricsAutoConfiguration.*");
         only("io.micrometer.observation..", "TracesAutoConfiguration.*");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import com.sun.net.httpserver.HttpServer;
 import dev.shepherd.api.ConfigurationException;
 import dev.shepherd.api.Provider;
 import dev.shepherd.api.ProviderType;
@@ -26,8 +27,15 @@ import dev.shepherd.manager.takeover.MachineTakeover;
 import dev.shepherd.manager.takeover.SshCredentials;
 import dev.shepherd.testkit.database.BmdbExtension;
 import dev.shepherd.testkit.provider.FakeProvider;
+import dev.shepherd.web.webhook.Webhook;
+import dev.shepherd.web.webhook.WebhookMetrics;
+import dev.shepherd.web.webhook.WebhookSettings;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +49,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.postgresql.ds.PGSimpleDataSource;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -48,6 +57,7 @@ import org.springframework.core.env.SystemEnvironmentPropertySource;
 
 class ShepherdAutoConfigurationTest {
 
+    private static final String SECRET = "0123456789abcdef-of-a-test";
     private static final ProviderType RACKS = new ProviderType("lab-racks");
     private static final MachineTakeover NEVER = target -> {
         throw new IllegalStateException("no machine is to be taken over");
@@ -61,6 +71,7 @@ class ShepherdAutoConfigurationTest {
                     ShepherdAutoConfiguration.class,
                     AgentEndpointAutoConfiguration.class,
                     WebAutoConfiguration.class,
+                    WebhookAutoConfiguration.class,
                     MetricsAutoConfiguration.class,
                     ActuatorAutoConfiguration.class,
                     HealthAutoConfiguration.class));
@@ -257,7 +268,9 @@ class ShepherdAutoConfigurationTest {
                         .doesNotHaveBean(ShepherdMetrics.class)
                         .doesNotHaveBean(ShepherdEndpoint.class)
                         .doesNotHaveBean("shepherdHealthIndicator")
-                        .doesNotHaveBean("shepherdWebServlet"));
+                        .doesNotHaveBean("shepherdWebServlet")
+                        .doesNotHaveBean(Webhook.class)
+                        .doesNotHaveBean(WebhookAutoConfiguration.LIFECYCLE));
         bare.withPropertyValues("shepherd.enabled=false", "shepherd.databse=1")
                 .run(context -> assertThat(context)
                         .hasNotFailed()
@@ -279,6 +292,99 @@ class ShepherdAutoConfigurationTest {
                     .isNotNull());
             assertThat(registry.find("shepherd.loop.steps").meters()).isNotEmpty();
         });
+    }
+
+    @Test
+    void eventsAreSentSignedForAsLongAsTheApplicationRuns() throws Exception {
+        List<String> received = new CopyOnWriteArrayList<>();
+        HttpServer receiver = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        receiver.createContext("/events", exchange -> {
+            String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
+            received.add(exchange.getRequestHeaders().getFirst("webhook-signature") + " " + body);
+            exchange.sendResponseHeaders(204, -1);
+            exchange.close();
+        });
+        receiver.start();
+        try {
+            withDatabase()
+                    .withBean(MachineTakeover.class, () -> NEVER)
+                    // Of a type of its own: other tests have recorded the machine of theirs.
+                    .withBean(FakeProvider.class, () -> FakeProvider.create(new ProviderType("told-racks")))
+                    .withBean(MeterRegistry.class, SimpleMeterRegistry::new)
+                    .withPropertyValues(
+                            "shepherd.provisioner.interval=1s",
+                            "shepherd.webhook.url=http://127.0.0.1:"
+                                    + receiver.getAddress().getPort() + "/events",
+                            "shepherd.webhook.secret=" + SECRET,
+                            "shepherd.webhook.kinds=machine-recorded,quarantined")
+                    .run(context -> {
+                        assertThat(context).hasNotFailed().hasSingleBean(WebhookMetrics.class);
+                        Webhook webhook = context.getBean(Webhook.class);
+                        // It begins with what comes once it holds its place in the feed.
+                        await().until(() -> webhook.eventsBehind() == 0);
+                        context.getBean(FakeProvider.class).addReservations(1);
+                        await().untilAsserted(() -> assertThat(received).hasSize(1));
+                        assertThat(received.get(0)).startsWith("v1,").contains("{\"type\":\"MachineRecorded\"");
+                        assertThat(context.getBean(ShepherdProperties.class).toString())
+                                .doesNotContain(SECRET);
+                    });
+        } finally {
+            receiver.stop(0);
+        }
+        await().untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
+                .extracting(Thread::getName)
+                .noneMatch(name -> name.startsWith("shepherd-webhook")));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+                    url=http://127.0.0.1:1/e                                        | secret | secret is missing
+                    url=http://127.0.0.1:1/e shepherd.webhook.secret=short          | secret | at least 16 bytes
+                    url=ftp://127.0.0.1/e shepherd.webhook.secret=0123456789abcdef  | url    | must be http://HOST
+                    secret=0123456789abcdef                                         | secret | goes with shepherd.webhook.url
+                    kinds=quarantined                                               | kinds  | goes with shepherd.webhook.url
+                    """)
+    void aWebhookThatCannotBeIsRefusedByTheNameOfItsProperty(String given, String property, String why) {
+        ConfigurationException refused =
+                refusal(complete().withPropertyValues(("shepherd.webhook." + given).split(" ")));
+
+        assertThat(refused.property()).contains("shepherd.webhook." + property);
+        assertThat(refused).hasMessageContaining(why);
+        assertThat(refused.getMessage()).doesNotContain("0123456789abcdef");
+    }
+
+    @Test
+    void aWebhookWithoutThePartThatSendsIsRefused() {
+        ConfigurationException refused = refusal(complete()
+                .withClassLoader(new FilteredClassLoader("dev.shepherd.web"))
+                .withPropertyValues("shepherd.webhook.url=http://127.0.0.1:1/e", "shepherd.webhook.secret=" + SECRET));
+
+        assertThat(refused).hasMessageContaining("it takes dev.shepherd:shepherd-web on the class path");
+    }
+
+    @Test
+    void theApplicationsOwnWebhookIsTheOneThatSends() {
+        complete()
+                .withPropertyValues("shepherd.webhook.url=http://127.0.0.1:1/e", "shepherd.webhook.secret=" + SECRET)
+                .withUserConfiguration(OwnWebhook.class)
+                .run(context -> {
+                    assertThat(context).hasNotFailed().hasSingleBean(Webhook.class);
+                    assertThat(context).hasBean("own").doesNotHaveBean("shepherdWebhook");
+                });
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class OwnWebhook {
+
+        @Bean(destroyMethod = "close")
+        Webhook own(Bmdb bmdb) {
+            return Webhook.of(
+                    bmdb,
+                    WebhookSettings.builder()
+                            .url(URI.create("http://127.0.0.1:1/other"))
+                            .secret(SECRET)
+                            .build());
+        }
     }
 
     @Test
