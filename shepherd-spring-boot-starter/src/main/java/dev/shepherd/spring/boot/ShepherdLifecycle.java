@@ -128,4 +128,46 @@ final class ShepherdLifecycle implements SmartLifecycle {
         stopping.setDaemon(true);
         stopping.start();
     }
+
+    /** Starts a part when the application is there, and closes it when that ends, before the database is closed. */
+    static final class OfPart implements SmartLifecycle {
+
+        private final Runnable start;
+        private final Runnable close;
+        private final boolean autoStartup;
+        private volatile boolean running;
+
+        OfPart(Runnable start, Runnable close, boolean autoStartup) {
+            this.start = start;
+            this.close = close;
+            this.autoStartup = autoStartup;
+        }
+
+        @Override
+        public void start() {
+            start.run();
+            running = true;
+        }
+
+        @Override
+        public boolean isAutoStartup() {
+            return autoStartup;
+        }
+
+        /** As {@link ShepherdLifecycle#isPauseable()}. */
+        public boolean isPauseable() {
+            return false;
+        }
+
+        @Override
+        public void stop() {
+            close.run();
+            running = false;
+        }
+
+        @Override
+        public boolean isRunning() {
+            return running;
+        }
+    }
 }

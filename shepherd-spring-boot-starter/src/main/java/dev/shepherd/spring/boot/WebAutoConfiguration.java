@@ -25,7 +25,6 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.web.servlet.ServletRegistrationBean;
-import org.springframework.context.SmartLifecycle;
 import org.springframework.context.annotation.Bean;
 
 /**
@@ -42,6 +41,8 @@ final class WebAutoConfiguration {
     static final String PREFIX = ShepherdProperties.PREFIX + ".web";
 
     static final String SERVLET = "shepherdWebServlet";
+
+    static final String LIFECYCLE = "shepherdConsoleLifecycle";
 
     @Bean(destroyMethod = "close")
     @ConditionalOnMissingBean
@@ -120,49 +121,10 @@ final class WebAutoConfiguration {
         }
     }
 
-    @Bean
-    @ConditionalOnMissingBean
-    ConsoleLifecycle shepherdConsoleLifecycle(WebConsole console, ShepherdProperties properties) {
-        return new ConsoleLifecycle(console, properties.autoStartup());
-    }
-
-    /** Has the page count when the application is there, and lets go of open pages before its server waits for them. */
-    static final class ConsoleLifecycle implements SmartLifecycle {
-
-        private final WebConsole console;
-        private final boolean autoStartup;
-        private volatile boolean running;
-
-        ConsoleLifecycle(WebConsole console, boolean autoStartup) {
-            this.console = console;
-            this.autoStartup = autoStartup;
-        }
-
-        @Override
-        public void start() {
-            console.start();
-            running = true;
-        }
-
-        @Override
-        public boolean isAutoStartup() {
-            return autoStartup;
-        }
-
-        /** As {@link ShepherdLifecycle#isPauseable()}. */
-        public boolean isPauseable() {
-            return false;
-        }
-
-        @Override
-        public void stop() {
-            console.close();
-            running = false;
-        }
-
-        @Override
-        public boolean isRunning() {
-            return running;
-        }
+    /** The page counts when the application is there, and lets go of open pages before its server waits for them. */
+    @Bean(LIFECYCLE)
+    @ConditionalOnMissingBean(name = LIFECYCLE)
+    ShepherdLifecycle.OfPart shepherdConsoleLifecycle(WebConsole console, ShepherdProperties properties) {
+        return new ShepherdLifecycle.OfPart(console::start, console::close, properties.autoStartup());
     }
 }

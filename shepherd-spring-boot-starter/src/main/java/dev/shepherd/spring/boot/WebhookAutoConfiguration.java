@@ -10,7 +10,6 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
-import org.springframework.context.SmartLifecycle;
 import org.springframework.context.annotation.Bean;
 
 /** What sends events to another program, if a URL is given for it. */
@@ -37,49 +36,10 @@ final class WebhookAutoConfiguration {
         }));
     }
 
+    /** It begins to send when the application is there. */
     @Bean(LIFECYCLE)
-    @ConditionalOnMissingBean
-    WebhookLifecycle shepherdWebhookLifecycle(Webhook webhook, ShepherdProperties properties) {
-        return new WebhookLifecycle(webhook, properties.autoStartup());
-    }
-
-    /** Begins to send when the application is there, and ends before the database is closed. */
-    static final class WebhookLifecycle implements SmartLifecycle {
-
-        private final Webhook webhook;
-        private final boolean autoStartup;
-        private volatile boolean running;
-
-        WebhookLifecycle(Webhook webhook, boolean autoStartup) {
-            this.webhook = webhook;
-            this.autoStartup = autoStartup;
-        }
-
-        @Override
-        public void start() {
-            webhook.start();
-            running = true;
-        }
-
-        @Override
-        public boolean isAutoStartup() {
-            return autoStartup;
-        }
-
-        /** As {@link ShepherdLifecycle#isPauseable()}. */
-        public boolean isPauseable() {
-            return false;
-        }
-
-        @Override
-        public void stop() {
-            webhook.close();
-            running = false;
-        }
-
-        @Override
-        public boolean isRunning() {
-            return running;
-        }
+    @ConditionalOnMissingBean(name = LIFECYCLE)
+    ShepherdLifecycle.OfPart shepherdWebhookLifecycle(Webhook webhook, ShepherdProperties properties) {
+        return new ShepherdLifecycle.OfPart(webhook::start, webhook::close, properties.autoStartup());
     }
 }
